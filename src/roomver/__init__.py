@@ -1,0 +1,77 @@
+"""The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
+
+Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures and
+redaction. Nothing here reads a file, asks the time or opens a connection.
+"""
+
+from .canonical import canonical_json, parse_json
+from .errors import (
+    BadKey,
+    CyclicGraph,
+    Defect,
+    MalformedEvent,
+    MissingEvents,
+    NotCanonical,
+    RoomverError,
+    UnknownRoomVersion,
+    WrongRoom,
+)
+from .event import Event, parse_event
+from .hashing import HashCheck, check_hashes, content_hash, event_id, reference_hash
+from .keys import KeyTable, VerifyKey, key_table
+from .redaction import redact
+from .signing import (
+    ServerResult,
+    SignatureReport,
+    SignatureResult,
+    SignatureStatus,
+    required_signers,
+    server_keys,
+    sign_event,
+    sign_json,
+    signing_key,
+    verify_json,
+    verify_signatures,
+)
+from .versions import ROOM_VERSIONS, RoomVersion, room_version
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ROOM_VERSIONS",
+    "BadKey",
+    "CyclicGraph",
+    "Defect",
+    "Event",
+    "HashCheck",
+    "KeyTable",
+    "MalformedEvent",
+    "MissingEvents",
+    "NotCanonical",
+    "RoomVersion",
+    "RoomverError",
+    "ServerResult",
+    "SignatureReport",
+    "SignatureResult",
+    "SignatureStatus",
+    "UnknownRoomVersion",
+    "VerifyKey",
+    "WrongRoom",
+    "canonical_json",
+    "check_hashes",
+    "content_hash",
+    "event_id",
+    "key_table",
+    "parse_event",
+    "parse_json",
+    "redact",
+    "reference_hash",
+    "required_signers",
+    "room_version",
+    "server_keys",
+    "sign_event",
+    "sign_json",
+    "signing_key",
+    "verify_json",
+    "verify_signatures",
+]

@@ -1,0 +1,338 @@
+"""JSON text to value, and value to canonical JSON bytes.
+
+Two strengths, as the room versions have them: *strict* (version 6 on) refuses floats and integers
+outside ±(2^53 - 1); *lenient* (versions 1 to 5) lets both by. Everything else is refused in both:
+what is no JSON at all (``NaN``, lone surrogates, UTF-16, a byte order mark), what no peer could read
+(nesting past 128 levels), and Python values that JSON has no type for.
+
+Only text and JSON values are known here; what an event is, is not.
+
+Source: https://spec.matrix.org/latest/appendices/#canonical-json
+"""
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from math import isfinite
+from typing import Any, cast
+
+from canonicaljson import encode_canonical_json
+
+from .errors import NotCanonical
+from .types import JsonValue
+
+MAX_DEPTH = 128
+"""Levels of arrays and objects inside each other. The specification names no limit; parsers of
+other servers stop near this one, so that an event beyond it can never federate."""
+
+MAX_INTEGER = 2**53 - 1
+"""The greatest magnitude of an integer in strict canonical JSON."""
+
+# CPython refuses to convert longer integers from and to decimal text (a quadratic algorithm).
+_MAX_DIGITS = 4300
+_MAX_BITS = 14281  # floor(4300 * log2(10)) - 3: every integer of so many bits has at most 4300 digits
+
+# A Python value can hold itself, or the same list many times over, which text cannot. This bounds
+# the work on such a value; no document that a server would take comes near it.
+_MAX_CONTAINERS = 5_000_000
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class _Refused:
+    """Stands in a parsed value where the text had something that is not JSON."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def join_path(path: str, key: str | int) -> str:
+    """Extend a path to a value by an object's key or an array's index.
+
+    >>> join_path(join_path("content", "users"), "@a:x")
+    'content.users["@a:x"]'
+    >>> join_path("prev_events", 3)
+    'prev_events[3]'
+    """
+    if type(key) is int:
+        return f"{path}[{key}]"
+    if type(key) is str and _PLAIN_KEY.fullmatch(key):
+        return f"{path}.{key}" if path else key
+    # ASCII escapes, so that a lone surrogate in the key can be printed.
+    return f"{path}[{shorten(key)}]"
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """Return a value as one short line of printable text, for messages."""
+    if type(value) is str:
+        text = json.dumps(value[: limit + 1])
+    elif type(value) is int and value.bit_length() > _MAX_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    elif type(value) is dict:
+        return "an object" if value else "{}"
+    elif type(value) is list:
+        return "an array" if value else "[]"
+    elif value is None or type(value) in (bool, int, float):
+        text = json.dumps(value)
+    elif type(value) is _Refused:
+        return value.reason
+    else:
+        return f"a Python {type(value).__name__}"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def scan(value: object, *, strict: bool) -> int:
+    """Check a value, and return an upper bound of the length of its canonical JSON in bytes.
+
+    Raises:
+        NotCanonical: naming the path to the first offending value.
+
+    Cost: one visit to each value, no encoding.
+    """
+    # This is run on every event, so it only tells *whether* something is wrong; `_locate` walks
+    # again to say where. Level by level, so that depth costs nothing to track and nothing recurses.
+    # Six bytes bound a code point: the longest escape is \u00xx, the longest UTF-8 sequence is four.
+    size = 0
+    depth = 0
+    containers = 0
+    level = [value] if type(value) is dict or type(value) is list else [[value]]
+    while level:
+        depth += 1
+        containers += len(level)
+        if depth > MAX_DEPTH or containers > _MAX_CONTAINERS:
+            raise _locate(value, strict)
+        below: list[Any] = []
+        for node in level:
+            if type(node) is dict:
+                for key in node:
+                    if type(key) is not str:
+                        raise _locate(value, strict)
+                # All keys at once: one call into C instead of two for each key.
+                keys = "".join(node)
+                if not (keys.isascii() or _encodes(keys)):
+                    raise _locate(value, strict)
+                size += 6 * len(keys) + 4 * len(node)
+                values = node.values()
+            else:
+                values = node
+            size += len(values) + 2
+            for item in values:
+                kind = type(item)
+                if kind is str:
+                    if not (item.isascii() or _encodes(item)):
+                        raise _locate(value, strict)
+                    size += 6 * len(item) + 2
+                elif kind is dict or kind is list:
+                    below.append(item)
+                elif kind is int:
+                    if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                        if strict or item.bit_length() > _MAX_BITS:
+                            raise _locate(value, strict)
+                        size += item.bit_length() // 3
+                    size += 20
+                elif item is None or kind is bool:
+                    size += 5
+                elif kind is float and not strict and isfinite(item):
+                    size += 25
+                else:
+                    raise _locate(value, strict)
+        level = below
+    return size
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _locate(value: object, strict: bool) -> NotCanonical:
+    """Find the first value in document order that `scan` stumbled over."""
+    # Paths are linked pairs (parent, key) and become text only for the one that is reported.
+    root: tuple[Any, ...] = ()
+    stack: list[tuple[object, tuple[Any, ...], int]] = [(value, root, 1)]
+    containers = 0
+    while stack:
+        node, path, depth = stack.pop()
+        reason = _refusal(node, strict)
+        if reason is None and (type(node) is dict or type(node) is list):
+            containers += 1
+            if depth > MAX_DEPTH:
+                reason = f"nested deeper than {MAX_DEPTH} levels"
+            elif containers > _MAX_CONTAINERS:
+                reason = f"more than {_MAX_CONTAINERS} arrays and objects"
+        if reason is not None:
+            return NotCanonical(_path_text(path), reason)
+        if type(node) is dict:
+            for key in node:
+                if type(key) is not str:
+                    name = f"a Python {type(key).__name__}"
+                    return NotCanonical(_path_text(path), f"an object key must be a string, not {name}")
+                if not _encodes(key):
+                    return NotCanonical(_path_text((path, key)), "the key holds a lone surrogate")
+            stack.extend((item, (path, key), depth + 1) for key, item in reversed(node.items()))
+        elif type(node) is list:
+            stack.extend(
+                (node[index], (path, index), depth + 1) for index in range(len(node) - 1, -1, -1)
+            )
+    raise AssertionError("scan refused a value that _locate accepts")  # pragma: no cover
+
+
+def _path_text(path: tuple[Any, ...]) -> str:
+    keys = []
+    while path:
+        path, key = path
+        keys.append(key)
+    text = ""
+    for key in reversed(keys):
+        text = join_path(text, key)
+    return text
+
+
+def _refusal(value: object, strict: bool) -> str | None:
+    """Say why a value, not looking inside it, has no canonical JSON; None if it has."""
+    kind = type(value)
+    if kind is str:
+        return None if _encodes(cast(str, value)) else "the string holds a lone surrogate"
+    if kind is int:
+        number = cast(int, value)
+        if number.bit_length() > _MAX_BITS:
+            return f"an integer of more than {_MAX_DIGITS} digits"
+        if strict and not -MAX_INTEGER <= number <= MAX_INTEGER:
+            return f"the integer {shorten(number)} is outside ±(2^53 - 1)"
+        return None
+    if kind is float:
+        if not isfinite(cast(float, value)):
+            return f"{value} is not a JSON number"
+        return f"the number {shorten(value)} is a float" if strict else None
+    if kind is _Refused:
+        return cast(_Refused, value).reason
+    if value is None or kind in (bool, dict, list):
+        return None
+    return f"a Python {kind.__name__} is no JSON value"
+
+
+def canonical_json(value: JsonValue, *, strict: bool = True) -> bytes:
+    """Return the canonical JSON of a value, in UTF-8.
+
+    Source: https://spec.matrix.org/latest/appendices/#canonical-json
+
+    Args:
+        value: dicts with string keys, lists, strings, integers, booleans and None, of exactly these
+            types: a subclass could encode as something else than what was checked.
+        strict: refuse floats and integers outside ±(2^53 - 1), as room versions 6 and later do.
+            Otherwise floats are written as Python writes them, which is what the event IDs and
+            signatures of versions 1 to 5 were made over.
+
+    Raises:
+        NotCanonical: naming the path to the value that has no canonical form.
+
+    Cost: a few passes over the value, and sorting each object's keys.
+
+    >>> canonical_json({"b": 1, "a": ["é", None, True]})
+    b'{"a":["\\xc3\\xa9",null,true],"b":1}'
+    >>> canonical_json({"content": {"users": {"@a:x": 1.5}}})
+    Traceback (most recent call last):
+    roomver.errors.NotCanonical: content.users["@a:x"]: the number 1.5 is a float
+    """
+    scan(value, strict=strict)
+    return encode_canonical_json(value)
+
+
+def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
+    """Parse JSON text into a value that is still to be scanned.
+
+    What is JSON to Python alone (``NaN``) comes out as a value that `scan` refuses with its path.
+    For the arguments, see `parse_json`.
+
+    Raises:
+        NotCanonical: for what is no JSON text at all, with line and column.
+    """
+    if isinstance(text, bytes):
+        # Not left to json.loads, which would guess UTF-16 and UTF-32.
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise NotCanonical("", f"not UTF-8: {error.reason} at byte {error.start}") from None
+    elif type(text) is not str:
+        raise NotCanonical("", f"JSON text must be str or bytes, not {type(text).__name__}")
+    if text.startswith("\ufeff"):
+        raise NotCanonical("", "the text begins with a byte order mark")
+    hooks: dict[str, Callable[..., object]] = {"parse_constant": _refuse_constant}
+    if unique_keys:
+        hooks["object_pairs_hook"] = _refuse_duplicates
+    if integral_floats:
+        hooks["parse_float"] = _parse_integral
+    try:
+        return cast(JsonValue, json.loads(text, **hooks))  # type: ignore[arg-type]
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise NotCanonical("", message) from None
+    except RecursionError:
+        raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        # The only other one that json.loads lets out: an integer too long for int().
+        return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]
+
+
+def parse_json(
+    text: str | bytes,
+    *,
+    strict: bool = True,
+    unique_keys: bool = False,
+    integral_floats: bool = False,
+) -> JsonValue:
+    """Parse JSON text into a value that has canonical JSON.
+
+    Args:
+        text: UTF-8 if bytes; no byte order mark.
+        strict: as in `canonical_json`.
+        unique_keys: refuse an object that has a key twice; otherwise the last one wins, as it does
+            in Synapse and most parsers. The specification does not say.
+        integral_floats: read ``1e10`` and ``1.0`` as integers, as an example in the specification's
+            appendix has it. Servers refuse them in events, so this is never used on one.
+
+    Raises:
+        NotCanonical: naming the path to the first value that has no canonical form, or line and
+            column where the text is no JSON.
+
+    >>> parse_json('{"a": 1, "a": -0}')
+    {'a': 0}
+    >>> parse_json('{"a": [1, NaN]}')
+    Traceback (most recent call last):
+    roomver.errors.NotCanonical: a[1]: NaN is not a JSON number
+    """
+    value = load_json(text, unique_keys=unique_keys, integral_floats=integral_floats)
+    scan(value, strict=strict)
+    return value
+
+
+def _refuse_constant(name: str) -> _Refused:
+    return _Refused(f"{name} is not a JSON number")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result: dict[str, object] = {}
+    for key, value in pairs:
+        result[key] = _Refused("the key is there twice") if key in result else value
+    return result
+
+
+def _parse_int(digits: str) -> int | _Refused:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        return _Refused(f"an integer of more than {_MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _parse_integral(digits: str) -> int | float:
+    number = float(digits)
+    if not isfinite(number) or not number.is_integer():
+        return number
+    # Through Decimal, since the double nearest to 9007199254740993.0 is another integer.
+    exact = Decimal(digits)
+    return int(exact) if exact == exact.to_integral_value() else number

@@ -1,0 +1,315 @@
+"""What differs between the room versions, as data.
+
+Each room version is one frozen record, written as what changed from the last. Only data lives
+here: the modules that own an algorithm ask a record which of its branches to take.
+
+Source: https://spec.matrix.org/latest/rooms/
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import MappingProxyType
+
+from .errors import UnknownRoomVersion
+
+
+class StateResolution(Enum):
+    """The algorithm that merges the states of a room's forks.
+
+    From ``V2`` on, a key that only some of the states have is a conflict. ``V2_1`` adds the
+    conflicted state subgraph to the full conflicted set, and its iterative auth checks start
+    from an empty state where those of ``V2`` start from the unconflicted one.
+    """
+
+    V1 = "v1"
+    V2 = "v2"
+    V2_1 = "v2.1"
+
+
+class EventIdForm(Enum):
+    """What an event ID is made of."""
+
+    CHOSEN = "$opaque:domain"
+    """Chosen by the sending server and carried in the event."""
+    HASH = "$ + reference hash, base64"
+    """The reference hash in the standard alphabet, which holds ``/`` and ``+``."""
+    URLSAFE_HASH = "$ + reference hash, URL-safe base64"
+
+
+class RoomIdForm(Enum):
+    """What a room ID is made of."""
+
+    DOMAIN = "!opaque:domain"
+    """Carried by every event; a create event's must be of its sender's server."""
+    CREATE_HASH = "! + reference hash of the create event"
+    """Derived for a create event, which must not carry it; on every other event it must name
+    an accepted create event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomVersion:
+    """One room version: every question to which not all versions give the same answer."""
+
+    identifier: str
+    """The name in a create event's ``content.room_version``: opaque, never a number."""
+
+    # The event and its identifiers
+    event_id_form: EventIdForm
+    references_carry_hashes: bool
+    """``prev_events`` and ``auth_events`` hold ``[event_id, {"sha256": …}]`` pairs, not IDs."""
+    room_id_form: RoomIdForm
+    strict_canonical_json: bool
+    """Events must be canonical JSON: no floats, integers within ±(2^53 - 1)."""
+    max_depth: int
+    """The greatest ``depth``, inclusive."""
+    redacts_in_content: bool
+    """A redaction names its target in ``content.redacts``, not in top-level ``redacts``."""
+    oversized_identifiers_dropped: bool
+    """What Synapse does with an identifier of more than 255 bytes: drop, or keep as rejected."""
+
+    # Signatures
+    event_id_server_signs: bool
+    """The server in the event ID must sign as well as the sender's."""
+    authorising_server_signs: bool
+    """The server of ``join_authorised_via_users_server`` must sign a restricted join."""
+    key_validity_enforced: bool
+    """A signing key must have been valid at the event's ``origin_server_ts``."""
+
+    # Redaction
+    redaction_keeps: frozenset[str]
+    """Top-level keys that survive."""
+    redaction_keeps_content: Mapping[str, frozenset[str]]
+    """Event type to the ``content`` keys that survive."""
+    redaction_keeps_all_content: frozenset[str]
+    """Event types whose ``content`` survives whole."""
+    redaction_keeps_signed_invite: bool
+    """``third_party_invite.signed`` of a member event survives."""
+
+    # Power levels
+    float_power_levels: bool
+    """A power level may be a float; its fraction is dropped."""
+    string_power_levels: bool
+    """A power level may be a string of decimal digits."""
+    power_level_types_checked: bool
+    """The rules demand integers in the seven levels, ``events`` and ``notifications``."""
+    notification_levels_checked: bool
+    """``notifications`` is guarded like ``events`` when power levels change."""
+
+    # Authorisation rules
+    aliases_rule: bool
+    """``m.room.aliases`` has a rule of its own, ahead of membership."""
+    redaction_rule: bool
+    """The rules judge redactions; otherwise it is judged when a redaction is applied."""
+    knock: bool
+    """Membership ``knock`` and join rule ``knock`` exist."""
+    restricted_joins: bool
+    """Join rule ``restricted`` exists."""
+    knock_restricted: bool
+    """Join rule ``knock_restricted`` exists."""
+    creator_in_content: bool
+    """``content.creator`` of the create event must exist and names the creator."""
+    create_in_auth_events: bool
+    """``auth_events`` must cite the create event; otherwise they must not."""
+    additional_creators: bool
+    """``content.additional_creators`` names further creators and is validated."""
+    infinite_creator_level: bool
+    """Creators stand above every power level and may not be listed in ``users``."""
+
+    # State resolution
+    state_resolution: StateResolution
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+_KEEPS_ALWAYS = frozenset(
+    {
+        "event_id",
+        "type",
+        "room_id",
+        "sender",
+        "state_key",
+        "content",
+        "hashes",
+        "signatures",
+        "depth",
+        "prev_events",
+        "auth_events",
+        "origin_server_ts",
+    }
+)
+
+_LEVELS_KEPT = frozenset(
+    {
+        "ban",
+        "events",
+        "events_default",
+        "kick",
+        "redact",
+        "state_default",
+        "users",
+        "users_default",
+    }
+)
+
+_CONTENT_KEPT_V1: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "m.room.member": frozenset({"membership"}),
+        "m.room.create": frozenset({"creator"}),
+        "m.room.join_rules": frozenset({"join_rule"}),
+        "m.room.power_levels": _LEVELS_KEPT,
+        "m.room.aliases": frozenset({"aliases"}),
+        "m.room.history_visibility": frozenset({"history_visibility"}),
+    }
+)
+
+V1 = RoomVersion(
+    identifier="1",
+    event_id_form=EventIdForm.CHOSEN,
+    references_carry_hashes=True,
+    room_id_form=RoomIdForm.DOMAIN,
+    strict_canonical_json=False,
+    max_depth=2**63 - 1,
+    redacts_in_content=False,
+    oversized_identifiers_dropped=False,
+    event_id_server_signs=True,
+    authorising_server_signs=False,
+    key_validity_enforced=False,
+    redaction_keeps=_KEEPS_ALWAYS | {"origin", "membership", "prev_state"},
+    redaction_keeps_content=_CONTENT_KEPT_V1,
+    redaction_keeps_all_content=frozenset(),
+    redaction_keeps_signed_invite=False,
+    float_power_levels=True,
+    string_power_levels=True,
+    power_level_types_checked=False,
+    notification_levels_checked=False,
+    aliases_rule=True,
+    redaction_rule=True,
+    knock=False,
+    restricted_joins=False,
+    knock_restricted=False,
+    creator_in_content=True,
+    create_in_auth_events=True,
+    additional_creators=False,
+    infinite_creator_level=False,
+    state_resolution=StateResolution.V1,
+)
+
+V2 = replace(
+    V1,
+    identifier="2",
+    state_resolution=StateResolution.V2,
+)
+
+V3 = replace(
+    V2,
+    identifier="3",
+    event_id_form=EventIdForm.HASH,
+    references_carry_hashes=False,
+    event_id_server_signs=False,
+    redaction_rule=False,
+)
+
+V4 = replace(V3, identifier="4", event_id_form=EventIdForm.URLSAFE_HASH)
+
+V5 = replace(V4, identifier="5", key_validity_enforced=True)
+
+V6 = replace(
+    V5,
+    identifier="6",
+    strict_canonical_json=True,
+    max_depth=2**53 - 1,
+    float_power_levels=False,
+    notification_levels_checked=True,
+    aliases_rule=False,
+    redaction_keeps_content=MappingProxyType(
+        {kind: keys for kind, keys in _CONTENT_KEPT_V1.items() if kind != "m.room.aliases"}
+    ),
+)
+
+V7 = replace(V6, identifier="7", knock=True)
+
+V8 = replace(
+    V7,
+    identifier="8",
+    restricted_joins=True,
+    authorising_server_signs=True,
+    redaction_keeps_content=MappingProxyType(
+        {**V7.redaction_keeps_content, "m.room.join_rules": frozenset({"join_rule", "allow"})}
+    ),
+)
+
+V9 = replace(
+    V8,
+    identifier="9",
+    redaction_keeps_content=MappingProxyType(
+        {
+            **V8.redaction_keeps_content,
+            "m.room.member": frozenset({"membership", "join_authorised_via_users_server"}),
+        }
+    ),
+)
+
+V10 = replace(
+    V9,
+    identifier="10",
+    string_power_levels=False,
+    power_level_types_checked=True,
+    knock_restricted=True,
+)
+
+V11 = replace(
+    V10,
+    identifier="11",
+    redacts_in_content=True,
+    oversized_identifiers_dropped=True,
+    creator_in_content=False,
+    redaction_keeps=_KEEPS_ALWAYS,
+    redaction_keeps_content=MappingProxyType(
+        {
+            **{k: v for k, v in V10.redaction_keeps_content.items() if k != "m.room.create"},
+            "m.room.power_levels": _LEVELS_KEPT | {"invite"},
+            "m.room.redaction": frozenset({"redacts"}),
+        }
+    ),
+    redaction_keeps_all_content=frozenset({"m.room.create"}),
+    redaction_keeps_signed_invite=True,
+)
+
+V12 = replace(
+    V11,
+    identifier="12",
+    room_id_form=RoomIdForm.CREATE_HASH,
+    create_in_auth_events=False,
+    additional_creators=True,
+    infinite_creator_level=True,
+    state_resolution=StateResolution.V2_1,
+)
+
+ROOM_VERSIONS: Mapping[str, RoomVersion] = MappingProxyType(
+    {v.identifier: v for v in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12)}
+)
+"""Every known room version by identifier, oldest first."""
+
+
+def room_version(identifier: str) -> RoomVersion:
+    """Return the record of the room version with this identifier.
+
+    Args:
+        identifier: as in ``content.room_version`` of a create event. Nothing is guessed:
+            an integer, or a version nobody has taught this package, is an error.
+
+    Raises:
+        UnknownRoomVersion: with the identifiers that are known.
+
+    >>> room_version("11").redacts_in_content
+    True
+    >>> room_version("13")
+    Traceback (most recent call last):
+    roomver.errors.UnknownRoomVersion: unknown room version '13'; known are 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    """
+    # A dict looks up by equality and hash; the type test keeps unhashable JSON out as well.
+    if type(identifier) is str and identifier in ROOM_VERSIONS:
+        return ROOM_VERSIONS[identifier]
+    raise UnknownRoomVersion(identifier, ROOM_VERSIONS)
