@@ -1,9 +1,16 @@
 """The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
 
-Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures and
-redaction. Nothing here reads a file, asks the time or opens a connection.
+Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures,
+redaction, authorisation rules. Nothing here reads a file, asks the time or opens a connection.
 """
 
+from .auth import (
+    RedactionDecision,
+    check_against_state,
+    check_auth,
+    check_state_independent,
+    redaction_applies,
+)
 from .canonical import canonical_json, parse_json
 from .errors import (
     BadKey,
@@ -20,6 +27,8 @@ from .event import Event, parse_event
 from .hashing import HashCheck, check_hashes, content_hash, event_id, reference_hash
 from .keys import KeyTable, VerifyKey, key_table
 from .redaction import redact
+from .rules import RULES, Decision, Rule, Verdict, rules_of
+from .selection import auth_types
 from .signing import (
     ServerResult,
     SignatureReport,
@@ -39,8 +48,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ROOM_VERSIONS",
+    "RULES",
     "BadKey",
     "CyclicGraph",
+    "Decision",
     "Defect",
     "Event",
     "HashCheck",
@@ -48,26 +59,35 @@ __all__ = [
     "MalformedEvent",
     "MissingEvents",
     "NotCanonical",
+    "RedactionDecision",
     "RoomVersion",
     "RoomverError",
+    "Rule",
     "ServerResult",
     "SignatureReport",
     "SignatureResult",
     "SignatureStatus",
     "UnknownRoomVersion",
+    "Verdict",
     "VerifyKey",
     "WrongRoom",
+    "auth_types",
     "canonical_json",
+    "check_against_state",
+    "check_auth",
     "check_hashes",
+    "check_state_independent",
     "content_hash",
     "event_id",
     "key_table",
     "parse_event",
     "parse_json",
     "redact",
+    "redaction_applies",
     "reference_hash",
     "required_signers",
     "room_version",
+    "rules_of",
     "server_keys",
     "sign_event",
     "sign_json",

@@ -31,7 +31,7 @@ MAX_INTEGER = 2**53 - 1
 
 # CPython refuses to convert longer integers from and to decimal text (a quadratic algorithm).
 _MAX_DIGITS = 4300
-_MAX_BITS = 14281  # floor(4300 * log2(10)) - 3: every integer of so many bits has at most 4300 digits
+_MAX_MAGNITUDE = 10**_MAX_DIGITS - 1
 
 # A Python value can hold itself, or the same list many times over, which text cannot. This bounds
 # the work on such a value; no document that a server would take comes near it.
@@ -69,7 +69,7 @@ def shorten(value: object, limit: int = 80) -> str:
     """Return a value as one short line of printable text, for messages."""
     if type(value) is str:
         text = json.dumps(value[: limit + 1])
-    elif type(value) is int and value.bit_length() > _MAX_BITS:
+    elif type(value) is int and not -_MAX_MAGNITUDE <= value <= _MAX_MAGNITUDE:
         return f"an integer of {value.bit_length()} bits"
     elif type(value) is dict:
         return "an object" if value else "{}"
@@ -105,6 +105,7 @@ def scan(value: object, *, strict: bool) -> int:
         if depth > MAX_DEPTH or containers > _MAX_CONTAINERS:
             raise _locate(value, strict)
         below: list[Any] = []
+        values: Any
         for node in level:
             if type(node) is dict:
                 for key in node:
@@ -129,7 +130,7 @@ def scan(value: object, *, strict: bool) -> int:
                     below.append(item)
                 elif kind is int:
                     if not -MAX_INTEGER <= item <= MAX_INTEGER:
-                        if strict or item.bit_length() > _MAX_BITS:
+                        if strict or not -_MAX_MAGNITUDE <= item <= _MAX_MAGNITUDE:
                             raise _locate(value, strict)
                         size += item.bit_length() // 3
                     size += 20
@@ -177,9 +178,7 @@ def _locate(value: object, strict: bool) -> NotCanonical:
                     return NotCanonical(_path_text((path, key)), "the key holds a lone surrogate")
             stack.extend((item, (path, key), depth + 1) for key, item in reversed(node.items()))
         elif type(node) is list:
-            stack.extend(
-                (node[index], (path, index), depth + 1) for index in range(len(node) - 1, -1, -1)
-            )
+            stack.extend((node[index], (path, index), depth + 1) for index in range(len(node) - 1, -1, -1))
     raise AssertionError("scan refused a value that _locate accepts")  # pragma: no cover
 
 
@@ -201,7 +200,7 @@ def _refusal(value: object, strict: bool) -> str | None:
         return None if _encodes(cast(str, value)) else "the string holds a lone surrogate"
     if kind is int:
         number = cast(int, value)
-        if number.bit_length() > _MAX_BITS:
+        if not -_MAX_MAGNITUDE <= number <= _MAX_MAGNITUDE:
             return f"an integer of more than {_MAX_DIGITS} digits"
         if strict and not -MAX_INTEGER <= number <= MAX_INTEGER:
             return f"the integer {shorten(number)} is outside ±(2^53 - 1)"
@@ -333,6 +332,9 @@ def _parse_integral(digits: str) -> int | float:
     number = float(digits)
     if not isfinite(number) or not number.is_integer():
         return number
+    if number == 0:
+        # Zero, or too small for a double; Decimal refuses exponents of 19 digits.
+        return number if digits.lower().partition("e")[0].strip("-0.") else 0
     # Through Decimal, since the double nearest to 9007199254740993.0 is another integer.
     exact = Decimal(digits)
     return int(exact) if exact == exact.to_integral_value() else number

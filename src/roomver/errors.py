@@ -16,7 +16,7 @@ class RoomverError(Exception):
         super().__init__(*values)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.args == other.args  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.args == other.args
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self.args)))  # a value may be unhashable JSON

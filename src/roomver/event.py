@@ -133,9 +133,9 @@ class Event(_Fields):
 
 
 # A property may fill its slot, past the read-only __setattr__.
-_set_event_id = _Fields._event_id.__set__  # type: ignore[attr-defined]
-_set_room_id = _Fields._room_id.__set__  # type: ignore[attr-defined]
-remember = _Fields._memo.__set__  # type: ignore[attr-defined]
+_set_event_id = vars(_Fields)["_event_id"].__set__
+_set_room_id = vars(_Fields)["_room_id"].__set__
+remember = vars(_Fields)["_memo"].__set__
 """``remember(event, value)`` keeps one derived value with an event, for the module that owns its type
 (`power` keeps parsed power levels with the event they come from)."""
 
@@ -167,13 +167,19 @@ def parse_event(
 
     Cost: one visit to each value in the PDU. Hashes are computed when `Event.event_id` is asked for.
 
-    >>> parse_event('{"type": "m.room.message", "content": []}', "11")
-    Traceback (most recent call last):
-    roomver.errors.MalformedEvent: malformed event for room version 11: content: expected an object, found []; \
-sender: expected a user ID, found nothing; room_id: expected a room ID, found nothing; \
-depth: expected an integer from 0 to 2^53 - 1, found nothing; \
-origin_server_ts: expected a 64-bit integer, found nothing; hashes: expected an object, found nothing; \
-prev_events: expected an array, found nothing; auth_events: expected an array, found nothing
+    >>> try:
+    ...     parse_event('{"type": "m.room.message", "content": []}', "11")
+    ... except MalformedEvent as error:
+    ...     for defect in error.defects:
+    ...         print(defect)
+    content: expected an object, found []
+    sender: expected a user ID, found nothing
+    room_id: expected a room ID, found nothing
+    depth: expected an integer from 0 to 2^53 - 1, found nothing
+    origin_server_ts: expected a 64-bit integer, found nothing
+    hashes: expected an object, found nothing
+    prev_events: expected an array, found nothing
+    auth_events: expected an array, found nothing
     """
     known = room_version(version) if isinstance(version, str) else version
     if type(pdu) is not dict:
@@ -229,9 +235,7 @@ def _restore(pdu: JsonObject, version: str, event_id: EventId | None) -> Event:
     return _build(pdu, room_version(version), event_id)
 
 
-def find_defects(
-    pdu: JsonValue, version: RoomVersion, *, lenient_identifiers: bool = False
-) -> list[Defect]:
+def find_defects(pdu: JsonValue, version: RoomVersion, *, lenient_identifiers: bool = False) -> list[Defect]:
     """Return everything that is wrong with the format of a PDU; nothing if it is well formed.
 
     The whole of check 1 on receipt of a PDU is here, in one list, in one order.

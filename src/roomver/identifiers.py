@@ -66,6 +66,11 @@ def _has_server_form(identifier: str, sigil: str) -> bool:
     )
 
 
+# A room has few senders and one room ID: the same identifiers are checked over and over. Callers keep
+# long texts away from the cache, which would hold on to them.
+_has_server_form_again = lru_cache(maxsize=8192)(_has_server_form)
+
+
 def _byte_length(text: str) -> int:
     # A lone surrogate has no UTF-8; it is refused elsewhere, and here only has to count.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
@@ -76,7 +81,6 @@ def fits(text: str) -> bool:
     return len(text) * 4 <= MAX_BYTES or _byte_length(text) <= MAX_BYTES
 
 
-@lru_cache(maxsize=4096)  # a room has few senders: the same IDs are checked over and over
 def is_user_id(identifier: str) -> bool:
     """Tell whether a text is a user ID by the historical grammar.
 
@@ -85,16 +89,15 @@ def is_user_id(identifier: str) -> bool:
     >>> [is_user_id(n) for n in ("@alice:example.org", "@:x.org", "@ü b:x.org", "alice:x.org", "@a")]
     [True, True, True, False, False]
     """
-    return _has_server_form(identifier, "@")
+    return len(identifier) <= MAX_BYTES and _has_server_form_again(identifier, "@")
 
 
-@lru_cache(maxsize=1024)
 def is_domain_room_id(identifier: str) -> bool:
     """Tell whether a text is a room ID with a server name, as room versions 1 to 11 have it.
 
     Source: https://spec.matrix.org/latest/appendices/#room-ids
     """
-    return _has_server_form(identifier, "!")
+    return len(identifier) <= MAX_BYTES and _has_server_form_again(identifier, "!")
 
 
 def is_chosen_event_id(identifier: str) -> bool:

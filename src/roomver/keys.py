@@ -80,12 +80,13 @@ def key_table(table: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
     return result
 
 
-def published_keys(response: JsonObject) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
+def published_keys(response: JsonValue) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
     """Read one server's answer of the key API, without checking its signatures.
 
     Raises:
         BadKey: if it has not the form of one.
     """
+    response = _object(response, "server keys")
     server = response.get("server_name")
     if type(server) is not str:
         raise BadKey("server_name", f"must be a server name, is {shorten(server)}")

@@ -34,7 +34,7 @@ def unpack(
         TypeError: for a raw PDU without a version, or an `Event` with one that is not its own.
     """
     known = room_version(version) if isinstance(version, str) else version
-    if hasattr(event, "pdu"):
+    if not isinstance(event, dict) and hasattr(event, "pdu"):
         if known is not None and known is not event.room_version:
             raise TypeError(f"the event is of room version {event.room_version}, not {known}")
         return event.pdu, event.room_version

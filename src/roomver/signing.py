@@ -19,7 +19,7 @@ from signedjson.key import decode_signing_key_base64
 from unpaddedbase64 import encode_base64
 
 from .canonical import join_path, scan, shorten
-from .errors import BadKey, Defect, MalformedEvent
+from .errors import BadKey, Defect, MalformedEvent, NotCanonical
 from .hashing import content_digest, decode_unpadded, essential_bytes
 from .identifiers import is_user_id, server_of
 from .keys import ALGORITHM, KeyTable, VerifyKey, published_keys
@@ -74,9 +74,7 @@ class ServerResult:
     @property
     def keys_missing(self) -> bool:
         """Nothing failed, but no signature could be tried for want of its key."""
-        return bool(self.signatures) and all(
-            r.status is SignatureStatus.UNKNOWN_KEY for r in self.signatures
-        )
+        return bool(self.signatures) and all(r.status is SignatureStatus.UNKNOWN_KEY for r in self.signatures)
 
     def __str__(self) -> str:
         if self.valid:
@@ -176,16 +174,22 @@ def sign_json(value: JsonObject, server: ServerName, key: SigningKey, *, strict:
         strict: as in `canonical_json`.
 
     Raises:
-        NotCanonical: if the object has no canonical JSON.
+        NotCanonical: if it is no object, or has no canonical JSON.
         BadKey: for a key without an ID.
 
     >>> key = signing_key("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
     >>> sign_json({}, "domain", key)["signatures"]["domain"]["ed25519:1"][:16]
     'K8280/U9SSy9IVtj'
     """
+    return _with_signature(value, _covered_bytes(value, strict), server, key)
+
+
+def _covered_bytes(value: JsonValue, strict: bool) -> bytes:
+    """Return what a signature on a JSON object is made over: all but two keys, at its top only."""
+    if type(value) is not dict:
+        raise NotCanonical("", f"what is signed must be a JSON object, not {shorten(value)}")
     scan(value, strict=strict)
-    covered = {k: v for k, v in value.items() if k not in ("signatures", "unsigned")}
-    return _with_signature(value, encode_canonical_json(covered), server, key)
+    return encode_canonical_json({k: v for k, v in value.items() if k not in ("signatures", "unsigned")})
 
 
 def verify_json(
@@ -196,11 +200,9 @@ def verify_json(
     Source: https://spec.matrix.org/latest/appendices/#checking-for-a-signature
 
     Raises:
-        NotCanonical: if the object has no canonical JSON.
+        NotCanonical: if it is no object, or has no canonical JSON.
     """
-    scan(value, strict=strict)
-    covered = {k: v for k, v in value.items() if k not in ("signatures", "unsigned")}
-    message = encode_canonical_json(covered)
+    message = _covered_bytes(value, strict)
     return _check_server(server, value.get("signatures"), message, keys, lambda _: True)
 
 

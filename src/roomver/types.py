@@ -22,5 +22,5 @@ V = TypeVar("V")
 StateMap: TypeAlias = Mapping[StateKey, V]
 """A room state: of event IDs, or of events where the authorisation rules look inside."""
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]

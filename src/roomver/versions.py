@@ -97,6 +97,8 @@ class RoomVersion:
     """``notifications`` is guarded like ``events`` when power levels change."""
 
     # Authorisation rules
+    rule_list: str
+    """The room version that introduced the list of rules which this one shares."""
     aliases_rule: bool
     """``m.room.aliases`` has a rule of its own, ahead of membership."""
     redaction_rule: bool
@@ -184,6 +186,7 @@ V1 = RoomVersion(
     string_power_levels=True,
     power_level_types_checked=False,
     notification_levels_checked=False,
+    rule_list="1",
     aliases_rule=True,
     redaction_rule=True,
     knock=False,
@@ -208,6 +211,7 @@ V3 = replace(
     event_id_form=EventIdForm.HASH,
     references_carry_hashes=False,
     event_id_server_signs=False,
+    rule_list="3",
     redaction_rule=False,
 )
 
@@ -222,17 +226,19 @@ V6 = replace(
     max_depth=2**53 - 1,
     float_power_levels=False,
     notification_levels_checked=True,
+    rule_list="6",
     aliases_rule=False,
     redaction_keeps_content=MappingProxyType(
         {kind: keys for kind, keys in _CONTENT_KEPT_V1.items() if kind != "m.room.aliases"}
     ),
 )
 
-V7 = replace(V6, identifier="7", knock=True)
+V7 = replace(V6, identifier="7", rule_list="7", knock=True)
 
 V8 = replace(
     V7,
     identifier="8",
+    rule_list="8",
     restricted_joins=True,
     authorising_server_signs=True,
     redaction_keeps_content=MappingProxyType(
@@ -256,6 +262,7 @@ V10 = replace(
     identifier="10",
     string_power_levels=False,
     power_level_types_checked=True,
+    rule_list="10",
     knock_restricted=True,
 )
 
@@ -264,6 +271,7 @@ V11 = replace(
     identifier="11",
     redacts_in_content=True,
     oversized_identifiers_dropped=True,
+    rule_list="11",
     creator_in_content=False,
     redaction_keeps=_KEEPS_ALWAYS,
     redaction_keeps_content=MappingProxyType(
@@ -281,6 +289,7 @@ V12 = replace(
     V11,
     identifier="12",
     room_id_form=RoomIdForm.CREATE_HASH,
+    rule_list="12",
     create_in_auth_events=False,
     additional_creators=True,
     infinite_creator_level=True,
@@ -305,9 +314,9 @@ def room_version(identifier: str) -> RoomVersion:
 
     >>> room_version("11").redacts_in_content
     True
-    >>> room_version("13")
+    >>> room_version("13")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    roomver.errors.UnknownRoomVersion: unknown room version '13'; known are 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+    roomver.errors.UnknownRoomVersion: unknown room version '13'; known are 1, 2, ..., 11, 12
     """
     # A dict looks up by equality and hash; the type test keeps unhashable JSON out as well.
     if type(identifier) is str and identifier in ROOM_VERSIONS:

@@ -1,0 +1,174 @@
+"""The authorisation rules: is this event allowed, and which rule says so.
+
+Two halves, as servers and state resolution need them: the rules that look only at the event and the
+events it cites, and the rules that look at a room state. The order of the rules is the
+specification's; each numbered branch has its own module here.
+
+Source: https://spec.matrix.org/latest/rooms/v12/#authorisation-rules, and the same section of the
+page of each other room version.
+"""
+
+from collections.abc import Container, Mapping
+
+from ..event import Event
+from ..rules import AUTH_EVENTS_NO_CREATE, OTHERWISE, ROOM_ID_OF_CREATE, Verdict
+from ..types import EventId, StateMap
+from .aliases import check_aliases
+from .auth_events import check_auth_events, check_room_id, cited_events, create_id_of, state_of
+from .context import Context, create_of
+from .create import check_create
+from .federation import check_federation
+from .member import check_member
+from .power_levels import check_power_levels
+from .redaction import RedactionDecision, check_redaction, redaction_applies
+from .sending import check_required_level, check_sender, check_state_key, check_third_party_offer
+
+__all__ = [
+    "RedactionDecision",
+    "check_against_state",
+    "check_auth",
+    "check_state_independent",
+    "create_id_of",
+    "redaction_applies",
+]
+
+_NOTHING: frozenset[EventId] = frozenset()
+
+
+def check_auth(
+    event: Event,
+    state: StateMap[Event] | None,
+    events: Mapping[EventId, Event],
+    *,
+    rejected: Container[EventId] = _NOTHING,
+) -> Verdict:
+    """Judge an event by all the rules of its room version.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu: with
+    ``state=None`` this is check 4, with the state before the event check 5, with the current state
+    check 6.
+
+    Signatures are taken as verified beforehand, but for the one inside a third-party invite.
+
+    Args:
+        event: the event to judge.
+        state: the room state, of events; None for the one that the event's own auth events make up.
+        events: where the event's auth events, and in version 12 its create event, are looked up.
+        rejected: the IDs of events that were rejected.
+
+    Returns:
+        A verdict that is true exactly if the event is allowed, with the rule that decided.
+
+    Raises:
+        MissingEvents: with all the auth events that are not known; nothing is decided without them.
+        WrongRoom: if the state, or an auth event, is of another room version, or the state of
+            another room.
+
+    >>> from roomver import parse_event
+    >>> def event(event_id, **pdu):
+    ...     common = {"room_id": "!r:a.org", "depth": 1, "origin_server_ts": 1, "hashes": {"sha256": ""}}
+    ...     return parse_event({**common, "prev_events": [], **pdu}, "11", event_id=event_id)
+    >>> create = event("$c", type="m.room.create", state_key="", sender="@al:a.org", auth_events=[],
+    ...                content={"room_version": "11"})
+    >>> topic = event("$t", type="m.room.topic", state_key="", sender="@al:a.org", auth_events=["$c"],
+    ...               content={"topic": "Hello"})
+    >>> print(check_auth(create, None, {}))
+    v11 rule 1.4 (create.allowed): any other create event is allowed
+    >>> print(check_auth(topic, None, {"$c": create}))
+    v11 rule 5 (sender.not_joined): sender @al:a.org, membership leave
+    """
+    if event.type == "m.room.create":
+        return check_create(event)
+    cited = cited_events(event, events)
+    verdict = _check_cited(event, cited, events, rejected)
+    if verdict is not None:
+        return verdict
+    return check_against_state(event, state_of(cited) if state is None else state)
+
+
+def check_state_independent(
+    event: Event, events: Mapping[EventId, Event], *, rejected: Container[EventId] = _NOTHING
+) -> Verdict | None:
+    """Judge an event by the rules that look at no room state: those on create events, on the event's
+    own auth events, and in version 12 on its room ID.
+
+    The arguments and errors are those of `check_auth`.
+
+    Returns:
+        The verdict if one of these rules decides; None if it is for the state to decide. A create
+        event is always decided.
+    """
+    if event.type == "m.room.create":
+        return check_create(event)
+    return _check_cited(event, cited_events(event, events), events, rejected)
+
+
+def _check_cited(
+    event: Event, cited: list[Event], events: Mapping[EventId, Event], rejected: Container[EventId]
+) -> Verdict | None:
+    # A refusing verdict is false, so that `or` would pass over it: None is what is tested for.
+    verdict = check_room_id(event, events, rejected)
+    if verdict is not None:
+        return verdict
+    own = cited[: len(event.auth_event_ids)]  # in version 12 the create event follows, uncited
+    return check_auth_events(event, own, rejected)
+
+
+def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
+    """Judge an event by the rules that look at the room state, as state resolution calls them.
+
+    A create event depends on no state and is judged by its own rule. A state without a create event
+    refuses every other: nothing is allowed because something is unknown.
+
+    Args:
+        event: the event to judge; signatures are taken as verified.
+        state: the room state, of events. Of it only the keys that `roomver.auth_types` gives, and the
+            create event, are looked at.
+
+    Raises:
+        WrongRoom: if the state is of another room or room version.
+    """
+    kind = event.type
+    # 1. If type is m.room.create: …
+    if kind == "m.room.create":
+        return check_create(event)
+    create = create_of(state)
+    if create is None:
+        version = event.room_version
+        rule = AUTH_EVENTS_NO_CREATE if version.create_in_auth_events else ROOM_ID_OF_CREATE
+        return Verdict(False, rule, version, {"why": "the state has no create event"})
+    context = Context(event, state, create)
+    version = context.version
+
+    # The rule on m.federate.
+    verdict = check_federation(context)
+    if verdict is not None:
+        return verdict
+    # If type is m.room.aliases: … (versions 1 to 5)
+    if kind == "m.room.aliases" and version.aliases_rule:
+        return check_aliases(context)
+    # If type is m.room.member: …
+    if kind == "m.room.member":
+        return check_member(context)
+    # If the sender's current membership state is not join, reject.
+    verdict = check_sender(context)
+    if verdict is not None:
+        return verdict
+    # If type is m.room.third_party_invite: …
+    if kind == "m.room.third_party_invite":
+        return check_third_party_offer(context)
+    # The event type's required power level, and state keys that begin with @.
+    verdict = check_required_level(context)
+    if verdict is not None:
+        return verdict
+    verdict = check_state_key(context)
+    if verdict is not None:
+        return verdict
+    # If type is m.room.power_levels: …
+    if kind == "m.room.power_levels":
+        return check_power_levels(context)
+    # If type is m.room.redaction: … (versions 1 and 2)
+    if kind == "m.room.redaction" and version.redaction_rule:
+        return check_redaction(context)
+    # Otherwise, allow.
+    return context.allow(OTHERWISE)

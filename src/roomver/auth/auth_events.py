@@ -1,0 +1,126 @@
+"""The rules on an event's own auth events, and in version 12 on its room ID. They depend on no state."""
+
+from collections.abc import Container, Mapping
+
+from ..errors import MissingEvents, WrongRoom
+from ..event import Event
+from ..power import CREATE
+from ..rules import (
+    AUTH_EVENTS_DUPLICATE,
+    AUTH_EVENTS_NO_CREATE,
+    AUTH_EVENTS_NOT_SELECTED,
+    AUTH_EVENTS_OTHER_ROOM,
+    AUTH_EVENTS_REJECTED,
+    ROOM_ID_OF_CREATE,
+    Verdict,
+)
+from ..selection import auth_types
+from ..types import EventId, StateKey
+from ..versions import RoomIdForm
+
+
+def create_id_of(event: Event) -> EventId | None:
+    """Return the ID of the create event that a room ID names; None where it names none (up to 11)."""
+    if event.room_version.room_id_form is RoomIdForm.CREATE_HASH:
+        return "$" + event.room_id[1:]
+    return None
+
+
+def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
+    """Return an event's auth events in its order, then the create event that its room ID names.
+
+    Raises:
+        MissingEvents: with all that are not known.
+    """
+    wanted = list(event.auth_event_ids)
+    create_id = create_id_of(event)
+    if create_id is not None:
+        wanted.append(create_id)
+    missing = [event_id for event_id in wanted if event_id not in events]
+    if missing:
+        raise MissingEvents(missing)
+    found = [events[event_id] for event_id in wanted]
+    for cited in found:
+        if cited.room_version is not event.room_version:
+            raise WrongRoom(
+                f"{event.event_id} is of room version {event.room_version}, and the event that it cites,"
+                f" {cited.event_id}, of {cited.room_version}"
+            )
+    return found
+
+
+def check_room_id(
+    event: Event, events: Mapping[EventId, Event], rejected: Container[EventId]
+) -> Verdict | None:
+    """Judge by rule 2 of version 12; None if it does not decide.
+
+    If the event's room_id is not an event ID for an accepted m.room.create event, with the sigil !
+    instead of $, reject.
+    """
+    create_id = create_id_of(event)
+    if create_id is None:
+        return None
+    create = events[create_id]
+    problem = None
+    if create.type != "m.room.create" or create.state_key != "":
+        problem = f"{create_id} is of type {create.type}"
+    elif create_id in rejected:
+        problem = f"{create_id} was rejected"
+    elif create.content.get("room_version") != event.room_version.identifier:
+        # A create event that names another version makes a room of that version.
+        problem = f"{create_id} makes a room of another version"
+    if problem is None:
+        return None
+    return Verdict(False, ROOM_ID_OF_CREATE, event.room_version, {"room_id": event.room_id, "why": problem})
+
+
+def check_auth_events(event: Event, cited: list[Event], rejected: Container[EventId]) -> Verdict | None:
+    """Judge by the rule "Considering the event's auth_events"; None if it does not decide.
+
+    Args:
+        event: the event that is judged.
+        cited: its auth events, in its order.
+        rejected: the IDs of events that were rejected.
+    """
+    version = event.room_version
+
+    # If there are duplicate entries for a given type and state_key pair, reject. An ID that is there
+    # twice is such a pair as well.
+    seen: set[tuple[str, str | None]] = set()
+    for other in cited:
+        key = (other.type, other.state_key)
+        if key in seen:
+            detail = {"auth_event": other.event_id, "type": other.type, "state_key": other.state_key}
+            return Verdict(False, AUTH_EVENTS_DUPLICATE, version, detail)
+        seen.add(key)
+
+    # If there are entries that the selection would not pick, reject. A message is never picked, nor
+    # in version 12 the create event.
+    selectable = auth_types(event)
+    for other in cited:
+        if (other.type, other.state_key) not in selectable:
+            detail = {"auth_event": other.event_id, "type": other.type, "state_key": other.state_key}
+            return Verdict(False, AUTH_EVENTS_NOT_SELECTED, version, detail)
+
+    # If there are entries which were themselves rejected, reject. An event that cites itself (which
+    # versions 1 and 2 let one build) cites one that has not been accepted.
+    for other in cited:
+        if other.event_id in rejected or other.event_id == event.event_id:
+            return Verdict(False, AUTH_EVENTS_REJECTED, version, {"auth_event": other.event_id})
+
+    # If there is no m.room.create event among the entries, reject.
+    if version.create_in_auth_events and CREATE not in seen:
+        return Verdict(False, AUTH_EVENTS_NO_CREATE, version, {})
+
+    # If any event in auth_events has a room_id which does not match that of the event, reject.
+    # Servers did so before the specification said it (1.16), for every room version.
+    for other in cited:
+        if other.room_id != event.room_id:
+            detail = {"auth_event": other.event_id, "its_room_id": other.room_id, "room_id": event.room_id}
+            return Verdict(False, AUTH_EVENTS_OTHER_ROOM, version, detail)
+    return None
+
+
+def state_of(cited: list[Event]) -> dict[StateKey, Event]:
+    """Return the room state that auth events make up."""
+    return {(e.type, e.state_key): e for e in cited if e.state_key is not None}

@@ -1,0 +1,79 @@
+"""What the state-dependent rules look at: the event, the room state, and the levels that hold in it."""
+
+from ..errors import WrongRoom
+from ..event import Event
+from ..power import CREATE, Level, Levels
+from ..rules import Rule, Verdict
+from ..types import StateMap, UserId
+from ..versions import RoomVersion
+
+
+class Context:
+    """One event before one room state.
+
+    Attributes:
+        event: the event that is judged.
+        state: the room state, of events.
+        create: the create event in the state.
+        version: the event's room version.
+    """
+
+    __slots__ = ("_levels", "create", "event", "state", "version")
+
+    def __init__(self, event: Event, state: StateMap[Event], create: Event) -> None:
+        self.event = event
+        self.state = state
+        self.create = create
+        self.version: RoomVersion = event.room_version
+        self._levels: Levels | None = None
+        if create.room_version is not self.version or create.room_id != event.room_id:
+            raise WrongRoom(
+                f"{event.event_id} is of room {event.room_id}, version {event.room_version}; the state is"
+                f" of room {create.room_id}, version {create.room_version}"
+            )
+
+    @property
+    def levels(self) -> Levels:
+        """The levels of the state, set up when first asked for: many rules need none."""
+        levels = self._levels
+        if levels is None:
+            levels = self._levels = Levels.of(self.create, self.state)
+        return levels
+
+    def membership(self, user: UserId) -> str:
+        """Return a user's membership: ``leave`` without a member event, ``""`` where that has none
+        that is a string, which is none of those the rules know."""
+        member = self.state.get(("m.room.member", user))
+        if member is None:
+            return "leave"
+        membership = member.content.get("membership")
+        return membership if type(membership) is str else ""
+
+    def allow(self, rule: Rule, **detail: object) -> Verdict:
+        """Return the verdict that a rule allows the event."""
+        return Verdict(True, rule, self.version, detail)
+
+    def reject(self, rule: Rule, **detail: object) -> Verdict:
+        """Return the verdict that a rule refuses the event."""
+        return Verdict(False, rule, self.version, detail)
+
+    def compared(self, name: str) -> dict[str, object]:
+        """Return, for a verdict's detail, the sender's level and a named level, each with its source."""
+        levels, sender = self.levels, self.event.sender
+        return {
+            "sender": sender,
+            "sender_level": levels.user(sender),
+            "sender_level_from": levels.user_source(sender),
+            f"{name}_level": levels.named(name),
+            f"{name}_level_from": levels.named_source(name),
+        }
+
+    def outranks(self, target: UserId) -> bool:
+        """Tell whether the sender's level is above a user's. Two creators never outrank each other."""
+        sender: Level = self.levels.user(self.event.sender)
+        return self.levels.user(target) < sender
+
+
+def create_of(state: StateMap[Event]) -> Event | None:
+    """Return the create event of a room state."""
+    return state.get(CREATE)

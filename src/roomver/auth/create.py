@@ -1,0 +1,63 @@
+"""Rule 1: create events. They depend on no state."""
+
+from ..canonical import shorten
+from ..event import Event
+from ..identifiers import is_user_id, server_of
+from ..rules import (
+    CREATE_ADDITIONAL_CREATORS,
+    CREATE_ALLOWED,
+    CREATE_HAS_PREV_EVENTS,
+    CREATE_HAS_ROOM_ID,
+    CREATE_NO_CREATOR,
+    CREATE_ROOM_ID_DOMAIN,
+    CREATE_ROOM_VERSION,
+    Verdict,
+)
+from ..versions import ROOM_VERSIONS, RoomIdForm
+
+
+def check_create(event: Event) -> Verdict:
+    """Judge a create event, whatever its state key: the rules ask for none, and one with another than
+    ``""`` never fills the place of the room's create event. (gomatrixserverlib refuses it.)"""
+    version = event.room_version
+    content = event.content
+
+    # If it has any prev_events, reject.
+    if event.prev_event_ids:
+        return Verdict(False, CREATE_HAS_PREV_EVENTS, version, {"prev_event": event.prev_event_ids[0]})
+
+    if version.room_id_form is RoomIdForm.DOMAIN:
+        # If the domain of the room_id does not match the domain of the sender, reject.
+        room_server, sender_server = server_of(event.room_id), server_of(event.sender)
+        if room_server != sender_server:
+            detail = {"room_id": event.room_id, "sender": event.sender}
+            return Verdict(False, CREATE_ROOM_ID_DOMAIN, version, detail)
+    elif "room_id" in event.pdu:
+        # If the event has a room_id, reject. The format refuses it before, but for a state key.
+        return Verdict(False, CREATE_HAS_ROOM_ID, version, {"room_id": event.room_id})
+
+    # If content.room_version is present and is not a recognised version, reject. Absent is version 1;
+    # null is present. That it is the version the room is judged by is for the caller to see to.
+    if "room_version" in content:
+        named = content["room_version"]
+        if type(named) is not str or named not in ROOM_VERSIONS:
+            return Verdict(False, CREATE_ROOM_VERSION, version, {"room_version": shorten(named)})
+
+    # If content has no creator property, reject. A null is a property (ruma and gomatrixserverlib
+    # take it as none).
+    if version.creator_in_content and "creator" not in content:
+        return Verdict(False, CREATE_NO_CREATOR, version, {})
+
+    # If additional_creators is present and is not an array of user IDs valid like a sender, reject.
+    if version.additional_creators and "additional_creators" in content:
+        creators = content["additional_creators"]
+        if type(creators) is not list:
+            found = {"additional_creators": shorten(creators)}
+            return Verdict(False, CREATE_ADDITIONAL_CREATORS, version, found)
+        for creator in creators:
+            if type(creator) is not str or not is_user_id(creator):
+                found = {"additional_creator": shorten(creator)}
+                return Verdict(False, CREATE_ADDITIONAL_CREATORS, version, found)
+
+    # Otherwise, allow.
+    return Verdict(True, CREATE_ALLOWED, version, {})

@@ -1,0 +1,222 @@
+"""Power levels: the one place where a level is computed.
+
+Every level is asked for here: a user's, the one an event type requires, the named ones. A level is an
+integer, but for a creator in room versions that put creators above all integers: theirs is infinite.
+
+Source: https://spec.matrix.org/latest/client-server-api/#mroompower_levels,
+https://spec.matrix.org/latest/server-server-api/#definitions and, for levels that are no JSON
+integers, the page of each room version.
+"""
+
+import re
+from collections.abc import Mapping
+from math import inf, isfinite
+from typing import Final, TypeAlias
+
+from .event import Event, remember
+from .types import EventId, JsonObject, JsonValue, StateMap, UserId
+from .versions import RoomVersion
+
+Level: TypeAlias = "int | float"
+"""An integer, or `math.inf` for a creator in version 12."""
+
+DEFAULTS: Final[Mapping[str, int]] = {
+    "ban": 50,
+    "kick": 50,
+    "redact": 50,
+    "invite": 0,
+    "state_default": 50,
+    "events_default": 0,
+    "users_default": 0,
+}
+"""The seven named levels, and what each is where the power levels do not say or do not exist."""
+
+POWER_LEVELS: Final = ("m.room.power_levels", "")
+CREATE: Final = ("m.room.create", "")
+
+# White space of any script may stand around one sign and ASCII digits. int() would take more: other
+# digits, and underscores between them.
+_DECIMAL = re.compile(r"\s*([+-]?)([0-9]+)\s*")
+# More digits than an event has ever meant, and few enough for int() to take.
+_MAX_DIGITS = 4000
+
+
+def read_level(value: JsonValue, version: RoomVersion) -> int | None:
+    """Return the power level that a JSON value stands for in a room version; None if for none.
+
+    Source: https://spec.matrix.org/latest/rooms/v5/#deprecated-event-content-schemas
+
+    >>> from roomver.versions import V5, V9, V10
+    >>> [read_level(value, V5) for value in (50, " +050 ", 50.57, -0.9, True, "1_000", None)]
+    [50, 50, 50, 0, None, None, None]
+    >>> read_level(50.57, V9), read_level("50", V9), read_level("50", V10)
+    (None, 50, None)
+    """
+    if type(value) is int:  # not isinstance: True is an int to Python
+        return value
+    if type(value) is str and version.string_power_levels:
+        match = _DECIMAL.fullmatch(value)
+        if match is None:
+            return None
+        sign, digits = match.groups()
+        digits = digits.lstrip("0") or "0"
+        return int(sign + digits) if len(digits) <= _MAX_DIGITS else None
+    if type(value) is float and version.float_power_levels and isfinite(value):
+        return int(value)  # toward zero
+    return None
+
+
+class PowerLevels:
+    """The levels of one power-levels event, parsed.
+
+    What cannot be read as a level in the room version counts as absent; the rules refuse a
+    power-levels event that has such a thing, so that it matters only in a state which no server
+    that keeps the rules would have.
+
+    Attributes:
+        event_id: of the event.
+        named: those of the seven named levels that are there.
+        users, events, notifications: the entries that are there.
+        unreadable: paths in ``content`` to what is no level, in the order of the event.
+    """
+
+    __slots__ = ("event_id", "events", "named", "notifications", "unreadable", "users")
+
+    def __init__(self, event: Event) -> None:
+        version = event.room_version
+        content = event.content
+        self.event_id: EventId = event.event_id
+        self.unreadable: list[tuple[str, ...]] = []
+        self.named: dict[str, int] = {}
+        for name in DEFAULTS:
+            if name in content:
+                level = read_level(content[name], version)
+                if level is None:
+                    self.unreadable.append((name,))
+                else:
+                    self.named[name] = level
+        self.users = self._entries("users", content, version)
+        self.events = self._entries("events", content, version)
+        # Versions that do not look at notifications must not stumble over them either.
+        checked = version.notification_levels_checked
+        self.notifications = self._entries("notifications", content, version) if checked else {}
+
+    def _entries(self, name: str, content: JsonObject, version: RoomVersion) -> dict[str, int]:
+        entries = content.get(name)
+        if type(entries) is not dict:
+            if name in content:
+                self.unreadable.append((name,))
+            return {}
+        levels = {}
+        for key, value in entries.items():
+            # The common case without a call: a room may list thousands of users.
+            level = value if type(value) is int else read_level(value, version)
+            if level is None:
+                self.unreadable.append((name, key))
+            else:
+                levels[key] = level
+        return levels
+
+
+def power_levels_of(event: Event) -> PowerLevels:
+    """Return the parsed levels of a power-levels event, parsed once and kept with the event."""
+    parsed = event._memo
+    if type(parsed) is not PowerLevels:
+        parsed = PowerLevels(event)
+        remember(event, parsed)
+    return parsed
+
+
+def creator_of(create: Event) -> UserId | None:
+    """Return who made the room: the create event's ``content.creator`` in versions 1 to 10 (None if
+    that is no string), and its sender after that."""
+    if not create.room_version.creator_in_content:
+        return create.sender
+    creator = create.content.get("creator")
+    return creator if type(creator) is str else None
+
+
+def creators_of(create: Event) -> tuple[UserId, ...]:
+    """Return all creators: from version 12 on the additional ones too. Kept with the event."""
+    known = create._memo
+    if type(known) is tuple:
+        return known
+    first = creator_of(create)
+    creators = [] if first is None else [first]
+    if create.room_version.additional_creators:
+        more = create.content.get("additional_creators")
+        if type(more) is list:
+            creators.extend(user for user in more if type(user) is str)
+    remember(create, tuple(creators))
+    return tuple(creators)
+
+
+class Levels:
+    """The levels that hold in one room state.
+
+    Args:
+        create: the create event of the room.
+        power_levels: the power-levels event of the state, if it has one.
+    """
+
+    __slots__ = ("_create", "_infinite", "levels")
+
+    def __init__(self, create: Event, power_levels: Event | None) -> None:
+        self._create = create
+        self._infinite = creators_of(create) if create.room_version.infinite_creator_level else ()
+        self.levels = None if power_levels is None else power_levels_of(power_levels)
+
+    @classmethod
+    def of(cls, create: Event, state: StateMap[Event]) -> "Levels":
+        """Return the levels of a room state."""
+        return cls(create, state.get(POWER_LEVELS))
+
+    def user(self, user: UserId) -> Level:
+        """Return a user's level."""
+        if user in self._infinite:
+            return inf
+        levels = self.levels
+        if levels is None:
+            # Only a creator has power before the first power-levels event; after it, only who is listed.
+            return 100 if user == creator_of(self._create) else 0
+        level = levels.users.get(user)
+        return levels.named.get("users_default", 0) if level is None else level
+
+    def named(self, name: str) -> int:
+        """Return one of the seven named levels, or its default."""
+        if self.levels is None:
+            return DEFAULTS[name]
+        return self.levels.named.get(name, DEFAULTS[name])
+
+    def required(self, kind: str, is_state: bool) -> int:
+        """Return the level that a sender needs for an event of a type."""
+        levels = self.levels
+        if levels is not None:
+            level = levels.events.get(kind)
+            if level is not None:
+                return level
+        return self.named("state_default" if is_state else "events_default")
+
+    def user_source(self, user: UserId) -> str:
+        """Say in words where a user's level comes from, naming the event."""
+        if user in self._infinite or (self.levels is None and user == creator_of(self._create)):
+            return f"creator, by {self._create.event_id}"
+        if self.levels is None:
+            return "default, without power levels"
+        if user in self.levels.users:
+            return f"users of {self.levels.event_id}"
+        return self.named_source("users_default")
+
+    def required_source(self, kind: str, is_state: bool) -> str:
+        """Say in words where the level that an event type requires comes from."""
+        if self.levels is not None and kind in self.levels.events:
+            return f"events of {self.levels.event_id}"
+        return self.named_source("state_default" if is_state else "events_default")
+
+    def named_source(self, name: str) -> str:
+        """Say in words where a named level comes from."""
+        if self.levels is None:
+            return f"default of {name}, without power levels"
+        if name in self.levels.named:
+            return f"{name} of {self.levels.event_id}"
+        return f"default of {name}, not in {self.levels.event_id}"

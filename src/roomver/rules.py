@@ -1,0 +1,587 @@
+"""The authorisation rules as values: a name for each, and its number in every room version's list.
+
+The twelve room versions share eight lists of rules, and most rules stand in several of them under
+different numbers. So code names a rule, and the table here gives its number. What a rule checks is
+no matter of this module.
+
+Source: https://spec.matrix.org/latest/rooms/v12/#authorisation-rules, and the same section of the
+page of each other room version.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from .versions import RoomVersion
+
+RULE_LISTS: Final = ("1", "3", "6", "7", "8", "10", "11", "12")
+"""The room version that introduced each list of rules; it serves up to the next one."""
+
+
+class Decision(Enum):
+    """Which way a rule decides when it is the one that decides."""
+
+    ALLOW = "allow"
+    REJECT = "reject"
+    EITHER = "allow or reject"
+    """The rule reads "allow if and only if"."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One authorisation rule that can decide about an event.
+
+    Attributes:
+        name: its sense in dotted words, the same in every room version.
+        decision: which way it decides.
+        sense: what it asks for, in one line.
+        numbers: list, by the room version that introduced it, to the rule's number there.
+    """
+
+    name: str
+    decision: Decision
+    sense: str
+    numbers: Mapping[str, str]
+
+    def number(self, version: RoomVersion) -> str | None:
+        """Return the rule's number in a room version's list as the specification shows it, such as
+        ``5.3.2``; None if the list has no such rule."""
+        return self.numbers.get(version.rule_list)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<Rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A rule is one object, so that `is` compares it; a copy would be another.
+        return _rule_named, (self.name,)
+
+
+def _rule_named(name: str) -> Rule:
+    return RULES[name]
+
+
+class Verdict(NamedTuple):
+    """The answer of the authorisation rules for one event, with the rule that gave it.
+
+    It is true exactly if the event is allowed.
+
+    Attributes:
+        allowed: whether the rules allow the event.
+        rule: the rule that decided.
+        room_version: the room version whose rules were asked.
+        detail: what was compared, by name: ``{"sender": "@a:x", "target": "@b:x"}``.
+
+    >>> from roomver.versions import V12
+    >>> detail = {"sender": "@a:x", "target": "@b:x"}
+    >>> print(Verdict(False, JOIN_SENDER_IS_TARGET, V12, detail))
+    v12 rule 5.3.2 (member.join.sender_is_target): sender @a:x, target @b:x
+    """
+
+    allowed: bool
+    rule: Rule
+    room_version: RoomVersion
+    detail: Mapping[str, object]
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+    @property
+    def number(self) -> str | None:
+        """The number of the rule in the room version's list."""
+        return self.rule.number(self.room_version)
+
+    @property
+    def url(self) -> str:
+        """The address of the list of rules."""
+        return f"https://spec.matrix.org/latest/rooms/v{self.room_version}/#authorisation-rules"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the verdict as JSON values."""
+        return {
+            "allowed": self.allowed,
+            "rule": self.number,
+            "name": self.rule.name,
+            "sense": self.rule.sense,
+            "room_version": self.room_version.identifier,
+            "detail": {name: _plain(value) for name, value in self.detail.items()},
+            "url": self.url,
+        }
+
+    def __str__(self) -> str:
+        cited = f"v{self.room_version} rule {self.number} ({self.rule.name})"
+        said = ", ".join(f"{name.replace('_', ' ')} {_plain(v)}" for name, v in self.detail.items())
+        return f"{cited}: {said or self.rule.sense}"
+
+
+def _plain(value: object) -> object:
+    # The level of a version 12 creator is infinite, which JSON has no number for.
+    if value == float("inf"):
+        return "infinite"
+    return value if type(value) in (bool, int, str) or value is None else str(value)
+
+
+RULES: Final[dict[str, Rule]] = {}
+"""Every rule by name, in the order of the specification."""
+
+_ALLOWS, _REJECTS, _DECIDES = Decision.ALLOW, Decision.REJECT, Decision.EITHER
+
+
+def _rule(name: str, decision: Decision, numbers: str, sense: str) -> Rule:
+    by_list = {of: number for of, number in zip(RULE_LISTS, numbers.split(), strict=True) if number != "-"}
+    rule = Rule(name, decision, sense, MappingProxyType(by_list))
+    RULES[name] = rule
+    return rule
+
+
+def rules_of(version: RoomVersion) -> list[Rule]:
+    """Return the rules in a room version's list, in the order of their numbers."""
+    return [rule for rule in RULES.values() if rule.number(version) is not None]
+
+
+# The columns are the lists of versions 1-2, 3-5, 6, 7, 8-9, 10, 11 and 12; "-" where a list has no
+# such rule. Numbers are as the specification is rendered: the source of version 12 numbers the last
+# item of rule 3 as 5 and has 10 twice at the end of rule 10, where a reader sees 3.4 and 10.11.
+
+CREATE_HAS_PREV_EVENTS = _rule(
+    "create.has_prev_events",
+    _REJECTS,
+    "1.1     1.1     1.1     1.1     1.1     1.1     1.1     1.1",
+    "a create event has no prev_events",
+)
+CREATE_ROOM_ID_DOMAIN = _rule(
+    "create.room_id_domain",
+    _REJECTS,
+    "1.2     1.2     1.2     1.2     1.2     1.2     1.2     -",
+    "a create event's room ID is of its sender's server",
+)
+CREATE_HAS_ROOM_ID = _rule(
+    "create.has_room_id",
+    _REJECTS,
+    "-       -       -       -       -       -       -       1.2",
+    "a create event carries no room ID",
+)
+CREATE_ROOM_VERSION = _rule(
+    "create.room_version",
+    _REJECTS,
+    "1.3     1.3     1.3     1.3     1.3     1.3     1.3     1.3",
+    "a create event's room version, if it names one, is known",
+)
+CREATE_NO_CREATOR = _rule(
+    "create.no_creator",
+    _REJECTS,
+    "1.4     1.4     1.4     1.4     1.4     1.4     -       -",
+    "a create event names a creator",
+)
+CREATE_ADDITIONAL_CREATORS = _rule(
+    "create.additional_creators",
+    _REJECTS,
+    "-       -       -       -       -       -       -       1.4",
+    "additional_creators, if there, is an array of user IDs",
+)
+CREATE_ALLOWED = _rule(
+    "create.allowed",
+    _ALLOWS,
+    "1.5     1.5     1.5     1.5     1.5     1.5     1.4     1.5",
+    "any other create event is allowed",
+)
+ROOM_ID_OF_CREATE = _rule(
+    "room_id.of_create",
+    _REJECTS,
+    "-       -       -       -       -       -       -       2",
+    "the room ID is that of an accepted create event",
+)
+AUTH_EVENTS_DUPLICATE = _rule(
+    "auth_events.duplicate",
+    _REJECTS,
+    "2.1     2.1     2.1     2.1     2.1     2.1     2.1     3.1",
+    "no two auth events have the same type and state key",
+)
+AUTH_EVENTS_NOT_SELECTED = _rule(
+    "auth_events.not_selected",
+    _REJECTS,
+    "2.2     2.2     2.2     2.2     2.2     2.2     2.2     3.2",
+    "auth events are only such as the selection picks",
+)
+AUTH_EVENTS_REJECTED = _rule(
+    "auth_events.rejected",
+    _REJECTS,
+    "2.3     2.3     2.3     2.3     2.3     2.3     2.3     3.3",
+    "no auth event was itself rejected",
+)
+AUTH_EVENTS_NO_CREATE = _rule(
+    "auth_events.no_create",
+    _REJECTS,
+    "2.4     2.4     2.4     2.4     2.4     2.4     2.4     -",
+    "the create event is among the auth events",
+)
+AUTH_EVENTS_OTHER_ROOM = _rule(
+    "auth_events.other_room",
+    _REJECTS,
+    "2.5     2.5     2.5     2.5     2.5     2.5     2.5     3.4",
+    "every auth event is of the same room",
+)
+FEDERATION_CLOSED = _rule(
+    "federation.closed",
+    _REJECTS,
+    "3       3       3       3       3       3       3       4",
+    "in a room closed to federation the sender is of its creator's server",
+)
+ALIASES_NO_STATE_KEY = _rule(
+    "aliases.no_state_key",
+    _REJECTS,
+    "4.1     4.1     -       -       -       -       -       -",
+    "an aliases event has a state key",
+)
+ALIASES_OTHER_DOMAIN = _rule(
+    "aliases.other_domain",
+    _REJECTS,
+    "4.2     4.2     -       -       -       -       -       -",
+    "an aliases event's state key is its sender's server",
+)
+ALIASES_ALLOWED = _rule(
+    "aliases.allowed",
+    _ALLOWS,
+    "4.3     4.3     -       -       -       -       -       -",
+    "any other aliases event is allowed",
+)
+MEMBER_MALFORMED = _rule(
+    "member.malformed",
+    _REJECTS,
+    "5.1     5.1     4.1     4.1     4.1     4.1     4.1     5.1",
+    "a member event has a state key and a membership",
+)
+MEMBER_AUTHORISER_SIGNATURE = _rule(
+    "member.authoriser_signature",
+    _REJECTS,
+    "-       -       -       -       4.2.1   4.2.1   4.2.1   5.2.1",
+    "the server of the user who authorises a restricted join has signed it",
+)
+JOIN_CREATOR = _rule(
+    "member.join.creator",
+    _ALLOWS,
+    "5.2.1   5.2.1   4.2.1   4.2.1   4.3.1   4.3.1   4.3.1   5.3.1",
+    "the creator may join right after the create event",
+)
+JOIN_SENDER_IS_TARGET = _rule(
+    "member.join.sender_is_target",
+    _REJECTS,
+    "5.2.2   5.2.2   4.2.2   4.2.2   4.3.2   4.3.2   4.3.2   5.3.2",
+    "users join for themselves only",
+)
+JOIN_BANNED = _rule(
+    "member.join.banned",
+    _REJECTS,
+    "5.2.3   5.2.3   4.2.3   4.2.3   4.3.3   4.3.3   4.3.3   5.3.3",
+    "a banned user cannot join",
+)
+JOIN_INVITED = _rule(
+    "member.join.invited",
+    _ALLOWS,
+    "5.2.4   5.2.4   4.2.4   4.2.4   4.3.4   4.3.4   4.3.4   5.3.4",
+    "under join rule invite (or knock) an invited or joined user may join",
+)
+JOIN_RESTRICTED_ALREADY_IN = _rule(
+    "member.join.restricted.already_in",
+    _ALLOWS,
+    "-       -       -       -       4.3.5.1 4.3.5.1 4.3.5.1 5.3.5.1",
+    "under a restricted join rule an invited or joined user may join",
+)
+JOIN_RESTRICTED_AUTHORISER = _rule(
+    "member.join.restricted.authoriser",
+    _REJECTS,
+    "-       -       -       -       4.3.5.2 4.3.5.2 4.3.5.2 5.3.5.2",
+    "a restricted join is authorised by a joined user who may invite",
+)
+JOIN_RESTRICTED_ALLOWED = _rule(
+    "member.join.restricted.allowed",
+    _ALLOWS,
+    "-       -       -       -       4.3.5.3 4.3.5.3 4.3.5.3 5.3.5.3",
+    "a restricted join so authorised is allowed",
+)
+JOIN_PUBLIC = _rule(
+    "member.join.public",
+    _ALLOWS,
+    "5.2.5   5.2.5   4.2.5   4.2.5   4.3.6   4.3.6   4.3.6   5.3.6",
+    "under join rule public anyone may join",
+)
+JOIN_OTHERWISE = _rule(
+    "member.join.otherwise",
+    _REJECTS,
+    "5.2.6   5.2.6   4.2.6   4.2.6   4.3.7   4.3.7   4.3.7   5.3.7",
+    "any other join is refused",
+)
+INVITE_THIRD_PARTY_BANNED = _rule(
+    "member.invite.third_party.banned",
+    _REJECTS,
+    "5.3.1.1 5.3.1.1 4.3.1.1 4.3.1.1 4.4.1.1 4.4.1.1 4.4.1.1 5.4.1.1",
+    "a banned user cannot be invited by third party",
+)
+INVITE_THIRD_PARTY_NOT_SIGNED = _rule(
+    "member.invite.third_party.not_signed",
+    _REJECTS,
+    "5.3.1.2 5.3.1.2 4.3.1.2 4.3.1.2 4.4.1.2 4.4.1.2 4.4.1.2 5.4.1.2",
+    "a third-party invite has a signed block",
+)
+INVITE_THIRD_PARTY_INCOMPLETE = _rule(
+    "member.invite.third_party.incomplete",
+    _REJECTS,
+    "5.3.1.3 5.3.1.3 4.3.1.3 4.3.1.3 4.4.1.3 4.4.1.3 4.4.1.3 5.4.1.3",
+    "the signed block has mxid and token",
+)
+INVITE_THIRD_PARTY_OTHER_USER = _rule(
+    "member.invite.third_party.other_user",
+    _REJECTS,
+    "5.3.1.4 5.3.1.4 4.3.1.4 4.3.1.4 4.4.1.4 4.4.1.4 4.4.1.4 5.4.1.4",
+    "the signed block's mxid is the user invited",
+)
+INVITE_THIRD_PARTY_NO_EVENT = _rule(
+    "member.invite.third_party.no_event",
+    _REJECTS,
+    "5.3.1.5 5.3.1.5 4.3.1.5 4.3.1.5 4.4.1.5 4.4.1.5 4.4.1.5 5.4.1.5",
+    "the room has a third-party invite event for the token",
+)
+INVITE_THIRD_PARTY_OTHER_SENDER = _rule(
+    "member.invite.third_party.other_sender",
+    _REJECTS,
+    "5.3.1.6 5.3.1.6 4.3.1.6 4.3.1.6 4.4.1.6 4.4.1.6 4.4.1.6 5.4.1.6",
+    "whoever made the third-party invite event sends the invite",
+)
+INVITE_THIRD_PARTY_SIGNED = _rule(
+    "member.invite.third_party.signed",
+    _ALLOWS,
+    "5.3.1.7 5.3.1.7 4.3.1.7 4.3.1.7 4.4.1.7 4.4.1.7 4.4.1.7 5.4.1.7",
+    "a key of the third-party invite event has signed the block",
+)
+INVITE_THIRD_PARTY_OTHERWISE = _rule(
+    "member.invite.third_party.otherwise",
+    _REJECTS,
+    "5.3.1.8 5.3.1.8 4.3.1.8 4.3.1.8 4.4.1.8 4.4.1.8 4.4.1.8 5.4.1.8",
+    "any other third-party invite is refused",
+)
+INVITE_SENDER_NOT_JOINED = _rule(
+    "member.invite.sender_not_joined",
+    _REJECTS,
+    "5.3.2   5.3.2   4.3.2   4.3.2   4.4.2   4.4.2   4.4.2   5.4.2",
+    "only a joined user can invite",
+)
+INVITE_TARGET_IN_ROOM = _rule(
+    "member.invite.target_in_room",
+    _REJECTS,
+    "5.3.3   5.3.3   4.3.3   4.3.3   4.4.3   4.4.3   4.4.3   5.4.3",
+    "a joined or banned user cannot be invited",
+)
+INVITE_LEVEL = _rule(
+    "member.invite.level",
+    _ALLOWS,
+    "5.3.4   5.3.4   4.3.4   4.3.4   4.4.4   4.4.4   4.4.4   5.4.4",
+    "a sender who has the invite level may invite",
+)
+INVITE_OTHERWISE = _rule(
+    "member.invite.otherwise",
+    _REJECTS,
+    "5.3.5   5.3.5   4.3.5   4.3.5   4.4.5   4.4.5   4.4.5   5.4.5",
+    "any other invite is refused",
+)
+LEAVE_SELF = _rule(
+    "member.leave.self",
+    _DECIDES,
+    "5.4.1   5.4.1   4.4.1   4.4.1   4.5.1   4.5.1   4.5.1   5.5.1",
+    "users may leave exactly if they are invited or joined (or knocking)",
+)
+LEAVE_SENDER_NOT_JOINED = _rule(
+    "member.leave.sender_not_joined",
+    _REJECTS,
+    "5.4.2   5.4.2   4.4.2   4.4.2   4.5.2   4.5.2   4.5.2   5.5.2",
+    "only a joined user can remove others",
+)
+LEAVE_BANNED = _rule(
+    "member.leave.banned",
+    _REJECTS,
+    "5.4.3   5.4.3   4.4.3   4.4.3   4.5.3   4.5.3   4.5.3   5.5.3",
+    "lifting a ban takes the ban level",
+)
+LEAVE_LEVEL = _rule(
+    "member.leave.level",
+    _ALLOWS,
+    "5.4.4   5.4.4   4.4.4   4.4.4   4.5.4   4.5.4   4.5.4   5.5.4",
+    "a sender who has the kick level and outranks the target may remove it",
+)
+LEAVE_OTHERWISE = _rule(
+    "member.leave.otherwise",
+    _REJECTS,
+    "5.4.5   5.4.5   4.4.5   4.4.5   4.5.5   4.5.5   4.5.5   5.5.5",
+    "any other removal is refused",
+)
+BAN_SENDER_NOT_JOINED = _rule(
+    "member.ban.sender_not_joined",
+    _REJECTS,
+    "5.5.1   5.5.1   4.5.1   4.5.1   4.6.1   4.6.1   4.6.1   5.6.1",
+    "only a joined user can ban",
+)
+BAN_LEVEL = _rule(
+    "member.ban.level",
+    _ALLOWS,
+    "5.5.2   5.5.2   4.5.2   4.5.2   4.6.2   4.6.2   4.6.2   5.6.2",
+    "a sender who has the ban level and outranks the target may ban it",
+)
+BAN_OTHERWISE = _rule(
+    "member.ban.otherwise",
+    _REJECTS,
+    "5.5.3   5.5.3   4.5.3   4.5.3   4.6.3   4.6.3   4.6.3   5.6.3",
+    "any other ban is refused",
+)
+KNOCK_JOIN_RULE = _rule(
+    "member.knock.join_rule",
+    _REJECTS,
+    "-       -       -       4.6.1   4.7.1   4.7.1   4.7.1   5.7.1",
+    "the join rule admits knocking",
+)
+KNOCK_SENDER_IS_TARGET = _rule(
+    "member.knock.sender_is_target",
+    _REJECTS,
+    "-       -       -       4.6.2   4.7.2   4.7.2   4.7.2   5.7.2",
+    "users knock for themselves only",
+)
+KNOCK_ALLOWED = _rule(
+    "member.knock.allowed",
+    _ALLOWS,
+    "-       -       -       4.6.3   4.7.3   4.7.3   4.7.3   5.7.3",
+    "a user who is not banned, invited or joined may knock",
+)
+KNOCK_OTHERWISE = _rule(
+    "member.knock.otherwise",
+    _REJECTS,
+    "-       -       -       4.6.4   4.7.4   4.7.4   4.7.4   5.7.4",
+    "any other knock is refused",
+)
+MEMBER_UNKNOWN = _rule(
+    "member.unknown",
+    _REJECTS,
+    "5.6     5.6     4.6     4.7     4.8     4.8     4.8     5.8",
+    "the membership is one that the room version knows",
+)
+SENDER_NOT_JOINED = _rule(
+    "sender.not_joined",
+    _REJECTS,
+    "6       6       5       5       5       5       5       6",
+    "the sender is joined",
+)
+THIRD_PARTY_INVITE_LEVEL = _rule(
+    "third_party_invite.level",
+    _DECIDES,
+    "7.1     7.1     6.1     6.1     6.1     6.1     6.1     7.1",
+    "a third-party invite event is allowed exactly if its sender has the invite level",
+)
+REQUIRED_LEVEL = _rule(
+    "required_level",
+    _REJECTS,
+    "8       8       7       7       7       7       7       8",
+    "the sender has the level that the event type requires",
+)
+STATE_KEY_OF_OTHER_USER = _rule(
+    "state_key.of_other_user",
+    _REJECTS,
+    "9       9       8       8       8       8       8       9",
+    "a state key that begins with @ is the sender",
+)
+POWER_LEVELS_NOT_INTEGER = _rule(
+    "power_levels.not_integer",
+    _REJECTS,
+    "-       -       -       -       -       9.1     9.1     10.1",
+    "the seven named levels are integers",
+)
+POWER_LEVELS_MAP_NOT_INTEGERS = _rule(
+    "power_levels.map_not_integers",
+    _REJECTS,
+    "-       -       -       -       -       9.2     9.2     10.2",
+    "events and notifications are objects of integers",
+)
+POWER_LEVELS_USERS = _rule(
+    "power_levels.users",
+    _REJECTS,
+    "10.1    10.1    9.1     9.1     9.1     9.3     9.3     10.3",
+    "users is an object from user IDs to levels",
+)
+POWER_LEVELS_CREATOR_LISTED = _rule(
+    "power_levels.creator_listed",
+    _REJECTS,
+    "-       -       -       -       -       -       -       10.4",
+    "users names no creator",
+)
+POWER_LEVELS_FIRST = _rule(
+    "power_levels.first",
+    _ALLOWS,
+    "10.2    10.2    9.2     9.2     9.2     9.4     9.4     10.5",
+    "the first power levels of a room are allowed",
+)
+POWER_LEVELS_LEVEL_CURRENT = _rule(
+    "power_levels.level_current",
+    _REJECTS,
+    "10.3.1  10.3.1  9.3.1   9.3.1   9.3.1   9.5.1   9.5.1   10.6.1",
+    "an altered level was not above the sender's",
+)
+POWER_LEVELS_LEVEL_NEW = _rule(
+    "power_levels.level_new",
+    _REJECTS,
+    "10.3.2  10.3.2  9.3.2   9.3.2   9.3.2   9.5.2   9.5.2   10.6.2",
+    "an altered level is not set above the sender's",
+)
+POWER_LEVELS_EVENTS_CURRENT = _rule(
+    "power_levels.events_current",
+    _REJECTS,
+    "10.4.1  10.4.1  9.4.1   9.4.1   9.4.1   9.6.1   9.6.1   10.7.1",
+    "an entry of events (or notifications) changed or removed was not above the sender's level",
+)
+POWER_LEVELS_EVENTS_NEW = _rule(
+    "power_levels.events_new",
+    _REJECTS,
+    "10.5.1  10.5.1  9.5.1   9.5.1   9.5.1   9.7.1   9.7.1   10.8.1",
+    "an entry of events (or notifications) added or changed is not set above the sender's level",
+)
+POWER_LEVELS_USERS_CURRENT = _rule(
+    "power_levels.users_current",
+    _REJECTS,
+    "10.6.1  10.6.1  9.6.1   9.6.1   9.6.1   9.8.1   9.8.1   10.9.1",
+    "another user's entry changed or removed was below the sender's level",
+)
+POWER_LEVELS_USERS_NEW = _rule(
+    "power_levels.users_new",
+    _REJECTS,
+    "10.7.1  10.7.1  9.7.1   9.7.1   9.7.1   9.9.1   9.9.1   10.10.1",
+    "a user's entry added or changed is not set above the sender's level",
+)
+POWER_LEVELS_ALLOWED = _rule(
+    "power_levels.allowed",
+    _ALLOWS,
+    "10.8    10.8    9.8     9.8     9.8     9.10    9.10    10.11",
+    "any other change of power levels is allowed",
+)
+REDACTION_LEVEL = _rule(
+    "redaction.level",
+    _ALLOWS,
+    "11.1    -       -       -       -       -       -       -",
+    "a sender who has the redact level may redact",
+)
+REDACTION_SAME_DOMAIN = _rule(
+    "redaction.same_domain",
+    _ALLOWS,
+    "11.2    -       -       -       -       -       -       -",
+    "a redaction may name an event whose ID is of the same server as its own",
+)
+REDACTION_OTHERWISE = _rule(
+    "redaction.otherwise",
+    _REJECTS,
+    "11.3    -       -       -       -       -       -       -",
+    "any other redaction is refused",
+)
+OTHERWISE = _rule(
+    "otherwise",
+    _ALLOWS,
+    "12      11      10      10      10      10      10      11",
+    "any other event is allowed",
+)
