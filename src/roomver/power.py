@@ -155,15 +155,17 @@ class Levels:
     """The levels that hold in one room state.
 
     Args:
-        create: the create event of the room.
+        create: the create event of the room; without one, nobody is known to be a creator.
         power_levels: the power-levels event of the state, if it has one.
     """
 
     __slots__ = ("_create", "_infinite", "levels")
 
-    def __init__(self, create: Event, power_levels: Event | None) -> None:
+    def __init__(self, create: Event | None, power_levels: Event | None) -> None:
         self._create = create
-        self._infinite = creators_of(create) if create.room_version.infinite_creator_level else ()
+        self._infinite: tuple[UserId, ...] = ()
+        if create is not None and create.room_version.infinite_creator_level:
+            self._infinite = creators_of(create)
         self.levels = None if power_levels is None else power_levels_of(power_levels)
 
     @classmethod
@@ -178,9 +180,12 @@ class Levels:
         levels = self.levels
         if levels is None:
             # Only a creator has power before the first power-levels event; after it, only who is listed.
-            return 100 if user == creator_of(self._create) else 0
+            return 100 if self._is_creator(user) else 0
         level = levels.users.get(user)
         return levels.named.get("users_default", 0) if level is None else level
+
+    def _is_creator(self, user: UserId) -> bool:
+        return self._create is not None and user == creator_of(self._create)
 
     def named(self, name: str) -> int:
         """Return one of the seven named levels, or its default."""
@@ -199,8 +204,8 @@ class Levels:
 
     def user_source(self, user: UserId) -> str:
         """Say in words where a user's level comes from, naming the event."""
-        if user in self._infinite or (self.levels is None and user == creator_of(self._create)):
-            return f"creator, by {self._create.event_id}"
+        if user in self._infinite or (self.levels is None and self._is_creator(user)):
+            return f"creator, by {self._create.event_id if self._create else ''}"
         if self.levels is None:
             return "default, without power levels"
         if user in self.levels.users:

@@ -6,7 +6,7 @@ here: the modules that own an algorithm ask a record which of its branches to ta
 Source: https://spec.matrix.org/latest/rooms/
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
@@ -123,6 +123,14 @@ class RoomVersion:
 
     def __str__(self) -> str:
         return self.identifier
+
+    # Two records of one identifier are a mistake, and mappings have no hash.
+    def __hash__(self) -> int:
+        return hash(self.identifier)
+
+    # A record is looked up, not rebuilt: a copy would be another version to whoever compares with `is`.
+    def __reduce__(self) -> tuple[Callable[[str], "RoomVersion"], tuple[str]]:
+        return room_version, (self.identifier,)
 
 
 _KEEPS_ALWAYS = frozenset(

@@ -1,0 +1,168 @@
+"""State resolution: what the state of a room is where its history has forked.
+
+Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution (version 1),
+https://spec.matrix.org/latest/rooms/v2/#state-resolution (versions 2 to 11) and
+https://spec.matrix.org/latest/rooms/v12/#state-resolution (version 12)
+"""
+
+from collections.abc import Collection, Container, Mapping, Sequence
+
+from ..event import Event
+from ..types import EventId, StateMap
+from ..versions import StateResolution
+from .need import Known, Steps
+from .room_graph import RoomGraph
+from .split import Split, split_states
+from .trace import Candidate, Check, NotTraced, Resolution, Trace, Why
+from .v1 import resolve_v1
+from .v2 import Problem, resolve_v2
+
+__all__ = [
+    "Candidate",
+    "Check",
+    "NotTraced",
+    "Resolution",
+    "RoomGraph",
+    "Split",
+    "Trace",
+    "Why",
+    "resolve",
+    "resolve_steps",
+    "split_states",
+]
+
+_NOTHING: frozenset[EventId] = frozenset()
+
+
+def resolve(  # noqa: PLR0913 - all but two are options by keyword
+    state_sets: Sequence[StateMap[EventId]],
+    events: Mapping[EventId, Event],
+    *,
+    graph: RoomGraph | None = None,
+    auth_difference: Collection[EventId] | None = None,
+    conflicted_subgraph: Collection[EventId] | None = None,
+    rejected: Container[EventId] = _NOTHING,
+    skip_rejected: bool = False,
+    ignore_missing: bool = False,
+    algorithm: StateResolution | None = None,
+    trace: bool = False,
+) -> Resolution:
+    """Resolve several states of a room into one.
+
+    Args:
+        state_sets: the states, ``(type, state_key)`` to event ID; their order does not matter. None at
+            all resolve to the empty state.
+        events: where events are looked up; all of the states' events and of their auth chains, or with
+            a graph those that the disagreement touches.
+        graph: the room's `RoomGraph`, kept from one resolution to the next. Without one a graph of the
+            conflicted events' auth chains is made, and everything that the states agree on is visited.
+        auth_difference, conflicted_subgraph: if an index of the caller's has them; the graph is then
+            not asked.
+        rejected: the IDs of events that were rejected. They are never fallen back on as auth events.
+        skip_rejected: leave out rejected events, as Synapse does; the specification tries them again
+            like any other.
+        ignore_missing: pass over events that are not in `events`, as Synapse does, instead of raising.
+        algorithm: another one than the room version's.
+        trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
+
+    Returns:
+        The resolution, whose state is a new dict.
+
+    Raises:
+        MissingEvents: with all the events that could be told to be missing.
+        CyclicGraph: if events cite each other.
+        WrongRoom: if the events are not all of one room and room version.
+
+    Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
+    disagreement. States that are equal cost the passes alone, and identical objects nothing.
+    """
+    steps = resolve_steps(
+        state_sets,
+        events,
+        graph=graph,
+        auth_difference=auth_difference,
+        conflicted_subgraph=conflicted_subgraph,
+        rejected=rejected,
+        skip_rejected=skip_rejected,
+        ignore_missing=ignore_missing,
+        algorithm=algorithm,
+        trace=trace,
+    )
+    try:
+        next(steps)
+        while True:
+            steps.send({})  # what is not in `events` is nowhere
+    except StopIteration as done:
+        resolution: Resolution = done.value
+        return resolution
+
+
+def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
+    state_sets: Sequence[StateMap[EventId]],
+    events: Mapping[EventId, Event] | None = None,
+    *,
+    graph: RoomGraph | None = None,
+    auth_difference: Collection[EventId] | None = None,
+    conflicted_subgraph: Collection[EventId] | None = None,
+    rejected: Container[EventId] = _NOTHING,
+    skip_rejected: bool = False,
+    ignore_missing: bool = False,
+    algorithm: StateResolution | None = None,
+    trace: bool = False,
+) -> Steps[Resolution]:
+    """Resolve like `resolve`, asking for events as they are needed.
+
+    A generator: it yields sets of event IDs, and wants to be sent a mapping with those of the events
+    that exist; it returns the `Resolution`. With a graph, or with the auth difference (and in version
+    12 the conflicted subgraph) handed in, it asks for little more than the disagreement.
+
+    The arguments and errors are those of `resolve`; `events` are those already at hand.
+
+    >>> def resolve_from(store, state_sets):
+    ...     steps = resolve_steps(state_sets)
+    ...     try:
+    ...         wanted = next(steps)
+    ...         while True:
+    ...             wanted = steps.send({e: store[e] for e in wanted if e in store})
+    ...     except StopIteration as done:
+    ...         return done.value
+    >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
+    {('m.room.name', ''): '$a'}
+    """
+    known = Known(events, ignore_missing=ignore_missing)
+    if not state_sets:
+        return Resolution({}, _trace(algorithm, Split({}, {})) if trace else None)
+    split = split_states(state_sets)
+    if not split.conflicted:
+        return Resolution(split.unconflicted, _trace(algorithm, split) if trace else None)
+
+    conflicted = split.conflicted_ids
+    yield from known.need(conflicted)
+    present = sorted(conflicted - known.lost)
+    if not present:
+        return Resolution(split.unconflicted, _trace(algorithm, split) if trace else None)
+    known.check_room(present)
+    chosen = algorithm or known.events[present[0]].room_version.state_resolution
+    record = _trace(chosen, split) if trace else None
+    if chosen is StateResolution.V1:
+        state = yield from resolve_v1(split, known, record)
+    else:
+        problem = Problem(
+            split,
+            len(state_sets),
+            chosen,
+            graph,
+            auth_difference,
+            conflicted_subgraph,
+            rejected,
+            skip_rejected,
+            known,
+            record,
+        )
+        state = yield from resolve_v2(problem)
+    return Resolution(state, record)
+
+
+def _trace(algorithm: StateResolution | None, split: Split) -> Trace:
+    # Without a conflict no algorithm runs; the name of one is then of no consequence.
+    return Trace(algorithm or StateResolution.V2, dict(split.unconflicted), split.conflicted)

@@ -1,0 +1,70 @@
+"""How a resolution asks for events: it yields the IDs that it lacks and is sent the events.
+
+So one core serves a caller that has every event in memory, one that reads a database, and one that
+awaits it.
+"""
+
+from collections import ChainMap
+from collections.abc import Generator, Iterable, Mapping
+from typing import TypeAlias, TypeVar
+
+from ..errors import MissingEvents, WrongRoom
+from ..event import Event
+from ..types import EventId
+
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event], T]
+"""Yields IDs of events, is sent those of them that exist, and returns its result."""
+
+
+class Known:
+    """The events of a resolution that are known, and those that nobody has.
+
+    Attributes:
+        events: ID to event. A mapping that was handed in is never changed: what is fetched on top of
+            it is kept apart.
+        lost: IDs that were asked for in vain, and are passed over.
+    """
+
+    __slots__ = ("_fetched", "_ignore_missing", "_room", "events", "lost")
+
+    def __init__(self, events: Mapping[EventId, Event] | None, *, ignore_missing: bool) -> None:
+        self._fetched: dict[EventId, Event] = {}
+        self.events: Mapping[EventId, Event] = self._fetched if events is None else events
+        self.lost: set[EventId] = set()
+        self._ignore_missing = ignore_missing
+        self._room: tuple[str, str] | None = None
+
+    def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
+        """See to it that events are known or lost.
+
+        Raises:
+            MissingEvents: with all of these that nobody has, unless they are to be passed over.
+        """
+        events = self.events
+        wanted = frozenset(e for e in event_ids if e not in events and e not in self.lost)
+        if not wanted:
+            return
+        answer = yield wanted
+        found = {event_id: answer[event_id] for event_id in wanted if event_id in answer}
+        missing = wanted.difference(found)
+        if missing and not self._ignore_missing:
+            raise MissingEvents(missing)
+        self.lost.update(missing)
+        if found and not self._fetched and events is not self._fetched:
+            self.events = ChainMap(self._fetched, events)  # type: ignore[arg-type]
+        self._fetched.update(found)
+
+    def check_room(self, event_ids: Iterable[EventId]) -> None:
+        """Check that known events are of one room and room version."""
+        for event_id in event_ids:
+            event = self.events[event_id]
+            room = (event.room_id, event.room_version.identifier)
+            if self._room is None:
+                self._room = room
+            elif room != self._room:
+                raise WrongRoom(
+                    f"{event_id} is of room {room[0]}, version {room[1]}; others are of room"
+                    f" {self._room[0]}, version {self._room[1]}"
+                )

@@ -1,0 +1,139 @@
+"""`RoomGraph`: the events of one room as a graph of auth events, kept from one resolution to the next."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from ..auth import create_id_of
+from ..errors import MissingEvents, WrongRoom
+from ..event import Event
+from ..graph import Dag
+from ..types import EventId
+
+
+def auth_parents(event: Event) -> tuple[EventId, ...]:
+    """Return the events that an event rests on: its auth events, and in version 12 the create event,
+    which its room ID names without citing it."""
+    create_id = create_id_of(event)
+    if create_id is None or event.type == "m.room.create":
+        return event.auth_event_ids
+    return (*event.auth_event_ids, create_id)
+
+
+class RoomGraph:
+    """The auth events of one room's events, for auth differences and conflicted subgraphs.
+
+    Keep one for a room, add each accepted event to it, and hand it to every `resolve`: the cost of a
+    resolution then follows the disagreement and not the size of the room. Only IDs are kept, no
+    events. Rejected events may be added too.
+
+    An event's ``depth`` is its sender's claim and is not looked at: the order is that of the auth
+    events themselves.
+
+    Cost: `add` is amortised constant in each auth event; below 200 bytes an event.
+
+    >>> graph = RoomGraph()
+    >>> len(graph)
+    0
+    """
+
+    __slots__ = ("_dag", "_room")
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._dag = Dag()
+        self._room: tuple[str, str] | None = None
+        self.add_all(events)
+
+    def __len__(self) -> int:
+        return len(self._dag)
+
+    def __contains__(self, event_id: object) -> bool:
+        return event_id in self._dag
+
+    def add(self, event: Event) -> None:
+        """Add an event whose auth events have been added; one that is there already changes nothing.
+
+        Raises:
+            MissingEvents: naming the auth events that are not in the graph.
+            CyclicGraph: if the event cites itself.
+            WrongRoom: if it is of another room than the others.
+        """
+        self._check_room(event)
+        self._dag.add(event.event_id, auth_parents(event))
+
+    def add_all(self, events: Iterable[Event]) -> None:
+        """Add events in any order: each auth event must be among them or in the graph.
+
+        Raises:
+            MissingEvents: naming all auth events that are in neither; nothing has been added then.
+            CyclicGraph: naming the events that cite each other; nothing has been added then.
+            WrongRoom: if they are not all of one room.
+        """
+        parents_of = {}
+        for event in events:
+            self._check_room(event)
+            parents_of[event.event_id] = auth_parents(event)
+        self._dag.extend(parents_of)
+
+    def extend(self, parents_of: Mapping[EventId, Iterable[EventId]]) -> None:
+        """Add events by ID alone, in any order, with what they rest on; for one who keeps no events.
+
+        Raises:
+            MissingEvents: naming all parents that are neither given nor in the graph.
+            CyclicGraph: naming the events that cite each other.
+        """
+        self._dag.extend(parents_of)
+
+    def _check_room(self, event: Event) -> None:
+        room = (event.room_id, event.room_version.identifier)
+        if self._room is None:
+            self._room = room
+        elif room != self._room:
+            raise WrongRoom(
+                f"{event.event_id} is of room {room[0]}, version {room[1]}; the graph is of room"
+                f" {self._room[0]}, version {self._room[1]}"
+            )
+
+    def auth_difference(
+        self,
+        masks: Mapping[EventId, int],
+        full: int,
+        is_shared: Callable[[EventId], bool],
+    ) -> set[EventId]:
+        """Return the auth difference of several room states.
+
+        Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Auth difference". The auth chain
+        of a state takes in the state's own events: read without them, an event in every state could
+        become part of the full conflicted set. Synapse reads it so as well.
+
+        Args:
+            masks: each event that is in some states but not all: the bits of the states it is in.
+            full: the bits of all states.
+            is_shared: whether an event is in all states.
+
+        Raises:
+            MissingEvents: naming the events that are not in the graph.
+
+        Cost: see `roomver.graph.Dag.difference`.
+        """
+        dag = self._dag
+        keys = dag.keys
+        nodes = {dag.node(event_id): mask for event_id, mask in self._known(masks).items()}
+        return {keys[node] for node in dag.difference(nodes, full, lambda node: is_shared(keys[node]))}
+
+    def conflicted_subgraph(self, conflicted: Collection[EventId]) -> set[EventId]:
+        """Return the conflicted state subgraph: what lies on a path of auth events between two
+        conflicted events, and these themselves.
+
+        Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Conflicted state subgraph"
+
+        Raises:
+            MissingEvents: naming the events that are not in the graph.
+        """
+        dag = self._dag
+        known = self._known(dict.fromkeys(conflicted, 0))
+        return {dag.keys[node] for node in dag.between([dag.node(event_id) for event_id in known])}
+
+    def _known(self, masks: Mapping[EventId, int]) -> Mapping[EventId, int]:
+        missing = [event_id for event_id in masks if event_id not in self._dag]
+        if missing:
+            raise MissingEvents(missing)
+        return masks

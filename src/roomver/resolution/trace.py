@@ -1,0 +1,220 @@
+"""What a resolution did, step by step, and why a key ended as it did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import RoomverError
+from ..rules import Verdict
+from ..types import EventId, StateKey
+from ..versions import StateResolution
+
+
+class NotTraced(RoomverError):
+    """Reasons were asked of a resolution that was run without ``trace=True``."""
+
+    def __str__(self) -> str:
+        return "the resolution was not traced: run it with trace=True"
+
+
+class Check(NamedTuple):
+    """One iterative auth check.
+
+    Attributes:
+        event_id: the event that was tried.
+        key: its place in the state.
+        phase: ``power`` or ``mainline``; in version 1 the name of its pass.
+        verdict: what the rules said; None if they were not asked: version 1 takes the first event of a
+            pass unchecked, and the last where none is allowed.
+        accepted: whether the event took the place.
+        replaced: the event that it took the place of.
+    """
+
+    event_id: EventId
+    key: StateKey
+    phase: str
+    verdict: Verdict | None
+    accepted: bool
+    replaced: EventId | None
+
+
+@dataclass(slots=True)
+class Trace:
+    """The intermediate results of a resolution, by their names in the specification.
+
+    Attributes:
+        algorithm: which one ran.
+        unconflicted: the unconflicted state map.
+        conflicted: the conflicted events of each key, with the states they are in: bit i of a mask
+            stands for the i-th state.
+        auth_difference, conflicted_subgraph, full_conflicted_set: event IDs. Empty in version 1.
+        power_order: the events of step 1, earliest first.
+        partial_state: the state after step 2; in version 1 empty.
+        mainline: of the power levels in the partial state, newest first.
+        mainline_order: the events of step 3, earliest first.
+        checks: every event that was tried, in order.
+        restored: keys at which the unconflicted state map had the last word, to the event that
+            stood there before.
+    """
+
+    algorithm: StateResolution
+    unconflicted: Mapping[StateKey, EventId]
+    conflicted: Mapping[StateKey, Mapping[EventId, int]]
+    auth_difference: frozenset[EventId] = frozenset()
+    conflicted_subgraph: frozenset[EventId] = frozenset()
+    full_conflicted_set: frozenset[EventId] = frozenset()
+    power_order: tuple[EventId, ...] = ()
+    partial_state: Mapping[StateKey, EventId] = field(default_factory=dict)
+    mainline: tuple[EventId, ...] = ()
+    mainline_order: tuple[EventId, ...] = ()
+    checks: list[Check] = field(default_factory=list)
+    restored: dict[StateKey, EventId] = field(default_factory=dict)
+
+
+class Candidate(NamedTuple):
+    """One event that competed for a key, and what became of it.
+
+    Attributes:
+        event_id: the event.
+        states: the indices of the states that had it; empty if it came in by the auth difference or
+            the conflicted subgraph.
+        check: how it was tried; None if it never was.
+        outcome: ``won``, ``refused``, ``overwritten``, ``restored`` (the unconflicted event of its key had
+            the last word) or ``not tried``.
+        by: the event that took its place, if one did.
+    """
+
+    event_id: EventId
+    states: tuple[int, ...]
+    check: Check | None
+    outcome: str
+    by: EventId | None
+
+    def __str__(self) -> str:
+        if self.states:
+            where = f"in state {', '.join(str(index + 1) for index in self.states)}"
+        else:
+            where = "in no state, but among the auth events"
+        said = ""
+        if self.check is not None and self.check.verdict is not None:
+            said = f" - {self.check.verdict}"
+        by = f" by {self.by}" if self.by is not None else ""
+        tried = f" (tried in phase {self.check.phase})" if self.check is not None else ""
+        return f"{self.event_id} {where}: {self.outcome}{by}{tried}{said}"
+
+
+class Why(NamedTuple):
+    """Why a key of the resolved state is as it is; as text, line by line.
+
+    Attributes:
+        key: the key asked about.
+        event_id: the event that the resolved state has there; None if none.
+        reason: one line.
+        candidates: the events that competed, in the order in which they were tried.
+    """
+
+    key: StateKey
+    event_id: EventId | None
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the reasons as JSON values."""
+        return {
+            "type": self.key[0],
+            "state_key": self.key[1],
+            "event_id": self.event_id,
+            "reason": self.reason,
+            "candidates": [
+                {
+                    "event_id": c.event_id,
+                    "states": list(c.states),
+                    "outcome": c.outcome,
+                    "by": c.by,
+                    "phase": None if c.check is None else c.check.phase,
+                    "verdict": None
+                    if c.check is None or c.check.verdict is None
+                    else c.check.verdict.to_dict(),
+                }
+                for c in self.candidates
+            ],
+        }
+
+    def __str__(self) -> str:
+        head = f"{self.key[0]} {self.key[1]!r}: {self.event_id or 'no event'}\n  {self.reason}"
+        lines = [f"  {number}. {candidate}" for number, candidate in enumerate(self.candidates, 1)]
+        return "\n".join([head, *lines])
+
+
+@dataclass(slots=True)
+class Resolution:
+    """The outcome of a state resolution.
+
+    Attributes:
+        state: the resolved state: ``(type, state_key)`` to event ID.
+        steps: how it came about; None unless it was asked for with ``trace=True``.
+    """
+
+    state: dict[StateKey, EventId]
+    steps: Trace | None = None
+
+    def why(self, key: StateKey) -> Why:
+        """Say which events competed for a key, in which order each was tried, which rule refused each
+        that lost, and which overwrote which.
+
+        Raises:
+            NotTraced: if the resolution was run without ``trace=True``.
+        """
+        steps = self.steps
+        if steps is None:
+            raise NotTraced()
+        winner = self.state.get(key)
+        masks = steps.conflicted.get(key, {})
+        checks = [check for check in steps.checks if check.key == key]
+        candidates = [_candidate(key, check, masks, checks, steps, winner) for check in checks]
+        tried = {check.event_id for check in checks}
+        candidates += [
+            Candidate(event_id, _indices(mask), None, "not tried", None)
+            for event_id, mask in masks.items()
+            if event_id not in tried
+        ]
+        return Why(key, winner, _reason(key, winner, steps, checks), tuple(candidates))
+
+
+def _indices(mask: int) -> tuple[int, ...]:
+    return tuple(index for index in range(mask.bit_length()) if mask >> index & 1)
+
+
+def _candidate(
+    key: StateKey,
+    check: Check,
+    masks: Mapping[EventId, int],
+    checks: list[Check],
+    steps: Trace,
+    winner: EventId | None,
+) -> Candidate:
+    event_id = check.event_id
+    states = _indices(masks.get(event_id, 0))
+    if not check.accepted:
+        return Candidate(event_id, states, check, "refused", None)
+    later = [c.event_id for c in checks[checks.index(check) + 1 :] if c.accepted]
+    if later:
+        return Candidate(event_id, states, check, "overwritten", later[0])
+    if steps.restored.get(key) == event_id:
+        return Candidate(event_id, states, check, "restored", winner)
+    return Candidate(event_id, states, check, "won", None)
+
+
+def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Check]) -> str:
+    if key not in steps.conflicted:
+        if winner is None:
+            return "no state has it" if not checks else "no state has it, and every event tried was refused"
+        if key in steps.restored:
+            return "unconflicted: every state has it, which has the last word over what was tried"
+        if key not in steps.unconflicted:
+            return "no state has it, but it is among the auth events that were replayed and was allowed"
+        return "unconflicted: every state has it"
+    if winner is None:
+        return "conflicted: every event was refused"
+    # A key that was in conflict has no unconflicted event, so that the last one allowed stays.
+    return "conflicted: of the events that were allowed, the one tried last stays"

@@ -1,0 +1,331 @@
+"""State resolution of room versions 2 to 11 (version 2) and of 12 (version 2.1).
+
+Source: https://spec.matrix.org/latest/rooms/v2/#state-resolution and
+https://spec.matrix.org/latest/rooms/v12/#state-resolution
+
+Where the specification and the servers read differently, the comments say so. The steps are numbered as
+in its section "Algorithm".
+"""
+
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from ..auth import check_against_state
+from ..event import Event
+from ..graph import lexicographic_topological_sort
+from ..power import CREATE, POWER_LEVELS, Level, Levels
+from ..selection import auth_types
+from ..types import EventId, StateKey
+from ..versions import RoomIdForm, StateResolution
+from .need import Known, Steps
+from .room_graph import RoomGraph, auth_parents
+from .split import Split
+from .trace import Check, Trace
+
+
+@dataclass(slots=True)
+class Problem:
+    """What is to be resolved, and how.
+
+    Attributes:
+        split: the states.
+        states: how many there are.
+        algorithm: version 2 or 2.1.
+        graph: the room's graph, if the caller keeps one.
+        auth_difference, conflicted_subgraph: if the caller has them from an index of its own.
+        rejected: the IDs of events that were rejected.
+        skip_rejected: leave out rejected events, as Synapse does, instead of trying them again.
+        known: the events.
+        trace: filled, if there is one.
+    """
+
+    split: Split
+    states: int
+    algorithm: StateResolution
+    graph: RoomGraph | None
+    auth_difference: Collection[EventId] | None
+    conflicted_subgraph: Collection[EventId] | None
+    rejected: Container[EventId]
+    skip_rejected: bool
+    known: Known
+    trace: Trace | None
+
+
+def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
+    """Resolve by the algorithm of version 2 or 2.1; the unconflicted state map becomes the result."""
+    known, trace = problem.known, problem.trace
+    unconflicted = problem.split.unconflicted
+    full = yield from _full_conflicted_set(problem)
+    yield from known.need(full)
+    full = {event_id for event_id in full if event_id in known.events}
+    known.check_room(full)
+    # Levels, and what a check falls back on, come from the events' own auth events.
+    events = known.events
+    yield from known.need(p for event_id in full for p in auth_parents(events[event_id]))
+
+    # 1. Select the set X of all power events that appear in the full conflicted set. For each such
+    #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
+    #    full conflicted set. Sort X into a list using the reverse topological power ordering.
+    power_order = _power_order(full, known)
+
+    # 2. Apply the iterative auth checks algorithm, starting from the unconflicted state map (in
+    #    version 2.1: from an empty state map), to the list of events from the previous step to get a
+    #    partially resolved state.
+    base = {} if problem.algorithm is StateResolution.V2_1 else unconflicted
+    changes: dict[StateKey, EventId] = {}
+    yield from _iterative_auth_checks(power_order, "power", base, changes, problem)
+
+    # 3. Take all remaining events that weren't picked in step 1 and order them by the mainline
+    #    ordering based on the power level in the partially resolved state obtained in step 2.
+    picked = set(power_order)
+    remaining = [event_id for event_id in full if event_id not in picked]
+    power_levels = changes.get(POWER_LEVELS) or base.get(POWER_LEVELS)
+    mainline = yield from _mainline(power_levels, known)
+    mainline_order = yield from _mainline_order(remaining, mainline, known)
+    if trace is not None:
+        trace.power_order = tuple(power_order)
+        trace.partial_state = {**base, **changes}
+        trace.mainline = tuple(mainline)
+        trace.mainline_order = tuple(mainline_order)
+
+    # 4. Apply the iterative auth checks algorithm on the partial resolved state and the list of
+    #    events from the previous step.
+    yield from _iterative_auth_checks(mainline_order, "mainline", base, changes, problem)
+
+    # 5. Update the result by replacing any event with the event with the same key from the
+    #    unconflicted state map, if such an event exists, to get the final resolved state.
+    if trace is not None:
+        trace.restored = {
+            key: event_id for key, event_id in changes.items() if unconflicted.get(key, event_id) != event_id
+        }
+        trace.unconflicted = dict(unconflicted)
+    for key, event_id in changes.items():
+        unconflicted.setdefault(key, event_id)
+    return unconflicted
+
+
+def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
+    """The union of the conflicted state set, the auth difference and, in version 2.1, the conflicted
+    state subgraph."""
+    known, trace = problem.known, problem.trace
+    conflicted = problem.split.conflicted_ids - known.lost
+    subgraph_wanted = problem.algorithm is StateResolution.V2_1
+    difference = problem.auth_difference
+    subgraph = problem.conflicted_subgraph if subgraph_wanted else ()
+    if difference is None or subgraph is None:
+        masks = {
+            event_id: mask
+            for by_id in problem.split.conflicted.values()
+            for event_id, mask in by_id.items()
+            if event_id in conflicted
+        }
+        graph = problem.graph
+        if graph is None:
+            graph, is_shared = yield from _graph_of_chains(problem, conflicted, known)
+        else:
+            is_shared = _shared_by_key(problem.split.unconflicted, known)
+        if difference is None:
+            difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
+        if subgraph is None:
+            subgraph = graph.conflicted_subgraph(conflicted)
+    if trace is not None:
+        trace.auth_difference = frozenset(difference)
+        trace.conflicted_subgraph = frozenset(subgraph)
+        trace.full_conflicted_set = frozenset(conflicted.union(difference, subgraph))
+    return conflicted.union(difference, subgraph)
+
+
+def _shared_by_key(unconflicted: Mapping[StateKey, EventId], known: Known) -> Callable[[EventId], bool]:
+    """Tell whether an event is in every state by looking up its key, which costs nothing to set up; a
+    set of the IDs is made only if an event comes up that is not at hand."""
+    events = known.events
+    ids: frozenset[EventId] | None = None
+
+    def is_shared(event_id: EventId) -> bool:
+        nonlocal ids
+        event = events.get(event_id)
+        if event is not None:
+            return unconflicted.get((event.type, event.state_key)) == event_id  # type: ignore[arg-type]
+        if ids is None:
+            ids = frozenset(unconflicted.values())
+        return event_id in ids
+
+    return is_shared
+
+
+def _graph_of_chains(
+    problem: Problem, conflicted: Collection[EventId], known: Known
+) -> Steps[tuple[RoomGraph, Callable[[EventId], bool]]]:
+    """Without a graph of the room: make one of the auth chains of the conflicted events alone, and
+    gather the auth chains of the unconflicted ones as a set, level by level in C."""
+    chains = yield from _closure(conflicted, known)
+    shared = yield from _closure(problem.split.unconflicted.values(), known)
+    events = known.events
+    graph = RoomGraph()
+    graph.extend({e: [p for p in auth_parents(events[e]) if p in events] for e in chains})
+    return graph, shared.__contains__
+
+
+def _closure(event_ids: Iterable[EventId], known: Known) -> Steps[set[EventId]]:
+    """Return events and all that lies above them."""
+    reached: set[EventId] = set()
+    level = set(event_ids)
+    while level:
+        yield from known.need(level)
+        level -= known.lost
+        reached |= level
+        events = known.events
+        level = set().union(*[auth_parents(events[event_id]) for event_id in level])
+        level -= reached
+        level -= known.lost
+    return reached
+
+
+def _is_power_event(event: Event) -> bool:
+    """A power event is one that might remove someone's ability to do something in the room.
+
+    The definition names the types of power levels and join rules alone. Synapse and ruma ask for the
+    state key "" as well, and count the create event; so does this.
+    """
+    kind, state_key = event.type, event.state_key
+    if kind == "m.room.member":
+        return event.content.get("membership") in ("leave", "ban") and event.sender != state_key
+    return state_key == "" and kind in ("m.room.power_levels", "m.room.join_rules", "m.room.create")
+
+
+def _power_order(full: set[EventId], known: Known) -> list[EventId]:
+    """Step 1: X, in reverse topological power ordering."""
+    events = known.events
+    picked = {event_id for event_id in full if _is_power_event(events[event_id])}
+    # The auth chains are followed through the full conflicted set alone, as Synapse and ruma do: a
+    # chain that leaves it and comes back does not count, which matters where an unconflicted event
+    # lies between.
+    stack = list(picked)
+    while stack:
+        for parent in auth_parents(events[stack.pop()]):
+            if parent in full and parent not in picked:
+                picked.add(parent)
+                stack.append(parent)
+
+    def sort_key(event_id: EventId) -> tuple[Level, int, EventId]:
+        event = events[event_id]
+        return -_sender_level(event, events), event.origin_server_ts, event_id
+
+    return lexicographic_topological_sort(
+        sorted(picked), lambda event_id: auth_parents(events[event_id]), sort_key
+    )
+
+
+def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
+    """The level of an event's sender by the event's own auth events; of a power-levels event that is
+    the level before it."""
+    power_levels = create = None
+    if event.type == "m.room.create" and event.room_version.room_id_form is RoomIdForm.CREATE_HASH:
+        create = event
+    for parent in auth_parents(event):
+        other = events.get(parent)
+        if other is None:
+            continue
+        if other.state_key == "":
+            if other.type == "m.room.power_levels" and power_levels is None:
+                power_levels = other
+            elif other.type == "m.room.create" and create is None:
+                create = other
+    return Levels(create, power_levels).user(event.sender)
+
+
+def _iterative_auth_checks(
+    order: Iterable[EventId],
+    phase: str,
+    base: Mapping[StateKey, EventId],
+    changes: dict[StateKey, EventId],
+    problem: Problem,
+) -> Steps[None]:
+    """Try each event on the state, and let it take its place if the rules allow it.
+
+    The state is `base` with `changes` on top; it is grown in `changes`.
+    """
+    known, trace = problem.known, problem.trace
+    rejected, skip_rejected = problem.rejected, problem.skip_rejected
+    for event_id in order:
+        if skip_rejected and event_id in rejected:
+            continue
+        events = known.events
+        event = events[event_id]
+        # If a key that is required for the rules is not in the state, the event's own auth event is
+        # used, if that is not rejected. In version 12 the create event counts as one.
+        state: dict[StateKey, Event] = {}
+        for parent in auth_parents(event):
+            other = events.get(parent)
+            if other is not None and other.state_key is not None and parent not in rejected:
+                state.setdefault((other.type, other.state_key), other)
+        needed = {}
+        for key in (CREATE, *auth_types(event)):
+            current = changes.get(key)
+            if current is None:
+                current = base.get(key)
+            if current is not None and not (skip_rejected and current in rejected):
+                needed[key] = current
+        if not all(current in events for current in needed.values()):
+            yield from known.need(needed.values())
+            events = known.events
+        for key, current in needed.items():
+            if current in events:
+                state[key] = events[current]
+        verdict = check_against_state(event, state)
+        key = (event.type, event.state_key or "")
+        if trace is not None:
+            replaced = changes.get(key) or base.get(key)
+            trace.checks.append(
+                Check(event_id, key, phase, verdict, verdict.allowed, replaced if verdict.allowed else None)
+            )
+        # If the state event is not allowed by the rules, then it is ignored.
+        if verdict.allowed:
+            changes[key] = event_id
+
+
+def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:
+    """The m.room.power_levels event in an event's auth events: that of the room, with state key ""."""
+    yield from known.need(event.auth_event_ids)
+    events = known.events
+    for parent in event.auth_event_ids:
+        other = events.get(parent)
+        if other is not None and other.type == "m.room.power_levels" and other.state_key == "":
+            return parent
+    return None
+
+
+def _mainline(power_levels: EventId | None, known: Known) -> Steps[list[EventId]]:
+    """The mainline of P: P, the power levels that it cites, and so on, newest first. Empty without P: in
+    version 2.1 the partial state may have none, and then what the states agree on does not count."""
+    mainline: list[EventId] = []
+    current = power_levels
+    while current is not None:
+        yield from known.need((current,))
+        if current not in known.events:
+            break
+        mainline.append(current)
+        current = yield from _power_levels_cited(known.events[current], known)
+    return mainline
+
+
+def _mainline_order(
+    event_ids: Iterable[EventId], mainline: list[EventId], known: Known
+) -> Steps[list[EventId]]:
+    """Step 3: events in mainline ordering."""
+    # An event that rests on no power levels of the mainline has position infinity, and so comes
+    # before all others: also before those that rest on the oldest.
+    position: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
+    keys = {}
+    for event_id in event_ids:
+        # Invariant: no power levels on the path have a position yet; all get the one that ends it.
+        path = []
+        current = yield from _power_levels_cited(known.events[event_id], known)
+        while current is not None and current not in position and current in known.events:
+            path.append(current)
+            current = yield from _power_levels_cited(known.events[current], known)
+        found = inf if current is None else position.get(current, inf)
+        position.update(dict.fromkeys(path, found))
+        keys[event_id] = (-found, known.events[event_id].origin_server_ts, event_id)
+    return sorted(keys, key=keys.__getitem__)
