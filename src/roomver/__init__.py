@@ -1,7 +1,7 @@
 """The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
 
 Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures,
-redaction, authorisation rules. Nothing here reads a file, asks the time or opens a connection.
+redaction, authorisation rules, state resolution. Nothing here reads a file, asks the time or opens a connection.
 """
 
 from .auth import (
@@ -27,6 +27,14 @@ from .event import Event, parse_event
 from .hashing import HashCheck, check_hashes, content_hash, event_id, reference_hash
 from .keys import KeyTable, VerifyKey, key_table
 from .redaction import redact
+from .resolution import (
+    NotTraced,
+    Resolution,
+    RoomGraph,
+    resolve,
+    resolve_steps,
+    split_states,
+)
 from .rules import RULES, Decision, Rule, Verdict, rules_of
 from .selection import auth_types
 from .signing import (
@@ -42,7 +50,7 @@ from .signing import (
     verify_json,
     verify_signatures,
 )
-from .versions import ROOM_VERSIONS, RoomVersion, room_version
+from .versions import ROOM_VERSIONS, RoomVersion, StateResolution, room_version
 
 __version__ = "0.1.0"
 
@@ -59,7 +67,10 @@ __all__ = [
     "MalformedEvent",
     "MissingEvents",
     "NotCanonical",
+    "NotTraced",
     "RedactionDecision",
+    "Resolution",
+    "RoomGraph",
     "RoomVersion",
     "RoomverError",
     "Rule",
@@ -67,6 +78,7 @@ __all__ = [
     "SignatureReport",
     "SignatureResult",
     "SignatureStatus",
+    "StateResolution",
     "UnknownRoomVersion",
     "Verdict",
     "VerifyKey",
@@ -86,12 +98,15 @@ __all__ = [
     "redaction_applies",
     "reference_hash",
     "required_signers",
+    "resolve",
+    "resolve_steps",
     "room_version",
     "rules_of",
     "server_keys",
     "sign_event",
     "sign_json",
     "signing_key",
+    "split_states",
     "verify_json",
     "verify_signatures",
 ]

@@ -47,9 +47,10 @@ def decode_unpadded(text: str) -> bytes | None:
     (b'a', b'a', None)
     """
     # Python's own decoder skips characters outside the alphabet, hence the pattern.
-    if not _BASE64.fullmatch(text) or len(text.rstrip("=")) % 4 == 1:
+    bare = text.rstrip("=")
+    if not _BASE64.fullmatch(text) or len(bare) % 4 == 1:
         return None
-    return decode_base64(text.rstrip("=").replace("-", "+").replace("_", "/"))
+    return decode_base64(bare.replace("-", "+").replace("_", "/"))
 
 
 def content_digest(pdu: JsonObject, leave_out: Collection[str] = ()) -> bytes:

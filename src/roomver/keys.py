@@ -47,8 +47,9 @@ class VerifyKey:
             return timestamp <= self.expired_ts or not (version.key_validity_enforced or honour_expired)
         if not version.key_validity_enforced:
             return True
-        limits = [self.valid_until_ts, None if now is None else now + VALIDITY_CAP_MS]
-        return all(limit is None or timestamp <= limit for limit in limits)
+        if self.valid_until_ts is not None and timestamp > self.valid_until_ts:
+            return False
+        return now is None or timestamp <= now + VALIDITY_CAP_MS
 
 
 KeyTable: TypeAlias = Mapping[ServerName, Mapping[KeyId, VerifyKey]]

@@ -27,6 +27,7 @@ from .redaction import CarriesPdu, copied, unpack
 from .types import JsonObject, JsonValue, KeyId, ServerName
 from .versions import RoomVersion
 
+_PREFIX = f"{ALGORITHM}:"
 _AUTHORISER = "join_authorised_via_users_server"
 
 
@@ -68,8 +69,13 @@ class ServerResult:
     @property
     def valid(self) -> bool:
         """At least one signature is not ignored, and all of those verify."""
-        counted = [result for result in self.signatures if not result.status.ignored]
-        return bool(counted) and all(r.status is SignatureStatus.VERIFIED for r in counted)
+        verified = False
+        for result in self.signatures:
+            if result.status is SignatureStatus.VERIFIED:
+                verified = True
+            elif not result.status.ignored:
+                return False
+        return verified
 
     @property
     def keys_missing(self) -> bool:
@@ -386,7 +392,7 @@ def _check_one(
     key: VerifyKey | None,
     counts: Callable[[VerifyKey], bool],
 ) -> SignatureStatus:
-    if not key_id.startswith(f"{ALGORITHM}:"):
+    if not key_id.startswith(_PREFIX):
         return SignatureStatus.UNKNOWN_ALGORITHM
     if key is None:
         return SignatureStatus.UNKNOWN_KEY

@@ -8,25 +8,29 @@ https://spec.matrix.org/latest/rooms/v12/#state-resolution (version 12)
 from collections.abc import Collection, Container, Mapping, Sequence
 
 from ..event import Event
-from ..types import EventId, StateMap
+from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .need import Known, Steps
+from .problem import Problem
 from .room_graph import RoomGraph
 from .split import Split, split_states
 from .trace import Candidate, Check, NotTraced, Resolution, Trace, Why
 from .v1 import resolve_v1
-from .v2 import Problem, resolve_v2
+from .v2 import resolve_v2
 
 __all__ = [
     "Candidate",
     "Check",
+    "Known",
     "NotTraced",
+    "Problem",
     "Resolution",
     "RoomGraph",
     "Split",
     "Trace",
     "Why",
     "resolve",
+    "resolve_split",
     "resolve_steps",
     "split_states",
 ]
@@ -129,40 +133,51 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
     {('m.room.name', ''): '$a'}
     """
-    known = Known(events, ignore_missing=ignore_missing)
     if not state_sets:
         return Resolution({}, _trace(algorithm, Split({}, {})) if trace else None)
     split = split_states(state_sets)
-    if not split.conflicted:
-        return Resolution(split.unconflicted, _trace(algorithm, split) if trace else None)
+    problem = Problem(
+        split,
+        len(state_sets),
+        algorithm,
+        graph,
+        auth_difference,
+        conflicted_subgraph,
+        rejected,
+        skip_rejected,
+        Known(events, ignore_missing=ignore_missing),
+        _trace(algorithm, split) if trace else None,
+    )
+    changes = yield from resolve_split(problem)
+    state = split.unconflicted
+    state.update(changes)
+    return Resolution(state, problem.trace)
 
+
+def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
+    """Resolve states that have been split, and return only what they do not agree on: the resolved
+    event of each key that is in conflict or new. Keys in conflict that it lacks end without an event.
+
+    For a caller whose states share structure, and who does not want a whole new one.
+    """
+    split, known = problem.split, problem.known
     conflicted = split.conflicted_ids
+    if not conflicted:
+        return {}
     yield from known.need(conflicted)
     present = sorted(conflicted - known.lost)
     if not present:
-        return Resolution(split.unconflicted, _trace(algorithm, split) if trace else None)
+        return {}
     known.check_room(present)
-    chosen = algorithm or known.events[present[0]].room_version.state_resolution
-    record = _trace(chosen, split) if trace else None
-    if chosen is StateResolution.V1:
-        state = yield from resolve_v1(split, known, record)
-    else:
-        problem = Problem(
-            split,
-            len(state_sets),
-            chosen,
-            graph,
-            auth_difference,
-            conflicted_subgraph,
-            rejected,
-            skip_rejected,
-            known,
-            record,
-        )
-        state = yield from resolve_v2(problem)
-    return Resolution(state, record)
+    if problem.algorithm is None:
+        problem.algorithm = known.events[present[0]].room_version.state_resolution
+    if problem.trace is not None:
+        problem.trace.algorithm = problem.algorithm
+    if problem.algorithm is StateResolution.V1:
+        return (yield from resolve_v1(split, known, problem.trace))
+    return (yield from resolve_v2(problem))
 
 
 def _trace(algorithm: StateResolution | None, split: Split) -> Trace:
     # Without a conflict no algorithm runs; the name of one is then of no consequence.
-    return Trace(algorithm or StateResolution.V2, dict(split.unconflicted), split.conflicted)
+    return Trace(algorithm or StateResolution.V2, split.unconflicted, split.conflicted)

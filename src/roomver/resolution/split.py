@@ -4,28 +4,42 @@ Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Unconflicted sta
 state set", and https://spec.matrix.org/latest/rooms/v1/#state-resolution for version 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress, islice
 from operator import ne
-from typing import NamedTuple
 
 from ..types import EventId, StateKey, StateMap
 
-_CHUNK = 2048
+_CHUNK = 128
 
 
-class Split(NamedTuple):
+class Split:
     """What some room states agree on, and what they do not.
 
     Attributes:
-        unconflicted: keys that have the same event in every state (in version 1: that have no two
-            different ones).
-        conflicted: each other key, with its events and the states they are in: bit i of an event's
-            mask stands for the i-th state. Sorted by key, events sorted by ID.
+        base: the first of the states.
+        conflicted: each key that does not have the same event in every state, with its events and the
+            states they are in: bit i of an event's mask stands for the i-th state. Sorted by key,
+            events sorted by ID.
     """
 
-    unconflicted: dict[StateKey, EventId]
-    conflicted: dict[StateKey, dict[EventId, int]]
+    __slots__ = ("base", "conflicted")
+
+    def __init__(self, base: StateMap[EventId], conflicted: Mapping[StateKey, Mapping[EventId, int]]) -> None:
+        self.base = base
+        self.conflicted = conflicted
+
+    def get(self, key: StateKey) -> EventId | None:
+        """Return the event that every state has under a key; None if there is none."""
+        return None if key in self.conflicted else self.base.get(key)
+
+    @property
+    def unconflicted(self) -> dict[StateKey, EventId]:
+        """The unconflicted state map, as a new dict."""
+        state = as_dict(self.base)
+        for key in self.conflicted:
+            state.pop(key, None)
+        return state
 
     @property
     def conflicted_ids(self) -> set[EventId]:
@@ -33,13 +47,19 @@ class Split(NamedTuple):
         return {event_id for masks in self.conflicted.values() for event_id in masks}
 
 
-def split_states(state_sets: Sequence[StateMap[EventId]], *, absent_conflicts: bool = True) -> Split:
+def as_dict(state: StateMap[EventId]) -> dict[StateKey, EventId]:
+    """Copy a room state into a dict."""
+    copy = getattr(state, "as_dict", None)
+    return dict(state) if copy is None else copy()
+
+
+def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     """Split room states into the unconflicted state map and the conflicted events.
+
+    A key that only some states have is in conflict, as it is from version 2 on.
 
     Args:
         state_sets: at least one room state.
-        absent_conflicts: whether a key that only some states have is in conflict, as it is from
-            version 2 on. In version 1 it is not.
 
     Cost: for states that are dicts, some C-level passes over each; Python code runs for the keys that
     differ alone.
@@ -49,8 +69,7 @@ def split_states(state_sets: Sequence[StateMap[EventId]], *, absent_conflicts: b
     for other in others:
         if other is not base:
             differing.update(differing_keys(base, other))
-    unconflicted = dict(base)
-    conflicted: dict[StateKey, dict[EventId, int]] = {}
+    conflicted: dict[StateKey, Mapping[EventId, int]] = {}
     for key in sorted(differing):
         masks: dict[EventId, int] = {}
         bit = 1
@@ -59,12 +78,8 @@ def split_states(state_sets: Sequence[StateMap[EventId]], *, absent_conflicts: b
             if event_id is not None:
                 masks[event_id] = masks.get(event_id, 0) | bit
             bit <<= 1
-        if not absent_conflicts and len(masks) == 1:
-            unconflicted[key] = next(iter(masks))
-            continue
-        unconflicted.pop(key, None)
         conflicted[key] = {event_id: masks[event_id] for event_id in sorted(masks)}
-    return Split(unconflicted, conflicted)
+    return Split(base, conflicted)
 
 
 def differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
@@ -73,27 +88,29 @@ def differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[Stat
     if shared is not None and type(one) is type(other):
         # States that know how they were made from each other, such as replay's.
         return set(shared(other))
+    # Two states of one room mostly have the same entries in the same order. What costs is to touch each
+    # event ID and key, out of cache: so chunks of event IDs are compared first, as lists of pointers,
+    # and keys are walked only where chunks differ. An event has one key, so that where event IDs are
+    # the same, so are the keys. (For 323,368 entries and 100 changes: a third of the time of looking
+    # up every key; chunks of 64 to 128 are fastest, of 2,048 take three times as long.)
     differing: set[StateKey] = set()
-    # Two states of one room mostly have the same entries in the same order. Lists of pointers compare
-    # in C at a few nanoseconds an entry, where looking a key up costs fifty: so chunks are compared
-    # first, and keys are looked up only where a chunk differs.
-    keys, values = iter(one), iter(one.values())
-    other_keys, other_values = iter(other), iter(other.values())
-    remaining = True
-    while remaining:
-        chunk = list(islice(keys, _CHUNK))
-        events = list(islice(values, _CHUNK))
-        other_chunk = list(islice(other_keys, _CHUNK))
-        other_events = list(islice(other_values, _CHUNK))
-        remaining = bool(chunk or other_chunk)
-        if events == other_events and chunk == other_chunk:
-            continue
-        # `get` of a key that is not there gives None, which is no event ID.
-        differing.update(compress(chunk, map(ne, map(other.get, chunk), events)))
-        differing.update(compress(other_chunk, map(ne, map(one.get, other_chunk), other_events)))
+    keys, events, other_events = iter(one), iter(one.values()), iter(other.values())
+    done = 0  # invariant: up to here both states have the same keys in the same order,
+    walked = 0  # and this many of `keys` have been taken.
+    while True:
+        chunk, other_chunk = list(islice(events, _CHUNK)), list(islice(other_events, _CHUNK))
+        if chunk != other_chunk:
+            chunk_keys = list(islice(keys, done - walked, done - walked + len(chunk)))
+            walked = done + len(chunk_keys)
+            if len(chunk) != len(other_chunk) or list(map(other.get, chunk_keys)) != other_chunk:
+                break
+            differing.update(compress(chunk_keys, map(ne, chunk, other_chunk)))
+        elif not chunk:
+            return differing
+        done += len(chunk)
+    # The order differs from here on. `get` of a key that is not there gives None, which is no event ID.
+    for state, against in ((one, other), (other, one)):
+        rest = list(islice(state, done, None))
+        rest_events = islice(state.values(), done, None)
+        differing.update(compress(rest, map(ne, map(against.get, rest), rest_events)))
     return differing
-
-
-def state_of(event_ids: Iterable[EventId], keys: Mapping[EventId, StateKey]) -> dict[StateKey, EventId]:
-    """Return the room state that a list of event IDs makes up."""
-    return {keys[event_id]: event_id for event_id in event_ids}

@@ -10,7 +10,6 @@ from ..auth import check_against_state
 from ..event import Event
 from ..selection import auth_types
 from ..types import EventId, StateKey
-from ..versions import StateResolution
 from .need import Known, Steps
 from .split import Split
 from .trace import Check, Trace
@@ -19,30 +18,37 @@ from .trace import Check, Trace
 class _State(Mapping[StateKey, Event]):
     """*R*: the state resolved so far, as events, with one candidate on top."""
 
-    __slots__ = ("_events", "_ids", "_key", "candidate")
+    __slots__ = ("_events", "_key", "_resolved", "_split", "candidate")
 
-    def __init__(self, ids: Mapping[StateKey, EventId], events: Mapping[EventId, Event]) -> None:
-        self._ids = ids
+    def __init__(
+        self, split: Split, resolved: Mapping[StateKey, EventId], events: Mapping[EventId, Event]
+    ) -> None:
+        self._split = split
+        self._resolved = resolved
         self._events = events
         self._key: StateKey | None = None
         self.candidate: Event | None = None
 
     def put(self, key: StateKey, candidate: Event | None) -> None:
+        """Put a candidate in a key's place; None for nothing."""
         self._key = key
         self.candidate = candidate
 
     def __getitem__(self, key: StateKey) -> Event:
         if key == self._key:
-            if self.candidate is None:
-                raise KeyError(key)
-            return self.candidate
-        return self._events[self._ids[key]]
+            found = self.candidate
+        else:
+            event_id = self._resolved.get(key) or self._split.get(key)
+            found = None if event_id is None else self._events.get(event_id)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def __iter__(self) -> Iterator[StateKey]:
-        return iter(self._ids)  # pragma: no cover - the rules look keys up, and never list them
+        raise NotImplementedError  # pragma: no cover - the rules look keys up, and never list them
 
     def __len__(self) -> int:
-        return len(self._ids)  # pragma: no cover
+        raise NotImplementedError  # pragma: no cover
 
 
 # The passes in order. What is left, third-party invites among it, is of no concern to the others.
@@ -53,12 +59,16 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
     """Resolve by the algorithm of version 1.
 
     Args:
-        split: by the definition of later versions; keys that only some states have are put back.
+        split: by the definition of later versions; a key that only some states have is no conflict
+            here, and keeps its event.
         known: the events.
         trace: filled, if there is one.
+
+    Returns:
+        The event of each key in which the states differ.
     """
     # A conflict occurs where states have different event IDs for the same key: an absent one is none.
-    resolved = split.unconflicted
+    resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
     for key, masks in split.conflicted.items():
         ids = [event_id for event_id in masks if event_id not in known.lost]
@@ -67,12 +77,11 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
         elif ids:
             conflicts[key] = ids
     if trace is not None:
-        trace.algorithm = StateResolution.V1
-        trace.unconflicted = dict(resolved)
+        trace.unconflicted = {**split.unconflicted, **resolved}
         trace.conflicted = {key: split.conflicted[key] for key in conflicts}
     # The rules may look at any of these, and nothing else can be told to be needed beforehand.
-    yield from known.need(_looked_at(resolved, conflicts, known))
-    state = _State(resolved, known.events)
+    yield from known.need(_looked_at(split, resolved, conflicts, known))
+    state = _State(split, resolved, known.events)
 
     # Start by setting R to the union of the states to be resolved, excluding any conflicting events.
     # Then conflicts between power levels, then between join rules, then between members: the list
@@ -90,13 +99,17 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
 
 
 def _looked_at(
-    resolved: Mapping[StateKey, EventId], conflicts: Mapping[StateKey, list[EventId]], known: Known
+    split: Split,
+    resolved: Mapping[StateKey, EventId],
+    conflicts: Mapping[StateKey, list[EventId]],
+    known: Known,
 ) -> set[EventId]:
     wanted = {("m.room.create", "")}
     for ids in conflicts.values():
         for event_id in ids:
             wanted |= auth_types(known.events[event_id])
-    return {resolved[key] for key in wanted if key in resolved}
+    found = [resolved.get(key) or split.get(key) for key in wanted]
+    return {event_id for event_id in found if event_id is not None}
 
 
 def _order(known: Known) -> Callable[[EventId], tuple[int, int]]:

@@ -7,8 +7,7 @@ Where the specification and the servers read differently, the comments say so. T
 in its section "Algorithm".
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 
 from ..auth import check_against_state
@@ -19,43 +18,22 @@ from ..selection import auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .need import Known, Steps
+from .problem import Problem
 from .room_graph import RoomGraph, auth_parents
 from .split import Split
-from .trace import Check, Trace
+from .trace import Check
 
-
-@dataclass(slots=True)
-class Problem:
-    """What is to be resolved, and how.
-
-    Attributes:
-        split: the states.
-        states: how many there are.
-        algorithm: version 2 or 2.1.
-        graph: the room's graph, if the caller keeps one.
-        auth_difference, conflicted_subgraph: if the caller has them from an index of its own.
-        rejected: the IDs of events that were rejected.
-        skip_rejected: leave out rejected events, as Synapse does, instead of trying them again.
-        known: the events.
-        trace: filled, if there is one.
-    """
-
-    split: Split
-    states: int
-    algorithm: StateResolution
-    graph: RoomGraph | None
-    auth_difference: Collection[EventId] | None
-    conflicted_subgraph: Collection[EventId] | None
-    rejected: Container[EventId]
-    skip_rejected: bool
-    known: Known
-    trace: Trace | None
+_NO_STATE = Split({}, {})
 
 
 def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
-    """Resolve by the algorithm of version 2 or 2.1; the unconflicted state map becomes the result."""
-    known, trace = problem.known, problem.trace
-    unconflicted = problem.split.unconflicted
+    """Resolve by the algorithm of version 2 or 2.1.
+
+    Returns:
+        The resolved event of each key that the states do not agree on: keys that none of them has are
+        among them, if an event for one was replayed.
+    """
+    known, trace, split = problem.known, problem.trace, problem.split
     full = yield from _full_conflicted_set(problem)
     yield from known.need(full)
     full = {event_id for event_id in full if event_id in known.events}
@@ -72,7 +50,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     # 2. Apply the iterative auth checks algorithm, starting from the unconflicted state map (in
     #    version 2.1: from an empty state map), to the list of events from the previous step to get a
     #    partially resolved state.
-    base = {} if problem.algorithm is StateResolution.V2_1 else unconflicted
+    base = _NO_STATE if problem.algorithm is StateResolution.V2_1 else split
     changes: dict[StateKey, EventId] = {}
     yield from _iterative_auth_checks(power_order, "power", base, changes, problem)
 
@@ -85,7 +63,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     mainline_order = yield from _mainline_order(remaining, mainline, known)
     if trace is not None:
         trace.power_order = tuple(power_order)
-        trace.partial_state = {**base, **changes}
+        trace.partial_state = {**base.unconflicted, **changes}
         trace.mainline = tuple(mainline)
         trace.mainline_order = tuple(mainline_order)
 
@@ -95,14 +73,14 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 
     # 5. Update the result by replacing any event with the event with the same key from the
     #    unconflicted state map, if such an event exists, to get the final resolved state.
-    if trace is not None:
-        trace.restored = {
-            key: event_id for key, event_id in changes.items() if unconflicted.get(key, event_id) != event_id
-        }
-        trace.unconflicted = dict(unconflicted)
+    result = {}
     for key, event_id in changes.items():
-        unconflicted.setdefault(key, event_id)
-    return unconflicted
+        agreed = split.get(key)
+        if agreed is None:
+            result[key] = event_id
+        elif trace is not None and agreed != event_id:
+            trace.restored[key] = event_id
+    return result
 
 
 def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
@@ -124,7 +102,7 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
         if graph is None:
             graph, is_shared = yield from _graph_of_chains(problem, conflicted, known)
         else:
-            is_shared = _shared_by_key(problem.split.unconflicted, known)
+            is_shared = _shared_by_key(problem.split, known)
         if difference is None:
             difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
         if subgraph is None:
@@ -136,19 +114,19 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
     return conflicted.union(difference, subgraph)
 
 
-def _shared_by_key(unconflicted: Mapping[StateKey, EventId], known: Known) -> Callable[[EventId], bool]:
+def _shared_by_key(split: Split, known: Known) -> Callable[[EventId], bool]:
     """Tell whether an event is in every state by looking up its key, which costs nothing to set up; a
     set of the IDs is made only if an event comes up that is not at hand."""
     events = known.events
-    ids: frozenset[EventId] | None = None
+    ids: set[EventId] | None = None
 
     def is_shared(event_id: EventId) -> bool:
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            return unconflicted.get((event.type, event.state_key)) == event_id  # type: ignore[arg-type]
+            return event.state_key is not None and split.get((event.type, event.state_key)) == event_id
         if ids is None:
-            ids = frozenset(unconflicted.values())
+            ids = set(split.unconflicted.values())
         return event_id in ids
 
     return is_shared
@@ -238,7 +216,7 @@ def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
 def _iterative_auth_checks(
     order: Iterable[EventId],
     phase: str,
-    base: Mapping[StateKey, EventId],
+    base: Split,
     changes: dict[StateKey, EventId],
     problem: Problem,
 ) -> Steps[None]:

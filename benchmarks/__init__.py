@@ -1,0 +1,1 @@
+"""Measurements: how fast, beside what, on which shapes of rooms. Run `python -m benchmarks`."""

@@ -1,0 +1,331 @@
+"""The rooms that are measured: made from a seed, with genuine event IDs, at any size.
+
+Each shape gives the events of a room and the states to resolve:
+
+* ``hq``: a large public room (323,368 members, 713 server_acl, 22 power_levels, 14 join_rules, 169
+  other state events) with two branches of 50 state events each;
+* ``merge``: many states of one old room that differ here and there (359 states over 108,480 distinct
+  state events, about 102,500 entries each), room version 5;
+* ``storm``: a version 1 room, 8 states, 5,552 conflicted events;
+* ``busy``: a room of 30,000 events with two long branches;
+* ``deep``: power levels that were changed 100,000 times;
+* ``wide``: 20 forward extremities over 10,000 members;
+* ``toy``: 10 events, 3 conflicts.
+
+The signatures and content hashes in the events are placeholders: nothing here checks them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import roomver
+from roomver.types import EventId, StateKey
+
+State = dict[StateKey, EventId]
+_HASHES = {"sha256": "A" * 43}
+CREATOR = "@creator:hq.example"
+
+
+@dataclass
+class Shape:
+    """A room to resolve: its events, parents first, and the states that are to be merged."""
+
+    name: str
+    version: str
+    events: dict[EventId, roomver.Event]
+    state_sets: list[State]
+    graph: roomver.RoomGraph = field(default_factory=lambda: roomver.RoomGraph())
+
+    def build_graph(self) -> roomver.RoomGraph:
+        """Return a new graph of all events."""
+        graph = roomver.RoomGraph()
+        for event in self.events.values():
+            graph.add(event)
+        return graph
+
+
+class Builder:
+    """Makes the events of one room, choosing auth events from a given state as servers do."""
+
+    def __init__(self, version: str) -> None:
+        self.version = roomver.room_version(version)
+        self.events: dict[EventId, roomver.Event] = {}
+        self.state: State = {}
+        self.room_id: str | None = None if version == "12" else "!room:hq.example"
+        self._now = 1_700_000_000_000
+        self._number = 0
+        content: dict[str, Any] = {"room_version": version}
+        if self.version.creator_in_content:
+            content["creator"] = CREATOR
+        create = self.add("m.room.create", CREATOR, content, "")
+        self.room_id = self.events[create].room_id
+        self.add("m.room.member", CREATOR, {"membership": "join"}, CREATOR)
+
+    def add(
+        self,
+        kind: str,
+        sender: str,
+        content: dict[str, Any],
+        state_key: str | None = None,
+        *,
+        state: State | None = None,
+        timestamp: int | None = None,
+        depth: int | None = None,
+    ) -> EventId:
+        """Add an event that cites what the selection picks from a state, and put it into that state."""
+        current = self.state if state is None else state
+        self._now += 1000
+        self._number += 1
+        pdu: dict[str, Any] = {
+            "type": kind,
+            "sender": sender,
+            "content": content,
+            "depth": self._number if depth is None else depth,
+            "origin_server_ts": self._now if timestamp is None else timestamp,
+            "prev_events": [],
+            "auth_events": [],
+            "hashes": _HASHES,
+            "signatures": {},
+        }
+        if state_key is not None:
+            pdu["state_key"] = state_key
+        if self.room_id is not None:
+            pdu["room_id"] = self.room_id
+        chosen = self.version.references_carry_hashes
+        if chosen:
+            pdu["event_id"] = f"${self._number}:hq.example"
+        if kind != "m.room.create":
+            # The selection looks at the event alone, which may cite nothing yet.
+            keys = roomver.auth_types(roomver.parse_event(pdu, self.version, event_id="$"))
+            cited = sorted(current[key] for key in keys if key in current)
+            pdu["auth_events"] = [[e, {}] for e in cited] if chosen else cited
+        event = roomver.parse_event(pdu, self.version)
+        self.events[event.event_id] = event
+        if state_key is not None:
+            current[(kind, state_key)] = event.event_id
+        return event.event_id
+
+    def power(self, users: dict[str, int], state: State | None = None, **levels: Any) -> EventId:
+        """Add a power-levels event by the creator."""
+        listed = users if self.version.infinite_creator_level else {CREATOR: 100, **users}
+        return self.add("m.room.power_levels", CREATOR, {"users": listed, **levels}, "", state=state)
+
+    def shape(self, name: str, state_sets: list[State]) -> Shape:
+        """Return the room as a shape."""
+        return Shape(name, self.version.identifier, self.events, state_sets)
+
+
+def _user(number: int) -> str:
+    return f"@user{number}:server{number % 977}.example"
+
+
+def hq(version: str = "11", scale: float = 1.0, seed: int = 1) -> Shape:
+    """A large public room with a short fork; `scale` multiplies the members and the history."""
+    rng = Random(seed)
+    room = Builder(version)
+    counts = {"members": 323_368, "server_acl": 713, "power_levels": 22, "join_rules": 14, "other": 169}
+    steps = [kind for kind, count in counts.items() for _ in range(max(2, round(count * scale)))]
+    rng.shuffle(steps)
+    admins = [_user(10_000_000 + i) for i in range(20)]
+    room.power(dict.fromkeys(admins, 50))
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    for admin in admins:
+        room.add("m.room.member", admin, {"membership": "join"}, admin)
+    members = 0
+    for number, step in enumerate(steps):
+        if step == "members":
+            user = _user(members)
+            members += 1
+            room.add("m.room.member", user, {"membership": "join", "displayname": user[1:9]}, user)
+        elif step == "server_acl":
+            room.add("m.room.server_acl", rng.choice(admins), {"deny": [f"bad{number}.example"]}, "")
+        elif step == "power_levels":
+            room.power(dict.fromkeys(admins, 50), events={"m.room.topic": number % 50})
+        elif step == "join_rules":
+            room.add("m.room.join_rules", CREATOR, {"join_rule": "public", "n": number}, "")
+        else:
+            room.add("org.example.setting", CREATOR, {"n": number}, f"setting{number}")
+    state_sets = []
+    for branch in range(2):
+        state = dict(room.state)
+        for number in range(50):
+            admin = admins[(number + branch) % len(admins)]
+            pick = number % 10
+            if pick == 0:
+                room.add("m.room.server_acl", admin, {"deny": [f"{branch}"], "n": number}, "", state=state)
+            elif pick == 1:
+                room.power(dict.fromkeys(admins, 50), state, kick=40 + branch, ban=number)
+            elif pick == 2:
+                room.add("m.room.topic", admin, {"topic": f"{branch} {number}"}, "", state=state)
+            elif pick == 3:
+                target = _user(rng.randrange(members))
+                room.add("m.room.member", admin, {"membership": "ban"}, target, state=state)
+            else:
+                user = _user(rng.randrange(members))
+                if room.events[state[("m.room.member", user)]].content["membership"] == "join":
+                    content = {"membership": "join", "displayname": f"{branch} {number}"}
+                    room.add("m.room.member", user, content, user, state=state)
+        state_sets.append(state)
+    return room.shape("hq", state_sets)
+
+
+def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
+    """Many states of one old room, each with its own few hundred changes."""
+    rng = Random(seed)
+    room = Builder(version)
+    members, states = max(50, round(100_400 * scale)), max(4, round(359 * scale))
+    admins = [_user(10_000_000 + i) for i in range(40)]
+    room.power(dict.fromkeys(admins, 50))
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    for admin in admins:
+        room.add("m.room.member", admin, {"membership": "join"}, admin)
+    for number in range(max(20, round(2_000 * scale))):
+        room.add("org.example.setting", rng.choice(admins), {"n": number}, f"setting{number}")
+    for number in range(members):
+        user = _user(number)
+        if number % 3 == 0:
+            # Two in three entries of the auth chains are not in any state: invites before the join.
+            room.add("m.room.member", rng.choice(admins), {"membership": "invite"}, user)
+            room.add("m.room.member", user, {"membership": "join"}, user)
+        else:
+            room.add("m.room.member", user, {"membership": "join"}, user)
+        if number % 5_000 == 0:
+            room.power(dict.fromkeys(admins, 50), events={"m.room.topic": number % 50})
+    base = room.state
+    state_sets = []
+    for index in range(states):
+        state = dict(base)
+        for change in range(max(3, round(17 * rng.random() + 3))):
+            admin = rng.choice(admins)
+            user = _user(rng.randrange(members))
+            if change == 0 and index % 40 == 0:
+                room.power(dict.fromkeys(admins, 50), state, kick=41 + index % 9)
+            elif change % 4 == 1:
+                room.add("m.room.member", admin, {"membership": "ban", "n": index}, user, state=state)
+            elif change % 4 == 2:
+                room.add("org.example.setting", admin, {"n": index}, f"setting{change}", state=state)
+            else:
+                content = {"membership": "join", "displayname": f"{index} {change}"}
+                room.add("m.room.member", user, content, user, state=state)
+        state_sets.append(state)
+    return room.shape("merge", state_sets)
+
+
+def storm(version: str = "1", scale: float = 1.0, seed: int = 3) -> Shape:
+    """Eight states that disagree about nearly everybody."""
+    rng = Random(seed)
+    room = Builder(version)
+    room.power({})
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    members = max(5, round(694 * scale))
+    state_sets = []
+    for branch in range(8):
+        state = dict(room.state)
+        for number in range(members):
+            user = _user(number)
+            content = {"membership": "join", "displayname": f"{branch}"}
+            depth = 10 + rng.randrange(50)
+            room.add("m.room.member", user, content, user, state=state, depth=depth)
+        state_sets.append(state)
+    return room.shape("storm", state_sets)
+
+
+def busy(version: str = "11", scale: float = 1.0, seed: int = 4) -> Shape:
+    """Two long branches, so that a large part of the room is in conflict."""
+    rng = Random(seed)
+    room = Builder(version)
+    admins = [_user(10_000_000 + i) for i in range(10)]
+    room.power(dict.fromkeys(admins, 50))
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    for admin in admins:
+        room.add("m.room.member", admin, {"membership": "join"}, admin)
+    total = max(100, round(30_000 * scale))
+    for number in range(total // 3):
+        user = _user(number)
+        room.add("m.room.member", user, {"membership": "join"}, user)
+    state_sets = []
+    for branch in range(2):
+        state = dict(room.state)
+        for number in range(total // 3):
+            user = _user(rng.randrange(total // 3))
+            admin = rng.choice(admins)
+            pick = rng.random()
+            if pick < 0.02:
+                room.power(dict.fromkeys(admins, 50), state, kick=rng.randrange(50))
+            elif pick < 0.1:
+                room.add("m.room.member", admin, {"membership": "leave"}, user, state=state)
+            elif pick < 0.3:
+                room.add("org.example.setting", admin, {"n": number}, f"setting{number % 500}", state=state)
+            else:
+                content = {"membership": "join", "displayname": f"{branch} {number}"}
+                room.add("m.room.member", user, content, user, state=state)
+        state_sets.append(state)
+    return room.shape("busy", state_sets)
+
+
+def deep(version: str = "11", scale: float = 1.0, seed: int = 5) -> Shape:
+    """A long chain of power levels, forked at its very start."""
+    room = Builder(version)
+    room.power({})
+    first = dict(room.state)
+    for number in range(max(10, round(100_000 * scale))):
+        room.power({}, kick=number % 50)
+    second = first
+    room.add("m.room.topic", CREATOR, {"topic": "old"}, "", state=second)
+    room.add("m.room.topic", CREATOR, {"topic": "new"}, "")
+    del seed
+    return room.shape("deep", [dict(room.state), second])
+
+
+def wide(version: str = "11", scale: float = 1.0, seed: int = 6) -> Shape:
+    """Twenty forward extremities over many members."""
+    rng = Random(seed)
+    room = Builder(version)
+    admins = [_user(10_000_000 + i) for i in range(20)]
+    room.power(dict.fromkeys(admins, 50))
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    for admin in admins:
+        room.add("m.room.member", admin, {"membership": "join"}, admin)
+    members = max(20, round(10_000 * scale))
+    for number in range(members):
+        room.add("m.room.member", _user(number), {"membership": "join"}, _user(number))
+    state_sets = []
+    for branch in range(20):
+        state = dict(room.state)
+        for number in range(10):
+            user = _user(rng.randrange(members))
+            content = {"membership": "join", "displayname": f"{branch} {number}"}
+            room.add("m.room.member", user, content, user, state=state)
+        room.add("m.room.topic", admins[branch], {"topic": f"{branch}"}, "", state=state)
+        state_sets.append(state)
+    return room.shape("wide", state_sets)
+
+
+def toy(version: str = "11", scale: float = 1.0, seed: int = 7) -> Shape:
+    """Ten events, three conflicts."""
+    del scale, seed
+    room = Builder(version)
+    bob = "@bob:hq.example"
+    room.power({bob: 50})
+    room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "")
+    room.add("m.room.member", bob, {"membership": "join"}, bob)
+    one, other = dict(room.state), dict(room.state)
+    room.power({bob: 0}, one)
+    room.add("m.room.topic", CREATOR, {"topic": "one"}, "", state=one)
+    room.add("m.room.topic", bob, {"topic": "other"}, "", state=other)
+    room.add("m.room.join_rules", bob, {"join_rule": "invite"}, "", state=other)
+    room.add("m.room.name", bob, {"name": "other"}, "", state=other)
+    return room.shape("toy", [one, other])
+
+
+SHAPES: dict[str, Callable[..., Shape]] = {
+    "toy": toy,
+    "hq": hq,
+    "merge": merge,
+    "storm": storm,
+    "busy": busy,
+    "deep": deep,
+    "wide": wide,
+}
