@@ -16,7 +16,7 @@ The signatures and content hashes in the events are placeholders: nothing here c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -36,7 +36,6 @@ class Shape:
     version: str
     events: dict[EventId, roomver.Event]
     state_sets: list[State]
-    graph: roomver.RoomGraph = field(default_factory=lambda: roomver.RoomGraph())
 
     def build_graph(self) -> roomver.RoomGraph:
         """Return a new graph of all events."""
@@ -63,7 +62,7 @@ class Builder:
         self.room_id = self.events[create].room_id
         self.add("m.room.member", CREATOR, {"membership": "join"}, CREATOR)
 
-    def add(
+    def add(  # noqa: PLR0913 - what an event has, by keyword
         self,
         kind: str,
         sender: str,
@@ -73,6 +72,7 @@ class Builder:
         state: State | None = None,
         timestamp: int | None = None,
         depth: int | None = None,
+        prev: list[EventId] | None = None,
     ) -> EventId:
         """Add an event that cites what the selection picks from a state, and put it into that state."""
         current = self.state if state is None else state
@@ -84,7 +84,7 @@ class Builder:
             "content": content,
             "depth": self._number if depth is None else depth,
             "origin_server_ts": self._now if timestamp is None else timestamp,
-            "prev_events": [],
+            "prev_events": prev or [],
             "auth_events": [],
             "hashes": _HASHES,
             "signatures": {},
@@ -320,6 +320,54 @@ def toy(version: str = "11", scale: float = 1.0, seed: int = 7) -> Shape:
     return room.shape("toy", [one, other])
 
 
+def history(version: str = "11", scale: float = 1.0, seed: int = 8) -> Shape:
+    """A whole room with its previous events: 100,000 events, 20,000 members, 2,000 forks; no states."""
+    rng = Random(seed)
+    room = Builder(version)
+    total, members, forks = round(100_000 * scale), round(20_000 * scale), round(2_000 * scale)
+    first, second = list(room.events)
+    room.events = {first: room.events[first]}
+    room.state = {("m.room.create", ""): first}
+    del second
+    head = room.add("m.room.member", CREATOR, {"membership": "join"}, CREATOR, prev=[first])
+    moderators = [_user(number) for number in range(10)]
+    levels = {CREATOR: 100, **dict.fromkeys(moderators, 50)}
+    if room.version.infinite_creator_level:
+        del levels[CREATOR]
+    head = room.add("m.room.power_levels", CREATOR, {"users": levels}, "", prev=[head])
+    head = room.add("m.room.join_rules", CREATOR, {"join_rule": "public"}, "", prev=[head])
+    joined = 0
+
+    def step(state: State, head: EventId) -> EventId:
+        nonlocal joined
+        pick = rng.random()
+        if joined < members and (joined < 10 or pick < 1.1 * members / total):
+            user = _user(joined)
+            joined += 1
+            return room.add("m.room.member", user, {"membership": "join"}, user, state=state, prev=[head])
+        user = _user(rng.randrange(joined))
+        if ("m.room.member", user) not in state or pick < 0.7:
+            user = CREATOR
+        if pick > 0.97:
+            moderator = rng.choice(moderators)
+            return room.add("m.room.topic", moderator, {"topic": str(pick)}, "", state=state, prev=[head])
+        return room.add("m.room.message", user, {"body": str(pick)}, state=state, prev=[head])
+
+    while len(room.events) < total:
+        if joined > 20 and len(room.events) % max(1, total // max(1, forks)) < 3:
+            # A fork: two branches of a few events, and an event that joins them again.
+            other_state, other_head = dict(room.state), head
+            for _ in range(3):
+                head = step(room.state, head)
+                other_head = step(other_state, other_head)
+            for key, event_id in other_state.items():
+                room.state.setdefault(key, event_id)
+            head = room.add("m.room.message", CREATOR, {"body": "both"}, prev=[head, other_head])
+        else:
+            head = step(room.state, head)
+    return room.shape("history", [])
+
+
 SHAPES: dict[str, Callable[..., Shape]] = {
     "toy": toy,
     "hq": hq,
@@ -328,4 +376,5 @@ SHAPES: dict[str, Callable[..., Shape]] = {
     "busy": busy,
     "deep": deep,
     "wide": wide,
+    "history": history,
 }

@@ -1,7 +1,7 @@
 """The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
 
 Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures,
-redaction, authorisation rules, state resolution. Nothing here reads a file, asks the time or opens a connection.
+redaction, authorisation rules, state resolution, replay. Nothing here reads a file, asks the time or opens a connection.
 """
 
 from .auth import (
@@ -27,10 +27,14 @@ from .event import Event, parse_event
 from .hashing import HashCheck, check_hashes, content_hash, event_id, reference_hash
 from .keys import KeyTable, VerifyKey, key_table
 from .redaction import redact
+from .replay import Merge, Outcome, Replay, Reset, Status, replay
 from .resolution import (
     NotTraced,
     Resolution,
     RoomGraph,
+    RoomState,
+    Trace,
+    Why,
     resolve,
     resolve_steps,
     split_states,
@@ -65,12 +69,17 @@ __all__ = [
     "HashCheck",
     "KeyTable",
     "MalformedEvent",
+    "Merge",
     "MissingEvents",
     "NotCanonical",
     "NotTraced",
+    "Outcome",
     "RedactionDecision",
+    "Replay",
+    "Reset",
     "Resolution",
     "RoomGraph",
+    "RoomState",
     "RoomVersion",
     "RoomverError",
     "Rule",
@@ -79,9 +88,12 @@ __all__ = [
     "SignatureResult",
     "SignatureStatus",
     "StateResolution",
+    "Status",
+    "Trace",
     "UnknownRoomVersion",
     "Verdict",
     "VerifyKey",
+    "Why",
     "WrongRoom",
     "auth_types",
     "canonical_json",
@@ -97,6 +109,7 @@ __all__ = [
     "redact",
     "redaction_applies",
     "reference_hash",
+    "replay",
     "required_signers",
     "resolve",
     "resolve_steps",

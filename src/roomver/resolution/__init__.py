@@ -13,6 +13,7 @@ from ..versions import StateResolution
 from .need import Known, Steps
 from .problem import Problem
 from .room_graph import RoomGraph
+from .room_state import RoomState
 from .split import Split, split_states
 from .trace import Candidate, Check, NotTraced, Resolution, Trace, Why
 from .v1 import resolve_v1
@@ -26,6 +27,7 @@ __all__ = [
     "Problem",
     "Resolution",
     "RoomGraph",
+    "RoomState",
     "Split",
     "Trace",
     "Why",

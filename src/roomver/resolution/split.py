@@ -9,6 +9,7 @@ from itertools import compress, islice
 from operator import ne
 
 from ..types import EventId, StateKey, StateMap
+from .room_state import RoomState
 
 _CHUNK = 128
 
@@ -49,8 +50,11 @@ class Split:
 
 def as_dict(state: StateMap[EventId]) -> dict[StateKey, EventId]:
     """Copy a room state into a dict."""
-    copy = getattr(state, "as_dict", None)
-    return dict(state) if copy is None else copy()
+    return state.as_dict() if isinstance(state, RoomState) else dict(state)
+
+
+def _flat(state: StateMap[EventId]) -> StateMap[EventId]:
+    return state.as_dict() if isinstance(state, RoomState) else state
 
 
 def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
@@ -84,10 +88,9 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
 
 def differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
     """Return the keys that two room states do not both have with the same event."""
-    shared = getattr(one, "differing_keys", None)
-    if shared is not None and type(one) is type(other):
-        # States that know how they were made from each other, such as replay's.
-        return set(shared(other))
+    if isinstance(one, RoomState) and isinstance(other, RoomState) and one.shares_with(other):
+        return one.differing_keys(other)
+    one, other = _flat(one), _flat(other)
     # Two states of one room mostly have the same entries in the same order. What costs is to touch each
     # event ID and key, out of cache: so chunks of event IDs are compared first, as lists of pointers,
     # and keys are walked only where chunks differ. An event has one key, so that where event IDs are

@@ -1,0 +1,518 @@
+"""Replay: fold the events of a room, in the order of its graph, into verdicts and states.
+
+For each event: the state before it, resolved over its previous events; its verdict against its own auth
+events and against that state; the state after it. At the end the forward extremities and the current
+state. What a server does as events arrive is done here for a room that is all there, or as much of it
+as there is: where previous events are missing, the replay says so, and takes a state that is given.
+
+Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from .auth import check_against_state, check_auth
+from .errors import CyclicGraph, MissingEvents, WrongRoom
+from .event import Event
+from .graph import in_order
+from .resolution import (
+    Known,
+    Problem,
+    Resolution,
+    RoomGraph,
+    RoomState,
+    resolve,
+    resolve_split,
+    split_states,
+)
+from .rules import Verdict
+from .types import EventId, StateKey, StateMap
+from .versions import ROOM_VERSIONS, StateResolution
+
+
+class Status(Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
+    REJECTED_BY_STATE = "rejected by the state before it"
+    UNDECIDED = "undecided: auth events are missing"
+    CYCLIC = "rejected: it cites itself, by way of others or not"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one event, and why.
+
+    Attributes:
+        event_id: the event.
+        status: what became of it.
+        by_auth_events: the verdict against its own auth events; None if it could not be asked.
+        by_state: the verdict against the state before it; None if that state is not known, or the
+            event did not come so far.
+        missing: the auth events without which it is undecided.
+    """
+
+    event_id: EventId
+    status: Status
+    by_auth_events: Verdict | None = None
+    by_state: Verdict | None = None
+    missing: tuple[EventId, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is Status.ACCEPTED
+
+    @property
+    def deciding(self) -> Verdict | None:
+        """The verdict that decided: the last one that was asked for."""
+        return self.by_auth_events if self.by_state is None else self.by_state
+
+
+@dataclass(slots=True)
+class Merge:
+    """A place where states met that did not agree.
+
+    Attributes:
+        event_id: the event before which they were resolved; None for the forward extremities.
+        parents: the events after which the states were.
+        conflicted: each key in conflict, with its events and the states they are in.
+        resolved: what each key in conflict resolved to, and each that is new; None for nothing.
+    """
+
+    event_id: EventId | None
+    parents: tuple[EventId, ...]
+    conflicted: Mapping[StateKey, Mapping[EventId, int]]
+    resolved: Mapping[StateKey, EventId | None]
+
+
+class Reset(NamedTuple):
+    """A key that went back at a merge to an older value, which one side had already replaced.
+
+    Attributes:
+        merge: the event before which the states were merged; None for the forward extremities.
+        key: the key.
+        lost: the newer event, which is not in the merged state.
+        restored: the older event that is; None if the key has none at all.
+        kept_by_v2_1: whether the algorithm of room version 12 would have kept the newer event.
+    """
+
+    merge: EventId | None
+    key: StateKey
+    lost: EventId
+    restored: EventId | None
+    kept_by_v2_1: bool
+
+
+class _EventsOf(Mapping[StateKey, Event]):
+    """A state of event IDs, seen as one of events."""
+
+    __slots__ = ("_events", "_ids")
+
+    def __init__(self, ids: StateMap[EventId], events: Mapping[EventId, Event]) -> None:
+        self._ids = ids
+        self._events = events
+
+    def __getitem__(self, key: StateKey) -> Event:
+        return self._events[self._ids[key]]
+
+    def get(self, key: StateKey, default: Event | None = None) -> Event | None:  # type: ignore[override]
+        event_id = self._ids.get(key)
+        return default if event_id is None else self._events[event_id]
+
+    def __iter__(self) -> Iterator[StateKey]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+_Delta = tuple[tuple[StateKey, EventId | None], ...]
+
+
+class Replay:
+    """A room, replayed. Made by `replay`.
+
+    Attributes:
+        events: all events by ID.
+        order: their IDs, parents before children; what is on a cycle is left out.
+        outcomes: ID to what became of the event.
+        merges: where states met that did not agree, in order.
+        gaps: events before which the state is not known, with the previous events that are missing.
+        forward_extremities: accepted events that no accepted event follows, sorted, without those that
+            are soft-failed.
+        soft_failed: events at the end of a branch that the current state does not allow, each with
+            the verdict.
+        current_state: the state resolved over the forward extremities.
+    """
+
+    def __init__(self, events: Mapping[EventId, Event]) -> None:
+        self.events = events
+        self.order: list[EventId] = []
+        self.outcomes: dict[EventId, Outcome] = {}
+        self.merges: list[Merge] = []
+        self.gaps: dict[EventId, tuple[EventId, ...]] = {}
+        self.forward_extremities: tuple[EventId, ...] = ()
+        self.soft_failed: dict[EventId, Verdict] = {}
+        self.current_state: dict[StateKey, EventId] = {}
+        self.graph = RoomGraph()
+        # States are kept as what changed from another: group to (the other group, its changes).
+        self._groups: list[tuple[int, _Delta]] = []
+        self._before: dict[EventId, int] = {}
+        self._after: dict[EventId, int] = {}
+        # For each accepted state event, what it replaced.
+        self._replaced: dict[EventId, EventId | None] = {}
+
+    @property
+    def rejected(self) -> set[EventId]:
+        """The IDs of all events that are not accepted."""
+        return {event_id for event_id, outcome in self.outcomes.items() if not outcome.accepted}
+
+    def state_before(self, event_id: EventId) -> dict[StateKey, EventId] | None:
+        """Return the room state before an event; None if it is not known."""
+        return self._state(self._before.get(event_id))
+
+    def state_after(self, event_id: EventId) -> dict[StateKey, EventId] | None:
+        """Return the room state after an event; None if it is not known."""
+        return self._state(self._after.get(event_id))
+
+    def _state(self, group: int | None) -> dict[StateKey, EventId] | None:
+        if group is None:
+            return None
+        deltas = []
+        while group >= 0:
+            group, delta = self._groups[group]
+            deltas.append(delta)
+        state: dict[StateKey, EventId] = {}
+        for delta in reversed(deltas):
+            for key, event_id in delta:
+                if event_id is None:
+                    state.pop(key, None)
+                else:
+                    state[key] = event_id
+        return state
+
+    def resolution_at(
+        self, event_id: EventId | None, *, algorithm: StateResolution | None = None
+    ) -> Resolution:
+        """Resolve again, with its steps, the states before an event, or for None over the forward
+        extremities.
+
+        Raises:
+            MissingEvents: naming the previous events after which the state is not known.
+        """
+        parents = self.forward_extremities if event_id is None else self.events[event_id].prev_event_ids
+        return self._resolve_after(parents, algorithm, trace=True)
+
+    def _resolve_after(
+        self, parents: Iterable[EventId], algorithm: StateResolution | None, *, trace: bool
+    ) -> Resolution:
+        states = {parent: self.state_after(parent) for parent in dict.fromkeys(parents)}
+        unknown = [parent for parent, state in states.items() if state is None]
+        if unknown:
+            raise MissingEvents(unknown)
+        return resolve(
+            [state for state in states.values() if state is not None],
+            self.events,
+            graph=self.graph,
+            rejected=self.rejected,
+            algorithm=algorithm,
+            trace=trace,
+        )
+
+    def resets(self) -> list[Reset]:
+        """Return every place where a key went back to an older value that one side had already replaced.
+
+        Not each is a fault: a change is undone, too, where its sender was banned on another branch. The
+        algorithm of version 12 is run on the same states, and says whether it would have kept it.
+        """
+        places = {event_id: place for place, event_id in enumerate(self.order)}
+        found = []
+        for merge in self.merges:
+            lost = [
+                (key, event_id, merge.resolved.get(key))
+                for key, masks in merge.conflicted.items()
+                for event_id in masks
+                if self._is_older(merge.resolved.get(key), event_id, places)
+            ]
+            if not lost:
+                continue
+            again = self._resolve_after(merge.parents, StateResolution.V2_1, trace=False).state
+            found += [
+                Reset(merge.event_id, key, event_id, restored, again.get(key) == event_id)
+                for key, event_id, restored in lost
+            ]
+        return found
+
+    def _is_older(self, value: EventId | None, event_id: EventId, places: Mapping[EventId, int]) -> bool:
+        """Tell whether an event had, by way of others or not, replaced a value."""
+        if value == event_id or event_id not in self._replaced:
+            return False
+        if value is None:
+            return True  # every key had no event once
+        current = self._replaced.get(event_id)
+        # What was replaced lies earlier in the order, so that this ends at the value or before it.
+        while current is not None and places[current] > places[value]:
+            current = self._replaced.get(current)
+        return current == value
+
+
+def replay(
+    events: Iterable[Event],
+    *,
+    given: Mapping[EventId, StateMap[EventId]] | None = None,
+    skip_rejected: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Replay:
+    """Replay the events of one room.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
+    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) are taken as done.
+
+    Args:
+        events: in any order. Of those with the same ID the first counts.
+        given: states before events, for such as follow events that are not here. It has the last word.
+        skip_rejected: see `resolve`.
+        progress: called now and then with the number of events done.
+
+    Raises:
+        MissingEvents: naming events of a given state that are not among the events.
+        WrongRoom: if the events are not all of one room and room version, or the create event makes a
+            room of another version.
+
+    Cost: per event two checks and small changes to a shared state; per merge what differs.
+    """
+    by_id: dict[EventId, Event] = {}
+    for event in events:
+        by_id.setdefault(event.event_id, event)
+    _check_one_room(by_id)
+    missing = {e for state in (given or {}).values() for e in state.values() if e not in by_id}
+    if missing:
+        raise MissingEvents(missing)
+    fold = _Fold(Replay(by_id), given or {}, skip_rejected)
+    fold.run(progress)
+    fold.finish()
+    return fold.result
+
+
+def _check_one_room(events: Mapping[EventId, Event]) -> None:
+    rooms: dict[tuple[str, str], EventId] = {}
+    for event_id, event in events.items():
+        rooms.setdefault((event.room_id, event.room_version.identifier), event_id)
+        if event.type == "m.room.create" and event.state_key == "":
+            named = event.content.get("room_version", "1")
+            if named != event.room_version.identifier and type(named) is str and named in ROOM_VERSIONS:
+                raise WrongRoom(
+                    f"{event_id} makes a room of version {named}, and is read as of {event.room_version}"
+                )
+    if len(rooms) > 1:
+        listed = ", ".join(f"{event_id} of {room} (version {v})" for (room, v), event_id in rooms.items())
+        raise WrongRoom(f"events of more than one room: {listed}")
+
+
+class _Fold:
+    """The fold itself: what is needed on the way, and not afterwards."""
+
+    def __init__(
+        self, result: Replay, given: Mapping[EventId, StateMap[EventId]], skip_rejected: bool
+    ) -> None:
+        self.result = result
+        self.events = result.events
+        self.given = given
+        self.skip_rejected = skip_rejected
+        self.rejected: set[EventId] = set()
+        self.undecided: set[EventId] = set()
+        # The state after each event that has followers still to come, with its group.
+        self.states: dict[EventId, tuple[RoomState, int]] = {}
+        self.followers: dict[EventId, int] = {}
+        result._groups.append((-1, ()))
+        self.nothing = (RoomState(), 0)
+
+    def run(self, progress: Callable[[int], None] | None) -> None:
+        """Fold every event, parents first."""
+        order = self._order()
+        self.result.order = order
+        for event_id in order:
+            for parent in set(self.events[event_id].prev_event_ids):
+                self.followers[parent] = self.followers.get(parent, 0) + 1
+        for number, event_id in enumerate(order):
+            self._fold(self.events[event_id])
+            if progress is not None and not number % 256:
+                progress(number)
+
+    def _order(self) -> list[EventId]:
+        events = self.events
+        needed = {
+            event_id: [
+                parent
+                for parent in dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
+                if parent in events
+            ]
+            for event_id, event in events.items()
+        }
+        try:
+            return in_order(needed)
+        except CyclicGraph as error:
+            # Only where a sender chooses event IDs can there be a cycle: versions 1 and 2.
+            for event_id in error.event_ids:
+                del needed[event_id]
+                self.rejected.add(event_id)
+                self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
+            return in_order(
+                {e: [parent for parent in parents if parent in needed] for e, parents in needed.items()}
+            )
+
+    def _fold(self, event: Event) -> None:
+        event_id = event.event_id
+        before = self._state_before(event)
+        outcome = self._judge(event, before)
+        self.result.outcomes[event_id] = outcome
+        if outcome.status is Status.UNDECIDED:
+            self.undecided.add(event_id)
+        elif not outcome.accepted:
+            self.rejected.add(event_id)
+        if event.state_key is not None and outcome.status is not Status.UNDECIDED:
+            self.result.graph.add(event)
+        if before is None:
+            return
+        self.result._before[event_id] = before[1]
+        after = before
+        if outcome.accepted and event.state_key is not None:
+            key = (event.type, event.state_key)
+            self.result._replaced[event_id] = before[0].get(key)
+            after = self._changed(before, {key: event_id})
+        self.result._after[event_id] = after[1]
+        self.states[event_id] = after
+
+    def _changed(
+        self, state: tuple[RoomState, int], changes: Mapping[StateKey, EventId | None]
+    ) -> tuple[RoomState, int]:
+        groups = self.result._groups
+        groups.append((state[1], tuple(changes.items())))
+        return state[0].changed(changes), len(groups) - 1
+
+    def _state_before(self, event: Event) -> tuple[RoomState, int] | None:
+        """The state before an event, resolved over its previous events; None if it is not known."""
+        event_id = event.event_id
+        states: dict[EventId, tuple[RoomState, int]] = {}
+        missing = []
+        for parent in dict.fromkeys(event.prev_event_ids):
+            state = self.states.get(parent)
+            if state is None:
+                missing.append(parent)
+            else:
+                states[parent] = state
+            self.followers[parent] -= 1
+            if not self.followers[parent]:
+                self.states.pop(parent, None)  # the last that asked: let the state go
+        given = self.given.get(event_id)
+        if given is not None:
+            groups = self.result._groups
+            groups.append((-1, tuple(given.items())))
+            return RoomState(given), len(groups) - 1
+        if missing:
+            self.result.gaps[event_id] = tuple(missing)
+            return None
+        return self._merged(event_id, states)
+
+    def _merged(
+        self, event_id: EventId | None, states: Mapping[EventId, tuple[RoomState, int]]
+    ) -> tuple[RoomState, int]:
+        """Resolve the states after some events, and note where they did not agree."""
+        distinct = list({id(state[0]): state for state in states.values()}.values())
+        if not distinct:
+            return self.nothing
+        first = distinct[0]
+        if len(distinct) == 1:
+            return first
+        split = split_states([state for state, _ in distinct])
+        if not split.conflicted:
+            return first
+        problem = Problem(
+            split,
+            len(distinct),
+            None,
+            self.result.graph,
+            None,
+            None,
+            self.rejected,
+            self.skip_rejected,
+            Known(self.events, ignore_missing=False),
+            None,
+        )
+        steps = resolve_split(problem)
+        try:
+            wanted = next(steps)
+            raise MissingEvents(wanted)
+        except StopIteration as done:
+            changes: dict[StateKey, EventId] = done.value
+        resolved = {**dict.fromkeys(split.conflicted), **changes}
+        self.result.merges.append(Merge(event_id, tuple(states), split.conflicted, resolved))
+        return self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+
+    def _judge(self, event: Event, before: tuple[RoomState, int] | None) -> Outcome:
+        event_id = event.event_id
+        # An auth event on a cycle, or undecided, has not been accepted, whatever it may be.
+        undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
+        try:
+            if undecided:
+                raise MissingEvents(undecided)
+            by_auth_events = check_auth(event, None, self.events, rejected=self.rejected)
+        except MissingEvents as error:
+            return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
+        if not by_auth_events.allowed:
+            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
+        if before is None:
+            return Outcome(event_id, Status.ACCEPTED, by_auth_events)
+        by_state = check_against_state(event, _EventsOf(before[0], self.events))
+        status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
+        return Outcome(event_id, status, by_auth_events, by_state)
+
+    def finish(self) -> None:
+        """Find the forward extremities and the current state, and what that does not allow."""
+        result = self.result
+        children: dict[EventId, int] = {}
+        for event_id in result.order:
+            if result.outcomes[event_id].accepted:
+                children.setdefault(event_id, 0)
+                for parent in set(self.events[event_id].prev_event_ids):
+                    children[parent] = children.get(parent, 0) + 1
+        accepted = [event_id for event_id in result.order if event_id in children]
+        ends = {e for e in accepted if not children[e] and result.outcomes[e].accepted}
+        current = self._current(ends)
+        # An end of a branch that the current state does not allow is soft-failed: servers do not
+        # build on it, so that what it follows is an end instead, and the current state another.
+        allowed = ends
+        while ends:
+            state = _EventsOf(current[0], self.events)
+            verdicts = {e: check_against_state(self.events[e], state) for e in sorted(ends)}
+            failed = {e: verdict for e, verdict in verdicts.items() if not verdict.allowed}
+            if not failed or len(result.soft_failed) + len(failed) == len(accepted):
+                break
+            result.soft_failed.update(failed)
+            ends = ends - failed.keys()
+            for event_id in failed:
+                for parent in set(self.events[event_id].prev_event_ids):
+                    children[parent] -= 1
+                    outcome = result.outcomes.get(parent)
+                    if not children[parent] and outcome is not None and outcome.accepted:
+                        ends.add(parent)
+            allowed = ends
+            current = self._current(ends)
+        result.forward_extremities = tuple(sorted(allowed))
+        result.merges = [m for m in result.merges if m.event_id is not None or set(m.parents) == allowed]
+        result.current_state = current[0].as_dict()
+
+    def _current(self, ends: Iterable[EventId]) -> tuple[RoomState, int]:
+        states = {}
+        for event_id in sorted(ends):
+            state = self.states.get(event_id)
+            if state is None:
+                entries = self.result.state_after(event_id)
+                if entries is None:
+                    continue  # beyond a gap: its state is not known
+                state = RoomState(entries), self.result._after[event_id]
+            states[event_id] = state
+        return self._merged(None, states)
