@@ -10,11 +10,15 @@ Each shape gives the events of a room and the states to resolve:
 * ``busy``: a room of 30,000 events with two long branches;
 * ``deep``: power levels that were changed 100,000 times;
 * ``wide``: 20 forward extremities over 10,000 members;
-* ``toy``: 10 events, 3 conflicts.
+* ``toy``: 10 events, 3 conflicts;
+* ``history``: a whole room with its previous events, to be replayed; it has no states.
+
+`pdus` makes single events, for what is asked of one event at a time.
 
 The signatures and content hashes in the events are placeholders: nothing here checks them.
 """
 
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -366,6 +370,88 @@ def history(version: str = "11", scale: float = 1.0, seed: int = 8) -> Shape:
         else:
             head = step(room.state, head)
     return room.shape("history", [])
+
+
+def pdus(version: str = "11", count: int = 300_000, seed: int = 10) -> list[dict[str, Any]]:
+    """PDUs as a busy public room has them, of the kinds and sizes that are common there: they cite events
+    that do not exist, and their hashes and signatures are of the right form alone."""
+    rng = Random(seed)
+    pairs = roomver.room_version(version).references_carry_hashes
+    room = "!room:hq.example"
+    users = [_user(number) for number in range(max(10, count // 20))]
+    words = ["lorem", "ipsum", "dolor", "sit", "amet", "größer", "été", "consectetur", "🙂", "elit"]
+
+    def text(length: int) -> str:
+        return " ".join(rng.choices(words, k=length))
+
+    def token(size: int) -> str:
+        return urlsafe_b64encode(rng.randbytes(size)).decode().rstrip("=")
+
+    def references(number: int) -> list[Any]:
+        if pairs:
+            return [[f"${rng.randrange(10**12)}:hq.example", {"sha256": token(32)}] for _ in range(number)]
+        return ["$" + token(32) for _ in range(number)]
+
+    def content_of(kind: str, user: str) -> dict[str, Any]:
+        match kind:
+            case "m.room.member":
+                return {
+                    "membership": rng.choice(["join", "join", "join", "leave", "invite"]),
+                    "displayname": user[1:9],
+                    "avatar_url": f"mxc://hq.example/{token(18)}",
+                }
+            case "m.reaction":
+                relation = {"rel_type": "m.annotation", "event_id": references(1)[0], "key": "👍"}
+                return {"m.relates_to": relation}
+            case "m.room.redaction":
+                return {"redacts": "$" + token(32), "reason": text(3)}
+            case "m.room.power_levels":
+                listed = {_user(rng.randrange(10**6)): 50 for _ in range(40)}
+                return {"users": listed, "events": {"m.room.name": 50, "m.room.topic": 50}, "ban": 50}
+            case "m.room.topic":
+                return {"topic": text(8)}
+        content: dict[str, Any] = {"msgtype": "m.text", "body": text(rng.randrange(3, 30))}
+        if rng.random() < 0.3:
+            content["format"] = "org.matrix.custom.html"
+            content["formatted_body"] = f"<p>{text(rng.randrange(3, 30))}</p>"
+        if rng.random() < 0.2:
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": "$" + token(32)}}
+        return content
+
+    kinds = {
+        "m.room.message": 60,
+        "m.room.member": 22,
+        "m.reaction": 12,
+        "m.room.redaction": 4,
+        "m.room.topic": 1,
+        "m.room.power_levels": 1,
+    }
+    result = []
+    for number, kind in enumerate(rng.choices(list(kinds), list(kinds.values()), k=count)):
+        user = rng.choice(users)
+        pdu: dict[str, Any] = {
+            "type": kind,
+            "sender": user,
+            "room_id": room,
+            "content": content_of(kind, user),
+            "depth": 1000 + number,
+            "origin_server_ts": 1_700_000_000_000 + 1000 * number,
+            "prev_events": references(1 if rng.random() < 0.9 else 2),
+            "auth_events": references(3),
+            "hashes": {"sha256": b64encode(rng.randbytes(32)).decode().rstrip("=")},
+            "signatures": {
+                user.partition(":")[2]: {"ed25519:a_key": b64encode(rng.randbytes(64)).decode().rstrip("=")}
+            },
+            "unsigned": {"age": rng.randrange(10**6)},
+        }
+        if kind == "m.room.member":
+            pdu["state_key"] = user
+        elif kind in ("m.room.topic", "m.room.power_levels"):
+            pdu["state_key"] = ""
+        if pairs:
+            pdu["event_id"] = f"${number}:hq.example"
+        result.append(pdu)
+    return result
 
 
 SHAPES: dict[str, Callable[..., Shape]] = {

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("replay",),
-    ("explain", "vectors", "check"),
+    ("explain", "vectors", "coverage", "check", "room_check", "compared"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -37,8 +37,11 @@ SAME_FLOOR = frozenset(
         ("selection", "power"),
         ("signing", "keys"),
         ("explain", "check"),
+        ("explain", "room_check"),
+        ("room_check", "check"),
         ("vectors", "check"),
         ("vectors", "explain"),
+        ("coverage", "vectors"),
         ("cli", "readers"),
         ("__main__", "cli"),
     }

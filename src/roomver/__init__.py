@@ -1,7 +1,8 @@
 """The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
 
 Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures,
-redaction, authorisation rules, state resolution, replay. Nothing here reads a file, asks the time or opens a connection.
+redaction, authorisation rules, state resolution, and the replay of whole rooms. Nothing here reads a
+file, asks the time or opens a connection.
 """
 
 from .auth import (

@@ -111,7 +111,7 @@ class Dag:
         self._offsets.append(len(self._parents))
         return node
 
-    def extend(self, parents_of: Mapping[str, Iterable[str]]) -> None:
+    def extend(self, parents_of: Mapping[str, Collection[str]]) -> None:
         """Add many nodes in any order.
 
         Args:
@@ -221,11 +221,9 @@ class _Descendants:
         self._no: set[int] = set()
 
     def __call__(self, node: int) -> bool:
+        # A sweep asks of each node once, and of children before their parents: of none that it asks is
+        # the answer known.
         yes, no, is_shared = self._yes, self._no, self._is_shared
-        if node in yes:
-            return True
-        if node in no:
-            return False
         if is_shared(node):
             yes.add(node)
             return True
@@ -298,13 +296,13 @@ def in_order(parents_of: Mapping[K, Iterable[K]], known: Collection[K] = ()) -> 
 
 def _on_cycles(waiting: Mapping[K, int], children: Mapping[K, list[K]]) -> list[K]:
     """Of the keys that could not be ordered, leave out those that only hang below a cycle."""
-    left = {key for key, count in waiting.items() if count}
-    below = {key: sum(child in left for child in children.get(key, ())) for key in left}
+    # What could not be ordered keeps its children from it as well: they are all among these.
+    left = [key for key, count in waiting.items() if count]
+    below = {key: len(children.get(key, ())) for key in left}
     parents: dict[K, list[K]] = {}
     for key in left:
         for child in children.get(key, ()):
-            if child in left:
-                parents.setdefault(child, []).append(key)
+            parents.setdefault(child, []).append(key)
     ends = [key for key, count in below.items() if not count]
     for key in ends:
         for parent in parents.get(key, ()):

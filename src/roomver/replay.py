@@ -27,6 +27,7 @@ from .resolution import (
     resolve_split,
     split_states,
 )
+from .resolution.room_graph import auth_parents
 from .rules import Verdict
 from .types import EventId, StateKey, StateMap
 from .versions import ROOM_VERSIONS, StateResolution
@@ -137,19 +138,21 @@ class Replay:
 
     Attributes:
         events: all events by ID.
-        order: their IDs, parents before children; what is on a cycle is left out.
+        order: their IDs, parents before children; what is on a cycle is left out. If the events
+            came in such an order, it is theirs.
         outcomes: ID to what became of the event.
         merges: where states met that did not agree, in order.
         gaps: events before which the state is not known, with the previous events that are missing.
         forward_extremities: accepted events that no accepted event follows, sorted, without those that
             are soft-failed.
-        soft_failed: events at the end of a branch that the current state does not allow, each with
-            the verdict.
+        soft_failed: events at the end of a branch that are refused by the current state they come upon
+            in the order, each with the verdict.
         current_state: the state resolved over the forward extremities.
     """
 
-    def __init__(self, events: Mapping[EventId, Event]) -> None:
+    def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
         self.events = events
+        self._skip_rejected = skip_rejected
         self.order: list[EventId] = []
         self.outcomes: dict[EventId, Outcome] = {}
         self.merges: list[Merge] = []
@@ -218,6 +221,7 @@ class Replay:
             self.events,
             graph=self.graph,
             rejected=self.rejected,
+            skip_rejected=self._skip_rejected,
             algorithm=algorithm,
             trace=trace,
         )
@@ -278,7 +282,8 @@ def replay(
         progress: called now and then with the number of events done.
 
     Raises:
-        MissingEvents: naming events of a given state that are not among the events.
+        MissingEvents: naming events of a given state that are not among the events, or that are
+            undecided and meet with others in a merge.
         WrongRoom: if the events are not all of one room and room version, or the create event makes a
             room of another version.
 
@@ -291,7 +296,7 @@ def replay(
     missing = {e for state in (given or {}).values() for e in state.values() if e not in by_id}
     if missing:
         raise MissingEvents(missing)
-    fold = _Fold(Replay(by_id), given or {}, skip_rejected)
+    fold = _Fold(Replay(by_id, skip_rejected=skip_rejected), given or {}, skip_rejected)
     fold.run(progress)
     fold.finish()
     return fold.result
@@ -310,6 +315,9 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
     if len(rooms) > 1:
         listed = ", ".join(f"{event_id} of {room} (version {v})" for (room, v), event_id in rooms.items())
         raise WrongRoom(f"events of more than one room: {listed}")
+
+
+_ROUNDS = 16
 
 
 class _Fold:
@@ -352,6 +360,13 @@ class _Fold:
             ]
             for event_id, event in events.items()
         }
+        seen: set[EventId] = set()
+        for event_id, parents in needed.items():
+            if not seen.issuperset(parents):
+                break
+            seen.add(event_id)
+        else:
+            return list(needed)
         try:
             return in_order(needed)
         except CyclicGraph as error:
@@ -374,7 +389,13 @@ class _Fold:
         elif not outcome.accepted:
             self.rejected.add(event_id)
         if event.state_key is not None and outcome.status is not Status.UNDECIDED:
-            self.result.graph.add(event)
+            graph = self.result.graph
+            parents = auth_parents(event)
+            if all(parent in graph for parent in parents):
+                graph.add(event)
+            else:
+                # It cites what no state can rest on: messages, or events on a cycle.
+                graph.extend({event_id: [parent for parent in parents if parent in graph]})
         if before is None:
             return
         self.result._before[event_id] = before[1]
@@ -418,7 +439,11 @@ class _Fold:
         return self._merged(event_id, states)
 
     def _merged(
-        self, event_id: EventId | None, states: Mapping[EventId, tuple[RoomState, int]]
+        self,
+        event_id: EventId | None,
+        states: Mapping[EventId, tuple[RoomState, int]],
+        *,
+        note: bool = True,
     ) -> tuple[RoomState, int]:
         """Resolve the states after some events, and note where they did not agree."""
         distinct = list({id(state[0]): state for state in states.values()}.values())
@@ -449,7 +474,8 @@ class _Fold:
         except StopIteration as done:
             changes: dict[StateKey, EventId] = done.value
         resolved = {**dict.fromkeys(split.conflicted), **changes}
-        self.result.merges.append(Merge(event_id, tuple(states), split.conflicted, resolved))
+        if note:
+            self.result.merges.append(Merge(event_id, tuple(states), split.conflicted, resolved))
         return self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
 
     def _judge(self, event: Event, before: tuple[RoomState, int] | None) -> Outcome:
@@ -471,41 +497,54 @@ class _Fold:
         return Outcome(event_id, status, by_auth_events, by_state)
 
     def finish(self) -> None:
-        """Find the forward extremities and the current state, and what that does not allow."""
-        result = self.result
-        children: dict[EventId, int] = {}
-        for event_id in result.order:
-            if result.outcomes[event_id].accepted:
-                children.setdefault(event_id, 0)
-                for parent in set(self.events[event_id].prev_event_ids):
-                    children[parent] = children.get(parent, 0) + 1
-        accepted = [event_id for event_id in result.order if event_id in children]
-        ends = {e for e in accepted if not children[e] and result.outcomes[e].accepted}
-        current = self._current(ends)
-        # An end of a branch that the current state does not allow is soft-failed: servers do not
-        # build on it, so that what it follows is an end instead, and the current state another.
-        allowed = ends
-        while ends:
-            state = _EventsOf(current[0], self.events)
-            verdicts = {e: check_against_state(self.events[e], state) for e in sorted(ends)}
-            failed = {e: verdict for e, verdict in verdicts.items() if not verdict.allowed}
-            if not failed or len(result.soft_failed) + len(failed) == len(accepted):
+        """Find the forward extremities and the current state, and the ends that are soft-failed."""
+        checked: set[EventId] = set()
+        ends: set[EventId] = set()
+        # An end that is soft-failed leaves what it follows as an end, which is then looked at as well.
+        # Each round takes one event off every branch; a branch that is refused for longer than this
+        # does not come from a server that was told so, and what is left of it stays.
+        for _ in range(_ROUNDS):
+            ends = self._ends(checked)
+            if ends <= checked:
                 break
-            result.soft_failed.update(failed)
-            ends = ends - failed.keys()
-            for event_id in failed:
-                for parent in set(self.events[event_id].prev_event_ids):
-                    children[parent] -= 1
-                    outcome = result.outcomes.get(parent)
-                    if not children[parent] and outcome is not None and outcome.accepted:
-                        ends.add(parent)
-            allowed = ends
-            current = self._current(ends)
-        result.forward_extremities = tuple(sorted(allowed))
-        result.merges = [m for m in result.merges if m.event_id is not None or set(m.parents) == allowed]
-        result.current_state = current[0].as_dict()
+            checked |= ends
+        self.result.forward_extremities = tuple(sorted(ends))
+        self.result.current_state = self._current(ends, note=True)[0].as_dict()
 
-    def _current(self, ends: Iterable[EventId]) -> tuple[RoomState, int]:
+    def _ends(self, to_check: set[EventId]) -> set[EventId]:
+        """Go through the order once more, keeping the forward extremities as a server does, and return
+        them. Events of `to_check` are checked against the current state that they come upon."""
+        result = self.result
+        ends: set[EventId] = set()
+        behind: dict[EventId, set[EventId]] = {}
+        for event_id in result.order:
+            outcome = result.outcomes[event_id]
+            # What an event supersedes: those it follows, and what lies behind rejected and
+            # soft-failed ones among them.
+            superseded: set[EventId] = set()
+            for parent in self.events[event_id].prev_event_ids:
+                superseded |= behind.get(parent, {parent})
+            if not outcome.accepted or event_id in result.soft_failed:
+                behind[event_id] = superseded
+                continue
+            if event_id in to_check and not ends <= superseded:
+                verdict = self._against(event_id, ends)
+                if verdict is not None and not verdict.allowed:
+                    result.soft_failed[event_id] = verdict
+                    behind[event_id] = superseded
+                    continue
+            ends -= superseded
+            ends.add(event_id)
+        return ends
+
+    def _against(self, event_id: EventId, ends: set[EventId]) -> Verdict | None:
+        """Judge an event against the current state over some ends; None where that is not known."""
+        if any(end not in self.result._after for end in ends):
+            return None
+        state = self._current(ends, note=False)[0]
+        return check_against_state(self.events[event_id], _EventsOf(state, self.events))
+
+    def _current(self, ends: Iterable[EventId], *, note: bool) -> tuple[RoomState, int]:
         states = {}
         for event_id in sorted(ends):
             state = self.states.get(event_id)
@@ -515,4 +554,4 @@ class _Fold:
                     continue  # beyond a gap: its state is not known
                 state = RoomState(entries), self.result._after[event_id]
             states[event_id] = state
-        return self._merged(None, states)
+        return self._merged(None, states, note=note)

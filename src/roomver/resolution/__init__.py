@@ -168,8 +168,8 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         return {}
     yield from known.need(conflicted)
     present = sorted(conflicted - known.lost)
-    if not present:
-        return {}
+    if not present and problem.algorithm is not StateResolution.V1:
+        return {}  # version 1 keeps an event that no state contradicts, known or not
     known.check_room(present)
     if problem.algorithm is None:
         problem.algorithm = known.events[present[0]].room_version.state_resolution

@@ -5,7 +5,7 @@ awaits it.
 """
 
 from collections import ChainMap
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
@@ -56,15 +56,23 @@ class Known:
             self.events = ChainMap(self._fetched, events)  # type: ignore[arg-type]
         self._fetched.update(found)
 
-    def check_room(self, event_ids: Iterable[EventId]) -> None:
-        """Check that known events are of one room and room version."""
+    def check_room(self, event_ids: Collection[EventId]) -> None:
+        """Check that known events are of one room and room version: that of the first one ever given."""
+        events = self.events
         for event_id in event_ids:
-            event = self.events[event_id]
-            room = (event.room_id, event.room_version.identifier)
+            event = events[event_id]
+            room = _room_of(event)
             if self._room is None:
                 self._room = room
             elif room != self._room:
+                # The smallest ID is named, for the order of a set is another in every run.
+                strange = min(i for i in event_ids if _room_of(events[i]) != self._room)
+                room = _room_of(events[strange])
                 raise WrongRoom(
-                    f"{event_id} is of room {room[0]}, version {room[1]}; others are of room"
+                    f"{strange} is of room {room[0]}, version {room[1]}; others are of room"
                     f" {self._room[0]}, version {self._room[1]}"
                 )
+
+
+def _room_of(event: Event) -> tuple[str, str]:
+    return event.room_id, event.room_version.identifier

@@ -56,8 +56,9 @@ class RoomGraph:
             CyclicGraph: if the event cites itself.
             WrongRoom: if it is of another room than the others.
         """
-        self._check_room(event)
+        room = self._same_room(event, self._room)
         self._dag.add(event.event_id, auth_parents(event))
+        self._room = room
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Add events in any order: each auth event must be among them or in the graph.
@@ -68,12 +69,14 @@ class RoomGraph:
             WrongRoom: if they are not all of one room.
         """
         parents_of = {}
+        room = self._room
         for event in events:
-            self._check_room(event)
+            room = self._same_room(event, room)
             parents_of[event.event_id] = auth_parents(event)
         self._dag.extend(parents_of)
+        self._room = room
 
-    def extend(self, parents_of: Mapping[EventId, Iterable[EventId]]) -> None:
+    def extend(self, parents_of: Mapping[EventId, Collection[EventId]]) -> None:
         """Add events by ID alone, in any order, with what they rest on; for one who keeps no events.
 
         Raises:
@@ -82,15 +85,15 @@ class RoomGraph:
         """
         self._dag.extend(parents_of)
 
-    def _check_room(self, event: Event) -> None:
+    @staticmethod
+    def _same_room(event: Event, known: tuple[str, str] | None) -> tuple[str, str]:
         room = (event.room_id, event.room_version.identifier)
-        if self._room is None:
-            self._room = room
-        elif room != self._room:
+        if known is not None and room != known:
             raise WrongRoom(
                 f"{event.event_id} is of room {room[0]}, version {room[1]}; the graph is of room"
-                f" {self._room[0]}, version {self._room[1]}"
+                f" {known[0]}, version {known[1]}"
             )
+        return room
 
     def auth_difference(
         self,

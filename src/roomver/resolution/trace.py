@@ -206,6 +206,7 @@ def _candidate(
 
 
 def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Check]) -> str:
+    version_1 = steps.algorithm is StateResolution.V1
     if key not in steps.conflicted:
         if winner is None:
             return "no state has it" if not checks else "no state has it, and every event tried was refused"
@@ -213,8 +214,14 @@ def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Ch
             return "unconflicted: every state has it, which has the last word over what was tried"
         if key not in steps.unconflicted:
             return "no state has it, but it is among the auth events that were replayed and was allowed"
-        return "unconflicted: every state has it"
+        return f"unconflicted: {'no state has another' if version_1 else 'every state has it'}"
     if winner is None:
-        return "conflicted: every event was refused"
-    # A key that was in conflict has no unconflicted event, so that the last one allowed stays.
-    return "conflicted: of the events that were allowed, the one tried last stays"
+        return "conflicted: no event was allowed"
+    if not version_1:
+        # A key that was in conflict has no unconflicted event, so that the last one allowed stays.
+        return "conflicted: of the events that were allowed, the one tried last stays"
+    if checks[-1].phase != "rest":
+        return "conflicted: the first event is taken, then each that is allowed, up to one that is not"
+    if checks[-1].verdict is None:
+        return "conflicted: no event was allowed, and so the one tried last stays"
+    return "conflicted: the first event that was allowed stays"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 
 from ..auth import check_against_state
+from ..errors import CyclicGraph
 from ..event import Event
 from ..graph import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
@@ -168,7 +169,8 @@ def _is_power_event(event: Event) -> bool:
     """
     kind, state_key = event.type, event.state_key
     if kind == "m.room.member":
-        return event.content.get("membership") in ("leave", "ban") and event.sender != state_key
+        banned_or_kicked = event.content.get("membership") in ("leave", "ban")
+        return banned_or_kicked and state_key is not None and event.sender != state_key
     return state_key == "" and kind in ("m.room.power_levels", "m.room.join_rules", "m.room.create")
 
 
@@ -199,7 +201,8 @@ def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
     """The level of an event's sender by the event's own auth events; of a power-levels event that is
     the level before it."""
     power_levels = create = None
-    if event.type == "m.room.create" and event.room_version.room_id_form is RoomIdForm.CREATE_HASH:
+    by_room_id = event.room_version.room_id_form is RoomIdForm.CREATE_HASH
+    if by_room_id and (event.type, event.state_key) == CREATE:
         create = event
     for parent in auth_parents(event):
         other = events.get(parent)
@@ -231,6 +234,9 @@ def _iterative_auth_checks(
             continue
         events = known.events
         event = events[event_id]
+        # The list is one of state events: a message that some event cites against the rules is none.
+        if event.state_key is None:
+            continue
         # If a key that is required for the rules is not in the state, the event's own auth event is
         # used, if that is not rejected. In version 12 the create event counts as one.
         state: dict[StateKey, Event] = {}
@@ -238,21 +244,25 @@ def _iterative_auth_checks(
             other = events.get(parent)
             if other is not None and other.state_key is not None and parent not in rejected:
                 state.setdefault((other.type, other.state_key), other)
-        needed = {}
-        for key in (CREATE, *auth_types(event)):
-            current = changes.get(key)
-            if current is None:
-                current = base.get(key)
-            if current is not None and not (skip_rejected and current in rejected):
-                needed[key] = current
-        if not all(current in events for current in needed.values()):
-            yield from known.need(needed.values())
+        needed = (
+            auth_types(event) if event.room_version.create_in_auth_events else {CREATE, *auth_types(event)}
+        )
+        lacking = []
+        for key in needed:
+            current = changes.get(key) or base.get(key)
+            if current is None or (skip_rejected and current in rejected):
+                continue
+            other = events.get(current)
+            if other is None:
+                lacking.append((key, current))
+            else:
+                state[key] = other
+        if lacking:
+            yield from known.need(current for _, current in lacking)
             events = known.events
-        for key, current in needed.items():
-            if current in events:
-                state[key] = events[current]
+            state.update((key, events[current]) for key, current in lacking if current in events)
         verdict = check_against_state(event, state)
-        key = (event.type, event.state_key or "")
+        key = (event.type, event.state_key)
         if trace is not None:
             replaced = changes.get(key) or base.get(key)
             trace.checks.append(
@@ -276,32 +286,45 @@ def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:
 
 def _mainline(power_levels: EventId | None, known: Known) -> Steps[list[EventId]]:
     """The mainline of P: P, the power levels that it cites, and so on, newest first. Empty without P: in
-    version 2.1 the partial state may have none, and then what the states agree on does not count."""
-    mainline: list[EventId] = []
+    version 2.1 the partial state may have none, and then what the states agree on does not count.
+
+    Raises:
+        CyclicGraph: if power levels cite each other. Where the graph is the caller's, nothing before
+            this has looked at them.
+    """
+    mainline: dict[EventId, None] = {}
     current = power_levels
     while current is not None:
+        if current in mainline:
+            raise CyclicGraph(mainline)
         yield from known.need((current,))
         if current not in known.events:
             break
-        mainline.append(current)
+        mainline[current] = None
         current = yield from _power_levels_cited(known.events[current], known)
-    return mainline
+    return list(mainline)
 
 
 def _mainline_order(
     event_ids: Iterable[EventId], mainline: list[EventId], known: Known
 ) -> Steps[list[EventId]]:
-    """Step 3: events in mainline ordering."""
+    """Step 3: events in mainline ordering.
+
+    Raises:
+        CyclicGraph: if power levels cite each other.
+    """
     # An event that rests on no power levels of the mainline has position infinity, and so comes
     # before all others: also before those that rest on the oldest.
     position: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
     keys = {}
     for event_id in event_ids:
         # Invariant: no power levels on the path have a position yet; all get the one that ends it.
-        path = []
+        path: dict[EventId, None] = {}
         current = yield from _power_levels_cited(known.events[event_id], known)
         while current is not None and current not in position and current in known.events:
-            path.append(current)
+            if current in path:
+                raise CyclicGraph(path)
+            path[current] = None
             current = yield from _power_levels_cited(known.events[current], known)
         found = inf if current is None else position.get(current, inf)
         position.update(dict.fromkeys(path, found))

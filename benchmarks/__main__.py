@@ -1,0 +1,132 @@
+"""Ask the questions, and print the answers: `python -m benchmarks`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Protocol
+
+import roomver
+
+from .measure import CLOCKS, Goal, Row, as_data, machine, versions
+from .report import Outcome, goal_lines, judge, printer, question_lines
+from .run import Run
+
+QUESTIONS = ("parse", "check", "auth", "sort", "difference", "graph", "resolution", "replay")
+PACKAGES = ("matrix-synapse", "networkx", "canonicaljson", "pynacl", "signedjson", "unpaddedbase64")
+QUICK_SCALE = 0.005
+
+
+class Question(Protocol):
+    """What a module that asks a question has."""
+
+    GOALS: Sequence[Goal]
+
+    @staticmethod
+    def ask(run: Run) -> Iterator[Row]: ...
+
+
+def question(name: str) -> Any:
+    """Return the module of a question."""
+    return import_module(f".{name}", __package__)
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=QUESTIONS, help="this question alone; may be repeated"
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny inputs, one round: whether all agree")
+    parser.add_argument("--scale", type=float, default=1.0, help="of all inputs; the goals are set for 1")
+    parser.add_argument("--rounds", type=int, default=9, help="at most so many of each row (default 9)")
+    parser.add_argument(
+        "--budget", type=float, default=60, help="seconds after which a row ends (default 60)"
+    )
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: where the machine is busy")
+    parser.add_argument("--no-memory", action="store_true", help="leave out peak memory")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rooms there, for the next run")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; 1 if implementations do not agree."""
+    options = arguments(argv)
+    if options.keep is not None:
+        return _run(options, options.keep)
+    with TemporaryDirectory(prefix="roomver-benchmarks-") as folder:
+        return _run(options, Path(folder))
+
+
+def _run(options: argparse.Namespace, folder: Path) -> int:
+    run = Run(
+        folder.resolve(),
+        options.scale,
+        options.rounds,
+        options.budget,
+        options.quick,
+        not options.no_memory,
+        options.clock,
+    )
+    if options.quick:
+        run.scale, run.rounds, run.memory = min(run.scale, QUICK_SCALE), 1, False
+    out = printer()
+    measured_on = {**machine(), "roomver": roomver.__version__, **versions(PACKAGES)}
+    out(", ".join(f"{name} {value}" for name, value in measured_on.items()))
+    out(
+        f"scale {run.scale:g}, up to {run.rounds} rounds in turns; medians, with half the quartiles' distance"
+    )
+    rows: dict[str, list[Row]] = {}
+    outcomes: list[Outcome] = []
+    for name in options.only or QUESTIONS:
+        module = question(name)
+        began = perf_counter()
+        rows[name] = []
+        for row in module.ask(run):
+            rows[name].append(row)
+            if sys.stderr.isatty():
+                print(f"{name}: {row.subject}", file=sys.stderr)
+        outcomes += judge(name, module.GOALS, rows[name])
+        out("")
+        for line in question_lines(name, module.__doc__ or "", rows[name]):
+            out(line)
+        out(f"  {perf_counter() - began:.0f} s in all")
+    out("")
+    for line in goal_lines(outcomes):
+        out(line)
+    disagree = [
+        f"{name}: {row.subject}" for name, answers in rows.items() for row in answers if row.agree is False
+    ]
+    for line in disagree:
+        out(f"NOT THE SAME RESULT: {line}")
+    if options.json is not None:
+        document = {
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": measured_on,
+            "scale": run.scale,
+            "questions": as_data(rows),
+            "goals": [
+                {
+                    "question": o.question,
+                    "subject": o.goal.subject,
+                    "figure": o.goal.figure,
+                    "at_most": o.goal.at_most,
+                    "at_least": o.goal.at_least,
+                    "measured": o.measured,
+                    "verdict": o.verdict,
+                }
+                for o in outcomes
+            ],
+        }
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 1 if disagree else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,314 @@
+"""How things are measured: interleaved rounds, medians and their spread, ratios, peak memory.
+
+Contenders take turns, A B A B, so that a machine that is slow for a while is slow for all of them; a ratio
+is the median of the ratios of single rounds. The cyclic garbage collector runs between the rounds and not
+in them, as it does in `timeit`. On a machine that has other work to do, the CPU time of the process says
+more than the time on the wall: everything measured here is one thread that waits for nothing.
+"""
+
+import gc
+import importlib
+import platform
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter, process_time
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+# A call shorter than this is repeated within a round, seconds.
+_ROUND = 0.02
+CLOCKS: dict[str, Callable[[], float]] = {"wall": perf_counter, "cpu": process_time}
+"""The clocks that calls can be timed with."""
+
+# A first call that takes longer than this counts as a round: what it warms up is of no account.
+_LONG = 1.0
+
+
+@dataclass(frozen=True)
+class Contender(Generic[T]):
+    """One way to do a thing.
+
+    Attributes:
+        name: ``roomver`` or a peer, and what it was given beforehand.
+        run: does the thing; what it returns is compared.
+        prepare: makes the arguments of one call of `run`, off the clock. Without it, short calls are
+            repeated within a round.
+    """
+
+    name: str
+    run: Callable[..., T]
+    prepare: Callable[[], tuple[Any, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Some measurements of one quantity."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and third quartile: half of the values lie between them."""
+        if len(self.values) < 2:
+            return self.values[0], self.values[0]
+        low, _, high = quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def spread(self) -> float:
+        """Half the distance of the quartiles, as a part of the median."""
+        low, high = self.quartiles
+        return (high - low) / 2 / self.median if self.median else 0.0
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a figure of a row should be at full size.
+
+    Attributes:
+        subject: of the row.
+        figure: its name there.
+        at_most, at_least: the bound.
+        unit: ``s``, ``B``, ``x`` or ``B/event``: for printing.
+    """
+
+    subject: str
+    figure: str
+    unit: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def reached(self, measured: float) -> bool:
+        return (self.at_most is None or measured <= self.at_most) and (
+            self.at_least is None or measured >= self.at_least
+        )
+
+
+@dataclass
+class Row:
+    """The answer to a question on one subject.
+
+    Attributes:
+        subject: the shape or the input.
+        full: it has the size that the goals are set for.
+        times: seconds a call, or a unit of work, by contender; the first is what ratios refer to.
+        ratios: how many times longer than the first contender the others take.
+        memory: bytes at the peak beyond what was there before, by contender.
+        figures: every number that a goal may refer to: ``NAME seconds``, ``NAME / FIRST``,
+            ``NAME bytes``, and what the question adds.
+        skipped: contenders that could not run, and what is needed for them.
+        agree: whether all results were the same; None where there was one, or nothing to compare.
+        note: what the subject is.
+    """
+
+    subject: str
+    full: bool
+    times: dict[str, Stats] = field(default_factory=dict)
+    ratios: dict[str, Stats] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    agree: bool | None = None
+    note: str = ""
+
+    def remember(self, name: str, peak: int) -> None:
+        """Note the peak memory of a contender."""
+        self.memory[name] = peak
+        self.figures[f"{name} bytes"] = peak
+
+
+def compare(  # noqa: PLR0913 - options by keyword
+    subject: str,
+    contenders: Sequence[Contender[Any]],
+    *,
+    rounds: int,
+    budget: float,
+    full: bool,
+    units: int = 1,
+    same: Callable[[Any], Any] | None = lambda result: result,
+    note: str = "",
+    clock: str = "wall",
+) -> Row:
+    """Measure contenders in interleaved rounds.
+
+    Args:
+        subject: names the row.
+        contenders: the first is what the ratios refer to.
+        rounds: at most so many, and where one is long at least three.
+        budget: seconds after which no further round is begun.
+        full: whether the input has full size.
+        units: how much work a call does; seconds are for one of them.
+        same: what is compared of the results; None if they say nothing.
+        note: what the subject is.
+        clock: which of `CLOCKS` calls are timed with.
+    """
+    row = Row(subject, full, note=note)
+    now = CLOCKS[clock]
+    values: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    loops: dict[str, int] = {}
+    results = []
+    began = perf_counter()
+    for contender in contenders:
+        seconds, result = _time(contender, 1, now)
+        if same is not None:
+            results.append(same(result))
+        del result
+        loops[contender.name] = 1 if seconds >= _ROUND else max(1, int(_ROUND / max(seconds, 1e-7)))
+        if seconds >= _LONG:
+            values[contender.name].append(seconds / units)
+    if len(results) > 1:
+        row.agree = all(result == results[0] for result in results[1:])
+    results.clear()
+    done = int(all(values.values()))
+    if not done:
+        # Rounds are whole: otherwise there is no ratio.
+        values = {name: [] for name in values}
+    while done < rounds and (done < min(3, rounds) or perf_counter() - began < budget):
+        for contender in contenders:
+            values[contender.name].append(_time(contender, loops[contender.name], now)[0] / units)
+        done += 1
+    for name, seconds_each in values.items():
+        row.times[name] = Stats(tuple(seconds_each))
+        row.figures[f"{name} seconds"] = row.times[name].median
+    first = contenders[0].name
+    for name in list(values)[1:]:
+        pairs = zip(values[name], values[first], strict=True)
+        row.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
+        row.figures[f"{name} / {first}"] = row.ratios[name].median
+    return row
+
+
+def _time(contender: Contender[T], loops: int, now: Callable[[], float]) -> tuple[float, T]:
+    """Seconds of one call, and what it returned."""
+    run, prepare = contender.run, contender.prepare
+    gc.collect()
+    gc.disable()
+    try:
+        if prepare is None:
+            calls = range(loops - 1)
+            began = now()
+            for _ in calls:
+                run()
+            result = run()
+            return (now() - began) / loops, result
+        seconds = []
+        # Each call finds what is prepared for it; the median of some, where they are short.
+        for _ in range(min(loops, 25)):
+            arguments = prepare()
+            began = now()
+            result = run(*arguments)
+            seconds.append(now() - began)
+        return median(seconds), result
+    finally:
+        gc.enable()
+
+
+def reset_peak() -> int:
+    """Let the peak memory of this process begin at what it uses now, and return that, in bytes.
+
+    Where the system cannot, the peak is that of the whole process, and what is returned is that.
+    """
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return peak()
+    return _status("VmRSS")
+
+
+def peak() -> int:
+    """Return the peak memory of this process, in bytes."""
+    if Path("/proc/self/status").exists():
+        return _status("VmHWM")
+    import resource  # noqa: PLC0415 - not on every system
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+def _status(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/self/status has no {name}")
+
+
+def optional(module: str) -> Any:
+    """Import a module that need not be installed; None if it is not."""
+    try:
+        with warnings.catch_warnings():
+            # What is imported may warn of its own outdated parts.
+            warnings.simplefilter("ignore")
+            return importlib.import_module(module)
+    except ImportError:
+        return None
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of packages; ``-`` for those that are not installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "-"
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Return what the figures were measured on."""
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "load": _load(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor() or "unknown"
+
+
+def _load() -> str:
+    try:
+        import os  # noqa: PLC0415 - for this alone
+
+        return f"{os.getloadavg()[0]:.1f}"
+    except (AttributeError, OSError):
+        return "unknown"
+
+
+def as_data(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+    """Return rows as JSON values."""
+    return {
+        question: [
+            {
+                "subject": row.subject,
+                "full_size": row.full,
+                "seconds": {name: list(stats.values) for name, stats in row.times.items()},
+                "ratios": {name: list(stats.values) for name, stats in row.ratios.items()},
+                "memory": row.memory,
+                "figures": row.figures,
+                "skipped": row.skipped,
+                "agree": row.agree,
+                "note": row.note,
+            }
+            for row in answers
+        ]
+        for question, answers in rows.items()
+    }

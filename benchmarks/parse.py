@@ -1,0 +1,72 @@
+"""How long does it take to parse an event, beside Synapse's `make_event_from_dict` on the same events?
+
+Both are given dicts, and both are given text; with the event ID asked for and without. A row of roomver's
+is seconds an event. Synapse's parser is written in Rust, reads text, and is handed a dict by way of it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import roomver
+
+from . import synapse
+from .measure import Contender, Goal, Row
+from .run import Run
+from .shapes import pdus
+
+VERSION = "11"
+OURS = "roomver"
+THEIRS = "Synapse"
+
+GOALS = [
+    Goal("dicts", f"{THEIRS} / {OURS}", "x", at_least=1),
+    Goal("dicts, event IDs asked", f"{THEIRS} / {OURS}", "x", at_least=1),
+]
+
+
+def ask(run: Run) -> Iterator[Row]:
+    """Parse the same events by each."""
+    count = run.count(300_000)
+    given = pdus(VERSION, count)
+    texts = [json.dumps(pdu, ensure_ascii=False, separators=(",", ":")) for pdu in given]
+    version = roomver.room_version(VERSION)
+
+    def ours(pdu: Any) -> roomver.Event:
+        return roomver.parse_event(pdu, version)
+
+    theirs = synapse.parser(VERSION) if synapse.installed() else None
+    theirs_text = (lambda text: theirs(json.loads(text))) if theirs is not None else None
+    for subject, items, make, peer in (
+        ("dicts", given, partial(roomver.parse_event, version=version), theirs),
+        ("texts", texts, ours, theirs_text),
+    ):
+        for asked in (False, True):
+            each = _parse_and_ask if asked else _parse
+            contenders = [Contender(OURS, partial(each, items, make))]
+            if peer is not None:
+                contenders.append(Contender(THEIRS, partial(each, items, peer)))
+            row = run.compare(
+                f"{subject}, event IDs asked" if asked else subject,
+                contenders,
+                units=count,
+                note=f"{count} events",
+            )
+            if peer is None:
+                row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
+            yield row
+
+
+def _parse(items: Sequence[Any], make: Callable[[Any], Any]) -> int:
+    for item in items:
+        make(item)
+    return len(items)
+
+
+def _parse_and_ask(items: Sequence[Any], make: Callable[[Any], Any]) -> int:
+    # A hash over the IDs shows that they are the same, without keeping them.
+    seen = 0
+    for item in items:
+        seen ^= hash(make(item).event_id)
+    return seen

@@ -1,0 +1,127 @@
+"""How long does the lexicographic topological sort of 100,000 events take, beside networkx's, and beside
+Synapse's own?
+
+The same graph and the same keys for each. networkx is given its `DiGraph` ready made in one column, and
+makes it on the clock in the other; Synapse is given a copy of its mapping, which it uses up. All must give
+the same order.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from random import Random
+from typing import Any
+
+from roomver.graph import lexicographic_topological_sort
+
+from . import synapse
+from .measure import Contender, Goal, Row, optional
+from .run import Run
+
+OURS = "roomver"
+NETWORKX = "networkx, graph given"
+NETWORKX_BUILT = "networkx, graph built"
+THEIRS = "Synapse"
+
+GOALS = [
+    Goal("chains", f"{NETWORKX} / {OURS}", "x", at_least=10),
+    Goal("hubs", f"{NETWORKX} / {OURS}", "x", at_least=10),
+]
+
+Key = tuple[int, int, str]
+
+
+def ask(run: Run) -> Iterator[Row]:
+    """Sort two graphs."""
+    for subject, make, note in (
+        ("chains", chains, "one or two parents among the last 50"),
+        ("hubs", hubs, "four parents, as auth events are: a few hubs, and the same sender's last"),
+    ):
+        parents, keys = make(run.count(100_000))
+        contenders: list[Contender[list[str]]] = [Contender(OURS, partial(_ours, parents, keys))]
+        networkx = optional("networkx")
+        if networkx is not None:
+            contenders += [
+                Contender(NETWORKX, partial(_networkx, networkx, keys), lambda: (_graph(networkx, parents),)),  # noqa: B023
+                Contender(NETWORKX_BUILT, lambda: _networkx(networkx, keys, _graph(networkx, parents))),  # noqa: B023
+            ]
+        if synapse.installed():
+            sort = synapse.module("state.v2").lexicographical_topological_sort
+            contenders.append(
+                Contender(
+                    THEIRS,
+                    partial(_by_synapse, sort, keys),
+                    lambda: ({key: set(above) for key, above in parents.items()},),  # noqa: B023
+                )
+            )
+        row = run.compare(
+            subject,
+            contenders,
+            note=f"{len(parents)} events, {note}",
+        )
+        if networkx is None:
+            row.skipped["networkx"] = "pip install networkx"
+        if not synapse.installed():
+            row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
+        yield row
+
+
+def _names(rng: Random, count: int) -> list[str]:
+    return ["$" + urlsafe_b64encode(rng.randbytes(32)).decode().rstrip("=") for _ in range(count)]
+
+
+def _keys(rng: Random, names: list[str]) -> dict[str, Key]:
+    """A power level, a time that ties now and then, the ID."""
+    return {
+        name: (-rng.choice([0, 0, 0, 50, 100]), number // 3 + rng.randrange(100), name)
+        for number, name in enumerate(names)
+    }
+
+
+def chains(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
+    """Events that follow one another on some branches."""
+    rng = Random(12)
+    names = _names(rng, count)
+    parents = {
+        name: rng.sample(names[max(0, place - 50) : place], min(place, rng.choice([1, 1, 1, 2])))
+        for place, name in enumerate(names)
+    }
+    return parents, _keys(rng, names)
+
+
+def hubs(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
+    """Events that rest on the create event, on the latest of two kinds, and on their sender's last."""
+    rng = Random(13)
+    names = _names(rng, count)
+    parents: dict[str, list[str]] = {}
+    latest: dict[object, str] = {}
+    for place, name in enumerate(names):
+        sender = rng.randrange(max(1, count // 5))
+        latest.setdefault("create", name)
+        above = (latest.get(kind) for kind in ("create", "levels", "rules", sender))
+        parents[name] = list(dict.fromkeys(parent for parent in above if parent not in (None, name)))  # type: ignore[misc]
+        latest[sender] = name
+        if place % 1000 in (1, 2):
+            latest["levels" if place % 1000 == 1 else "rules"] = name
+    return parents, _keys(rng, names)
+
+
+def _ours(parents: Mapping[str, list[str]], keys: Mapping[str, Key]) -> list[str]:
+    return lexicographic_topological_sort(parents, parents.__getitem__, keys.__getitem__)
+
+
+def _graph(networkx: Any, parents: Mapping[str, list[str]]) -> Any:
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(parents)
+    graph.add_edges_from((parent, name) for name, above in parents.items() for parent in above)
+    return graph
+
+
+def _networkx(networkx: Any, keys: Mapping[str, Key], graph: Any) -> list[str]:
+    return list(networkx.lexicographical_topological_sort(graph, key=keys.__getitem__))
+
+
+def _by_synapse(
+    sort: Callable[..., Iterator[str]], keys: Mapping[str, Key], graph: dict[str, set[str]]
+) -> list[str]:
+    return list(sort(graph, key=keys.__getitem__))

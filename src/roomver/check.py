@@ -1,0 +1,363 @@
+"""Check one event by itself: format, event ID, signatures, content hash.
+
+These are the checks on receipt of a PDU that need no other event. What comes out is data: findings of
+stable kinds, each with its reasons and with what a server must do. Nothing here is raised for a bad event,
+and nothing is made for a good one that it does not need.
+
+Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from unpaddedbase64 import encode_base64
+
+from .canonical import MAX_INTEGER, join_path, shorten
+from .errors import Defect, MalformedEvent
+from .event import Event, parse_event
+from .hashing import (
+    SYNAPSE_NOT_HASHED,
+    content_digest,
+    decode_unpadded,
+    essential_bytes,
+    event_id_of_bytes,
+)
+from .identifiers import server_of
+from .keys import KeyTable
+from .redaction import kept
+from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
+from .signing import ServerResult, SignatureReport, check_signatures
+from .types import EventId, JsonObject, JsonValue
+from .versions import EventIdForm, RoomVersion, room_version
+
+
+class Action(Enum):
+    """What a server must do with an event."""
+
+    DROP = "drop"
+    """Drop it: it was never received."""
+    REDACT = "redact"
+    """Use its redacted form instead."""
+    REJECT = "reject"
+    """Reject it: keep it out of the state, and do not relay it."""
+    SOFT_FAIL = "soft-fail"
+    """Neither relay it nor build on it, until other events do."""
+    FETCH = "fetch"
+    """Fetch what is missing before anything is decided."""
+    LOOK = "look"
+    """Nothing: it is for people to find out."""
+
+
+class FindingKind(Enum):
+    """What is wrong with an event. The values are stable: programs may match on them."""
+
+    UNREADABLE = "unreadable"
+    """There is no event to check: a line that is no JSON, say."""
+    MALFORMED = "malformed"
+    """It has not the format of its room version. Nothing else was checked."""
+    EVENT_ID = "event-id"
+    """It is not the event that it is said to be."""
+    SIGNATURE = "signature"
+    """A server that must sign has not signed validly."""
+    CONTENT_HASH = "content-hash"
+    """It carries content that its content hash does not cover."""
+    NO_CONTENT_HASH = "no-content-hash"
+    """Its content hash is no base64 of 32 bytes."""
+    OTHER_ROOM = "other-room"
+    """It is of another room than the rest."""
+    CYCLE = "cycle"
+    """It cites itself, or events that cite it in turn."""
+    AUTH_EVENT_MISSING = "auth-event-missing"
+    """Events that it cites as auth events are not here, so that nothing can be decided."""
+    AUTH_EVENT_REJECTED = "auth-event-rejected"
+    """It cites an event that was rejected."""
+    REJECTED = "rejected"
+    """The rules refuse it by its own auth events."""
+    REJECTED_BY_STATE = "rejected-by-state"
+    """The rules refuse it by the state before it."""
+    SOFT_FAILED = "soft-failed"
+    """The rules refuse it by the current state of the room."""
+    SERVER_DIFFERS = "server-differs"
+    """The server that recorded the room decided otherwise."""
+
+    @property
+    def action(self) -> Action:
+        """What a server must do with an event of which this was found."""
+        return _ACTIONS[self]
+
+
+_ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
+    {
+        FindingKind.UNREADABLE: Action.DROP,
+        FindingKind.MALFORMED: Action.DROP,
+        FindingKind.EVENT_ID: Action.DROP,
+        FindingKind.SIGNATURE: Action.DROP,
+        FindingKind.CONTENT_HASH: Action.REDACT,
+        FindingKind.NO_CONTENT_HASH: Action.DROP,
+        FindingKind.OTHER_ROOM: Action.DROP,
+        FindingKind.CYCLE: Action.REJECT,
+        FindingKind.AUTH_EVENT_MISSING: Action.FETCH,
+        FindingKind.AUTH_EVENT_REJECTED: Action.REJECT,
+        FindingKind.REJECTED: Action.REJECT,
+        FindingKind.REJECTED_BY_STATE: Action.REJECT,
+        FindingKind.SOFT_FAILED: Action.SOFT_FAIL,
+        FindingKind.SERVER_DIFFERS: Action.LOOK,
+    }
+)
+
+
+class Reason(NamedTuple):
+    """One thing that makes a finding, or that is worth knowing."""
+
+    path: str
+    """The place in the event: ``content.membership``; ``""`` is the event as a whole."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+class Finding(NamedTuple):
+    """One kind of thing that is wrong with an event, with every reason; there is at least one."""
+
+    kind: FindingKind
+    reasons: tuple[Reason, ...]
+
+
+class EventCheck(NamedTuple):
+    """What came of checking one event."""
+
+    event_id: EventId | None
+    """The ID that the event has; of one that is malformed or unreadable, the ID it is said to have."""
+    event: Event | None
+    """The event, unless it is malformed or unreadable."""
+    findings: tuple[Finding, ...]
+    """Everything that is wrong with it, in the order of the checks."""
+    redacted: bool = False
+    """It is in its redacted form, which its content hash was not made for. That is no finding."""
+    signed: bool | None = None
+    """Whether every server that must sign has; None where signatures were not checked."""
+    notes: tuple[Reason, ...] = ()
+    """What is no finding and still worth a look."""
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong with it."""
+        return not self.findings
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts over the checks of many events: each is good, redacted, rejected or bad."""
+
+    events: int = 0
+    bad: int = 0
+    redacted: int = 0
+    rejected: int = 0
+    signed: int = 0
+    not_signed: int = 0
+    notes: int = 0
+    kinds: Counter[FindingKind] = field(default_factory=Counter)
+
+    def add(self, check: EventCheck) -> None:
+        """Count one more event."""
+        self.events += 1
+        if check.signed:
+            self.signed += 1
+        elif check.signed is False:
+            self.not_signed += 1
+        if check.findings:
+            self.bad += 1
+            self.kinds.update(finding.kind for finding in check.findings)
+        elif check.redacted:
+            self.redacted += 1
+        if check.notes:
+            self.notes += 1
+
+    def add_in_room(self, before: EventCheck, findings: tuple[Finding, ...]) -> None:
+        """Count what was found of an event among others, after it was counted by itself."""
+        self.kinds.update(finding.kind for finding in findings)
+        if not before.findings:
+            self.bad += 1
+            self.redacted -= before.redacted
+
+    def add_rejected(self, before: EventCheck) -> None:
+        """Count an event that its server rejected too, after it was counted by itself."""
+        if not before.findings:
+            self.rejected += 1
+            self.redacted -= before.redacted
+
+    def merge(self, other: "Summary") -> None:
+        """Count the events of another summary as well."""
+        self.events += other.events
+        self.bad += other.bad
+        self.redacted += other.redacted
+        self.rejected += other.rejected
+        self.signed += other.signed
+        self.not_signed += other.not_signed
+        self.notes += other.notes
+        self.kinds.update(other.kinds)
+
+    @property
+    def intact(self) -> int:
+        """Events of which nothing is wrong and nothing is missing."""
+        return self.events - self.redacted - self.rejected - self.bad
+
+    @property
+    def signatures_not_checked(self) -> int:
+        """Events whose signatures were not checked: without keys, or because the format is wrong."""
+        return self.events - self.signed - self.not_signed
+
+
+def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
+    """Return the check of something that should have been an event and cannot be read as one."""
+    finding = Finding(FindingKind.UNREADABLE, (Reason("", reason),))
+    return EventCheck(event_id, None, (finding,))
+
+
+def check_event(
+    pdu: JsonValue,
+    version: RoomVersion | str,
+    *,
+    claimed_id: EventId | None = None,
+    keys: KeyTable | None = None,
+    now: int | None = None,
+) -> EventCheck:
+    """Check one event by itself.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
+    checks 1 to 3.
+
+    Args:
+        pdu: the PDU as it is on the wire.
+        version: of its room.
+        claimed_id: the ID under which the event was found; compared with the one that it has.
+        keys: what is known of the servers' keys; without them signatures are not checked. With them,
+            a key that is not there verifies nothing.
+        now: milliseconds since the epoch: with it, a key counts for at most seven days from now.
+
+    Raises:
+        UnknownRoomVersion: if there is no such version.
+
+    Cost: one visit to each value, two encodings and hashes, and a verification for each signature of a
+    server that must sign.
+
+    >>> check = check_event({"type": "m.room.message"}, "11", claimed_id="$x")
+    >>> check.findings[0].kind.value, str(check.findings[0].reasons[0])
+    ('malformed', 'content: expected an object, found nothing')
+    """
+    known = room_version(version) if isinstance(version, str) else version
+    if type(pdu) is not dict:
+        # Not left to parse_event, which would read a string as JSON text.
+        return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
+    try:
+        # Without the claimed ID, which it would believe.
+        event = parse_event(pdu, known)
+    except MalformedEvent as error:
+        return _malformed(pdu, error.defects, claimed_id)
+
+    findings: list[Finding] = []
+    essential = essential_bytes(pdu, known)
+    if known.event_id_form is EventIdForm.CHOSEN:
+        event_id = event.event_id
+    else:
+        event_id = event_id_of_bytes(essential, known)
+    if claimed_id is not None and claimed_id != event_id:
+        findings.append(_wrong_id(claimed_id, event_id, known))
+
+    signed: bool | None = None
+    if keys is not None:
+        report = check_signatures(pdu, known, essential, keys, now)
+        signed = report.valid
+        if not signed:
+            findings.append(_not_signed(event, report))
+
+    redacted = False
+    carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
+    computed = content_digest(pdu)
+    # Digests are what counts, but where the spelling is the same there is nothing to decode.
+    if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
+        if digest is None or len(digest) != len(computed):
+            text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
+            findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
+        elif is_redacted_form(pdu, known):
+            redacted = True
+        else:
+            findings.append(_content_not_hashed(pdu, digest, computed))
+
+    return EventCheck(event_id, event, tuple(findings), redacted, signed, _notes(event))
+
+
+def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
+    """Tell whether redaction would take nothing from a PDU but its ``unsigned``."""
+    return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
+
+
+def _malformed(pdu: JsonValue, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
+    reasons = [Reason(d.path, f"expected {d.expected}, found {d.found}") for d in defects]
+    event_id = claimed_id
+    if event_id is None and type(pdu) is dict and type(carried := pdu.get("event_id")) is str:
+        event_id = carried
+    return EventCheck(event_id, None, (Finding(FindingKind.MALFORMED, tuple(reasons)),))
+
+
+def _wrong_id(claimed: EventId, event_id: EventId, version: RoomVersion) -> Finding:
+    chosen = version.event_id_form is EventIdForm.CHOSEN
+    what = "the event carries" if chosen else "its reference hash makes"
+    reason = Reason("event_id", f"it is said to be {shorten(claimed, 300)}, {what} {shorten(event_id, 300)}")
+    return Finding(FindingKind.EVENT_ID, (reason,))
+
+
+def _not_signed(event: Event, report: SignatureReport) -> Finding:
+    if report.defect is not None:
+        defect = report.defect
+        reasons = [Reason(defect.path, f"expected {defect.expected}, found {defect.found}")]
+    else:
+        reasons = [
+            Reason(join_path("signatures", server.server), _why_not(server))
+            for server in report.servers
+            if not server.valid
+        ]
+    # The authorisation rules have a rule for one of these signatures, which they take as verified.
+    authoriser = event.content.get("join_authorised_via_users_server")
+    if type(authoriser) is str and event.room_version.authorising_server_signs:
+        server_name = server_of(authoriser)
+        if any(server.server == server_name and not server.valid for server in report.servers):
+            verdict = Verdict(
+                False, MEMBER_AUTHORISER_SIGNATURE, event.room_version, {"authoriser": authoriser}
+            )
+            reasons.append(Reason("content.join_authorised_via_users_server", str(verdict)))
+    return Finding(FindingKind.SIGNATURE, tuple(reasons))
+
+
+def _why_not(server: ServerResult) -> str:
+    if not server.signatures:
+        return f"{server.server} must sign and has not"
+    each = ", ".join(f"{shorten(s.key_id)}: {s.status.value}" for s in server.signatures)
+    return f"no valid signature of {server.server} ({each})"
+
+
+def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
+    text = f"carried {encode_base64(carried)}, computed {encode_base64(computed)}"
+    reasons = [Reason("hashes.sha256", text)]
+    stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
+    if stray and content_digest(pdu, stray) == carried:
+        reasons.append(Reason("", f"holds without {', '.join(stray)}, which Synapse leaves out and accepts"))
+    return Finding(FindingKind.CONTENT_HASH, tuple(reasons))
+
+
+def _notes(event: Event) -> tuple[Reason, ...]:
+    notes: tuple[Reason, ...] = ()
+    if event.depth > MAX_INTEGER:
+        notes += (Reason("depth", f"{event.depth} is legal here, but Synapse drops what is above 2^53 - 1"),)
+    if event.type == "m.room.create" and event.state_key == "":
+        named = event.content.get("room_version", "1")
+        checked = event.room_version.identifier
+        if named != checked:
+            text = f"says {shorten(named)}, but the event was checked as of room version {checked}"
+            notes += (Reason("content.room_version", text),)
+    return notes

@@ -1,0 +1,65 @@
+"""The group of all commands, and how a command ends."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import RoomverError
+from ..explain import printable
+from .auth import auth
+from .check import check
+from .coverage import coverage_command
+from .events import canonical, event_id, hash_command, redact, sign, verify
+from .rules import rules
+from .state import resolve_command, state
+from .vectors import vectors
+from .versions import versions
+
+
+class _Group(click.Group):
+    """Turns what may go wrong into one line on standard error and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, say
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output has gone. Nobody is left to tell, and the interpreter's own last
+            # flush must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            ctx.exit(130)  # as a shell has it; click's own 1 would mean that something was found
+        except RoomverError as error:
+            _fail(ctx, printable(str(error)))
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(ctx, f"{where}{error.strerror or error}")
+        return result
+
+
+def _fail(ctx: click.Context, message: str) -> None:
+    click.echo(f"roomver: {message}", err=True)
+    ctx.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="roomver")
+def main() -> None:
+    """Check Matrix rooms and events by the rules of their room version, offline.
+
+    Exit codes: 0 all good, 1 something is wrong with what was checked, 2 wrong call or unreadable input.
+    """
+
+
+vectors.add_command(coverage_command)
+for command in (check, auth, state, resolve_command, event_id, hash_command, redact, sign, verify, canonical):
+    main.add_command(command)
+for command in (versions, rules, vectors):
+    main.add_command(command)

@@ -1,0 +1,138 @@
+"""``roomver auth``: judge one event, and show what was compared."""
+
+import json
+
+import click
+from rich import box
+from rich.table import Table
+
+from ..auth import check_against_state, check_auth
+from ..auth.auth_events import cited_events, state_of
+from ..compared import compared
+from ..errors import MissingEvents, RoomverError
+from ..event import Event, parse_event
+from ..explain import printable
+from ..readers import InputError
+from ..rules import Verdict
+from ..types import StateKey
+from ..versions import RoomVersion
+from .common import console, display_name, example, read_event, room_version_option
+from .loaded import LoadedRoom, load_room
+
+
+@click.command(
+    epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
+)
+@click.argument("event", metavar="EVENT")
+@click.option("--room", "room_file", metavar="FILE", help="Judge it as an event of this room.")
+@click.option("--state", "state_file", metavar="FILE", help="Judge it against the state events in a file.")
+@room_version_option("The version of a room that does not say it itself.", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def auth(
+    event: str, room_file: str | None, state_file: str | None, version: RoomVersion | None, as_json: bool
+) -> None:
+    """Judge one event by the authorisation rules, and print the rule that decided with what was compared.
+
+    EVENT is a file with a PDU (- is standard input), or with --room the ID of an event in the room, or a
+    beginning of it. With --room the event is judged against its own auth events and against the state before
+    it, with --state against the state events in the file.
+
+    Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events.
+    """
+    if (room_file is None) == (state_file is None):
+        raise click.UsageError("give one of --room and --state")
+    try:
+        judged = (
+            _judge_in_room(event, load_room(room_file, version))
+            if room_file is not None
+            else _judge_against(event, load_room(state_file or "", version))
+        )
+    except MissingEvents as error:
+        raise InputError(display_name(room_file or state_file or ""), str(error)) from None
+    if as_json:
+        click.echo(json.dumps([_data(*row) for row in judged], indent=2))
+    else:
+        _print(judged)
+    if not all(verdict.allowed for _, verdict, _, _ in judged):
+        raise click.exceptions.Exit(1)
+
+
+_Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
+
+
+def _judge_in_room(event_name: str, room: LoadedRoom) -> _Judged:
+    if event_name.startswith("$"):
+        event = room.event(event_name)
+    else:
+        event = _read(event_name, room.version)
+        room.events.setdefault(event.event_id, event)
+    replayed = room.replayed()
+    outcome = replayed.outcomes[event.event_id]
+    if outcome.missing:
+        raise MissingEvents(outcome.missing)
+    rejected = replayed.rejected
+    own = {}
+    if event.type != "m.room.create":
+        own = state_of(cited_events(event, room.events))
+    judged = [
+        (
+            "its auth events",
+            check_auth(event, None, room.events, rejected=rejected - {event.event_id}),
+            event,
+            own,
+        )
+    ]
+    before = replayed.state_before(event.event_id)
+    if before is None:
+        gap = ", ".join(replayed.gaps.get(event.event_id, ()))
+        click.echo(f"roomver: {room.file}: the state before it is not known: {gap} missing", err=True)
+    else:
+        state = {key: room.events[event_id] for key, event_id in before.items()}
+        judged.append(("the state before it", check_against_state(event, state), event, state))
+    return judged
+
+
+def _judge_against(event_name: str, room: LoadedRoom) -> _Judged:
+    event = _read(event_name, room.version)
+    state: dict[StateKey, Event] = {}
+    for other in room.events.values():
+        if other.state_key is None:
+            continue
+        key = (other.type, other.state_key)
+        if key in state:
+            raise InputError(room.file, f"two events for {key[0]} {key[1]!r}: it is no state of a room")
+        state[key] = other
+    return [("the state", check_against_state(event, state), event, state)]
+
+
+def _read(file: str, version: RoomVersion) -> Event:
+    try:
+        return parse_event(read_event(file), version)
+    except RoomverError as error:
+        raise InputError(display_name(file), str(error)) from None
+
+
+def _data(against: str, verdict: Verdict, event: Event, state: dict[StateKey, Event]) -> dict[str, object]:
+    rows = [row._asdict() for row in compared(event, state)]
+    return {"event_id": event.event_id, "against": against, **verdict.to_dict(), "compared": rows}
+
+
+def _print(judged: _Judged) -> None:
+    out = console()
+    event = judged[0][2]
+    key = "" if event.state_key is None else f" {event.state_key!r}"
+    out.print(printable(f"{event.event_id}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
+    for against, verdict, _, state in judged:
+        word = "allowed" if verdict.allowed else "REFUSED"
+        out.print(f"\nagainst {against}: {word}", style="bold")
+        out.print(printable(f"  {verdict}"), soft_wrap=True)
+        out.print(f"  {verdict.url}", soft_wrap=True)
+        rows = compared(event, state)
+        if not rows:
+            continue
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+        for name in ("compared", "value", "from"):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(row.what, printable(str(row.value)), printable(row.source))
+        out.print(table)

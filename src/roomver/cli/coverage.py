@@ -1,0 +1,62 @@
+"""``roomver vectors coverage``: which authorisation rules the test vectors decide by."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..coverage import RuleCoverage, coverage, coverage_report
+from ..rules import RULES, Decision
+from ..versions import ROOM_VERSIONS
+from .common import console, example
+from .vectors import load, suite_folder
+
+
+@click.command("coverage", epilog=example("roomver vectors coverage --json | jq .complete"))
+@click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Print how many cases each authorisation rule decides, in each room version.
+
+    A cell is `accepting/rejecting`; a rule that can only accept or only reject has the other side
+    empty. Exit codes: 0 every rule of every room version has the cases that it should, 1 one lacks
+    them, 2 wrong call or unreadable file.
+    """
+    rows = coverage(load(paths or (suite_folder(),)))
+    lacking = [row for row in rows if row.lacking]
+    if as_json:
+        click.echo(json.dumps(coverage_report(rows), indent=1))
+    else:
+        out = console()
+        out.print(_table(rows))
+        for row in lacking:
+            where = f"v{row.room_version} rule {row.number} ({row.rule.name})"
+            out.print(f"{where}: no {' and no '.join(row.lacking)} case")
+        out.print(f"{len(rows)} rules in {len(ROOM_VERSIONS)} room versions, {len(lacking)} without a case")
+    click.get_current_context().exit(1 if lacking else 0)
+
+
+def _table(rows: Sequence[RuleCoverage]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("rule", no_wrap=True)
+    for name in ROOM_VERSIONS:
+        table.add_column(f"v{name}", justify="right", no_wrap=True)
+    by_rule: dict[str, dict[str, RuleCoverage]] = {}
+    for row in rows:
+        by_rule.setdefault(row.rule.name, {})[row.room_version] = row
+    for rule in RULES:
+        mine = by_rule.get(rule, {})
+        table.add_row(rule, *(_cell(mine.get(name)) for name in ROOM_VERSIONS))
+    return table
+
+
+def _cell(row: RuleCoverage | None) -> Text:
+    if row is None:
+        return Text("-", "dim")
+    accepting = "" if row.rule.decision is Decision.REJECT else str(row.accepting)
+    rejecting = "" if row.rule.decision is Decision.ALLOW else str(row.rejecting)
+    return Text(f"{accepting}/{rejecting}", "bold red" if row.lacking else "green")

@@ -1,0 +1,173 @@
+"""The commands that take one event: IDs, hashes, redaction, signatures, canonical JSON."""
+
+import json
+
+import click
+
+from ..canonical import canonical_json, scan
+from ..errors import BadKey
+from ..explain import printable
+from ..hashing import check_hashes, content_hash, reference_hash
+from ..hashing import event_id as id_of
+from ..identifiers import is_server_name
+from ..keys import ALGORITHM
+from ..readers import InputError
+from ..redaction import redact as redacted_form
+from ..signing import sign_event, signing_key, verify_signatures
+from ..types import KeyId
+from ..versions import RoomVersion
+from .common import (
+    display_name,
+    example,
+    file_argument,
+    keys_option,
+    now_option,
+    opened,
+    read_event,
+    read_json,
+    read_key_files,
+    room_version_option,
+    write_line,
+)
+
+_VERSION_HELP = "The version of the event's room."
+
+
+@click.command("event-id", epilog=example("roomver event-id --room-version 11 event.json"))
+@file_argument()
+@room_version_option(_VERSION_HELP)
+def event_id(file: str, version: RoomVersion) -> None:
+    """Print the ID of an event.
+
+    In room versions 1 and 2 it is the one that the event carries; later it is computed, from what redaction
+    keeps. FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    """
+    click.echo(printable(id_of(read_event(file), version)))
+
+
+@click.command("hash", epilog=example("roomver hash --room-version 11 event.json"))
+@file_argument()
+@room_version_option(_VERSION_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
+    """Print the content hash and the reference hash of an event.
+
+    Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256;
+    whether it does is printed as well: "intact", "redact" (use the redacted form) or "drop" (it carries
+    none). FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    """
+    event = read_event(file)
+    result = {
+        "content_hash": content_hash(event, version),
+        "reference_hash": reference_hash(event, version),
+        "check": check_hashes(event, version).value,
+    }
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        for name, value in result.items():
+            click.echo(f"{name:<14} {value}")
+
+
+@click.command(epilog=example("roomver redact --room-version 11 event.json"))
+@file_argument()
+@room_version_option(_VERSION_HELP)
+def redact(file: str, version: RoomVersion) -> None:
+    """Print the redacted form of an event, as canonical JSON.
+
+    FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    """
+    strict = version.strict_canonical_json
+    write_line(canonical_json(redacted_form(read_event(file), version), strict=strict))
+
+
+@click.command(
+    epilog=example("roomver sign --room-version 11 --server example.org --seed-file signing.key event.json")
+)
+@file_argument()
+@room_version_option(_VERSION_HELP)
+@click.option("--server", metavar="NAME", required=True, help="The server in whose name to sign.")
+@click.option("--key-id", metavar="ID", help="The key's ID, such as ed25519:a_1, if its file does not say.")
+@click.option(
+    "--seed-file",
+    metavar="FILE",
+    required=True,
+    help="The secret key: a seed of 32 bytes in unpadded base64, or Synapse's `ed25519 NAME SEED`.",
+)
+def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_file: str) -> None:
+    """Hash and sign an event, and print it as canonical JSON.
+
+    The content hash is set, and the signature is added to those that are there. FILE holds one PDU; by
+    default it is standard input.
+    """
+    if not is_server_name(server):
+        raise click.BadParameter(f"{server!r} is no server name", param_hint="--server")
+    if seed_file == "-" and file == "-":
+        raise click.UsageError("The event and the seed cannot both come from standard input.")
+    key_id, seed = _read_seed(seed_file, key_id)
+    try:
+        key = signing_key(key_id, seed)
+    except BadKey as error:
+        raise InputError(display_name(seed_file), str(error)) from None
+    signed = sign_event(read_event(file), version, server, key)
+    write_line(canonical_json(signed, strict=version.strict_canonical_json))
+
+
+def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
+    with opened(file) as stream:
+        words = stream.read(4096).decode("ascii", "replace").split()
+    if len(words) == 3 and words[0] == ALGORITHM:
+        return key_id or f"{ALGORITHM}:{words[1]}", words[2]
+    if len(words) != 1:
+        raise InputError(display_name(file), "expected a seed, or `ed25519 NAME SEED`, and nothing else")
+    if key_id is None:
+        raise click.UsageError("The file of the seed does not say the key's ID: give --key-id.")
+    return key_id, words[0]
+
+
+@click.command(epilog=example("roomver verify --room-version 11 --keys keys.json event.json"))
+@file_argument()
+@room_version_option(_VERSION_HELP)
+@keys_option(required=True)
+@now_option()
+def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int | None) -> None:
+    """Check that an event has the signatures that it needs.
+
+    Prints a line for each server that must sign. The exit code is 0 if all have signed validly, 1 if not.
+    FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    """
+    keys = read_key_files(key_files)
+    assert keys is not None  # the option is required
+    report = verify_signatures(read_event(file), keys, version, now=now)
+    if report.defect is not None or not report.servers:
+        click.echo(printable(str(report)))
+    for server in report.servers:
+        click.echo(printable(str(server)))
+    if not report.valid:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(epilog=example("""echo '{"b": 1, "a": [true, "é"]}' | roomver canonical"""))
+@file_argument()
+@room_version_option("As strict as this room version is about its events.", required=False)
+@click.option(
+    "--strict/--lenient", default=None, help="Refuse floats and integers outside ±(2^53 - 1), or not."
+)
+@click.option("--unique-keys", is_flag=True, help="Refuse an object that has a key twice.")
+@click.option(
+    "--integral-floats", is_flag=True, help="Read 1e10 and 1.0 as integers. Servers refuse them in events."
+)
+def canonical(
+    file: str, version: RoomVersion | None, strict: bool | None, unique_keys: bool, integral_floats: bool
+) -> None:
+    """Print any JSON as canonical JSON: strictly, unless told otherwise.
+
+    FILE holds one JSON value; by default it is standard input.
+    """
+    if version is not None and strict is not None:
+        raise click.UsageError("Give --room-version, or one of --strict and --lenient, but not both.")
+    if strict is None:
+        strict = version is None or version.strict_canonical_json
+    value = read_json(file, unique_keys=unique_keys, integral_floats=integral_floats)
+    scan(value, strict=strict)
+    write_line(canonical_json(value, strict=strict))

@@ -1,0 +1,241 @@
+"""The report of ``roomver check``: as text for people, and as JSON for programs.
+
+Both are written event by event: findings are never held in memory, however many there are.
+"""
+
+import json
+import sys
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Protocol
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..check import EventCheck, FindingKind, Summary
+from ..explain import (
+    ACTION_TEXT,
+    FINDING_TEXT,
+    check_data,
+    printable,
+    room_data,
+    room_lines,
+    summary_data,
+)
+from ..readers import Entry, Room
+from ..room_check import RoomCheck
+from ..types import JsonObject, JsonValue
+from .common import console, display_name
+
+_SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
+_COPY_CHARACTERS = 2**16
+
+
+class Report(Protocol):
+    """What is told of each file, in this order: start, events with findings or notes, the room as a whole
+    unless it was not looked at, end or error."""
+
+    def start(self, file: str, room: Room) -> None:
+        """Begin with a file that could be opened."""
+
+    def event(self, entry: Entry, check: EventCheck) -> None:
+        """Take an event that has findings or notes."""
+
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
+
+    def end(self, summary: Summary) -> None:
+        """End with a file."""
+
+    def error(self, file: str, reason: str) -> None:
+        """Take that a file could not be read, or not to its end."""
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+
+
+class JsonReport:
+    """One JSON object; each bad event on a line of its own."""
+
+    def __init__(self) -> None:
+        self._files = 0
+        self._events = 0
+        self._open = False
+        self._good = True
+        self._room = ""
+
+    def start(self, file: str, room: Room) -> None:
+        """Begin with a file that could be opened."""
+        head = {"file": file, "room_version": room.version.identifier}
+        self._begin(head)
+        click.echo(', "events": [', nl=False)
+        self._open = True
+        self._events = 0
+
+    def event(self, entry: Entry, check: EventCheck) -> None:
+        """Take an event that has findings or notes."""
+        place: JsonObject = {"line": entry.place.line, "path": entry.place.path}
+        data = {**place, "claimed_id": entry.claimed_id, **_heading(entry.pdu), **check_data(check)}
+        click.echo(("," if self._events else "") + "\n" + json.dumps(data), nl=False)
+        self._events += 1
+
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
+        self._good &= not found.state_differs
+        self._room = f', "room": {json.dumps(room_data(found))}'
+
+    def end(self, summary: Summary) -> None:
+        """End with a file."""
+        self._good &= not summary.bad
+        end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
+        click.echo(f"{end}{self._room}}}", nl=False)
+        self._room = ""
+        self._open = False
+
+    def error(self, file: str, reason: str) -> None:
+        """Take that a file could not be read, or not to its end."""
+        self._good = False
+        if self._open:
+            click.echo(f'], "error": {json.dumps(reason)}}}', nl=False)
+            self._open = False
+        else:
+            self._begin({"file": file, "error": reason})
+            click.echo("}", nl=False)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        if not self._files:
+            click.echo('{"files": [', nl=False)
+        click.echo(f'\n], "ok": {json.dumps(self._good)}}}')
+
+    def _begin(self, head: dict[str, str]) -> None:
+        click.echo('{"files": [\n' if not self._files else ",\n", nl=False)
+        click.echo(json.dumps(head)[:-1], nl=False)
+        self._files += 1
+
+
+class TextReport:
+    """A table of the files first, then each bad event with every reason."""
+
+    def __init__(self) -> None:
+        spool = SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8")  # noqa: SIM115 - until close()
+        self._details: IO[str] = spool
+        out = console()
+        self._coloured = out.color_system is not None and not out.no_color
+        self._rows: list[tuple[str, str, Summary]] = []
+        self._rooms: list[tuple[str, list[str]]] = []
+        self._file = ""
+        self._version = ""
+        self._named = False
+
+    def start(self, file: str, room: Room) -> None:
+        """Begin with a file that could be opened."""
+        self._file, self._version, self._named = display_name(file), room.version.identifier, False
+
+    def event(self, entry: Entry, check: EventCheck) -> None:
+        """Take an event that has findings or notes."""
+        # There may be a million of them, which would take rich half an hour: these lines need no layout.
+        lines = []
+        if not self._named:
+            lines += ["", self._styled(self._file, bold=True)]
+            self._named = True
+        heading = _heading(entry.pdu)
+        words = [str(entry.place), check.event_id, heading["type"], heading["sender"]]
+        title = "  ".join(printable(word) for word in words if word is not None)
+        lines += ["", self._styled(title, bold=True)]
+        for finding in check.findings:
+            kind = self._styled(finding.kind.value, fg="red")
+            lines.append(f"  {kind}: the event {FINDING_TEXT[finding.kind]}")
+            lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
+        lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in check.notes]
+        if check.findings:
+            # Dropping goes before all else that could be done with an event.
+            actions = {finding.kind.action for finding in check.findings}
+            action = next(action for action in ACTION_TEXT if action in actions)
+            lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
+        self._details.write("\n".join(lines) + "\n")
+
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
+        self._rooms.append((self._file, room_lines(found)))
+
+    def end(self, summary: Summary) -> None:
+        """End with a file."""
+        self._rows.append((self._file, self._version, summary))
+
+    def error(self, file: str, reason: str) -> None:
+        """Take that a file could not be read, or not to its end."""
+        click.echo(f"roomver: {display_name(file)}: {printable(reason)}", err=True)
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        out = console()
+        total = Summary()
+        for _, _, summary in self._rows:
+            total.merge(summary)
+        if self._rows:
+            out.print(_files_table(self._rows, total))
+        if self._rooms:
+            out.print()
+        for file, lines in self._rooms:
+            for line in lines:
+                out.print(f"{file}: {line}", soft_wrap=True)
+        if total.kinds:
+            out.print()
+            out.print(_kinds_table(total))
+        self._details.seek(0)
+        while text := self._details.read(_COPY_CHARACTERS):
+            sys.stdout.write(text)
+        self._details.close()
+
+    def _styled(self, text: str, **style: Any) -> str:
+        return click.style(text, **style) if self._coloured else text
+
+
+def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
+    """What tells people which event it is."""
+    fields: JsonObject = pdu if type(pdu) is dict else {}
+    return {
+        key: value if type(value := fields.get(key)) is str else None
+        for key in ("type", "state_key", "sender")
+    }
+
+
+def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
+    table.add_column("room", "total", overflow="fold")
+    table.add_column("version", justify="right")
+    for name, count in _counts(total).items():
+        table.add_column(name, count, justify="right", no_wrap=name != "signatures")
+    for file, version, summary in rows:
+        table.add_row(Text(file), version, *_counts(summary).values())
+    return table
+
+
+def _counts(summary: Summary) -> dict[str, str]:
+    signatures = {
+        "valid": summary.signed,
+        "not valid": summary.not_signed,
+        "not checked": summary.signatures_not_checked,
+    }
+    return {
+        "events": f"{summary.events:,}",
+        "intact": f"{summary.intact:,}",
+        "redacted": f"{summary.redacted:,}",
+        "rejected": f"{summary.rejected:,}",
+        "bad": f"{summary.bad:,}",
+        "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
+    }
+
+
+def _kinds_table(total: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("finding")
+    table.add_column("events", justify="right")
+    table.add_column("the event")
+    table.add_column("a server must")
+    for kind in FindingKind:
+        if count := total.kinds[kind]:
+            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], ACTION_TEXT[kind.action])
+    return table

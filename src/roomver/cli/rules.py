@@ -1,0 +1,53 @@
+"""``roomver rules``: the authorisation rules, with their numbers."""
+
+import json
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from ..rules import RULES, Rule, rules_of
+from ..versions import ROOM_VERSIONS, RoomVersion
+from .common import console, example, room_version_option
+
+
+@click.command(epilog=example("roomver rules --room-version 12"))
+@room_version_option("Only the rules of this room version, by their numbers there.", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rules(version: RoomVersion | None, as_json: bool) -> None:
+    """Print the authorisation rules: number, name, which way each decides, and what it asks for.
+
+    Without a room version every rule is printed once, with its number in each list of rules; the twelve
+    room versions share eight lists.
+    """
+    chosen = list(RULES.values()) if version is None else rules_of(version)
+    if as_json:
+        click.echo(json.dumps([_plain(rule, version) for rule in chosen], indent=2, ensure_ascii=False))
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    lists = _lists() if version is None else {"number": version.rule_list}
+    for title in lists:
+        table.add_column(title, no_wrap=True)
+    for title in ("rule", "decides", "asks that"):
+        table.add_column(title, no_wrap=title == "rule")
+    for rule in chosen:
+        numbers = [rule.numbers.get(of, "-") for of in lists.values()]
+        table.add_row(*numbers, rule.name, rule.decision.value, rule.sense)
+    console().print(table)
+
+
+def _lists() -> dict[str, str]:
+    """The versions that share a list, as a title such as ``v3-5``, to the list."""
+    shared: dict[str, list[str]] = {}
+    for name, version in ROOM_VERSIONS.items():
+        shared.setdefault(version.rule_list, []).append(name)
+    return {f"v{'-'.join(dict.fromkeys((names[0], names[-1])))}": of for of, names in shared.items()}
+
+
+def _plain(rule: Rule, version: RoomVersion | None) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": rule.name, "decision": rule.decision.value, "sense": rule.sense}
+    if version is not None:
+        return {"number": rule.number(version), **plain}
+    numbers = {name: rule.number(known) for name, known in ROOM_VERSIONS.items()}
+    return {**plain, "numbers": {name: number for name, number in numbers.items() if number is not None}}

@@ -1,0 +1,302 @@
+"""``roomver state`` and ``roomver resolve``: the state of a room, and how it came about."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ..canonical import load_json
+from ..errors import MissingEvents, NotCanonical, RoomverError
+from ..explain import printable
+from ..readers import InputError
+from ..resolution import Resolution, RoomGraph, Trace, resolve
+from ..types import EventId, StateKey
+from ..versions import RoomVersion, StateResolution
+from .common import console, display_name, example, room_version_option
+from .loaded import LoadedRoom, load_room
+
+_State = dict[StateKey, EventId]
+
+
+@click.command(
+    epilog=example("roomver state room.jsonl\nroomver state room.jsonl --at '$eventid' --type m.room.member")
+)
+@click.argument("room", metavar="ROOM")
+@click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
+@click.option("--before", is_flag=True, help="With --at: the state before the event.")
+@click.option("--type", "kind", metavar="T", help="Only events of this type.")
+@click.option("--key", metavar="K", help="Only this state key.")
+@room_version_option("The version of a room that does not say it itself.", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def state(  # noqa: PLR0913, PLR0917 - one for each option
+    room: str,
+    at: str | None,
+    before: bool,
+    kind: str | None,
+    key: str | None,
+    version: RoomVersion | None,
+    as_json: bool,
+) -> None:
+    """Print the state of a room, current or at an event.
+
+    Exit code: 0 printed, 1 the state is not known or has no such entry, 2 wrong call or unreadable file.
+    """
+    if before and at is None:
+        raise click.UsageError("--before needs --at")
+    loaded = load_room(room, version)
+    replayed = loaded.replayed()
+    found: _State | None = replayed.current_state
+    if at is not None:
+        event_id = loaded.event(at).event_id
+        found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
+        if found is None:
+            gap = ", ".join(replayed.gaps.get(event_id, ())) or "its previous events' states"
+            click.echo(f"roomver: {loaded.file}: the state is not known there: {gap} missing", err=True)
+            raise click.exceptions.Exit(1)
+    chosen = {
+        entry: event_id
+        for entry, event_id in (found or {}).items()
+        if (kind is None or entry[0] == kind) and (key is None or entry[1] == key)
+    }
+    if as_json:
+        click.echo(json.dumps([_entry(loaded, entry, chosen[entry]) for entry in sorted(chosen)], indent=1))
+    else:
+        for entry in sorted(chosen):
+            _print_entry(loaded, entry, chosen[entry])
+    if not chosen:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    "resolve",
+    epilog=example(
+        "roomver resolve room.jsonl --at '$eventid' --why m.room.topic ''\n"
+        "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1"
+    ),
+)
+@click.argument("room", metavar="ROOM")
+@click.option("--at", metavar="EVENT", help="Resolve the states after the event's previous events.")
+@click.option(
+    "--sets",
+    "set_files",
+    metavar="FILE",
+    multiple=True,
+    help="A state, as a JSON array of event IDs; give it twice or more.",
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice([a.value for a in StateResolution]),
+    help="Another algorithm than the room version's.",
+)
+@click.option("--why", nargs=2, metavar="TYPE KEY", help="Say why this entry is as it is.")
+@click.option("--trace", is_flag=True, help="Print every step.")
+@room_version_option("The version of a room that does not say it itself.", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
+    room: str,
+    at: str | None,
+    set_files: tuple[str, ...],
+    algorithm: str | None,
+    why: tuple[str, str] | None,
+    trace: bool,
+    version: RoomVersion | None,
+    as_json: bool,
+) -> None:
+    """Resolve states of a room, and print the result and how it differs from each.
+
+    The states are those after the previous events of the event given by --at, or those given by --sets, or
+    without either those of the room's forward extremities.
+
+    Exit code: 0 resolved, 1 a state or an event is missing, 2 wrong call or unreadable file.
+    """
+    if at is not None and set_files:
+        raise click.UsageError("give one of --at and --sets")
+    loaded = load_room(room, version)
+    try:
+        names, sets, rejected = _state_sets(loaded, at, set_files)
+        resolution = resolve(
+            sets,
+            loaded.events,
+            graph=RoomGraph(loaded.events.values()) if at is not None else None,
+            rejected=rejected,
+            algorithm=None if algorithm is None else StateResolution(algorithm),
+            trace=True,
+        )
+    except MissingEvents as error:
+        click.echo(f"roomver: {loaded.file}: {error}", err=True)
+        raise click.exceptions.Exit(1) from None
+    except InputError:
+        raise
+    except RoomverError as error:
+        raise InputError(loaded.file, str(error)) from None
+    if as_json:
+        click.echo(json.dumps(_data(loaded, names, sets, resolution, why, trace), indent=1))
+    else:
+        _print_resolution(loaded, names, sets, resolution, why, trace)
+
+
+def _state_sets(
+    loaded: LoadedRoom, at: str | None, set_files: tuple[str, ...]
+) -> tuple[list[str], list[_State], set[EventId]]:
+    if set_files:
+        sets = [_read_set(loaded, file) for file in set_files]
+        return [display_name(file) for file in set_files], sets, set()
+    replayed = loaded.replayed()
+    if at is None:
+        parents = replayed.forward_extremities
+    else:
+        parents = tuple(dict.fromkeys(loaded.event(at).prev_event_ids))
+    states = {parent: replayed.state_after(parent) for parent in parents}
+    unknown = [parent for parent, known in states.items() if known is None]
+    if unknown:
+        raise MissingEvents(unknown)
+    return list(parents), [known for known in states.values() if known is not None], replayed.rejected
+
+
+def _read_set(loaded: LoadedRoom, file: str) -> _State:
+    try:
+        value = load_json(Path(file).read_bytes())
+    except NotCanonical as error:
+        raise InputError(display_name(file), str(error)) from None
+    except OSError as error:
+        raise InputError(display_name(file), error.strerror or str(error)) from None
+    if type(value) is not list or not all(type(item) is str for item in value):
+        raise InputError(display_name(file), "expected a JSON array of event IDs")
+    found: _State = {}
+    for item in value:
+        event = loaded.event(str(item))
+        if event.state_key is None:
+            raise InputError(display_name(file), f"{item} is no state event")
+        key = (event.type, event.state_key)
+        if found.setdefault(key, event.event_id) != event.event_id:
+            raise InputError(display_name(file), f"two events for {key[0]} {key[1]!r}")
+    return found
+
+
+def _entry(loaded: LoadedRoom, key: StateKey, event_id: EventId) -> dict[str, object]:
+    event = loaded.events[event_id]
+    return {
+        "type": key[0],
+        "state_key": key[1],
+        "event_id": event_id,
+        "sender": event.sender,
+        "content": event.content,
+    }
+
+
+def _print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: str = "") -> None:
+    content = json.dumps(loaded.events[event_id].content, ensure_ascii=False)
+    if len(content) > 100:
+        content = content[:99] + "…"
+    name = f"{key[0]} {json.dumps(key[1], ensure_ascii=False)}"
+    click.echo(printable(f"{indent}{name}  {event_id}  {content}"))
+
+
+def _differences(resolved: _State, given: _State) -> list[tuple[StateKey, EventId | None, EventId | None]]:
+    keys = sorted(key for key in resolved.keys() | given.keys() if resolved.get(key) != given.get(key))
+    return [(key, given.get(key), resolved.get(key)) for key in keys]
+
+
+def _data(
+    loaded: LoadedRoom,
+    names: list[str],
+    sets: list[_State],
+    resolution: Resolution,
+    why: tuple[str, str] | None,
+    trace: bool,
+) -> dict[str, object]:
+    state = resolution.state
+    data: dict[str, object] = {
+        "state": [_entry(loaded, key, state[key]) for key in sorted(state)],
+        "differences": {
+            name: [
+                {"type": key[0], "state_key": key[1], "given": given, "resolved": resolved}
+                for key, given, resolved in _differences(state, known)
+            ]
+            for name, known in zip(names, sets, strict=True)
+        },
+    }
+    if why is not None:
+        data["why"] = resolution.why(why).to_dict()
+    if trace and resolution.steps is not None:
+        data["trace"] = _trace_data(resolution.steps)
+    return data
+
+
+def _trace_data(steps: Trace) -> dict[str, object]:
+    return {
+        "algorithm": steps.algorithm.value,
+        "conflicted": [
+            {"type": key[0], "state_key": key[1], "event_ids": list(masks)}
+            for key, masks in steps.conflicted.items()
+        ],
+        "auth_difference": sorted(steps.auth_difference),
+        "conflicted_subgraph": sorted(steps.conflicted_subgraph),
+        "full_conflicted_set": sorted(steps.full_conflicted_set),
+        "power_order": list(steps.power_order),
+        "partial_state": sorted(steps.partial_state.values()),
+        "mainline": list(steps.mainline),
+        "mainline_order": list(steps.mainline_order),
+        "checks": [
+            {
+                "event_id": check.event_id,
+                "phase": check.phase,
+                "accepted": check.accepted,
+                "verdict": None if check.verdict is None else check.verdict.to_dict(),
+                "replaced": check.replaced,
+            }
+            for check in steps.checks
+        ],
+    }
+
+
+def _print_resolution(
+    loaded: LoadedRoom,
+    names: list[str],
+    sets: list[_State],
+    resolution: Resolution,
+    why: tuple[str, str] | None,
+    trace: bool,
+) -> None:
+    if trace and resolution.steps is not None:
+        _print_trace(resolution.steps)
+    if why is not None:
+        for line in str(resolution.why(why)).splitlines():
+            click.echo(printable(line))
+        return
+    state = resolution.state
+    out = console()
+    out.print(f"resolved state: {len(state)} entries from {len(sets)} states", style="bold")
+    for key in sorted(state):
+        _print_entry(loaded, key, state[key], "  ")
+    for name, known in zip(names, sets, strict=True):
+        different = _differences(state, known)
+        out.print()
+        out.print(printable(f"against {name}: {len(different)} entries differ"), style="bold")
+        for key, given, resolved in different:
+            click.echo(
+                printable(f"  {key[0]} {json.dumps(key[1])}: {given or 'absent'} -> {resolved or 'absent'}")
+            )
+
+
+def _print_trace(steps: Trace) -> None:
+    out = console()
+    out.print(f"algorithm {steps.algorithm.value}", style="bold")
+    masks = [event_id for by_id in steps.conflicted.values() for event_id in by_id]
+    sections: list[tuple[str, list[EventId]]] = [
+        ("conflicted state set", masks),
+        ("auth difference", sorted(steps.auth_difference)),
+        ("conflicted state subgraph", sorted(steps.conflicted_subgraph)),
+        ("power events, in order", list(steps.power_order)),
+        ("mainline, newest first", list(steps.mainline)),
+        ("remaining events, in order", list(steps.mainline_order)),
+    ]
+    for title, ids in sections:
+        out.print(f"\n{title} ({len(ids)})", style="bold")
+        for event_id in ids:
+            click.echo(printable(f"  {event_id}"))
+    out.print(f"\nchecks, in order ({len(steps.checks)})", style="bold")
+    for check in steps.checks:
+        word = "allowed" if check.accepted else "REFUSED"
+        click.echo(printable(f"  {check.phase}: {check.event_id} {word} - {check.verdict or 'not asked'}"))
+    click.echo()

@@ -1,0 +1,360 @@
+"""``roomver vectors``: run, list, show and serve test vectors."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from .. import __version__
+from ..canonical import shorten
+from ..types import JsonObject
+from ..vectors import (
+    OPERATIONS,
+    BadVectors,
+    Case,
+    CaseResult,
+    Outcome,
+    check_unique,
+    compare,
+    is_vectors,
+    read_vectors,
+    run_case,
+)
+from ..versions import ROOM_VERSIONS
+from .implementation import CannotStart, Implementation, NoAnswer, serve
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SHOWN = 2000  # characters of an outcome that are printed
+_PLAIN_WIDTH = 120  # of the table where the output is no terminal
+
+
+class _Stop(click.ClickException):
+    """Ends a command that could not look: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"roomver: {self.message}", err=True)
+
+
+@click.group()
+def vectors() -> None:
+    """Test vectors: run them here or against another implementation."""
+
+
+def _selection(command: F) -> F:
+    """Add the arguments that choose cases."""
+    for decorate in (
+        click.option(
+            "--room-version",
+            "room_versions",
+            metavar="V",
+            multiple=True,
+            type=click.Choice(tuple(ROOM_VERSIONS)),
+            help="Only cases of this room version. May be given several times.",
+        ),
+        click.option(
+            "--operation",
+            "operations",
+            metavar="NAME",
+            multiple=True,
+            type=click.Choice(tuple(OPERATIONS)),
+            help="Only cases of this operation. May be given several times.",
+        ),
+        click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path)),
+    ):
+        command = decorate(command)
+    return command
+
+
+def suite_folder() -> Path:
+    """Return the folder of the suite that ships with the package.
+
+    Raises:
+        FileNotFoundError: if there is none, as in a copy of the source without its vectors.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "_suite", package.parents[1] / "vectors"):
+        if (folder / "FORMAT.md").is_file():
+            return folder
+    raise FileNotFoundError("no vectors ship with this copy of roomver: name a file or a folder")
+
+
+def load(paths: Sequence[Path]) -> list[Case]:
+    """Read the cases of files, and of all vector files in folders and below, in the order of paths.
+
+    A folder may hold other JSON: it is passed over if it has nothing of a vector document. A file that
+    is no JSON, or has a vector document's keys and is none, is an error wherever it lies.
+
+    Raises:
+        OSError: for what cannot be read.
+        BadVectors: naming the file.
+    """
+    cases: list[Case] = []
+    for path in paths:
+        if path.is_dir():
+            files, named = sorted(path.rglob("*.json"), key=lambda file: file.relative_to(path).parts), False
+        else:
+            files, named = [path], True
+        for file in files:
+            try:
+                document = _parse(file.read_bytes())
+                if named or is_vectors(document):
+                    cases += read_vectors(document)
+            except BadVectors as error:
+                raise BadVectors(
+                    f"{file}: {error.where}" if error.where else str(file), error.reason
+                ) from None
+    check_unique(cases)
+    return cases
+
+
+def _parse(raw: bytes) -> Any:
+    # Not `parse_json`: a case may hold an event that is nested as deep as that allows.
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise BadVectors("", f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadVectors("", f"not JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"an object has a key twice among {', '.join(sorted(map(shorten, found)))}")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Sequence[str]) -> list[Case]:
+    try:
+        cases = load(paths or [suite_folder()])
+    except BadVectors as error:
+        raise _Stop(str(error)) from None
+    except OSError as error:
+        raise _Stop(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+    chosen = [
+        case
+        for case in cases
+        if (not operations or case.operation in operations)
+        and (not room_versions or case.room_version in room_versions)
+    ]
+    if not chosen:
+        raise _Stop("no case to run")
+    return chosen
+
+
+@vectors.command()
+@_selection
+@click.option(
+    "--impl",
+    "command",
+    metavar="COMMAND",
+    help="Run this program, which answers requests in JSON Lines, instead of roomver itself.",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="With --impl: seconds that one answer may take.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def run(
+    paths: tuple[Path, ...],
+    operations: tuple[str, ...],
+    room_versions: tuple[str, ...],
+    command: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Run test vectors and compare the outcomes with what they expect.
+
+    Without a FILE the suite that ships with roomver is run. With --impl a case that the program does not
+    support is counted apart and fails nothing. Exit codes: 0 no case failed and one passed at least, 1 a
+    case failed or none passed, 2 wrong call or unreadable file.
+    """
+    cases = _chosen(paths, operations, room_versions)
+    if command is None:
+        results = [run_case(case) for case in _watched(cases)]
+    else:
+        try:
+            with Implementation(command, timeout) as implementation:
+                results = [_ask(implementation, case) for case in _watched(cases)]
+        except CannotStart as error:
+            raise _Stop(str(error)) from None
+    name = f"roomver {__version__}" if command is None else command
+    if as_json:
+        click.echo(json.dumps(report(results, name), indent=1))
+    else:
+        _print(results, name)
+    counts = _count(results)
+    click.get_current_context().exit(0 if counts["passed"] and not counts["failed"] else 1)
+
+
+def _watched(cases: list[Case]) -> Iterable[Case]:
+    console = Console(stderr=True)
+    return track(cases, "Running", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _ask(implementation: Implementation, case: Case) -> CaseResult:
+    try:
+        return compare(case, implementation.ask(case))
+    except NoAnswer as error:
+        return CaseResult(case, Outcome.FAILED, None, str(error))
+
+
+def _count(results: Iterable[CaseResult]) -> dict[str, int]:
+    counts = {outcome.value: 0 for outcome in Outcome}
+    for result in results:
+        counts[result.outcome.value] += 1
+    return counts
+
+
+def _expected(case: Case) -> Any:
+    if case.disputed:
+        return [{"outcome": one.outcome, "reason": one.reason} for one in case.expected]
+    return case.expected[0].outcome
+
+
+def report(results: Sequence[CaseResult], implementation: str) -> JsonObject:
+    """Return results as JSON: the counts, the table, and each case."""
+    table: dict[str, Any] = {}
+    cases: list[Any] = []
+    for result in results:
+        case = result.case
+        cell = table.setdefault(case.operation, {}).setdefault(case.room_version, _count(()))
+        cell[result.outcome.value] += 1
+        entry: dict[str, Any] = {
+            "name": case.name,
+            "operation": case.operation,
+            "room_version": case.room_version,
+            "outcome": result.outcome.value,
+        }
+        if case.disputed and result.accepted is not None:
+            entry["accepted"] = result.accepted
+        if result.outcome is Outcome.FAILED:
+            entry |= {"expected": _expected(case), "got": result.got, "reason": result.reason}
+        cases.append(entry)
+    counts: JsonObject = {**_count(results)}
+    return {
+        "format": "roomver-results/1",
+        "implementation": implementation,
+        **counts,
+        "operations": table,
+        "cases": cases,
+    }
+
+
+def _print(results: Sequence[CaseResult], name: str) -> None:
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, _PLAIN_WIDTH)
+    console.print(_table(results), soft_wrap=False)
+    for result in results:
+        if result.outcome is Outcome.FAILED:
+            for line in _failure(result):
+                console.print(line)
+            console.print()
+    counts = _count(results)
+    kinds = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number or kind == "passed")
+    console.print(f"{name}: {len(results)} cases, {kinds}")
+
+
+def _table(results: Sequence[CaseResult]) -> Table:
+    versions = [v for v in ROOM_VERSIONS if any(r.case.room_version == v for r in results)]
+    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
+    table.add_column("operation", no_wrap=True)
+    for version in versions:
+        table.add_column(f"v{version}", justify="right", no_wrap=True)
+    for operation in OPERATIONS:
+        mine = [r for r in results if r.case.operation == operation]
+        if mine:
+            cells = [_cell([r for r in mine if r.case.room_version == v]) for v in versions]
+            table.add_row(operation, *cells)
+    return table
+
+
+def _cell(results: Sequence[CaseResult]) -> Text:
+    counts = _count(results)
+    tried = counts["passed"] + counts["failed"]
+    if counts["failed"]:
+        return Text(f"{counts['passed']}/{tried}", "bold red")
+    if tried:
+        return Text(str(tried), "green")
+    return Text("-" if results else "", "dim")
+
+
+def _failure(result: CaseResult) -> Iterator[Text]:
+    case = result.case
+    yield Text(f"FAILED {case.name}: {case.operation}, room version {case.room_version}", "bold red")
+    if case.notes:
+        yield Text(f"  {case.notes}")
+    if case.rule:
+        yield Text(f"  rule {case.rule}")
+    if case.spec:
+        yield Text(f"  {case.spec}")
+    for one in case.expected:
+        yield Text(f"  expected {_brief(one.outcome)}" + (f" ({one.reason})" if one.reason else ""))
+    if result.got is not None:
+        yield Text(f"  got      {_brief(result.got)}")
+    if result.reason:
+        # ASCII, for it may hold what the program printed.
+        yield Text(f"  {result.reason}".encode("ascii", "backslashreplace").decode())
+
+
+def _brief(value: JsonObject) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+
+
+@vectors.command("list")
+@_selection
+def list_cases(paths: tuple[Path, ...], operations: tuple[str, ...], room_versions: tuple[str, ...]) -> None:
+    """List the names of test vectors, with operation and room version."""
+    cases = _chosen(paths, operations, room_versions)
+    width = max(len(case.name) for case in cases)
+    for case in cases:
+        click.echo(f"{case.name:{width}}  {case.operation}  {case.room_version}")
+
+
+@vectors.command()
+@click.argument("name")
+@click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
+def show(name: str, paths: tuple[Path, ...]) -> None:
+    """Show one test vector whole, and what roomver gives for it."""
+    for case in _chosen(paths, (), ()):
+        if case.name == name:
+            break
+    else:
+        raise _Stop(f"there is no case {shorten(name)}")
+    pretty = partial(json.dumps, indent=2)
+    click.echo(f"{case.name}\n{case.operation}, room version {case.room_version}")
+    for line in filter(None, (case.notes, case.rule and f"rule {case.rule}", case.spec)):
+        click.echo(line)
+    result = run_case(case)
+    click.echo(f"\ninput {pretty(case.input)}\n\nexpected {pretty(_expected(case))}")
+    click.echo(f"\nroomver {result.outcome.value}: {result.reason or pretty(result.got)}")
+
+
+@vectors.command("serve")
+def serve_requests() -> None:
+    """Answer requests in JSON Lines on standard input, as an implementation under test does."""
+    for line in serve(sys.stdin.buffer):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()

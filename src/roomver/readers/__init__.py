@@ -1,0 +1,11 @@
+"""Reading rooms and keys from files and streams.
+
+The only place of the package, besides the command line, that does input. What it hands on is JSON values:
+whether an entry is an event, and a good one, is for the floors below to say.
+"""
+
+from .entries import Entry, InputError, Place
+from .keys import merge_keys, read_keys
+from .rooms import Header, Room, read_room
+
+__all__ = ["Entry", "Header", "InputError", "Place", "Room", "merge_keys", "read_keys", "read_room"]

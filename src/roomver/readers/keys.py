@@ -1,0 +1,82 @@
+"""Reading tables of servers' signing keys.
+
+A table is plain, as in the header of a recorded room, or what servers answer to requests for keys. An answer
+counts only if the server has signed it.
+"""
+
+from collections.abc import Mapping
+
+from ..canonical import parse_json
+from ..errors import RoomverError
+from ..keys import KeyTable, VerifyKey, key_table
+from ..signing import server_keys
+from ..types import JsonValue, KeyId, ServerName
+from .entries import InputError
+
+
+def read_keys(text: bytes, name: str) -> dict[ServerName, dict[KeyId, VerifyKey]]:
+    """Read a file of signing keys.
+
+    Args:
+        text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …}}}``; the answer
+            of ``/_matrix/key/v2/server``; a list of such; ``{"server_keys": [such, …]}``, the answer of
+            ``/_matrix/key/v2/query``.
+        name: of the file, for errors.
+
+    Raises:
+        InputError: if it is none of these, a key is none, or an answer is not signed by its own server.
+    """
+    try:
+        return _read(parse_json(text, strict=False))
+    except InputError as error:
+        raise InputError(name, error.reason) from None
+    except RoomverError as error:
+        raise InputError(name, str(error)) from None
+
+
+def _read(value: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
+    answers: list[JsonValue]
+    if type(value) is list:
+        answers = value
+    elif type(value) is dict and type(value.get("server_keys")) is list:
+        answers = value["server_keys"]  # type: ignore[assignment]
+    elif type(value) is dict and "verify_keys" in value:
+        answers = [value]
+    else:
+        return key_table(value)
+    table: dict[ServerName, dict[KeyId, VerifyKey]] = {}
+    for index, answer in enumerate(answers):
+        if type(answer) is not dict:
+            raise InputError("", f"answer {index + 1} of {len(answers)} is no JSON object")
+        server, keys = server_keys(answer)
+        mine = table.setdefault(server, {})
+        for key_id, key in keys.items():
+            mine[key_id] = _newer(mine.get(key_id), key)
+    return table
+
+
+def _newer(one: VerifyKey | None, other: VerifyKey) -> VerifyKey:
+    """Of two answers that give the same key, return the one that says more.
+
+    That a key has expired is said after it was in use, and a later answer has the later end of validity.
+    """
+    if one is None or one.key != other.key:
+        return other
+    if (one.expired_ts is None) != (other.expired_ts is None):
+        return other if one.expired_ts is None else one
+    return other if (other.valid_until_ts or 0) >= (one.valid_until_ts or 0) else one
+
+
+def merge_keys(*tables: KeyTable | None) -> KeyTable | None:
+    """Return one table of several; where two have the same key, the later table counts.
+
+    None stands for no table at all, and is what comes of nothing else: no keys were given.
+    """
+    given = [table for table in tables if table is not None]
+    if not given:
+        return None
+    merged: dict[ServerName, Mapping[KeyId, VerifyKey]] = {}
+    for table in given:
+        for server, keys in table.items():
+            merged[server] = {**merged.get(server, {}), **keys}
+    return merged

@@ -1,0 +1,187 @@
+"""Check the events of a room together: by the authorisation rules, and by the states they lead to.
+
+What `roomver.check` finds of an event by itself comes before this: here events are well formed, and
+those that a server would drop are left out. What comes out is data, as there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from .canonical import shorten
+from .check import Action, EventCheck, Finding, FindingKind, Reason
+from .event import Event, parse_event
+from .redaction import redact
+from .replay import Outcome, Replay, Reset, Status, replay
+from .rules import AUTH_EVENTS_REJECTED, Verdict
+from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What the server that recorded a room held of it; each is None if it does not say.
+
+    Attributes:
+        rejected, soft_failed: the IDs of events.
+        state: the IDs of the events of the current state.
+    """
+
+    rejected: frozenset[EventId] | None = None
+    soft_failed: frozenset[EventId] | None = None
+    state: frozenset[EventId] | None = None
+
+    @classmethod
+    def of_header(cls, fields: JsonObject) -> "Beliefs":
+        """Read the beliefs in the header of a recorded room; what is no list of strings says nothing."""
+
+        def ids(name: str) -> frozenset[EventId] | None:
+            listed = fields.get(name)
+            if type(listed) is not list:
+                return None
+            return frozenset(item for item in listed if type(item) is str)
+
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"))
+
+
+@dataclass(slots=True)
+class RoomCheck:
+    """What came of checking the events of a room together.
+
+    Attributes:
+        replay: the room, replayed.
+        findings: for each event of which something was found, what, in the order of the room's graph.
+        rejected: events that are rejected, or soft-failed, just as the recording server says: no finding.
+        resets: keys that went back to an older value at a merge.
+        state_differs: keys of the current state that the recording server holds otherwise: to our event
+            and to its.
+    """
+
+    replay: Replay
+    findings: dict[EventId, tuple[Finding, ...]] = field(default_factory=dict)
+    rejected: set[EventId] = field(default_factory=set)
+    resets: list[Reset] = field(default_factory=list)
+    state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found, and the recording server agrees on the state."""
+        return not self.findings and not self.state_differs
+
+
+def check_room(
+    events: Collection[Event],
+    *,
+    beliefs: Beliefs | None = None,
+    given: Mapping[EventId, StateMap[EventId]] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> RoomCheck:
+    """Judge every event of a room by the authorisation rules.
+
+    Each event is judged against its own auth events and against the state before it, in the order of
+    the room's graph; those at its ends against the current state too.
+
+    Args:
+        events: well-formed events in any order. Those that are not of the room of the first create
+            event, or without one of most of them, are findings and are left out.
+        beliefs: what the server that recorded the room held of it. An event that it rejected as well
+            is no finding; one on which it differs is.
+        given: states before events that follow others which are not here.
+        progress: called now and then with the number of events done.
+
+    Raises:
+        MissingEvents: naming events of a given state that are not among the events.
+        WrongRoom: if the events are not all of one room version, or the create event names another.
+    """
+    held = beliefs or Beliefs()
+    room_id = _main_room(events)
+    result = RoomCheck(replay([e for e in events if e.room_id == room_id], given=given, progress=progress))
+    for event in events:
+        if event.room_id != room_id:
+            reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
+            result.findings[event.event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
+    replayed = result.replay
+    for event_id in (*replayed.order, *(replayed.outcomes.keys() - set(replayed.order))):
+        outcome = replayed.outcomes[event_id]
+        found = _found(outcome, replayed.soft_failed.get(event_id))
+        believed = held.rejected is not None and event_id in held.rejected
+        softly = held.soft_failed is not None and event_id in held.soft_failed
+        if found is None:
+            if believed:
+                text = "the recording server rejected it, and the rules allow it"
+                result.findings[event_id] = (Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),)),)
+        elif (believed and not outcome.accepted and outcome.status is not Status.UNDECIDED) or (
+            softly and outcome.accepted
+        ):
+            result.rejected.add(event_id)
+        else:
+            result.findings[event_id] = (found,)
+            if held.rejected is not None and outcome.status is not Status.UNDECIDED and outcome.deciding:
+                text = "the recording server has accepted it"
+                differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
+                result.findings[event_id] = (found, differs)
+    result.resets = replayed.resets()
+    if held.state is not None:
+        _compare_states(result, held.state)
+    return result
+
+
+def _main_room(events: Collection[Event]) -> RoomId:
+    for event in events:
+        if event.type == "m.room.create" and event.state_key == "":
+            return event.room_id
+    rooms = Counter(event.room_id for event in events)
+    return rooms.most_common(1)[0][0] if rooms else ""
+
+
+def _found(outcome: Outcome, soft_failed: Verdict | None) -> Finding | None:
+    """Return the finding that an outcome makes, if it makes one."""
+    match outcome.status:
+        case Status.UNDECIDED:
+            reasons = tuple(
+                Reason("auth_events", f"{event_id} is missing, or undecided for lack of others")
+                for event_id in outcome.missing
+            )
+            return Finding(FindingKind.AUTH_EVENT_MISSING, reasons)
+        case Status.CYCLIC:
+            text = "it cites itself, or events that cite it in turn"
+            return Finding(FindingKind.CYCLE, (Reason("", text),))
+        case Status.REJECTED_BY_AUTH_EVENTS:
+            verdict = outcome.by_auth_events
+            assert verdict is not None
+            kind = FindingKind.REJECTED
+            if verdict.rule is AUTH_EVENTS_REJECTED:
+                kind = FindingKind.AUTH_EVENT_REJECTED
+            return Finding(kind, (Reason("", str(verdict)),))
+        case Status.REJECTED_BY_STATE:
+            return Finding(FindingKind.REJECTED_BY_STATE, (Reason("", str(outcome.by_state)),))
+        case Status.ACCEPTED:
+            if soft_failed is not None:
+                return Finding(FindingKind.SOFT_FAILED, (Reason("", str(soft_failed)),))
+            return None
+
+
+def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
+    events = result.replay.events
+    theirs: dict[StateKey, EventId] = {}
+    for event_id in sorted(believed):
+        event = events.get(event_id)
+        # An event that is not here, or is none of a state, is still shown: under a key of its own.
+        key = ("", event_id)
+        if event is not None and event.state_key is not None:
+            key = (event.type, event.state_key)
+        theirs[key] = event_id
+    ours = result.replay.current_state
+    for key in sorted(ours.keys() | theirs.keys()):
+        if ours.get(key) != theirs.get(key):
+            result.state_differs[key] = (ours.get(key), theirs.get(key))
+
+
+def usable(check: EventCheck) -> Event | None:
+    """Return the event that a server would go on with: none if it must be dropped, and the redacted form
+    where the content hash does not cover the content."""
+    event = check.event
+    if event is None or any(finding.kind.action is Action.DROP for finding in check.findings):
+        return None
+    if any(finding.kind is FindingKind.CONTENT_HASH for finding in check.findings):
+        return parse_event(redact(event), event.room_version, event_id=event.event_id)
+    return event

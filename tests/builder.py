@@ -1,0 +1,251 @@
+"""A small room builder: genuine events of any room version, hashed and signed.
+
+    room = Room("11")                      # with its create event, by ALICE
+    room.join(ALICE)
+    room.power({"users": {ALICE: 100}})
+    topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    room.verdict(topic)                    # by its own auth events
+
+The builder judges nothing: what it is asked for it builds, allowed or not. An event that `Room.add`
+makes is known to the room, follows the last one, and enters the state if it is a state event;
+`Room.make` only makes it.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from nacl.signing import SigningKey
+from unpaddedbase64 import encode_base64
+
+from roomver import (
+    Event,
+    RoomVersion,
+    Rule,
+    Verdict,
+    auth_types,
+    check_against_state,
+    check_auth,
+    parse_event,
+    room_version,
+    sign_event,
+    sign_json,
+    signing_key,
+)
+from roomver.hashing import content_digest
+from roomver.versions import EventIdForm, RoomIdForm
+
+ALICE = "@alice:a.example"
+BOB = "@bob:b.example"
+CAROL = "@carol:a.example"
+DAVE = "@dave:d.example:8448"
+
+VERSIONS = [str(n) for n in range(1, 13)]
+
+Content: TypeAlias = dict[str, Any]
+State: TypeAlias = dict[tuple[str, str], Event]
+
+
+def versions_from(first: int, last: int = 12) -> list[str]:
+    """The identifiers of a range of room versions, both ends included."""
+    return [str(n) for n in range(first, last + 1)]
+
+
+def server_name(user: str) -> str:
+    """The server in a user ID."""
+    return user.partition(":")[2]
+
+
+@cache
+def key_of(name: str) -> SigningKey:
+    """The signing key of a server, or of whatever else has a name: always the same one."""
+    return signing_key("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
+
+
+def public_key(name: str) -> str:
+    """The public half of `key_of`, as events carry it."""
+    return encode_base64(bytes(key_of(name).verify_key))
+
+
+def signed_block(mxid: Any, token: Any, *signers: str, **more: Any) -> Content:
+    """The ``signed`` object of a third-party invite, signed by each of the named identity servers."""
+    block: Content = {"mxid": mxid, "token": token, **more}
+    for signer in signers:
+        block = sign_json(block, signer, key_of(signer), strict=False)
+    return block
+
+
+class Room:
+    """A room that grows by an event at a time.
+
+    Attributes:
+        version: its room version.
+        create: its create event.
+        room_id: its ID.
+        events: the events it knows, by ID.
+        state: the state after the last event that was added, whatever the rules say about it.
+        last: the last event that was added.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        *,
+        creator: str = ALICE,
+        content: Content | None = None,
+        name: str = "room",
+        signed: bool = True,
+    ) -> None:
+        self.version: RoomVersion = room_version(version)
+        self.signed = signed
+        self.events: dict[str, Event] = {}
+        self.state: State = {}
+        self._name = name
+        self._made = 0
+        self._domain_room_id = f"!{name}:{server_name(creator)}"
+        self.last: Event | None = None
+        if content is None:
+            content = {"room_version": version}
+            if self.version.creator_in_content:
+                content["creator"] = creator
+        self.create = self.add("m.room.create", creator, content, state_key="", auth=[])
+        self.room_id = self.create.room_id
+
+    def _reference(self, event: Event | str) -> Any:
+        event_id = event if isinstance(event, str) else event.event_id
+        return [event_id, {"sha256": ""}] if self.version.references_carry_hashes else event_id
+
+    def pdu(  # noqa: PLR0913 - each is a part of a PDU
+        self,
+        kind: str,
+        sender: str,
+        content: Content | None = None,
+        *,
+        state_key: str | None = None,
+        prev: Iterable[Event | str] | None = None,
+        auth: Literal["select"] | Iterable[Event | str] = "select",
+        redacts: Any = None,
+        **fields: Any,
+    ) -> Content:
+        """Return a PDU, hashed and signed by its sender's server.
+
+        Args:
+            kind: the event type.
+            sender: a user ID.
+            content: ``{}`` if None.
+            state_key: None for a message.
+            prev: the previous events; the last one added if None.
+            auth: the auth events; "select" picks them from the room's state.
+            redacts: the target of a redaction, put where the room version keeps it.
+            fields: more top-level keys, or others in place of those made here.
+        """
+        self._made += 1
+        pdu: Content = {
+            "type": kind,
+            "sender": sender,
+            "content": dict(content or {}),
+            "depth": self._made,
+            "origin_server_ts": 1_700_000_000_000 + self._made,
+        }
+        if state_key is not None:
+            pdu["state_key"] = state_key
+        if redacts is not None:
+            (pdu["content"] if self.version.redacts_in_content else pdu)["redacts"] = redacts
+        if self.version.room_id_form is RoomIdForm.DOMAIN:
+            pdu["room_id"] = self._domain_room_id
+        elif kind != "m.room.create" or state_key != "":
+            pdu["room_id"] = self.room_id
+        if self.version.event_id_form is EventIdForm.CHOSEN:
+            pdu["event_id"] = f"${self._name}{self._made}:{server_name(sender)}"
+        before = ([] if self.last is None else [self.last]) if prev is None else prev
+        pdu["prev_events"] = [self._reference(event) for event in before]
+        pdu["auth_events"] = []
+        pdu.update(fields)
+        if auth == "select":
+            draft = parse_event({"hashes": {"sha256": ""}, **pdu}, self.version)
+            # Sorted, for a set of strings has another order in every run.
+            auth = [self.state[key] for key in sorted(auth_types(draft)) if key in self.state]
+        if "auth_events" not in fields:
+            pdu["auth_events"] = [self._reference(event) for event in auth]
+        if "hashes" in fields:
+            return pdu
+        if not self.signed:
+            return {**pdu, "hashes": {"sha256": encode_base64(content_digest(pdu))}}
+        server = server_name(sender)
+        return sign_event(pdu, self.version, server, key_of(server))
+
+    def make(self, kind: str, sender: str, content: Content | None = None, **options: Any) -> Event:
+        """Return an event of the room without adding it. Arguments are those of `pdu`."""
+        return parse_event(self.pdu(kind, sender, content, **options), self.version)
+
+    def add(self, kind: str, sender: str, content: Content | None = None, **options: Any) -> Event:
+        """Make an event and add it to the room. Arguments are those of `pdu`."""
+        return self.take(self.make(kind, sender, content, **options))
+
+    def take(self, event: Event) -> Event:
+        """Add an event that was made before."""
+        self.events[event.event_id] = event
+        if event.state_key is not None:
+            self.state[event.type, event.state_key] = event
+        self.last = event
+        return event
+
+    def make_member(
+        self,
+        user: str,
+        membership: Any,
+        *,
+        by: str | None = None,
+        more: Content | None = None,
+        **options: Any,
+    ) -> Event:
+        """Make a member event; ``by`` is its sender, the user if None; ``more`` is further content."""
+        content = {"membership": membership, **(more or {})}
+        return self.make("m.room.member", by or user, content, state_key=user, **options)
+
+    def member(self, user: str, membership: Any, **options: Any) -> Event:
+        """Add a member event. Arguments are those of `make_member`."""
+        return self.take(self.make_member(user, membership, **options))
+
+    def join(self, *users: str) -> None:
+        """Add a join for each user."""
+        for user in users:
+            self.member(user, "join")
+
+    def make_power(self, content: Content, by: str | None = None, **options: Any) -> Event:
+        """Make a power-levels event, by the creator if ``by`` is None."""
+        return self.make(
+            "m.room.power_levels", by or self.create.sender, content, **{"state_key": "", **options}
+        )
+
+    def power(self, content: Content, by: str | None = None, **options: Any) -> Event:
+        """Add a power-levels event. Arguments are those of `make_power`."""
+        return self.take(self.make_power(content, by, **options))
+
+    def join_rule(self, rule: Any, by: str | None = None, **options: Any) -> Event:
+        """Add a join-rules event, by the creator if ``by`` is None."""
+        content = {"join_rule": rule}
+        return self.add("m.room.join_rules", by or self.create.sender, content, state_key="", **options)
+
+    def verdict(
+        self, event: Event, state: State | None = None, *, rejected: Collection[str] = frozenset()
+    ) -> Verdict:
+        """Judge an event by all rules, against the state given or its own auth events."""
+        return check_auth(event, state, self.events, rejected=rejected)
+
+    def against_state(self, event: Event) -> Verdict:
+        """Judge an event by the room's state alone."""
+        return check_against_state(event, self.state)
+
+
+def allows(verdict: Verdict, rule: Rule) -> None:
+    """Assert that a rule, which the version's list has, allowed an event."""
+    assert (verdict.allowed, verdict.rule) == (True, rule), str(verdict)
+    assert verdict.number is not None
+
+
+def refuses(verdict: Verdict, rule: Rule) -> None:
+    """Assert that a rule, which the version's list has, refused an event."""
+    assert (verdict.allowed, verdict.rule) == (False, rule), str(verdict)
+    assert verdict.number is not None

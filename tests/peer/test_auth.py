@@ -1,0 +1,167 @@
+"""The authorisation rules, compared with those of the matrix-synapse wheel on random small rooms.
+
+Both halves are compared on their own: the rules that look at no room state, and those that look at one.
+Where the two answer differently, the difference must be one of those that `auth_differences` lists; how
+often each was seen is printed. ``--peer-examples`` sets how many cases a room version are drawn:
+
+    pytest -m peer tests/peer/test_auth.py --peer-examples 1700
+
+draws 20,400.
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from builder import VERSIONS
+from random_rooms import Case, random_case
+
+from roomver import (
+    Event,
+    RoomverError,
+    auth_types,
+    check_against_state,
+    check_auth,
+    check_state_independent,
+)
+
+pytest.importorskip("synapse")
+
+with warnings.catch_warnings():
+    # Twisted warns of its own outdated parts as Synapse imports it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    from synapse import event_auth
+    from synapse.api.errors import AuthError, SynapseError
+    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
+    from synapse.events import make_event_from_dict
+
+from .auth_differences import ALLOW, CRASH, REJECT, UNDECIDED, Outcomes, explain
+
+pytestmark = pytest.mark.peer
+
+
+class _Store:
+    """The part of Synapse's store that its rules read."""
+
+    def __init__(self, events: dict[str, Any]) -> None:
+        self.events = events
+
+    async def get_events(self, event_ids: Any, **_options: Any) -> dict[str, Any]:
+        return {event_id: self.events[event_id] for event_id in event_ids if event_id in self.events}
+
+
+def _theirs(case: Case, event: Event) -> Any:
+    reason = "rejected" if event.event_id in case.rejected else None
+    made = make_event_from_dict(event.pdu, KNOWN_ROOM_VERSIONS[case.version], {}, reason)
+    assert made.event_id == event.event_id
+    return made
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, AuthError | SynapseError):
+        return REJECT
+    if type(error) is RuntimeError and "unknown auth event" in str(error):
+        return UNDECIDED
+    return CRASH
+
+
+def _synapse_independent(case: Case) -> tuple[str, str]:
+    store = _Store({i: _theirs(case, e) for i, e in case.events.items()})
+    running = event_auth.check_state_independent_auth_rules(store, _theirs(case, case.event))
+    try:
+        running.send(None)
+    except StopIteration:
+        return ALLOW, ""
+    except Exception as error:
+        return _outcome(error), _text(error)
+    raise AssertionError("the store never waits")
+
+
+def _synapse_dependent(case: Case) -> tuple[str, str]:
+    state = [_theirs(case, event) for event in case.state.values()]
+    try:
+        event_auth.check_state_dependent_auth_rules(_theirs(case, case.event), state)
+    except Exception as error:
+        return _outcome(error), _text(error)
+    return ALLOW, ""
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def _ours(judge: Any) -> tuple[str, Any]:
+    try:
+        verdict = judge()
+    except RoomverError:
+        return UNDECIDED, None
+    # A verdict of None leaves the decision to the state.
+    return ALLOW if verdict is None or verdict.allowed else REJECT, verdict
+
+
+def outcomes(case: Case) -> Iterator[Outcomes]:
+    """Judge a case both ways, in both halves."""
+    ours, verdict = _ours(lambda: check_state_independent(case.event, case.events, rejected=case.rejected))
+    theirs, said = _synapse_independent(case)
+    final, _ = _ours(lambda: check_auth(case.event, None, case.events, rejected=case.rejected))
+    yield Outcomes("independent", ours, theirs, verdict, said, final)
+    # A state of another room than the event's is for the caller to keep out.
+    if case.of_this_room and case.event.type != "m.room.create":
+        ours, verdict = _ours(lambda: check_against_state(case.event, case.state))
+        theirs, said = _synapse_dependent(case)
+        yield Outcomes("dependent", ours, theirs, verdict, said, ours)
+
+
+@pytest.fixture(scope="module")
+def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+    """Counts of what was seen, printed at the end whatever pytest captures."""
+    counter: Counter[str] = Counter()
+    yield counter
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\nauthorisation rules, roomver and matrix-synapse:")
+        for name, number in sorted(counter.items()):
+            print(f"{number:8} {name}")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_verdict_is_synapses_or_a_listed_difference(
+    version: str, counts: Counter[str], request: pytest.FixtureRequest
+) -> None:
+    unlisted = []
+    for number in range(request.config.getoption("--peer-examples")):
+        case = random_case(Random(f"{version}/{number}"), version)
+        for seen in outcomes(case):
+            if seen.ours == seen.theirs:
+                counts[f"same, {seen.half}: {seen.ours}"] += 1
+                continue
+            difference = explain(case, seen)
+            if difference is None:
+                unlisted.append((number, seen, case.event.pdu))
+            else:
+                counts[f"{difference.row}: {difference.reason} [{seen.ours}, Synapse: {seen.theirs}]"] += 1
+    shown = "\n".join(f"case {version}/{number}: {seen}\n    {pdu}" for number, seen, pdu in unlisted[:10])
+    assert not unlisted, f"{len(unlisted)} differences that are not listed, such as\n{shown}"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_selection_is_synapses(version: str, request: pytest.FixtureRequest) -> None:
+    theirs_by_name = KNOWN_ROOM_VERSIONS[version]
+    compared = 0
+    for number in range(request.config.getoption("--peer-examples")):
+        case = random_case(Random(f"selection/{version}/{number}"), version)
+        try:
+            theirs = event_auth.auth_types_for_event(theirs_by_name, _theirs(case, case.event))
+        except (KeyError, TypeError, AttributeError):
+            continue  # what a member event lacks there is in the list of differences, as T52
+        compared += 1
+        ours = set(auth_types(case.event))
+        if case.version == "12" and case.event.type != "m.room.create":
+            ours.add(("m.room.create", ""))  # which Synapse takes as selected and leaves out elsewhere
+        # A token or authoriser that is no text names no state event; Synapse looks for it all the same.
+        assert ours == {key for key in theirs if type(key[1]) is str}, case.event.pdu
+    assert compared

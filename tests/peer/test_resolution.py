@@ -1,0 +1,154 @@
+"""State resolution, compared with that of the matrix-synapse wheel on random forks.
+
+Rejected events are left out, as Synapse does. What is left must be the same, or one of the differences
+that `resolution_differences` lists; how often each was seen is printed. ``--peer-examples`` sets how many
+forks are drawn, over all room versions:
+
+    pytest -m peer tests/peer/test_resolution.py --peer-examples 5000
+"""
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Coroutine, Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from builder import VERSIONS
+from random_forks import Fork, likely_fork
+from reference import resolution as reference
+
+from roomver import RoomGraph, resolve
+
+pytest.importorskip("synapse")
+
+with warnings.catch_warnings():
+    # Twisted warns of its own outdated parts as Synapse imports it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
+    from synapse.events import make_event_from_dict
+    from synapse.state import v1, v2
+    from synapse.storage.databases.main.event_federation import StateDifference
+
+from .resolution_differences import explain
+
+pytestmark = pytest.mark.peer
+
+
+class _Store:
+    """What Synapse's resolution asks of its store, by the definitions; and its clock, which waits for
+    nothing."""
+
+    def __init__(self, fork: Fork) -> None:
+        self.fork = fork
+        self.events = {}
+        for event_id, event in fork.events.items():
+            reason = "rejected" if event_id in fork.rejected else None
+            made = make_event_from_dict(event.pdu, KNOWN_ROOM_VERSIONS[fork.version], {}, reason)
+            assert made.event_id == event_id
+            self.events[event_id] = made
+
+    async def get_events(self, event_ids: Collection[str], allow_rejected: bool = False) -> dict[str, Any]:
+        del allow_rejected
+        return {event_id: self.events[event_id] for event_id in event_ids if event_id in self.events}
+
+    async def get_auth_chain_difference(
+        self, room_id: str, state_sets: list[set[str]], conflicted: set[str] | None, _additional: Any
+    ) -> Any:
+        del room_id
+        states = [{("", event_id): event_id for event_id in ids} for ids in state_sets]
+        difference = reference.auth_difference(states, self.fork.events)
+        subgraph = None
+        if conflicted is not None:
+            subgraph = reference.conflicted_state_subgraph_by_chains(conflicted, self.fork.events)
+        return StateDifference(difference, subgraph)
+
+    async def sleep(self, _duration: object) -> None:
+        pass
+
+
+def _finish(running: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        running.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("the store never waits")
+
+
+def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
+    """Return the state that Synapse resolves a fork to, or the error that it ends in."""
+    store = _Store(fork)
+    version = KNOWN_ROOM_VERSIONS[fork.version]
+    room_id = next(iter(fork.events.values())).room_id
+    states = [dict(state) for state in fork.state_sets]
+    try:
+        if fork.version == "1":
+            return dict(
+                _finish(v1.resolve_events_with_store(room_id, version, states, None, store.get_events))
+            )
+        running = v2.resolve_events_with_store(store, room_id, version, states, None, store)
+        return dict(_finish(running))
+    except AssertionError as error:
+        if "never waits" in str(error):
+            raise
+        return error
+    except Exception as error:
+        return error
+
+
+@pytest.fixture(scope="module")
+def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+    """Counts of what was seen, printed at the end whatever pytest captures."""
+    counter: Counter[str] = Counter()
+    yield counter
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\nstate resolution, roomver and matrix-synapse:")
+        for name, number in sorted(counter.items()):
+            print(f"{number:8} {name}")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_fork_resolves_as_synapse_resolves_it(
+    version: str, counts: Counter[str], request: pytest.FixtureRequest
+) -> None:
+    unlisted = []
+    examples = request.config.getoption("--peer-examples")
+    for number in range(-(-examples // len(VERSIONS))):
+        fork = likely_fork(Random(f"{version}/{number}"), version, 10 + number % 50)
+        theirs = synapse_resolves(fork)
+        ours = resolve(fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=True, trace=True)
+        again = resolve(
+            fork.state_sets,
+            fork.events,
+            rejected=fork.rejected,
+            skip_rejected=True,
+            graph=RoomGraph(fork.events.values()),
+        )
+        assert again.state == ours.state
+        if ours.steps is not None and ours.steps.conflicted:
+            counts["forks in conflict"] += 1
+        if ours.state == theirs:
+            counts["same"] += 1
+        else:
+            difference = explain(fork, ours, theirs)
+            if difference is None:
+                unlisted.append((number, theirs, ours.state))
+            else:
+                counts[f"{difference.row}: {difference.reason}"] += 1
+        if fork.version != "1" and not isinstance(theirs, Exception):
+            by_specification = resolve(fork.state_sets, fork.events, rejected=fork.rejected)
+            if by_specification.state != ours.state:
+                counts["D52: rejected events are tried again by the specification, left out by Synapse"] += 1
+    shown = "\n".join(
+        f"fork {version}/{number}: Synapse {_unlike(theirs, ours)}" for number, theirs, ours in unlisted[:10]
+    )
+    assert not unlisted, f"{len(unlisted)} differences that are not listed, such as\n{shown}"
+
+
+def _unlike(theirs: Any, ours: Any) -> str:
+    if isinstance(theirs, Exception):
+        return f"ends in {type(theirs).__name__}: {theirs}"
+    keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
+    return "; ".join(f"{key}: {theirs.get(key)}, roomver {ours.get(key)}" for key in keys)

@@ -1,0 +1,361 @@
+"""The library beside the Synapse wheel, on seeded random events of every version."""
+
+import copy
+import json
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import generator
+import pytest
+from signedjson.sign import SignatureVerifyException, verify_signed_json
+from strategies import HASH_ID_VERSIONS, VERSIONS, JsonObject
+from unpaddedbase64 import encode_base64
+
+from peer.differences import (
+    CONTENT_HASH,
+    HASH_CHECK,
+    SYNAPSE_ACCEPTS,
+    SYNAPSE_REFUSES,
+    Difference,
+    Refusal,
+    nested,
+    of_size,
+    plain,
+)
+from roomver import (
+    HashCheck,
+    VerifyKey,
+    check_hashes,
+    content_hash,
+    event_id,
+    redact,
+    reference_hash,
+    room_version,
+    sign_event,
+    signing_key,
+    verify_signatures,
+)
+from roomver.event import find_defects
+from roomver.hashing import SYNAPSE_NOT_HASHED
+
+pytest.importorskip("synapse", reason="matrix-synapse is not installed (pip install 'roomver[peer]')")
+with warnings.catch_warnings():
+    # What it imports warns of its own outdated parts.
+    warnings.simplefilter("ignore")
+    import synapse.server  # noqa: F401 - first, for it breaks an import circle
+    from synapse.api.errors import SynapseError
+    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
+    from synapse.crypto.event_signing import (
+        add_hashes_and_signatures,
+        check_event_content_hash,
+        compute_content_hash,
+        compute_event_reference_hash,
+    )
+    from synapse.event_auth import _check_size_limits
+    from synapse.events import make_event_from_dict
+    from synapse.federation.federation_base import parse_events_from_pdu_json
+    from synapse.synapse_rust.events import redact_event_dict
+    from synapse.types import get_domain_from_id
+
+pytestmark = pytest.mark.peer
+every_version = pytest.mark.parametrize("version", VERSIONS)
+
+KEY = signing_key("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--peer-examples"))
+
+
+def events(version: str, count: int) -> Iterator[JsonObject]:
+    for number in range(count):
+        yield generator.pdu(Random(f"{version}/{number}"), version)
+
+
+def explained(rows: list[Difference], pdu: JsonObject, version: str, tally: Counter[str]) -> bool:
+    for row in rows:
+        if row.explains(pdu, version):
+            tally[f"difference {row.row}"] += 1
+            return True
+    return False
+
+
+def as_json(value: Any) -> str:
+    """Text that tells 1 from True and 0.0 from -0.0, as comparing values does not."""
+    return json.dumps(value, sort_keys=True)
+
+
+def parsed_by_synapse(pdu: JsonObject, version: str) -> Any:
+    # No hash covers `unsigned`, and Synapse's parser wants keys of its own in it to have their types.
+    bare = {key: value for key, value in pdu.items() if key != "unsigned"}
+    return make_event_from_dict(bare, KNOWN_ROOM_VERSIONS[version])
+
+
+def cannot_be_redacted_by_synapse(pdu: JsonObject, version: str) -> bool:
+    """A create event with another state key must have a room ID in version 12, and redaction takes it
+    away by type alone: Synapse fails on its own redacted form. The event is rejected in any case."""
+    return version == "12" and pdu["type"] == "m.room.create" and pdu.get("state_key") != ""
+
+
+@every_version
+def test_event_ids_and_reference_hashes_are_the_same(
+    version: str, examples: int, tally: Counter[str]
+) -> None:
+    for pdu in events(version, examples):
+        event = parsed_by_synapse(pdu, version)
+        assert event.event_id == event_id(pdu, version), pdu
+        tally["event IDs compared"] += 1
+        if not cannot_be_redacted_by_synapse(pdu, version):
+            _, digest = compute_event_reference_hash(event)
+            assert encode_base64(digest) == reference_hash(pdu, version), pdu
+
+
+@every_version
+def test_redactions_are_the_same(version: str, examples: int, tally: Counter[str]) -> None:
+    for pdu in events(version, examples):
+        theirs = redact_event_dict(KNOWN_ROOM_VERSIONS[version], copy.deepcopy(pdu))
+        # Kept in part, for Synapse's own use: it is stripped of what it receives and not hashed.
+        theirs.pop("unsigned", None)
+        assert as_json(theirs) == as_json(redact(pdu, version)), pdu
+        tally["redactions compared"] += 1
+
+
+@every_version
+def test_content_hashes_are_the_same_but_for_the_listed_differences(
+    version: str, examples: int, tally: Counter[str]
+) -> None:
+    for pdu in events(version, examples):
+        theirs = encode_base64(compute_content_hash(pdu, sha256)[1])
+        if theirs != content_hash(pdu, version):
+            assert explained(CONTENT_HASH, pdu, version, tally), pdu
+        assert theirs == content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED), pdu
+        tally["content hashes compared"] += 1
+
+
+@pytest.mark.parametrize("row", CONTENT_HASH, ids=lambda row: row.row)
+def test_a_listed_difference_of_content_hashes_is_there(row: Difference) -> None:
+    for version in VERSIONS:
+        pdu = row.example(version)
+        theirs = encode_base64(compute_content_hash(pdu, sha256)[1])
+        assert (theirs != content_hash(pdu, version)) is (version in row.versions)
+        assert row.explains(pdu, version)
+
+
+def synapse_hash_check(pdu: JsonObject, version: str) -> HashCheck:
+    try:
+        good = check_event_content_hash(parsed_by_synapse(pdu, version))
+    except SynapseError:
+        return HashCheck.DROP
+    return HashCheck.INTACT if good else HashCheck.REDACT
+
+
+HASH_SPELLINGS = {
+    "as computed": lambda h: h,
+    "padded": lambda h: h + "=",
+    "padded too much": lambda h: h + "==",
+    "url-safe": lambda h: h.replace("+", "-").replace("/", "_"),
+    "another digest": lambda h: "A" * 43,
+    "too short": lambda h: h[:40],
+    "too long": lambda h: h + "A",
+    "empty": lambda h: "",
+    "no length of base64": lambda h: h[:41],
+    "with junk": lambda h: h[:5] + "$" + h[5:],
+    "with a newline": lambda h: h + "\n",
+}
+
+
+@every_version
+@pytest.mark.parametrize("spelling", HASH_SPELLINGS)
+def test_what_a_hash_means_for_an_event_is_the_same(version: str, spelling: str, tally: Counter[str]) -> None:
+    for pdu in events(version, 50):
+        digest = content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
+        pdu["hashes"] = {"sha256": HASH_SPELLINGS[spelling](digest)}  # type: ignore[no-untyped-call]
+        ours = check_hashes(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
+        if ours is not synapse_hash_check(pdu, version):
+            assert spelling in ("too short", "too long", "empty")
+            assert explained(HASH_CHECK, pdu, version, tally)
+
+
+@every_version
+@pytest.mark.parametrize("row", HASH_CHECK, ids=lambda row: row.row)
+def test_a_listed_difference_of_hash_checks_is_there(row: Difference, version: str) -> None:
+    pdu = row.example(version)
+    differs = check_hashes(pdu, version) is not synapse_hash_check(pdu, version)
+    assert differs is (version in row.versions)
+    assert row.explains(pdu, version)
+
+
+@every_version
+def test_synapse_verifies_what_the_library_signs(version: str, examples: int, tally: Counter[str]) -> None:
+    key: Any = KEY.verify_key
+    # signedjson names a key by these two.
+    key.alg, key.version = "ed25519", "1"
+    for pdu in events(version, examples // 5):
+        pdu.pop("unsigned", None)
+        signed = sign_event(pdu, version, "x.org", KEY)
+        pruned = redact_event_dict(KNOWN_ROOM_VERSIONS[version], signed)
+        verify_signed_json(pruned, "x.org", key)
+        tampered = pruned | {"depth": pruned["depth"] + 1}
+        with pytest.raises(SignatureVerifyException):
+            verify_signed_json(tampered, "x.org", key)
+        assert synapse_hash_check(signed, version) is (
+            HashCheck.INTACT if SYNAPSE_NOT_HASHED.isdisjoint(pdu) else HashCheck.REDACT
+        )
+        tally["signatures verified by Synapse"] += 1
+
+
+@every_version
+def test_the_library_verifies_what_synapse_signs(version: str, examples: int, tally: Counter[str]) -> None:
+    keys = {"x.org": {"ed25519:1": VerifyKey(bytes(KEY.verify_key))}}
+    for pdu in events(version, examples // 5):
+        pdu |= {"signatures": {}, "sender": "@a:x.org"}
+        # Synapse would keep hashes that are there.
+        pdu["hashes"] = {}
+        # Only the sender's server is to be asked for a signature.
+        pdu["content"].pop("join_authorised_via_users_server", None)
+        if "event_id" in pdu:
+            pdu["event_id"] = "$e:x.org"
+        signed = copy.deepcopy(pdu)
+        add_hashes_and_signatures(KNOWN_ROOM_VERSIONS[version], signed, "x.org", KEY)
+        assert verify_signatures(signed, keys, version), pdu
+        assert check_hashes(signed, version, leave_out=SYNAPSE_NOT_HASHED) is HashCheck.INTACT, pdu
+        if SYNAPSE_NOT_HASHED.isdisjoint(pdu):
+            assert as_json(sign_event(pdu, version, "x.org", KEY)) == as_json(signed)
+        tally["signatures by Synapse verified"] += 1
+
+
+def accepted_by_synapse(pdu: JsonObject, version: str) -> bool:
+    """Whether an event is let through up to the point where signatures and rules are looked at."""
+    try:
+        parsed = parse_events_from_pdu_json([copy.deepcopy(pdu)], KNOWN_ROOM_VERSIONS[version])
+        if not parsed:
+            return False  # silently, for its depth
+        (event,) = parsed
+        get_domain_from_id(event.sender)
+        _check_size_limits(event)
+        return len(event.prev_event_ids()) <= 20 and len(event.auth_event_ids()) <= 10
+    except Exception:
+        # Not only SynapseError: a malformed event ends in whatever Python makes of it.
+        return False
+
+
+def compare_formats(pdu: JsonObject, version: str, tally: Counter[str]) -> None:
+    defects = find_defects(pdu, room_version(version))
+    theirs = accepted_by_synapse(pdu, version)
+    tally["formats compared"] += 1
+    if defects and theirs:
+        for defect in defects:
+            reasons = [row.row for row in SYNAPSE_ACCEPTS if row.explains(defect, pdu)]
+            assert reasons, (defect, pdu)
+            tally[f"refused by the library alone: {reasons[0]}"] += 1
+    elif not defects and not theirs:
+        reasons = [row.row for row in SYNAPSE_REFUSES if row.explains(pdu, version)]
+        assert reasons, pdu
+        tally[f"refused by Synapse alone: {reasons[0]}"] += 1
+    else:
+        tally["formats refused by both" if defects else "formats accepted by both"] += 1
+
+
+@every_version
+def test_formats_are_judged_the_same_but_for_the_listed_differences(
+    version: str, examples: int, tally: Counter[str]
+) -> None:
+    for number in range(examples):
+        rng = Random(f"format {version}/{number}")
+        pdu = generator.pdu(rng, version)
+        compare_formats(pdu, version, tally)
+        compare_formats(generator.mutate(rng, pdu), version, tally)
+
+
+@every_version
+@pytest.mark.parametrize("row", SYNAPSE_REFUSES, ids=lambda row: row.row)
+def test_a_listed_refusal_of_synapse_is_there(row: Difference, version: str) -> None:
+    if version in row.versions:
+        pdu = row.example(version)
+        assert find_defects(pdu, room_version(version)) == []
+        assert not accepted_by_synapse(pdu, version)
+        assert row.explains(pdu, version)
+    assert not row.explains(plain(version), version)
+
+
+@every_version
+@pytest.mark.parametrize("row", SYNAPSE_ACCEPTS, ids=lambda row: row.row)
+def test_a_listed_leniency_of_synapse_is_there(row: Refusal, version: str) -> None:
+    pdu = row.example(version)
+    defects = find_defects(pdu, room_version(version))
+    assert defects
+    assert accepted_by_synapse(pdu, version) is (version in row.versions)
+    if version in row.versions:
+        assert all(row.explains(defect, pdu) for defect in defects)
+
+
+@every_version
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        pytest.param({}, True, id="plain"),
+        pytest.param({"type": "a" * 255}, True, id="type of 255 bytes"),
+        pytest.param({"type": "é" * 128}, False, id="type of 256 bytes"),
+        pytest.param({"state_key": "é" * 128}, False, id="state key of 256 bytes"),
+        pytest.param({"state_key": None}, False, id="null state key"),
+        pytest.param({"depth": -1}, False, id="negative depth"),
+        pytest.param({"depth": True}, False, id="boolean depth"),
+        pytest.param({"depth": 1.0}, False, id="float depth"),
+        pytest.param({"depth": 2**53 - 1}, True, id="greatest depth"),
+        pytest.param({"origin_server_ts": -1}, True, id="negative timestamp"),
+        pytest.param({"origin_server_ts": 1.5}, False, id="float timestamp"),
+        pytest.param({"signatures": {"x": {"ed25519:1": 5}}}, False, id="signature that is no string"),
+        pytest.param({"signatures": {"x": []}}, False, id="signatures that are no object"),
+        pytest.param({"unsigned": []}, False, id="unsigned that is no object"),
+        pytest.param({"hashes": {"sha256": 5}}, False, id="hash that is no string"),
+        pytest.param({"content": []}, False, id="content that is no object"),
+        pytest.param({"content": {"a": nested(125)}}, True, id="127 levels"),
+        pytest.param({"content": {"a": nested(127)}}, False, id="129 levels"),
+    ],
+)
+def test_the_limits_are_the_same(version: str, changes: JsonObject, accepted: bool) -> None:
+    pdu = plain(version, **copy.deepcopy(changes))
+    assert accepted_by_synapse(pdu, version) is accepted
+    assert (find_defects(pdu, room_version(version)) == []) is accepted
+
+
+@every_version
+def test_so_is_the_size(version: str) -> None:
+    for size, accepted in ((65536, True), (65537, False)):
+        pdu = of_size(plain(version, signatures={}, unsigned={}), size)
+        assert accepted_by_synapse(pdu, version) is accepted
+        assert (find_defects(pdu, room_version(version)) == []) is accepted
+
+
+@every_version
+@pytest.mark.parametrize(("key", "most"), [("prev_events", 20), ("auth_events", 10)])
+def test_so_are_the_numbers_of_references(version: str, key: str, most: int) -> None:
+    if (key, version) == ("auth_events", "12"):
+        return  # a listed difference
+    for count in (most, most + 1):
+        pdu = plain(version)
+        pdu[key] *= count
+        accepted = find_defects(pdu, room_version(version)) == []
+        assert accepted_by_synapse(pdu, version) is accepted is (count == most)
+
+
+@pytest.mark.parametrize("version", HASH_ID_VERSIONS)
+@pytest.mark.parametrize("value", ["$e:x.org", "$" + "A" * 43, None])
+def test_an_event_id_from_version_3_on_is_refused_by_both(version: str, value: Any) -> None:
+    pdu = plain(version, event_id=value)
+    assert find_defects(pdu, room_version(version))
+    assert not accepted_by_synapse(pdu, version)
+
+
+def test_a_room_id_on_a_version_12_create_event_is_refused_by_both() -> None:
+    pdu = plain("12", type="m.room.create", state_key="")
+    assert find_defects(pdu, room_version("12"))
+    assert not accepted_by_synapse(pdu, "12")
+    del pdu["room_id"]
+    assert find_defects(pdu, room_version("12")) == []
+    assert accepted_by_synapse(pdu, "12")

@@ -1,0 +1,315 @@
+"""Checking one event by itself, and the texts and data for what is found."""
+
+import json
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name, signed_block
+
+from roomver import Event, KeyTable, UnknownRoomVersion, canonical_json, key_table, redact, sign_event
+from roomver.canonical import shorten
+from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, unreadable
+from roomver.explain import (
+    ACTION_TEXT,
+    FEATURES,
+    FINDING_TEXT,
+    check_data,
+    feature_markdown,
+    feature_rows,
+    printable,
+    summary_data,
+)
+
+SERVERS = ("a.example", "b.example", "d.example:8448")
+KEYS: KeyTable = key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
+Pdu = dict[str, Any]
+
+MESSAGE = {"msgtype": "m.text", "body": "hello"}
+
+
+def kinds(check: EventCheck) -> list[str]:
+    return [finding.kind.value for finding in check.findings]
+
+
+def reasons(check: EventCheck) -> list[str]:
+    return [str(reason) for finding in check.findings for reason in finding.reasons]
+
+
+def message(version: str, **fields: Any) -> Event:
+    room = Room(version)
+    room.join(ALICE)
+    return room.make("m.room.message", ALICE, MESSAGE, **fields)
+
+
+def resigned(pdu: dict[str, Any], version: str) -> dict[str, Any]:
+    server = server_name(pdu["sender"])
+    return sign_event(pdu, version, server, key_of(server))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_genuine_event_is_good(version: str) -> None:
+    room = Room(version)
+    room.join(ALICE, BOB)
+    room.power({"users": {}})
+    for event in room.events.values():
+        check = check_event(event.pdu, version, claimed_id=event.event_id, keys=KEYS)
+        assert check.ok
+        assert (check.event_id, check.signed, check.redacted, check.notes) == (
+            event.event_id,
+            True,
+            False,
+            (),
+        )
+        assert check.event is not None
+        assert check.event.pdu is event.pdu
+
+
+def test_a_genuine_event_is_good_without_its_id_and_without_keys() -> None:
+    event = message("11")
+    check = check_event(event.pdu, "11")
+    assert check.ok
+    assert (check.event_id, check.signed) == (event.event_id, None)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_under_a_false_id(version: str) -> None:
+    event = message(version)
+    check = check_event(event.pdu, version, claimed_id="$false", keys=KEYS)
+    assert kinds(check) == ["event-id"]
+    assert check.event_id == event.event_id
+    assert '"$false"' in reasons(check)[0]
+    assert event.event_id in reasons(check)[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_content_that_the_hash_does_not_cover_is_a_finding(version: str) -> None:
+    event = message(version)
+    pdu: Pdu = {**event.pdu, "content": {**MESSAGE, "body": "changed"}}
+    check = check_event(pdu, version, claimed_id=event.event_id, keys=KEYS)
+    assert kinds(check) == ["content-hash"]
+    assert check.findings[0].kind.action is Action.REDACT
+    assert event.pdu["hashes"]["sha256"] in reasons(check)[0]  # type: ignore[index, operator, call-overload]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_redacted_copy_is_no_finding(version: str) -> None:
+    event = message(version)
+    pdu: Pdu = {**redact(event), "unsigned": {"redacted_because": {}}}
+    check = check_event(pdu, version, claimed_id=event.event_id, keys=KEYS)
+    assert check.ok
+    assert check.redacted
+
+
+def test_a_redacted_form_whose_hash_holds_is_not_counted_as_redacted() -> None:
+    create = Room("11").create
+    assert redact(create) == create.pdu
+    assert not check_event(create.pdu, "11").redacted
+
+
+@pytest.mark.parametrize("version", ["3", "11", "12"])
+def test_a_kept_key_that_was_changed(version: str) -> None:
+    event = message(version)
+    check = check_event({**event.pdu, "depth": 7}, version, claimed_id=event.event_id, keys=KEYS)
+    assert kinds(check) == ["event-id", "signature", "content-hash"]
+
+
+@pytest.mark.parametrize("key", ["age_ts", "outlier", "destinations"])
+def test_a_hash_that_holds_without_what_synapse_leaves_out_says_so(key: str) -> None:
+    event = message("11")
+    check = check_event({**event.pdu, key: 1}, "11", keys=KEYS)
+    assert kinds(check) == ["content-hash"]
+    assert reasons(check)[1] == f"holds without {key}, which Synapse leaves out and accepts"
+    other = check_event({**event.pdu, key: 1, "prev_state": []}, "11", keys=KEYS)
+    assert len(reasons(other)) == 1
+
+
+@pytest.mark.parametrize("digest", ["", "abc", "A" * 42, "A" * 44, "!" * 43])
+def test_an_unreadable_content_hash(digest: str) -> None:
+    pdu: Pdu = {**message("11").pdu, "hashes": {"sha256": digest}}
+    check = check_event(pdu, "11")
+    assert kinds(check) == ["no-content-hash"]
+    assert check.findings[0].kind.action is Action.DROP
+    assert reasons(check) == [f'hashes.sha256: expected base64 of 32 bytes, found "{digest}"']
+
+
+def test_a_content_hash_in_another_spelling_holds() -> None:
+    pdu = message("11").pdu
+    digest: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
+    assert check_event({**pdu, "hashes": {"sha256": digest + "="}}, "11").ok
+
+
+def test_every_defect_of_the_format_is_a_reason() -> None:
+    pdu = {**message("11").pdu, "depth": -1, "sender": "nobody", "event_id": "$x"}
+    check = check_event(pdu, "11", keys=KEYS)
+    assert kinds(check) == ["malformed"]
+    assert [reason.path for reason in check.findings[0].reasons] == ["sender", "depth", "event_id"]
+    assert (check.event, check.event_id, check.signed) == (None, "$x", None)
+    assert check_event(pdu, "11", claimed_id="$y").event_id == "$y"
+
+
+def test_text_is_no_event() -> None:
+    text = canonical_json(message("11").pdu).decode()
+    assert reasons(check_event(text, "11")) == [f"expected a JSON object, found {shorten(text)}"]
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "text", b"{}", [], {}, '{"type": "m.room.create"}'])
+def test_any_value_has_a_check(value: Any) -> None:
+    assert kinds(check_event(value, "11")) == ["malformed"]
+
+
+def test_an_unknown_room_version_is_an_error() -> None:
+    with pytest.raises(UnknownRoomVersion):
+        check_event({}, "13")
+
+
+def test_each_server_that_has_not_signed_is_a_reason() -> None:
+    room = Room("11")
+    room.join(ALICE)
+    content = {"join_authorised_via_users_server": ALICE}
+    event = room.make_member(BOB, "join", more=content)
+    check = check_event(event.pdu, "11", keys={})
+    assert kinds(check) == ["signature"]
+    assert reasons(check) == [
+        'signatures["a.example"]: a.example must sign and has not',
+        'signatures["b.example"]: no valid signature of b.example ("ed25519:1": ignored: unknown key)',
+    ]
+    signed = sign_event(event.pdu, "11", "a.example", key_of("a.example"))
+    assert check_event(signed, "11", keys=KEYS).ok
+
+
+def test_a_false_signature_and_a_key_out_of_time() -> None:
+    event = message("11")
+    swapped = key_table({"a.example": {"ed25519:1": public_key("b.example")}})
+    assert "does not verify" in reasons(check_event(event.pdu, "11", keys=swapped))[0]
+    old = key_table({"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 5}}})
+    assert "was not valid" in reasons(check_event(event.pdu, "11", keys=old))[0]
+    early = check_event(event.pdu, "11", keys=KEYS, now=5)
+    assert "was not valid" in reasons(early)[0]
+    assert check_event(event.pdu, "11", keys=KEYS, now=event.origin_server_ts).ok
+
+
+def test_a_third_party_invite_needs_no_servers_signature() -> None:
+    room = Room("11")
+    block = {"signed": signed_block(BOB, "token", "id.example"), "display_name": "B"}
+    event = room.make_member(BOB, "invite", by=CAROL, more={"third_party_invite": block})
+    check = check_event({**event.pdu, "signatures": {}}, "11", keys={})
+    assert check.ok
+    assert check.signed
+
+
+def test_a_signer_that_cannot_be_named_is_a_reason() -> None:
+    room = Room("11")
+    event = room.make_member(BOB, "join", more={"join_authorised_via_users_server": 5})
+    check = check_event(event.pdu, "11", keys=KEYS)
+    assert kinds(check) == ["signature"]
+    assert reasons(check) == ["content.join_authorised_via_users_server: expected a user ID, found 5"]
+
+
+def test_a_depth_that_synapse_drops_is_noted() -> None:
+    check = check_event(message("5", depth=2**53).pdu, "5")
+    assert check.ok
+    assert [note.path for note in check.notes] == ["depth"]
+    assert not check_event(message("5", depth=2**53 - 1).pdu, "5").notes
+
+
+def test_a_create_event_of_another_room_version_is_noted() -> None:
+    pdu = Room("11", content={"room_version": "10"}).create.pdu
+    check = check_event(pdu, "11")
+    assert check.ok
+    expected = 'content.room_version: says "10", but the event was checked as of room version 11'
+    assert [str(note) for note in check.notes] == [expected]
+    assert not check_event(Room("1", content={"creator": ALICE}).create.pdu, "1").notes
+
+
+def test_nothing_handed_in_is_changed() -> None:
+    pdu = {**message("11").pdu, "age_ts": 5}
+    before = canonical_json(pdu)
+    check_event(pdu, "11", claimed_id="$x", keys=KEYS)
+    assert canonical_json(pdu) == before
+
+
+def test_a_summary_counts_each_event_once() -> None:
+    event = message("11")
+    summary = Summary()
+    summary.add(check_event(event.pdu, "11", keys=KEYS))
+    summary.add(check_event(redact(event), "11"))
+    summary.add(check_event({**redact(event), "depth": 9}, "11", keys=KEYS, claimed_id="$x"))
+    summary.add(unreadable("no JSON"))
+    summary.add(check_event(Room("11", content={}).create.pdu, "11"))
+    twice = Summary()
+    twice.merge(summary)
+    twice.merge(summary)
+    assert (twice.events, twice.bad, twice.notes) == (10, 4, 2)
+    assert summary_data(summary) == {
+        "events": 5,
+        "intact": 2,
+        "redacted": 1,
+        "bad": 2,
+        "signatures": {"valid": 1, "not_valid": 1, "not_checked": 3},
+        "noted": 1,
+        "kinds": {"unreadable": 1, "event-id": 1, "signature": 1},
+    }
+
+
+def test_a_check_as_data() -> None:
+    data = check_data(unreadable("no JSON", "$x"))
+    assert json.loads(json.dumps(data)) == {
+        "event_id": "$x",
+        "findings": [{"kind": "unreadable", "action": "drop", "reasons": [{"path": "", "text": "no JSON"}]}],
+        "notes": [],
+    }
+
+
+def test_everything_that_can_be_found_has_words() -> None:
+    assert set(FINDING_TEXT) == set(FindingKind)
+    assert set(ACTION_TEXT) == set(Action) == {kind.action for kind in FindingKind}
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("m.room.member", "m.room.member"),
+        ("é漢😀", "é漢😀"),
+        ("\x1b[2J\n\r", "\\u001b[2J\\u000a\\u000d"),
+        ("\u202eabc", "\\u202eabc"),
+        ("\ud800", "\\ud800"),
+        ("\U000e0001", "\\U000e0001"),
+        ("x" * 1001, "x" * 999 + "…"),
+        (None, "null"),
+        ({"a": 1}, "an object"),
+    ],
+)
+def test_text_is_safe_on_a_terminal(text: object, safe: str) -> None:
+    assert printable(text) == safe
+
+
+def test_the_feature_table_has_a_cell_for_each_version() -> None:
+    rows = feature_rows()
+    assert len(rows) == len(FEATURES) == 44
+    assert len({label for label, _ in rows}) == 44
+    assert all(len(cells) == 12 and all(0 < len(cell) <= 4 for cell in cells) for _, cells in rows)
+    markdown = feature_markdown().splitlines()
+    assert len(markdown) == 46
+    assert {line.count("|") for line in markdown} == {14}
+
+
+# Rows of the table in the notes on the specification, by their labels here: what is in which version.
+@pytest.mark.parametrize(
+    ("label", "cells"),
+    [
+        ("State resolution algorithm", "v1 v2 v2 v2 v2 v2 v2 v2 v2 v2 v2 v2.1"),
+        ("Event ID: C chosen", "C C S U U U U U U U U U"),
+        ("Room ID:", "D D D D D D D D D D D H"),
+        ("Greatest depth", "63 63 63 63 63 53 53 53 53 53 53 53"),
+        ("redacts stands", "T T T T T T T T T T C C"),
+        ("The creator:", "C C C C C C C C C C S S"),
+        ("Creators' power level", "100 100 100 100 100 100 100 100 100 100 100 ∞"),
+        ("Redaction keeps of m.room.create", "C C C C C C C C C C all all"),
+        ("Redaction keeps m.room.member join_auth", "- - - - - - - - ● ● ● ●"),
+        ("State resolution: first", "- U U U U U U U U U U ∅"),
+        ("Synapse on identifiers", "R R R R R R R R R R D D"),
+    ],
+)
+def test_rows_of_the_feature_table(label: str, cells: str) -> None:
+    found = [row for name, row in feature_rows() if name.startswith(label)]
+    assert found == [tuple(cells.split())]

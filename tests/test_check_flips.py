@@ -1,0 +1,237 @@
+"""One byte of a room is flipped, and exactly that event is reported, for the right reason.
+
+Rooms are the recorded ones and, so that there is one of each room version in any case, rooms made here.
+What is right is worked out from the two texts: which of the essential parts, the content and the signatures
+came out different, if the text is still an event at all.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roomver import canonical_json, redact, required_signers, room_version, sign_event
+from roomver.canonical import load_json
+from roomver.check import EventCheck, FindingKind, check_event, is_redacted_form, unreadable
+from roomver.errors import MalformedEvent, NotCanonical
+from roomver.event import find_defects
+from roomver.hashing import content_digest, decode_unpadded
+from roomver.readers import read_room
+from roomver.versions import RoomVersion
+
+RECORDED = sorted((Path(__file__).parents[1] / "vectors" / "rooms").glob("v*.jsonl"))
+
+Pdu = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An event of a room as text, in parts: first its ID, then each top-level key with its value."""
+
+    event_id: str
+    pdu: Pdu
+    head: bytes
+    parts: tuple[tuple[str, bytes], ...]
+
+    @property
+    def raw(self) -> bytes:
+        return self.head + b"".join(b"," + part for _, part in self.parts)[1:] + b"}}"
+
+
+def line_of(event_id: str, pdu: Pdu, strict: bool) -> Line:
+    def text(value: Any) -> bytes:
+        return canonical_json(value, strict=strict)
+
+    parts = tuple((key, text(key) + b":" + text(value)) for key, value in sorted(pdu.items()))
+    return Line(event_id, pdu, b'{"event_id":' + text(event_id) + b',"pdu":{', parts)
+
+
+@dataclass(frozen=True)
+class RoomText:
+    """A room: its header, and its events as text."""
+
+    version: RoomVersion
+    header: bytes
+    lines: tuple[Line, ...]
+
+    def with_line(self, index: int, raw: bytes, around: int = 1000) -> tuple[bytes, int]:
+        """The text with another line in place of one, and that line's number; of a long room some lines
+        before and after alone, since each example checks them all."""
+        start = max(0, index - around)
+        raws = [line.raw for line in self.lines[start : index + around]]
+        raws[index - start] = raw
+        return b"\n".join([self.header, *raws]) + b"\n", index - start + 2
+
+
+def recorded(path: Path) -> RoomText:
+    header, *lines = map(json.loads, path.read_bytes().splitlines())  # of text, U+2028 would end a line
+    version = room_version(header["room_version"])
+    strict = version.strict_canonical_json
+    events = tuple(line_of(entry["event_id"], entry["pdu"], strict) for entry in lines)
+    return RoomText(version, json.dumps(header).encode(), events)
+
+
+def made(identifier: str) -> RoomText:
+    room = Room(identifier)
+    room.join(ALICE, BOB)
+    room.power({"users": {ALICE: 100, "@é:b.example": 50}, "events": {"m.room.name": 50}, "ban": 50})
+    room.join_rule("public")
+    text: Pdu = {"body": 'Grüße "\\/" 😀\n\x7f\u2028', "n": [-1, 0, 2**53 - 1, True, None, {"a": []}]}
+    spoken = room.add("m.room.message", BOB, text, unsigned={"age": 5})
+    room.add("m.room.redaction", ALICE, {"reason": "x"}, redacts=spoken.event_id)
+    gone = room.add("m.room.message", ALICE, text)
+    events = [(event.event_id, event.pdu) for event in room.events.values() if event is not gone]
+    events.append((gone.event_id, redact(gone)))
+    if room.version.authorising_server_signs:
+        join = room.make_member(CAROL, "join", more={"join_authorised_via_users_server": BOB})
+        signed = sign_event(join.pdu, identifier, "b.example", key_of("b.example"))
+        events.append((join.event_id, signed))
+    keys = {s: {"ed25519:1": {"key": public_key(s)}} for s in ("a.example", "b.example")}
+    header = {"format": "roomver-room/1", "room_version": identifier, "keys": keys}
+    strict = room.version.strict_canonical_json
+    lines = tuple(line_of(event_id, pdu, strict) for event_id, pdu in events)
+    return RoomText(room.version, json.dumps(header).encode(), lines)
+
+
+@cache
+def room_named(name: str) -> RoomText:
+    return made(name) if name in VERSIONS else recorded(next(p for p in RECORDED if p.stem == name))
+
+
+ROOMS = [*VERSIONS, *(path.stem for path in RECORDED)]
+
+
+def checked(text: bytes) -> Iterator[tuple[int, EventCheck]]:
+    """The line and the check of each event."""
+    room = read_room(io.BytesIO(text), "room")
+    for entry in room.entries:
+        assert entry.place.line is not None
+        if entry.error is not None:
+            yield entry.place.line, unreadable(entry.error)
+        else:
+            yield (
+                entry.place.line,
+                check_event(entry.pdu, room.version, claimed_id=entry.claimed_id, keys=room.keys),
+            )
+
+
+def essential(pdu: Pdu, version: RoomVersion) -> bytes:
+    kept = {key: value for key, value in redact(pdu, version).items() if key != "signatures"}
+    return canonical_json(kept, strict=version.strict_canonical_json)
+
+
+def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
+    """Whether the required signatures hold: all were made over the essential part of the old text."""
+
+    def signatures(pdu: Pdu, server: str) -> Any:
+        by_key = pdu.get("signatures", {}).get(server, {})
+        return {key_id: decode_unpadded(text) for key_id, text in by_key.items()}
+
+    try:
+        servers = required_signers(new, version)
+    except MalformedEvent:
+        return False
+    if servers and essential(new, version) != essential(old, version):
+        return False
+    return all(signatures(new, s) == signatures(old, s) != {} for s in servers)
+
+
+def expected_kinds(line: Line, raw: bytes, version: RoomVersion) -> set[FindingKind]:
+    """What must be found of the line when its text is `raw`."""
+    try:
+        entry = load_json(raw)
+    except NotCanonical:
+        return {FindingKind.UNREADABLE}
+    assert type(entry) is dict
+    claimed, new = entry["event_id"], entry["pdu"]
+    if find_defects(new, version):
+        return {FindingKind.MALFORMED}
+    assert type(new) is dict
+    found = set()
+    changed = essential(new, version) != essential(line.pdu, version)
+    if version.event_id_server_signs:  # the versions in which an event carries its ID
+        if claimed != new["event_id"]:
+            found.add(FindingKind.EVENT_ID)
+    elif changed or claimed != line.event_id:
+        found.add(FindingKind.EVENT_ID)
+    if not signed(line.pdu, new, version):
+        found.add(FindingKind.SIGNATURE)
+    digest = decode_unpadded(new["hashes"]["sha256"])  # type: ignore[index, call-overload, arg-type]
+    if digest is None or len(digest) != 32:
+        found.add(FindingKind.NO_CONTENT_HASH)
+    elif digest != content_digest(new) and not is_redacted_form(new, version):
+        found.add(FindingKind.CONTENT_HASH)
+    return found
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_as_it_is_has_no_findings(name: str) -> None:
+    room = room_named(name)
+    results = list(checked(room.with_line(0, room.lines[0].raw)[0]))
+    assert len(results) == len(room.lines)
+    assert [(line, check.findings) for line, check in results if not check.ok] == []
+    assert all(check.signed for _, check in results)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+@given(data=st.data())
+def test_one_flipped_byte_is_reported_for_that_event_alone(name: str, data: st.DataObject) -> None:
+    room = room_named(name)
+    index = data.draw(st.integers(0, len(room.lines) - 1), label="event")
+    line = room.lines[index]
+    kept = room.version.redaction_keeps | {"content", "signatures"}
+    parts = ["", *(key for key, _ in line.parts if key in kept)]
+    part = data.draw(st.sampled_from(parts), label="part")
+    raw = line.raw
+    if part:
+        before = [text for key, text in line.parts if key < part]
+        start = len(line.head) + sum(map(len, before)) + len(before)
+        end = start + len(dict(line.parts)[part])
+    else:
+        start = raw.index(b":") + 2  # within the quotes of the ID
+        end = start + len(line.event_id.encode())
+    position = data.draw(st.integers(start, end - 1), label="byte")
+    bit = data.draw(st.integers(0, 7), label="bit")
+    flipped = raw[:position] + bytes([raw[position] ^ (1 << bit)]) + raw[position + 1 :]
+
+    text, number = room.with_line(index, flipped, around=5)
+    bad = {line_number: check for line_number, check in checked(text) if not check.ok}
+    if b"\n" in flipped:
+        # The line falls in two, and neither is an event.
+        assert set(bad) == {number, number + 1}
+        assert all(c.findings[0].kind is FindingKind.UNREADABLE for c in bad.values())
+        return
+    expected = expected_kinds(line, flipped, room.version)
+    assert set(bad) == ({number} if expected else set())
+    if expected:
+        assert {finding.kind for finding in bad[number].findings} == expected
+
+
+def test_what_a_flip_in_each_part_must_bring_to_light() -> None:
+    """The most common cases by hand, so that the expectation above is held to something."""
+    room = room_named("11")
+    index = next(i for i, line in enumerate(room.lines) if line.pdu["type"] == "m.room.message")
+    raw = room.lines[index].raw
+    for old, new, kinds in [
+        (b'"body":"Gr', b'"body":"gr', ["content-hash"]),
+        (b'"depth":6', b'"depth":4', ["event-id", "signature", "content-hash"]),
+        (b'{"event_id":"$', b'{"event_id":"%', ["event-id"]),
+        (b'"ed25519:1":"', b'"ed25519:9":"', ["signature"]),
+        (b'"type":', b'"tyqe":', ["malformed"]),
+        (b'"body":"', b'"body:"', ["unreadable"]),
+        (b'"age":5', b'"age":4', []),
+    ]:
+        assert old in raw
+        text, number = room.with_line(index, raw.replace(old, new, 1))
+        found = [
+            (line, [f.kind.value for f in check.findings]) for line, check in checked(text) if not check.ok
+        ]
+        assert found == ([(number, kinds)] if kinds else [])

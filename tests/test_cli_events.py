@@ -1,0 +1,287 @@
+"""The commands that take one event, and the group itself."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
+from click.testing import CliRunner, Result
+from unpaddedbase64 import encode_base64
+
+from roomver import (
+    ROOM_VERSIONS,
+    Event,
+    __version__,
+    canonical_json,
+    content_hash,
+    redact,
+    reference_hash,
+    sign_event,
+    signing_key,
+)
+from roomver.cli import main
+from roomver.explain import feature_markdown
+
+COMMANDS = sorted(main.commands)
+OF_EVENTS = ["event-id", "hash", "redact", "sign", "verify", "canonical"]
+SEED = encode_base64(bytes(range(32)))
+
+
+def run(*arguments: str, stdin: Any = None) -> Result:
+    if stdin is not None and not isinstance(stdin, bytes):
+        stdin = json.dumps(stdin).encode()
+    result = CliRunner().invoke(main, arguments, input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def message(version: str) -> Event:
+    room = Room(version)
+    room.join(ALICE)
+    return room.add("m.room.message", ALICE, {"body": "é"})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_command_on_each_version(version: str, tmp_path: Path) -> None:
+    event = message(version)
+    option = ("--room-version", version)
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event.pdu))
+    # A line of a recorded room is as good as a PDU, and a file as standard input.
+    for arguments, stdin in [
+        ((), event.pdu),
+        (("-",), {"event_id": "$x", "pdu": event.pdu}),
+        ((str(file),), None),
+    ]:
+        assert run("event-id", *option, *arguments, stdin=stdin).stdout == f"{event.event_id}\n"
+        result = run("hash", "--json", *option, *arguments, stdin=stdin)
+        assert json.loads(result.stdout) == {
+            "content_hash": content_hash(event),
+            "reference_hash": reference_hash(event),
+            "check": "intact",
+        }
+        result = run("redact", *option, *arguments, stdin=stdin)
+        assert result.stdout_bytes == canonical_json(redact(event)) + b"\n"
+
+
+def test_hash_as_text() -> None:
+    event = message("11")
+    result = run("hash", "--room-version", "11", stdin={**event.pdu, "hashes": {}})
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["content_hash", content_hash(event)],
+        ["reference_hash", reference_hash({**event.pdu, "hashes": {}}, "11")],
+        ["check", "drop"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (SEED, ["--key-id", "ed25519:a_1"]),
+        (f"ed25519 a_1 {SEED}\n", []),
+        (f" {SEED}=\n", ["--key-id", "ed25519:a_1"]),
+    ],
+)
+def test_sign_and_verify(text: str, options: list[str], tmp_path: Path) -> None:
+    seed = tmp_path / "signing.key"
+    seed.write_text(text)
+    pdu = {key: value for key, value in message("11").pdu.items() if key not in ("hashes", "signatures")}
+    options = ["--room-version", "11", "--server", "a.example", "--seed-file", str(seed), *options]
+    signed = run("sign", *options, stdin=pdu)
+    assert signed.exit_code == 0
+    assert json.loads(signed.stdout) == sign_event(pdu, "11", "a.example", signing_key("ed25519:a_1", SEED))
+
+    public = encode_base64(bytes(signing_key("ed25519:a_1", SEED).verify_key))
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"a.example": {"ed25519:a_1": public}}))
+    options = ["--room-version", "11", "--keys", str(keys)]
+    result = run("verify", *options, stdin=signed.stdout_bytes)
+    assert (result.exit_code, result.stdout) == (0, "a.example: signed\n")
+    result = run("verify", *options, stdin={**json.loads(signed.stdout), "depth": 9})
+    assert (result.exit_code, result.stdout) == (1, "a.example: ed25519:a_1 does not verify\n")
+
+
+def test_verify_tells_of_every_server(tmp_path: Path) -> None:
+    room = Room("11")
+    room.join(ALICE)
+    join = room.make_member(BOB, "join", more={"join_authorised_via_users_server": ALICE})
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"b.example": {"ed25519:1": public_key("b.example")}}))
+    options = ["--room-version", "11", "--keys", str(keys)]
+    result = run("verify", *options, stdin=join.pdu)
+    assert (result.exit_code, result.stdout) == (1, "a.example: no signature\nb.example: signed\n")
+    signed = sign_event(join.pdu, "11", "a.example", key_of("a.example"))
+    result = run("verify", *options, stdin=signed)
+    assert result.stdout.startswith("a.example: ed25519:1 ignored: unknown key\n")
+    invite = room.make_member(BOB, "invite", by=ALICE, more={"third_party_invite": {}})
+    result = run("verify", *options, stdin=invite.pdu)
+    assert (result.exit_code, result.stdout) == (0, "no signature is needed\n")
+    result = run("verify", *options, stdin={**invite.pdu, "content": {}, "sender": 5})
+    assert result.exit_code == 1
+    assert result.stdout == "sender: expected an identifier with a server name, found 5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("", [], "the input is empty"),
+        ("a b", [], "expected a seed"),
+        ("rsa a_1 AAAA", [], "expected a seed"),
+        ("AAAA", ["--key-id", "ed25519:1"], "a seed must be 32 bytes"),
+        (SEED, ["--key-id", "rsa:1"], "a key ID must be ed25519:"),
+        (SEED, [], "give --key-id"),
+    ],
+)
+def test_a_seed_that_is_none(text: str, options: list[str], expected: str, tmp_path: Path) -> None:
+    seed = tmp_path / "signing.key"
+    seed.write_text(text)
+    options = ["--room-version", "11", "--server", "a.example", "--seed-file", str(seed), *options]
+    result = run("sign", *options, stdin=message("11").pdu)
+    assert (result.exit_code, result.stdout) == (2, "")
+    if text:
+        assert expected in result.stderr
+    assert SEED not in result.stderr
+
+
+def test_sign_wants_a_server_and_two_inputs() -> None:
+    options = ["--room-version", "11", "--seed-file", "-"]
+    assert "is no server name" in run("sign", *options, "--server", "a b", stdin={}).stderr
+    assert "cannot both come" in run("sign", *options, "--server", "a", stdin={}).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "expected"),
+    [
+        ([], '{"b": 1, "a": [true, "é\\u000A"]}', '{"a":[true,"é\\n"],"b":1}'),
+        (["--lenient"], "[1.5, 9007199254740993]", "[1.5,9007199254740993]"),
+        (["--room-version", "5"], "1e10", "10000000000.0"),
+        (["--integral-floats"], "[1e10, -0]", "[10000000000,0]"),
+        ([], '{"a": 1, "a": 2}', '{"a":2}'),
+        (["--strict"], '"x"', '"x"'),
+    ],
+)
+def test_canonical(arguments: list[str], text: str, expected: str) -> None:
+    result = run("canonical", *arguments, stdin=text.encode())
+    assert (result.exit_code, result.stdout) == (0, expected + "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "expected"),
+    [
+        ([], '{"a": 1.5}', "roomver: a: the number 1.5 is a float\n"),
+        (["--room-version", "6"], "1e10", "roomver: the number 10000000000.0 is a float\n"),
+        (["--unique-keys"], '{"a": 1, "a": 2}', "roomver: a: the key is there twice\n"),
+        ([], '{"a": NaN}', "roomver: a: NaN is not a JSON number\n"),
+        ([], "[1, 2", "roomver: standard input: not JSON: Expecting ',' delimiter at line 1, column 6\n"),
+        ([], '"\\ud800"', "roomver: the string holds a lone surrogate\n"),
+    ],
+)
+def test_what_has_no_canonical_json(arguments: list[str], text: str, expected: str) -> None:
+    result = run("canonical", *arguments, stdin=text.encode())
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", expected)
+
+
+def test_canonical_is_told_its_strictness_once() -> None:
+    assert run("canonical", "--strict", "--room-version", "1", stdin=b"1").exit_code == 2
+
+
+@pytest.mark.parametrize("command", OF_EVENTS)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "the input is empty"),
+        (b"\x00\x01\xff", "not UTF-8"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "nested deeper"),
+        (b"5", "expected an event, a JSON object; found 5"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_an_input_that_is_no_event(command: str, text: bytes | None, message: str, tmp_path: Path) -> None:
+    if command == "canonical" and text == b"5":
+        return
+    options = [] if command == "canonical" else ["--room-version", "11"]
+    for name, content in (("seed", f"ed25519 1 {SEED}"), ("keys", "{}")):
+        (tmp_path / name).write_text(content)
+    options += {
+        "sign": ["--server", "a", "--seed-file", str(tmp_path / "seed")],
+        "verify": ["--keys", str(tmp_path / "keys")],
+    }.get(command, [])
+    file = tmp_path / "event.json"
+    if text is not None:
+        file.write_bytes(text)
+    result = run(command, *options, str(file))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(rf"roomver: {re.escape(str(file))}: {re.escape(message)}.*\n", result.stderr)
+
+
+@pytest.mark.parametrize("command", ["event-id", "hash", "redact", "verify"])
+def test_an_event_without_canonical_json(command: str, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("{}")
+    options = ["--keys", str(tmp_path / "keys")] if command == "verify" else []
+    result = run(command, "--room-version", "6", *options, stdin=b'{"content": {"a": [1.5]}}')
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "roomver: content.a[0]: the number 1.5 is a float\n"
+
+
+def test_an_event_of_version_1_without_its_id() -> None:
+    result = run("event-id", "--room-version", "1", stdin={})
+    assert result.exit_code == 2
+    assert "event_id: expected an event ID, found nothing" in result.stderr
+
+
+# The group.
+
+
+def test_versions() -> None:
+    result = run("versions")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["Feature", *ROOM_VERSIONS]
+    assert len(lines) == 46
+    assert lines[2].split()[-12:] == ["v1", *["v2"] * 10, "v2.1"]
+
+
+def test_versions_as_json_and_markdown() -> None:
+    data = json.loads(run("versions", "--json").stdout)
+    assert data["versions"] == list(ROOM_VERSIONS)
+    assert len(data["features"]) == 44
+    assert data["features"][0]["versions"]["12"] == "v2.1"
+    assert run("versions", "--markdown").stdout == feature_markdown() + "\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: main {command}")
+    if command != "vectors":
+        assert f"Example:\n    {'' if command != 'canonical' else 'echo'}" in result.stdout
+        assert f"roomver {command}" in result.stdout.partition("Example:")[2]
+
+
+def test_the_group() -> None:
+    assert set(COMMANDS) >= {"check", "versions", "vectors", *OF_EVENTS}
+    assert run("--version").stdout == f"roomver, version {__version__}\n"
+    assert run("nonsense").exit_code == 2
+
+
+def test_the_command_line_says_what_it_needs() -> None:
+    program = (
+        "import sys, importlib.abc\n"
+        "class No(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click': raise ModuleNotFoundError(name=name)\n"
+        "sys.meta_path.insert(0, No())\n"
+        "import roomver.cli\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
+    assert result.returncode == 2
+    assert result.stderr.decode().splitlines() == [
+        "roomver: the command line needs click: pip install 'roomver[cli]'"
+    ]

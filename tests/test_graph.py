@@ -1,0 +1,346 @@
+"""The graph of integers, held to what its words say, by brute force on small graphs."""
+
+from collections.abc import Collection
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roomver import CyclicGraph, MissingEvents
+from roomver.graph import Dag, in_order, lexicographic_topological_sort
+
+Parents = dict[str, list[str]]
+
+
+@st.composite
+def dags(draw: st.DrawFn, most: int = 9) -> Parents:
+    """Keys to their parents, parents first. The keys' own order is another one."""
+    size = draw(st.integers(1, most))
+    names = draw(st.permutations([chr(97 + n) for n in range(size)]))
+    graph: Parents = {}
+    for n, name in enumerate(names):
+        count = draw(st.integers(0, min(n, 4)))
+        # Possibly the same parent twice.
+        graph[name] = [names[draw(st.integers(0, n - 1))] for _ in range(count)] if n else []
+    return graph
+
+
+def filled(graph: Parents) -> Dag:
+    dag = Dag()
+    for key, parents in graph.items():
+        dag.add(key, parents)
+    return dag
+
+
+def ancestors(key: str, graph: Parents) -> set[str]:
+    """All that lies above a key, and itself."""
+    return {key}.union(*(ancestors(parent, graph) for parent in graph[key]))
+
+
+def names(dag: Dag, nodes: Collection[int]) -> set[str]:
+    return {dag.keys[node] for node in nodes}
+
+
+# Adding
+
+
+@given(dags())
+def test_a_node_has_its_key_and_its_parents(graph: Parents) -> None:
+    dag = filled(graph)
+    assert len(dag) == len(graph)
+    assert dag.keys == list(graph)
+    for number, (key, parents) in enumerate(graph.items()):
+        assert key in dag
+        assert dag.node(key) == number
+        assert [dag.keys[parent] for parent in dag.parents(number)] == parents
+
+
+def test_a_key_that_is_there_stays_as_it_is() -> None:
+    dag = filled({"a": [], "b": ["a"]})
+    assert dag.add("b", ["no", "such"]) == 1
+    assert list(dag.parents(1)) == [0]
+
+
+def test_parents_that_are_not_in_the_graph_are_named() -> None:
+    dag = filled({"a": []})
+    with pytest.raises(MissingEvents) as caught:
+        dag.add("b", ["z", "a", "y"])
+    assert caught.value.event_ids == ("y", "z")
+    assert "b" not in dag
+    with pytest.raises(MissingEvents):
+        dag.node("b")
+
+
+def test_a_node_that_is_its_own_parent_is_a_cycle() -> None:
+    dag = filled({"a": []})
+    with pytest.raises(CyclicGraph) as caught:
+        dag.add("b", ["a", "b"])
+    assert caught.value.event_ids == ("b",)
+    assert "b" not in dag
+
+
+@given(dags(), st.data())
+def test_nodes_can_be_added_in_any_order_and_in_parts(graph: Parents, data: st.DataObject) -> None:
+    shuffled = dict(data.draw(st.permutations(list(graph.items()))))
+    whole = Dag()
+    whole.extend(shuffled)
+    # In parts: first what lies above some key, then the rest.
+    first = ancestors(data.draw(st.sampled_from(sorted(graph))), graph)
+    parts = Dag()
+    parts.extend({key: parents for key, parents in shuffled.items() if key in first})
+    parts.extend({key: parents for key, parents in shuffled.items() if key not in first})
+    again = Dag()
+    again.extend({key: parents for key, parents in shuffled.items() if key in first})
+    again.extend(shuffled)
+    for dag in (whole, parts, again):
+        assert set(dag.keys) == set(graph)
+        for key, parents in graph.items():
+            node = dag.node(key)
+            assert [dag.keys[parent] for parent in dag.parents(node)] == parents
+            assert all(parent < node for parent in dag.parents(node))
+
+
+def test_nothing_is_added_if_a_parent_is_missing_or_there_is_a_cycle() -> None:
+    dag = filled({"a": []})
+    with pytest.raises(MissingEvents) as missing:
+        dag.extend({"b": ["a"], "c": ["y"], "d": ["x", "b"]})
+    assert missing.value.event_ids == ("x", "y")
+    with pytest.raises(CyclicGraph) as cyclic:
+        dag.extend({"b": ["a"], "c": ["d"], "d": ["c"]})
+    assert cyclic.value.event_ids == ("c", "d")
+    assert dag.keys == ["a"]
+
+
+def test_a_cycle_is_named_without_what_hangs_below_or_above_it() -> None:
+    graph = {
+        "top": [],
+        "p": ["q", "top"],
+        "q": ["p", "p"],
+        "between": ["q"],
+        "r": ["r", "between"],
+        "below": ["r"],
+        "far below": ["below", "below", "between"],
+    }
+    with pytest.raises(CyclicGraph) as caught:
+        in_order(graph)
+    # What lies between two cycles is not told apart from them.
+    assert caught.value.event_ids == ("between", "p", "q", "r")
+
+
+@given(dags(), st.data())
+def test_parents_come_before_children(graph: Parents, data: st.DataObject) -> None:
+    shuffled = dict(data.draw(st.permutations(list(graph.items()))))
+    order = in_order(shuffled)
+    assert sorted(order) == sorted(graph)
+    assert all(order.index(parent) < order.index(key) for key in graph for parent in graph[key])
+    assert order == in_order(shuffled)
+
+
+# Walks
+
+
+@given(dags(), st.lists(st.sets(st.sampled_from("abcdefghi")), min_size=2, max_size=6))
+def test_the_difference_is_the_union_of_all_ancestors_without_their_intersection(
+    graph: Parents, drawn: list[set[str]]
+) -> None:
+    dag = filled(graph)
+    sets: list[set[str]] = [chosen & set(graph) for chosen in drawn]
+    full = (1 << len(sets)) - 1
+    masks = {
+        dag.node(key): mask
+        for key in graph
+        if (mask := sum(1 << bit for bit, chosen in enumerate(sets) if key in chosen)) != full
+    }
+    shared = sets[0].intersection(*sets)
+    above: list[set[str]] = [set().union(*(ancestors(key, graph) for key in chosen)) for chosen in sets]
+    found = dag.difference(masks, full, lambda node: dag.keys[node] in shared)
+    assert names(dag, found) == set().union(*above) - above[0].intersection(*above)
+    assert sorted(found, reverse=True) == found, "children before parents"
+
+
+@given(dags(), st.sets(st.sampled_from("abcdefghi")))
+def test_between_lies_what_is_on_a_path_from_one_given_node_to_another(
+    graph: Parents, drawn: set[str]
+) -> None:
+    dag = filled(graph)
+    given_keys = drawn & set(graph)
+    expected = {
+        key
+        for key in graph
+        if any(key in ancestors(start, graph) for start in given_keys) and given_keys & ancestors(key, graph)
+    }
+    assert names(dag, dag.between([dag.node(key) for key in given_keys])) == expected
+
+
+@given(dags(), st.data())
+def test_the_difference_asks_of_each_node_at_most_once_for_each_edge(
+    graph: Parents, data: st.DataObject
+) -> None:
+    dag = filled(graph)
+    masks = {node: data.draw(st.integers(0, 2)) for node in range(len(graph))}
+    asked: list[int] = []
+
+    def is_shared(node: int) -> bool:
+        asked.append(node)
+        return False
+
+    dag.difference(masks, 3, is_shared)
+    assert len(asked) <= len(graph) + sum(map(len, graph.values()))
+
+
+def test_of_no_nodes_there_is_no_difference_and_nothing_between() -> None:
+    dag = filled({"a": []})
+    assert dag.difference({}, 3, lambda _: False) == []
+    assert dag.difference({0: 0}, 3, lambda _: False) == []
+    assert dag.between([]) == set()
+
+
+# The sort
+
+
+@given(dags(6), st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_the_lexicographically_smallest_topological_ordering(graph: Parents, ranks: list[int]) -> None:
+    def sort_key(key: str) -> tuple[int, str]:
+        return ranks[ord(key) - 97], key
+
+    topological = [
+        order
+        for order in permutations(graph)
+        if all(order.index(parent) < order.index(key) for key in graph for parent in graph[key])
+    ]
+    smallest = min(topological, key=lambda order: [sort_key(key) for key in order])
+    assert lexicographic_topological_sort(list(graph), graph.__getitem__, sort_key) == list(smallest)
+
+
+@given(dags(), st.data())
+def test_parents_outside_the_keys_are_passed_over_and_the_order_of_the_keys_is_of_no_effect(
+    graph: Parents, data: st.DataObject
+) -> None:
+    keys = data.draw(st.lists(st.sampled_from(sorted(graph)), unique=True))
+    order = lexicographic_topological_sort(keys, graph.__getitem__, lambda key: key)
+    assert sorted(order) == sorted(keys)
+    again = data.draw(st.permutations(keys))
+    assert lexicographic_topological_sort(again, graph.__getitem__, lambda key: key) == order
+
+
+def test_where_two_sort_keys_are_equal_the_order_of_the_keys_decides() -> None:
+    def no_parents(_: str) -> list[str]:
+        return []
+
+    assert lexicographic_topological_sort("bca", no_parents, lambda _: 0) == ["b", "c", "a"]
+
+
+def test_a_cycle_in_what_is_sorted_is_named() -> None:
+    graph = {"a": [], "b": ["c"], "c": ["b", "a"], "d": ["c"]}
+    with pytest.raises(CyclicGraph) as caught:
+        lexicographic_topological_sort(list(graph), graph.__getitem__, lambda key: key)
+    assert caught.value.event_ids == ("b", "c")
+
+
+# Depth and size
+
+
+def walk_a_chain(length: int) -> None:
+    keys = [f"{n:07}" for n in range(length)]
+    parents = {key: [keys[n - 1]] if n else [] for n, key in enumerate(keys)}
+    dag = Dag()
+    dag.extend(dict(reversed(parents.items())))
+    assert len(dag) == length
+    last = length - 1
+    # All of the chain is the difference, and all of it lies between its ends.
+    assert len(dag.difference({last: 1}, 3, lambda _: False)) == length
+    assert len(dag.between([0, last])) == length
+    # Nothing is if its last node is shared; asking from the far end must go down all of it.
+    assert dag.difference({0: 1}, 3, lambda node: node == last) == []
+    assert lexicographic_topological_sort(keys, parents.__getitem__, lambda key: key) == keys
+    parents[keys[0]] = [keys[last]]
+    with pytest.raises(CyclicGraph) as caught:
+        in_order(parents)
+    assert len(caught.value.event_ids) == length
+
+
+def test_a_chain_of_100_000_is_walked_without_recursion() -> None:
+    walk_a_chain(100_000)
+
+
+@pytest.mark.slow
+def test_a_chain_of_1_000_000_is_walked_without_recursion() -> None:
+    walk_a_chain(1_000_000)
+
+
+class _Counting(Dag):
+    """A graph that counts how often the parents of a node are read."""
+
+    __slots__ = ("reads",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self._parents: Any = _CountedReads(self, self._parents)
+
+
+class _CountedReads:
+    def __init__(self, dag: _Counting, array: Any) -> None:
+        self._dag = dag
+        self._array = array
+
+    def __getitem__(self, place: Any) -> Any:
+        self._dag.reads += 1
+        return self._array[place]
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def extend(self, values: Any) -> None:
+        self._array.extend(values)
+
+
+def _visits(members: int) -> tuple[int, int]:
+    """Resolve the same small fork of a room of some members: how often `is_shared` was asked, and how
+    often parents were read."""
+    dag = _Counting()
+    dag.add("create", [])
+    dag.add("creator", ["create"])
+    dag.add("levels", ["create", "creator"])
+    dag.add("rules", ["create", "creator", "levels"])
+    for n in range(members):
+        dag.add(f"member {n}", ["create", "levels", "rules"])
+    fork = {}
+    for bit in (1, 2):
+        above = [f"member {members // 2}", "levels", "create"]
+        for n in range(10):
+            key = f"branch {bit} event {n}"
+            fork[dag.add(key, above)] = bit
+            above = [key, f"member {n}", "levels", "create"]
+    shared = {"create", "creator", "levels", "rules", *(f"member {n}" for n in range(members))}
+    asked = 0
+
+    def is_shared(node: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return dag.keys[node] in shared
+
+    assert names(dag, dag.difference(fork, 3, is_shared)) == {dag.keys[node] for node in fork}
+    return asked, dag.reads
+
+
+def test_what_all_sides_share_is_not_walked() -> None:
+    small = _visits(1_000)
+    assert _visits(10_000) == small
+    assert _visits(100_000) == small
+    assert max(small) < 200
+
+
+def test_what_all_sides_share_is_not_walked_between_nodes() -> None:
+    def reads(members: int) -> int:
+        dag = _Counting()
+        dag.add("create", [])
+        for n in range(members):
+            dag.add(f"member {n}", ["create"])
+        ends = [dag.add("one", ["create", "member 0"]), dag.add("other", ["one", "create"])]
+        assert dag.between(ends) == set(ends)
+        return dag.reads
+
+    assert reads(1_000) == reads(100_000)

@@ -1,0 +1,216 @@
+"""Servers' keys: https://spec.matrix.org/latest/server-server-api/#retrieving-server-keys"""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from strategies import LENIENT_VERSIONS, STRICT_VERSIONS, JsonObject, hostile_json, often
+
+from roomver import (
+    BadKey,
+    NotCanonical,
+    RoomverError,
+    VerifyKey,
+    key_table,
+    room_version,
+    server_keys,
+    sign_json,
+    signing_key,
+)
+from roomver.keys import VALIDITY_CAP_MS, published_keys
+
+SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
+# The public half of the seed, as ed25519 gives it.
+PUBLIC = "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI"
+RAW = bytes.fromhex("5c65f42514b601fddb7b7927cf67c18916c0a639b60e1eb58170c903c91c24d2")
+KEY = signing_key("ed25519:1", SEED)
+TIME = 1700000000000
+
+
+def test_the_public_key_of_the_appendix_seed() -> None:
+    assert bytes(KEY.verify_key) == RAW
+    assert key_table({"domain": {"ed25519:1": PUBLIC}}) == {"domain": {"ed25519:1": VerifyKey(RAW)}}
+
+
+class TestValidity:
+    @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
+    def test_valid_until_ts_must_be_at_least_origin_server_ts(self, name: str) -> None:
+        key = VerifyKey(RAW, valid_until_ts=TIME)
+        for timestamp, expected in ((TIME - 1, True), (TIME, True), (TIME + 1, False)):
+            assert key.valid_at(timestamp, room_version(name), now=None, honour_expired=False) is expected
+
+    @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
+    def test_versions_1_to_4_do_not_enforce_it(self, name: str) -> None:
+        key = VerifyKey(RAW, valid_until_ts=TIME)
+        assert key.valid_at(TIME + 1, room_version(name), now=TIME, honour_expired=False)
+        assert key.valid_at(TIME + 1, room_version(name), now=TIME, honour_expired=True)
+
+    @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
+    @pytest.mark.parametrize("until", [None, TIME + 10 * VALIDITY_CAP_MS])
+    def test_the_lesser_of_valid_until_ts_and_7_days_into_the_future(
+        self, name: str, until: int | None
+    ) -> None:
+        key, version = VerifyKey(RAW, valid_until_ts=until), room_version(name)
+        last = TIME + 7 * 24 * 3600 * 1000
+        assert key.valid_at(last, version, now=TIME, honour_expired=False)
+        assert not key.valid_at(last + 1, version, now=TIME, honour_expired=False)
+        assert key.valid_at(last + 1, version, now=None, honour_expired=False)
+
+    @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
+    @pytest.mark.parametrize("honour", [True, False])
+    def test_an_old_key_counts_up_to_the_time_it_expired(self, name: str, honour: bool) -> None:
+        key, version = VerifyKey(RAW, expired_ts=TIME), room_version(name)
+        assert key.valid_at(TIME, version, now=TIME, honour_expired=honour)
+        assert not key.valid_at(TIME + 1, version, now=TIME, honour_expired=honour)
+
+    @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
+    def test_in_versions_1_to_4_only_where_asked_for(self, name: str) -> None:
+        key, version = VerifyKey(RAW, expired_ts=TIME), room_version(name)
+        assert key.valid_at(TIME + 1, version, now=None, honour_expired=False)
+        assert not key.valid_at(TIME + 1, version, now=None, honour_expired=True)
+        assert key.valid_at(TIME, version, now=None, honour_expired=True)
+
+
+class TestPlainTable:
+    def test_a_key_may_stand_alone_or_with_its_times(self) -> None:
+        table = key_table(
+            {
+                "a": {"ed25519:1": PUBLIC, "ed25519:2": {"key": PUBLIC + "=", "valid_until_ts": 5}},
+                "b": {"ed25519:x": {"key": PUBLIC, "expired_ts": 7, "valid_until_ts": None}},
+                "c": {},
+            }
+        )
+        assert table == {
+            "a": {"ed25519:1": VerifyKey(RAW), "ed25519:2": VerifyKey(RAW, 5)},
+            "b": {"ed25519:x": VerifyKey(RAW, None, 7)},
+            "c": {},
+        }
+
+    def test_a_key_of_an_unknown_algorithm_is_left_out(self) -> None:
+        assert key_table({"a": {"rsa:1": 5, "": None, "ed25519": "x"}}) == {"a": {}}
+
+    @pytest.mark.parametrize(
+        ("table", "where"),
+        [
+            ([], "keys"),
+            (None, "keys"),
+            ("x", "keys"),
+            ({"a": []}, "a"),
+            ({"a": PUBLIC}, "a"),
+            ({"a": {"ed25519:1": None}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": {}}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": {"key": 5}}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": PUBLIC[:-1]}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": PUBLIC + "A"}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": "$" * 43}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": {"key": PUBLIC, "valid_until_ts": "5"}}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": {"key": PUBLIC, "valid_until_ts": True}}}, "a ed25519:1"),
+            ({"a": {"ed25519:1": {"key": PUBLIC, "expired_ts": 5.0}}}, "a ed25519:1"),
+        ],
+    )
+    def test_what_cannot_be_used_is_named(self, table: Any, where: str) -> None:
+        with pytest.raises(BadKey) as caught:
+            key_table(table)
+        assert caught.value.where == where
+
+    @often
+    @given(hostile_json)
+    def test_any_json_value_ends_in_a_table_or_bad_key(self, value: Any) -> None:
+        tables: list[Any] = [value, {"a": value}, {"a": {"ed25519:1": value}}]
+        for table in tables:
+            try:
+                assert isinstance(key_table(table), dict)
+            except BadKey as error:
+                str(error).encode("utf-8", "surrogatepass")
+
+
+def response(**changes: Any) -> JsonObject:
+    return {
+        "server_name": "domain",
+        "valid_until_ts": TIME,
+        "verify_keys": {"ed25519:1": {"key": PUBLIC}},
+        "old_verify_keys": {"ed25519:old": {"key": PUBLIC, "expired_ts": 5}},
+        "tls_fingerprints": [],
+    } | changes
+
+
+class TestServerKeys:
+    def test_a_response_that_the_server_signed_gives_its_keys(self) -> None:
+        signed = sign_json(response(), "domain", KEY)
+        before = copy.deepcopy(signed)
+        expected = {"ed25519:1": VerifyKey(RAW, TIME), "ed25519:old": VerifyKey(RAW, None, 5)}
+        assert server_keys(signed) == ("domain", expected)
+        assert signed == before
+
+    def test_old_keys_and_keys_of_unknown_algorithms_may_be_missing_or_there(self) -> None:
+        pdu = response(verify_keys={"ed25519:1": {"key": PUBLIC}, "rsa:1": "?"})
+        del pdu["old_verify_keys"]
+        assert server_keys(sign_json(pdu, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
+
+    def test_a_key_that_is_both_old_and_in_use_is_in_use(self) -> None:
+        both = response(old_verify_keys={"ed25519:1": {"key": PUBLIC, "expired_ts": 5}})
+        assert server_keys(sign_json(both, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
+
+    def test_a_response_that_is_not_signed_is_refused(self) -> None:
+        with pytest.raises(BadKey, match=r"not signed by the server's own keys \(domain: no signature\)"):
+            server_keys(response())
+        assert published_keys(response())[0] == "domain"
+
+    def test_a_signature_under_another_name_does_not_count(self) -> None:
+        with pytest.raises(BadKey, match="not signed"):
+            server_keys(sign_json(response(), "notary", KEY))
+
+    def test_a_tampered_response_is_refused(self) -> None:
+        signed = sign_json(response(), "domain", KEY)
+        tamperings: list[JsonObject] = [{"valid_until_ts": TIME + 1}, {"old_verify_keys": {}}, {"foo": 1}]
+        for changes in tamperings:
+            with pytest.raises(BadKey, match="does not verify"):
+                server_keys(signed | changes)
+
+    def test_a_signature_by_an_old_key_alone_does_not_count(self) -> None:
+        old = signing_key("ed25519:old", SEED)
+        with pytest.raises(BadKey, match="unknown key"):
+            server_keys(sign_json(response(), "domain", old))
+
+    def test_a_response_without_keys_in_use_proves_nothing(self) -> None:
+        with pytest.raises(BadKey, match="not signed"):
+            server_keys(sign_json(response(verify_keys={}), "domain", KEY))
+
+    @pytest.mark.parametrize(
+        ("changes", "where"),
+        [
+            ({"server_name": None}, "server_name"),
+            ({"server_name": 5}, "server_name"),
+            ({"valid_until_ts": None}, "domain"),
+            ({"valid_until_ts": "5"}, "domain"),
+            ({"valid_until_ts": True}, "domain"),
+            ({"verify_keys": []}, "domain verify_keys"),
+            ({"verify_keys": None}, "domain verify_keys"),
+            ({"old_verify_keys": 5}, "domain old_verify_keys"),
+            ({"verify_keys": {"ed25519:1": []}}, 'domain verify_keys["ed25519:1"]'),
+            ({"verify_keys": {"ed25519:1": {"key": "A"}}}, 'domain verify_keys["ed25519:1"]'),
+            ({"old_verify_keys": {"ed25519:o": {"key": PUBLIC}}}, 'domain old_verify_keys["ed25519:o"]'),
+        ],
+    )
+    def test_what_has_not_the_form_of_a_response_is_refused(self, changes: JsonObject, where: str) -> None:
+        for read in (published_keys, server_keys):
+            with pytest.raises(BadKey) as caught:
+                read(response(**changes))
+            assert caught.value.where == where
+
+    @pytest.mark.parametrize("value", [None, [], "x", 5])
+    def test_so_is_what_is_no_object(self, value: Any) -> None:
+        with pytest.raises(BadKey):
+            server_keys(value)
+
+    def test_a_response_without_canonical_json_is_refused(self) -> None:
+        with pytest.raises(NotCanonical):
+            server_keys(response(foo=1.5))
+
+    @often
+    @given(hostile_json, hostile_json)
+    def test_any_json_value_ends_in_keys_or_an_error_of_ours(self, value: Any, other: Any) -> None:
+        for answer in (value, response(verify_keys=value), response(old_verify_keys=value, signatures=other)):
+            with pytest.raises(RoomverError):
+                server_keys(answer)

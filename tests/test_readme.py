@@ -1,0 +1,99 @@
+"""README.md keeps its word: what it shows as generated or printed is what comes out today.
+
+`python tests/test_readme.py` writes these parts anew. They are
+
+- what stands between ``<!-- generated: NAME -->`` and ``<!-- end of generated -->``;
+- each block of text below ``<!-- output of: COMMAND -->``: the command and what it prints.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from roomver.explain import feature_markdown
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown}
+
+_GENERATED = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end of generated -->\n)", re.DOTALL)
+_OUTPUT = re.compile(r"(<!-- output of: (.+?) -->\n```text\n).*?(```\n)", re.DOTALL)
+_COMMAND = re.compile(r"<!-- command: (\S+) -->\n```sh\n(.*?)```\n", re.DOTALL)
+
+
+def output_of(command: str) -> str:
+    """What a shell prints for a command in which `roomver` is the one under test."""
+    with TemporaryDirectory() as folder:
+        shim = Path(folder) / "roomver"
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m roomver "$@"\n')
+        shim.chmod(0o755)
+        environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])),
+            "PYTHONIOENCODING": "utf-8",
+        }
+        result = subprocess.run(
+            ["/bin/sh", "-c", command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            timeout=120,
+        )
+    # Tables are padded to their full width, which an editor would take away.
+    lines = [line.rstrip() for line in result.stdout.decode().splitlines()]
+    return "\n".join([f"$ {command}", *lines]) + "\n"
+
+
+def regenerated(text: str) -> str:
+    """README with its generated parts written anew."""
+    text = _GENERATED.sub(lambda m: f"{m[1]}{GENERATED[m[2]]()}\n{m[3]}", text)
+    return _OUTPUT.sub(lambda m: m[1] + output_of(m[2]) + m[3], text)
+
+
+def readme() -> str:
+    return README.read_text(encoding="utf-8")
+
+
+def test_the_generated_parts_are_there() -> None:
+    assert [match[2] for match in _GENERATED.finditer(readme())] == list(GENERATED)
+    assert readme().count("<!-- generated: ") == len(GENERATED)
+    assert readme().count("<!-- output of: ") == len(_OUTPUT.findall(readme())) > 0
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_what_is_generated_is_current(name: str) -> None:
+    (found,) = [match for match in _GENERATED.finditer(readme()) if match[2] == name]
+    expected = f"{found[1]}{GENERATED[name]()}\n{found[3]}"
+    assert found[0] == expected, "run: python tests/test_readme.py"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the commands are for a POSIX shell")
+@pytest.mark.parametrize("command", [match[2] for match in _OUTPUT.finditer(readme())])
+def test_what_commands_print_is_current(command: str) -> None:
+    (found,) = [match for match in _OUTPUT.finditer(readme()) if match[2] == command]
+    assert found[0] == found[1] + output_of(command) + found[3], "run: python tests/test_readme.py"
+
+
+def test_the_two_commands_are_one_line_each() -> None:
+    commands = dict(_COMMAND.findall(readme()))
+    assert list(commands) == ["main", "test"]
+    assert all(text.count("\n") == 1 for text in commands.values())
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:|#)([^)#]+)", readme()))))
+def test_what_it_links_to_is_there(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+if __name__ == "__main__":
+    README.write_text(regenerated(readme()), encoding="utf-8")

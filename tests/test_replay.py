@@ -1,0 +1,848 @@
+"""Replay of rooms: the recorded ones, whose server said what it believed, and small ones by hand."""
+
+import json
+import tracemalloc
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, CAROL, VERSIONS, Room, versions_from
+from hypothesis import given
+from hypothesis import strategies as st
+from random_forks import hash_id, hostile_event, hostile_fork, likely_fork
+from strategies import often
+
+from roomver import (
+    Event,
+    MissingEvents,
+    Outcome,
+    Replay,
+    RoomState,
+    StateResolution,
+    Status,
+    WrongRoom,
+    check_against_state,
+    parse_event,
+    replay,
+    resolve,
+    split_states,
+)
+
+ROOMS = Path(__file__).parent.parent / "vectors" / "rooms"
+TOPIC = ("m.room.topic", "")
+LEVELS = ("m.room.power_levels", "")
+
+
+def ids(state: Any) -> dict[tuple[str, str], str]:
+    """The IDs of a state of events."""
+    return {key: event.event_id for key, event in state.items()}
+
+
+# The recorded rooms
+
+
+def recorded(version: str) -> tuple[dict[str, Any], list[Event]]:
+    with (ROOMS / f"v{version}.jsonl").open("rb") as lines:
+        header = json.loads(next(lines))
+        entries = [json.loads(line) for line in lines]
+    events = [parse_event(entry["pdu"], version) for entry in entries]
+    assert [event.event_id for event in events] == [entry["event_id"] for entry in entries]
+    return header, events
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_recorded_room_ends_in_what_its_server_believed(version: str) -> None:
+    header, events = recorded(version)
+    replayed = replay(events)
+    assert sorted(replayed.current_state.values()) == sorted(header["state"])
+    assert list(replayed.forward_extremities) == sorted(header["forward_extremities"])
+    assert sorted(replayed.rejected) == sorted(header["rejected"])
+    assert not replayed.gaps
+    assert replayed.order == [event.event_id for event in events]
+    assert replayed.rejected == {e for e, outcome in replayed.outcomes.items() if not outcome.accepted}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_order_in_which_events_are_given_matters_to_soft_failure_alone(version: str) -> None:
+    _, events = recorded(version)
+    expected = replay(events)
+    shuffled = list(events)
+    Random(version).shuffle(shuffled)
+    replayed = replay(shuffled + events[:5])
+    assert replayed.rejected == expected.rejected
+    assert replayed.outcomes == expected.outcomes
+    assert set(replayed.order) == set(expected.order)
+    place = {event_id: number for number, event_id in enumerate(replayed.order)}
+    for event in events:
+        for parent in (*event.auth_event_ids, *event.prev_event_ids):
+            assert parent not in place or place[parent] < place[event.event_id]
+    for event in events:
+        assert replayed.state_before(event.event_id) == expected.state_before(event.event_id)
+        assert replayed.state_after(event.event_id) == expected.state_after(event.event_id)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_state_before_is_what_the_resolver_makes_of_the_states_after(version: str) -> None:
+    _, events = recorded(version)
+    replayed = replay(events)
+    for event in events:
+        before = replayed.state_before(event.event_id)
+        after = replayed.state_after(event.event_id)
+        assert before is not None
+        assert after is not None
+        outcome = replayed.outcomes[event.event_id]
+        states = [replayed.state_after(parent) or {} for parent in dict.fromkeys(event.prev_event_ids)]
+        assert before == resolve(states, replayed.events, rejected=replayed.rejected).state
+        assert replayed.resolution_at(event.event_id).state == before
+        if outcome.accepted and event.state_key is not None:
+            assert after == {**before, (event.type, event.state_key): event.event_id}
+        else:
+            assert after == before
+        if outcome.by_state is not None:
+            events_before = {key: replayed.events[e] for key, e in before.items()}
+            assert outcome.by_state == check_against_state(event, events_before)
+            assert outcome.deciding == outcome.by_state
+        else:
+            assert outcome.deciding == outcome.by_auth_events
+    at_the_end = replayed.resolution_at(None, algorithm=None)
+    assert at_the_end.state == replayed.current_state
+    assert at_the_end.steps is not None
+
+
+def test_progress_is_told() -> None:
+    _, events = recorded("11")
+    told: list[int] = []
+    replay(events, progress=told.append)
+    assert told == [0]
+    room = Room("11", signed=False)
+    room.join(ALICE)
+    for number in range(600):
+        room.add("m.room.message", ALICE, {"n": number})
+    told.clear()
+    replay(room.events.values(), progress=told.append)
+    assert told == [0, 256, 512]
+
+
+# Rooms by hand
+
+
+class _Fork:
+    """Two branches from one point of a room, and a merge."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.state = dict(room.state)
+        self.last = room.last
+        self.ends: list[Event] = []
+
+    def branch(self) -> None:
+        """Begin a branch at the point where the room was."""
+        self.room.state = dict(self.state)
+        self.room.last = self.last
+
+    def end(self) -> None:
+        assert self.room.last is not None
+        self.ends.append(self.room.last)
+
+    def merge(self) -> Event:
+        """A message after all branches; its auth events are those of the state at the fork."""
+        self.branch()
+        return self.room.add("m.room.message", ALICE, {}, prev=self.ends)
+
+
+def _base(version: str, **users: int) -> Room:
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    levels = {ALICE: 100, BOB: 50, CAROL: 50, **users}
+    if version == "12":
+        del levels[ALICE]
+    room.power({"users": levels})
+    room.join_rule("public")
+    room.join(BOB, CAROL)
+    return room
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_room_in_a_line_has_no_merges(version: str) -> None:
+    room = _base(version)
+    room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    replayed = replay(room.events.values())
+    assert replayed.current_state == ids(room.state)
+    assert replayed.merges == []
+    assert replayed.resets() == []
+    assert not replayed.rejected
+    assert room.last is not None
+    assert replayed.forward_extremities == (room.last.event_id,)
+    assert replayed.state_before(room.create.event_id) == {}
+    assert replayed.state_after(room.create.event_id) == ids({("m.room.create", ""): room.create})
+    assert replayed.state_before("$nowhere") is None
+    assert replayed.state_after("$nowhere") is None
+
+
+def test_no_events_are_no_room() -> None:
+    replayed = replay([])
+    assert replayed.current_state == {}
+    assert replayed.forward_extremities == ()
+    assert replayed.order == []
+    assert replayed.resets() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_branches_that_agree_or_change_different_keys_merge_to_both(version: str) -> None:
+    room = _base(version)
+    fork = _Fork(room)
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    fork.end()
+    fork.branch()
+    name = room.add("m.room.name", CAROL, {"name": "x"}, state_key="")
+    fork.end()
+    fork.branch()
+    room.add("m.room.message", CAROL, {})
+    fork.end()
+    merge = fork.merge()
+    replayed = replay(room.events.values())
+    expected = {**ids(fork.state), TOPIC: topic.event_id, ("m.room.name", ""): name.event_id}
+    assert replayed.state_before(merge.event_id) == expected
+    (noted,) = replayed.merges
+    assert noted.event_id == merge.event_id
+    assert set(noted.parents) == {event.event_id for event in fork.ends}
+    assert set(noted.conflicted) == {TOPIC, ("m.room.name", "")}
+    assert noted.resolved == {TOPIC: topic.event_id, ("m.room.name", ""): name.event_id}
+    assert replayed.resets() == []
+
+
+# Resets
+
+
+def _reset_room(version: str) -> tuple[_Fork, Event, Event, Event]:
+    """On one branch Bob is banned, on the other he sets a new topic."""
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    levels: dict[str, Any] = {"users": {} if version == "12" else {ALICE: 100}}
+    room.power(levels)
+    room.join_rule("public")
+    room.join(BOB)
+    room.power({"users": {**levels["users"], BOB: 50}})
+    old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = _Fork(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    return fork, ban, old, new
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_change_by_one_who_was_banned_elsewhere_is_undone_in_all_versions_but_the_first(
+    version: str,
+) -> None:
+    fork, ban, old, new = _reset_room(version)
+    merge = fork.merge()
+    replayed = replay(fork.room.events.values())
+    state = replayed.state_before(merge.event_id)
+    assert state is not None
+    if version == "1":
+        # The topics do not compete for what they are: the later one fails, and the older one passes.
+        assert state[("m.room.member", BOB)] == ban.event_id
+    assert state[TOPIC] == old.event_id
+    resets = [reset for reset in replayed.resets() if reset.key == TOPIC]
+    assert [(r.merge, r.lost, r.restored, r.kept_by_v2_1) for r in resets] == [
+        (merge.event_id, new.event_id, old.event_id, False)
+    ]
+
+
+def _outdated_member(version: str) -> tuple[Replay, Event, Event, Event]:
+    """Problem A of MSC4297: what two branches agree on is the start of the iterative checks of version
+    2, and by it the events that came before are judged.
+
+    Alice leaves on both branches; by the state that both agree on, none of her earlier events is
+    allowed any more.
+    """
+    room = _base(version)
+    old = room.add("m.room.topic", BOB, {"topic": "old"}, state_key="")
+    fork = _Fork(room)
+    new = room.add("m.room.topic", CAROL, {"topic": "new"}, state_key="")
+    left = room.member(CAROL, "leave")
+    fork.end()
+    fork.branch()
+    # The other branch has Carol's leave as well: it follows it, with a state it was given.
+    other = room.make("m.room.message", ALICE, {}, prev=[left])
+    room.take(other)
+    fork.end()
+    state_there = {**ids(fork.state), ("m.room.member", CAROL): left.event_id, TOPIC: old.event_id}
+    room.state = dict(fork.state)
+    merge = room.make("m.room.message", ALICE, {}, prev=fork.ends)
+    room.take(merge)
+    replayed = replay(room.events.values(), given={other.event_id: state_there})
+    return replayed, merge, old, new
+
+
+@pytest.mark.parametrize("version", versions_from(2))
+def test_a_reset_that_version_12_would_not_have_made(version: str) -> None:
+    replayed, merge, old, new = _outdated_member(version)
+    state = replayed.state_before(merge.event_id)
+    assert state is not None
+    if version == "12":
+        assert state[TOPIC] == new.event_id
+        assert replayed.resets() == []
+        return
+    # Carol, who set the new topic, has left by what both states agree on: so her topic is refused.
+    assert state[TOPIC] == old.event_id
+    (reset,) = replayed.resets()
+    assert reset.merge == merge.event_id
+    assert reset.key == TOPIC
+    assert (reset.lost, reset.restored, reset.kept_by_v2_1) == (new.event_id, old.event_id, True)
+    explained = replayed.resolution_at(reset.merge)
+    assert explained.state == state
+    why = explained.why(reset.key)
+    outcomes = {candidate.event_id: candidate.outcome for candidate in why.candidates}
+    assert outcomes == {old.event_id: "won", new.event_id: "refused"}
+    again = replayed.resolution_at(reset.merge, algorithm=StateResolution.V2_1)
+    assert again.state[TOPIC] == new.event_id
+
+
+@pytest.mark.parametrize("version", versions_from(2))
+def test_a_key_that_is_lost_is_a_reset_to_nothing(version: str) -> None:
+    room = _base(version)
+    fork = _Fork(room)
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    replayed = replay(room.events.values())
+    state = replayed.state_before(merge.event_id)
+    assert state is not None
+    assert TOPIC not in state
+    found = [(r.key, r.lost, r.restored) for r in replayed.resets()]
+    assert (TOPIC, topic.event_id, None) in found
+
+
+def test_a_value_that_was_replaced_twice_is_older_and_a_rival_is_not() -> None:
+    room = _base("11")
+    room.add("m.room.topic", ALICE, {"topic": "0"}, state_key="")
+    fork = _Fork(room)
+    fork.branch()
+    room.add("m.room.topic", BOB, {"topic": "1"}, state_key="")
+    room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    fork.end()
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    rival = room.add("m.room.name", CAROL, {"name": "1"}, state_key="")
+    fork.end()
+    fork.branch()
+    second = room.add("m.room.name", CAROL, {"name": "2"}, state_key="", origin_server_ts=1)
+    fork.end()
+    fork.merge()
+    replayed = replay(room.events.values())
+    resets = [r for r in replayed.resets() if r.key == TOPIC]
+    assert [room.events[r.restored].content["topic"] for r in resets if r.restored] == ["0"]
+    assert [room.events[r.lost].content["topic"] for r in resets] == ["2"]
+    # Of two that replaced the same, one must lose: that is no reset.
+    lost = {r.lost for r in replayed.resets()}
+    assert lost.isdisjoint({rival.event_id, second.event_id})
+
+
+def test_a_reset_over_the_forward_extremities_has_no_event() -> None:
+    fork, _, _, new = _reset_room("11")
+    # Both ends are messages, which the current state allows.
+    room = fork.room
+    fork.ends = []
+    room.last = room.events[new.event_id]
+    room.state = {**fork.state, TOPIC: new}
+    room.add("m.room.message", ALICE, {})
+    replayed = replay(room.events.values())
+    assert len(replayed.forward_extremities) == 2
+    assert [(r.merge, r.key, r.lost) for r in replayed.resets()] == [(None, TOPIC, new.event_id)]
+    assert replayed.merges[-1].event_id is None
+    assert replayed.resolution_at(None).state == replayed.current_state
+
+
+# What is missing
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_gap_is_told_and_a_given_state_bridges_it(version: str) -> None:
+    room = _base(version)
+    gone = room.add("m.room.message", BOB, {})
+    state = ids(room.state)
+    after = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    last = room.add("m.room.message", CAROL, {})
+    events = [event for event in room.events.values() if event is not gone]
+    replayed = replay(events)
+    # What was missing before the first is missing to what follows, by way of it.
+    assert replayed.gaps == {after.event_id: (gone.event_id,), last.event_id: (after.event_id,)}
+    assert replayed.state_before(after.event_id) is None
+    assert replayed.state_after(after.event_id) is None
+    outcome = replayed.outcomes[after.event_id]
+    assert outcome.accepted
+    assert outcome.by_state is None
+    assert outcome.deciding is outcome.by_auth_events
+    with pytest.raises(MissingEvents) as caught:
+        replayed.resolution_at(after.event_id)
+    assert caught.value.event_ids == (gone.event_id,)
+    bridged = replay(events, given={after.event_id: state})
+    assert bridged.gaps == {}
+    assert bridged.state_before(after.event_id) == state
+    assert bridged.current_state == ids(room.state)
+    assert last.event_id in bridged.forward_extremities
+    # A given state has the last word, also where the previous events are there.
+    del state["m.room.join_rules", ""]
+    whole = replay(room.events.values(), given={after.event_id: state})
+    assert whole.state_before(after.event_id) == state
+
+
+def test_a_given_state_of_events_that_are_not_there_is_an_error() -> None:
+    room = _base("11")
+    assert room.last is not None
+    with pytest.raises(MissingEvents) as caught:
+        replay(room.events.values(), given={room.last.event_id: {TOPIC: "$b", LEVELS: "$a"}})
+    assert caught.value.event_ids == ("$a", "$b")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_auth_events_an_event_is_undecided_and_so_is_what_cites_it(version: str) -> None:
+    room = _base(version)
+    join = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
+    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    third = room.add("m.room.name", ALICE, {}, state_key="", auth=[room.create, topic])
+    replayed = replay([event for event in room.events.values() if event is not join])
+    outcome = replayed.outcomes[topic.event_id]
+    assert outcome.status is Status.UNDECIDED
+    assert not outcome.accepted
+    assert outcome.missing == (join.event_id,)
+    assert outcome.deciding is None
+    assert replayed.outcomes[third.event_id].status is Status.UNDECIDED
+    assert replayed.outcomes[third.event_id].missing == (topic.event_id,)
+    assert {topic.event_id, third.event_id} <= replayed.rejected
+
+
+def test_given_states_that_are_equal_meet_without_a_merge() -> None:
+    room = _base("11")
+    fork = _Fork(room)
+    given = {}
+    for _ in range(2):
+        fork.branch()
+        given[room.add("m.room.message", ALICE, {}).event_id] = ids(fork.state)
+        fork.end()
+    merge = fork.merge()
+    replayed = replay(room.events.values(), given=given)
+    assert replayed.merges == []
+    assert replayed.state_before(merge.event_id) == ids(fork.state)
+
+
+# What is rejected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_by_which_of_the_two_an_event_is_rejected_is_told(version: str) -> None:
+    room = _base(version)
+    by_auth = room.add("m.room.topic", "@nobody:n.example", {}, state_key="")
+    del room.state[TOPIC]
+    joined = dict(room.state)
+    banned = room.member(BOB, "ban", by=ALICE)
+    after = dict(room.state)
+    # By its own auth events Bob may; by the state before it he was banned.
+    room.state = joined
+    by_state = room.add("m.room.topic", BOB, {}, state_key="")
+    room.state = after
+    last = room.add("m.room.message", ALICE, {})
+    replayed = replay(room.events.values())
+    assert replayed.outcomes[by_auth.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+    assert replayed.outcomes[by_state.event_id].status is Status.REJECTED_BY_STATE
+    assert replayed.rejected == {by_auth.event_id, by_state.event_id}
+    assert replayed.outcomes[banned.event_id].accepted
+    assert replayed.forward_extremities == (last.event_id,)
+    assert replayed.current_state == ids(after)
+    # An event that is rejected changes nothing, and what follows it sees what it saw.
+    assert replayed.state_after(by_state.event_id) == ids(after)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_events_that_cite_each_other_are_rejected_and_do_no_harm(version: str) -> None:
+    room = _base(version)
+    base = room.last
+    before = ids(room.state)
+
+    def topic(name: str, prev: list[str], auth: list[str]) -> Event:
+        return room.make(
+            "m.room.topic",
+            ALICE,
+            {},
+            state_key="",
+            event_id=f"${name}:a.example",
+            prev=prev,
+            auth=[*auth, *(e.event_id for e in room.state.values() if e.type != "m.room.topic")][:3],
+        )
+
+    assert base is not None
+    one = topic("one", ["$two:a.example"], [])
+    two = topic("two", ["$one:a.example"], [])
+    itself = topic("itself", ["$itself:a.example"], [])
+    cites = room.make(
+        "m.room.message", ALICE, {}, event_id="$cites:a.example", prev=[base], auth=["$one:a.example"]
+    )
+    follows = room.make("m.room.message", ALICE, {}, event_id="$follows:a.example", prev=["$two:a.example"])
+    good = room.make("m.room.message", ALICE, {}, event_id="$good:a.example", prev=[base])
+    replayed = replay([one, two, itself, cites, follows, good, *room.events.values()])
+    for event in (one, two, itself):
+        assert replayed.outcomes[event.event_id] == Outcome(event.event_id, Status.CYCLIC)
+        assert event.event_id not in replayed.order
+        assert replayed.outcomes[event.event_id].deciding is None
+    assert not replayed.outcomes[cites.event_id].accepted
+    # What follows a cycle stands beyond a gap.
+    assert replayed.gaps == {follows.event_id: ("$two:a.example",)}
+    assert good.event_id in replayed.forward_extremities
+    assert replayed.state_before(good.event_id) == before
+
+
+# Soft failure
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_end_that_the_current_state_refuses_is_soft_failed(version: str) -> None:
+    room = _base(version)
+    fork = _Fork(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.branch()
+    # Bob's server builds on what was before his ban, more than once.
+    first = room.add("m.room.message", BOB, {})
+    second = room.add("m.room.message", BOB, {})
+    replayed = replay(room.events.values())
+    assert set(replayed.soft_failed) == {first.event_id, second.event_id}
+    assert not any(verdict.allowed for verdict in replayed.soft_failed.values())
+    assert replayed.rejected == set()
+    assert replayed.forward_extremities == (ban.event_id,)
+    assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
+    # Came they before the ban, they stand.
+    events = [event for event in room.events.values() if event is not ban]
+    earlier = replay([*events, ban])
+    assert earlier.soft_failed == {}
+    assert set(earlier.forward_extremities) == {ban.event_id, second.event_id}
+
+
+def test_a_branch_that_is_refused_for_long_is_left() -> None:
+    room = _base("11")
+    fork = _Fork(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.branch()
+    for _ in range(40):
+        room.add("m.room.message", BOB, {})
+    replayed = replay(room.events.values())
+    assert ban.event_id in replayed.forward_extremities
+    assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
+    assert 0 < len(replayed.soft_failed) < 40
+
+
+def test_an_end_beyond_a_gap_is_kept_without_a_state() -> None:
+    room = _base("11")
+    fork = _Fork(room)
+    good = room.add("m.room.message", ALICE, {})
+    fork.branch()
+    gone = room.add("m.room.message", CAROL, {})
+    beyond = room.add("m.room.message", CAROL, {})
+    replayed = replay([event for event in room.events.values() if event is not gone])
+    assert set(replayed.forward_extremities) == {good.event_id, beyond.event_id}
+    assert replayed.current_state == ids(room.state)
+
+
+# Other rooms
+
+
+def test_events_of_two_rooms_or_versions_are_no_room() -> None:
+    one, other = Room("11", signed=False), Room("11", name="other", signed=False)
+    with pytest.raises(WrongRoom, match="events of more than one room"):
+        replay([one.create, other.create])
+    with pytest.raises(WrongRoom, match="events of more than one room"):
+        replay([one.create, Room("10", signed=False).create])
+
+
+@pytest.mark.parametrize(
+    ("version", "named", "wrong"),
+    [("11", "10", True), ("11", "made.up", False), ("11", 5, False), ("11", "11", False), ("3", None, True)],
+)
+def test_a_create_event_that_names_another_version_is_no_room(version: str, named: Any, wrong: bool) -> None:
+    content: dict[str, Any] = {"creator": ALICE}
+    if named is not None:
+        content["room_version"] = named
+    create = Room(version, content=content, signed=False).create
+    if wrong:
+        with pytest.raises(WrongRoom, match="is read as of"):
+            replay([create])
+    else:
+        assert replay([create]).order == [create.event_id]
+
+
+def test_a_rejected_event_can_be_left_out_of_resolution() -> None:
+    _, events = recorded("11")
+    assert replay(events, skip_rejected=True).current_state == replay(events).current_state
+
+
+# Memory
+
+
+def test_states_share_what_they_have_in_common() -> None:
+    room = _base("11")
+    for number in range(400):
+        room.join(f"@user{number}:many.example")
+    events = list(room.events.values())
+    events += [room.add("m.room.topic", BOB, {"topic": str(n)}, state_key="") for n in range(800)]
+    tracemalloc.start()
+    replayed = replay(events)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert replayed.current_state == ids(room.state)
+    # A dict for each of 1,200 states would take some 40 MB.
+    assert used < 10_000_000
+
+
+# States that share structure
+
+keys = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"]))
+numbers = st.integers(1, 3)
+
+
+def _of_its_key(entries: Mapping[tuple[str, str], int | None]) -> dict[tuple[str, str], Any]:
+    """Numbers as event IDs: no two keys have one event."""
+    return {key: None if n is None else f"${key[0]}{key[1]}{n}" for key, n in entries.items()}
+
+
+states = st.dictionaries(keys, numbers).map(_of_its_key)
+changes = st.dictionaries(keys, st.none() | numbers).map(_of_its_key)
+
+
+@given(states, st.lists(changes, max_size=6))
+def test_a_state_behaves_as_a_dict_does(start: dict[Any, str], steps: list[dict[Any, Any]]) -> None:
+    model = dict(start)
+    state = RoomState(start)
+    earlier = [(state, dict(model))]
+    for step in steps:
+        for key, event_id in step.items():
+            if event_id is None:
+                model.pop(key, None)
+            else:
+                model[key] = event_id
+        state = state.changed(step)
+        earlier.append((state, dict(model)))
+    # Each state along the way is still what it was.
+    for made, expected in earlier[-4:]:
+        assert dict(made) == expected
+        assert made == expected
+        assert made.as_dict() == expected
+        assert len(made) == len(expected)
+        assert set(made) == set(expected)
+        assert list(made) == list(made.as_dict())
+        for key in [(a, b) for a in "abcd" for b in ("", "x", "y")]:
+            assert (key in made) == (key in expected)
+            assert made.get(key) == expected.get(key)
+            assert made.get(key, "$none") == expected.get(key, "$none")
+            if key in expected:
+                assert made[key] == expected[key]
+            else:
+                with pytest.raises(KeyError):
+                    made[key]
+    for one, dict_one in earlier[-4:]:
+        for other, dict_other in earlier[:2]:
+            differing = {k for k in dict_one | dict_other if dict_one.get(k) != dict_other.get(k)}
+            assert one.shares_with(other)
+            assert one.differing_keys(other) == differing
+            assert set(split_states([one, other]).conflicted) == differing
+            assert split_states([one, other]).conflicted == split_states([dict_one, dict_other]).conflicted
+
+
+def test_a_state_of_many_changes_is_a_dict_again() -> None:
+    start = RoomState()
+    state = start
+    model: dict[tuple[str, str], str] = {}
+    for number in range(1_000):
+        key = ("a", str(number))
+        model[key] = f"${number}"
+        state = state.changed({key: f"${number}"})
+    assert dict(state) == model
+    assert len(state) == 1_000
+    assert not state.shares_with(start)
+    assert RoomState(model) == state
+    gone = state.changed(dict.fromkeys(model))
+    assert len(gone) == 0
+    assert dict(gone) == {}
+
+
+# What hostile events cite
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_state_event_that_cites_a_message_is_rejected_and_no_error(version: str) -> None:
+    room = _base(version)
+    message = room.add("m.room.message", ALICE, {})
+    state = ids(room.state)
+    topic = room.make("m.room.topic", ALICE, {}, state_key="", auth=[*room.state.values(), message][-3:])
+    room.take(topic)
+    # And one that cites that one.
+    name = room.make("m.room.name", ALICE, {}, state_key="", auth=[topic])
+    room.take(name)
+    room.state = {key: room.events[event_id] for key, event_id in state.items()}
+    fork = _Fork(room)
+    for kind in ("x.one", "x.other"):
+        fork.branch()
+        room.add(kind, ALICE, {}, state_key="")
+        fork.end()
+    merge = fork.merge()
+    replayed = replay(room.events.values())
+    assert replayed.outcomes[topic.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+    assert replayed.outcomes[name.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+    before = replayed.state_before(merge.event_id)
+    assert before is not None
+    assert before.keys() == {*state, ("x.one", ""), ("x.other", "")}
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_state_event_that_cites_a_cycle_is_rejected_and_no_error(version: str) -> None:
+    room = _base(version)
+    base = room.last
+    assert base is not None
+    itself = room.make("x.one", ALICE, {}, state_key="", event_id="$i:a.example", prev=["$i:a.example"])
+    cites = room.make("x.two", ALICE, {}, state_key="", event_id="$c:a.example", auth=[itself], prev=[base])
+    replayed = replay([*room.events.values(), itself, cites])
+    assert replayed.outcomes[itself.event_id].status is Status.CYCLIC
+    assert replayed.outcomes[cites.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_given_state_may_hold_what_is_undecided_or_rejected(version: str) -> None:
+    room = _base(version)
+    bobs = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
+    undecided = room.add("m.room.topic", BOB, {}, state_key="")
+    del room.state[TOPIC]
+    rejected = room.add("m.room.topic", "@nobody:n.example", {}, state_key="")
+    del room.state[TOPIC]
+    del room.state["m.room.member", BOB]
+    fork = _Fork(room)
+    given = {}
+    for held in (undecided, rejected):
+        fork.branch()
+        held_by = room.add("m.room.message", ALICE, {})
+        given[held_by.event_id] = {**ids(fork.state), TOPIC: held.event_id}
+        fork.end()
+    merge = fork.merge()
+    events = [event for event in room.events.values() if event is not bobs]
+    try:
+        replayed = replay(events, given=given)
+    except MissingEvents as error:
+        named = error.event_ids
+    else:
+        named = ()
+        assert replayed.state_before(merge.event_id) is not None
+    assert named in ((), (bobs.event_id,), (undecided.event_id,))
+
+
+@st.composite
+def hostile_rooms(draw: st.DrawFn) -> list[Event]:
+    """Events that follow and cite whatever there is, some of them missing."""
+    version, length = draw(st.sampled_from(VERSIONS)), draw(st.integers(1, 14))
+    rng = draw(st.randoms(use_true_random=False))
+    fork = hostile_fork(rng, version, length)
+    order = list(fork.events.values())
+    events = []
+    for number, event in enumerate(order):
+        prev = (
+            [rng.choice(order[:number]).event_id for _ in range(rng.choice([1, 1, 2, 3]))] if number else []
+        )
+        auth = list(event.auth_event_ids)
+        if rng.randrange(12) == 0:
+            auth.append(rng.choice(order).event_id)
+        if rng.randrange(12) == 0:
+            prev.append(rng.choice([rng.choice(order).event_id, hash_id("nowhere")]))
+        made = hostile_event(
+            event.room_version,
+            event.event_id,
+            event.room_id,
+            event.type,
+            event.sender,
+            event.state_key,
+            event.content,
+            auth,
+            prev=tuple(prev),
+            timestamp=event.origin_server_ts,
+            depth=event.depth,
+        )
+        if rng.randrange(15):
+            events.append(made)
+    rng.shuffle(events)
+    return events
+
+
+@st.composite
+def merged_rooms(draw: st.DrawFn) -> list[Event]:
+    """A room in which the rules were kept, with branches that now and then meet; some of it missing, and
+    among it events that follow and cite whatever there is."""
+    version, seed = draw(st.sampled_from(VERSIONS)), draw(st.integers(0, 2**32))
+    rng = Random(f"{version}/{seed}")
+    fork = likely_fork(rng, version, draw(st.integers(5, 40)))
+    events = list(fork.events.values())
+    create, join = events[:2]
+    levels = [event for event in events if event.type == LEVELS[0] and event.state_key == ""]
+    chosen = create.room_version.references_carry_hashes
+    for number in range(draw(st.integers(1, 6))):
+        auth = [join, *rng.sample(levels, min(len(levels), 1))]
+        if version != "12":
+            auth.append(create)
+        if rng.randrange(4) == 0:
+            auth.append(rng.choice(events))
+        prev = rng.sample(events, min(len(events), rng.choice([2, 2, 3, 4])))
+        kind, state_key = rng.choice([("m.room.message", None), TOPIC, ("x.thing", "a")])
+        merge = hostile_event(
+            create.room_version,
+            f"$merge{number}:x" if chosen else hash_id(f"merge {number}"),
+            create.room_id,
+            kind,
+            ALICE,
+            state_key,
+            {},
+            [event.event_id for event in auth],
+            prev=tuple(event.event_id for event in prev),
+        )
+        events.append(merge)
+    if draw(st.booleans()):
+        events.remove(rng.choice(events))
+    if draw(st.booleans()):
+        rng.shuffle(events)
+    return events
+
+
+@often
+@given(hostile_rooms() | merged_rooms(), st.booleans(), st.booleans())
+def test_whatever_events_follow_and_cite_a_replay_ends(
+    events: list[Event], skip_rejected: bool, in_order: bool
+) -> None:
+    if in_order:
+        events = sorted(events, key=lambda event: event.depth)
+    replayed = replay(events, skip_rejected=skip_rejected)
+    assert replayed.outcomes.keys() == {event.event_id for event in events}
+    assert set(replayed.forward_extremities) <= replayed.outcomes.keys() - replayed.rejected
+    assert replayed.rejected >= {e for e, o in replayed.outcomes.items() if o.status is Status.CYCLIC}
+    for event in events:
+        before, after = replayed.state_before(event.event_id), replayed.state_after(event.event_id)
+        assert (before is None) == (after is None)
+        if before is not None and replayed.outcomes[event.event_id].accepted:
+            assert not before.keys() - (after or {}).keys()
+    for merge in replayed.merges:
+        if merge.event_id is not None:
+            assert replayed.resolution_at(merge.event_id).state == replayed.state_before(merge.event_id)
+    for reset in replayed.resets():
+        assert reset.lost != reset.restored
+    if all(replayed.state_after(end) is not None for end in replayed.forward_extremities):
+        assert replayed.resolution_at(None).state == replayed.current_state
+    else:
+        with pytest.raises(MissingEvents):
+            replayed.resolution_at(None)

@@ -1,0 +1,213 @@
+"""Resolution that asks for events as it needs them: with a store that answers and with one that is
+awaited, and what it asks for when an index has the sets."""
+
+import asyncio
+import sqlite3
+from collections.abc import Collection, Mapping
+from random import Random
+
+import pytest
+from builder import VERSIONS
+from hypothesis import given
+from hypothesis import strategies as st
+from random_forks import Fork, likely_fork
+
+from roomver import Event, MissingEvents, Resolution, RoomGraph, parse_event, resolve, resolve_steps
+from roomver.canonical import canonical_json, load_json
+from roomver.types import EventId, StateMap
+from roomver.versions import RoomVersion, room_version
+
+forks = st.builds(
+    lambda version, seed: likely_fork(Random(f"{version}/{seed}"), version),
+    st.sampled_from(VERSIONS),
+    st.integers(0, 2**32),
+)
+
+
+# A store that answers at once: a table of events
+
+
+class Table:
+    """Events in a database, by ID."""
+
+    def __init__(self, fork: Fork) -> None:
+        self.version: RoomVersion = room_version(fork.version)
+        self.asked = 0
+        self.database = sqlite3.connect(":memory:")
+        self.database.execute("CREATE TABLE events (event_id TEXT PRIMARY KEY, pdu BLOB)")
+        rows = [(e, canonical_json(event.pdu, strict=False)) for e, event in fork.events.items()]
+        self.database.executemany("INSERT INTO events VALUES (?, ?)", rows)
+
+    def get(self, event_ids: Collection[EventId]) -> dict[EventId, Event]:
+        self.asked += 1
+        found = {}
+        for event_id in event_ids:
+            row = self.database.execute("SELECT pdu FROM events WHERE event_id = ?", (event_id,)).fetchone()
+            if row is not None:
+                pdu = load_json(row[0])
+                assert isinstance(pdu, dict)
+                found[event_id] = parse_event(pdu, self.version)
+        return found
+
+
+def resolve_from_table(
+    table: Table, state_sets: list[StateMap[EventId]], rejected: Collection[EventId]
+) -> Resolution:
+    steps = resolve_steps(state_sets, rejected=rejected)
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(table.get(wanted))
+    except StopIteration as done:
+        resolution: Resolution = done.value
+        return resolution
+
+
+@given(forks)
+def test_a_store_that_answers(fork: Fork) -> None:
+    table = Table(fork)
+    resolution = resolve_from_table(table, list(fork.state_sets), fork.rejected)
+    assert resolution == resolve(fork.state_sets, fork.events, rejected=fork.rejected)
+    table.database.close()
+    # It asks by the level of an auth chain, and not for each event.
+    assert table.asked <= len(fork.events) + 3
+
+
+# A store that is awaited
+
+
+class Remote:
+    """Events that take a moment to come."""
+
+    def __init__(self, events: Mapping[EventId, Event]) -> None:
+        self.events = events
+        self.at_once = 0
+
+    async def fetch(self, event_id: EventId) -> Event | None:
+        self.at_once += 1
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        return self.events.get(event_id)
+
+
+async def resolve_from_remote(
+    remote: Remote, state_sets: list[StateMap[EventId]], rejected: Collection[EventId]
+) -> Resolution:
+    steps = resolve_steps(state_sets, rejected=rejected)
+    try:
+        wanted = next(steps)
+        while True:
+            event_ids = list(wanted)
+            events = await asyncio.gather(*[remote.fetch(event_id) for event_id in event_ids])
+            found = zip(event_ids, events, strict=True)
+            wanted = steps.send({event_id: event for event_id, event in found if event is not None})
+    except StopIteration as done:
+        resolution: Resolution = done.value
+        return resolution
+
+
+@given(forks, forks)
+def test_a_store_that_is_awaited_by_two_at_once(one: Fork, other: Fork) -> None:
+    async def both() -> tuple[Resolution, Resolution]:
+        return await asyncio.gather(
+            resolve_from_remote(Remote(one.events), list(one.state_sets), one.rejected),
+            resolve_from_remote(Remote(other.events), list(other.state_sets), other.rejected),
+        )
+
+    for fork, resolution in zip((one, other), asyncio.run(both()), strict=True):
+        assert resolution == resolve(fork.state_sets, fork.events, rejected=fork.rejected)
+
+
+@given(forks)
+def test_a_store_that_lacks_an_event_makes_it_an_error(fork: Fork) -> None:
+    conflicted = {e for s in fork.state_sets for e in s.values()} - {
+        e for e in fork.state_sets[0].values() if all(e in s.values() for s in fork.state_sets)
+    }
+    if fork.version == "1" or not conflicted:
+        return
+    gone = min(conflicted)
+    few = {e: event for e, event in fork.events.items() if e != gone}
+    with pytest.raises(MissingEvents) as caught:
+        asyncio.run(resolve_from_remote(Remote(few), list(fork.state_sets), fork.rejected))
+    assert caught.value.event_ids == (gone,)
+
+
+# An index of the caller's
+
+
+def _asked(
+    fork: Fork,
+    events: Mapping[EventId, Event] | None,
+    *,
+    graph: RoomGraph | None = None,
+    of: Resolution | None = None,
+) -> tuple[Resolution, set[EventId]]:
+    """Resolve, with the sets of another resolution if there is one, and note what was asked for."""
+    difference = subgraph = None
+    if of is not None:
+        assert of.steps is not None
+        difference, subgraph = of.steps.auth_difference, of.steps.conflicted_subgraph
+    asked: set[EventId] = set()
+    steps = resolve_steps(
+        fork.state_sets,
+        events,
+        graph=graph,
+        auth_difference=difference,
+        conflicted_subgraph=subgraph,
+        rejected=fork.rejected,
+        trace=True,
+    )
+    try:
+        wanted = next(steps)
+        while True:
+            asked |= wanted
+            wanted = steps.send({e: fork.events[e] for e in wanted if e in fork.events})
+    except StopIteration as done:
+        return done.value, asked
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_with_an_index_or_a_graph_little_more_than_the_disagreement_is_asked_for(version: str) -> None:
+    for seed in range(20):
+        fork = likely_fork(Random(f"{version}/{seed}"), version, 60)
+        whole, everything = _asked(fork, None)
+        assert whole.steps is not None
+        by_index, with_index = _asked(fork, None, of=whole)
+        by_graph, with_graph = _asked(fork, None, graph=RoomGraph(fork.events.values()))
+        assert by_index == by_graph == whole
+        assert with_index == with_graph
+        assert with_index <= everything
+        assert whole.steps.full_conflicted_set <= with_index
+
+
+@given(forks, st.randoms(use_true_random=False))
+def test_events_at_hand_are_not_asked_for(fork: Fork, rng: Random) -> None:
+    at_hand = {e: event for e, event in fork.events.items() if rng.randrange(2)}
+    before = dict(at_hand)
+    resolution, asked = _asked(fork, at_hand)
+    whole, _ = _asked(fork, None)
+    assert resolution == whole
+    assert asked.isdisjoint(at_hand)
+    assert at_hand == before
+    again, nothing = _asked(fork, fork.events)
+    assert again == whole
+    assert not nothing
+
+
+def test_more_than_was_asked_for_does_no_harm() -> None:
+    fork = likely_fork(Random("3"), "11")
+    seen: list[EventId] = []
+
+    def resolution() -> Resolution:
+        steps = resolve_steps(fork.state_sets)
+        try:
+            wanted = next(steps)
+            while True:
+                seen.extend(wanted)
+                wanted = steps.send(fork.events)
+        except StopIteration as done:
+            result: Resolution = done.value
+            return result
+
+    assert resolution() == resolve(fork.state_sets, fork.events)
+    assert len(seen) == len(set(seen))

@@ -1,0 +1,197 @@
+"""The table of rules, held to the structure of the specification's lists: ``data/auth_rules.txt``."""
+
+import ast
+import copy
+import pickle
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from builder import ALICE, BOB, VERSIONS, Room
+
+from roomver import RULES, Decision, Rule, Verdict, room_version, rules, rules_of
+from roomver.rules import RULE_LISTS
+from roomver.versions import V1, V11, V12
+
+_HERE = Path(__file__).parent
+_AUTH = Path(rules.__file__).parent / "auth"
+
+# The rules that nothing in auth/ decides by, each with the reason.
+_NOT_IN_AUTH = {
+    # Signatures are taken as verified before the rules are asked. Who checks them cites this one.
+    "member.authoriser_signature",
+}
+
+_DECISIONS = {"allow": Decision.ALLOW, "reject": Decision.REJECT, "iff": Decision.EITHER}
+
+
+class Leaf(NamedTuple):
+    """One deciding rule of a list."""
+
+    number: str
+    decision: Decision
+    name: str
+
+
+def read_structure(text: str) -> dict[str, list[Leaf]]:
+    """Return the deciding rules of each list, numbered by counting."""
+    lists: dict[str, list[Leaf]] = {}
+    leaves: list[Leaf] = []
+    counts: list[int] = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("list "):
+            leaves = lists[line.removeprefix("list ")] = []
+            counts = []
+            continue
+        depth, odd = divmod(len(line) - len(line.lstrip(" ")), 2)
+        assert not odd, line
+        assert depth <= len(counts), f"deeper than its parent by more than one step: {line}"
+        counts = [*counts[: depth + 1], 0] if depth == len(counts) else counts[: depth + 1]
+        counts[depth] += 1
+        leaf = re.fullmatch(r" *(allow|reject|iff): [^\[]+  \[([a-z_.]+)\]", line)
+        if leaf is not None:
+            number = ".".join(map(str, counts))
+            leaves.append(Leaf(number, _DECISIONS[leaf[1]], leaf[2]))
+        else:
+            assert re.fullmatch(r" *[^\[\]:]+", line), line
+    return lists
+
+
+STRUCTURE = read_structure((_HERE / "data" / "auth_rules.txt").read_text(encoding="utf-8"))
+
+
+def test_the_structure_has_a_list_for_each_version_that_changed_it() -> None:
+    assert list(STRUCTURE) == list(RULE_LISTS)
+    assert {room_version(v).rule_list for v in VERSIONS} == set(RULE_LISTS)
+    assert [len(leaves) for leaves in STRUCTURE.values()] == [59, 56, 53, 57, 61, 63, 62, 64]
+
+
+def _number(leaf: Leaf) -> str:
+    return leaf.number
+
+
+@pytest.mark.parametrize("rule_list", RULE_LISTS)
+def test_every_deciding_rule_of_a_list_is_one_rule_with_its_decision(rule_list: str) -> None:
+    version = room_version(rule_list)
+    ours = [Leaf(str(rule.number(version)), rule.decision, rule.name) for rule in rules_of(version)]
+    expected = STRUCTURE[rule_list]
+    assert sorted(ours, key=_number) == sorted(expected, key=_number)
+    assert len({leaf.number for leaf in ours}) == len(ours)
+
+
+@pytest.mark.parametrize("rule_list", RULE_LISTS)
+def test_rules_of_a_version_are_in_the_order_of_their_numbers(rule_list: str) -> None:
+    assert [rule.name for rule in rules_of(room_version(rule_list))] == [
+        leaf.name for leaf in STRUCTURE[rule_list]
+    ]
+
+
+def test_versions_that_share_a_list_share_its_rules() -> None:
+    for identifier in VERSIONS:
+        version = room_version(identifier)
+        assert rules_of(version) == rules_of(room_version(version.rule_list))
+
+
+def test_every_rule_is_in_some_list() -> None:
+    named = {leaf.name for leaves in STRUCTURE.values() for leaf in leaves}
+    assert named == set(RULES)
+    assert all(rule.numbers for rule in RULES.values())
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "number"),
+    [
+        # As the page is shown: its source numbers the first as 3.5, and the second as another 10.10.
+        ("12", "auth_events.other_room", "3.4"),
+        ("12", "power_levels.allowed", "10.11"),
+        # Numbers that the pages themselves speak of.
+        ("12", "power_levels.creator_listed", "10.4"),
+        ("12", "auth_events.not_selected", "3.2"),
+        ("6", "power_levels.events_current", "9.4.1"),
+        ("6", "power_levels.events_new", "9.5.1"),
+        ("2", "redaction.level", "11.1"),
+    ],
+)
+def test_numbers_that_are_known_from_elsewhere(version: str, name: str, number: str) -> None:
+    assert RULES[name].number(room_version(version)) == number
+
+
+def test_every_rule_is_one_that_the_checks_decide_by() -> None:
+    constants = {name: value.name for name, value in vars(rules).items() if isinstance(value, Rule)}
+    assert sorted(constants.values()) == sorted(RULES)
+    used = set()
+    for path in _AUTH.glob("*.py"):
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "rules":
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.Name) and node.id in constants:
+                assert node.id in imported, f"{path.name} uses {node.id} without importing it"
+                used.add(constants[node.id])
+    assert set(RULES) - used == _NOT_IN_AUTH
+
+
+def test_a_rule_has_a_name_for_its_sense_and_a_sense_in_one_line() -> None:
+    for rule in RULES.values():
+        assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", rule.name)
+        assert rule.sense
+        assert "\n" not in rule.sense
+        assert str(rule) == rule.name
+        assert repr(rule) == f"<Rule {rule.name}>"
+
+
+def test_a_rule_survives_copying_and_pickling_as_the_same_object() -> None:
+    rule = rules.JOIN_PUBLIC
+    assert pickle.loads(pickle.dumps(rule)) is rule
+    assert copy.deepcopy(rule) is rule
+    assert copy.copy(rule) is rule
+
+
+def test_a_rule_has_no_number_in_a_version_without_it() -> None:
+    assert rules.REDACTION_LEVEL.number(V1) == "11.1"
+    assert rules.REDACTION_LEVEL.number(V12) is None
+
+
+def test_a_verdict_is_true_exactly_if_it_allows() -> None:
+    assert Verdict(True, rules.OTHERWISE, V11, {})
+    assert not Verdict(False, rules.OTHERWISE, V11, {})
+
+
+def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
+    verdict = Verdict(False, rules.JOIN_SENDER_IS_TARGET, V12, {"sender": "@a:x", "target": "@b:x"})
+    assert str(verdict) == "v12 rule 5.3.2 (member.join.sender_is_target): sender @a:x, target @b:x"
+    assert verdict.number == "5.3.2"
+    assert verdict.url == "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules"
+    assert verdict.to_dict() == {
+        "allowed": False,
+        "rule": "5.3.2",
+        "name": "member.join.sender_is_target",
+        "sense": "users join for themselves only",
+        "room_version": "12",
+        "detail": {"sender": "@a:x", "target": "@b:x"},
+        "url": "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules",
+    }
+
+
+def test_a_verdict_with_nothing_to_compare_tells_the_rules_sense() -> None:
+    assert (
+        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): any other event is allowed"
+    )
+
+
+def test_a_creators_level_is_told_without_a_number_that_json_lacks() -> None:
+    room = Room("12", content={"room_version": "12", "additional_creators": [BOB]})
+    room.join(ALICE)
+    verdict = room.against_state(room.make_member(BOB, "leave", by=ALICE))
+    detail = verdict.to_dict()["detail"]
+    assert isinstance(detail, dict)
+    assert detail["sender_level"] == detail["target_level"] == "infinite"
+    assert "sender level infinite" in str(verdict)
+
+
+def test_a_detail_of_another_type_is_told_as_text() -> None:
+    verdict = Verdict(False, rules.OTHERWISE, V11, {"n": 5, "t": True, "none": None, "list": ["a"], "f": 0.5})
+    assert verdict.to_dict()["detail"] == {"n": 5, "t": True, "none": None, "list": "['a']", "f": "0.5"}

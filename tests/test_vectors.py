@@ -1,0 +1,323 @@
+"""The vector suite in process: it passes, it can fail, and it tells the room versions apart."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from roomver import vectors
+from roomver.cli.vectors import load, suite_folder
+from roomver.vectors import (
+    OPERATIONS,
+    Acceptable,
+    BadVectors,
+    Case,
+    Outcome,
+    error_code,
+    read_vectors,
+    run_case,
+    run_operation,
+)
+from roomver.versions import ROOM_VERSIONS, RoomVersion
+
+ROOT = Path(__file__).parents[1]
+SUITE = ROOT / "vectors"
+
+
+@cache
+def suite() -> tuple[Case, ...]:
+    return tuple(load([SUITE]))
+
+
+def of_version(version: str) -> list[Case]:
+    return [case for case in suite() if case.room_version == version]
+
+
+def test_the_suite_of_a_checkout_is_its_own() -> None:
+    assert suite_folder() == SUITE
+
+
+def test_every_case_passes() -> None:
+    failed = [result for result in map(run_case, suite()) if result.outcome is not Outcome.PASSED]
+    assert [(result.case.name, result.got, result.reason) for result in failed] == []
+
+
+def test_every_operation_has_a_case_in_every_version() -> None:
+    there = {(case.operation, case.room_version) for case in suite()}
+    assert {(o, v) for o in OPERATIONS for v in ROOM_VERSIONS} - there == set()
+
+
+def test_an_input_is_left_as_it_was() -> None:
+    for case in suite():
+        before = json.dumps(case.input)
+        run_operation(case.operation, case.room_version, case.input)
+        assert json.dumps(case.input) == before, case.name
+
+
+def test_disputed_cases_lie_apart() -> None:
+    assert {case.name for case in load([SUITE / "disputed"])} == {c.name for c in suite() if c.disputed}
+    assert all(case.disputed for case in load([SUITE / "disputed"]))
+
+
+def test_the_generators_write_what_is_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-m", "vectors.generate", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    written = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*.json")}
+    assert written
+    for path, content in written.items():
+        assert (SUITE / path).read_bytes() == content, f"{path}: run python -m vectors.generate"
+    folders = {path.parts[0] for path in written}
+    there = {f.relative_to(SUITE) for folder in folders for f in (SUITE / folder).rglob("*.json")}
+    assert there - written.keys() == set(), "files that no generator writes"
+
+
+def numbers(value: Any) -> Iterator[int | float]:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if type(item) is dict:
+            stack.extend(item.values())
+        elif type(item) is list:
+            stack.extend(item)
+        elif type(item) in (int, float):
+            yield item
+
+
+def test_numbers_that_not_every_parser_reads_lie_apart() -> None:
+    for file in SUITE.rglob("*.json"):
+        found = numbers(json.loads(file.read_text(encoding="utf-8")))
+        odd = any(type(number) is float or abs(number) >= 2**53 for number in found)
+        assert not odd or file.name.endswith("_numbers.json"), file
+
+
+def test_the_files_are_text_that_anyone_reads() -> None:
+    for file in SUITE.rglob("*.json"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"(?<!\\)(?:\\\\)*\\ud[89ab]", text), f"{file}: surrogates"
+        assert not re.search("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff]", text), (
+            f"{file}: invisible characters"
+        )
+
+
+# The suite can fail.
+
+
+def spoiled(value: Any) -> Any:
+    """The value, changed in its last leaf."""
+    if type(value) is dict and value:
+        last = list(value)[-1]
+        return {**value, last: spoiled(value[last])}
+    if type(value) is list and value:
+        return [*value[:-1], spoiled(value[-1])]
+    if type(value) is bool:
+        return not value
+    return f"{value}x"
+
+
+def test_a_changed_expectation_fails() -> None:
+    for case in suite():
+        outcome = case.expected[0].outcome
+        wrong: Any = {"canonical": "x"} if "error" in outcome else spoiled(outcome)
+        other = dataclasses.replace(case, expected=(Acceptable(wrong),))
+        assert run_case(other).outcome is Outcome.FAILED, case.name
+
+
+def test_an_error_where_none_is_expected_fails_and_the_other_way_round() -> None:
+    given: dict[str, Any] = {"json": "NaN"}
+    case = Case("x", "canonical_json", "1", given, (Acceptable({"canonical": "NaN"}),))
+    assert run_case(case).outcome is Outcome.FAILED
+    case = Case("x", "canonical_json", "1", {"json": "1"}, (Acceptable({"error": True}),))
+    assert run_case(case).outcome is Outcome.FAILED
+
+
+def test_of_a_disputed_case_roomver_must_give_its_own_choice() -> None:
+    other, ours = Acceptable({"error": True}, "they"), Acceptable({"canonical": "1"}, "we")
+    case = Case("x", "canonical_json", "1", {"json": "1"}, (other, ours))
+    result = run_case(case)
+    assert (result.outcome, result.accepted) == (Outcome.FAILED, 1)
+    assert run_case(dataclasses.replace(case, expected=(ours, other))).outcome is Outcome.PASSED
+
+
+def test_a_defect_of_the_package_fails_its_case_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(given: Any, version: Any) -> Any:
+        raise KeyError("oh")
+
+    operation = dataclasses.replace(OPERATIONS["redact"], run=broken)
+    monkeypatch.setattr(vectors, "OPERATIONS", {**OPERATIONS, "redact": operation})
+    case = next(case for case in suite() if case.operation == "redact")
+    result = run_case(case)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "raised KeyError: 'oh'")
+
+
+def test_values_of_other_types_are_other_values() -> None:
+    assert vectors.same({"a": [1, None]}, {"a": [1, None]})
+    pairs: tuple[tuple[Any, Any], ...] = (
+        (1, True),
+        (1, 1.0),
+        (0, False),
+        ("1", 1),
+        ([1], [1, 1]),
+        ({"a": 1}, {}),
+        (None, 0),
+    )
+    for one, other in pairs:
+        assert not vectors.same(one, other)
+
+
+def test_codes_of_errors() -> None:
+    assert run_operation("canonical_json", "12", {"json": "NaN"})["error"] == "not_canonical"
+    assert run_operation("canonical_json", "13", {"json": "1"})["error"] == "unknown_room_version"
+    assert run_operation("canonical_json", "12", {"json": 1})["error"] == "bad_vectors"
+    assert run_operation("redact", "12", {"event": []})["error"] == "bad_vectors"
+    assert run_operation("redact", "12", {})["error"] == "bad_vectors"
+    given: dict[str, Any] = {"event": {}, "server": "x", "key_id": "rsa:1", "seed": ""}
+    assert run_operation("sign_event", "12", given)["error"] == "bad_key"
+    assert run_operation("fly", "12", {}) == {"unsupported": True}
+    documented = set(re.findall(r"`([a-z_]+)` \(", (SUITE / "FORMAT.md").read_text(encoding="utf-8")))
+    assert {error_code(BadVectors("", "")), "not_canonical", "bad_request"} <= documented
+
+
+# Each field of each room version is told from its other values.
+
+# What no operation that the suite runs can see. A field that one can see must not stand here.
+NOT_YET_READ = frozenset(
+    {
+        "oversized_identifiers_dropped",
+        # Says which rule refuses a level that is none: a number, which tests/test_vectors_auth.py compares.
+        "power_level_types_checked",
+        "state_resolution",
+    }
+)
+NAMES_ONLY = frozenset({"identifier", "rule_list"})
+
+
+# What may be added to a set of keys, or of event types.
+ADDED: Mapping[str, Callable[[frozenset[str]], bool]] = {
+    "org.example.key": lambda keys: bool(keys) and not keys & {"m.room.create"},
+    "m.room.member": lambda types: types <= {"m.room.create"},
+}
+
+
+def others(value: Any) -> Iterator[Any]:
+    """Other values that a field could have by mistake."""
+    if type(value) is bool:
+        yield not value
+    elif isinstance(value, Enum):
+        yield from (member for member in type(value) if member is not value)
+    elif type(value) is int:
+        yield value - 1
+        if value > 2**53:  # strict canonical JSON has no greater integer than 2^53 - 1 anyway
+            yield value + 1
+    elif isinstance(value, frozenset):
+        yield from (value - {item} for item in sorted(value))
+        yield from (value | {item} for item in ("org.example.key", "m.room.member") if ADDED[item](value))
+    elif isinstance(value, Mapping):
+        for key, keys in value.items():
+            for other in (*others(keys), frozenset()):
+                yield MappingProxyType({**value, key: other})
+            yield MappingProxyType({k: v for k, v in value.items() if k != key})
+    else:
+        raise AssertionError(f"a field of a kind that this test does not know: {value!r}")
+
+
+def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatch) -> bool:
+    with patch.context() as context:
+        context.setattr(vectors, "room_version", lambda _: flipped)
+        return any(run_case(c).outcome is Outcome.FAILED for c in of_version(version.identifier))
+
+
+@pytest.mark.parametrize("version", ROOM_VERSIONS.values(), ids=str)
+def test_every_field_of_a_version_matters(version: RoomVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    unnoticed = set()
+    for entry in dataclasses.fields(RoomVersion):
+        if entry.name in NAMES_ONLY | NOT_YET_READ:
+            continue
+        if entry.name == "float_power_levels" and version.strict_canonical_json:
+            continue  # no event with a float gets as far as that
+        for other in others(getattr(version, entry.name)):
+            if not notices(version, dataclasses.replace(version, **{entry.name: other}), monkeypatch):
+                unnoticed.add((entry.name, str(other)))
+    assert unnoticed == set()
+
+
+def test_what_is_not_yet_read_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in (ROOM_VERSIONS["1"], ROOM_VERSIONS["10"], ROOM_VERSIONS["12"]):
+        for name in sorted(NOT_YET_READ):
+            other = next(others(getattr(version, name)))
+            flipped = dataclasses.replace(version, **{name: other})
+            assert not notices(version, flipped, monkeypatch), f"{name} is read now"
+
+
+# Reading
+
+
+def document(**case: Any) -> dict[str, Any]:
+    good = {
+        "name": "x",
+        "operation": "canonical_json",
+        "room_version": "1",
+        "input": {"json": "1"},
+        "expected": {"canonical": "1"},
+    }
+    changed = {key: value for key, value in (good | case).items() if value is not None}
+    return {"format": "roomver-vectors/1", "title": "One", "cases": [changed]}
+
+
+def test_a_document_is_read() -> None:
+    (case,) = read_vectors(document(notes="Why", spec="https://example.org/", rule="4.1"))
+    assert (case.name, case.notes, case.spec, case.rule) == ("x", "Why", "https://example.org/", "4.1")
+    assert not case.disputed
+
+
+TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": True}, "reason": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ([], "a vector document must be an object, is []"),
+        ({"cases": []}, "format: must be 'roomver-vectors/1', is null"),
+        ({**document(), "format": "roomver-vectors/2"}, "format: must be 'roomver-vectors/1', is \"roomver"),
+        ({**document(), "more": 1}, "unknown keys: more"),
+        ({**document(), "title": None}, "title: must be a string"),
+        ({**document(), "cases": {}}, "cases: must be an array"),
+        ({**document(), "cases": [1]}, "cases[0]: must be an object, is 1"),
+        (document(name="a b"), "cases[0].name: must be letters"),
+        (document(name="x\n"), "cases[0].name: must be letters"),
+        (document(expcted=1), "cases[0] (x): unknown keys: expcted"),
+        (document(notes=1), "cases[0] (x).notes: must be a string"),
+        (document(operation="fly"), 'cases[0] (x).operation: unknown operation "fly"'),
+        (document(operation=[]), "cases[0] (x).operation: unknown operation []"),
+        (document(room_version=1), "cases[0] (x).room_version: unknown room version 1"),
+        (document(room_version="13"), 'cases[0] (x).room_version: unknown room version "13"'),
+        (document(input=[]), "cases[0] (x).input: must be an object, is []"),
+        (document(input={}), "cases[0] (x).input: lacks json"),
+        (document(input={"json": "", "x": 1}), "cases[0] (x).input: has unknown x"),
+        (document(expected=None), "cases[0] (x).expected: must be an object with a key to compare"),
+        (document(expected={}), "cases[0] (x).expected: must be an object with a key to compare"),
+        (document(expected={"json": ""}), "cases[0] (x).expected: the operation does not answer json"),
+        (document(expected={"error": False}), "cases[0] (x).expected: an error must stand alone"),
+        (document(expected={"error": True, "canonical": ""}), "cases[0] (x).expected: an error must stand"),
+        (document(expected=TWO[:1]), "cases[0] (x).expected: a list must name two"),
+        (document(expected=[*TWO, 1]), "cases[0] (x).expected[2]: must be an object of an outcome"),
+        (
+            document(expected=[*TWO, {**TWO[0], "reason": 1}]),
+            "cases[0] (x).expected[2]: must be an object of",
+        ),
+        (document(expected=[*TWO, {**TWO[0], "outcome": 1}]), "cases[0] (x).expected[2].outcome: must be"),
+        ({**document(), "cases": document()["cases"] * 2}, "x: there is another case of this name"),
+    ],
+)
+def test_a_broken_document_is_refused_by_case_and_path(broken: Any, message: str) -> None:
+    with pytest.raises(BadVectors) as caught:
+        read_vectors(broken)
+    assert str(caught.value).startswith(message.replace("roomver", "roomver"))

@@ -1,0 +1,384 @@
+"""``roomver vectors``: the command, and the protocol with good and bad implementations."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from roomver.cli.implementation import serve
+from roomver.cli.vectors import vectors
+from roomver.vectors import FORMAT
+
+SUITE = Path(__file__).parents[1] / "vectors"
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(vectors, ["run", *map(str, arguments)], catch_exceptions=False)
+
+    return call
+
+
+def case(name: str, text: str, canonical: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "operation": "canonical_json",
+        "room_version": "11",
+        "input": {"json": text},
+        "expected": {"canonical": canonical},
+        **more,
+    }
+
+
+def write(file: Path, *cases: dict[str, Any]) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"format": FORMAT, "title": "Made up", "cases": cases}))
+    return file
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    return write(tmp_path / "v.json", *(case(name, f'"{name}"', f'"{name}"') for name in ("a", "b", "c")))
+
+
+def python(tmp_path: Path, body: str) -> str:
+    """The command of an implementation: `body` makes `answer` of `request`, whose text is `text`."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, os, sys, time\n"
+        "for line in sys.stdin:\n"
+        "    request = json.loads(line)\n"
+        "    text = json.loads(request['input']['json'])\n"
+        "    answer = {'id': request['id'], 'output': {'canonical': json.dumps(text)}}\n"
+        + "".join(f"    {line}\n" for line in body.splitlines())
+        + "    print(json.dumps(answer), flush=True)\n"
+    )
+    return shlex.join([sys.executable, str(program)])
+
+
+def outcomes(result: Result) -> dict[str, str]:
+    return {entry["name"]: entry["outcome"] for entry in json.loads(result.stdout)["cases"]}
+
+
+def reasons(result: Result) -> list[str]:
+    return [entry["reason"] for entry in json.loads(result.stdout)["cases"] if entry["outcome"] == "failed"]
+
+
+# In process
+
+
+def test_the_suite_passes(run: Run) -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "canonical_json" in result.output
+    assert " passed" in result.output.splitlines()[-1]
+    assert "failed" not in result.output.splitlines()[-1]
+
+
+def test_a_failure_is_shown_with_what_was_expected_and_what_came(run: Run, tmp_path: Path) -> None:
+    wrong = case("bad.one", "[2, 1]", "[1,2]", notes="Never sorted", spec="https://example.org/", rule="4.1")
+    result = run(write(tmp_path / "v.json", wrong, case("good", "1", "1")))
+    assert result.exit_code == 1
+    for text in (
+        "1/2",
+        "FAILED bad.one: canonical_json, room version 11",
+        "Never sorted",
+        "https://example.org/",
+        "rule 4.1",
+        '{"canonical": "[1,2]"}',
+        '{"canonical": "[2,1]"}',
+        "2 cases, 1 passed, 1 failed",
+    ):
+        assert text in result.output
+
+
+def test_results_as_json(run: Run, tmp_path: Path) -> None:
+    other = {"outcome": {"error": True}, "reason": "they"}
+    disputed = [{"outcome": {"canonical": "1"}, "reason": "we"}, other]
+    file = write(
+        tmp_path / "v.json",
+        case("a", "1", "2"),
+        {**case("b", "1", "1"), "expected": disputed},
+        case("c", "3", "3"),
+    )
+    result = run("--json", file)
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["format"] == "roomver-results/1"
+    assert (report["passed"], report["failed"], report["unsupported"]) == (2, 1, 0)
+    assert report["operations"] == {"canonical_json": {"11": {"passed": 2, "failed": 1, "unsupported": 0}}}
+    failed, accepted, passed = report["cases"]
+    assert (failed["expected"], failed["got"]) == ({"canonical": "2"}, {"canonical": "1"})
+    assert accepted["accepted"] == 0
+    assert passed.keys() == {"name", "operation", "room_version", "outcome"}
+
+
+def test_cases_are_chosen_by_operation_and_version(run: Run) -> None:
+    result = run("--json", "--operation", "redact", "--operation", "event_id", "--room-version", "11", SUITE)
+    assert result.exit_code == 0
+    chosen = {(e["operation"], e["room_version"]) for e in json.loads(result.stdout)["cases"]}
+    assert chosen == {("redact", "11"), ("event_id", "11")}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--operation", "fly"),
+        ("--room-version", "13"),
+        ("--timeout", "0"),
+        ("no/such/file.json",),
+        ("--impl", "/no/such/program"),
+        ("--impl", ""),
+        ("--impl", "'"),
+    ],
+)
+def test_a_wrong_call_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not UTF-8"),
+        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b'{"format": 1}', "format: must be"),
+        (b'{"cases": []}', "format: must be"),
+        (b'{"format": "roomver-vectors/1", "title": "", "cases": [], "cases": []}', "key twice"),
+        (b'{"format": "roomver-vectors/1", "title": "", "cases": [NaN]}', "NaN"),
+        (b'{"format": "roomver-vectors/1", "title": "", "cases": [1]}', "cases[0]: must be an object"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_broken_file_is_never_passed_over(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
+    write(tmp_path / "good.json", case("a", "1", "1"))
+    file = tmp_path / "below" / "broken.json"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"roomver: {file}: ")
+    assert message in result.stderr
+
+
+def test_other_json_in_a_folder_is_passed_over_but_not_when_it_is_named(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "good.json", case("a", "1", "1"))
+    (tmp_path / "keys.json").write_text('{"example.org": {}}')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "room.jsonl").write_text("no JSON")
+    assert outcomes(run("--json", tmp_path)) == {"a": "passed"}
+    assert run(tmp_path / "keys.json").exit_code == 2
+
+
+def test_no_case_at_all_is_a_wrong_call(run: Run, tmp_path: Path) -> None:
+    assert run(write(tmp_path / "v.json")).exit_code == 2
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path / "empty").exit_code == 2
+
+
+def test_a_name_in_two_files_is_refused(run: Run, tmp_path: Path) -> None:
+    files = [write(tmp_path / name, case("same", "1", "1")) for name in ("a.json", "b.json")]
+    result = run(*files)
+    assert result.exit_code == 2
+    assert "same: there is another case of this name" in result.stderr
+
+
+# Another implementation
+
+
+def test_a_good_implementation(run: Run, tmp_path: Path, three: Path) -> None:
+    result = run("--impl", python(tmp_path, ""), three)
+    assert result.exit_code == 0, result.output
+    assert "3 cases, 3 passed" in result.output
+
+
+def test_an_implementation_never_sees_what_is_expected(run: Run, tmp_path: Path, three: Path) -> None:
+    body = "assert request.keys() == {'id', 'operation', 'room_version', 'input'}, request"
+    assert run("--impl", python(tmp_path, body), three).exit_code == 0
+
+
+def test_a_wrong_answer_fails(run: Run, tmp_path: Path, three: Path) -> None:
+    result = run("--json", "--impl", python(tmp_path, "answer['output'] = {'canonical': '\"b\"'}"), three)
+    assert result.exit_code == 1
+    assert outcomes(result) == {"a": "failed", "b": "passed", "c": "failed"}
+
+
+def test_an_error_is_compared_as_one(run: Run, tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "v.json",
+        {**case("any", "1", ""), "expected": {"error": True}},
+        {**case("code", "1", ""), "expected": {"error": "oh"}},
+        {**case("other", "1", ""), "expected": {"error": "ah"}},
+        case("none", "1", "1"),
+    )
+    body = "answer = {'id': request['id'], 'error': 'oh', 'message': 'no'}"
+    result = run("--json", "--impl", python(tmp_path, body), file)
+    assert outcomes(result) == {"any": "passed", "code": "passed", "other": "failed", "none": "failed"}
+
+
+def test_a_crash_fails_its_case_and_the_program_starts_again(run: Run, tmp_path: Path, three: Path) -> None:
+    result = run("--json", "--impl", python(tmp_path, "if text == 'b': os._exit(7)"), three)
+    assert result.exit_code == 1
+    assert outcomes(result) == {"a": "passed", "b": "failed", "c": "passed"}
+    assert reasons(result) == ["died with exit code 7"]
+
+
+def test_a_program_that_ends_at_once_fails_every_case(run: Run, three: Path) -> None:
+    result = run("--json", "--impl", shlex.join([sys.executable, "-c", ""]), three)
+    assert result.exit_code == 1
+    assert set(outcomes(result).values()) == {"failed"}
+
+
+def test_silence_fails_its_case_in_time(run: Run, tmp_path: Path, three: Path) -> None:
+    started = time.monotonic()
+    body = "if text == 'b': time.sleep(60)"
+    result = run("--json", "--timeout", "1", "--impl", python(tmp_path, body), three)
+    assert outcomes(result) == {"a": "passed", "b": "failed", "c": "passed"}
+    assert reasons(result) == ["no answer within 1 s"]
+    assert time.monotonic() - started < 30
+
+
+def test_a_program_that_does_not_read_cannot_block_the_runner(run: Run, tmp_path: Path) -> None:
+    long = "x" * 2**20
+    file = write(tmp_path / "v.json", case("a", f'"{long}"', "1"), case("b", f'"{long}"', "1"))
+    command = shlex.join([sys.executable, "-c", "import time; time.sleep(60)"])
+    result = run("--json", "--timeout", "0.5", "--impl", command, file)
+    assert reasons(result) == ["no answer within 0.5 s"] * 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are of POSIX")
+def test_what_a_silent_program_started_is_stopped_with_it(run: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "v.json", case("a", "1", "1"))
+    mark = tmp_path / "child"
+    child = (
+        f"import os, pathlib, time; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    run("--timeout", "2", "--impl", shlex.join([sys.executable, "-c", parent]), file)
+    pid = int(mark.read_text())
+    for _ in range(100):
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or ") Z " in state.read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("the child still runs")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("print('hello'); continue", "answered with no JSON"),
+        ("print('[' * 100000); continue", "answered with no JSON"),
+        ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush(); continue", "answered with no JSON"),
+        ("answer = []", "answered another request"),
+        ("answer['id'] += 1", "answered another request"),
+        ("answer['id'] = True", "answered another request"),
+        ("del answer['id']", "answered another request"),
+        ("del answer['output']", "answered with neither"),
+        ("answer['output'] = 1", "answered with neither"),
+        ("answer['error'] = 'both'", "answered with neither"),
+        ("answer = {'id': request['id'], 'error': True}", "answered with neither"),
+        ("answer = {'id': request['id'], 'unsupported': 1}", "answered with neither"),
+    ],
+)
+def test_garbage_fails_its_case_and_the_next_one_is_tried(
+    run: Run, tmp_path: Path, three: Path, body: str, reason: str
+) -> None:
+    guarded = f"if text == 'b':\n    {body}".replace("continue", "sys.stdout.flush(); continue")
+    result = run("--json", "--impl", python(tmp_path, guarded), three)
+    assert outcomes(result) == {"a": "passed", "b": "failed", "c": "passed"}
+    assert reasons(result)[0].startswith(reason)
+
+
+def test_what_a_program_prints_cannot_write_to_the_terminal(run: Run, tmp_path: Path, three: Path) -> None:
+    result = run("--impl", python(tmp_path, r"print('\x1b[2J\u009b'); continue"), three)
+    assert "\x1b" not in result.output
+    assert "\x9b" not in result.output
+
+
+def test_unsupported_is_counted_apart(run: Run, tmp_path: Path, three: Path) -> None:
+    body = "answer = {'id': request['id'], 'unsupported': True}"
+    some = python(tmp_path, f"if text != 'b': {body}")
+    result = run("--impl", some, three)
+    assert result.exit_code == 0
+    assert "3 cases, 1 passed, 2 unsupported" in result.output
+    result = run("--impl", python(tmp_path, body), three)
+    assert result.exit_code == 1, "nothing passed"
+
+
+# The other side of the protocol
+
+
+def served(*requests: object) -> list[Any]:
+    lines = [r if type(r) is bytes else json.dumps(r).encode() + b"\n" for r in requests]
+    return [json.loads(answer) for answer in serve(lines)]
+
+
+def test_serving() -> None:
+    good = {"id": 7, "operation": "canonical_json", "room_version": "11", "input": {"json": "[ 1 ]"}}
+    assert served(good) == [{"id": 7, "output": {"canonical": "[1]"}}]
+    assert served({**good, "operation": "fly"}) == [{"id": 7, "unsupported": True}]
+    (answer,) = served({**good, "input": {"json": "NaN"}})
+    assert (answer["id"], answer["error"]) == (7, "not_canonical")
+    (answer,) = served({**good, "room_version": "13"})
+    assert answer["error"] == "unknown_room_version"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "request_id"),
+    [
+        (b"hello\n", None),
+        (b"\xff\n", None),
+        (b"[" * 100_000 + b"\n", None),
+        ([], None),
+        ({}, None),
+        ({"id": 7}, 7),
+        ({"id": 7, "operation": 1, "room_version": "1", "input": {}}, 7),
+        ({"id": 7, "operation": "redact", "room_version": 1, "input": {}}, 7),
+        ({"id": 7, "operation": "redact", "room_version": "1", "input": []}, 7),
+    ],
+)
+def test_a_line_that_is_no_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
+    (answer,) = served(request_line)
+    assert (answer["id"], answer["error"]) == (request_id, "bad_request")
+
+
+def test_an_empty_line_is_ignored() -> None:
+    assert served(b"\n", b"  \n") == []
+
+
+def test_the_suite_passes_through_serve(run: Run) -> None:
+    program = "from roomver.cli.vectors import vectors; vectors(['serve'])"
+    result = run("--json", "--impl", shlex.join([sys.executable, "-c", program]), SUITE)
+    report = json.loads(result.stdout)
+    assert [entry for entry in report["cases"] if entry["outcome"] != "passed"] == []
+    assert all(entry.get("accepted", 0) == 0 for entry in report["cases"])
+    assert report["passed"] > 2000
+
+
+# Listing and showing
+
+
+def test_listing(three: Path) -> None:
+    result = CliRunner().invoke(vectors, ["list", str(three)])
+    assert result.output.split("\n")[0] == "a  canonical_json  11"
+    assert len(result.output.splitlines()) == 3
+
+
+def test_showing(three: Path) -> None:
+    result = CliRunner().invoke(vectors, ["show", "b", str(three)])
+    assert result.exit_code == 0
+    for text in ("canonical_json, room version 11", '"json": "\\"b\\""', "roomver passed"):
+        assert text in result.output
+    assert CliRunner().invoke(vectors, ["show", "d", str(three)]).exit_code == 2

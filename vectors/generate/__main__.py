@@ -1,0 +1,42 @@
+"""``python -m vectors.generate [FOLDER]``: write every vector file, into ``vectors/`` unless told else."""
+
+import sys
+from pathlib import Path
+
+from . import (
+    auth,
+    canonical_json,
+    disputed,
+    event_format,
+    event_id,
+    redact,
+    required_signers,
+    signing,
+    verify_signatures,
+)
+from .suite import write
+
+AREAS = (
+    canonical_json,
+    event_format,
+    redact,
+    event_id,
+    required_signers,
+    verify_signatures,
+    signing,
+    auth,
+    disputed,
+)
+
+
+def main() -> None:
+    """Write the files, and say how many cases each has."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
+    for area in AREAS:
+        for file in area.files():
+            write(file, folder)
+            print(f"{len(file.cases):5} {file.path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Cases of ``verify_signatures`` for the rule on the signature of the authorising user's server.
+
+The operation ``auth`` takes an event's own signatures as verified, so that this one rule is decided here.
+"""
+
+from typing import Any
+
+from .auth_cases import Book
+from .auth_third_party import key
+from .rooms import BOB, CAROL, KEY_ID, Room, plain_room, server_of
+from .suite import page
+
+FILE = "authoriser_signature"
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    content = {"join_authorised_via_users_server": BOB}
+    if book.number < 8:
+        room = plain_room(book.version, joined=[BOB])
+        event = room.try_member(CAROL, "join", content=content)
+        notes = "Before version 8 the key means nothing, and nobody but the sender's server has to sign."
+        _verify(book, "ignored", room, event, True, notes)
+        return
+    for rule in ("public", "restricted"):
+        room = plain_room(book.version, joined=[BOB])
+        if rule != "public":
+            room.join_rule(rule)
+        event = room.try_member(CAROL, "join", content=content)
+        notes = "The rule asks for the signature whatever the join rule is."
+        _verify(book, f"{rule}.both", room, event, True, notes)
+        _verify(book, f"{rule}.without", room, event, False, notes, without=server_of(BOB))
+        _verify(book, f"{rule}.forged", room, event, False, notes, forged=server_of(BOB))
+
+
+def _verify(
+    book: Book,
+    label: str,
+    room: Room,
+    event: str,
+    valid: bool,
+    notes: str,
+    *,
+    without: str = "",
+    forged: str = "",
+) -> None:
+    pdu: dict[str, Any] = {**room.events[event]}
+    pdu["signatures"] = {server: by for server, by in pdu["signatures"].items() if server != without}
+    if forged:
+        pdu["signatures"][forged] = pdu["signatures"][server_of(CAROL)]
+    servers = sorted(
+        {server_of(BOB), server_of(CAROL), *([server_of(pdu["event_id"])] if "event_id" in pdu else [])}
+    )
+    name = f"verify_signatures.authoriser.v{book.version}"
+    book.write(
+        f"{name}.{label}",
+        "verify_signatures",
+        {"event": pdu, "keys": {server: {KEY_ID: {"key": key(server)}} for server in servers}},
+        {"valid": valid},
+        page(book.version, "authorisation-rules"),
+        sense="" if valid else "member.authoriser_signature",
+        notes=notes,
+        twin="" if valid else f"{name}.{label.partition('.')[0]}.both",
+    )

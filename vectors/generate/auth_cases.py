@@ -1,0 +1,223 @@
+"""The book in which the authorisation generators write their cases.
+
+A rejecting case has a twin: the same event repaired, in the same kind of room, which is an accepting case
+of the suite. So what is wrong with the event is the one thing that the case says. The expected values
+stand in the generators, read off the specification; nothing here asks the library for a verdict.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .auth_numbers import NUMBERS
+from .rooms import Room
+from .suite import FORMAT, File, either, page
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A case as the generators made it.
+
+    Attributes:
+        file: the name of its file, without folder and ending.
+        sense: the name of the rule that decides; empty where none is meant.
+        twin: the name of the accepting case that a rejecting one becomes when it is repaired; empty for
+            an accepting case, and for a rejecting one that nothing can repair.
+        disputed: who gives this answer and who the other one, where implementations differ.
+        odd: the setup holds events that the rules would not have let in; their case needs them.
+    """
+
+    file: str
+    name: str
+    operation: str
+    version: str
+    input: dict[str, Any]
+    expected: dict[str, Any]
+    spec: str
+    sense: str
+    notes: str
+    twin: str
+    odd: bool
+    disputed: tuple[str, str] | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the case as it stands in its file."""
+        case: dict[str, Any] = {
+            "name": self.name,
+            "operation": self.operation,
+            "room_version": self.version,
+            "input": self.input,
+            "expected": self._outcomes(),
+            "spec": self.spec,
+        }
+        if self.sense:
+            case["rule"] = NUMBERS[self.version][self.sense]
+        if self.notes:
+            case["notes"] = self.notes
+        return case
+
+    def _outcomes(self) -> Any:
+        if self.disputed is None:
+            return self.expected
+        ours, theirs = self.disputed
+        ((key, value),) = self.expected.items()
+        return either(
+            (self.expected, f"roomver's choice, and the answer of {ours}" if ours else "roomver's choice"),
+            ({key: not value}, f"the answer of {theirs}" if theirs else "what the letter would admit"),
+        )
+
+
+class Book:
+    """All cases of one file and one room version.
+
+    Args:
+        file: the name of the file.
+        version: the room version.
+    """
+
+    def __init__(self, file: str, version: str) -> None:
+        self.file = file
+        self.version = version
+        self.number = int(version)
+        self.made: list[Made] = []
+
+    def allow(self, name: str, room: Room, event: str, sense: str, notes: str = "", **more: Any) -> None:
+        """Write a case in which the event is allowed, by the rule of that sense."""
+        self._auth(name, room, event, {"allowed": True}, sense, notes, **more)
+
+    def reject(
+        self, name: str, room: Room, event: str, sense: str, notes: str = "", *, twin: str, **more: Any
+    ) -> None:
+        """Write a case in which the event is rejected by the rule of that sense, and by it alone.
+
+        Args:
+            twin: the name of the case in which it is repaired; empty where it cannot be.
+        """
+        full = self.full_name(twin) if twin else ""
+        self._auth(name, room, event, {"allowed": False}, sense, notes, twin=full, **more)
+
+    def pair(
+        self,
+        name: str,
+        room: Room,
+        bad: str,
+        good: str,
+        senses: tuple[str, str],
+        notes: str = "",
+        **more: Any,
+    ) -> None:
+        """Write a rejecting case, and the one in which the event is repaired, in the same room.
+
+        Args:
+            senses: of the rule that rejects, and of the one that allows.
+        """
+        self.reject(name, room, bad, senses[0], notes, twin=f"{name}.repaired", **more)
+        self.allow(f"{name}.repaired", room, good, senses[1], "What the other case is when repaired.")
+
+    def error(self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str]) -> None:
+        """Write a case that cannot be decided, because events are not there."""
+        self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden)
+
+    def full_name(self, name: str) -> str:
+        """Return the name of a case with its operation and room version."""
+        return f"auth.v{self.version}.{name}"
+
+    def _auth(
+        self,
+        name: str,
+        room: Room,
+        event: str,
+        expected: dict[str, Any],
+        sense: str,
+        notes: str,
+        *,
+        state: Iterable[str] | None = None,
+        rejected: Sequence[str] = (),
+        hidden: Sequence[str] = (),
+        twin: str = "",
+        odd: bool = False,
+        disputed: tuple[str, str] | None = None,
+    ) -> None:
+        given: dict[str, Any] = {"event": event}
+        roots = [event, *rejected]
+        if state is not None:
+            given["state"] = sorted(state)
+            roots += given["state"]
+        if rejected:
+            given["rejected"] = sorted(rejected)
+        events = {one: pdu for one, pdu in room.chain(roots).items() if one not in hidden}
+        self.write(
+            self.full_name(name),
+            "auth",
+            {"events": events, **given},
+            expected,
+            page(self.version, "authorisation-rules"),
+            sense=sense,
+            notes=notes,
+            twin=twin,
+            odd=odd,
+            disputed=disputed,
+        )
+
+    def write(
+        self,
+        name: str,
+        operation: str,
+        given: dict[str, Any],
+        expected: dict[str, Any],
+        spec: str,
+        *,
+        sense: str = "",
+        notes: str = "",
+        twin: str = "",
+        odd: bool = False,
+        disputed: tuple[str, str] | None = None,
+    ) -> None:
+        """Write any case."""
+        if disputed is not None:
+            assert notes.startswith("Disputed:"), name
+        self.made.append(
+            Made(
+                self.file,
+                name,
+                operation,
+                self.version,
+                given,
+                expected,
+                spec,
+                sense,
+                notes,
+                twin,
+                odd,
+                disputed,
+            )
+        )
+
+
+@dataclass
+class EventsFile(File):
+    """A vector file in which each event has a line of its own: events are most of what is in it."""
+
+    def text(self) -> str:
+        """Return the file as text."""
+        head = json.dumps({"format": FORMAT, "title": self.title}, indent=1)[:-2]
+        return head + ',\n "cases": [\n' + ",\n".join(map(_case_text, self.cases)) + "\n ]\n}"
+
+
+def _case_text(case: dict[str, Any]) -> str:
+    lines = []
+    for key, value in case.items():
+        if key == "input" and "events" in value:
+            events = ",\n".join(f"     {_line(one)}:{_line(pdu)}" for one, pdu in value["events"].items())
+            rest = "".join(
+                f",\n    {_line(name)}: {_line(v)}" for name, v in value.items() if name != "events"
+            )
+            lines.append(f'   "input": {{\n    "events": {{\n{events}\n    }}{rest}\n   }}')
+        else:
+            lines.append(f"   {_line(key)}: {_line(value)}")
+    return "  {\n" + ",\n".join(lines) + "\n  }"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

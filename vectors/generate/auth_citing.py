@@ -1,0 +1,199 @@
+"""Cases for the rules on an event's own auth events, on its room ID in version 12, and for which state is
+asked: the event's own auth events or the room's."""
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, CREATE, MALLORY, POWER, RULES, Room, plain_room
+
+FILE = "auth_events"
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _shape(book)
+    _not_selected(book)
+    _other_room(book)
+    _which_state(book)
+    if book.number >= 12:
+        _room_id(book)
+
+
+def _topic(room: Room, auth: list[str] | None = None) -> str:
+    return room.make(ALICE, "m.room.topic", {"topic": "Vectors"}, "", auth=auth)
+
+
+def _chosen(room: Room) -> list[str]:
+    return room.select(ALICE, "m.room.topic", {}, "")
+
+
+def _shape(book: Book) -> None:
+    room = plain_room(book.version)
+    old = room.state[POWER]
+    room.power(ban=60)
+    chosen = _chosen(room)
+    book.allow("auth_events.plain", room, _topic(room), "otherwise")
+    book.allow(
+        "auth_events.order", room, _topic(room, chosen[::-1]), "otherwise", "Their order means nothing."
+    )
+    notes = "Two power-levels events: which one would count?"
+    bad = _topic(room, [*chosen, old])
+    book.reject(
+        "auth_events.two_of_a_kind", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain"
+    )
+    bad = _topic(room, [*chosen, chosen[-1]])
+    notes = "The same ID twice is two entries for one key."
+    book.reject("auth_events.twice", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain")
+    if book.number <= 11:
+        bad = _topic(room, chosen[1:])
+        book.reject("auth_events.no_create", room, bad, "auth_events.no_create", twin="auth_events.plain")
+    room.member(BOB, "join")
+    refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
+    bad = _topic(room, [refused if one == room.state[POWER] else one for one in chosen])
+    notes = "It cites power levels which the rules had rejected."
+    book.reject(
+        "auth_events.rejected",
+        room,
+        bad,
+        "auth_events.rejected",
+        notes,
+        twin="auth_events.plain",
+        rejected=[refused],
+    )
+    notes = "What is not known cannot be judged, and is never allowed on that ground."
+    book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER]])
+
+
+def _not_selected(book: Book) -> None:
+    room = plain_room(book.version, joined=[BOB])
+    message = room.put(ALICE, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    chosen = _chosen(room)
+    extras = {
+        "join_rules": room.state[RULES],
+        "other_member": room.state["m.room.member", BOB],
+        "message": message,
+    }
+    for label, extra in extras.items():
+        bad = _topic(room, [*chosen, extra])
+        name = f"auth_events.not_selected.{label}"
+        book.reject(name, room, bad, "auth_events.not_selected", twin="auth_events.plain")
+    if book.number >= 12:
+        bad = _topic(room, [room.create, *chosen])
+        notes = "The room ID says which create event it is; earlier versions cite it."
+        name = "auth_events.not_selected.create"
+        book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain")
+
+    rule = room.state[RULES]
+    for label, sender, membership, sense in (
+        ("leave", BOB, "leave", "member.leave.self"),
+        ("ban", ALICE, "ban", "member.ban.level"),
+    ):
+        usual = room.select(sender, "m.room.member", {"membership": membership}, BOB)
+        good = room.try_member(BOB, membership, sender)
+        bad = room.try_member(BOB, membership, sender, auth=[*usual, rule])
+        notes = "Join rules are picked for joins, invites and knocks only."
+        senses = ("auth_events.not_selected", sense)
+        book.pair(f"auth_events.not_selected.rules_on_{label}", room, bad, good, senses, notes)
+
+    offer = room.put(ALICE, "m.room.third_party_invite", {"display_name": "c", "public_keys": []}, "token")
+    usual = room.select(ALICE, "m.room.member", {"membership": "invite"}, CAROL)
+    good = room.try_member(CAROL, "invite", ALICE)
+    bad = room.try_member(CAROL, "invite", ALICE, auth=[*usual, offer])
+    senses = ("auth_events.not_selected", "member.invite.level")
+    book.pair(
+        "auth_events.not_selected.offer", room, bad, good, senses, "An invite that is no third-party one."
+    )
+
+    # An authoriser's membership, which is picked from version 8 on whatever the join rule is.
+    content = {"membership": "join", "join_authorised_via_users_server": BOB}
+    usual = room.select(CAROL, "m.room.member", content, CAROL)
+    extra = room.state["m.room.member", BOB]
+    if book.number >= 8:
+        good = room.try_member(CAROL, "join", content=content)
+        notes = "The selection looks at the event alone; that the room is public does not matter."
+        book.allow("auth_events.authoriser", room, good, "member.join.public", notes)
+    else:
+        good = room.try_member(CAROL, "join", content=content)
+        bad = room.try_member(CAROL, "join", content=content, auth=[*usual, extra])
+        senses = ("auth_events.not_selected", "member.join.public")
+        notes = "This version has no restricted joins, so that nothing picks an authoriser."
+        book.pair("auth_events.not_selected.authoriser", room, bad, good, senses, notes)
+
+
+def _other_room(book: Book) -> None:
+    room = plain_room(book.version)
+    other = Room(book.version, {"m.federate": True}, name="other")
+    other.member(ALICE, "join")
+    other.power()
+    chosen = _chosen(room)
+    swaps = {"member": ("m.room.member", ALICE), "power_levels": POWER}
+    if book.number <= 11:
+        swaps["create"] = CREATE
+    room.events.update(other.events)
+    for label, key in swaps.items():
+        bad = _topic(room, [other.state[key] if one == room.state[key] else one for one in chosen])
+        notes = "Every server refused this before the specification said it, in every room version."
+        name = f"auth_events.other_room.{label}"
+        book.reject(name, room, bad, "auth_events.other_room", notes, twin="auth_events.plain")
+
+
+def _which_state(book: Book) -> None:
+    room = plain_room(book.version, joined=[BOB], events_default=10)
+    body = {"body": "Hello", "msgtype": "m.text"}
+    chosen = room.select(BOB, "m.room.message", body, None)
+    short = [one for one in chosen if one != room.state[POWER]]
+    notes = "Without the power levels among its auth events it is judged by the default of 0."
+    event = room.make(BOB, "m.room.message", body, auth=short)
+    book.allow("state.no_power_levels", room, event, "otherwise", notes)
+    notes = "Its own auth events would let it pass; the room's state has the power levels."
+    book.reject(
+        "state.power_levels",
+        room,
+        event,
+        "required_level",
+        notes,
+        twin="state.no_power_levels",
+        state=room.state.values(),
+    )
+    bad = room.make(ALICE, "m.room.message", body, auth=[one for one in chosen if one != chosen[-1]])
+    good = room.make(ALICE, "m.room.message", body)
+    notes = "Who does not cite the own membership is in no room."
+    book.pair("state.no_member", room, bad, good, ("sender.not_joined", "otherwise"), notes)
+
+    room = plain_room(book.version, joined=[BOB])
+    event = room.make(BOB, "m.room.message", body)
+    book.allow("state.joined", room, event, "otherwise", "", state=list(room.state.values()))
+    room.member(BOB, "leave")
+    notes = "By its own auth events the sender is joined; in the room's state the sender has left."
+    book.reject(
+        "state.left", room, event, "sender.not_joined", notes, twin="state.joined", state=room.state.values()
+    )
+    event = room.try_member(MALLORY, "join")
+    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
+    book.allow("state.public", room, event, "member.join.public", "", state=state)
+    room.join_rule("invite")
+    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
+    notes = "Public by its own auth events, by invitation in the room's state."
+    book.reject(
+        "state.rule_changed", room, event, "member.join.otherwise", notes, twin="state.public", state=state
+    )
+
+
+def _room_id(book: Book) -> None:
+    room = plain_room(book.version)
+    topic = _topic(room)
+    book.allow("room_id.accepted", room, topic, "otherwise")
+    notes = "The create event is there, but was rejected."
+    book.reject(
+        "room_id.rejected",
+        room,
+        topic,
+        "room_id.of_create",
+        notes,
+        twin="room_id.accepted",
+        rejected=[room.create],
+    )
+    member = room.state["m.room.member", ALICE]
+    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
+    notes = "The room ID is made of the ID of an accepted event that is no create event."
+    book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="")
+    notes = "The create event that the room ID names is not known: no verdict is possible."
+    book.error("room_id.unknown", room, topic, notes, [room.create])

@@ -1,0 +1,188 @@
+"""Cases for joins, and for member events that are malformed or of an unknown membership."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, MALLORY, RULES, Room, plain_room
+
+FILE = "join"
+
+MEMBERSHIPS = ("none", "leave", "invite", "join", "ban", "knock")
+JOIN_RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
+
+_WHO = {
+    "private": "No version has this join rule. gomatrixserverlib lets invited and joined users in.",
+    "knock": "A join rule from version 7 on; before it nobody gets in, not even who is invited.",
+    "restricted": "A join rule from version 8 on; before it nobody gets in, not even who is invited.",
+    "knock_restricted": (
+        "A join rule from version 10 on; before it nobody gets in, not even who is invited."
+        " gomatrixserverlib honours it from version 7 on."
+    ),
+}
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _first(book)
+    for rule in JOIN_RULES:
+        for before in MEMBERSHIPS[: 6 if book.number >= 7 else 5]:
+            _one(book, rule, before)
+    _odd_rules(book)
+    _other(book)
+    _malformed(book)
+
+
+def _first(book: Book) -> None:
+    version, number = book.version, book.number
+    room = Room(version)
+    book.allow("member.join.first", room, room.try_member(ALICE, "join"), "member.join.creator")
+    notes = (
+        "The rule asks who the target is, not who sends: it comes before the one on senders."
+        " gomatrixserverlib rejects this."
+    )
+    event = room.try_member(ALICE, "join", MALLORY)
+    book.allow("member.join.first.by_other", room, event, "member.join.creator", notes)
+    bad = room.try_member(ALICE, "join", prev=[room.create, room.create])
+    notes = "The create event twice is not one previous event. (Synapse and ruma count entries.)"
+    book.reject(
+        "member.join.first.twice", room, bad, "member.join.otherwise", notes, twin="member.join.first"
+    )
+    bad = room.try_member(BOB, "join")
+    book.reject("member.join.first.stranger", room, bad, "member.join.otherwise", twin="member.join.first")
+    bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, "m.room.message", {}), room.create])
+    notes = "There is another previous event besides the create event."
+    book.reject("member.join.first.late", room, bad, "member.join.otherwise", notes, twin="member.join.first")
+
+    if number <= 10:
+        room = Room(version, {"creator": BOB})
+        notes = "The creator is the one in the content. gomatrixserverlib takes the sender."
+        book.allow(
+            "member.join.first.named", room, room.try_member(BOB, "join"), "member.join.creator", notes
+        )
+        bad = room.try_member(ALICE, "join")
+        twin = "member.join.first.named"
+        book.reject("member.join.first.sender", room, bad, "member.join.otherwise", notes, twin=twin)
+    else:
+        room = Room(version, {"creator": BOB})
+        notes = "The creator is the sender; a creator in the content means nothing from version 11 on."
+        book.allow(
+            "member.join.first.sender", room, room.try_member(ALICE, "join"), "member.join.creator", notes
+        )
+        bad = room.try_member(BOB, "join")
+        twin = "member.join.first.sender"
+        book.reject("member.join.first.named", room, bad, "member.join.otherwise", notes, twin=twin)
+    if number >= 12:
+        room = Room(version, {"additional_creators": [BOB]})
+        bad = room.try_member(BOB, "join")
+        notes = "Additional creators get no first join of their own."
+        twin = "member.join.first"
+        book.reject("member.join.first.additional", room, bad, "member.join.otherwise", notes, twin=twin)
+
+
+def _one(book: Book, rule: str, before: str) -> None:
+    """One place of the matrix of join rules and previous memberships."""
+    number = book.number
+    room = plain_room(book.version)
+    room.was(BOB, before)
+    current = room.events[room.state[RULES]]["content"]["join_rule"]
+    if rule != current:
+        room.join_rule(rule, **({"allow": []} if "restricted" in rule else {}))
+    event = room.try_member(BOB, "join")
+    name = f"member.join.{rule}.{before}"
+    inside = before in ("invite", "join")
+    restricted = (rule == "restricted" and number >= 8) or (rule == "knock_restricted" and number >= 10)
+    if before == "ban":
+        book.reject(name, room, event, "member.join.banned", twin="member.join.public.none")
+    elif rule == "public":
+        book.allow(name, room, event, "member.join.public")
+    elif (rule == "invite" or (rule == "knock" and number >= 7)) and inside:
+        book.allow(name, room, event, "member.join.invited")
+    elif restricted and inside:
+        book.allow(name, room, event, "member.join.restricted.already_in")
+    else:
+        sense = "member.join.restricted.authoriser" if restricted else "member.join.otherwise"
+        notes = "" if restricted else _WHO.get(rule, "")
+        book.reject(name, room, event, sense, notes, twin=f"member.join.public.{before}")
+
+
+def _odd_rules(book: Book) -> None:
+    values: list[tuple[str, dict[str, Any]]] = [
+        ("null", {"join_rule": None}),
+        ("number", {"join_rule": 5}),
+        ("list", {"join_rule": ["public"]}),
+        ("case", {"join_rule": "Public"}),
+    ]
+    for label, content in values:
+        room = plain_room(book.version)
+        room.put(ALICE, RULES[0], content, "")
+        room.member(BOB, "invite", ALICE)
+        notes = "This is none of the join rules, so that an invitation does not help."
+        event = room.try_member(BOB, "join")
+        name = f"member.join.rule_{label}"
+        book.reject(name, room, event, "member.join.otherwise", notes, twin="member.join.invite.invite")
+    for label in ("no_event", "no_key"):
+        room = Room(book.version)
+        room.member(ALICE, "join")
+        room.power()
+        if label == "no_key":
+            room.put(ALICE, RULES[0], {}, "")
+        bad = room.try_member(BOB, "join")
+        notes = "Nobody takes a missing join rule for public."
+        name = f"member.join.{label}"
+        twin = "member.join.public.none"
+        book.reject(f"{name}.stranger", room, bad, "member.join.otherwise", notes, twin=twin)
+        room.member(BOB, "invite", ALICE)
+        notes = (
+            "Disputed: the specification does not say what a missing join rule means. Synapse and"
+            " gomatrixserverlib take it as invite and allow this; ruma rejects every join."
+        )
+        good = room.try_member(BOB, "join")
+        book.allow(
+            f"{name}.invited",
+            room,
+            good,
+            "member.join.invited",
+            notes,
+            disputed=("Synapse and gomatrixserverlib", "ruma"),
+        )
+
+
+def _other(book: Book) -> None:
+    room = plain_room(book.version, joined=[BOB])
+    for label, sender in (("joined", BOB), ("creator", ALICE), ("stranger", MALLORY)):
+        bad = room.try_member(CAROL, "join", sender)
+        name = f"member.join.for_other.{label}"
+        book.reject(name, room, bad, "member.join.sender_is_target", twin="member.join.public.none")
+    notes = "A third_party_invite means nothing in a join."
+    event = room.try_member(CAROL, "join", content={"third_party_invite": {}})
+    book.allow("member.join.with_third_party_invite", room, event, "member.join.public", notes)
+    room.member(BOB, "join")
+    event = room.try_member(BOB, "join", content={"displayname": "Bob"})
+    book.allow("member.join.profile", room, event, "member.join.public", "A change of profile is a join.")
+
+
+def _malformed(book: Book) -> None:
+    room = plain_room(book.version)
+    twin = "member.join.public.none"
+    bad = room.make(BOB, "m.room.member", {"membership": "join"})
+    book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin)
+    bad = room.make(BOB, "m.room.member", {}, BOB)
+    book.reject("member.no_membership", room, bad, "member.malformed", twin=twin)
+    values: list[tuple[str, Any]] = [
+        ("word", "sit"),
+        ("case", "Join"),
+        ("empty", ""),
+        ("null", None),
+        ("number", 5),
+        ("list", ["join"]),
+    ]
+    for label, value in values:
+        notes = "The property is there, and its value is none that the rules know."
+        bad = room.make(BOB, "m.room.member", {"membership": value}, BOB)
+        book.reject(f"member.unknown.{label}", room, bad, "member.unknown", notes, twin=twin)
+    if book.number < 7:
+        for rule in ("public", "knock"):
+            room.join_rule(rule)
+            bad = room.try_member(BOB, "knock")
+            notes = "Knocking came with version 7."
+            book.reject(f"member.unknown.knock_{rule}", room, bad, "member.unknown", notes, twin=twin)

@@ -1,0 +1,170 @@
+"""Cases for knocks and for restricted joins."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, RULES, Room, plain_room
+
+FILE = "knock_restricted"
+
+_KEY = "join_authorised_via_users_server"
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    if book.number >= 7:
+        _knocks(book)
+    if book.number >= 8:
+        for rule in ("restricted", "knock_restricted")[: 2 if book.number >= 10 else 1]:
+            _restricted(book, rule)
+        _authoriser_levels(book)
+    if book.number >= 12:
+        _creators(book)
+
+
+def _knocks(book: Book) -> None:
+    rules = ["knock", "knock_restricted"] if book.number >= 10 else ["knock"]
+    for rule in rules:
+        for before in ("none", "leave", "knock", "invite", "join", "ban"):
+            room = plain_room(book.version)
+            room.was(BOB, before)
+            if room.events[room.state[RULES]]["content"]["join_rule"] != rule:
+                room.join_rule(rule)
+            event = room.try_member(BOB, "knock")
+            name = f"member.knock.{rule}.{before}"
+            if before in ("none", "leave", "knock"):
+                book.allow(name, room, event, "member.knock.allowed")
+            else:
+                book.reject(name, room, event, "member.knock.otherwise", twin=f"member.knock.{rule}.none")
+    others = ["public", "invite", "private", "restricted"]
+    for rule in others if book.number >= 10 else [*others, "knock_restricted"]:
+        room = plain_room(book.version)
+        if rule != "public":
+            room.join_rule(rule)
+        event = room.try_member(BOB, "knock")
+        notes = "gomatrixserverlib honours this rule from version 7 on." if rule == "knock_restricted" else ""
+        name = f"member.knock.{rule}"
+        book.reject(name, room, event, "member.knock.join_rule", notes, twin="member.knock.knock.none")
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    room.power()
+    notes = "Without join rules nobody may knock."
+    event = room.try_member(BOB, "knock")
+    book.reject(
+        "member.knock.no_rules", room, event, "member.knock.join_rule", notes, twin="member.knock.knock.none"
+    )
+    room = plain_room(book.version, joined=[CAROL])
+    room.join_rule("knock")
+    bad = room.try_member(BOB, "knock", CAROL)
+    twin = "member.knock.knock.none"
+    book.reject("member.knock.for_other", room, bad, "member.knock.sender_is_target", twin=twin)
+
+
+def _restricted(book: Book, rule: str) -> None:
+    """Joins by a user who is not in the room, by what the authoriser is."""
+    start = f"member.join.{rule}.authoriser"
+
+    def room_with(authoriser: str) -> Room:
+        room = plain_room(book.version, {BOB: 10}, invite=10)
+        if authoriser == "left":
+            room.was(BOB, "leave")
+        elif authoriser != "absent":
+            room.was(
+                BOB, {"joined": "join", "invited": "invite", "banned": "ban"}.get(authoriser, authoriser)
+            )
+        room.join_rule(rule, allow=[{"type": "m.room_membership", "room_id": "!other:a.example.org"}])
+        return room
+
+    clarified = "As clarified in 1.17: only a joined user authorises, whatever the level."
+    good = room_with("joined")
+    book.allow(
+        f"{start}.joined",
+        good,
+        good.try_member(CAROL, "join", content={_KEY: BOB}),
+        "member.join.restricted.allowed",
+    )
+    for authoriser in ("left", "invited", "banned", "absent", "knock"):
+        room = room_with(authoriser)
+        bad = room.try_member(CAROL, "join", content={_KEY: BOB})
+        name = f"{start}.{authoriser}"
+        sense = "member.join.restricted.authoriser"
+        book.reject(name, room, bad, sense, clarified, twin=f"{start}.joined")
+    values: list[tuple[str, dict[str, Any], str]] = [
+        ("no_key", {}, "Nobody authorises it."),
+        ("null", {_KEY: None}, ""),
+        (
+            "number",
+            {_KEY: 42},
+            "What is no user ID names nobody, and must not make the check fail otherwise.",
+        ),
+        ("no_user_id", {_KEY: "bob"}, ""),
+        ("joiner", {_KEY: CAROL}, "Nobody authorises their own join: they are not joined."),
+    ]
+    for label, content, notes in values:
+        room = room_with("joined")
+        bad = room.try_member(CAROL, "join", content=content)
+        name = f"{start}.{label}"
+        book.reject(name, room, bad, "member.join.restricted.authoriser", notes, twin=f"{start}.joined")
+    room = room_with("joined")
+    cited = room.select(CAROL, "m.room.member", {"membership": "join"}, CAROL)
+    bad = room.try_member(CAROL, "join", content={_KEY: BOB}, auth=cited)
+    notes = "The authoriser is joined, but its membership is not among the event's auth events."
+    book.reject(
+        f"{start}.not_cited", room, bad, "member.join.restricted.authoriser", notes, twin=f"{start}.joined"
+    )
+    for before in ("leave", "knock"):
+        room = room_with("joined")
+        room.join_rule("public")
+        room.was(CAROL, before)
+        room.join_rule(rule)
+        event = room.try_member(CAROL, "join", content={_KEY: BOB})
+        book.allow(f"{start}.joiner_{before}", room, event, "member.join.restricted.allowed")
+    room = room_with("left")
+    room.member(CAROL, "invite", ALICE)
+    notes = "Who is invited needs no authoriser; a bad one does no harm."
+    event = room.try_member(CAROL, "join", content={_KEY: BOB})
+    book.allow(f"{start}.needless", room, event, "member.join.restricted.already_in", notes)
+
+
+def _authoriser_levels(book: Book) -> None:
+    """The authoriser's level around the invite level, from each place that a level comes from."""
+    sense = "member.join.restricted.authoriser"
+    start = "member.join.restricted.level"
+
+    def attempt(users: dict[str, int], **named: int) -> tuple[Room, str]:
+        room = plain_room(book.version, users, joined=[BOB], **named)
+        room.join_rule("restricted")
+        return room, room.try_member(CAROL, "join", content={_KEY: BOB})
+
+    for label, level in (("below", 49), ("equal", 50), ("above", 51)):
+        room, event = attempt({BOB: level}, invite=50)
+        if level < 50:
+            book.reject(f"{start}.{label}", room, event, sense, twin=f"{start}.equal")
+        else:
+            book.allow(f"{start}.{label}", room, event, "member.join.restricted.allowed")
+    room, event = attempt({}, invite=50, users_default=50)
+    book.allow(f"{start}.users_default", room, event, "member.join.restricted.allowed")
+    room, event = attempt({}, users_default=-1)
+    notes = "The invite level is 0 where it is not given."
+    book.reject(f"{start}.default_invite", room, event, sense, notes, twin=f"{start}.default_both")
+    room, event = attempt({})
+    book.allow(f"{start}.default_both", room, event, "member.join.restricted.allowed", notes)
+
+
+def _creators(book: Book) -> None:
+    start = "member.join.restricted.creator"
+    for label, joins in (("joined", True), ("not_joined", False)):
+        room = Room(book.version, {"additional_creators": [BOB]})
+        room.member(ALICE, "join")
+        room.power(invite=2**53 - 1)
+        room.join_rule("public")
+        if joins:
+            room.member(BOB, "join")
+        room.join_rule("restricted")
+        event = room.try_member(CAROL, "join", content={_KEY: BOB})
+        if joins:
+            book.allow(f"{start}.{label}", room, event, "member.join.restricted.allowed")
+        else:
+            notes = "A creator has every level and still authorises only when joined, as clarified in 1.17."
+            sense = "member.join.restricted.authoriser"
+            book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.joined")

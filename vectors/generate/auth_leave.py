@@ -1,0 +1,213 @@
+"""Cases for invites, leaving, kicks, bans and the lifting of bans."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, Room, plain_room
+
+FILE = "invite_leave_ban"
+
+MOST = 2**53 - 1
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _invites(book)
+    _leaves(book)
+    _by_whom(book)
+    _levels(book)
+    _ranks(book)
+    _unbans(book)
+    _no_power_levels(book)
+    if book.number >= 12:
+        _creators(book)
+
+
+def _memberships(book: Book) -> tuple[str, ...]:
+    known = ("none", "leave", "invite", "join", "ban", "knock")
+    return known if book.number >= 7 else known[:5]
+
+
+def _invites(book: Book) -> None:
+    for before in _memberships(book):
+        room = plain_room(book.version)
+        room.was(BOB, before)
+        event = room.try_member(BOB, "invite", ALICE)
+        name = f"member.invite.{before}"
+        if before in ("join", "ban"):
+            book.reject(name, room, event, "member.invite.target_in_room", twin="member.invite.none")
+        else:
+            book.allow(name, room, event, "member.invite.level")
+
+
+def _leaves(book: Book) -> None:
+    for before in _memberships(book):
+        room = plain_room(book.version)
+        room.was(BOB, before)
+        event = room.try_member(BOB, "leave")
+        name = f"member.leave.self.{before}"
+        if before in ("invite", "join", "knock"):
+            book.allow(name, room, event, "member.leave.self")
+        else:
+            notes = "gomatrixserverlib allows this." if before == "leave" else ""
+            book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join")
+        kick = room.try_member(BOB, "leave", ALICE)
+        notes = (
+            "A removal does not ask whether the target is in the room." if before in ("none", "leave") else ""
+        )
+        book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes)
+        ban = room.try_member(BOB, "ban", ALICE)
+        book.allow(f"member.ban.{before}", room, ban, "member.ban.level")
+    if book.number < 7:
+        room = plain_room(book.version)
+        room.member(BOB, "knock")
+        event = room.try_member(BOB, "leave")
+        notes = "Knocking came with version 7. No server lets the knock in that this state has."
+        name = "member.leave.self.knock"
+        book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join", odd=True)
+
+
+def _by_whom(book: Book) -> None:
+    """A powerful sender who is not in the room."""
+    for membership in ("invite", "leave", "ban"):
+        start = f"member.{'leave.kick' if membership == 'leave' else membership}.sender"
+        for before in ("none", "leave", "invite", "join"):
+            room = plain_room(book.version, {CAROL: 60})
+            room.was(CAROL, before)
+            event = room.try_member(BOB, membership, CAROL)
+            if before == "join":
+                book.allow(f"{start}.{before}", room, event, f"member.{membership}.level")
+            else:
+                sense = f"member.{membership}.sender_not_joined"
+                book.reject(f"{start}.{before}", room, event, sense, twin=f"{start}.join")
+
+
+def _levels(book: Book) -> None:
+    """The sender's level around the level that is needed, given and by default."""
+    for membership, name, default in (("invite", "invite", 0), ("leave", "kick", 50), ("ban", "ban", 50)):
+        start = f"member.{'leave.kick' if membership == 'leave' else membership}.level"
+        for label, by in (("below", -1), ("equal", 0), ("above", 1)):
+            for where, needed in (("given", 30), ("default", default)):
+                if where == "default" and by == 1:
+                    continue
+                level = needed + by
+                named = {name: needed} if where == "given" else {}
+                room = plain_room(book.version, {CAROL: level, BOB: -10}, joined=[CAROL], **named)
+                event = room.try_member(BOB, membership, CAROL)
+                if by < 0:
+                    sense = f"member.{membership}.otherwise"
+                    book.reject(f"{start}.{where}.{label}", room, event, sense, twin=f"{start}.{where}.equal")
+                else:
+                    book.allow(f"{start}.{where}.{label}", room, event, f"member.{membership}.level")
+
+
+def _ranks(book: Book) -> None:
+    """The target's level around the sender's."""
+    for membership in ("leave", "ban"):
+        start = f"member.{'leave.kick' if membership == 'leave' else 'ban'}.rank"
+        sense = f"member.{membership}.otherwise"
+        for label, level in (("below", 59), ("equal", 60), ("above", 61)):
+            room = plain_room(book.version, {CAROL: 60, BOB: level}, joined=[CAROL])
+            event = room.try_member(BOB, membership, CAROL)
+            if level < 60:
+                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+            else:
+                notes = "Equals cannot remove each other." if label == "equal" else ""
+                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.below")
+        room = plain_room(book.version, {CAROL: 60}, joined=[CAROL], users_default=60)
+        event = room.try_member(BOB, membership, CAROL)
+        notes = "The target has the default level of users."
+        book.reject(f"{start}.users_default", room, event, sense, notes, twin=f"{start}.below")
+    room = plain_room(book.version, {CAROL: 60}, joined=[CAROL])
+    event = room.try_member(CAROL, "ban")
+    notes = "Nobody outranks themselves."
+    book.reject("member.ban.self", room, event, "member.ban.otherwise", notes, twin="member.ban.rank.below")
+
+
+def _unbans(book: Book) -> None:
+    def lifting(level: int, target: int = 0, **named: Any) -> tuple[Room, str]:
+        room = plain_room(book.version, {CAROL: level}, joined=[CAROL], **named)
+        room.member(BOB, "ban", ALICE)
+        if target:
+            room.power({CAROL: level, BOB: target}, **named)
+        return room, room.try_member(BOB, "leave", CAROL)
+
+    start = "member.leave.unban"
+    for label, level in (("below", 59), ("equal", 60), ("above", 61)):
+        room, event = lifting(level, ban=60, kick=50)
+        if level < 60:
+            book.reject(f"{start}.ban_{label}", room, event, "member.leave.banned", twin=f"{start}.ban_equal")
+        else:
+            book.allow(f"{start}.ban_{label}", room, event, "member.leave.level")
+    notes = "Lifting a ban takes the kick level as well. gomatrixserverlib asks for the ban level alone."
+    for label, level in (("below", 59), ("equal", 60)):
+        room, event = lifting(level, ban=50, kick=60)
+        if level < 60:
+            book.reject(
+                f"{start}.kick_{label}",
+                room,
+                event,
+                "member.leave.otherwise",
+                notes,
+                twin=f"{start}.kick_equal",
+            )
+        else:
+            book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes)
+    notes = "Lifting a ban takes a level above the banned user's. gomatrixserverlib does not ask for it."
+    for label, target in (("below", 59), ("equal", 60)):
+        room, event = lifting(60, target)
+        if target < 60:
+            book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes)
+        else:
+            sense = "member.leave.otherwise"
+            book.reject(f"{start}.rank_{label}", room, event, sense, notes, twin=f"{start}.rank_below")
+
+
+def _no_power_levels(book: Book) -> None:
+    """The levels before there are any: the creator has 100, all others 0."""
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    room.join_rule("public")
+    room.member(CAROL, "join")
+    for membership in ("invite", "leave", "ban"):
+        start = f"member.{'leave.kick' if membership == 'leave' else membership}.no_power_levels"
+        event = room.try_member(BOB, membership, ALICE)
+        book.allow(f"{start}.creator", room, event, f"member.{membership}.level")
+        event = room.try_member(BOB, membership, CAROL)
+        if membership == "invite":
+            book.allow(f"{start}.other", room, event, "member.invite.level")
+        else:
+            book.reject(
+                f"{start}.other", room, event, f"member.{membership}.otherwise", twin=f"{start}.creator"
+            )
+        if membership != "invite":
+            event = room.try_member(ALICE, membership, CAROL)
+            sense = f"member.{membership}.otherwise"
+            book.reject(f"{start}.against_creator", room, event, sense, twin=f"{start}.creator")
+
+
+def _creators(book: Book) -> None:
+    """Creators of version 12 stand above every integer, and none above another."""
+    room = Room(book.version, {"additional_creators": [BOB]})
+    room.member(ALICE, "join")
+    room.power({CAROL: MOST})
+    room.join_rule("public")
+    room.member(BOB, "join")
+    room.member(CAROL, "join")
+    for membership in ("leave", "ban"):
+        start = f"member.{'leave.kick' if membership == 'leave' else 'ban'}.creators"
+        for label, sender, target, may in (
+            ("over_all", ALICE, CAROL, True),
+            ("additional_over_all", BOB, CAROL, True),
+            ("by_highest", CAROL, ALICE, False),
+            ("additional_by_highest", CAROL, BOB, False),
+            ("by_additional", BOB, ALICE, False),
+            ("of_additional", ALICE, BOB, False),
+        ):
+            event = room.try_member(target, membership, sender)
+            if may:
+                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+            else:
+                notes = "2^53 - 1, the greatest integer, is below every creator; creators are equals."
+                sense = f"member.{membership}.otherwise"
+                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.over_all")

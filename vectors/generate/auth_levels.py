@@ -1,0 +1,216 @@
+"""Cases for the sender's membership, the level that an event type requires, and state keys with an @."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, MALLORY, POWER, Room, plain_room
+
+FILE = "levels"
+
+MESSAGE, TOPIC, REDACTION = "m.room.message", "m.room.topic", "m.room.redaction"
+MOST = 2**53 - 1
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _senders(book)
+    _required(book)
+    _no_power_levels(book)
+    _creator_listed_or_not(book)
+    _state_keys(book)
+    _spellings(book)
+    if book.number >= 3:
+        _redactions(book)
+    if book.number >= 12:
+        _creators(book)
+
+
+def message(room: Room, sender: str) -> str:
+    """Build a message."""
+    return room.make(sender, MESSAGE, {"body": "Hello", "msgtype": "m.text"})
+
+
+def topic(room: Room, sender: str) -> str:
+    """Build a topic."""
+    return room.make(sender, TOPIC, {"topic": "Vectors"}, "")
+
+
+def _senders(book: Book) -> None:
+    known = ("none", "leave", "invite", "join", "ban", "knock")
+    for before in known if book.number >= 7 else known[:5]:
+        room = plain_room(book.version, {BOB: 100 if before != "ban" else 99})
+        room.was(BOB, before)
+        for label, event in (("message", message(room, BOB)), ("state", topic(room, BOB))):
+            name = f"sender.{label}.{before}"
+            if before == "join":
+                book.allow(name, room, event, "otherwise")
+            elif label == "message" or before == "leave":
+                book.reject(name, room, event, "sender.not_joined", twin=f"sender.{label}.join")
+    room = Room(book.version)
+    notes = "The creator has to join first, too."
+    book.reject(
+        "sender.creator", room, topic(room, ALICE), "sender.not_joined", notes, twin="sender.state.join"
+    )
+
+
+def _required(book: Book) -> None:
+    """The sender's level around the required level, from each place that the one or the other comes from."""
+
+    def one(name: str, level: int, needed: int, state: bool, **named: Any) -> None:
+        listed = {} if "users_default" in named else {BOB: level}
+        room = plain_room(book.version, listed, joined=[BOB], **named)
+        event = topic(room, BOB) if state else message(room, BOB)
+        label = "below" if level < needed else "equal" if level == needed else "above"
+        full = f"required.{name}.{label}"
+        if level < needed:
+            book.reject(full, room, event, "required_level", twin=f"required.{name}.equal")
+        else:
+            book.allow(full, room, event, "otherwise")
+
+    for level in (29, 30, 31):
+        one("state_default", level, 30, True, state_default=30)
+        one("events_default", level, 30, False, events_default=30)
+        one("events_state", level, 30, True, events={TOPIC: 30, MESSAGE: 0}, state_default=99)
+        one("events_message", level, 30, False, events={MESSAGE: 30, TOPIC: 0}, events_default=99)
+    for level in (29, 30):
+        one("users_default", level, 30, True, users_default=level, events={TOPIC: 30})
+    for level in (49, 50):
+        one("default_state", level, 50, True)
+    for level in (-1, 0):
+        one("default_message", level, 0, False)
+
+
+def _no_power_levels(book: Book) -> None:
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    room.join_rule("public")
+    room.member(BOB, "join")
+    book.allow("no_power_levels.creator_state", room, topic(room, ALICE), "otherwise")
+    book.allow("no_power_levels.other_message", room, message(room, BOB), "otherwise")
+    notes = "State takes 50 where there are no power levels. Old implementations asked for 0."
+    twin = "no_power_levels.creator_state"
+    book.reject("no_power_levels.other_state", room, topic(room, BOB), "required_level", notes, twin=twin)
+    bad = room.make(BOB, POWER[0], {"users": {BOB: 100}}, "")
+    twin = "power_levels.first.plain"
+    book.reject("no_power_levels.other_power_levels", room, bad, "required_level", notes, twin=twin)
+
+    named = Room(book.version, {"creator": BOB})
+    named.member(BOB if book.number <= 10 else ALICE, "join")
+    content = {"join_rule": "public"}
+    named.put(BOB if book.number <= 10 else ALICE, "m.room.join_rules", content, "")
+    named.member(ALICE if book.number <= 10 else BOB, "join")
+    creator, other = (BOB, ALICE) if book.number <= 10 else (ALICE, BOB)
+    notes = (
+        "The creator is the one in the content of the create event, not its sender."
+        if book.number <= 10
+        else "The creator is the sender of the create event, not the one in its content."
+    )
+    book.allow("no_power_levels.named.creator", named, topic(named, creator), "otherwise", notes)
+    twin = "no_power_levels.named.creator"
+    book.reject("no_power_levels.named.other", named, topic(named, other), "required_level", notes, twin=twin)
+
+
+def _creator_listed_or_not(book: Book) -> None:
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    room.put(ALICE, POWER[0], {}, "")
+    if book.number <= 11:
+        notes = "With power levels the creator has only what they give."
+        twin = "no_power_levels.creator_state"
+        book.reject("creator.not_listed", room, topic(room, ALICE), "required_level", notes, twin=twin)
+    else:
+        notes = "A creator has every level, whatever the power levels say."
+        book.allow("creator.not_listed", room, topic(room, ALICE), "otherwise", notes)
+
+
+def _state_keys(book: Book) -> None:
+    room = plain_room(book.version, {BOB: 50}, joined=[BOB])
+    kind = "org.example.state"
+    for label, sender, key in (
+        ("own", BOB, BOB),
+        ("not_first", BOB, "_@alice:a.example.org"),
+        ("empty", BOB, ""),
+    ):
+        book.allow(f"state_key.{label}", room, room.make(sender, kind, {}, key), "otherwise")
+    longer = BOB + "x"
+    for label, sender, key in (
+        ("other", BOB, ALICE),
+        ("powerful", ALICE, BOB),
+        ("no_user_id", BOB, "@foo"),
+        ("at_alone", BOB, "@"),
+        ("longer", BOB, longer),
+        ("case", BOB, BOB.replace("bob", "Bob")),
+    ):
+        notes = "No level helps." if label == "powerful" else ""
+        bad = room.make(sender, kind, {}, key)
+        book.reject(f"state_key.{label}", room, bad, "state_key.of_other_user", notes, twin="state_key.own")
+
+
+def _spellings(book: Book) -> None:
+    """Levels that are no JSON integers, where the power levels that hold them are in force."""
+    if book.number <= 9:
+        for label, level, needed in (
+            ("equal", "50", "50"),
+            ("spaces", " +0050 ", 50),
+            ("wide_spaces", "\u2003050\u2003", 50),
+            ("number", 50, " 50"),
+            ("negative", "-5", "-05"),
+        ):
+            room = plain_room(book.version, {BOB: level}, joined=[BOB], events={TOPIC: needed})
+            notes = "A level may be a string with an integer in it, up to version 9."
+            book.allow(f"spelling.string.{label}", room, topic(room, BOB), "otherwise", notes)
+        room = plain_room(book.version, {BOB: "49"}, joined=[BOB], events={TOPIC: "50"})
+        twin = "spelling.string.equal"
+        book.reject("spelling.string.below", room, topic(room, BOB), "required_level", twin=twin)
+        room = plain_room(book.version, {BOB: "9"}, joined=[BOB], events={TOPIC: "10"})
+        notes = "They are compared as numbers, not as texts."
+        book.reject("spelling.string.digits", room, topic(room, BOB), "required_level", notes, twin=twin)
+    if book.number <= 5:
+        notes = "Up to version 5 a float counts without its fraction, as clarified in 1.18. ruma refuses it."
+        for label, has, needs in (
+            ("fraction", 50.57, 50),
+            ("both", 50.1, 50.9),
+            ("negative", -0.9, 0),
+            ("large", 5e1, 50),
+        ):
+            room = plain_room(book.version, {BOB: has}, joined=[BOB], events={TOPIC: needs})
+            book.allow(f"spelling.float.{label}", room, topic(room, BOB), "otherwise", notes)
+        room = plain_room(book.version, {BOB: 49.99}, joined=[BOB], events={TOPIC: 50})
+        twin = "spelling.float.fraction"
+        book.reject("spelling.float.below", room, topic(room, BOB), "required_level", notes, twin=twin)
+
+
+def _redactions(book: Book) -> None:
+    def redaction(room: Room) -> str:
+        target = topic(room, ALICE)
+        if book.number >= 11:
+            return room.make(BOB, REDACTION, {"redacts": target})
+        return room.make(BOB, REDACTION, {}, top={"redacts": target})
+
+    room = plain_room(book.version, joined=[BOB], redact=60)
+    notes = "From version 3 on anybody who may send one may; whether it is applied is another matter."
+    book.allow("redaction.below_redact", room, redaction(room), "otherwise", notes)
+    room = plain_room(book.version, joined=[BOB], redact=0, events={REDACTION: 1})
+    notes = "The level of the event type holds for redactions too."
+    twin = "redaction.below_redact"
+    book.reject("redaction.events", room, redaction(room), "required_level", notes, twin=twin)
+
+
+def _creators(book: Book) -> None:
+    room = Room(book.version, {"additional_creators": [BOB]})
+    room.member(ALICE, "join")
+    room.power({CAROL: MOST - 1}, events={TOPIC: MOST}, invite=MOST)
+    room.join_rule("public")
+    room.member(BOB, "join")
+    room.member(CAROL, "join")
+    book.allow("creators.sender", room, topic(room, ALICE), "otherwise")
+    book.allow("creators.additional", room, topic(room, BOB), "otherwise")
+    twin = "creators.additional"
+    book.reject("creators.highest_user", room, topic(room, CAROL), "required_level", twin=twin)
+    book.allow("creators.invite", room, room.try_member(MALLORY, "invite", BOB), "member.invite.level")
+    room = Room(book.version, {"additional_creators": [BOB]})
+    room.member(ALICE, "join")
+    room.join_rule("public")
+    room.member(BOB, "join")
+    notes = "Without power levels, too."
+    book.allow("creators.no_power_levels", room, topic(room, BOB), "otherwise", notes)

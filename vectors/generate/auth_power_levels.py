@@ -1,0 +1,267 @@
+"""Cases for changes of power levels: the rule on ``m.room.power_levels``, but for what may stand in it."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .rooms import ALICE, BOB, CAROL, DAN, POWER, Room, plain_room
+
+FILE = "power_levels"
+
+NAMED = ("users_default", "events_default", "state_default", "ban", "redact", "kick", "invite")
+MOST = 2**53 - 1
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _first(book)
+    _named(book)
+    _added_or_removed(book)
+    _entries(book)
+    _users(book)
+    _spelled_alike(book)
+    if book.number >= 12:
+        _creators(book)
+
+
+def change(
+    book: Book,
+    name: str,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    sense: str,
+    notes: str = "",
+    *,
+    level: int = 50,
+    twin: str = "",
+    disputed: tuple[str, str] | None = None,
+) -> None:
+    """Write a case in which Bob changes the power levels. Whatever they are, he may send the event.
+
+    Args:
+        before, after: what is in the content besides; ``users`` are added to the usual ones, and one
+            that is None is not there.
+        sense: of the rule that decides, without its ``power_levels``; all but ``allowed`` reject.
+        twin: for a rejecting case, if not ``.down``'s, which lowers a level.
+    """
+
+    def content(room: Room, more: dict[str, Any]) -> dict[str, Any]:
+        users = room.levels({BOB: level, **more.get("users", {})})["users"]
+        return {
+            **more,
+            "events": {POWER[0]: 0, **more.get("events", {})},
+            "users": {user: value for user, value in users.items() if value is not None},
+        }
+
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    room.put(ALICE, POWER[0], content(room, before), "")
+    room.join_rule("public")
+    room.member(BOB, "join")
+    event = room.make(BOB, POWER[0], content(room, after), "")
+    full = f"power_levels.{name}"
+    if sense == "allowed":
+        book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed)
+    else:
+        repaired = f"power_levels.{twin or 'named.kick.down'}"
+        book.reject(full, room, event, f"power_levels.{sense}", notes, twin=repaired, disputed=disputed)
+
+
+def _first(book: Book) -> None:
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    sense = "power_levels.first"
+    book.allow("power_levels.first.plain", room, room.make(ALICE, POWER[0], room.levels(), ""), sense)
+    notes = "The first power levels may say anything that has their form."
+    event = room.make(ALICE, POWER[0], room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
+    book.allow("power_levels.first.high", room, event, sense, notes)
+    notes = "The users need not be there."
+    book.allow("power_levels.first.empty", room, room.make(ALICE, POWER[0], {}, ""), sense, notes)
+
+    room = plain_room(book.version, {BOB: 50}, joined=[BOB])
+    event = room.make(BOB, POWER[0], room.levels({BOB: 100}), "other")
+    notes = (
+        "Disputed: power levels under another state key, which no rule looks at later. The room's previous"
+        " event is the one with the empty state key: ruma and gomatrixserverlib compare with that and reject."
+        " Synapse looks for one under the event's own state key, finds none and allows it."
+    )
+    twin = "power_levels.users.own.down"
+    book.reject(
+        "power_levels.first.state_key",
+        room,
+        event,
+        "power_levels.users_new",
+        notes,
+        twin=twin,
+        disputed=("ruma and gomatrixserverlib", "Synapse"),
+    )
+
+
+def _named(book: Book) -> None:
+    for name in NAMED:
+        start = f"named.{name}"
+        change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed")
+        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed")
+        twin = f"{start}.up"
+        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin)
+        change(book, f"{start}.current_above", {name: 51}, {name: 50}, "level_current", twin=f"{start}.down")
+    notes = "What does not change is not compared."
+    change(book, "named.untouched", {"ban": 99, "kick": 50}, {"ban": 99, "kick": 49}, "allowed", notes)
+    notes = "Other keys are nobody's concern."
+    change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes)
+
+
+def _added_or_removed(book: Book) -> None:
+    notes = (
+        "Disputed: of a level that is added or removed only one side is there, and what stands for the other"
+        " is not said. Synapse compares the side that is there; ruma and gomatrixserverlib put the default,"
+        " here 50, in place of the absent one."
+    )
+    twin = "named.added_or_removed.add_low"
+    others = "ruma and gomatrixserverlib"
+    for label, before, after, sense in (
+        ("add_low", {}, {"kick": 0}, "allowed"),
+        ("remove_low", {"kick": 30}, {}, "allowed"),
+        ("add_default", {}, {"kick": 50}, "level_new"),
+        ("remove_default", {"kick": 50}, {}, "level_current"),
+    ):
+        name = f"named.added_or_removed.{label}"
+        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=("Synapse", others))
+    twin = "named.added_or_removed.add_equal"
+    notes = "Adding and removing is altering. However an absent level is read, these compare alike."
+    change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40)
+    change(book, "named.added_or_removed.remove_equal", {"invite": 40}, {}, "allowed", notes, level=40)
+    name = "named.added_or_removed.add_high"
+    change(book, name, {}, {"invite": 41}, "level_new", notes, level=40, twin=twin)
+    name = "named.added_or_removed.remove_high"
+    change(book, name, {"invite": 41}, {}, "level_current", notes, level=40, twin=twin)
+
+
+def _entries(book: Book) -> None:
+    kinds = ["events", "notifications"] if book.number >= 6 else ["events"]
+    for kind in kinds:
+        key = "m.room.topic" if kind == "events" else "room"
+        for label, before, after, sense in (
+            ("change.up", 49, 50, "allowed"),
+            ("change.down", 50, 49, "allowed"),
+            ("change.new_above", 49, 51, "events_new"),
+            ("change.current_above", 51, 49, "events_current"),
+            ("add.equal", None, 50, "allowed"),
+            ("add.above", None, 51, "events_new"),
+            ("remove.equal", 50, None, "allowed"),
+            ("remove.above", 51, None, "events_current"),
+            ("untouched", 51, 51, "allowed"),
+        ):
+            old: dict[str, int] = {} if before is None else {key: before}
+            new: dict[str, int] = {} if after is None else {key: after}
+            notes = ""
+            if kind == "notifications" and 50 in (before, after):
+                notes = (
+                    "Equal is not above. gomatrixserverlib rejects a level of notifications that is equal."
+                )
+            elif kind == "events" and None in (before, after):
+                notes = (
+                    "An entry that is not there has no value. gomatrixserverlib takes events_default for it."
+                )
+            twin = f"{kind}.{label.split('.')[0]}.{'equal' if 'change' not in label else 'up'}"
+            change(book, f"{kind}.{label}", {kind: old}, {kind: new}, sense, notes, twin=twin)
+        notes = "Without the whole map every entry in it is removed."
+        change(
+            book,
+            f"{kind}.all_gone",
+            {kind: {key: 51}},
+            {},
+            "events_current",
+            notes,
+            twin=f"{kind}.remove.equal",
+        )
+    if book.number <= 5:
+        notes = "Only from version 6 on are the levels of notifications guarded."
+        low, high = ({"notifications": {"room": level}} for level in (60, 70))
+        change(book, "notifications.unguarded", low, high, "allowed", notes)
+
+
+def _users(book: Book) -> None:
+    def users(name: str, before: Any, after: Any, sense: str, notes: str = "", **more: Any) -> None:
+        change(book, f"users.{name}", {"users": before}, {"users": after}, sense, notes, **more)
+
+    users(
+        "own.down",
+        {},
+        {BOB: 40},
+        "allowed",
+        "The own entry may go down, though it is as high as the own level.",
+    )
+    users("own.removed", {}, {BOB: None}, "allowed")
+    users("own.up", {}, {BOB: 51}, "users_new", twin="users.own.down")
+    users("change.up", {CAROL: 49}, {CAROL: 50}, "allowed")
+    users("change.down", {CAROL: 49}, {CAROL: 48}, "allowed")
+    users("change.new_above", {CAROL: 49}, {CAROL: 51}, "users_new", twin="users.change.up")
+    users(
+        "change.equal",
+        {CAROL: 50},
+        {CAROL: 49},
+        "users_current",
+        "Equals are out of reach.",
+        twin="users.change.down",
+    )
+    users("change.above", {CAROL: 51}, {CAROL: 49}, "users_current", twin="users.change.down")
+    users("add.equal", {}, {CAROL: 50}, "allowed")
+    users("add.above", {}, {CAROL: 51}, "users_new", twin="users.add.equal")
+    users("remove.below", {CAROL: 49}, {}, "allowed")
+    users("remove.equal", {CAROL: 50}, {}, "users_current", twin="users.remove.below")
+    users("remove.above", {CAROL: 51}, {}, "users_current", twin="users.remove.below")
+    users("untouched", {CAROL: 99}, {CAROL: 99, DAN: 1}, "allowed", "What does not change is not compared.")
+    notes = "An entry that is not there has no value, not users_default. gomatrixserverlib rejects this."
+    before: dict[str, Any] = {"users_default": 99}
+    after: dict[str, Any] = {"users_default": 99, "users": {CAROL: 0}}
+    change(book, "users.add.under_default", before, after, "allowed", notes)
+
+
+def _spelled_alike(book: Book) -> None:
+    """The same level written otherwise is no alteration, however high it is."""
+    if book.number > 9:
+        return
+    notes = "Levels are compared as numbers: the same one spelled otherwise is not altered."
+    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes)
+    change(book, "alike.users", {"users": {CAROL: 60}}, {"users": {CAROL: " +060"}}, "allowed", notes)
+    change(book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes)
+    if book.number <= 5:
+        notes = "Without their fractions they are the same level. ruma refuses every float."
+        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes)
+        change(
+            book, "alike.float_users", {"users": {CAROL: 60.1}}, {"users": {CAROL: 60.9}}, "allowed", notes
+        )
+        notes = "With its fraction dropped the new level is the sender's. ruma refuses every float."
+        change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes)
+        change(
+            book,
+            "alike.float_above",
+            {"kick": 10},
+            {"kick": 51.0},
+            "level_new",
+            notes,
+            twin="alike.float_equal",
+        )
+
+
+def _creators(book: Book) -> None:
+    start = "power_levels.creators"
+    room = Room(book.version, {"additional_creators": [BOB]})
+    room.member(ALICE, "join")
+    sense = "power_levels.creator_listed"
+    twin = f"{start}.none"
+    book.allow(twin, room, room.make(ALICE, POWER[0], {"users": {CAROL: 100}}, ""), "power_levels.first")
+    notes = "No creator may be listed, not even in a room's first power levels."
+    for label, user in (("sender", ALICE), ("additional", BOB)):
+        bad = room.make(ALICE, POWER[0], {"users": {user: 100}}, "")
+        book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin)
+    room.power({CAROL: MOST})
+    room.join_rule("public")
+    room.member(BOB, "join")
+    room.member(CAROL, "join")
+    for label, sender, user in (("own", BOB, BOB), ("other", BOB, ALICE), ("by_user", CAROL, ALICE)):
+        bad = room.make(sender, POWER[0], {"users": {user: 0, CAROL: MOST}}, "")
+        book.reject(f"{start}.later.{label}", room, bad, sense, "", twin=f"{start}.demotes_highest")
+    notes = "A creator reaches every level."
+    good = room.make(BOB, POWER[0], {"users": {CAROL: 0}, "ban": MOST}, "")
+    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes)

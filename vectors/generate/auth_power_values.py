@@ -1,0 +1,170 @@
+"""Cases for what may stand in power levels at all: which values are levels, by version and place."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .auth_power_levels import NAMED
+from .rooms import ALICE, BOB, POWER, Room
+
+FILE = "power_level_values"
+
+_EVERYBODY = "Synapse, ruma and gomatrixserverlib"
+_POISON = ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
+
+ODD: tuple[tuple[str, Any], ...] = (
+    ("true", True),
+    ("string", "50"),
+    ("null", None),
+    ("list", []),
+    ("object", {}),
+)
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _users(book)
+    if book.number >= 10:
+        _checked(book)
+    else:
+        _strings(book)
+        _unchecked(book)
+    if book.number >= 6:
+        _fraction(book)
+
+
+def _put(book: Book, name: str, content: Any, sense: str, notes: str = "", **more: Any) -> None:
+    """Write a case of a room's first power levels, which are allowed if they have the form."""
+    room = Room(book.version)
+    room.member(ALICE, "join")
+    event = room.make(ALICE, POWER[0], content, "")
+    full = f"power_levels.values.{name}"
+    if sense == "first":
+        book.allow(full, room, event, "power_levels.first", notes, **more)
+    else:
+        whole = f"power_levels.{sense}" if sense else ""
+        book.reject(full, room, event, whole, notes, twin="power_levels.first.plain", **more)
+
+
+def _users(book: Book) -> None:
+    for label, value in (("null", None), ("list", []), ("string", BOB), ("number", 5)):
+        _put(book, f"users_{label}", {"users": value}, "users")
+    for label, user in (
+        ("word", "foo"),
+        ("no_server", "@foo"),
+        ("no_sigil", "bob:b.example.org"),
+        ("empty", ""),
+    ):
+        _put(book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.")
+    _put(book, "users_empty", {"users": {}}, "first")
+    _put(book, "user_id_historical", {"users": {"@B o/b:b.example.org": 1}}, "first", "A historical user ID.")
+    notes = (
+        "Disputed: whether an empty localpart makes a user ID. By the historical grammar, which servers must"
+        " accept, it does; Synapse, ruma and gomatrixserverlib allow it."
+    )
+    _put(
+        book,
+        "user_id_no_localpart",
+        {"users": {"@:b.example.org": 1}},
+        "first",
+        notes,
+        disputed=(_EVERYBODY, ""),
+    )
+    notes = (
+        "Disputed: whether the server name has to be one. ruma rejects this; Synapse asks for an @ and a"
+        " colon and allows it, and so does gomatrixserverlib but for what its caller looks up."
+    )
+    _put(
+        book,
+        "user_id_bad_server",
+        {"users": {"@bob:b example": 1}},
+        "users",
+        notes,
+        disputed=("ruma", "Synapse"),
+    )
+    for label, value in ODD:
+        if label == "string" and book.number <= 9:
+            continue
+        notes = "Synapse takes true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
+        _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes)
+
+
+def _checked(book: Book) -> None:
+    """From version 10 on every level is an integer."""
+    for place in NAMED:
+        for label, value in ODD:
+            notes = "gomatrixserverlib takes null as absent." if label == "null" else ""
+            _put(book, f"{place}_{label}", {place: value}, "not_integer", notes)
+    for place in ("events", "notifications"):
+        for label, value in ODD:
+            _put(book, f"{place}_level_{label}", {place: {"x": value}}, "map_not_integers")
+        for label, value in (("null", None), ("list", []), ("string", "50"), ("number", 5)):
+            _put(book, f"{place}_{label}", {place: value}, "map_not_integers")
+        _put(book, f"{place}_empty", {place: {}}, "first")
+    _put(book, "unknown_key", {"org.example.level": "50"}, "first", "Nobody looks at other keys.")
+
+
+def _strings(book: Book) -> None:
+    for label, text in (
+        ("zeros", "000100"),
+        ("plus", "+100"),
+        ("minus", "-100"),
+        ("spaces", "  100  "),
+        ("plus_spaces", " +0100 "),
+        ("tab", "\t100\n"),
+    ):
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "first")
+    for label, text in (
+        ("empty", ""),
+        ("space", " "),
+        ("fraction", "50.5"),
+        ("exponent", "1e2"),
+        ("hexadecimal", "0x10"),
+        ("sign_alone", "-"),
+        ("sign_apart", "- 5"),
+        ("two_signs", "+-5"),
+        ("space_inside", "1 000"),
+        ("comma", "1,000"),
+        ("word", "admin"),
+    ):
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "users")
+    notes = "An underscore is no digit. Synapse reads this as Python does, and allows it."
+    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes)
+    notes = (
+        "Disputed: whether digits of other scripts make a base 10 integer. Synapse reads this as Python does,"
+        " and allows it; ruma and gomatrixserverlib reject it."
+    )
+    _put(
+        book,
+        "text_arabic",
+        {"users": {BOB: "\u0663"}},
+        "users",
+        notes,
+        disputed=("ruma and gomatrixserverlib", "Synapse"),
+    )
+    if book.number <= 5:
+        notes = "A float counts without its fraction, up to version 5, as clarified in 1.18. ruma refuses it."
+        for label, value in (("fraction", 50.57), ("negative", -0.9), ("large", 1e10)):
+            _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes)
+            _put(book, f"float_named_{label}", {"ban": value}, "first", notes)
+
+
+def _unchecked(book: Book) -> None:
+    """Up to version 9 the rules name the users alone, and a bad level elsewhere poisons later checks."""
+    notes = (
+        "Disputed: up to version 9 no rule names this level, and it is none. Synapse allows the room's first"
+        " power levels with it and then fails on every event that needs it; ruma and gomatrixserverlib"
+        " reject it."
+    )
+    more: list[tuple[str, Any]] = [("ban", "abc"), ("kick", None), ("state_default", True), ("invite", [])]
+    for place, value in more:
+        _put(book, f"unchecked_{place}", {place: value}, "", notes, disputed=_POISON)
+    _put(book, "unchecked_events_level", {"events": {"x": "abc"}}, "", notes, disputed=_POISON)
+    _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON)
+    if book.number <= 5:
+        notes = "Before version 6 nobody looks at notifications."
+        _put(book, "unchecked_notifications", {"notifications": {"room": "abc"}}, "first", notes)
+
+
+def _fraction(book: Book) -> None:
+    notes = "From version 6 on a fraction is no canonical JSON, so that no event can hold it."
+    _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes)

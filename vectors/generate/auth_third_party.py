@@ -1,0 +1,192 @@
+"""Cases for third-party invites: the events that offer them, and the invites that take them up."""
+
+from typing import Any
+
+from .auth_cases import Book
+from .independent import public_key, seed_of
+from .rooms import ALICE, BOB, CAROL, KEY_ID, Room, plain_room, signed_by
+
+FILE = "third_party"
+
+OFFER = "m.room.third_party_invite"
+TOKEN = "token"
+IDENTITY = "id.example.org"
+
+
+def cases(book: Book) -> None:
+    """Write the cases of one room version."""
+    _signatures(book)
+    _refusals(book)
+    _whatever_else(book)
+    _offers(book)
+
+
+def key(name: str) -> str:
+    """Return the public key that goes by a name."""
+    return public_key(seed_of(name, KEY_ID))
+
+
+def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
+    """Return a signed block, with a signature by each key under a key ID of its own."""
+    block = {"mxid": mxid, "token": TOKEN, **more}
+    for number, name in enumerate(keys or ("one",)):
+        block = signed_by(block, IDENTITY, name, f"ed25519:{number}")
+    return block
+
+
+def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> Room:
+    """Return a room in which Carol has offered a third-party invite."""
+    room = plain_room(book.version, {CAROL: 10}, joined=[CAROL], **named)
+    usual = {
+        "display_name": "b...",
+        "key_validity_url": f"https://{IDENTITY}/valid",
+        "public_key": key("one"),
+    }
+    room.put(CAROL, OFFER, usual if content is None else content, TOKEN)
+    return room
+
+
+def invite(room: Room, block: Any, target: str = BOB, sender: str = CAROL, **more: Any) -> str:
+    """Build the invite that takes the offer up."""
+    taken = {"display_name": "b...", "signed": block}
+    return room.try_member(target, "invite", sender, content={"third_party_invite": taken}, **more)
+
+
+def _signatures(book: Book) -> None:
+    start = "member.invite.third_party"
+    allowed, refused = f"{start}.signed", f"{start}.otherwise"
+    room = offered(book)
+    book.allow(f"{start}.public_key", room, invite(room, signed()), allowed)
+
+    def listed(*names: str, **more: str) -> Room:
+        return offered(book, {"public_keys": [{"public_key": key(name)} for name in names], **more})
+
+    room = listed("one", "two")
+    book.allow(f"{start}.public_keys.first", room, invite(room, signed(BOB, "one")), allowed)
+    book.allow(f"{start}.public_keys.second", room, invite(room, signed(BOB, "two")), allowed)
+    notes = (
+        "Any signature with any key: the second signature holds under the second key, and no other does."
+        " Synapse gives up on a key at the first signature that fails under it, and rejects."
+    )
+    book.allow(f"{start}.any_with_any", room, invite(room, signed(BOB, "three", "two")), allowed, notes)
+    room = listed("two", public_key=key("one"))
+    notes = "A key in public_key counts beside those in public_keys."
+    book.allow(f"{start}.both", room, invite(room, signed(BOB, "one")), allowed, notes)
+    room = listed("one", public_key="no+key")
+    notes = "A key that is none is passed over."
+    book.allow(f"{start}.bad_key", room, invite(room, signed()), allowed, notes)
+    room = offered(book)
+    notes = (
+        "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
+    )
+    book.allow(f"{start}.more_fields", room, invite(room, signed(sender=CAROL, n=1)), allowed, notes)
+    other = signed_by({"mxid": BOB, "token": TOKEN}, "z.example.org", "one", "ed25519:z")
+    notes = "Server names and key IDs in the block are labels."
+    book.allow(f"{start}.label", room, invite(room, other), allowed, notes)
+
+    twin = f"{start}.public_key"
+    for label, block in (
+        ("added_field", {**signed(), "n": 1}),
+        ("other_key", signed(BOB, "two")),
+        ("no_signatures", {"mxid": BOB, "token": TOKEN}),
+        ("empty_signatures", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {}}}),
+        ("bad_base64", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {KEY_ID: "AAAA"}}}),
+        ("signatures_null", {"mxid": BOB, "token": TOKEN, "signatures": None}),
+    ):
+        book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin)
+    room = offered(book, {})
+    notes = "A redacted offer has no keys."
+    book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin)
+
+
+def _refusals(book: Book) -> None:
+    start = "member.invite.third_party"
+    twin = f"{start}.public_key"
+    room = offered(book)
+    bad = room.try_member(BOB, "invite", CAROL, content={"third_party_invite": {"display_name": "b..."}})
+    book.reject(f"{start}.not_signed", room, bad, f"{start}.not_signed", twin=twin)
+    blocks: list[tuple[str, Any, str]] = [
+        ("no_mxid", signed_by({"token": TOKEN}, IDENTITY, "one"), "incomplete"),
+        ("no_token", signed_by({"mxid": BOB}, IDENTITY, "one"), "incomplete"),
+        ("block_null", None, "incomplete"),
+        ("block_string", "signed", "incomplete"),
+        ("mxid", signed(CAROL), "other_user"),
+        ("mxid_null", signed(mxid=None), "other_user"),
+        ("token_unknown", signed(token="other"), "no_event"),
+        ("token_number", signed(token=5), "no_event"),
+    ]
+    for label, block, why in blocks:
+        notes = "What is malformed is refused, and must not make the check fail." if "_n" in label else ""
+        book.reject(f"{start}.{label}", room, invite(room, block), f"{start}.{why}", notes, twin=twin)
+    bad = invite(room, signed(), sender=ALICE)
+    notes = "Who made the offer sends the invite, whatever another's level. gomatrixserverlib does not ask."
+    book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin)
+    cited = room.select(CAROL, "m.room.member", {"membership": "invite"}, BOB)
+    bad = invite(room, signed(), auth=cited)
+    notes = "The offer is in the room, but not among the event's auth events."
+    book.reject(f"{start}.not_cited", room, bad, f"{start}.no_event", notes, twin=twin)
+    room.member(BOB, "ban", ALICE)
+    notes = "gomatrixserverlib does not ask whether the target is banned."
+    book.reject(f"{start}.banned", room, invite(room, signed()), f"{start}.banned", notes, twin=twin)
+
+    room = plain_room(book.version)
+    notes = (
+        "Disputed: null is a property, so that this is a third-party invite without a signed block. Synapse"
+        " rejects it; ruma and gomatrixserverlib take it as a plain invite and allow it."
+    )
+    bad = room.try_member(BOB, "invite", ALICE, content={"third_party_invite": None})
+    twin = "member.invite.none"
+    book.reject(
+        f"{start}.null",
+        room,
+        bad,
+        f"{start}.not_signed",
+        notes,
+        twin=twin,
+        disputed=("Synapse", "ruma and gomatrixserverlib"),
+    )
+
+
+def _whatever_else(book: Book) -> None:
+    """What the rule on third-party invites does not ask for."""
+    start = "member.invite.third_party"
+    allowed = f"{start}.signed"
+    room = offered(book, None, invite=10)
+    room.power({CAROL: 0}, invite=10)
+    notes = "Neither the sender's level nor its membership matters any more, once the offer is there."
+    book.allow(f"{start}.level", room, invite(room, signed()), allowed, notes)
+    room.member(CAROL, "leave")
+    book.allow(f"{start}.sender_left", room, invite(room, signed()), allowed, notes)
+    room = offered(book)
+    room.member(BOB, "join")
+    notes = "The rule asks whether the target is banned, and not whether it is in the room."
+    book.allow(f"{start}.target_joined", room, invite(room, signed()), allowed, notes)
+
+
+def _offers(book: Book) -> None:
+    content = {
+        "display_name": "b...",
+        "key_validity_url": f"https://{IDENTITY}/valid",
+        "public_key": key("one"),
+    }
+    start = "third_party_invite"
+    sense = "third_party_invite.level"
+    for where, needed in (("given", 30), ("default", 0)):
+        for label, by in (("below", -1), ("equal", 0), ("above", 1)):
+            if where == "default" and by == 1:
+                continue
+            named = {"invite": needed} if where == "given" else {}
+            room = plain_room(book.version, {CAROL: needed + by}, joined=[CAROL], **named)
+            event = room.make(CAROL, OFFER, content, TOKEN)
+            name = f"{start}.{where}.{label}"
+            if by < 0:
+                book.reject(name, room, event, sense, twin=f"{start}.{where}.equal")
+            else:
+                book.allow(name, room, event, sense)
+    room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={OFFER: 100})
+    notes = "The invite level decides: the level of the event type is not looked at."
+    book.allow(f"{start}.events", room, room.make(CAROL, OFFER, content, TOKEN), sense, notes)
+    notes = "The rule on state keys with an @ comes later. gomatrixserverlib applies it."
+    book.allow(f"{start}.at", room, room.make(CAROL, OFFER, content, BOB), sense, notes)
+    bad = room.make(BOB, OFFER, content, TOKEN)
+    book.reject(f"{start}.stranger", room, bad, "sender.not_joined", twin=f"{start}.default.equal")

@@ -1,0 +1,177 @@
+"""Content hashes and event IDs."""
+
+from typing import Any
+
+from .events import ALICE, BOB, CREATE, MEMBER, MESSAGE, NOW, POWER_LEVELS, REDACTION, bare, signed, whole
+from .independent import (
+    SPEC_EVENTS,
+    Object,
+    content_hash,
+    event_id,
+    redacted,
+    without,
+)
+from .redact import CONTENTS, EXTRA
+from .suite import ERROR, SPEC, VERSIONS, File, page, since
+
+HASH = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
+
+# A create event of version 12, its content hash and its room ID: computed by hand with Synapse 1.163.2.
+CREATE_V12: Object = {
+    "type": CREATE,
+    "state_key": "",
+    "sender": "@alice:example.org",
+    "content": {"room_version": "12"},
+    "depth": 1,
+    "prev_events": [],
+    "auth_events": [],
+    "origin_server_ts": NOW,
+}
+CREATE_V12_HASH = "ksIHpUTLAqMJ08CadfgV5Ok2rT07vMUFBo7XdGP8STE"
+CREATE_V12_ID = "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
+
+# An event of version 1 and its content hash, as Synapse's own tests have them.
+SMALL_V1: Object = {
+    "event_id": "$0:domain",
+    "origin_server_ts": 1000000,
+    "signatures": {},
+    "type": "X",
+    "content": {},
+    "unsigned": {"age_ts": 1000000},
+}
+SMALL_V1_HASH = "mq4QfPPpC+QsBd6eqfVsmJIEz8uvMSVK0+AU67PLESk"
+
+# Name and content of power levels that strict canonical JSON does not have.
+NUMBERS: tuple[tuple[str, Object], ...] = (
+    ("float", {"users": {ALICE: 50.57, BOB: -0.5}}),
+    ("big", {"users": {ALICE: 2**53, BOB: -(2**53)}, "x": [2**70]}),
+)
+
+
+def _hashed(file: File, slug: str, version: str, event: Any, expected: str, notes: str) -> None:
+    outcome = {"sha256": expected}
+    file.add(f"content_hash.{slug}", version, {"event": event}, outcome, spec=HASH, notes=notes)
+
+
+def _named(file: File, slug: str, version: str, event: Any, expected: str | None, notes: str) -> None:
+    outcome = ERROR if expected is None else {"event_id": expected}
+    spec = page(version, "event-ids")
+    file.add(f"event_id.{slug}", version, {"event": event}, outcome, spec=spec, notes=notes)
+
+
+def _content_hashes() -> File:
+    file = File("base/content_hash.json", "Content hashes")
+    for event, digest, _ in SPEC_EVENTS:
+        for version in VERSIONS:
+            notes = "An event of the specification's cryptographic test vectors."
+            slug = f"spec.{'minimal' if event['type'] == 'X' else 'message'}"
+            _hashed(file, slug, version, event, digest, notes)
+    _hashed(file, "small", "1", SMALL_V1, SMALL_V1_HASH, "`unsigned` and `signatures` are left out.")
+    _hashed(
+        file, "create", "12", CREATE_V12, CREATE_V12_HASH, "A create event has no room ID in this version."
+    )
+    for index, version in enumerate(VERSIONS):
+        plain = bare(version)
+        digest = content_hash(plain)
+        _hashed(file, "plain", version, plain, digest, "")
+        full = {**signed(version, plain), "unsigned": {"age": 5}}
+        notes = (
+            "`hashes`, `signatures` and `unsigned` are left out, so that this is the hash of case `plain`."
+        )
+        _hashed(file, "not_covered", version, full, digest, notes)
+        event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=ALICE)
+        notes = "Unknown and old top-level keys are covered, though redaction drops them."
+        _hashed(
+            file,
+            "top_level",
+            version,
+            without(event, "age_ts"),
+            content_hash(without(event, "age_ts")),
+            notes,
+        )
+        inner = bare(version, content={"unsigned": {"a": 1}, "hashes": {"b": 2}, "signatures": {"c": 3}})
+        notes = "Only at the top are the three keys left out."
+        _hashed(file, "nested", version, inner, content_hash(inner), notes)
+        wide = bare(version, content={"\ufb33": "é", "😀": ["\u2028", "\x7f", "<&>"], "\n": "/"})
+        if index % 3 == 0:
+            _hashed(file, "wide", version, wide, content_hash(wide), "Canonical JSON of what is not ASCII.")
+    return file
+
+
+def _event_ids() -> File:
+    file = File("base/event_id.json", "Event IDs")
+    create = {**CREATE_V12, "hashes": {"sha256": CREATE_V12_HASH}}
+    _named(file, "create", "12", create, CREATE_V12_ID, "The room ID is this with '!' in place of '$'.")
+    for version in ("1", "2"):
+        for slug, chosen in (
+            ("plain", "$event:example.org"),
+            ("odd", "$😀 /+:[::1]:8448"),
+            ("empty", "$:x.example"),
+        ):
+            notes = "Chosen by the sending server and carried in the event: nothing is computed."
+            _named(file, f"chosen.{slug}", version, whole(version, event_id=chosen), chosen, notes)
+        _named(file, "chosen.absent", version, whole(version, event_id=None), None, "There is none to read.")
+    for version in since("3"):
+        for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, "m.room.aliases", "m.room.join_rules"):
+            key = None if kind in (MESSAGE, REDACTION) else ALICE if kind == MEMBER else ""
+            event = whole(version, kind, CONTENTS[kind], state_key=key)
+            _named(file, f"type.{kind}", version, event, event_id(event, version), "")
+        event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=ALICE)
+        expected = event_id(event, version)
+        short = redacted(event, version)
+        _named(file, "same.redacted", version, short, expected, "A redacted copy has the same ID.")
+        more = {
+            **event,
+            "unsigned": {"age": 1},
+            "signatures": {**event["signatures"], "x.example": {"ed25519:1": "AA"}},
+        }
+        notes = "Neither signatures nor `unsigned` are part of the ID."
+        _named(file, "same.more", version, more, expected, notes)
+        _named(file, "same.unsigned_event", version, without(event, "signatures"), expected, notes)
+        other = {**event, "hashes": {**event["hashes"], "sha256": content_hash(bare(version))}}
+        notes = "`hashes` is part of the ID, as it stands: it is neither checked nor computed."
+        _named(file, "hashes", version, other, event_id(other, version), notes)
+        event = whole(version, **EXTRA)
+        notes = "Keys that redaction drops reach the ID only through the content hash."
+        _named(file, "top_level", version, event, event_id(event, version), notes)
+        for slug, letters in (("plus_slash", "+/"), ("minus_underscore", "-_")):
+            if (version == "3") is (slug == "plus_slash"):
+                event = _with_letters(version, letters)
+                notes = "Version 3 has the standard alphabet of base64, later ones the one for URLs."
+                _named(file, f"alphabet.{slug}", version, event, event_id(event, version), notes)
+    for index, version in enumerate(since("3")):
+        if index % 3 == 0:
+            event = whole(version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, BOB: 3}}, state_key="")
+            _named(file, "wide", version, event, event_id(event, version), "Keys are sorted by code point.")
+    return file
+
+
+def _with_letters(version: str, letters: str) -> Object:
+    """Return the first event, by time, whose ID has these letters."""
+    for tick in range(10_000):
+        event = whole(version, origin_server_ts=NOW + tick)
+        if all(letter in event_id(event, version) for letter in letters):
+            return event
+    raise AssertionError(letters)
+
+
+def _numbers() -> File:
+    title = "Hashes and IDs: numbers that only versions 1 to 5 let by, and not every parser reads"
+    file = File("base/hash_numbers.json", title)
+    for version in since("1", "5"):
+        for slug, content in NUMBERS:
+            event = whole(version, POWER_LEVELS, content, state_key="")
+            notes = "Hashed as they were written; from version 6 on there is no canonical JSON."
+            _hashed(file, slug, version, event, content_hash(event), notes)
+            if version not in ("1", "2"):
+                _named(file, slug, version, event, event_id(event, version), notes)
+    for index, version in enumerate(since("6")):
+        if index % 2 == 0:
+            event = whole(version, content={"a": [2**53 - 1, -(2**53) + 1]})
+            _hashed(file, "greatest", version, event, content_hash(event), "The greatest integers in range.")
+    return file
+
+
+def files() -> list[File]:
+    """Return the files of this area."""
+    return [_content_hashes(), _event_ids(), _numbers()]

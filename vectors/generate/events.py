@@ -1,0 +1,96 @@
+"""Made-up events that have the format of their room version, with genuine hashes and signatures."""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import Any
+
+from .independent import Object, base64, public_key, seed_of, signed_event
+
+ALICE, BOB = "@alice:example.org", "@bob:example.com"
+SERVER, OTHER = "example.org", "example.com"
+KEY_ID = "ed25519:a_1"
+NOW = 1_700_000_000_000
+
+CREATE, MEMBER, MESSAGE = "m.room.create", "m.room.member", "m.room.message"
+POWER_LEVELS, JOIN_RULES, REDACTION = "m.room.power_levels", "m.room.join_rules", "m.room.redaction"
+
+
+def made_up_id(version: str, name: str) -> str:
+    """Return an ID of the version's form for an event that no case holds."""
+    if version in ("1", "2"):
+        return f"${name}:{SERVER}"
+    digest = sha256(name.encode()).digest()
+    return "$" + (base64(digest) if version == "3" else urlsafe_b64encode(digest).decode().rstrip("="))
+
+
+def reference(version: str, name: str) -> Any:
+    """Return an entry of ``prev_events`` or ``auth_events``."""
+    identifier = made_up_id(version, name)
+    if version in ("1", "2"):
+        return [identifier, {"sha256": base64(sha256(name.encode()).digest())}]
+    return identifier
+
+
+def room_id(version: str) -> str:
+    """Return the room's ID, in version 12 that of a made-up create event."""
+    return "!" + made_up_id(version, "create")[1:] if version == "12" else f"!room:{SERVER}"
+
+
+def bare(version: str, kind: str = MESSAGE, content: Object | None = None, **more: Any) -> Object:
+    """Return an event without hashes and signatures. What is in `more` is set, or left out if None."""
+    body = {"msgtype": "m.text", "body": "Good morning"}
+    event: Object = {
+        "type": kind,
+        "sender": ALICE,
+        "room_id": room_id(version),
+        "origin_server_ts": NOW,
+        "depth": 12,
+        "prev_events": [reference(version, "previous")],
+        "auth_events": [reference(version, name) for name in ("create", "power", "alice")],
+        "content": body if content is None else content,
+    }
+    if version in ("1", "2"):
+        event["event_id"] = f"$event:{SERVER}"
+    if version == "12":
+        event["auth_events"] = event["auth_events"][1:]
+        if kind == CREATE:
+            del event["room_id"]
+    if kind == CREATE:
+        event |= {"prev_events": [], "auth_events": [], "depth": 1}
+    event |= more
+    return {key: value for key, value in event.items() if value is not None}
+
+
+def signed(version: str, event: Object, server: str = SERVER, key_id: str = KEY_ID) -> Object:
+    """Hash an event and add a server's signature."""
+    return signed_event(event, version, server, key_id, seed_of(server, key_id))
+
+
+def whole(version: str, kind: str = MESSAGE, content: Object | None = None, **more: Any) -> Object:
+    """Return an event with its hash and the signature of the sender's server."""
+    return signed(version, bare(version, kind, content, **more))
+
+
+def key_entry(
+    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = NOW + 86_400_000
+) -> Object:
+    """Return what a table of keys says of one key."""
+    entry: Object = {"key": public_key(seed_of(server, key_id))}
+    return entry if valid_until is None else {**entry, "valid_until_ts": valid_until}
+
+
+def keys(*servers: str) -> Object:
+    """Return the table of the keys of some servers."""
+    return {server: {KEY_ID: key_entry(server)} for server in servers}
+
+
+INVITE_TOKEN = "abc123"
+
+
+def third_party_signed(mxid: str = BOB) -> Object:
+    """Return the ``signed`` block of a third-party invite; its signature is made up."""
+    return {
+        "mxid": mxid,
+        "token": INVITE_TOKEN,
+        "signatures": {"id.example.org": {"ed25519:0": base64(sha256(b"signature").digest() * 2)}},
+    }

@@ -1,0 +1,228 @@
+"""Redaction: what is kept, for each event type in each version."""
+
+from typing import Any
+
+from .events import (
+    ALICE,
+    BOB,
+    CREATE,
+    JOIN_RULES,
+    MEMBER,
+    MESSAGE,
+    NOW,
+    POWER_LEVELS,
+    REDACTION,
+    made_up_id,
+    third_party_signed,
+    whole,
+)
+from .independent import Object, redacted
+from .suite import VERSIONS, File, page, since, spread
+
+# For each event type, content with everything that some version keeps, and more.
+CONTENTS: dict[str, Object] = {
+    MEMBER: {
+        "membership": "join",
+        "displayname": "Alice",
+        "avatar_url": "mxc://example.org/a",
+        "is_direct": True,
+        "reason": "Hello",
+        "join_authorised_via_users_server": BOB,
+        "third_party_invite": {"display_name": "A. L.", "signed": third_party_signed(ALICE), "more": 1},
+        "org.example.key": {"membership": "ban"},
+    },
+    CREATE: {
+        "creator": ALICE,
+        "room_version": "1",
+        "m.federate": True,
+        "predecessor": {"room_id": "!old:example.org", "event_id": "$old:example.org"},
+        "type": "m.space",
+        "additional_creators": [BOB],
+        "org.example.key": 1,
+    },
+    JOIN_RULES: {
+        "join_rule": "restricted",
+        "allow": [{"type": "m.room_membership", "room_id": "!other:example.org", "more": [1]}],
+        "org.example.key": 1,
+    },
+    POWER_LEVELS: {
+        "ban": 51,
+        "events": {"m.room.name": 52},
+        "events_default": 1,
+        "invite": 2,
+        "kick": 53,
+        "notifications": {"room": 54},
+        "redact": 55,
+        "state_default": 56,
+        "users": {ALICE: 100},
+        "users_default": 3,
+        "org.example.key": 1,
+    },
+    "m.room.aliases": {"aliases": ["#a:example.org"], "org.example.key": 1},
+    "m.room.history_visibility": {"history_visibility": "shared", "org.example.key": 1},
+    REDACTION: {"redacts": "$target:example.org", "reason": "Spam", "org.example.key": 1},
+    MESSAGE: {"msgtype": "m.text", "body": "Good morning", "membership": "join", "creator": ALICE},
+    "m.room.encrypted": {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x", "session_id": "y"},
+    "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_ms": 1},
+    "m.room.topic": {"topic": "About"},
+    "m.room.name": {"name": "Room"},
+    "m.room.canonical_alias": {"alias": "#a:example.org", "aliases": ["#b:example.org"]},
+    "m.room.tombstone": {"body": "Moved", "replacement_room": "!new:example.org"},
+    "m.room.server_acl": {"allow": ["*"], "deny": ["bad.example"], "allow_ip_literals": False},
+    "m.room.guest_access": {"guest_access": "can_join"},
+    "m.room.third_party_invite": {
+        "display_name": "B",
+        "public_key": "x",
+        "key_validity_url": "https://x.example",
+    },
+    "org.example.thing": {
+        "membership": "join",
+        "creator": ALICE,
+        "join_rule": "public",
+        "users": {},
+        "redacts": "$x",
+    },
+}
+
+NO_STATE = frozenset({REDACTION, MESSAGE, "m.room.encrypted"})
+
+# Top-level keys that some version keeps, and others that none does.
+EXTRA: Object = {
+    "origin": "example.org",
+    "membership": "join",
+    "prev_state": [],
+    "redacts": "$target:example.org",
+    "replaces_state": "$old:example.org",
+    "age_ts": NOW,
+    "user_id": ALICE,
+    "unsigned": {"age": 5, "redacted_because": {}},
+    "org.example.key": {"type": "m.room.create"},
+}
+
+# Name, type, content, content after redaction in some versions, note. Typed by hand.
+TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] = (
+    (
+        "invite.no_signed",
+        MEMBER,
+        {"membership": "invite", "third_party_invite": {"display_name": "B."}},
+        {
+            since("10", "10"): {"membership": "invite"},
+            since("11"): {"membership": "invite", "third_party_invite": {}},
+        },
+        "An object without `signed` leaves an empty object, so that the marker of such an invite stays.",
+    ),
+    (
+        "invite.signed",
+        MEMBER,
+        {
+            "membership": "invite",
+            "third_party_invite": {"display_name": "B.", "signed": {"token": "t", "x": [1]}},
+        },
+        {
+            since("10", "10"): {"membership": "invite"},
+            since("11"): {"membership": "invite", "third_party_invite": {"signed": {"token": "t", "x": [1]}}},
+        },
+        "`signed` is kept whole from version 11 on; gomatrixserverlib drops it.",
+    ),
+    (
+        "invite.signed_null",
+        MEMBER,
+        {"membership": "invite", "third_party_invite": {"signed": None}},
+        {since("11"): {"membership": "invite", "third_party_invite": {"signed": None}}},
+        "A kept value is kept whatever it is.",
+    ),
+    (
+        "values.odd",
+        POWER_LEVELS,
+        {"users": "none", "events": [1, {"a": None}], "ban": None, "kick": {"x": {"y": []}}, "redact": False},
+        {
+            VERSIONS: {
+                "users": "none",
+                "events": [1, {"a": None}],
+                "ban": None,
+                "kick": {"x": {"y": []}},
+                "redact": False,
+            }
+        },
+        "Only keys are filtered: values are kept whole, whatever their type.",
+    ),
+    (
+        "values.membership_object",
+        MEMBER,
+        {"membership": {"displayname": "x"}, "displayname": "y"},
+        {("1", "6", "9", "12"): {"membership": {"displayname": "x"}}},
+        "Only keys at the top of content are filtered.",
+    ),
+    (
+        "values.empty",
+        MEMBER,
+        {},
+        {("1", "8", "11"): {}},
+        "Nothing is added.",
+    ),
+    (
+        "create.no_creator",
+        CREATE,
+        {"room_version": "10", "predecessor": {}},
+        {("1", "10"): {}, since("11"): {"room_version": "10", "predecessor": {}}},
+        "Up to version 10 even `room_version` is lost; from version 11 on everything is kept.",
+    ),
+    (
+        "type.case",
+        "m.room.Member",
+        {"membership": "join"},
+        {("2", "7", "11"): {}},
+        "Types are compared as they are.",
+    ),
+    (
+        "type.prefix",
+        "m.room.member.extra",
+        {"membership": "join"},
+        {("3", "9", "12"): {}},
+        "Types are compared whole.",
+    ),
+)
+
+
+def _expect(file: File, slug: str, version: str, event: Object, result: Any, notes: str) -> None:
+    spec = page(version, "redactions")
+    file.add(f"redact.{slug}", version, {"event": event}, {"event": result}, spec=spec, notes=notes)
+
+
+def files() -> list[File]:
+    """Return the files of this area."""
+    file = File("base/redact.json", "Redaction")
+    for kind, content in CONTENTS.items():
+        for version in VERSIONS:
+            key = None if kind in NO_STATE else ALICE if kind == MEMBER else ""
+            event = whole(version, kind, content, state_key=key)
+            notes = "Everything that any version keeps, and more."
+            _expect(file, f"type.{kind}", version, event, redacted(event, version), notes)
+    for version in VERSIONS:
+        event = {**whole(version, **EXTRA), "event_id": f"$event:{version}.example.org"}
+        kept = "event_id" if version in ("1", "2") else "event_id, which only clients see in this version"
+        notes = f"Top-level keys: `redacts` and `unsigned` never survive; {kept} does."
+        _expect(file, "top_level", version, event, redacted(event, version), notes)
+        event = redacted(whole(version, MEMBER, CONTENTS[MEMBER], state_key=ALICE), version)
+        _expect(file, "twice", version, event, event, "Redacting again changes nothing.")
+        event = whole(version, CREATE, CONTENTS[CREATE])
+        notes = "The type alone decides: without a state key this is no create event, but redacted like one."
+        _expect(file, "create.no_state_key", version, event, redacted(event, version), notes)
+    for index, key in enumerate(
+        ("hashes", "signatures", "depth", "prev_events", "sender", "origin_server_ts")
+    ):
+        for version in spread(index, count=2):
+            event = whole(version)
+            del event[key]
+            result = {name: value for name, value in event.items() if name != "content"} | {"content": {}}
+            _expect(file, f"missing.{key}", version, event, result, "Nothing is added.")
+    for slug, kind, content, results, notes in TRAPS:
+        for versions, kept_content in results.items():
+            for version in versions:
+                event = whole(version, kind, content, state_key=BOB if kind == MEMBER else "")
+                _expect(file, slug, version, event, {**event, "content": kept_content}, notes)
+    for version in since("11"):
+        event = whole(version, REDACTION, {"redacts": made_up_id(version, "x"), "reason": "y"})
+        result = {**event, "content": {"redacts": made_up_id(version, "x")}}
+        _expect(file, "redaction.redacts", version, event, result, "From version 11 on the target is kept.")
+    return [file]

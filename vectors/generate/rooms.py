@@ -1,0 +1,277 @@
+"""Rooms for the generators: genuine events of any room version, hashed, signed and under their own IDs.
+
+A `Room` keeps its events and its current state. `put` sends an event that becomes state or the next
+thing in the timeline; `make` builds one beside it, which is how an event that is to be judged is made.
+The auth events are the selection's unless a caller names others; the selection is written out here and
+is not the library's, so that the two are held against each other.
+
+All names are made up, below example.org.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+from .independent import base64, content_hash, event_id, redacted, reference_digest, seed_of, signature
+
+Json: TypeAlias = Any
+Pdu: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[str, str]
+
+ALL: tuple[str, ...] = tuple(str(number) for number in range(1, 13))
+
+ALICE = "@alice:a.example.org"
+"""The creator of every room, unless a case says otherwise."""
+BOB = "@bob:b.example.org"
+CAROL = "@carol:c.example.org"
+DAN = "@dan:a.example.org"
+"""Of the creator's server."""
+MALLORY = "@mallory:m.example.org"
+
+KEY_ID = "ed25519:1"
+START = 1_700_000_000_000
+
+CREATE: Key = ("m.room.create", "")
+POWER: Key = ("m.room.power_levels", "")
+RULES: Key = ("m.room.join_rules", "")
+
+
+def since(first: int, last: int = 12) -> tuple[str, ...]:
+    """Return the room versions from one to another, both included."""
+    return tuple(str(number) for number in range(first, last + 1))
+
+
+def server_of(identifier: str) -> str:
+    """Return the server name in an identifier."""
+    return identifier.split(":", 1)[1]
+
+
+def signed_by(value: Json, server: str, key: str = "", key_id: str = KEY_ID) -> Json:
+    """Return a JSON object with a signature under a server's name, by the key of ``key``, or its own."""
+    old = value.get("signatures", {})
+    mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, KEY_ID))}
+    return {**value, "signatures": {**old, server: mine}}
+
+
+def essence(pdu: Pdu, version: str) -> Pdu:
+    """Return what of an event is signed and makes its ID.
+
+    A ``third_party_invite`` that is no object is dropped by redaction: the specification does not say, and
+    Synapse has it so.
+    """
+    content = pdu["content"]
+    if "third_party_invite" in content and not isinstance(content["third_party_invite"], dict):
+        content = {key: value for key, value in content.items() if key != "third_party_invite"}
+    core = redacted({**pdu, "content": content}, version)
+    if version == "12" and pdu["type"] == "m.room.create":
+        core.pop("room_id", None)  # it must not be there; Synapse takes it away here, too
+    return core
+
+
+class Room:
+    """A room that grows event by event.
+
+    Args:
+        version: its room version.
+        content: what to add to the content of the create event; a value of None in ``without`` drops.
+        creator: who sends the create event.
+        name: the localpart of its room ID and of its event IDs, where versions have them.
+        server: of the room ID, if it is not the creator's.
+        without: keys of the create event's content that are left out.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        content: Mapping[str, Json] | None = None,
+        *,
+        creator: str = ALICE,
+        name: str = "r",
+        without: Sequence[str] = (),
+    ) -> None:
+        self.version = version
+        self.number = int(version)
+        self.creator = creator
+        self.name = name
+        self.events: dict[str, Pdu] = {}
+        self.state: dict[Key, str] = {}
+        self.heads: list[str] = []
+        self.room_id = f"!{name}:{server_of(creator)}"
+        everything = {"room_version": version, **({"creator": creator} if self.number <= 10 else {})}
+        everything.update(content or {})
+        for gone in without:
+            del everything[gone]
+        self.create = self.put(creator, "m.room.create", everything, "")
+        if self.number >= 12:
+            self.room_id = "!" + self.create[1:]
+
+    def make(
+        self,
+        sender: str,
+        kind: str,
+        content: Json,
+        state_key: str | None = None,
+        *,
+        auth: Iterable[str] | None = None,
+        prev: Iterable[str] | None = None,
+        id_server: str | None = None,
+        top: Mapping[str, Json] | None = None,
+    ) -> str:
+        """Build an event beside the timeline, and return its ID.
+
+        Args:
+            auth: its auth events, if not those that the selection picks.
+            prev: its previous events, if not the room's last one.
+            id_server: the server in its ID, in versions 1 and 2, if not the sender's.
+            top: further keys of the event; None as a value takes one away.
+        """
+        cited = self.select(sender, kind, content, state_key) if auth is None else list(auth)
+        before = self.heads if prev is None else list(prev)
+        pdu: Pdu = {
+            "auth_events": self._references(cited),
+            "content": deepcopy(content),
+            "depth": 1 + max((self.events[one]["depth"] for one in before if one in self.events), default=0),
+            "origin_server_ts": START + 1000 * len(self.events),
+            "prev_events": self._references(before),
+            "sender": sender,
+            "type": kind,
+        }
+        if self.number < 12 or kind != "m.room.create":
+            pdu["room_id"] = self.room_id
+        if state_key is not None:
+            pdu["state_key"] = state_key
+        if self.number <= 2:
+            pdu["event_id"] = f"${self.name}{len(self.events):02}:{id_server or server_of(sender)}"
+        for name, value in (top or {}).items():
+            if value is None:
+                del pdu[name]
+            else:
+                pdu[name] = value
+        pdu["hashes"] = {"sha256": content_hash(pdu)}
+        core = essence(pdu, self.version)
+        pdu["signatures"] = {
+            server: {KEY_ID: signature(core, seed_of(server, KEY_ID))} for server in self._signers(pdu)
+        }
+        identifier = event_id(core, self.version)
+        self.events[identifier] = dict(sorted(pdu.items()))
+        return identifier
+
+    def put(self, sender: str, kind: str, content: Json, state_key: str | None = None, **more: Any) -> str:
+        """Send an event: build it, and let it be the room's last one and, with a state key, state."""
+        identifier = self.make(sender, kind, content, state_key, **more)
+        if state_key is not None:
+            self.state[kind, state_key] = identifier
+        self.heads = [identifier]
+        return identifier
+
+    def select(self, sender: str, kind: str, content: Json, state_key: str | None) -> list[str]:
+        """Return what the auth events selection picks from the current state."""
+        if kind == "m.room.create":
+            return []
+        keys: list[Key] = [CREATE] if self.number < 12 else []
+        keys += [POWER, ("m.room.member", sender)]
+        if kind == "m.room.member":
+            if state_key is not None:
+                keys.append(("m.room.member", state_key))
+            membership = content.get("membership")
+            if membership in ("join", "invite", "knock"):
+                keys.append(RULES)
+            if membership == "invite" and "third_party_invite" in content:
+                invite = content["third_party_invite"]
+                signed = invite.get("signed") if isinstance(invite, dict) else None
+                token = signed.get("token") if isinstance(signed, dict) else None
+                if isinstance(token, str):
+                    keys.append(("m.room.third_party_invite", token))
+            authoriser = content.get("join_authorised_via_users_server")
+            if membership == "join" and self.number >= 8 and isinstance(authoriser, str):
+                keys.append(("m.room.member", authoriser))
+        return [self.state[key] for key in dict.fromkeys(keys) if key in self.state]
+
+    def chain(self, roots: Iterable[str]) -> dict[str, Pdu]:
+        """Return events with all that they rest on by their auth events, in the order they were made; in
+        version 12 with the create event as well."""
+        wanted: set[str] = set()
+        pending = list(roots)
+        while pending:
+            one = pending.pop()
+            if one in wanted or one not in self.events:
+                continue
+            wanted.add(one)
+            pdu = self.events[one]
+            cited = [item if self.number > 2 else item[0] for item in pdu["auth_events"]]
+            pending += cited
+            if self.number >= 12 and "room_id" in pdu:
+                pending.append("$" + pdu["room_id"][1:])
+        return {one: pdu for one, pdu in self.events.items() if one in wanted}
+
+    def _references(self, identifiers: Iterable[str]) -> list[Json]:
+        if self.number > 2:
+            return list(identifiers)
+        return [
+            [one, {"sha256": base64(reference_digest(self.events[one], self.version))}] for one in identifiers
+        ]
+
+    def _signers(self, pdu: Pdu) -> list[str]:
+        servers = [server_of(pdu["sender"])]
+        if self.number <= 2:
+            servers.append(server_of(pdu["event_id"]))
+        authoriser = pdu["content"].get("join_authorised_via_users_server")
+        joins = pdu["type"] == "m.room.member" and pdu["content"].get("membership") == "join"
+        if self.number >= 8 and joins and isinstance(authoriser, str) and ":" in authoriser:
+            servers.append(server_of(authoriser))
+        return sorted(set(servers))
+
+    # What rooms are mostly made of.
+
+    def levels(self, users: Mapping[str, Json] | None = None, **named: Json) -> Json:
+        """Return the content of a power-levels event in which the creator has 100 where one may say so."""
+        mine = {} if self.number >= 12 else {self.creator: 100}
+        return {"users": {**mine, **(users or {})}, **named}
+
+    def power(
+        self, users: Mapping[str, Json] | None = None, *, sender: str | None = None, **named: Json
+    ) -> str:
+        """Set the power levels."""
+        return self.put(sender or self.creator, *POWER[:1], self.levels(users, **named), "")
+
+    def join_rule(self, rule: Json, **more: Json) -> str:
+        """Set the join rule."""
+        return self.put(self.creator, RULES[0], {"join_rule": rule, **more}, "")
+
+    def member(self, user: str, membership: str, sender: str | None = None, **content: Json) -> str:
+        """Change a user's membership."""
+        return self.put(sender or user, "m.room.member", {"membership": membership, **content}, user)
+
+    def try_member(self, user: str, membership: Json, sender: str | None = None, **more: Any) -> str:
+        """Build a member event beside the timeline; keywords are those of `make`, and ``content``."""
+        content = {"membership": membership, **more.pop("content", {})}
+        return self.make(sender or user, "m.room.member", content, user, **more)
+
+    def was(self, user: str, membership: str) -> None:
+        """Bring a user, by ordinary ways, to a membership; the join rule is ``public`` after that, or
+        ``knock`` if it is to be a knock."""
+        if membership == "none":
+            return
+        if membership == "knock":
+            self.join_rule("knock")
+            self.member(user, "knock")
+            return
+        if membership in ("join", "leave"):
+            self.member(user, "join")
+        if membership == "leave":
+            self.member(user, "leave")
+        if membership in ("invite", "ban"):
+            self.member(user, membership, self.creator)
+
+
+def plain_room(
+    version: str, users: Mapping[str, Json] | None = None, *, joined: Sequence[str] = (), **named: Json
+) -> Room:
+    """Return a public room with its creator, power levels and some joined users."""
+    room = Room(version)
+    room.member(ALICE, "join")
+    room.power(users, **named)
+    room.join_rule("public")
+    for user in joined:
+        room.member(user, "join")
+    return room

@@ -1,0 +1,275 @@
+"""Checking the signatures of an event."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .events import ALICE, BOB, KEY_ID, MEMBER, NOW, OTHER, SERVER, bare, key_entry, keys, signed, whole
+from .independent import Object, base64, redacted, seed_of, signature, unbase64
+from .required_signers import AUTHORISER, SIGNATURES, third_party_invite
+from .suite import VERSIONS, File, page, since, spread
+
+OTHER_KEY = "ed25519:b_2"
+# The order of the curve's group: a signature (R, S) is also true of (R, S + L) where nobody looks.
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def also(event: Object, server: str, key_id: str, text: Any) -> Object:
+    """Add a signature, whatever it is."""
+    old = event["signatures"]
+    return {**event, "signatures": {**old, server: {**old.get(server, {}), key_id: text}}}
+
+
+def also_signed(version: str, event: Object, server: str, key_id: str = KEY_ID) -> Object:
+    """Add a true signature."""
+    return also(event, server, key_id, signature(redacted(event, version), seed_of(server, key_id)))
+
+
+def wrong(version: str) -> str:
+    """Return a signature that is a true one of another event."""
+    return str(whole(version, content={}, depth=13)["signatures"][SERVER][KEY_ID])
+
+
+class _Area:
+    def __init__(self, file: File) -> None:
+        self.file = file
+
+    def check(
+        self,
+        slug: str,
+        version: str,
+        event: Object,
+        valid: bool,
+        notes: str,
+        table: Object | None = None,
+        spec: str = "",
+    ) -> None:
+        given = {"event": event, "keys": keys(SERVER) if table is None else table}
+        self.file.add(
+            f"verify_signatures.{slug}",
+            version,
+            given,
+            {"valid": valid},
+            spec=spec or SIGNATURES,
+            notes=notes,
+        )
+
+
+def _every_version(area: _Area) -> None:
+    for version in VERSIONS:
+        event = whole(version)
+        area.check("good", version, event, True, "")
+        loose = {**event, "content": {"body": "Something else"}, "unsigned": {"age": 1}, "org.example.key": 1}
+        notes = "What redaction takes is not signed: the content hash, not the signature, guards it."
+        area.check("loose_content", version, loose, True, notes)
+        area.check("redacted", version, redacted(event, version), True, "A redacted copy is as well signed.")
+        area.check("depth_changed", version, {**event, "depth": 13}, False, "A signed key was changed.")
+        hashes = {"hashes": {"sha256": base64(bytes(32))}}
+        area.check("hashes_changed", version, {**event, **hashes}, False, "`hashes` is signed.")
+        member = whole(version, MEMBER, {"membership": "join", "displayname": "A"}, state_key=ALICE)
+        changed = {**member, "content": {"membership": "ban", "displayname": "A"}}
+        area.check("membership_changed", version, changed, False, "Kept content is signed.")
+        area.check("none", version, {**event, "signatures": {}}, False, "Nobody signed it.")
+        by_other = signed(version, bare(version), OTHER)
+        area.check("by_other", version, by_other, False, "The wrong server signed it.", keys(SERVER, OTHER))
+        origin = whole(version, origin="example.org", prev_state=[])
+        changed = {**origin, "origin": "example.com", "prev_state": ["x"]}
+        kept = version in since("1", "10")
+        notes = (
+            "Top-level `origin` and `prev_state` are signed up to version 10; version 11 drops them first."
+        )
+        area.check("origin_changed", version, changed, not kept, notes, spec=page(version, "redactions"))
+
+
+def _signers(area: _Area) -> None:
+    both = keys(SERVER, OTHER)
+    for version in ("1", "2", "3", "4"):
+        old = version in ("1", "2")
+        event = whole(version, event_id="$event:example.com") if old else whole(version)
+        notes = "In versions 1 and 2 the server in the event ID signs too."
+        area.check("event_id_server_missing", version, event, not old, notes, both)
+        area.check("event_id_server", version, also_signed(version, event, OTHER), True, notes, both)
+    for version in VERSIONS:
+        content = {"membership": "join", AUTHORISER: BOB}
+        event = whole(version, MEMBER, content, state_key=ALICE)
+        spec = page(version, "authorisation-rules")
+        notes = "From version 8 on the authorising user's server signs a restricted join too."
+        area.check("restricted_one", version, event, version in since("1", "7"), notes, both, spec)
+        area.check("restricted_both", version, also_signed(version, event, OTHER), True, "", both, spec)
+        notes = "Signed, but not by who must."
+        area.check(
+            "restricted_wrong",
+            version,
+            also(event, OTHER, KEY_ID, wrong(version)),
+            version in since("1", "7"),
+            notes,
+            both,
+            spec,
+        )
+        invite = signed(version, third_party_invite(version), "x.example")
+        old = version in ("1", "2")
+        notes = "A third-party invite needs no server's signature from version 3 on."
+        area.check("third_party", version, invite, not old, notes, both)
+
+
+# Name, key ID, note: what is by such a key is not looked at.
+IGNORED = (
+    ("unknown_key", "ed25519:unknown", "By a key that is not known: ignored."),
+    ("unknown_algorithm", "rot13:1", "By an algorithm that is not known: ignored."),
+    (
+        "policy_server",
+        "ed25519:policy_server",
+        "A policy server signs under the sender's server name: ignored here.",
+    ),
+    ("no_algorithm", "a_1", "No key ID: ignored."),
+    ("algorithm_only", "ed25519", "No key ID: ignored."),
+    ("upper_algorithm", "ED25519:a_1", "An algorithm that is not known: ignored."),
+)
+
+# Name, the event with signatures by two keys that are known, whether it is validly signed, note.
+TWO_KEYS: tuple[tuple[str, Callable[[str], Object], bool, str], ...] = (
+    ("both_good", lambda v: also_signed(v, whole(v), SERVER, OTHER_KEY), True, ""),
+    (
+        "one_bad",
+        lambda v: also(whole(v), SERVER, OTHER_KEY, wrong(v)),
+        False,
+        "All signatures by known keys must hold: gomatrixserverlib is content with one.",
+    ),
+    (
+        "first_bad",
+        lambda v: also(also_signed(v, whole(v), SERVER, OTHER_KEY), SERVER, KEY_ID, wrong(v)),
+        False,
+        "All signatures by known keys must hold, in any order.",
+    ),
+    (
+        "one_garbage",
+        lambda v: also(whole(v), SERVER, OTHER_KEY, "!!"),
+        False,
+        "No base64: it does not hold.",
+    ),
+    (
+        "other_key",
+        lambda v: signed(v, bare(v), key_id=OTHER_KEY),
+        True,
+        "Any of the server's keys will do.",
+    ),
+    (
+        "keys_swapped",
+        lambda v: {
+            **whole(v),
+            "signatures": {SERVER: {OTHER_KEY: whole(v)["signatures"][SERVER][KEY_ID]}},
+        },
+        False,
+        "A true signature, but by another key than it says.",
+    ),
+)
+
+
+def _several(area: _Area) -> None:
+    two = {SERVER: {KEY_ID: key_entry(), OTHER_KEY: key_entry(key_id=OTHER_KEY)}}
+    for index, (slug, key_id, notes) in enumerate(IGNORED):
+        for version in spread(index):
+            text = wrong(version)
+            area.check(f"also_{slug}", version, also(whole(version), SERVER, key_id, text), True, notes)
+            only = {**whole(version), "signatures": {SERVER: {key_id: text}}}
+            area.check(f"only_{slug}", version, only, False, "Nothing is left that could be checked.")
+    for index, (slug, event_of, valid, notes) in enumerate(TWO_KEYS):
+        for version in spread(index):
+            area.check(f"two_keys_{slug}", version, event_of(version), valid, notes, two)
+    for index, version in enumerate(VERSIONS):
+        if index % 3 == 1:
+            event = also(whole(version), OTHER, KEY_ID, wrong(version))
+            notes = "A bad signature by a server that need not sign: nobody looks."
+            area.check("not_asked", version, event, True, notes, keys(SERVER, OTHER))
+            area.check("no_keys", version, whole(version), False, "No key is known.", {})
+            area.check("no_keys_of_server", version, whole(version), False, "No key is known.", keys(OTHER))
+            area.check(
+                "empty_keys_of_server", version, whole(version), False, "No key is known.", {SERVER: {}}
+            )
+            other = {SERVER: {KEY_ID: key_entry(OTHER)}}
+            area.check("another_key", version, whole(version), False, "The key is another's.", other)
+            event = whole(version, sender="@alice:Example.org")
+            notes = "Server names are compared with case."
+            area.check("server_case", version, event, False, notes, keys(SERVER, "Example.org"))
+
+
+def _forms(area: _Area) -> None:
+    def text(version: str) -> str:
+        return str(whole(version)["signatures"][SERVER][KEY_ID])
+
+    def raw(version: str) -> bytes:
+        return unbase64(text(version))
+
+    def malleated(version: str) -> bytes:
+        scalar = int.from_bytes(raw(version)[32:], "little") + _ORDER
+        return raw(version)[:32] + scalar.to_bytes(32, "little")
+
+    forms: tuple[tuple[str, Callable[[str], str], bool, str], ...] = (
+        (
+            "padded",
+            lambda v: text(v) + "==",
+            True,
+            "Padding should be accepted; gomatrixserverlib refuses it.",
+        ),
+        (
+            "foreign_character",
+            lambda v: text(v)[:40] + "$" + text(v)[40:],
+            False,
+            "Python's decoder skips it unless told.",
+        ),
+        ("white_space", lambda v: text(v) + "\n", False, "Python's decoder skips it unless told."),
+        ("truncated", lambda v: base64(raw(v)[:63]), False, "63 bytes."),
+        ("too_long", lambda v: base64(raw(v) + b"\0"), False, "65 bytes."),
+        ("odd_length", lambda v: text(v)[:85], False, "No bytes encode to 85 digits."),
+        ("empty", lambda v: "", False, ""),
+        ("zeros", lambda v: base64(bytes(64)), False, ""),
+        ("hex", lambda v: raw(v).hex(), False, ""),
+        ("malleated", lambda v: base64(malleated(v)), False, "S + L in place of S: RFC 8032 refuses it."),
+        ("one_bit", lambda v: base64(bytes([raw(v)[0] ^ 1]) + raw(v)[1:]), False, ""),
+    )
+    for index, (slug, text_of, valid, notes) in enumerate(forms):
+        for version in spread(index):
+            event = {**whole(version), "signatures": {SERVER: {KEY_ID: text_of(version)}}}
+            area.check(f"form_{slug}", version, event, valid, notes)
+    others: tuple[tuple[str, Any], ...] = (("number", 1), ("null", None), ("array", []), ("object", {}))
+    for index, (slug, value) in enumerate(others):
+        for version in spread(index, count=2):
+            event = {**whole(version), "signatures": {SERVER: {KEY_ID: value}}}
+            area.check(f"form_{slug}", version, event, False, "No text: a failure, not an exception.")
+            event = {**whole(version), "signatures": {SERVER: value}}
+            area.check(f"form_server_{slug}", version, event, False, "No signatures of the server.")
+    for version in ("3", "4", "11"):
+        event = whole(version)
+        table = {SERVER: {KEY_ID: {**key_entry(), "key": key_entry()["key"] + "="}}}
+        area.check("key_padded", version, event, True, "Padding should be accepted.", table)
+
+
+def _validity(area: _Area) -> None:
+    for version in VERSIONS:
+        enforced = version in since("5")
+        spec = page("5", "signing-key-validity-period")
+        for slug, until, valid, notes in (
+            ("equal", NOW, True, "Valid up to the event's own time, inclusive."),
+            ("before", NOW - 1, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
+            ("long_before", 0, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
+            ("after", NOW + 1, True, ""),
+        ):
+            table = {SERVER: {KEY_ID: key_entry(valid_until=until)}}
+            area.check(f"valid_until_{slug}", version, whole(version), valid, notes, table, spec)
+    for version in ("4", "5", "12"):
+        table = {SERVER: {KEY_ID: key_entry(valid_until=0), OTHER_KEY: key_entry(key_id=OTHER_KEY)}}
+        event = also(also_signed(version, whole(version), SERVER, OTHER_KEY), SERVER, KEY_ID, wrong(version))
+        notes = "Bad, and by a key that was not valid: ignored from version 5 on; before, the key counts."
+        spec = page("5", "signing-key-validity-period")
+        area.check("expired_bad", version, event, version != "4", notes, table, spec)
+        table = {SERVER: {KEY_ID: key_entry(valid_until=None)}}
+        area.check(
+            "valid_until_absent", version, whole(version), True, "Nothing bounds the key.", table, spec
+        )
+
+
+def files() -> list[File]:
+    """Return the files of this area."""
+    area = _Area(File("base/verify_signatures.json", "Checking the signatures of an event"))
+    for add in (_every_version, _signers, _several, _forms, _validity):
+        add(area)
+    return [area.file]

@@ -1,0 +1,332 @@
+"""Runs one throw-away Synapse on the loopback interface, and speaks its client API."""
+
+import hashlib
+import hmac
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+from signedjson.key import decode_signing_key_base64, encode_verify_key_base64, get_verify_key
+from signedjson.sign import sign_json
+from unpaddedbase64 import encode_base64
+
+SERVER_NAME = "hs.example"
+REGISTRATION_SECRET = "made-up-for-the-recording"
+START_SECONDS = 90
+STOP_SECONDS = 20
+REQUEST_SECONDS = 60
+DAY_MS = 24 * 60 * 60 * 1000
+
+Json = dict[str, Any]
+
+
+class HttpError(Exception):
+    """An answer with another status than 200."""
+
+    def __init__(self, status: int, body: Json, what: str) -> None:
+        super().__init__(f"{what}: {status} {body.get('errcode')}: {body.get('error')}")
+        self.status = status
+        self.body = body
+
+
+def now_ms() -> int:
+    """The time as Matrix counts it."""
+    return int(time.time() * 1000)
+
+
+def made_up_key(server_name: str, version: str) -> Any:
+    """A signing key that is the same on each run; it belongs to nobody."""
+    seed = hashlib.sha256(f"roomver recorder: {server_name}".encode()).digest()
+    return decode_signing_key_base64("ed25519", version, encode_base64(seed))
+
+
+def http(method: str, url: str, content: Json | None = None, authorization: str | None = None) -> Json:
+    """One request with a JSON answer."""
+    request = urllib.request.Request(url, method=method)
+    if content is not None:
+        request.data = json.dumps(content).encode()
+        request.add_header("Content-Type", "application/json")
+    if authorization is not None:
+        request.add_header("Authorization", authorization)
+    try:
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+            body: Json = json.load(answer)
+            return body
+    except urllib.error.HTTPError as error:
+        raw = error.read()
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = {"error": raw.decode(errors="replace")[:200]}
+        raise HttpError(error.code, body, f"{method} {urllib.parse.urlsplit(url).path}") from None
+
+
+def quote(part: str) -> str:
+    """One path segment."""
+    return urllib.parse.quote(part, safe="")
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Homeserver:
+    """Synapse in its own temporary directory; a context manager that always stops and removes it."""
+
+    def __init__(self) -> None:
+        self.key = made_up_key(SERVER_NAME, "a_hs01")
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.dir = Path(tempfile.mkdtemp(prefix="roomver-recorder-"))
+        self.db_path = self.dir / "homeserver.db"
+        self.log_path = self.dir / "homeserver.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._write_config()
+            with self.log_path.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "synapse.app.homeserver", "-c", "homeserver.yaml"],
+                    cwd=self.dir,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            self._wait_until_up()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process, by force if it lingers, and remove its directory."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def log_tail(self, lines: int = 25) -> str:
+        """What the server said last."""
+        if not self.log_path.exists():
+            return "(no log)"
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    def _wait_until_up(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise SystemExit(f"Synapse ended with {self._process.returncode}:\n{self.log_tail()}")
+            try:
+                http("GET", f"{self.base}/_matrix/client/versions")
+            except (HttpError, OSError):
+                time.sleep(0.25)
+            else:
+                return
+        raise SystemExit(f"Synapse did not answer within {START_SECONDS} s:\n{self.log_tail()}")
+
+    def _write_config(self) -> None:
+        key = self.key
+        (self.dir / "signing.key").write_text(f"{key.alg} {key.version} {encode_base64(key.encode())}\n")
+        # JSON is YAML too.
+        (self.dir / "homeserver.yaml").write_text(json.dumps(config(self.dir, self.port), indent=1))
+        (self.dir / "log.yaml").write_text(json.dumps(LOG_CONFIG))
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read the server's database, running or not."""
+        with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=30) as db:
+            rows = db.execute(sql, values).fetchall()
+        db.close()
+        return rows
+
+    def trust(self, server_name: str, key: Any, valid_until_ts: int) -> None:
+        """Put another server's key into the key store, so that Synapse need not ask for it."""
+        verify = get_verify_key(key)
+        key_id = f"{verify.alg}:{verify.version}"
+        document = sign_json(
+            {
+                "server_name": server_name,
+                "valid_until_ts": valid_until_ts,
+                "verify_keys": {key_id: {"key": encode_verify_key_base64(verify)}},
+                "old_verify_keys": {},
+            },
+            server_name,
+            key,
+        )
+        row = (server_name, key_id, server_name, now_ms(), valid_until_ts)
+        with sqlite3.connect(self.db_path, timeout=30) as db:
+            db.execute(
+                "INSERT INTO server_keys_json (server_name, key_id, from_server, ts_added_ms,"
+                " ts_valid_until_ms, key_json) VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, json.dumps(document).encode()),
+            )
+            db.execute(
+                "INSERT INTO server_signature_keys (server_name, key_id, from_server, ts_added_ms,"
+                " ts_valid_until_ms, verify_key) VALUES (?, ?, ?, ?, ?, ?)",
+                (*row, verify.encode()),
+            )
+        db.close()
+
+    def published_keys(self) -> Json:
+        """The server's own keys, in the form of a recording's header."""
+        answer = http("GET", f"{self.base}/_matrix/key/v2/server")
+        until = answer["valid_until_ts"]
+        return {
+            key_id: {"key": value["key"], "valid_until_ts": until}
+            for key_id, value in answer["verify_keys"].items()
+        }
+
+    def register(self, localpart: str) -> "User":
+        """A new user, by the shared secret."""
+        url = f"{self.base}/_synapse/admin/v1/register"
+        nonce = http("GET", url)["nonce"]
+        password = f"password-of-{localpart}"
+        text = "\0".join((nonce, localpart, password, "notadmin"))
+        mac = hmac.new(REGISTRATION_SECRET.encode(), text.encode(), hashlib.sha1).hexdigest()
+        answer = http(
+            "POST",
+            url,
+            {"nonce": nonce, "username": localpart, "password": password, "admin": False, "mac": mac},
+        )
+        return User(self, answer["user_id"], answer["access_token"])
+
+
+class User:
+    """A user of the homeserver, acting over the client API."""
+
+    def __init__(self, server: Homeserver, user_id: str, token: str) -> None:
+        self.id = user_id
+        self._base = server.base
+        self._token = token
+        self._transactions = 0
+
+    def call(self, method: str, path: str, content: Json | None = None) -> Json:
+        """One request below `/_matrix/client/v3`."""
+        if content is None and method != "GET":
+            content = {}
+        return http(method, f"{self._base}/_matrix/client/v3{path}", content, f"Bearer {self._token}")
+
+    def _transaction(self) -> str:
+        self._transactions += 1
+        return f"t{self._transactions}"
+
+    def room(self, room_id: str, action: str, **content: Any) -> None:
+        """POST to one of the actions on a room: join, leave, invite, kick, ban, unban, ..."""
+        self.call("POST", f"/rooms/{quote(room_id)}/{action}", content)
+
+    def knock(self, room_id: str, reason: str) -> None:
+        """Ask to be let in."""
+        self.call("POST", f"/knock/{quote(room_id)}", {"reason": reason})
+
+    def get_state(self, room_id: str, kind: str, state_key: str = "") -> Json:
+        """The content of a state event."""
+        return self.call("GET", f"/rooms/{quote(room_id)}/state/{quote(kind)}/{quote(state_key)}")
+
+    def state(self, room_id: str, kind: str, content: Json, state_key: str = "") -> str:
+        """Send a state event."""
+        path = f"/rooms/{quote(room_id)}/state/{quote(kind)}/{quote(state_key)}"
+        event_id: str = self.call("PUT", path, content)["event_id"]
+        return event_id
+
+    def send(self, room_id: str, content: Json, kind: str = "m.room.message") -> str:
+        """Send an event that is no state."""
+        path = f"/rooms/{quote(room_id)}/send/{quote(kind)}/{self._transaction()}"
+        event_id: str = self.call("PUT", path, content)["event_id"]
+        return event_id
+
+    def say(self, room_id: str, body: str) -> str:
+        """Send a text message."""
+        return self.send(room_id, {"msgtype": "m.text", "body": body})
+
+    def redact(self, room_id: str, event_id: str, reason: str | None = None) -> str:
+        """Redact an event."""
+        path = f"/rooms/{quote(room_id)}/redact/{quote(event_id)}/{self._transaction()}"
+        content = {} if reason is None else {"reason": reason}
+        redaction_id: str = self.call("PUT", path, content)["event_id"]
+        return redaction_id
+
+    def redacted_by(self, room_id: str, event_id: str) -> str | None:
+        """The redaction that the server serves this event with, if it serves it redacted."""
+        event = self.call("GET", f"/rooms/{quote(room_id)}/event/{quote(event_id)}")
+        because = event.get("unsigned", {}).get("redacted_because")
+        return None if because is None else because["event_id"]
+
+
+LOG_CONFIG: Json = {
+    "version": 1,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"level": "WARNING", "handlers": ["console"]},
+    "disable_existing_loggers": False,
+}
+
+_FREE = {"per_second": 100_000, "burst_count": 100_000}
+
+
+def config(directory: Path, port: int) -> Json:
+    """The configuration: loopback only, no limits, nobody else to ask."""
+    return {
+        "server_name": SERVER_NAME,
+        "pid_file": str(directory / "homeserver.pid"),
+        "listeners": [
+            {
+                "port": port,
+                "bind_addresses": ["127.0.0.1"],
+                "type": "http",
+                "tls": False,
+                "x_forwarded": False,
+                "resources": [{"names": ["client", "federation"], "compress": False}],
+            }
+        ],
+        "database": {"name": "sqlite3", "args": {"database": str(directory / "homeserver.db")}},
+        "log_config": str(directory / "log.yaml"),
+        "media_store_path": str(directory / "media"),
+        "signing_key_path": str(directory / "signing.key"),
+        "registration_shared_secret": REGISTRATION_SECRET,
+        "macaroon_secret_key": "made-up",
+        "form_secret": "made-up",
+        "report_stats": False,
+        "trusted_key_servers": [],
+        "suppress_key_server_warning": True,
+        "presence": {"enabled": False},
+        "user_directory": {"enabled": False},
+        "url_preview_enabled": False,
+        "limit_profile_requests_to_users_who_share_rooms": False,
+        "bcrypt_rounds": 4,
+        # Nothing may be reached from here: each outgoing request fails at once.
+        "ip_range_blacklist": ["0.0.0.0/0", "::/0"],
+        "federation": {"client_timeout": "1s", "max_short_retries": 0, "max_long_retries": 0},
+        "rc_federation": {"window_size": 1, "sleep_limit": 9999, "sleep_delay": 0, "reject_limit": 9999},
+        "rc_message": _FREE,
+        "rc_registration": _FREE,
+        "rc_login": {"address": _FREE, "account": _FREE, "failed_attempts": _FREE},
+        "rc_joins": {"local": _FREE, "remote": _FREE},
+        "rc_joins_per_room": _FREE,
+        "rc_invites": {"per_room": _FREE, "per_user": _FREE, "per_issuer": _FREE},
+        "rc_third_party_invite": _FREE,
+        "rc_room_creation": _FREE,
+        "rc_admin_redaction": _FREE,
+    }
