@@ -206,10 +206,15 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
     table.add_column("room", "total", overflow="fold")
     table.add_column("version", justify="right")
+    # A column of its own only where a recording server rejected something.
+    left_out = () if total.rejected else ("rejected",)
     for name, count in _counts(total).items():
+        if name in left_out:
+            continue
         table.add_column(name, count, justify="right", no_wrap=name != "signatures")
     for file, version, summary in rows:
-        table.add_row(Text(file), version, *_counts(summary).values())
+        counts = [count for name, count in _counts(summary).items() if name not in left_out]
+        table.add_row(Text(file), version, *counts)
     return table
 
 
