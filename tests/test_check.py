@@ -172,6 +172,8 @@ def test_each_server_that_has_not_signed_is_a_reason() -> None:
     assert reasons(check) == [
         'signatures["a.example"]: a.example must sign and has not',
         'signatures["b.example"]: no valid signature of b.example ("ed25519:1": ignored: unknown key)',
+        "content.join_authorised_via_users_server: v11 rule 4.2.1 (member.authoriser_signature):"
+        f" authoriser {ALICE}",
     ]
     signed = sign_event(event.pdu, "11", "a.example", key_of("a.example"))
     assert check_event(signed, "11", keys=KEYS).ok
