@@ -245,6 +245,7 @@ def test_a_summary_counts_each_event_once() -> None:
     assert summary_data(summary) == {
         "events": 5,
         "intact": 2,
+        "rejected": 0,
         "redacted": 1,
         "bad": 2,
         "signatures": {"valid": 1, "not_valid": 1, "not_checked": 3},
