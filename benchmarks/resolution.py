@@ -135,8 +135,8 @@ def contenders(shape: Shape, resolver: synapse.Resolver | None, kind: str) -> li
         if resolver is not None:
             index = resolver.index()
             found += [
-                Contender(THEIRS, partial(resolver.by_v2, index)),  # type: ignore[list-item]
-                Contender(GIVEN, partial(resolver.by_v2, None, resolver.answer())),  # type: ignore[list-item]
+                Contender(THEIRS, partial(resolver.by_v2, index)),  # type: ignore[arg-type]
+                Contender(GIVEN, partial(resolver.by_v2, None, resolver.answer())),  # type: ignore[arg-type]
             ]
         return found
     anew = partial(_forget_levels, shape)

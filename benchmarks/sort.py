@@ -99,7 +99,7 @@ def hubs(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
         sender = rng.randrange(max(1, count // 5))
         latest.setdefault("create", name)
         above = (latest.get(kind) for kind in ("create", "levels", "rules", sender))
-        parents[name] = list(dict.fromkeys(parent for parent in above if parent not in (None, name)))  # type: ignore[misc]
+        parents[name] = list(dict.fromkeys(parent for parent in above if parent not in (None, name)))
         latest[sender] = name
         if place % 1000 in (1, 2):
             latest["levels" if place % 1000 == 1 else "rules"] = name

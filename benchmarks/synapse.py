@@ -91,7 +91,8 @@ class Index:
         common = set.intersection(*state_sets)
         shared = self.chain(common)
         own = [self.chain(ids - common, shared) for ids in state_sets]
-        return set().union(*own) - set.intersection(*own)
+        first, *others = own
+        return first.union(*others) - first.intersection(*others)
 
     def subgraph(self, conflicted: set[EventId]) -> set[EventId]:
         """Return the conflicted subgraph: what lies on a path between two conflicted events."""

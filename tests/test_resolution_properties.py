@@ -360,8 +360,8 @@ def _cited(fork: Fork, event_id: str) -> list[str]:
     return reference.auth_events(fork.events[event_id], fork.events)
 
 
-@given(later_forks, st.randoms(use_true_random=False))
-def test_what_a_graph_is_not_asked_it_need_not_know(fork: Fork, rng: Random) -> None:
+@given(later_forks)
+def test_what_a_graph_is_not_asked_it_need_not_know(fork: Fork) -> None:
     """Handed in in full, the difference and the subgraph make the graph needless."""
     resolution = _resolve(fork, trace=True)
     assert resolution.steps is not None
