@@ -7,9 +7,8 @@ https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatur
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import cast
+from typing import NamedTuple, cast
 
 from canonicaljson import encode_canonical_json
 from nacl.bindings import crypto_sign_open
@@ -47,16 +46,14 @@ class SignatureStatus(Enum):
         return self in (self.UNKNOWN_ALGORITHM, self.UNKNOWN_KEY, self.KEY_NOT_VALID)
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureResult:
+class SignatureResult(NamedTuple):
     """One signature and what became of it."""
 
     key_id: KeyId
     status: SignatureStatus
 
 
-@dataclass(frozen=True, slots=True)
-class ServerResult:
+class ServerResult(NamedTuple):
     """The signatures of one server that must sign.
 
     Attributes:
@@ -95,8 +92,7 @@ class ServerResult:
         return f"{self.server}: {why}"
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureReport:
+class SignatureReport(NamedTuple):
     """Whether an event has the signatures that it needs, and why.
 
     Attributes:
@@ -111,7 +107,12 @@ class SignatureReport:
     @property
     def valid(self) -> bool:
         """Every server that must sign has signed."""
-        return self.defect is None and all(result.valid for result in self.servers)
+        if self.defect is not None:
+            return False
+        for result in self.servers:  # noqa: SIM110 - all() would make a generator for each event
+            if not result.valid:
+                return False
+        return True
 
     def __bool__(self) -> bool:
         return self.valid
@@ -361,11 +362,8 @@ def check_signatures(
         return key.valid_at(made_at, version, now=now, honour_expired=honour_expired)
 
     signatures = pdu.get("signatures")
-    return SignatureReport(
-        tuple(
-            _check_server(server, signatures, essential, keys.get(server, {}), counts) for server in servers
-        )
-    )
+    results = [_check_server(name, signatures, essential, keys.get(name, {}), counts) for name in servers]
+    return SignatureReport(tuple(results))
 
 
 def _check_server(
