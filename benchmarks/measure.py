@@ -163,6 +163,9 @@ def compare(  # noqa: PLR0913 - options by keyword
         if same is not None:
             results.append(same(result))
         del result
+        if seconds < _ROUND:
+            # The first call of all is slow, and would leave rounds too short to warm anything up.
+            seconds, _ = _time(contender, max(1, int(_ROUND / 10 / max(seconds, 1e-7))), now)
         loops[contender.name] = 1 if seconds >= _ROUND else max(1, int(_ROUND / max(seconds, 1e-7)))
         if seconds >= _LONG:
             values[contender.name].append(seconds / units)

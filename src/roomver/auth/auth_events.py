@@ -12,6 +12,7 @@ from ..rules import (
     AUTH_EVENTS_OTHER_ROOM,
     AUTH_EVENTS_REJECTED,
     ROOM_ID_OF_CREATE,
+    Rule,
     Verdict,
 )
 from ..selection import auth_types
@@ -32,18 +33,19 @@ def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
     Raises:
         MissingEvents: with all that are not known.
     """
-    wanted = list(event.auth_event_ids)
+    wanted = event.auth_event_ids
     create_id = create_id_of(event)
     if create_id is not None:
-        wanted.append(create_id)
-    missing = [event_id for event_id in wanted if event_id not in events]
-    if missing:
-        raise MissingEvents(missing)
-    found = [events[event_id] for event_id in wanted]
+        wanted = (*wanted, create_id)
+    try:
+        found = [events[event_id] for event_id in wanted]
+    except KeyError:
+        raise MissingEvents([event_id for event_id in wanted if event_id not in events]) from None
+    version = event.room_version
     for cited in found:
-        if cited.room_version is not event.room_version:
+        if cited.room_version is not version:
             raise WrongRoom(
-                f"{event.event_id} is of room version {event.room_version}, and the event that it cites,"
+                f"{event.event_id} is of room version {version}, and the event that it cites,"
                 f" {cited.event_id}, of {cited.room_version}"
             )
     return found
@@ -84,41 +86,48 @@ def check_auth_events(event: Event, cited: list[Event], rejected: Container[Even
     """
     version = event.room_version
 
+    # Each rule asks of all entries at once whether one breaks it, and only then which: this runs on every
+    # event, and nearly none breaks any.
+    keys = [(other.type, other.state_key) for other in cited]
+    entries = set(keys)
+
     # If there are duplicate entries for a given type and state_key pair, reject. An ID that is there
     # twice is such a pair as well.
-    seen: set[tuple[str, str | None]] = set()
-    for other in cited:
-        key = (other.type, other.state_key)
-        if key in seen:
-            detail = {"auth_event": other.event_id, "type": other.type, "state_key": other.state_key}
-            return Verdict(False, AUTH_EVENTS_DUPLICATE, version, detail)
-        seen.add(key)
+    if len(entries) != len(keys):
+        twice = next(index for index, key in enumerate(keys) if key in keys[:index])
+        return _refused(event, AUTH_EVENTS_DUPLICATE, cited[twice])
 
     # If there are entries that the selection would not pick, reject. A message is never picked, nor
     # in version 12 the create event.
     selectable = auth_types(event)
-    for other in cited:
-        if (other.type, other.state_key) not in selectable:
-            detail = {"auth_event": other.event_id, "type": other.type, "state_key": other.state_key}
-            return Verdict(False, AUTH_EVENTS_NOT_SELECTED, version, detail)
+    if not entries <= selectable:
+        stray = next(index for index, key in enumerate(keys) if key not in selectable)
+        return _refused(event, AUTH_EVENTS_NOT_SELECTED, cited[stray])
 
     # If there are entries which were themselves rejected, reject. An event that cites itself (which
     # versions 1 and 2 let one build) cites one that has not been accepted.
-    for other in cited:
-        if other.event_id in rejected or other.event_id == event.event_id:
-            return Verdict(False, AUTH_EVENTS_REJECTED, version, {"auth_event": other.event_id})
+    own_id = event.event_id
+    for event_id in event.auth_event_ids:
+        if event_id in rejected or event_id == own_id:
+            return Verdict(False, AUTH_EVENTS_REJECTED, version, {"auth_event": event_id})
 
     # If there is no m.room.create event among the entries, reject.
-    if version.create_in_auth_events and CREATE not in seen:
+    if version.create_in_auth_events and CREATE not in entries:
         return Verdict(False, AUTH_EVENTS_NO_CREATE, version, {})
 
     # If any event in auth_events has a room_id which does not match that of the event, reject.
     # Servers did so before the specification said it (1.16), for every room version.
+    room_id = event.room_id
     for other in cited:
-        if other.room_id != event.room_id:
-            detail = {"auth_event": other.event_id, "its_room_id": other.room_id, "room_id": event.room_id}
+        if other.room_id != room_id:
+            detail = {"auth_event": other.event_id, "its_room_id": other.room_id, "room_id": room_id}
             return Verdict(False, AUTH_EVENTS_OTHER_ROOM, version, detail)
     return None
+
+
+def _refused(event: Event, rule: Rule, entry: Event) -> Verdict:
+    detail = {"auth_event": entry.event_id, "type": entry.type, "state_key": entry.state_key}
+    return Verdict(False, rule, event.room_version, detail)
 
 
 def state_of(cited: list[Event]) -> dict[StateKey, Event]:
