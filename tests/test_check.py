@@ -1,6 +1,7 @@
 """Checking one event by itself, and the texts and data for what is found."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 
 from roomver import Event, KeyTable, UnknownRoomVersion, canonical_json, key_table, redact, sign_event
 from roomver.canonical import shorten
-from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, unreadable
+from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, check_events, unreadable
 from roomver.explain import (
     ACTION_TEXT,
     FEATURES,
@@ -316,3 +317,34 @@ def test_the_feature_table_has_a_cell_for_each_version() -> None:
 def test_rows_of_the_feature_table(label: str, cells: str) -> None:
     found = [row for name, row in feature_rows() if name.startswith(label)]
     assert found == [tuple(cells.split())]
+
+
+def test_many_events_are_checked_as_each_is_alone() -> None:
+    good = message("11")
+    changed = {**good.pdu, "content": {"body": "changed"}}
+    some: list[tuple[Any, str | None]] = [
+        (good.pdu, good.event_id),
+        ("no event", "$x"),
+        (changed, good.event_id),
+        ({**good.pdu, "depth": -1}, None),
+        (good.pdu, "$false"),
+    ]
+    pdus = some * 20  # of both kinds on both sides of where one batch ends
+    alone = [check_event(pdu, "11", claimed_id=claimed, keys=KEYS) for pdu, claimed in pdus]
+    for count in (0, 1, 31, 32, 33, 64, 100):
+        together = list(check_events(pdus[:count], "11", keys=KEYS))
+        assert [check._replace(event=None) for check in together] == [
+            check._replace(event=None) for check in alone[:count]
+        ]
+
+
+def test_events_before_a_failing_source_are_checked() -> None:
+    def source() -> Iterator[tuple[Any, str | None]]:
+        for _ in range(40):
+            yield message("11").pdu, None
+        raise OSError("gone")
+
+    checks = check_events(source(), "11")
+    assert [next(checks).ok for _ in range(40)] == [True] * 40
+    with pytest.raises(OSError, match="gone"):
+        next(checks)

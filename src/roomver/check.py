@@ -8,9 +8,10 @@ Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-re
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -250,41 +251,110 @@ def check_event(
     >>> check.findings[0].kind.value, str(check.findings[0].reasons[0])
     ('malformed', 'content: expected an object, found nothing')
     """
+    return next(check_events([(pdu, claimed_id)], version, keys=keys, now=now))
+
+
+def check_events(
+    pdus: Iterable[tuple[JsonValue, EventId | None]],
+    version: RoomVersion | str,
+    *,
+    keys: KeyTable | None = None,
+    now: int | None = None,
+) -> Iterator[EventCheck]:
+    """Check many events, each by itself: what `check_event` gives for each, in their order, sooner.
+
+    Args:
+        pdus: each with the ID under which it was found, or None. They are taken a few at a time; an
+            exception from them comes after the checks of those before it.
+        version, keys, now: as in `check_event`.
+
+    Raises:
+        UnknownRoomVersion: if there is no such version.
+    """
     known = room_version(version) if isinstance(version, str) else version
+    source = iter(pdus)
+    more = True
+    while more:
+        batch: list[tuple[JsonValue, EventId | None]] = []
+        failure = None
+        try:
+            batch.extend(islice(source, _BATCH))
+        except Exception as error:
+            failure = error
+        more = len(batch) == _BATCH
+        yield from _check_batch(batch, known, keys, now)
+        if failure is not None:
+            raise failure
+
+
+# Events go through each stage together: what verifies signatures and what encodes JSON then stay in the
+# processor's caches. One by one takes a fifth longer; longer batches gain nothing more.
+_BATCH = 32
+
+
+def _check_batch(
+    batch: list[tuple[JsonValue, EventId | None]],
+    version: RoomVersion,
+    keys: KeyTable | None,
+    now: int | None,
+) -> list[EventCheck]:
+    parsed = [_parsed(pdu, version, claimed_id) for pdu, claimed_id in batch]
+    good = [one for one in parsed if not isinstance(one, EventCheck)]
+    essentials = [essential_bytes(event.pdu, version) for event in good]
+    digests = [content_digest(event.pdu) for event in good]
+    reports: list[SignatureReport | None] = [None] * len(good)
+    if keys is not None:
+        reports = [
+            check_signatures(event.pdu, version, essential, keys, now)
+            for event, essential in zip(good, essentials, strict=True)
+        ]
+    stages = zip(essentials, digests, reports, strict=True)
+    return [
+        one if isinstance(one, EventCheck) else _judged(one, claimed_id, *next(stages))
+        for one, (_, claimed_id) in zip(parsed, batch, strict=True)
+    ]
+
+
+def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
     if type(pdu) is not dict:
         # Not left to parse_event, which would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
         # Without the claimed ID, which it would believe.
-        event = parse_event(pdu, known)
+        return parse_event(pdu, version)
     except MalformedEvent as error:
         return _malformed(pdu, error.defects, claimed_id)
 
+
+def _judged(
+    event: Event,
+    claimed_id: EventId | None,
+    essential: bytes,
+    computed: bytes,
+    report: SignatureReport | None,
+) -> EventCheck:
+    """Put together what the stages found of a well-formed event."""
+    pdu, version = event.pdu, event.room_version
     findings: list[Finding] = []
-    essential = essential_bytes(pdu, known)
-    if known.event_id_form is EventIdForm.CHOSEN:
+    if version.event_id_form is EventIdForm.CHOSEN:
         event_id = event.event_id
     else:
-        event_id = event_id_of_bytes(essential, known)
+        event_id = event_id_of_bytes(essential, version)
     if claimed_id is not None and claimed_id != event_id:
-        findings.append(_wrong_id(claimed_id, event_id, known))
+        findings.append(_wrong_id(claimed_id, event_id, version))
 
-    signed: bool | None = None
-    if keys is not None:
-        report = check_signatures(pdu, known, essential, keys, now)
-        signed = report.valid
-        if not signed:
-            findings.append(_not_signed(event, report))
+    signed = None if report is None else report.valid
+    if report is not None and not signed:
+        findings.append(_not_signed(event, report))
 
     redacted = False
     carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
-    computed = content_digest(pdu)
     # Digests are what counts, but where the spelling is the same there is nothing to decode.
     if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
         if digest is None or len(digest) != len(computed):
             text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
-        elif is_redacted_form(pdu, known):
+        elif is_redacted_form(pdu, version):
             redacted = True
         else:
             findings.append(_content_not_hashed(pdu, digest, computed))

@@ -1,6 +1,7 @@
 """``roomver check``: every event of a room, one by one and then together."""
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +9,13 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..check import EventCheck, Summary, check_event, unreadable
+from ..check import EventCheck, Summary, check_events, unreadable
 from ..errors import WrongRoom
 from ..event import Event
 from ..keys import KeyTable
 from ..readers import Entry, InputError, Place, Room, merge_keys, read_room
 from ..room_check import Beliefs, check_room, usable
-from ..types import EventId
+from ..types import EventId, JsonValue
 from ..versions import RoomVersion
 from .common import (
     console,
@@ -104,8 +105,7 @@ def _check_file(
         keys = merge_keys(room.keys, given)
         report.start(file, room)
         with _progress(file, room) as entries:
-            for entry in entries:
-                result = _check_entry(entry, room.version, keys, now)
+            for entry, result in _checked(entries, room.version, keys, now):
                 summary.add(result)
                 if result.findings or result.notes:
                     report.event(entry, result)
@@ -157,10 +157,30 @@ class _Together:
         return not found.state_differs
 
 
-def _check_entry(entry: Entry, version: RoomVersion, keys: KeyTable | None, now: int | None) -> EventCheck:
-    if entry.error is not None:
-        return unreadable(entry.error, entry.claimed_id)
-    return check_event(entry.pdu, version, claimed_id=entry.claimed_id, keys=keys, now=now)
+def _checked(
+    entries: Iterator[Entry], version: RoomVersion, keys: KeyTable | None, now: int | None
+) -> Iterator[tuple[Entry, EventCheck]]:
+    """Check each entry by itself; an entry without a PDU keeps its place among the others."""
+    waiting: deque[Entry] = deque()
+
+    def pdus() -> Iterator[tuple[JsonValue, EventId | None]]:
+        for entry in entries:
+            waiting.append(entry)
+            if entry.error is None:
+                yield entry.pdu, entry.claimed_id
+
+    failure = None
+    try:
+        for check in check_events(pdus(), version, keys=keys, now=now):
+            while (entry := waiting.popleft()).error is not None:
+                yield entry, unreadable(entry.error, entry.claimed_id)
+            yield entry, check
+    except InputError as error:
+        failure = error
+    for entry in waiting:
+        yield entry, unreadable(entry.error or "", entry.claimed_id)
+    if failure is not None:
+        raise failure
 
 
 @contextmanager
