@@ -36,6 +36,14 @@ class Known:
         self._ignore_missing = ignore_missing
         self._room: tuple[str, str] | None = None
 
+    def lacks(self, event_ids: Iterable[EventId]) -> bool:
+        """Tell whether there is anything to ask for: `need` without its cost where there is not."""
+        events = self.events
+        for event_id in event_ids:
+            if event_id not in events and event_id not in self.lost:
+                return True
+        return False
+
     def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
         """See to it that events are known or lost.
 
@@ -59,18 +67,19 @@ class Known:
     def check_room(self, event_ids: Collection[EventId]) -> None:
         """Check that known events are of one room and room version: that of the first one ever given."""
         events = self.events
+        room_id, version = self._room or ("", "")
         for event_id in event_ids:
             event = events[event_id]
-            room = _room_of(event)
             if self._room is None:
-                self._room = room
-            elif room != self._room:
+                self._room = _room_of(event)
+                room_id, version = self._room
+            elif event.room_id != room_id or event.room_version.identifier != version:
                 # The smallest ID is named, for the order of a set is another in every run.
                 strange = min(i for i in event_ids if _room_of(events[i]) != self._room)
                 room = _room_of(events[strange])
                 raise WrongRoom(
                     f"{strange} is of room {room[0]}, version {room[1]}; others are of room"
-                    f" {self._room[0]}, version {self._room[1]}"
+                    f" {room_id}, version {version}"
                 )
 
 

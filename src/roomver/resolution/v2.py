@@ -275,7 +275,8 @@ def _iterative_auth_checks(
 
 def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:
     """The m.room.power_levels event in an event's auth events: that of the room, with state key ""."""
-    yield from known.need(event.auth_event_ids)
+    if known.lacks(event.auth_event_ids):
+        yield from known.need(event.auth_event_ids)
     events = known.events
     for parent in event.auth_event_ids:
         other = events.get(parent)
