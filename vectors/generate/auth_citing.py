@@ -2,7 +2,7 @@
 asked: the event's own auth events or the room's."""
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, CREATE, MALLORY, POWER, RULES, Room, plain_room
+from .rooms import ALICE, BOB, CAROL, CREATE, MALLORY, POWER, RULES, Room, plain_room, server_of
 
 FILE = "auth_events"
 
@@ -45,6 +45,16 @@ def _shape(book: Book) -> None:
     if book.number <= 11:
         bad = _topic(room, chosen[1:])
         book.reject("auth_events.no_create", room, bad, "auth_events.no_create", twin="auth_events.plain")
+        notes = "That the room's state has the create event does not make up for it."
+        book.reject(
+            "auth_events.no_create.state",
+            room,
+            bad,
+            "auth_events.no_create",
+            notes,
+            twin="auth_events.plain",
+            state=room.state.values(),
+        )
     room.member(BOB, "join")
     refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
     bad = _topic(room, [refused if one == room.state[POWER] else one for one in chosen])
@@ -58,8 +68,24 @@ def _shape(book: Book) -> None:
         twin="auth_events.plain",
         rejected=[refused],
     )
+    if book.number <= 2:
+        _itself(book)
     notes = "What is not known cannot be judged, and is never allowed on that ground."
     book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER]])
+
+
+def _itself(book: Book) -> None:
+    """Versions 1 and 2 let a sender choose the event ID, and so cite it in the event."""
+    room = plain_room(book.version)
+    room.join_rule("invite")
+    usual = room.select(MALLORY, "m.room.member", {"membership": "join"}, MALLORY)
+    references = room.events[room.try_member(MALLORY, "join", auth=usual)]["auth_events"]
+    own = f"$own:{server_of(MALLORY)}"
+    top = {"event_id": own, "auth_events": [*references, [own, {"sha256": ""}]]}
+    bad = room.try_member(MALLORY, "join", top=top)
+    notes = "It cites itself as the sender's membership: by its own word the sender is in the room already."
+    twin = "member.join.invite.join"
+    book.reject("auth_events.itself", room, bad, "auth_events.rejected", notes, twin=twin)
 
 
 def _not_selected(book: Book) -> None:
@@ -75,6 +101,13 @@ def _not_selected(book: Book) -> None:
         bad = _topic(room, [*chosen, extra])
         name = f"auth_events.not_selected.{label}"
         book.reject(name, room, bad, "auth_events.not_selected", twin="auth_events.plain")
+    stray = room.put(ALICE, POWER[0], room.levels(), None)
+    bad = _topic(room, [stray if one == room.state[POWER] else one for one in chosen])
+    notes = (
+        "It cites an event of the type of power levels that has no state key: a message, which nothing picks."
+    )
+    name = "auth_events.not_selected.no_state_key"
+    book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain")
     if book.number >= 12:
         bad = _topic(room, [room.create, *chosen])
         notes = "The room ID says which create event it is; earlier versions cite it."
@@ -195,5 +228,42 @@ def _room_id(book: Book) -> None:
     bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
     notes = "The room ID is made of the ID of an accepted event that is no create event."
     book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="")
+    # With a state of the room that was meant: what the room ID names must be refused on its own account.
+    topic = room.make(ALICE, "m.room.topic", {"topic": "x", "room_version": book.version}, "")
+    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
+    notes = "The room ID is made of the ID of a topic event, which says room_version as a create event does."
+    state = list(room.state.values())
+    book.reject("room_id.topic", room, bad, "room_id.of_create", notes, twin="room_id.accepted", state=state)
+    content = {"room_version": book.version}
+    keyed = room.make(ALICE, "m.room.create", content, "x", auth=[], prev=[], top={"room_id": room.room_id})
+    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
+    notes = "A create event under another state key than the empty one makes no room."
+    book.reject(
+        "room_id.keyed_create",
+        room,
+        bad,
+        "room_id.of_create",
+        notes,
+        twin="room_id.accepted",
+        state=state,
+        odd=True,
+    )
+    older = Room(book.version, {"room_version": "11"})
+    older.member(ALICE, "join")
+    notes = (
+        "Disputed: the create event says room version 11, so that it makes no room of this version. Synapse"
+        " does not ask again for the version by which it judges the room, and allows this."
+    )
+    bad = older.make(ALICE, "m.room.topic", {"topic": "x"}, "")
+    book.reject(
+        "room_id.other_version",
+        older,
+        bad,
+        "room_id.of_create",
+        notes,
+        twin="room_id.accepted",
+        odd=True,
+        disputed=("", "Synapse"),
+    )
     notes = "The create event that the room ID names is not known: no verdict is possible."
     book.error("room_id.unknown", room, topic, notes, [room.create])

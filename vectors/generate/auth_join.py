@@ -53,6 +53,15 @@ def _first(book: Book) -> None:
     notes = "There is another previous event besides the create event."
     book.reject("member.join.first.late", room, bad, "member.join.otherwise", notes, twin="member.join.first")
 
+    room = plain_room(version)
+    room.join_rule("invite")
+    room.member(ALICE, "leave")
+    bad = room.try_member(ALICE, "join")
+    notes = "Its one previous event is not the create event: who made the room comes back by invitation."
+    book.reject(
+        "member.join.first.later", room, bad, "member.join.otherwise", notes, twin="member.join.first"
+    )
+
     if number <= 10:
         room = Room(version, {"creator": BOB})
         notes = "The creator is the one in the content. gomatrixserverlib takes the sender."
@@ -168,6 +177,19 @@ def _malformed(book: Book) -> None:
     book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin)
     bad = room.make(BOB, "m.room.member", {}, BOB)
     book.reject("member.no_membership", room, bad, "member.malformed", twin=twin)
+    room.put(BOB, "m.room.member", {}, BOB)
+    event = room.make(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    notes = "The state has a member event without a membership, which should not be there. It is no join."
+    book.reject(
+        "member.no_membership.in_state",
+        room,
+        event,
+        "sender.not_joined",
+        notes,
+        twin="state.joined",
+        odd=True,
+    )
+    room = plain_room(book.version)
     values: list[tuple[str, Any]] = [
         ("word", "sit"),
         ("case", "Join"),

@@ -262,6 +262,12 @@ def _creators(book: Book) -> None:
     for label, sender, user in (("own", BOB, BOB), ("other", BOB, ALICE), ("by_user", CAROL, ALICE)):
         bad = room.make(sender, POWER[0], {"users": {user: 0, CAROL: MOST}}, "")
         book.reject(f"{start}.later.{label}", room, bad, sense, "", twin=f"{start}.demotes_highest")
+    listing = Room(book.version)
+    listing.member(ALICE, "join")
+    listing.put(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
+    bad = listing.make(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
+    notes = "The current power levels list a creator, which they should not. That makes no precedent."
+    book.reject(f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True)
     notes = "A creator reaches every level."
     good = room.make(BOB, POWER[0], {"users": {CAROL: 0}, "ban": MOST}, "")
     book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes)

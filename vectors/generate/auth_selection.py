@@ -93,6 +93,10 @@ def cases(book: Book) -> None:
     case("leave", [], "m.room.member", {"membership": "leave"}, ALICE, notes)
     case("kick", [member(BOB)], "m.room.member", {"membership": "leave"}, BOB, notes)
     case("ban", [member(BOB)], "m.room.member", {"membership": "ban"}, BOB, notes)
+    notes = "An authoriser is picked for joins only."
+    for membership, also in (("leave", []), ("ban", []), ("knock", [RULES])):
+        content = {"membership": membership, "join_authorised_via_users_server": CAROL}
+        case(f"{membership}_authoriser", [*also, member(BOB)], "m.room.member", content, BOB, notes)
     case("unknown_membership", [member(BOB)], "m.room.member", {"membership": "sit"}, BOB)
     case("no_membership", [member(BOB)], "m.room.member", {}, BOB)
     case("no_state_key", [RULES], "m.room.member", join, None, "There is no target to pick for.")

@@ -80,6 +80,9 @@ def _signatures(book: Book) -> None:
         "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
     )
     book.allow(f"{start}.more_fields", room, invite(room, signed(sender=CAROL, n=1)), allowed, notes)
+    notes = "As in any signed JSON, unsigned is not covered."
+    block = {**signed(), "unsigned": {"age": 5}}
+    book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes)
     other = signed_by({"mxid": BOB, "token": TOKEN}, "z.example.org", "one", "ed25519:z")
     notes = "Server names and key IDs in the block are labels."
     book.allow(f"{start}.label", room, invite(room, other), allowed, notes)
@@ -94,6 +97,9 @@ def _signatures(book: Book) -> None:
         ("signatures_null", {"mxid": BOB, "token": TOKEN, "signatures": None}),
     ):
         book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin)
+    bad = invite(room, signed_by({"mxid": BOB, "token": TOKEN}, IDENTITY, "one", "x25519:0"))
+    notes = "The signature holds, but under an algorithm that signs nothing."
+    book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin)
     room = offered(book, {})
     notes = "A redacted offer has no keys."
     book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin)
@@ -114,10 +120,16 @@ def _refusals(book: Book) -> None:
         ("mxid_null", signed(mxid=None), "other_user"),
         ("token_unknown", signed(token="other"), "no_event"),
         ("token_number", signed(token=5), "no_event"),
+        ("token_list", signed(token=[TOKEN]), "no_event"),
     ]
     for label, block, why in blocks:
         notes = "What is malformed is refused, and must not make the check fail." if "_n" in label else ""
         book.reject(f"{start}.{label}", room, invite(room, block), f"{start}.{why}", notes, twin=twin)
+    notes = "In the room's state is another offer by the same sender, with the key that has signed."
+    bad = invite(room, signed(token="other"))
+    state = list(room.state.values())
+    name = f"{start}.token_of_none"
+    book.reject(name, room, bad, f"{start}.no_event", notes, twin=twin, state=state)
     bad = invite(room, signed(), sender=ALICE)
     notes = "Who made the offer sends the invite, whatever another's level. gomatrixserverlib does not ask."
     book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin)
