@@ -10,8 +10,10 @@ variable ``CI`` is set:
 """
 
 import os
+from pathlib import Path
 
 import pytest
+from command_line import Write, write_into
 from hypothesis import HealthCheck, settings
 
 # No deadline: the machines of a CI are slow by turns. Large events are slow to draw, which is no fault.
@@ -37,3 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=int(os.environ.get("ROOMVER_PEER_EXAMPLES", "500")),
         help="events a room version that the peer tests compare (or ROOMVER_PEER_EXAMPLES; default 500)",
     )
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file for the command line to read, and return its path."""
+    return write_into(tmp_path)

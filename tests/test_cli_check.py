@@ -4,55 +4,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
-from click.testing import CliRunner, Result
+from builder import ALICE, BOB, VERSIONS, Room, key_of
+from click.testing import Result
+from command_line import KEYS, Write, entries, header, run
 
 from roomver import redact, sign_json
-from roomver.cli import main
 
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
-KEYS = {server: {"ed25519:1": {"key": public_key(server)}} for server in ("a.example", "b.example")}
-
-Write = Callable[..., str]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a file: bytes as they are, a list as JSON Lines, anything else as JSON."""
-
-    def write_file(name: str, content: Any) -> str:
-        if isinstance(content, list):
-            content = "".join(json.dumps(value) + "\n" for value in content)
-        elif not isinstance(content, bytes | str):
-            content = json.dumps(content)
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(path)
-
-    return write_file
-
-
-def run(*arguments: str, stdin: bytes | None = None) -> Result:
-    result = CliRunner().invoke(main, arguments, input=stdin)
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def header(version: str = "11", **more: Any) -> dict[str, Any]:
-    return {"format": "roomver-room/1", "room_version": version, "keys": KEYS, **more}
 
 
 def room(version: str = "11") -> list[dict[str, Any]]:
     built = Room(version)
     built.join(ALICE, BOB)
     built.add("m.room.message", ALICE, {"body": "hello"})
-    return [{"event_id": event.event_id, "pdu": event.pdu} for event in built.events.values()]
+    return entries(built)
 
 
 def changed(entry: dict[str, Any], **fields: Any) -> dict[str, Any]:

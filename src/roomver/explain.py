@@ -291,14 +291,20 @@ def room_lines(result: RoomCheck) -> list[str]:
     """Return what came of checking the events of a room together, beyond its events, as lines of text."""
     replayed = result.replay
     avoidable = [reset for reset in result.resets if reset.kept_by_v2_1]
-    lines = [
-        f"state of {len(replayed.current_state):,} entries over {len(replayed.forward_extremities)} forward"
-        f" extremities; {len(replayed.merges)} merges of states that differed; {len(result.resets)} changes"
-        f" undone at one, {len(avoidable)} of which would stand by the algorithm of room version 12"
-    ]
+    size = _counted(len(replayed.current_state), "entry", "entries")
+    ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
+    said = f"state of {size} over {ends}"
+    if replayed.merges:
+        said += f"; {_counted(len(replayed.merges), 'merge', 'merges')} of states that differed"
+    if result.resets:
+        said += (
+            f"; {_counted(len(result.resets), 'change', 'changes')} undone at one, {len(avoidable)} of which"
+            " would stand by the algorithm of room version 12"
+        )
+    lines = [said]
     if replayed.gaps:
-        gaps = len(replayed.gaps)
-        lines.append(f"the state is not known before {gaps:,} events: what they follow is missing")
+        gaps = _counted(len(replayed.gaps), "event", "events")
+        lines.append(f"the state is not known before {gaps}: some of what comes before is missing")
     for reset in avoidable:
         where = "at the end" if reset.merge is None else f"before {reset.merge}"
         lines.append(
@@ -309,6 +315,10 @@ def room_lines(result: RoomCheck) -> list[str]:
         both = f"{ours or 'absent'} here, {theirs or 'absent'} there"
         lines.append(f"the recording server's state differs: {_key(key)} is {both}")
     return [printable(line) for line in lines]
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number:,} {one if number == 1 else more}"
 
 
 def _key(key: StateKey) -> str:

@@ -115,7 +115,11 @@ def check_room(
             result.rejected.add(event_id)
         else:
             result.findings[event_id] = (found,)
-            if held.rejected is not None and outcome.status is not Status.UNDECIDED and outcome.deciding:
+            if (
+                held.rejected is not None
+                and outcome.status is not Status.UNDECIDED
+                and outcome.deciding is not None
+            ):
                 text = "the recording server has accepted it"
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)

@@ -298,5 +298,7 @@ def _print_trace(steps: Trace) -> None:
     out.print(f"\nchecks, in order ({len(steps.checks)})", style="bold")
     for check in steps.checks:
         word = "allowed" if check.accepted else "REFUSED"
-        click.echo(printable(f"  {check.phase}: {check.event_id} {word} - {check.verdict or 'not asked'}"))
+        # A verdict that refuses is false, so None is what is asked for.
+        said = "not asked" if check.verdict is None else str(check.verdict)
+        click.echo(printable(f"  {check.phase}: {check.event_id} {word} - {said}"))
     click.echo()

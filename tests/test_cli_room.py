@@ -1,0 +1,318 @@
+"""``roomver check``, ``auth``, ``state`` and ``resolve`` on whole rooms: the rules, states and reasons."""
+
+import json
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, VERSIONS, Room
+from command_line import Write, entries, header, run
+
+from roomver import Event
+
+
+def public_room(version: str = "11") -> Room:
+    """Alice's room, public, with Bob in it."""
+    built = Room(version)
+    built.join(ALICE)
+    built.power({"users": {} if version == "12" else {ALICE: 100}})
+    built.join_rule("public")
+    built.join(BOB)
+    return built
+
+
+def recording(built: Room, **more: Any) -> list[dict[str, Any]]:
+    return [header(str(built.version), **more), *entries(built)]
+
+
+def checked(write: Write, lines: list[Any], code: int) -> dict[str, Any]:
+    """What ``check --json`` says of a file."""
+    result = run("check", "--json", write("room.jsonl", lines))
+    assert result.exit_code == code, result.stdout
+    (found,) = json.loads(result.stdout)["files"]
+    assert isinstance(found, dict)
+    return found
+
+
+def findings(found: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Event ID to the kinds of its findings, each with its first reason."""
+    result: dict[str, list[tuple[str, str]]] = {}
+    for event in found["events"]:
+        for finding in event["findings"]:
+            text = finding["reasons"][0]["text"]
+            result.setdefault(event["event_id"], []).append((finding["kind"], text))
+    return result
+
+
+# roomver check
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_that_the_rules_refuse_is_a_finding_with_its_rule(version: str, write: Write) -> None:
+    built = public_room(version)
+    topic = built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
+    built.add("m.room.message", ALICE, {"body": "hello"})
+    found = checked(write, recording(built), 1)
+    ((kind, reason),) = findings(found)[topic.event_id]
+    assert kind == "rejected"
+    assert "(required_level): sender @bob:b.example, sender level 0" in reason
+    assert list(findings(found)) == [topic.event_id]
+    assert found["room"]["state_size"] == 5, "it has not become part of the state"
+
+
+def test_an_event_that_cites_a_rejected_one_is_rejected_for_that(write: Write) -> None:
+    built = public_room()
+    refused = built.power({"users": {BOB: 100}}, by=BOB)
+    citing = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    found = findings(checked(write, recording(built), 1))
+    assert {event_id: kinds[0][0] for event_id, kinds in found.items()} == {
+        refused.event_id: "rejected",
+        citing.event_id: "auth-event-rejected",
+    }
+    assert refused.event_id in found[citing.event_id][0][1], "the reason names the auth event"
+
+
+def test_an_auth_event_that_is_not_there_is_named_and_nothing_is_decided(write: Write) -> None:
+    built = public_room()
+    message = built.add("m.room.message", BOB, {"body": "hello"})
+    join = built.state["m.room.member", BOB]
+    lines = [line for line in recording(built) if line.get("event_id") != join.event_id]
+    found = findings(checked(write, lines, 1))
+    assert found == {
+        message.event_id: [
+            ("auth-event-missing", f"{join.event_id} is missing, or undecided for lack of others")
+        ]
+    }
+
+
+def test_an_event_that_its_own_auth_events_allow_and_the_state_refuses(write: Write) -> None:
+    built = public_room()
+    before = dict(built.state)
+    built.member(BOB, "ban", by=ALICE)
+    built.state = before
+    late = built.add("m.room.message", BOB, {"body": "still here"})
+    found = findings(checked(write, recording(built), 1))
+    assert [kind for kind, _ in found[late.event_id]] == ["rejected-by-state"]
+    assert "sender.not_joined" in found[late.event_id][0][1]
+
+
+def test_an_event_beside_a_ban_is_soft_failed(write: Write) -> None:
+    built = public_room()
+    head, before = built.last, dict(built.state)
+    assert head is not None
+    built.member(BOB, "ban", by=ALICE)
+    built.state = before
+    beside = built.add("m.room.message", BOB, {"body": "beside"}, prev=[head])
+    found = checked(write, recording(built), 1)
+    assert [kind for kind, _ in findings(found)[beside.event_id]] == ["soft-failed"]
+
+
+def test_events_that_cite_each_other_are_a_finding_and_no_hang(write: Write) -> None:
+    # Only versions 1 and 2 let a sender choose the ID, and so build a circle.
+    built = public_room("1")
+    first = built.make(
+        "m.room.message", ALICE, {"body": "1"}, prev=["$second:a.example"], event_id="$first:a.example"
+    )
+    second = built.make("m.room.message", ALICE, {"body": "2"}, prev=[first], event_id="$second:a.example")
+    built.take(first)
+    built.take(second)
+    found = findings(checked(write, recording(built), 1))
+    assert {event_id: kinds[0][0] for event_id, kinds in found.items()} == {
+        first.event_id: "cycle",
+        second.event_id: "cycle",
+    }
+
+
+@pytest.mark.parametrize("version", ["1", "11", "12"])
+def test_the_order_of_the_file_does_not_matter(version: str, write: Write) -> None:
+    built = public_room(version)
+    built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
+    lines = recording(built)
+    forward = checked(write, lines, 1)
+    backward = checked(write, [lines[0], *reversed(lines[1:])], 1)
+    assert findings(forward) == findings(backward)
+    assert forward["room"] == backward["room"]
+
+
+def test_what_the_recording_server_says_is_compared(write: Write) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
+    state = [event.event_id for event in built.state.values() if event is not topic]
+    agreed = checked(write, recording(built, rejected=[topic.event_id], state=state), 0)
+    assert (agreed["summary"]["rejected"], agreed["events"]) == (1, [])
+
+    join = built.state["m.room.member", BOB].event_id
+    differs = checked(write, recording(built, rejected=[join], state=[*state, topic.event_id]), 1)
+    assert findings(differs)[join] == [
+        ("server-differs", "the recording server rejected it, and the rules allow it")
+    ]
+    assert [kind for kind, _ in findings(differs)[topic.event_id]] == ["rejected", "server-differs"]
+
+
+def forked(version: str = "11") -> tuple[Room, dict[str, Event]]:
+    """Bob sets a topic while Alice takes his power to; then both branches meet."""
+    built = Room(version)
+    built.join(ALICE)
+    levels = {} if version == "12" else {ALICE: 100}
+    built.power({"users": {**levels, BOB: 50}})
+    built.join_rule("public")
+    built.join(BOB)
+    old = built.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = dict(built.state)
+    new = built.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    built.state = dict(fork)
+    demoted = built.power({"users": levels}, prev=[old])
+    merge = built.add("m.room.message", ALICE, {"body": "both"}, prev=[new, demoted])
+    return built, {"old": old, "new": new, "demoted": demoted, "merge": merge}
+
+
+def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
+    built, event = forked()
+    found = checked(write, recording(built), 0)
+    assert found["room"]["forward_extremities"] == [event["merge"].event_id]
+    assert found["room"]["merges"] == 1
+    assert found["room"]["resets"] == [
+        {
+            "merge": event["merge"].event_id,
+            "type": "m.room.topic",
+            "state_key": "",
+            "lost": event["new"].event_id,
+            "restored": event["old"].event_id,
+            "kept_by_v2_1": False,
+        }
+    ]
+    text = run("check", write("again.jsonl", recording(built))).stdout
+    assert "state of 6 entries over 1 forward extremity" in text
+    assert "1 change undone at one" in text
+
+
+def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) -> None:
+    built = public_room()
+    gone = built.add("m.room.message", ALICE, {"body": "lost"})
+    after = built.add("m.room.message", ALICE, {"body": "kept"})
+    lines = [line for line in recording(built) if line.get("event_id") != gone.event_id]
+    found = checked(write, lines, 0)
+    assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
+
+
+# roomver auth
+
+
+def test_auth_in_a_room_shows_the_rule_and_where_the_levels_come_from(write: Write) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
+    levels = built.state["m.room.power_levels", ""].event_id
+    file = write("room.jsonl", recording(built))
+    result = run("auth", "--room", file, topic.event_id)
+    assert result.exit_code == 1
+    assert "against its auth events: REFUSED" in result.stdout
+    assert "against the state before it: REFUSED" in result.stdout
+    assert "v11 rule 7 (required_level)" in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert any(row[:3] == ["required", "level", "50"] and row[-1] == levels for row in rows)
+
+    short = run("auth", "--json", "--room", file, topic.event_id[:8])
+    judged = json.loads(short.stdout)
+    assert [(one["against"], one["allowed"], one["rule"]) for one in judged] == [
+        ("its auth events", False, "7"),
+        ("the state before it", False, "7"),
+    ]
+    assert {
+        key: value
+        for row in judged[0]["compared"]
+        if row["what"] == "required level"
+        for key, value in row.items()
+        if key != "source"
+    } == {"what": "required level", "value": 50}
+    allowed = run("auth", "--room", file, built.create.event_id)
+    assert (allowed.exit_code, "allowed" in allowed.stdout) == (0, True)
+
+
+def test_auth_of_a_new_event_against_a_state(write: Write) -> None:
+    built = public_room()
+    state = write("state.json", [event.pdu for event in built.state.values()])
+    good = write("good.json", built.make("m.room.message", BOB, {"body": "x"}).pdu)
+    bad = write("bad.json", built.make_member(ALICE, "ban", by=BOB).pdu)
+    assert run("auth", "--state", state, "--room-version", "11", good).exit_code == 0
+    refused = run("auth", "--state", state, "--room-version", "11", bad)
+    assert refused.exit_code == 1
+    assert "v11 rule 4.6.3 (member.ban.otherwise)" in refused.stdout
+
+
+def test_auth_says_what_is_missing(write: Write) -> None:
+    built = public_room()
+    message = built.add("m.room.message", BOB, {"body": "hello"})
+    join = built.state["m.room.member", BOB]
+    lines = [line for line in recording(built) if line.get("event_id") != join.event_id]
+    file = write("room.jsonl", lines)
+    result = run("auth", "--room", file, message.event_id)
+    assert result.exit_code == 2
+    assert join.event_id in result.stderr
+    for wrong in ([], ["--room", file, "--state", file]):
+        assert run("auth", *wrong, message.event_id).exit_code == 2
+    assert run("auth", "--room", file, "$nothing").exit_code == 2
+
+
+# roomver state and roomver resolve
+
+
+def test_state_now_and_at_an_event(write: Write) -> None:
+    built, event = forked()
+    file = write("room.jsonl", recording(built))
+
+    def topic_at(*options: str) -> str:
+        result = run("state", file, "--type", "m.room.topic", "--key", "", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        (entry,) = json.loads(result.stdout)
+        return str(entry["event_id"])
+
+    assert topic_at() == event["old"].event_id, "the topic of one who lost the power to set it"
+    assert topic_at("--at", event["new"].event_id) == event["new"].event_id
+    assert topic_at("--at", event["new"].event_id[:9], "--before") == event["old"].event_id
+    everything = run("state", file)
+    assert len(everything.stdout.splitlines()) == 6
+    none = run("state", file, "--type", "m.room.name")
+    assert none.exit_code == 1
+    assert run("state", file, "--at", "$nothing").exit_code == 2
+
+
+def test_resolve_says_why(write: Write) -> None:
+    built, event = forked()
+    file = write("room.jsonl", recording(built))
+    at = ("resolve", file, "--at", event["merge"].event_id)
+    why = run(*at, "--why", "m.room.topic", "")
+    assert why.exit_code == 0
+    lines = why.stdout.splitlines()
+    assert lines[0] == f"m.room.topic '': {event['old'].event_id}"
+    assert any(event["new"].event_id in line and "refused" in line and "rule 7" in line for line in lines)
+
+    plain = run(*at).stdout
+    assert "resolved state: 6 entries from 2 states" in plain
+    assert f"against {event['new'].event_id}: 2 entries differ" in plain
+    assert f'm.room.topic "": {event["new"].event_id} -> {event["old"].event_id}' in plain
+
+    trace = json.loads(run(*at, "--trace", "--json").stdout)["trace"]
+    assert event["demoted"].event_id in trace["power_order"]
+    tried = {check["event_id"]: check["accepted"] for check in trace["checks"]}
+    assert (tried[event["demoted"].event_id], tried[event["new"].event_id]) == (True, False)
+    text = run(*at, "--trace").stdout
+    assert f"{event['new'].event_id} REFUSED - v11 rule 7 (required_level)" in text
+
+
+def test_resolve_given_sets_and_another_algorithm(write: Write) -> None:
+    built, event = forked()
+    file = write("room.jsonl", recording(built))
+    shared = [e.event_id for e in built.events.values() if e.state_key is not None][:2]
+    sets = [
+        write("a.json", json.dumps([*shared, event["old"].event_id])),
+        write("b.json", json.dumps([*shared, event["new"].event_id])),
+    ]
+    given = [option for one in sets for option in ("--sets", one)]
+    for algorithm in ("v1", "v2", "v2.1"):
+        result = run("resolve", file, *given, "--algorithm", algorithm, "--json")
+        assert result.exit_code == 0, result.stderr
+        ids = {entry["event_id"] for entry in json.loads(result.stdout)["state"]}
+        assert set(shared) <= ids
+    twice = write("c.json", json.dumps([event["old"].event_id, event["new"].event_id]))
+    wrong = run("resolve", file, "--sets", twice, "--sets", sets[0])
+    assert wrong.exit_code == 2
+    assert "two events for m.room.topic ''" in wrong.stderr
