@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("replay",),
-    ("explain", "vectors", "coverage", "check", "room_check", "compared"),
+    ("explain", "vectors", "operations", "coverage", "check", "room_check", "compared"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -39,6 +39,9 @@ SAME_FLOOR = frozenset(
         ("explain", "check"),
         ("explain", "room_check"),
         ("room_check", "check"),
+        ("operations", "check"),
+        ("operations", "room_check"),
+        ("vectors", "operations"),
         ("vectors", "check"),
         ("vectors", "explain"),
         ("coverage", "vectors"),

@@ -15,7 +15,8 @@ from roomver import RULES, canonical_json, check_auth, parse_event, room_version
 from roomver.cli import main
 from roomver.cli.vectors import load
 from roomver.coverage import coverage, coverage_report
-from roomver.vectors import Case, run_case, run_operation
+from roomver.operations import run_operation
+from roomver.vectors import Case, run_case
 from roomver.versions import ROOM_VERSIONS
 
 ROOT = Path(__file__).parents[1]

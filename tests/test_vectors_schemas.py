@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from roomver.cli.implementation import serve
-from roomver.vectors import OPERATIONS, is_vectors
+from roomver.operations import OPERATIONS
+from roomver.vectors import is_vectors
 
 SUITE = Path(__file__).parents[1] / "vectors"
 

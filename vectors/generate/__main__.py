@@ -6,11 +6,13 @@ from pathlib import Path
 from . import (
     auth,
     canonical_json,
+    check,
     disputed,
     event_format,
     event_id,
     redact,
     required_signers,
+    resolution,
     signing,
     verify_signatures,
 )
@@ -25,6 +27,8 @@ AREAS = (
     verify_signatures,
     signing,
     auth,
+    resolution,
+    check,
     disputed,
 )
 

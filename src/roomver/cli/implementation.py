@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Any, BinaryIO, Final
 
 from ..canonical import shorten
+from ..operations import run_operation
 from ..types import JsonObject
-from ..vectors import Case, run_operation
+from ..vectors import Case
 
 MAX_LINE: Final = 64 * 2**20
 """The longest answer that is read, in bytes."""

@@ -16,10 +16,9 @@ from rich.text import Text
 
 from .. import __version__
 from ..canonical import shorten
+from ..operations import OPERATIONS, BadVectors
 from ..types import JsonObject
 from ..vectors import (
-    OPERATIONS,
-    BadVectors,
     Case,
     CaseResult,
     Outcome,

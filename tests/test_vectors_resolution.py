@@ -1,0 +1,85 @@
+"""The vectors of state resolution beside the literal reference: two that know nothing of each other."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference import resolution as reference
+
+from roomver import Event, parse_event, room_version
+from roomver.cli.vectors import load
+from roomver.vectors import Case
+
+SUITE = Path(__file__).parents[1] / "vectors" / "resolution"
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    return tuple(case for case in load([SUITE]) if case.operation == "resolve")
+
+
+def loaded(case: Case) -> tuple[dict[str, Event], list[dict[tuple[str, str], str]]]:
+    """The events of a case, and its states."""
+    version = room_version(case.room_version)
+    given: Any = case.input
+    events = {i: parse_event(pdu, version, event_id=i) for i, pdu in given["events"].items()}
+    states = []
+    for ids in given["state_sets"]:
+        state = {}
+        for one in ids:
+            event = events[one]
+            assert event.state_key is not None
+            state[event.type, event.state_key] = one
+        states.append(state)
+    return events, states
+
+
+@pytest.mark.parametrize("name", [case.name for case in cases()])
+def test_the_reference_gives_what_is_expected(name: str) -> None:
+    (case,) = [one for one in cases() if one.name == name]
+    (expected,) = [one.outcome for one in case.expected]
+    events, states = loaded(case)
+    if "error" in expected:
+        with pytest.raises((ValueError, RecursionError)):
+            reference.Resolution(states, events, v2_1=case.room_version == "12")
+        return
+    if not states:
+        assert expected == {"state": []}
+        return
+    if case.room_version == "1":
+        assert sorted(reference.resolve_v1(states, events).values()) == expected["state"]
+        return
+    given: Any = case.input
+    found = reference.Resolution(
+        states, events, v2_1=case.room_version == "12", rejected=given.get("rejected", ())
+    )
+    answers = {
+        "state": sorted(found.state.values()),
+        "conflicted": sorted(found.conflicted),
+        "auth_difference": sorted(found.auth_difference),
+        "power_order": found.power_order,
+        "mainline_order": found.mainline_order,
+        "partial_state": sorted(found.partial_state.values()),
+    }
+    assert {key: answers[key] for key in expected} == expected
+
+
+def test_the_events_are_genuine() -> None:
+    for case in cases():
+        if case.room_version in ("1", "2"):
+            continue
+        given: Any = case.input
+        for event_id, pdu in given["events"].items():
+            assert parse_event(pdu, case.room_version).event_id == event_id, case.name
+
+
+def test_every_version_has_the_scenes() -> None:
+    by_version: dict[str, set[str]] = {}
+    for case in cases():
+        by_version.setdefault(case.room_version, set()).add(case.name.rpartition(".")[0])
+    # Restricted joins came with version 8, and only versions 1 and 2 can have events in a circle.
+    some = {"resolve.restricted_joins", "resolve.circle"}
+    later = [names - some for version, names in by_version.items() if version != "1"]
+    assert all(names == later[0] for names in later)
+    assert (len(later), len(later[0]) > 20, len(by_version["1"]) > 10) == (11, True, True)

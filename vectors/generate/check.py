@@ -1,0 +1,114 @@
+"""Cases of ``check``: a whole room, folded from its create event to its forward extremities."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from .auth_cases import EventsFile
+from .auth_numbers import NUMBERS
+from .independent import public_key, seed_of
+from .rooms import ALICE, ALL, BOB, CAROL, KEY_ID, MALLORY, POWER, Room, plain_room, server_of
+from .suite import SPEC, File
+
+CHECKS = f"{SPEC}/server-server-api/#checks-performed-on-receipt-of-a-pdu"
+
+
+def files() -> Iterator[File]:
+    """Yield the vector file."""
+    file = EventsFile("resolution/rooms.json", "Whole rooms: what is rejected, and the state at the end")
+    for version in ALL:
+        _plain(file, version)
+        _rejected(file, version)
+        _forked(file, version)
+        _signatures(file, version)
+    yield file
+
+
+def _add(
+    file: File, name: str, room: Room, state: list[str], notes: str, rejected: Any = None, keys: Any = None
+) -> None:
+    given: dict[str, Any] = {"events": room.events, **({"keys": keys} if keys else {})}
+    expected = {"rejected": rejected or {}, "state": sorted(state)}
+    file.add(f"check.{name}", room.version, given, expected, spec=CHECKS, notes=notes)
+
+
+def _room(version: str) -> Room:
+    room = plain_room(version, {BOB: 50}, joined=[BOB])
+    room.put(ALICE, "m.room.topic", {"topic": "one"}, "")
+    return room
+
+
+def _plain(file: File, version: str) -> None:
+    room = _room(version)
+    room.put(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    _add(file, "plain", room, list(room.state.values()), "Every event is accepted.")
+
+
+def _rejected(file: File, version: str) -> None:
+    room = _room(version)
+    state = list(room.state.values())
+    before = list(room.heads)
+    refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
+    usual = room.select(ALICE, "m.room.topic", {}, "")
+    citing = room.make(
+        ALICE,
+        "m.room.topic",
+        {"topic": "two"},
+        "",
+        auth=[refused if one == room.state[POWER] else one for one in usual],
+        prev=before,
+    )
+    stranger = room.make(MALLORY, "m.room.message", {"body": "Hello", "msgtype": "m.text"}, prev=[refused])
+    numbers = NUMBERS[version]
+    _add(
+        file,
+        "rejected",
+        room,
+        state,
+        "Bob raises himself above what he has, a topic cites that, and a stranger speaks after it.",
+        {
+            refused: numbers["power_levels.users_new"],
+            citing: numbers["auth_events.rejected"],
+            stranger: numbers["sender.not_joined"],
+        },
+    )
+
+
+def _forked(file: File, version: str) -> None:
+    room = _room(version)
+    fork, heads = dict(room.state), list(room.heads)
+    topic = room.put(BOB, "m.room.topic", {"topic": "two"}, "")
+    room.state, room.heads = dict(fork), heads
+    demoted = room.power()
+    room.heads = [topic, demoted]
+    room.state = dict(fork)
+    late = room.make(BOB, "m.room.name", {"name": "Vectors"}, "")
+    state = [one for key, one in fork.items() if key != POWER] + [demoted]
+    if version == "1":
+        notes = (
+            "Bob sets a topic beside the loss of his power: of the two topics the deeper that is"
+            " allowed stays, Alice's. Then his name for the room is refused."
+        )
+    else:
+        notes = (
+            "Bob sets a topic beside the loss of his power, and the topic goes back. His name for the room"
+            " comes after both branches: its own auth events allow it, the state before it does not."
+        )
+    rejected = {late: NUMBERS[version]["required_level"]}
+    _add(file, "forked", room, state, notes, rejected)
+
+
+def _signatures(file: File, version: str) -> None:
+    room = _room(version)
+    room.member(CAROL, "join")
+    state = list(room.state.values())
+    servers = sorted({server_of(user) for user in (ALICE, BOB, CAROL)})
+    keys = {server: {KEY_ID: {"key": public_key(seed_of(server, KEY_ID))}} for server in servers}
+    forged = room.make(BOB, "m.room.topic", {"topic": "forged"}, "")
+    pdu = deepcopy(room.events[forged])
+    other = room.events[room.make(BOB, "m.room.topic", {"topic": "another"}, "")]
+    del room.events[list(room.events)[-1]]
+    pdu["signatures"] = other["signatures"]
+    room.events[forged] = pdu
+    notes = "The topic carries the signature of another event: it is dropped, as if it had never come."
+    _add(file, "signature", room, state, notes, {forged: True}, keys)

@@ -1,0 +1,142 @@
+"""Cases of ``resolve`` in room version 1: passes, and within them orders by depth and by SHA-1."""
+
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
+from .rooms import ALICE, BOB, CAROL
+from .scenes import DAVE, Scene, with_bob
+
+if TYPE_CHECKING:
+    from .resolution import Scenes
+
+
+def cases(book: "Scenes") -> None:
+    """Write the cases."""
+    _keys(book)
+    _chains(book)
+    _rest(book)
+    _members(book)
+
+
+def _digest(scene: Scene, label: str) -> bytes:
+    return sha1(scene.ids[label].encode(), usedforsecurity=False).digest()
+
+
+def _keys(book: "Scenes") -> None:
+    scene = with_bob("1")
+    scene.topic("T1", 6, "P0", depth=6)
+    agreed = "C MA P0 JR MB"
+    notes = "A key that only one state has is no conflict, and is kept."
+    book.case("key_of_one", scene, [f"{agreed} T1", agreed], notes, state=f"{agreed} T1", conflicted="")
+    scene.levels("P1", 7, "P0", b=0, depth=7)
+    scene.topic("TB", 8, "P0", "MB", sender=BOB, depth=8)
+    notes = "It is kept unchecked, though the power levels no longer allow it."
+    sets = ["C MA P1 JR MB TB", "C MA P1 JR MB"]
+    book.case("key_of_one.unchecked", scene, sets, notes, state=sets[0])
+    book.case("sets.none", scene, [], "No states at all make an empty state.", state="")
+    book.case("sets.equal", scene, [sets[0], sets[0]], "Nothing is in conflict.", state=sets[0])
+
+
+def _chains(book: "Scenes") -> None:
+    scene = with_bob("1", 100)
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    scene.levels("P1", 7, "P0", b=100, depth=10)
+    scene.levels("P2", 8, "P1", "MB", sender=BOB, b=100, depth=11)
+    scene.levels("P3", 9, "P0", "MC", sender=CAROL, b=100, c=100, depth=12)
+    scene.levels("P4", 10, "P0", b=100, d=5, depth=13)
+    agreed = "C MA JR MB MC"
+    book.case(
+        "power.ascending",
+        scene,
+        [f"{agreed} P2", f"{agreed} P1"],
+        "Of power levels the one of the lowest depth is taken first, and the next tried on it.",
+        state=f"{agreed} P2",
+    )
+    book.case(
+        "power.stops",
+        scene,
+        [f"{agreed} P1", f"{agreed} P3", f"{agreed} P4"],
+        "P3 is refused, and the pass ends there: P4, which would be allowed, is not tried.",
+        state=f"{agreed} P1",
+    )
+    book.case(
+        "power.first_unchecked",
+        scene,
+        [f"{agreed} P3", f"{agreed} P4"],
+        "The first is taken unchecked: P3, by Carol, who has no power. It gives her as much as Alice has, who"
+        " cannot take that away again: P4 is refused.",
+        state=f"{agreed} P3",
+    )
+
+    scene = with_bob("1")
+    scene.rule("J1", "invite", 6, "P0", depth=9)
+    scene.rule("J2", "private", 7, "P0", depth=9)
+    low, high = sorted(("J1", "J2"), key=lambda label: _digest(scene, label))
+    book.case(
+        "rules.same_depth",
+        scene,
+        ["C MA P0 MB J1", "C MA P0 MB J2"],
+        "At the same depth the one whose ID has the greater SHA-1 is first; the other comes on top.",
+        state=f"C MA P0 MB {low}",
+    )
+    assert low != high
+
+
+def _rest(book: "Scenes") -> None:
+    scene = with_bob("1")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    agreed = "C MA P0 JR MB MC"
+    scene.topic("T1", 7, "P0", depth=10)
+    scene.topic("T2", 8, "P0", "MB", sender=BOB, depth=11)
+    scene.topic("T3", 9, "MC", sender=CAROL, depth=12)
+    book.case(
+        "rest.descending",
+        scene,
+        [f"{agreed} T1", f"{agreed} T2"],
+        "Of other events the one of the greatest depth that is allowed.",
+        state=f"{agreed} T2",
+    )
+    book.case(
+        "rest.first_allowed",
+        scene,
+        [f"{agreed} T3", f"{agreed} T1", f"{agreed} T2"],
+        "T3 is the deepest and is refused; T2 is next, and allowed.",
+        state=f"{agreed} T2",
+    )
+    scene.topic("T4", 10, "P0", depth=11)
+    low = min(("T2", "T4"), key=lambda label: _digest(scene, label))
+    book.case(
+        "rest.same_depth",
+        scene,
+        [f"{agreed} T2", f"{agreed} T4"],
+        "At the same depth the one whose ID has the smaller SHA-1 is tried first.",
+        state=f"{agreed} {low}",
+    )
+
+    scene = with_bob("1")
+    scene.topic("T1", 6, "P0", "MB", sender=BOB, depth=8)
+    scene.topic("T2", 7, "P0", "MB", sender=BOB, depth=9)
+    scene.levels("P1", 8, "P0", b=0, depth=10)
+    book.case(
+        "rest.none_allowed",
+        scene,
+        ["C MA P1 JR MB T2", "C MA P1 JR MB T1"],
+        "Neither is allowed by the power levels of the states: the one of the lowest depth is taken. No text"
+        " says so; every server does it.",
+        state="C MA P1 JR MB T1",
+    )
+
+
+def _members(book: "Scenes") -> None:
+    scene = with_bob("1")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    scene.member("MD", DAVE, "join", 7, "P0", "JR", depth=7)
+    scene.member("banD", DAVE, "ban", 8, "P0", "MB", "MD", sender=BOB, depth=9)
+    scene.member("banC", CAROL, "ban", 9, "P0", "MC", sender=ALICE, depth=9)
+    book.case(
+        "members.each_alone",
+        scene,
+        ["C MA P0 JR MB MC MD", "C MA P0 JR MB banC banD"],
+        "Members are resolved user by user, from the lowest depth: the joins, then the bans on top of them.",
+        state="C MA P0 JR MB banC banD",
+    )

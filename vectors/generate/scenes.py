@@ -1,0 +1,146 @@
+"""Scenes for the cases of state resolution: a room of genuine events that go by labels.
+
+A scene names its events as the notes of its cases do: C is the create event, MA the creator's join. The
+states to be resolved, and what is expected of a resolution, are written as labels in one string.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .rooms import ALICE, BOB, CAROL, POWER, RULES, START, Room
+
+DAVE = "@dave:d.example.org"
+EVE = "@eve:e.example.org"
+
+_SORTED = (
+    "state",
+    "conflicted",
+    "auth_difference",
+    "conflicted_subgraph",
+    "full_conflicted",
+    "partial_state",
+)
+_ORDERED = ("power_order", "mainline_order")
+
+
+class Scene:
+    """A room whose events have labels; `ALICE` makes it, as C, and joins it, as MA.
+
+    Args:
+        version: the room version.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.number = int(version)
+        self.room = Room(version)
+        self.ids: dict[str, str] = {"C": self.room.create}
+        self._last = "C"
+        self.member("MA", ALICE, "join", 2)
+
+    def put(  # what an event has, by keyword
+        self,
+        label: str,
+        kind: str,
+        content: Any,
+        ts: int,
+        *cited: str,
+        sender: str = ALICE,
+        state_key: str | None = "",
+        depth: int = 0,
+    ) -> None:
+        """Add an event.
+
+        Args:
+            ts: seconds after the beginning.
+            cited: the labels of its auth events, but for the create event, which is cited wherever the
+                room version has it so.
+            depth: if the case depends on it.
+        """
+        auth = [*(["C"] if self.number <= 11 else []), *cited]
+        top: dict[str, Any] = {"origin_server_ts": START + 1000 * ts}
+        if depth:
+            top["depth"] = depth
+        auth_ids = [self.ids[one] for one in auth]
+        self.ids[label] = self.room.make(
+            sender, kind, content, state_key, auth=auth_ids, prev=[self.ids[self._last]], top=top
+        )
+        self._last = label
+
+    def levels(
+        self, label: str, ts: int, *cited: str, sender: str = ALICE, depth: int = 0, **users: int
+    ) -> None:
+        """Add power levels: users by their first letter; the creator has 100 where that may be said."""
+        named = {_USERS[letter]: level for letter, level in users.items()}
+        content = self.room.levels(named)
+        by = ("MA",) if sender == ALICE else ()
+        self.put(label, POWER[0], content, ts, *cited, *by, sender=sender, depth=depth)
+
+    def rule(self, label: str, rule: str, ts: int, *cited: str, sender: str = ALICE, depth: int = 0) -> None:
+        """Add a join rule."""
+        by = ("MA",) if sender == ALICE else ()
+        self.put(label, RULES[0], {"join_rule": rule}, ts, *cited, *by, sender=sender, depth=depth)
+
+    def member(
+        self,
+        label: str,
+        user: str,
+        membership: str,
+        ts: int,
+        *cited: str,
+        sender: str | None = None,
+        depth: int = 0,
+        **more: Any,
+    ) -> None:
+        """Add a member event, by the user unless a sender is named."""
+        content = {"membership": membership, **more}
+        by = ("MA",) if sender == ALICE and user != ALICE else ()
+        self.put(
+            label,
+            "m.room.member",
+            content,
+            ts,
+            *cited,
+            *by,
+            sender=sender or user,
+            state_key=user,
+            depth=depth,
+        )
+
+    def topic(self, label: str, ts: int, *cited: str, sender: str = ALICE, depth: int = 0) -> None:
+        """Add a topic, which says its label."""
+        by = ("MA",) if sender == ALICE else ()
+        self.put(label, "m.room.topic", {"topic": label}, ts, *cited, *by, sender=sender, depth=depth)
+
+    def given(self, sets: Sequence[str], rejected: str = "") -> dict[str, Any]:
+        """Return the input of a case: states as labels."""
+        labels = [one.split() for one in sets]
+        roots = [self.ids[label] for one in labels for label in one] + [self.ids[r] for r in rejected.split()]
+        found: dict[str, Any] = {
+            "events": self.room.chain(roots),
+            "state_sets": [sorted(self.ids[label] for label in one) for one in labels],
+        }
+        if rejected:
+            found["rejected"] = sorted(self.ids[label] for label in rejected.split())
+        return found
+
+    def expected(self, outcome: Mapping[str, str]) -> dict[str, Any]:
+        """Return the outcome of a case: labels as IDs."""
+        found: dict[str, Any] = {}
+        for key, labels in outcome.items():
+            ids = [self.ids[label] for label in labels.split()]
+            assert key in _SORTED or key in _ORDERED, key
+            found[key] = sorted(ids) if key in _SORTED else ids
+        return found
+
+
+_USERS = {"b": BOB, "c": CAROL, "d": DAVE, "e": EVE}
+
+
+def with_bob(version: str, level: int = 50) -> Scene:
+    """Return a public room in which Bob has a level: P0, JR and MB beside C and MA."""
+    scene = Scene(version)
+    scene.levels("P0", 3, b=level)
+    scene.rule("JR", "public", 4, "P0")
+    scene.member("MB", BOB, "join", 5, "P0", "JR")
+    return scene
