@@ -48,6 +48,27 @@ NUMBERS: tuple[tuple[str, Object], ...] = (
 )
 
 
+# What redaction leaves of an event whose IDs are published beside it.
+PUBLISHED: Object = {
+    "auth_events": [
+        "$gbHO7IPUHybc7ULFnT7P0r3iWlZFHGmr6zBfEYCUyKw",
+        "$hy1eZFYcgNxMFNNBgCD5fyOzyWRcBkxfNcrUI5ZpZlE",
+        "$Nt_z68EwFfPqBeHjzEHGsp461Z4EfNEzR-KH5bOYdOY",
+    ],
+    "content": {},
+    "depth": 24,
+    "hashes": {"sha256": "FoYV1w3TW/B2mVT0gX2/BZKpCwrrvGXqXFdUhN9LZYU"},
+    "origin": "localhost:8008",
+    "origin_server_ts": 1731769874137,
+    "prev_events": ["$4FbpZrgPQTwoLD9H5y7jcikucCypUOn78mXhQX7WliY"],
+    "room_id": "!DHmIIVvxFASSFgDGzr:localhost:8008",
+    "sender": "@tester_b:localhost:8008",
+    "type": "m.room.message",
+}
+PUBLISHED_ID = "$zRz9jjiT9wZc3Hl9ij_74aCmTjqV3YMlj9sj3Uqxg6o"
+PUBLISHED_V11_ID = "$XEy9wBUPnTswE8-xZHYlz4NEt7JPyjV5J4RJ1Vl9Tf0"
+
+
 def _hashed(file: File, slug: str, version: str, event: Any, expected: str, notes: str) -> None:
     outcome = {"sha256": expected}
     file.add(f"content_hash.{slug}", version, {"event": event}, outcome, spec=HASH, notes=notes)
@@ -102,6 +123,12 @@ def _event_ids() -> File:
     file = File("base/event_id.json", "Event IDs")
     create = {**CREATE_V12, "hashes": {"sha256": CREATE_V12_HASH}}
     _named(file, "create", "12", create, CREATE_V12_ID, "The room ID is this with '!' in place of '$'.")
+    for version in since("3", "11"):
+        expected = PUBLISHED_V11_ID if version == "11" else PUBLISHED_ID
+        if version == "3":
+            expected = expected.replace("_", "/")
+        notes = "A real event, whose ID is published with it; `origin` is part of it up to version 10."
+        _named(file, "published", version, PUBLISHED, expected, notes)
     for version in ("1", "2"):
         for slug, chosen in (
             ("plain", "$event:example.org"),
