@@ -4,22 +4,21 @@ No word of Matrix here: nodes are numbered as they come, have a key each, and po
 came before them. So a node's number is its place in a topological order, and that order is the graph's
 own: nothing that a sender claims is needed for it.
 
-What was tried, on a room of 323,368 members with two branches of 50 events (CPython 3.11):
+What was tried, on the auth events of a room of 323,368 members with two branches of 50 events: 324,410 nodes
+and 973,294 edges (CPython 3.11).
 
-* *Parents in a flat array with offsets*, four bytes an edge, against a tuple of integers for each node:
-  a fifth of the memory, and a walk is a tenth slower.
-* *Children as a linked list through arrays*, eight bytes an edge, newest first. Lists of lists took
-  three times the memory, and cannot be walked from the newest end without a copy.
-* *A byte for each node, searched backwards with `bytearray.rfind`*, as the queue of a descending sweep,
-  against a heap: pushing is one store, popping is one C call, and clearing 323,368 bytes costs less
-  than a hundred heap operations. With few nodes and with many it was never slower.
+* *Parents in a flat array with offsets* take 16 bytes a node, a tuple of integers for each node 125. Walking
+  the tuples is twice as fast; memory was chosen, for walks are short.
+* *Children as a linked list through arrays*, newest first, take 28 bytes a node, lists of lists 121.
+* *A byte for each node, searched backwards with `bytearray.rfind`*, as the queue of a descending sweep, takes
+  as long as a heap for a hundred recent nodes (0.13 ms), and a third of its time for 200,000 (175 ms against
+  546). For two nodes the heap is faster, by 12 microseconds, which are those of clearing the bytes.
 * *Sets of shared nodes not walked*: the sweep asks of a node whether something shared lies above it,
   and looks downstream for an answer, newest child first. Of an old node it finds one at once, and a
-  recent one has few descendants; walking all that is shared, as bit masks or chain positions do, took
-  2,000 times as long.
-* *Chain positions* (every node by chain and place, so that reachability is a comparison) answer the same
-  question without a walk, but an index must be kept for every node added, and hubs with a hundred
-  thousand children make its tables larger than the graph.
+  recent one has few descendants. The auth difference takes 0.8 ms so, and 482 ms where bit masks are swept
+  over all that is shared.
+* *Chain positions* (every node by chain and place, so that reachability is a comparison) were not built: an
+  index must be kept for every node added, and hubs with a hundred thousand children have as many chains.
 """
 
 from array import array
