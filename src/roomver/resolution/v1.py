@@ -3,7 +3,7 @@
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha1
 
 from ..auth import check_against_state
@@ -13,43 +13,6 @@ from ..types import EventId, StateKey
 from .need import Known, Steps
 from .split import Split
 from .trace import Check, Trace
-
-
-class _State(Mapping[StateKey, Event]):
-    """*R*: the state resolved so far, as events, with one candidate on top."""
-
-    __slots__ = ("_events", "_key", "_resolved", "_split", "candidate")
-
-    def __init__(
-        self, split: Split, resolved: Mapping[StateKey, EventId], events: Mapping[EventId, Event]
-    ) -> None:
-        self._split = split
-        self._resolved = resolved
-        self._events = events
-        self._key: StateKey | None = None
-        self.candidate: Event | None = None
-
-    def put(self, key: StateKey, candidate: Event | None) -> None:
-        """Put a candidate in a key's place; None for nothing."""
-        self._key = key
-        self.candidate = candidate
-
-    def __getitem__(self, key: StateKey) -> Event:
-        if key == self._key:
-            found = self.candidate
-        else:
-            event_id = self._resolved.get(key) or self._split.get(key)
-            found = None if event_id is None else self._events.get(event_id)
-        if found is None:
-            raise KeyError(key)
-        return found
-
-    def __iter__(self) -> Iterator[StateKey]:
-        raise NotImplementedError  # pragma: no cover - the rules look keys up, and never list them
-
-    def __len__(self) -> int:
-        raise NotImplementedError  # pragma: no cover
-
 
 # The passes in order. What is left, third-party invites among it, is of no concern to the others.
 _PASSES = ("m.room.power_levels", "m.room.join_rules", "m.room.member")
@@ -80,8 +43,11 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
         trace.unconflicted = {**split.unconflicted, **resolved}
         trace.conflicted = {key: split.conflicted[key] for key in conflicts}
     # The rules may look at any of these, and nothing else can be told to be needed beforehand.
-    yield from known.need(_looked_at(split, resolved, conflicts, known))
-    state = _State(split, resolved, known.events)
+    looked_at = _looked_at(split, resolved, conflicts, known)
+    yield from known.need(looked_at.values())
+    events = known.events
+    # R, as far as the rules look at it; a candidate is put into the place of its key while others are tried.
+    state = {key: events[event_id] for key, event_id in looked_at.items() if event_id in events}
 
     # Start by setting R to the union of the states to be resolved, excluding any conflicting events.
     # Then conflicts between power levels, then between join rules, then between members: the list
@@ -91,6 +57,7 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
         for key in [key for key in conflicts if key[0] == kind]:
             decided[key] = _first_that_fails_stops(key, conflicts.pop(key), state, known, trace)
         resolved.update(decided)
+        state.update((key, events[event_id]) for key, event_id in decided.items())
     # No other events affect the authorisation rules: pick the one with the highest depth and lowest
     # sha1(event_id) that passes.
     decided = {key: _first_that_passes(key, ids, state, known, trace) for key, ids in conflicts.items()}
@@ -103,13 +70,14 @@ def _looked_at(
     resolved: Mapping[StateKey, EventId],
     conflicts: Mapping[StateKey, list[EventId]],
     known: Known,
-) -> set[EventId]:
+) -> dict[StateKey, EventId]:
+    """The events without a conflict that the rules may look at, by key."""
     wanted = {("m.room.create", "")}
     for ids in conflicts.values():
         for event_id in ids:
             wanted |= auth_types(known.events[event_id])
-    found = [resolved.get(key) or split.get(key) for key in wanted]
-    return {event_id for event_id in found if event_id is not None}
+    found = {key: resolved.get(key) or split.get(key) for key in wanted}
+    return {key: event_id for key, event_id in found.items() if event_id is not None}
 
 
 def _order(known: Known) -> Callable[[EventId], tuple[int, int]]:
@@ -123,7 +91,7 @@ def _order(known: Known) -> Callable[[EventId], tuple[int, int]]:
 
 
 def _first_that_fails_stops(
-    key: StateKey, ids: list[EventId], state: _State, known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
 ) -> EventId:
     first, *others = sorted(ids, key=_order(known))
     # Add the first event in the list to R.
@@ -133,7 +101,7 @@ def _first_that_fails_stops(
     # For each subsequent event in the list, check that the event would be allowed by the rules for a
     # room in state R. If it would, update R and continue. If it would not, stop.
     for event_id in others:
-        state.put(key, known.events[chosen])
+        state[key] = known.events[chosen]
         verdict = check_against_state(known.events[event_id], state)
         if trace is not None:
             replaced = chosen if verdict.allowed else None
@@ -141,15 +109,14 @@ def _first_that_fails_stops(
         if not verdict.allowed:
             break
         chosen = event_id
-    state.put(key, None)
+    state.pop(key, None)  # nothing of a pass is seen before its end
     return chosen
 
 
 def _first_that_passes(
-    key: StateKey, ids: list[EventId], state: _State, known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
 ) -> EventId:
     event_id = ""
-    state.put(key, None)
     for event_id in sorted(ids, key=_order(known), reverse=True):
         verdict = check_against_state(known.events[event_id], state)
         if trace is not None:
