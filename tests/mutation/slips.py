@@ -2017,6 +2017,22 @@ _RESOLUTION = [
         "        if True:\n",
         "resolve",
     ),
+    Slip(
+        "T105",
+        "an event's auth events say nothing about its sender's level",
+        "resolution/v2.py",
+        '            if other.type == "m.room.power_levels" and power_levels is None:\n',
+        "            if False:\n",
+        "resolve",
+    ),
+    Slip(
+        "T106",
+        "a rejected auth event is fallen back on",
+        "resolution/v2.py",
+        "            if other is not None and other.state_key is not None and parent not in rejected:\n",
+        "            if other is not None and other.state_key is not None:\n",
+        "resolve",
+    ),
 ]
 
 SLIPS: Final[list[Slip]] = [

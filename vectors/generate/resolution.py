@@ -47,6 +47,7 @@ def files() -> Iterator[File]:
     )
     for version in since(2):
         _readings(Scenes(readings), version)
+        _power_events(Scenes(readings), version)
         _classics(Scenes(classics), version)
         _shapes(Scenes(shapes), version)
     yield from (readings, classics, shapes)
@@ -152,6 +153,10 @@ def _readings(book: Scenes, version: str) -> None:
         power_order="JA JB",
     )
 
+
+def _power_events(book: Scenes, version: str) -> None:
+    newest = version == "12"
+
     scene = with_bob(version)
     scene.put(
         "P0x", "m.room.power_levels", scene.room.levels({BOB: 50, CAROL: 10}, state_default=10), 6, "P0", "MA"
@@ -186,6 +191,39 @@ def _readings(book: Scenes, version: str) -> None:
         "Power levels under another state key than the empty one are no power event.",
         state="C MA P0 JR MB PF T1",
         power_order="",
+    )
+
+    scene = Scene(version)
+    scene.levels("P0", 3, b=60, c=55)
+    scene.rule("JR", "public", 4, "P0")
+    scene.member("MB", BOB, "join", 5, "P0", "JR")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR")
+    scene.rule("JC", "invite", 10, "P0", "MC", sender=CAROL)
+    scene.levels("PB", 20, "P0", "MB", sender=BOB, c=55)
+    book.case(
+        "order.by_the_level_before",
+        scene,
+        ["C MA P0 JC MB MC", "C MA PB JR MB MC"],
+        "Bob gives up his power. His event is ordered by the level that he had (60), before Carol's (55).",
+        state="C MA PB JC MB MC",
+        power_order="P0 JR MB PB MC JC" if newest else "P0 JR PB JC",
+    )
+
+    scene = with_bob(version)
+    scene.rule("JA", "invite", 6, "P0")
+    scene.rule("JB", "private", 7, "P0", "MB", sender=BOB)
+    book.case(
+        "rejected.no_fallback",
+        scene,
+        ["C MA P0 MB JA", "C MA P0 MB JB"],
+        "Bob's join was rejected when it came, though the states have it. "
+        + (
+            "Tried from an empty state, his join rule would fall back on it, and is refused."
+            if newest
+            else "It is not tried again, for the states agree on it, and is taken as it stands."
+        ),
+        rejected="MB",
+        state="C MA P0 MB JA" if newest else "C MA P0 MB JB",
     )
 
     scene = with_bob(version)
