@@ -1,4 +1,7 @@
-"""README.md keeps its word: what it shows as generated or printed is what comes out today.
+"""README.md and the other documents keep their word.
+
+What README shows as generated or printed is what comes out today, no command is left out, and what the
+documents link to is there.
 
 `python tests/test_readme.py` writes these parts anew. They are
 
@@ -10,16 +13,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import click
 import pytest
+from test_floors import FLOORS
 
+from roomver.cli import main
 from roomver.explain import feature_markdown
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 
 GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown}
 
@@ -90,9 +97,42 @@ def test_the_two_commands_are_one_line_each() -> None:
     assert all(text.count("\n") == 1 for text in commands.values())
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:|#)([^)#]+)", readme()))))
-def test_what_it_links_to_is_there(target: str) -> None:
-    assert (ROOT / target).exists()
+def commands(group: click.Group, path: str) -> Iterator[str]:
+    """The full names of all commands that are no groups."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}"
+
+
+def test_no_command_is_left_out_of_the_table_and_none_is_made_up() -> None:
+    rows = [line for line in readme().splitlines() if line.startswith("| `roomver ")]
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert sorted(named) == sorted(commands(main, "roomver"))
+
+
+def test_contributing_shows_the_floors() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    shown = {int(floor): tuple(re.findall(r"`(\w+)/?`", names)) for floor, names in rows}
+    assert shown == dict(enumerate(FLOORS))
+
+
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize(
+    ("document", "target"),
+    sorted(
+        {
+            (name, link)
+            for name in DOCUMENTS
+            for link in _LINK.findall((ROOT / name).read_text(encoding="utf-8"))
+        }
+    ),
+)
+def test_what_it_links_to_is_there(document: str, target: str) -> None:
+    assert ((ROOT / document).parent / target).exists()
 
 
 if __name__ == "__main__":
