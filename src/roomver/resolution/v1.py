@@ -3,11 +3,12 @@
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha1
 
 from ..auth import check_against_state
 from ..event import Event
+from ..power import CREATE, POWER_LEVELS
 from ..selection import auth_types
 from ..types import EventId, StateKey
 from .need import Known, Steps
@@ -72,28 +73,41 @@ def _looked_at(
     known: Known,
 ) -> dict[StateKey, EventId]:
     """The events without a conflict that the rules may look at, by key."""
-    wanted = {("m.room.create", "")}
+    wanted = {CREATE, POWER_LEVELS, ("m.room.join_rules", "")}
+    # The selection of each event, with less ado: but for these keys and the token of an invite, it is
+    # the member events of sender and target.
+    users = set()
     for ids in conflicts.values():
         for event_id in ids:
-            wanted |= auth_types(known.events[event_id])
+            event = known.events[event_id]
+            users.add(event.sender)
+            if event.type == "m.room.member":
+                users.add(event.state_key or "")
+                if event.content.get("membership") == "invite":
+                    wanted |= auth_types(event)
+    wanted.update([("m.room.member", user) for user in users])
     found = {key: resolved.get(key) or split.get(key) for key in wanted}
     return {key: event_id for key, event_id in found.items() if event_id is not None}
 
 
-def _order(known: Known) -> Callable[[EventId], tuple[int, int]]:
+def _in_order(ids: list[EventId], known: Known) -> list[EventId]:
     """Ascending depth, then descending sha1(event_id)."""
+    events = known.events
+    depths = {event_id: events[event_id].depth for event_id in ids}
+    if len(set(depths.values())) == len(ids):  # nothing for the hash to decide
+        return sorted(ids, key=depths.__getitem__)
 
     def sort_key(event_id: EventId) -> tuple[int, int]:
         digest = sha1(event_id.encode(), usedforsecurity=False).digest()
-        return known.events[event_id].depth, -int.from_bytes(digest)
+        return depths[event_id], -int.from_bytes(digest)
 
-    return sort_key
+    return sorted(ids, key=sort_key)
 
 
 def _first_that_fails_stops(
     key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
 ) -> EventId:
-    first, *others = sorted(ids, key=_order(known))
+    first, *others = _in_order(ids, known)
     # Add the first event in the list to R.
     chosen = first
     if trace is not None:
@@ -117,7 +131,7 @@ def _first_that_passes(
     key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
 ) -> EventId:
     event_id = ""
-    for event_id in sorted(ids, key=_order(known), reverse=True):
+    for event_id in reversed(_in_order(ids, known)):
         verdict = check_against_state(known.events[event_id], state)
         if trace is not None:
             trace.checks.append(Check(event_id, key, "rest", verdict, verdict.allowed, None))

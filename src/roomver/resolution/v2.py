@@ -41,7 +41,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     known.check_room(full)
     # Levels, and what a check falls back on, come from the events' own auth events.
     events = known.events
-    yield from known.need(p for event_id in full for p in auth_parents(events[event_id]))
+    yield from known.need(set().union(*[auth_parents(events[event_id]) for event_id in full]))
 
     # 1. Select the set X of all power events that appear in the full conflicted set. For each such
     #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
@@ -229,39 +229,44 @@ def _iterative_auth_checks(
     """
     known, trace = problem.known, problem.trace
     rejected, skip_rejected = problem.rejected, problem.skip_rejected
+    # Invariant: the events of the state as far as a check has looked at it, and the keys that were
+    # looked at and have none. One dict that grows costs two thirds of a new one for each check.
+    state: dict[StateKey, Event] = {}
+    absent: set[StateKey] = set()
     for event_id in order:
         if skip_rejected and event_id in rejected:
             continue
-        events = known.events
-        event = events[event_id]
+        event = known.events[event_id]
         # The list is one of state events: a message that some event cites against the rules is none.
         if event.state_key is None:
             continue
-        # If a key that is required for the rules is not in the state, the event's own auth event is
-        # used, if that is not rejected. In version 12 the create event counts as one.
-        state: dict[StateKey, Event] = {}
-        for parent in auth_parents(event):
-            other = events.get(parent)
-            if other is not None and other.state_key is not None and parent not in rejected:
-                state.setdefault((other.type, other.state_key), other)
-        needed = (
-            auth_types(event) if event.room_version.create_in_auth_events else {CREATE, *auth_types(event)}
-        )
-        lacking = []
-        for key in needed:
-            current = changes.get(key) or base.get(key)
-            if current is None or (skip_rejected and current in rejected):
-                continue
-            other = events.get(current)
-            if other is None:
-                lacking.append((key, current))
-            else:
-                state[key] = other
+        needed: Collection[StateKey] = auth_types(event)
+        if not event.room_version.create_in_auth_events:
+            needed = {CREATE, *needed}
+        lacking = [key for key in needed if key not in state]
+        seen: Mapping[StateKey, Event] = state
         if lacking:
-            yield from known.need(current for _, current in lacking)
+            current = {key: changes.get(key) or base.get(key) for key in lacking if key not in absent}
+            if known.lacks(filter(None, current.values())):
+                yield from known.need(filter(None, current.values()))
             events = known.events
-            state.update((key, events[current]) for key, current in lacking if current in events)
-        verdict = check_against_state(event, state)
+            for key, current_id in current.items():
+                other = None if current_id is None else events.get(current_id)
+                if other is None or (skip_rejected and current_id in rejected):
+                    absent.add(key)
+                else:
+                    state[key] = other
+            if not absent.isdisjoint(lacking):
+                # If a key that is required for the rules is not in the state, the event's own auth
+                # event is used, if that is not rejected. In version 12 the create event counts as one.
+                own: dict[StateKey, Event] = {}
+                for parent in auth_parents(event):
+                    other = events.get(parent)
+                    if other is not None and other.state_key is not None and parent not in rejected:
+                        own.setdefault((other.type, other.state_key), other)
+                own.update((key, state[key]) for key in needed if key in state)
+                seen = own
+        verdict = check_against_state(event, seen)
         key = (event.type, event.state_key)
         if trace is not None:
             replaced = changes.get(key) or base.get(key)
@@ -271,6 +276,8 @@ def _iterative_auth_checks(
         # If the state event is not allowed by the rules, then it is ignored.
         if verdict.allowed:
             changes[key] = event_id
+            state[key] = event
+            absent.discard(key)
 
 
 def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:
