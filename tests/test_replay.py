@@ -529,6 +529,12 @@ def test_an_end_that_the_current_state_refuses_is_soft_failed(version: str) -> N
     earlier = replay([*events, ban])
     assert earlier.soft_failed == {}
     assert set(earlier.forward_extremities) == {ban.event_id, second.event_id}
+    # Without soft failure the order of arrival does not matter.
+    for arrived in (room.events.values(), [*events, ban]):
+        plain = replay(arrived, soft_failure=False)
+        assert plain.soft_failed == {}
+        assert set(plain.forward_extremities) == {ban.event_id, second.event_id}
+        assert plain.current_state == earlier.current_state
 
 
 def test_a_branch_that_is_refused_for_long_is_left() -> None:

@@ -268,6 +268,7 @@ def replay(
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
     skip_rejected: bool = False,
+    soft_failure: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -279,6 +280,8 @@ def replay(
         events: in any order. Of those with the same ID the first counts.
         given: states before events, for such as follow events that are not here. It has the last word.
         skip_rejected: see `resolve`.
+        soft_failure: check ends of branches against the current state that they come upon (check 6).
+            What that is depends on the order in which events came: without it, nothing does.
         progress: called now and then with the number of events done.
 
     Raises:
@@ -298,7 +301,7 @@ def replay(
         raise MissingEvents(missing)
     fold = _Fold(Replay(by_id, skip_rejected=skip_rejected), given or {}, skip_rejected)
     fold.run(progress)
-    fold.finish()
+    fold.finish(soft_failure=soft_failure)
     return fold.result
 
 
@@ -496,18 +499,18 @@ class _Fold:
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
 
-    def finish(self) -> None:
+    def finish(self, *, soft_failure: bool) -> None:
         """Find the forward extremities and the current state, and the ends that are soft-failed."""
         checked: set[EventId] = set()
-        ends: set[EventId] = set()
+        ends = self._ends(checked)
         # An end that is soft-failed leaves what it follows as an end, which is then looked at as well.
         # Each round takes one event off every branch; a branch that is refused for longer than this
         # does not come from a server that was told so, and what is left of it stays.
-        for _ in range(_ROUNDS):
-            ends = self._ends(checked)
+        for _ in range(_ROUNDS if soft_failure else 0):
             if ends <= checked:
                 break
             checked |= ends
+            ends = self._ends(checked)
         self.result.forward_extremities = tuple(sorted(ends))
         self.result.current_state = self._current(ends, note=True)[0].as_dict()
 

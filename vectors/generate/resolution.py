@@ -10,14 +10,20 @@ from .auth_cases import EventsFile
 from .resolution_v1 import cases as cases_of_version_1
 from .rooms import ALICE, BOB, CAROL, since
 from .scenes import DAVE, EVE, Scene, with_bob
-from .suite import ERROR, File, page
+from .suite import ERROR, File, either, page
 
 
 class Scenes:
-    """The book of one file: each scene becomes a case."""
+    """The book of one file: each scene becomes a case.
 
-    def __init__(self, file: File) -> None:
+    Args:
+        file: where cases go.
+        disputed: where cases go that accept several outcomes.
+    """
+
+    def __init__(self, file: File, disputed: File | None = None) -> None:
         self.file = file
+        self._disputed = disputed
 
     def case(  # what a case has, by keyword
         self, name: str, scene: Scene, sets: list[str], notes: str, rejected: str = "", **outcome: str
@@ -28,6 +34,20 @@ class Scenes:
             scene.version,
             scene.given(sets, rejected),
             scene.expected(outcome),
+            spec=page(scene.version, "state-resolution"),
+            notes=notes,
+        )
+
+    def disputed(
+        self, name: str, scene: Scene, sets: list[str], notes: str, *outcomes: tuple[dict[str, str], str]
+    ) -> None:
+        """Add a case that accepts several outcomes, each in labels and with who gives it."""
+        assert self._disputed is not None
+        self._disputed.add(
+            f"resolve.{name}",
+            scene.version,
+            scene.given(sets),
+            either(*((scene.expected(outcome), reason) for outcome, reason in outcomes)),
             spec=page(scene.version, "state-resolution"),
             notes=notes,
         )
@@ -45,12 +65,13 @@ def files() -> Iterator[File]:
     shapes = EventsFile(
         "resolution/shapes.json", "State resolution: sets, holes, ties, rejected events, chains"
     )
+    disputed = EventsFile("disputed/resolution.json", "State resolution on which readings differ")
     for version in since(2):
-        _readings(Scenes(readings), version)
+        _readings(Scenes(readings, disputed), version)
         _power_events(Scenes(readings), version)
         _classics(Scenes(classics), version)
         _shapes(Scenes(shapes), version)
-    yield from (readings, classics, shapes)
+    yield from (readings, classics, shapes, disputed)
 
 
 def _readings(book: Scenes, version: str) -> None:
@@ -63,15 +84,25 @@ def _readings(book: Scenes, version: str) -> None:
     scene.rule("JR2", "invite", 6, "P1")
     scene.member("IY", EVE, "invite", 7, "P1", "JR2", sender=ALICE)
     scene.member("MY", EVE, "join", 8, "P1", "JR2", "IY")
-    book.case(
+    book.disputed(
         "chains_with_their_states",
         scene,
         ["C MA P1 JR2 MY", "C MA P1 JR2 MX"],
-        "The auth chain of a state takes in the state's own events: JR2 is then in both and not replayed."
-        " Read without them, JR2 is in one chain alone, is replayed after JR1, and MX is refused.",
-        state="C MA P1 JR2 MX MY",
-        conflicted="MX MY",
-        auth_difference="MX MY JR1 IY",
+        "JR2 is in both states, and an auth event of one of them only. Does the auth chain of a state take in"
+        " the state's own events?",
+        (
+            {
+                "state": "C MA P1 JR2 MX MY",
+                "conflicted": "MX MY",
+                "auth_difference": "MX MY JR1 IY",
+            },
+            "It does: JR2 is in both chains, and not replayed. Synapse",
+        ),
+        (
+            {"state": "C MA P1 JR2 MY", "conflicted": "MX MY"},
+            "It does not, by the letter of the definition of auth chains: JR2 is in one chain alone, is"
+            " replayed after JR1, and MX is refused",
+        ),
     )
 
     scene = Scene(version)
@@ -121,21 +152,33 @@ def _readings(book: Scenes, version: str) -> None:
     scene.member("MB2", BOB, "join", 10, "PL1", "JR1", "MB1", displayname="Bob")
     scene.levels("PL2", 60, "PL1", "MB1", sender=BOB, b=60)
     scene.rule("JR2", "public", 70, "PL2")
-    notes = (
-        "PL2 lies between JR2 and MB1, and is in the conflicted subgraph: so MB1 is in the chain of a power"
-        " event, is tried with it, and MB2 comes later."
-        if newest
-        else "JR2's chain leads to MB1 through PL2 only, which all states have. It does not count: both joins"
-        " are ordinary, and MB1, the later by time, stays. (By the letter of a transitive chain MB1 would be"
-        " tried with JR2, and MB2 stay; Synapse and ruma follow chains within the full conflicted set.)"
-    )
-    book.case(
-        "chain_through_the_unconflicted",
-        scene,
-        ["C MA PL2 JR2 MB2", "C MA PL2 JR1 MB1"],
-        notes,
-        state="C MA PL2 JR2 MB2" if newest else "C MA PL2 JR2 MB1",
-    )
+    name, sets = "chain_through_the_unconflicted", ["C MA PL2 JR2 MB2", "C MA PL2 JR1 MB1"]
+    if newest:
+        book.case(
+            name,
+            scene,
+            sets,
+            "PL2 lies between JR2 and MB1, and is in the conflicted subgraph: so MB1 is in the chain of a"
+            " power event, is tried with it, and MB2 comes later.",
+            state="C MA PL2 JR2 MB2",
+        )
+    else:
+        book.disputed(
+            name,
+            scene,
+            sets,
+            "The auth chain of the power event JR2 leads to MB1 through PL2 only, which all states have.",
+            (
+                {"state": "C MA PL2 JR2 MB1"},
+                "A chain is followed within the full conflicted set: both joins are ordinary, and MB1, the"
+                " later by time, stays. Synapse, ruma",
+            ),
+            (
+                {"state": "C MA PL2 JR2 MB2"},
+                "A chain is followed wherever it leads, by the letter of the text: MB1 is tried with JR2, and"
+                " MB2 comes later",
+            ),
+        )
 
     scene = Scene(version)
     scene.levels("P1", 3, b=2**53 - 1 if newest else 50)
@@ -209,6 +252,22 @@ def _power_events(book: Scenes, version: str) -> None:
         power_order="P0 JR MB PB MC JC" if newest else "P0 JR PB JC",
     )
 
+    scene = Scene(version)
+    scene.rule("JR", "public", 3)
+    scene.member("MB", BOB, "join", 4, "JR")
+    scene.rule("JA", "invite", 500)
+    scene.rule("JB", "private", 6, "MB", sender=BOB)
+    book.case(
+        "order.without_power_levels",
+        scene,
+        ["C MA MB JA", "C MA MB JB"],
+        "Without power levels the creator has "
+        + ("infinite power" if newest else "100")
+        + " and everyone else none: JA is tried first, whatever the time, and JB is refused.",
+        state="C MA MB JA",
+        power_order="JA JB",
+    )
+
     scene = with_bob(version)
     scene.rule("JA", "invite", 6, "P0")
     scene.rule("JB", "private", 7, "P0", "MB", sender=BOB)
@@ -224,6 +283,22 @@ def _power_events(book: Scenes, version: str) -> None:
         ),
         rejected="MB",
         state="C MA P0 MB JA" if newest else "C MA P0 MB JB",
+    )
+
+    scene = with_bob(version)
+    for number, content in enumerate(({"membership": 5}, {"membership": "lurk"}, {}), 1):
+        scene.put(f"X{number}", "m.room.member", content, 5 + number, "P0", sender=CAROL, state_key=CAROL)
+    scene.member("MC", CAROL, "join", 5, "P0", "JR")
+    agreed = "C MA P0 JR MB"
+    book.case(
+        "malformed_member",
+        scene,
+        [f"{agreed} MC", f"{agreed} X1", f"{agreed} X2", f"{agreed} X3"],
+        "Memberships that are no string, unknown or absent are no power events; the rules refuse them, and"
+        " the join stays. (Synapse fails on one that is absent.)",
+        state=f"{agreed} MC",
+        power_order="",
+        mainline_order="MC X1 X2 X3",
     )
 
     scene = with_bob(version)
