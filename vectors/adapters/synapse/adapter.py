@@ -1,0 +1,180 @@
+"""Answers the requests of the test vectors, in JSON Lines, with Synapse's own functions.
+
+It translates and never decides: what it answers is what a function of the matrix-synapse wheel gives for
+the input. It needs nothing but that wheel and what the wheel itself needs.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from hashlib import sha256
+from typing import Any
+
+with warnings.catch_warnings():
+    # Twisted warns of its own outdated parts as Synapse imports it.
+    warnings.simplefilter("ignore")
+    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    from canonicaljson import encode_canonical_json
+    from room import auth, auth_types, resolve, timed
+    from signedjson.key import decode_signing_key_base64, decode_verify_key_bytes
+    from signedjson.sign import sign_json
+    from support import Outcome, Unsupported, finish, made, version_of
+    from synapse.crypto.event_signing import add_hashes_and_signatures, compute_content_hash
+    from synapse.crypto.keyring import FetchKeyResult, Keyring, VerifyJsonRequest
+    from synapse.event_auth import _check_size_limits
+    from synapse.events.utils import validate_canonicaljson
+    from synapse.federation.federation_base import _check_sigs_on_pdu, parse_events_from_pdu_json
+    from synapse.synapse_rust.events import redact_event_dict
+    from synapse.types import get_domain_from_id
+    from synapse.util.json import json_decoder
+    from unpaddedbase64 import decode_base64, encode_base64
+
+
+def canonical_json(given: Outcome, version: str) -> Outcome:
+    value = json_decoder.decode(given["json"])
+    if version_of(version).strict_canonicaljson:
+        validate_canonicaljson(value)
+    return {"canonical": encode_canonical_json(value).decode()}
+
+
+def event_format(given: Outcome, version: str) -> Outcome:
+    """The checks that an event passes before its signatures are looked at."""
+    try:
+        parsed = parse_events_from_pdu_json([deepcopy(given["event"])], version_of(version))
+        if not parsed:
+            return {"valid": False, "detail": "dropped without a word, for its depth"}
+        (event,) = parsed
+        get_domain_from_id(event.sender)
+        _check_size_limits(event)
+        # As `_sanity_check_event` has it.
+        valid = len(event.prev_event_ids()) <= 20 and len(event.auth_event_ids()) <= 10
+    except Exception as error:
+        return {"valid": False, "detail": repr(error)}
+    return {"valid": valid}
+
+
+def content_hash(given: Outcome, _version: str) -> Outcome:
+    return {"sha256": encode_base64(compute_content_hash(given["event"], sha256)[1])}
+
+
+def event_id(given: Outcome, version: str) -> Outcome:
+    return {"event_id": made(given["event"], version).event_id}
+
+
+def redact(given: Outcome, version: str) -> Outcome:
+    redacted = redact_event_dict(version_of(version), deepcopy(given["event"]))
+    # Kept in part, for Synapse's own use: it is stripped of what it receives and not hashed.
+    redacted.pop("unsigned", None)
+    return {"event": redacted}
+
+
+class _Asked:
+    """Notes the servers whose signatures are asked for, and finds every signature good."""
+
+    def __init__(self) -> None:
+        self.servers: set[str] = set()
+
+    async def verify_event_for_server(self, server: str, _event: Any, _valid_until: int) -> None:
+        self.servers.add(server)
+
+
+def required_signers(given: Outcome, version: str) -> Outcome:
+    asked = _Asked()
+    event = made({"hashes": {}, "signatures": {}, **given["event"]}, version)  # no event without them
+    finish(_check_sigs_on_pdu(asked, version_of(version), event))
+    return {"servers": sorted(asked.servers)}
+
+
+class _Keys(Keyring):
+    """A keyring that knows the given keys and fetches none."""
+
+    def __init__(self, keys: dict[str, dict[str, FetchKeyResult]]) -> None:
+        # Not the parent's: it wants a whole server.
+        self._known = keys
+        self._local_verify_keys = {}
+        self._fetch_keys_queue = self
+
+    def _is_mine_server_name(self, _server: str) -> bool:
+        return False
+
+    async def add_to_queue(self, _request: Any, key: Any) -> dict[str, dict[str, FetchKeyResult]]:
+        return {key: self._known.get(key, {})}
+
+    async def verify_event_for_server(self, server: str, event: Any, valid_until: int) -> None:
+        await self.process_request(VerifyJsonRequest.from_event(server, event, valid_until))
+
+
+def verify_signatures(given: Outcome, version: str) -> Outcome:
+    keys: dict[str, dict[str, FetchKeyResult]] = {}
+    for server, by_id in given["keys"].items():
+        for key_id, one in by_id.items():
+            try:
+                key = decode_verify_key_bytes(key_id, decode_base64(one["key"]))
+            except ValueError:
+                continue  # no key, as Synapse's own fetchers see it
+            found = FetchKeyResult(key, one.get("valid_until_ts", 2**63))
+            keys.setdefault(server, {})[key_id] = found
+    try:
+        finish(_check_sigs_on_pdu(_Keys(keys), version_of(version), made(given["event"], version)))
+    except Exception as error:
+        return {"valid": False, "detail": repr(error)}
+    return {"valid": True}
+
+
+def _signing_key(given: Outcome) -> Any:
+    algorithm, _, name = given["key_id"].partition(":")
+    return decode_signing_key_base64(algorithm, name, given["seed"])
+
+
+def sign_object(given: Outcome, _version: str) -> Outcome:
+    return {"object": sign_json(deepcopy(given["object"]), given["server"], _signing_key(given))}
+
+
+def sign_event(given: Outcome, version: str) -> Outcome:
+    event = deepcopy(given["event"])
+    add_hashes_and_signatures(version_of(version), event, given["server"], _signing_key(given))
+    return {"event": event}
+
+
+OPERATIONS: dict[str, Callable[[Outcome, str], Outcome]] = {
+    "canonical_json": canonical_json,
+    "event_format": event_format,
+    "content_hash": content_hash,
+    "event_id": event_id,
+    "redact": redact,
+    "required_signers": required_signers,
+    "verify_signatures": verify_signatures,
+    "sign_json": sign_object,
+    "sign_event": sign_event,
+    "auth_types": auth_types,
+    "auth": auth,
+    "resolve": resolve,
+    "time": timed,
+}
+
+
+def answer(request: Outcome) -> Outcome:
+    run = OPERATIONS.get(request["operation"])
+    if run is None:
+        return {"unsupported": True}
+    try:
+        return {"output": run(request["input"], request["room_version"])}
+    except Unsupported:
+        return {"unsupported": True}
+    except Exception as error:
+        return {"error": repr(error)}
+
+
+def main() -> None:
+    answers, sys.stdout = sys.stdout, sys.stderr  # only answers may be on standard output
+    for line in sys.stdin.buffer:
+        if line.strip():
+            request = json.loads(line)
+            answers.write(json.dumps({"id": request["id"], **answer(request)}) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

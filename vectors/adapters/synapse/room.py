@@ -1,0 +1,147 @@
+"""Operations on the events of a room: authorisation and state resolution."""
+
+from collections.abc import Collection, Iterable, Mapping
+from time import perf_counter
+from typing import Any
+
+from support import Outcome, Unsupported, finish, made, made_all, version_of
+from synapse import __version__, event_auth
+from synapse.api.errors import AuthError, SynapseError
+from synapse.state import v1, v2
+from synapse.storage.databases.main.event_federation import StateDifference
+
+State = dict[tuple[str, str], str]
+
+
+class Store:
+    """What Synapse's functions ask of its store, from memory; and its clock, which waits for nothing.
+
+    Args:
+        events: all events.
+        difference: the answer to the one question for which a server has an index; None to work it out
+            when it is asked.
+    """
+
+    def __init__(self, events: Mapping[str, Any], difference: Any = None) -> None:
+        self._events = events
+        self._difference = difference
+
+    async def get_events(self, event_ids: Collection[str], **_options: Any) -> dict[str, Any]:
+        return {event_id: self._events[event_id] for event_id in event_ids if event_id in self._events}
+
+    async def get_auth_chain_difference(
+        self, _room_id: str, states: list[set[str]], conflicted: set[str] | None, _additional: Any
+    ) -> Any:
+        if self._difference is None:
+            return difference_of(self._events, states, conflicted)
+        ready = self._difference
+        subgraph = ready.conflicted_subgraph
+        # Copies, for what is returned is changed.
+        return StateDifference(set(ready.auth_difference), None if subgraph is None else set(subgraph))
+
+    async def sleep(self, _duration: object) -> None:
+        pass
+
+
+def difference_of(events: Mapping[str, Any], states: list[set[str]], conflicted: set[str] | None) -> Any:
+    """The auth difference of states, and where it is asked for the conflicted subgraph, plainly: one walk a
+    state. The chain of a state has the state's own events in it, as in Synapse's store."""
+    chains = [chain(events, ids) for ids in states]
+    subgraph = None if conflicted is None else between(events, conflicted)
+    return StateDifference(set.union(*chains) - set.intersection(*chains), subgraph)
+
+
+def chain(events: Mapping[str, Any], event_ids: Iterable[str]) -> set[str]:
+    reached: set[str] = set()
+    stack = list(event_ids)
+    while stack:
+        event_id = stack.pop()
+        if event_id not in reached:
+            reached.add(event_id)
+            if event_id in events:
+                stack.extend(events[event_id].auth_event_ids())
+    return reached
+
+
+def between(events: Mapping[str, Any], conflicted: set[str]) -> set[str]:
+    below: dict[str, list[str]] = {}
+    for event_id in chain(events, conflicted):
+        for parent in events[event_id].auth_event_ids() if event_id in events else ():
+            below.setdefault(parent, []).append(event_id)
+    reached: set[str] = set()
+    stack = list(conflicted)
+    while stack:
+        event_id = stack.pop()
+        if event_id not in reached:
+            reached.add(event_id)
+            stack.extend(below.get(event_id, ()))
+    return reached
+
+
+def auth_types(given: Outcome, version: str) -> Outcome:
+    keys = event_auth.auth_types_for_event(version_of(version), made(given["event"], version))
+    return {"keys": sorted([kind, state_key] for kind, state_key in keys)}
+
+
+def auth(given: Outcome, version: str) -> Outcome:
+    events = made_all(given, version)
+    event = events[given["event"]]
+    try:
+        finish(event_auth.check_state_independent_auth_rules(Store(events), event))
+        ids = given["state"] if "state" in given else event.auth_event_ids()
+        event_auth.check_state_dependent_auth_rules(event, [events[event_id] for event_id in ids])
+    except (AuthError, SynapseError) as error:
+        return {"allowed": False, "detail": repr(error)}
+    return {"allowed": True}
+
+
+def _states(given: Outcome, events: Mapping[str, Any]) -> list[State]:
+    return [{(events[i].type, events[i].state_key): i for i in ids} for ids in given["state_sets"]]
+
+
+def _resolved(states: list[State], events: Mapping[str, Any], store: Store, version: str) -> list[str]:
+    known = version_of(version)
+    if not states:
+        return []
+    room_id = next(iter(events.values())).room_id
+    if version == "1":
+        running = v1.resolve_events_with_store(room_id, known, states, None, store.get_events)
+    else:
+        running = v2.resolve_events_with_store(store, room_id, known, states, None, store)
+    return sorted(dict(finish(running)).values())
+
+
+def resolve(given: Outcome, version: str) -> Outcome:
+    events = made_all(given, version)
+    return {"state": _resolved(_states(given, events), events, Store(events), version)}
+
+
+def timed(given: Outcome, version: str) -> Outcome:
+    if given["operation"] != "resolve":
+        raise Unsupported
+    events = made_all(given["input"], version)
+    states = _states(given["input"], events)
+    ready = None
+    if given["mode"] == "warm" and version != "1":
+        conflicted = None
+        if version == "12":
+            found = [(key, state.get(key)) for key in set().union(*states) for state in states]
+            agreed = set.intersection(*[set(state.items()) for state in states])
+            conflicted = {event_id for key, event_id in found if event_id and (key, event_id) not in agreed}
+        ready = difference_of(events, [set(state.values()) for state in states], conflicted)
+    seconds = []
+    state: list[str] = []
+    for _ in range(given["runs"]):
+        store = Store(events, ready)
+        start = perf_counter()
+        state = _resolved(states, events, store, version)
+        seconds.append(perf_counter() - start)
+    handed = ["auth difference"] if ready is not None else []
+    if ready is not None and ready.conflicted_subgraph is not None:
+        handed.append("conflicted subgraph")
+    return {
+        "seconds": seconds,
+        "state": state,
+        "implementation": f"matrix-synapse {__version__}",
+        "given": handed,
+    }
