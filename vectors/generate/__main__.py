@@ -16,6 +16,7 @@ from . import (
     signing,
     verify_signatures,
 )
+from .observed import settled
 from .suite import write
 
 AREAS = (
@@ -36,10 +37,9 @@ AREAS = (
 def main() -> None:
     """Write the files, and say how many cases each has."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
-    for area in AREAS:
-        for file in area.files():
-            write(file, folder)
-            print(f"{len(file.cases):5} {file.path}")
+    for file in settled(file for area in AREAS for file in area.files()):
+        write(file, folder)
+        print(f"{len(file.cases):5} {file.path}")
 
 
 if __name__ == "__main__":

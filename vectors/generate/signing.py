@@ -117,6 +117,7 @@ def _events() -> File:
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS):
             key = None if kind == MESSAGE else ALICE if kind == MEMBER else ""
             event = bare(version, kind, CONTENTS[kind], state_key=key, **EXTRA)
+            event.pop("age_ts")  # which Synapse leaves out of the content hash: a dispute of its own
             if kind == CREATE and version == "12":
                 assert "room_id" not in event
             given = {"event": event, **WITH_KEY}
