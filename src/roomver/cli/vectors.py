@@ -30,6 +30,8 @@ from ..vectors import (
 )
 from ..versions import ROOM_VERSIONS
 from .implementation import CannotStart, Implementation, NoAnswer, serve
+from .results import FORMAT as RESULTS_FORMAT
+from .results import report as report_command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +51,9 @@ class _Stop(click.ClickException):
 @click.group()
 def vectors() -> None:
     """Test vectors: run them here or against another implementation."""
+
+
+vectors.add_command(report_command)
 
 
 def _selection(command: F) -> F:
@@ -173,13 +178,15 @@ def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Seq
     show_default=True,
     help="With --impl: seconds that one answer may take.",
 )
+@click.option("--name", metavar="TEXT", help="What results call the implementation; else its command.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one for each option
     paths: tuple[Path, ...],
     operations: tuple[str, ...],
     room_versions: tuple[str, ...],
     command: str | None,
     timeout: float,
+    name: str | None,
     as_json: bool,
 ) -> None:
     """Run test vectors and compare the outcomes with what they expect.
@@ -197,7 +204,8 @@ def run(
                 results = [_ask(implementation, case) for case in _watched(cases)]
         except CannotStart as error:
             raise _Stop(str(error)) from None
-    name = f"roomver {__version__}" if command is None else command
+    if name is None:
+        name = f"roomver {__version__}" if command is None else command
     if as_json:
         click.echo(json.dumps(report(results, name), indent=1))
     else:
@@ -252,7 +260,7 @@ def report(results: Sequence[CaseResult], implementation: str) -> JsonObject:
         cases.append(entry)
     counts: JsonObject = {**_count(results)}
     return {
-        "format": "roomver-results/1",
+        "format": RESULTS_FORMAT,
         "implementation": implementation,
         **counts,
         "operations": table,
