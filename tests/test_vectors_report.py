@@ -1,7 +1,9 @@
 """The report of results."""
 
 import json
+import sys
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from command_line import Write, run, write_into
@@ -71,3 +73,50 @@ def test_what_run_prints_can_be_reported_under_a_name(write: Write) -> None:
     done = run("vectors", "report", write("own.json", printed.stdout))
     assert done.exit_code == 0
     assert "## my own" in done.stdout.splitlines()
+
+
+def test_junit_has_every_case(tmp_path: Any) -> None:
+    target = tmp_path / "junit.xml"
+    done = run("vectors", "run", "--operation", "sign_json", "--junit", str(target))
+    assert done.exit_code == 0
+    root = ET.fromstring(target.read_bytes())
+    (suite,) = root.findall("testsuite")
+    assert suite.get("name") == "sign_json"
+    assert suite.get("tests") == str(len(suite.findall("testcase"))) != "0"
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "0")
+
+
+def test_junit_tells_failures_and_what_is_unsupported(tmp_path: Any, write: Write) -> None:
+    target = tmp_path / "junit.xml"
+    program = write("program.py", PROGRAM)
+    done = run(
+        *("vectors", "run", "--impl", f"{sys.executable} {program}", "--operation", "sign_json"),
+        *("--junit", str(target), "--jobs", "3", "--json"),
+    )
+    assert done.exit_code == 1
+    names = [case["name"] for case in json.loads(done.stdout)["cases"]]
+    (suite,) = ET.fromstring(target.read_bytes()).findall("testsuite")
+    assert [case.get("name") for case in suite] == names
+    failures = suite.findall("testcase/failure")
+    skipped = suite.findall("testcase/skipped")
+    assert failures
+    assert skipped
+    assert len(failures) + len(skipped) == len(names)
+    assert all("\\ud800" in (failure.text or "") for failure in failures)
+
+
+# Says that it is no answer, and every other time that it supports nothing.
+PROGRAM = """
+import json, sys
+for number, line in enumerate(sys.stdin):
+    answer = {"unsupported": True} if number % 2 else {"output": {"object": "\\ud800 \\u0001"}}
+    print(json.dumps({"id": json.loads(line)["id"], **answer}), flush=True)
+"""
+
+
+def test_several_processes_give_what_one_gives() -> None:
+    command = f"{sys.executable} -m roomver vectors serve"
+    chosen = ("vectors", "run", "--json", "--operation", "redact", "--impl", command)
+    one, three = run(*chosen), run(*chosen, "--jobs", "3")
+    assert one.exit_code == 0
+    assert three.stdout == one.stdout

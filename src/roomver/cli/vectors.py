@@ -3,8 +3,11 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import click
@@ -30,10 +33,12 @@ from ..vectors import (
 )
 from ..versions import ROOM_VERSIONS
 from .implementation import CannotStart, Implementation, NoAnswer, serve
+from .junit import as_junit
 from .results import FORMAT as RESULTS_FORMAT
 from .results import report as report_command
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _SHOWN = 2000  # characters of an outcome that are printed
 _PLAIN_WIDTH = 120  # of the table where the output is no terminal
@@ -178,6 +183,20 @@ def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Seq
     show_default=True,
     help="With --impl: seconds that one answer may take.",
 )
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="With --impl: run so many of the program at once.",
+)
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the results as JUnit XML as well.",
+)
 @click.option("--name", metavar="TEXT", help="What results call the implementation; else its command.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def run(  # noqa: PLR0913, PLR0917 - one for each option
@@ -186,6 +205,8 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
     room_versions: tuple[str, ...],
     command: str | None,
     timeout: float,
+    jobs: int,
+    junit: Path | None,
     name: str | None,
     as_json: bool,
 ) -> None:
@@ -200,12 +221,16 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
         results = [run_case(case) for case in _watched(cases)]
     else:
         try:
-            with Implementation(command, timeout) as implementation:
-                results = [_ask(implementation, case) for case in _watched(cases)]
+            results = _ask_all(command, timeout, cases, min(jobs, len(cases)))
         except CannotStart as error:
             raise _Stop(str(error)) from None
     if name is None:
         name = f"roomver {__version__}" if command is None else command
+    if junit is not None:
+        try:
+            junit.write_bytes(as_junit(results, name))
+        except OSError as error:
+            raise _Stop(f"{error.filename}: {error.strerror}") from None
     if as_json:
         click.echo(json.dumps(report(results, name), indent=1))
     else:
@@ -214,9 +239,30 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
     click.get_current_context().exit(0 if counts["passed"] and not counts["failed"] else 1)
 
 
-def _watched(cases: list[Case]) -> Iterable[Case]:
+def _watched(work: list[T]) -> Iterable[T]:
     console = Console(stderr=True)
-    return track(cases, "Running", console=console, transient=True, disable=not console.is_terminal)
+    return track(work, "Running", console=console, transient=True, disable=not console.is_terminal)
+
+
+def _ask_all(command: str, timeout: float, cases: list[Case], jobs: int) -> list[CaseResult]:
+    """Ask several processes of one command, each for one case at a time; the order is that of the cases."""
+    with ExitStack() as stack:
+        free: SimpleQueue[Implementation] = SimpleQueue()
+        for _ in range(jobs):
+            free.put(stack.enter_context(Implementation(command, timeout)))
+
+        def ask(case: Case) -> CaseResult:
+            implementation = free.get()
+            try:
+                return _ask(implementation, case)
+            finally:
+                free.put(implementation)
+
+        pool = ThreadPoolExecutor(jobs)
+        # Of what was not begun nothing is begun any more, should this be interrupted.
+        stack.callback(pool.shutdown, cancel_futures=True)
+        asked = [pool.submit(ask, case) for case in cases]
+        return [one.result() for one in _watched(asked)]
 
 
 def _ask(implementation: Implementation, case: Case) -> CaseResult:

@@ -1,0 +1,48 @@
+"""Results of test vectors as JUnit XML, which continuous integration reads."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from ..vectors import CaseResult, Outcome
+
+# What XML 1.0 admits no form of, lone surrogates among it.
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def as_junit(results: Sequence[CaseResult], name: str) -> bytes:
+    """Return results as JUnit XML: a test suite for each operation, a test case for each case."""
+    root = ET.Element("testsuites", {"name": _text(name)})
+    for operation in dict.fromkeys(result.case.operation for result in results):
+        mine = [result for result in results if result.case.operation == operation]
+        counts = {
+            "tests": str(len(mine)),
+            "failures": str(sum(result.outcome is Outcome.FAILED for result in mine)),
+            "skipped": str(sum(result.outcome is Outcome.UNSUPPORTED for result in mine)),
+        }
+        suite = ET.SubElement(root, "testsuite", {"name": operation, **counts})
+        for result in mine:
+            case = result.case
+            place = f"roomver.{operation}.v{case.room_version}"
+            element = ET.SubElement(suite, "testcase", {"name": _text(case.name), "classname": place})
+            if result.outcome is Outcome.UNSUPPORTED:
+                ET.SubElement(element, "skipped", {"message": "unsupported"})
+            elif result.outcome is Outcome.FAILED:
+                expected = " or ".join(_json(one.outcome) for one in case.expected)
+                came = _json(result.got) if result.got is not None else "nothing"
+                message = _text(result.reason) or "not what is expected"
+                failure = ET.SubElement(element, "failure", {"message": message})
+                failure.text = _text(f"expected {expected}\ncame {came}")
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _text(text: str) -> str:
+    return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
