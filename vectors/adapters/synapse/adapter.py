@@ -5,6 +5,7 @@ the input. It needs nothing but that wheel and what the wheel itself needs.
 """
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,7 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
     from canonicaljson import encode_canonical_json
-    from room import auth, auth_types, resolve, timed
+    from room import auth, auth_types, redaction_applies, resolve, timed
     from signedjson.key import decode_signing_key_base64, decode_verify_key_bytes
     from signedjson.sign import sign_json
     from support import Outcome, Unsupported, finish, made, version_of
@@ -150,30 +151,42 @@ OPERATIONS: dict[str, Callable[[Outcome, str], Outcome]] = {
     "sign_event": sign_event,
     "auth_types": auth_types,
     "auth": auth,
+    "redaction_applies": redaction_applies,
     "resolve": resolve,
     "time": timed,
 }
 
 
-def answer(request: Outcome) -> Outcome:
-    run = OPERATIONS.get(request["operation"])
-    if run is None:
-        return {"unsupported": True}
+def answer(line: bytes) -> Outcome:
     try:
-        return {"output": run(request["input"], request["room_version"])}
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return {"id": None, "error": repr(error)}
+    if not isinstance(request, dict):
+        return {"id": None, "error": "a request must be an object"}
+    identity = {"id": request.get("id")}
+    try:
+        run = OPERATIONS[request["operation"]]
+    except (KeyError, TypeError):
+        return identity | {"unsupported": True}
+    try:
+        return identity | {"output": run(request["input"], request["room_version"])}
     except Unsupported:
-        return {"unsupported": True}
-    except Exception as error:
-        return {"error": repr(error)}
+        return identity | {"unsupported": True}
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic in Synapse's Rust is no Exception
+        return identity | {"error": repr(error)}
 
 
 def main() -> None:
-    answers, sys.stdout = sys.stdout, sys.stderr  # only answers may be on standard output
-    for line in sys.stdin.buffer:
-        if line.strip():
-            request = json.loads(line)
-            answers.write(json.dumps({"id": request["id"], **answer(request)}) + "\n")
-            answers.flush()
+    # Only answers may be on standard output, whatever Python, Rust or C print there.
+    with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
+        os.dup2(2, 1)
+        for line in sys.stdin.buffer:
+            if line.strip():
+                answers.write(json.dumps(answer(line)) + "\n")
+                answers.flush()
 
 
 if __name__ == "__main__":
