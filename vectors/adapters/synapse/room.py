@@ -107,7 +107,7 @@ def auth(given: Outcome, version: str) -> Outcome:
 
 
 def redaction_applies(given: Outcome, version: str) -> Outcome:
-    """The rule on who may redact, as when the redaction came in; then what is done when its target is read."""
+    """The rule on who may redact, as when the redaction came in; then what reading its target does."""
     known = version_of(version)
     events = made_all(given, version)
     redaction, target = events[given["redaction"]], events[given["target"]]
