@@ -153,7 +153,7 @@ def timed(given: Outcome, version: str) -> Outcome:
     events = made_all(given["input"], version)
     states = _states(given["input"], events)
     ready = None
-    if given["mode"] == "warm" and version != "1":
+    if given["mode"] == "warm" and version != "1" and states:
         conflicted = None
         if version == "12":
             found = [(key, state.get(key)) for key in set().union(*states) for state in states]
