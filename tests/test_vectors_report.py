@@ -15,22 +15,20 @@ def write(tmp_path: Any) -> Write:
 
 
 def results(**changes: Any) -> dict[str, Any]:
+    case = {"operation": "redact", "room_version": "11"}
     failed = {
+        **case,
         "name": "redact.<b>.v11",
-        "operation": "redact",
-        "room_version": "11",
         "outcome": "failed",
         "expected": {"event": "<script>"},
         "got": None,
         "reason": "died with exit code 1",
     }
-    counts = {"passed": 2, "failed": 1, "unsupported": 0}
+    passed = [{**case, "name": f"redact.{name}.v11", "outcome": "passed"} for name in "xy"]
     return {
         "format": "roomver-results/1",
         "implementation": "an <implementation>",
-        **counts,
-        "operations": {"redact": {"11": counts}, "resolve": {"1": {**counts, "passed": 0, "failed": 0}}},
-        "cases": [failed],
+        "cases": [failed, *passed],
         **changes,
     }
 
@@ -66,6 +64,15 @@ def test_what_is_no_results_is_named(write: Write, content: Any) -> None:
     done = run("vectors", "report", write("bad.json", json.dumps(content) if content != "{" else "{"))
     assert done.exit_code == 2
     assert "bad.json: " in done.stderr
+
+
+def test_what_a_program_says_without_a_form_in_utf_8_is_escaped(write: Write, tmp_path: Any) -> None:
+    (case, *_) = results()["cases"]
+    file = write("odd.json", results(cases=[{**case, "reason": "said \ud800"}]))
+    page = tmp_path / "report.html"
+    assert "said \\ud800" in run("vectors", "report", file).stdout
+    assert run("vectors", "report", file, "--html", str(page)).exit_code == 0
+    assert "said \\ud800" in page.read_text(encoding="utf-8")
 
 
 def test_what_run_prints_can_be_reported_under_a_name(write: Write) -> None:

@@ -1,7 +1,8 @@
 """``roomver vectors report``: the results of several implementations, in one document."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +10,11 @@ from typing import Any, Final
 import click
 
 from ..operations import OPERATIONS
+from ..readers import InputError
 from ..types import JsonObject
+from ..vectors import Outcome
 from ..versions import ROOM_VERSIONS
+from .common import display_name, opened, write_line
 
 FORMAT: Final = "roomver-results/1"
 _SHOWN: Final = 300  # characters of an outcome
@@ -27,54 +31,62 @@ code { overflow-wrap: anywhere; }
 """
 
 
-class BadResults(Exception):
-    """A file holds no results. The text names the file and what is wrong."""
-
-
-def read_results(path: Path) -> JsonObject:
+def read_results(file: str) -> JsonObject:
     """Read what ``roomver vectors run --json`` printed.
 
     Raises:
-        BadResults: naming the file.
+        InputError: naming the file.
     """
+    with opened(file) as stream:
+        raw = stream.read()
     try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadResults(f"{path}: {error.strerror}") from None
+        document = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise BadResults(f"{path}: not JSON: {error}") from None
+        raise InputError(display_name(file), f"not JSON: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BadResults(f"{path}: no results: `format` is not {FORMAT}")
-    for key, kind in (("implementation", str), ("operations", dict), ("cases", list)):
+        raise InputError(display_name(file), f"no results: `format` is not {FORMAT}")
+    for key, kind in (("implementation", str), ("cases", list)):
         if not isinstance(document.get(key), kind):
-            raise BadResults(f"{path}: {key} is not as it must be")
+            raise InputError(display_name(file), f"{key} is not as it must be")
     for number, case in enumerate(document["cases"]):
         if not isinstance(case, dict) or not all(
             isinstance(case.get(key), str) for key in ("name", "operation", "room_version", "outcome")
         ):
-            raise BadResults(f"{path}: cases[{number}] is not as it must be")
+            raise InputError(display_name(file), f"cases[{number}] is not as it must be")
     return document
 
 
-def _cell(results: JsonObject, operation: str, version: str) -> tuple[str, str]:
-    """What a table shows of one operation in one room version, and of which kind it is."""
-    by_version: Any = results["operations"]
-    counts: Mapping[str, int] = by_version.get(operation, {}).get(version, {})
-    tried = counts.get("passed", 0) + counts.get("failed", 0)
-    if not tried:
-        return ("-" if counts else ""), "none"
-    if counts.get("failed"):
-        return f"{counts['passed']}/{tried}", "failed"
-    return str(tried), "passed"
+def cell(counts: Mapping[str, int]) -> tuple[str, str]:
+    """Return what a table shows of one operation in one room version, and of which kind it is:
+    ``failed``, ``passed`` or ``none``.
+
+    Args:
+        counts: numbers of cases by outcome; empty where there are none.
+    """
+    passed, failed = counts.get("passed", 0), counts.get("failed", 0)
+    if failed:
+        return f"{passed}/{passed + failed}", "failed"
+    if passed:
+        return str(passed), "passed"
+    return ("-" if counts else ""), "none"
 
 
-def _rows(results: JsonObject) -> list[tuple[str, list[tuple[str, str]]]]:
-    by_version: Any = results["operations"]
-    return [
-        (operation, [_cell(results, operation, version) for version in ROOM_VERSIONS])
-        for operation in OPERATIONS
-        if operation in by_version
-    ]
+def brief(value: Any, most: int) -> str:
+    """Return a JSON value as text, cut where it has more characters than that."""
+    text = json.dumps(value, sort_keys=True)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
+def _rows(results: JsonObject) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The table: the operations that there are cases of, and a cell for each room version."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    cases: Any = results["cases"]
+    for case in cases:
+        counts.setdefault((case["operation"], case["room_version"]), Counter())[case["outcome"]] += 1
+    there = {operation for operation, _ in counts}
+    for operation in OPERATIONS:
+        if operation in there:
+            yield operation, [cell(counts.get((operation, version), {})) for version in ROOM_VERSIONS]
 
 
 def _failed(results: JsonObject) -> list[Any]:
@@ -82,20 +94,18 @@ def _failed(results: JsonObject) -> list[Any]:
     return [case for case in cases if case["outcome"] == "failed"]
 
 
-def _brief(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
-
-
 def _lines(case: Mapping[str, Any]) -> tuple[str, str]:
     """What was expected, and what came."""
     came = case.get("got")
-    return _brief(case.get("expected")), str(case.get("reason") or "") if came is None else _brief(came)
+    return brief(case.get("expected"), _SHOWN), str(case.get("reason") or "") if came is None else brief(
+        came, _SHOWN
+    )
 
 
 def _summary(results: JsonObject) -> str:
-    counts = [f"{results.get(kind, 0)} {kind}" for kind in ("passed", "failed", "unsupported")]
-    return ", ".join(counts)
+    cases: Any = results["cases"]
+    counts = Counter(case["outcome"] for case in cases)
+    return ", ".join(f"{counts[outcome.value]} {outcome.value}" for outcome in Outcome)
 
 
 def as_markdown(all_results: Sequence[JsonObject]) -> str:
@@ -158,25 +168,24 @@ def as_html(all_results: Sequence[JsonObject]) -> str:
 
 
 @click.command()
-@click.argument("paths", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="RESULTS...", nargs=-1, required=True)
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the report as Markdown here.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as one HTML page here.")
-def report(paths: tuple[Path, ...], markdown: Path | None, html: Path | None) -> None:
+def report(files: tuple[str, ...], markdown: Path | None, html: Path | None) -> None:
     """Report the results of several implementations.
 
     RESULTS are files that hold what `roomver vectors run --json` printed. Without --markdown and --html
     the report is printed as Markdown. Exit codes: 0 done, 2 a file could not be read or written.
     """
-    try:
-        read = [read_results(path) for path in paths]
-        for target, write in ((markdown, as_markdown), (html, as_html)):
-            if target is not None:
-                target.write_text(write(read) + "\n", encoding="utf-8")
-    except BadResults as error:
-        click.echo(f"roomver: {error}", err=True)
-        raise click.exceptions.Exit(2) from None
-    except OSError as error:
-        click.echo(f"roomver: {error.filename}: {error.strerror}", err=True)
-        raise click.exceptions.Exit(2) from None
+    read = [read_results(file) for file in files]
     if markdown is None and html is None:
-        click.echo(as_markdown(read))
+        write_line(_encoded(as_markdown(read)))
+    if markdown is not None:
+        markdown.write_bytes(_encoded(as_markdown(read)) + b"\n")
+    if html is not None:
+        html.write_bytes(_encoded(as_html(read)) + b"\n")
+
+
+def _encoded(text: str) -> bytes:
+    # A program's own words may hold a lone surrogate, which UTF-8 has no form of.
+    return text.encode("utf-8", "backslashreplace")

@@ -35,6 +35,7 @@ from ..versions import ROOM_VERSIONS
 from .implementation import CannotStart, Implementation, NoAnswer, serve
 from .junit import as_junit
 from .results import FORMAT as RESULTS_FORMAT
+from .results import brief, cell
 from .results import report as report_command
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 _SHOWN = 2000  # characters of an outcome that are printed
 _PLAIN_WIDTH = 120  # of the table where the output is no terminal
+_STYLES = {"failed": "bold red", "passed": "green", "none": "dim"}
 
 
 class _Stop(click.ClickException):
@@ -227,10 +229,7 @@ def run(  # noqa: PLR0913, PLR0917 - one for each option
     if name is None:
         name = f"roomver {__version__}" if command is None else command
     if junit is not None:
-        try:
-            junit.write_bytes(as_junit(results, name))
-        except OSError as error:
-            raise _Stop(f"{error.filename}: {error.strerror}") from None
+        junit.write_bytes(as_junit(results, name))
     if as_json:
         click.echo(json.dumps(report(results, name), indent=1))
     else:
@@ -344,13 +343,8 @@ def _table(results: Sequence[CaseResult]) -> Table:
 
 
 def _cell(results: Sequence[CaseResult]) -> Text:
-    counts = _count(results)
-    tried = counts["passed"] + counts["failed"]
-    if counts["failed"]:
-        return Text(f"{counts['passed']}/{tried}", "bold red")
-    if tried:
-        return Text(str(tried), "green")
-    return Text("-" if results else "", "dim")
+    text, kind = cell(_count(results) if results else {})
+    return Text(text, _STYLES[kind])
 
 
 def _failure(result: CaseResult) -> Iterator[Text]:
@@ -363,17 +357,12 @@ def _failure(result: CaseResult) -> Iterator[Text]:
     if case.spec:
         yield Text(f"  {case.spec}")
     for one in case.expected:
-        yield Text(f"  expected {_brief(one.outcome)}" + (f" ({one.reason})" if one.reason else ""))
+        yield Text(f"  expected {brief(one.outcome, _SHOWN)}" + (f" ({one.reason})" if one.reason else ""))
     if result.got is not None:
-        yield Text(f"  got      {_brief(result.got)}")
+        yield Text(f"  got      {brief(result.got, _SHOWN)}")
     if result.reason:
         # ASCII, for it may hold what the program printed.
         yield Text(f"  {result.reason}".encode("ascii", "backslashreplace").decode())
-
-
-def _brief(value: JsonObject) -> str:
-    text = json.dumps(value, sort_keys=True)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 @vectors.command("list")
