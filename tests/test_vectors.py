@@ -17,7 +17,7 @@ import pytest
 from roomver import operations, vectors
 from roomver.cli.vectors import load, suite_folder
 from roomver.operations import OPERATIONS, BadVectors, error_code, run_operation
-from roomver.vectors import Acceptable, Case, Outcome, read_vectors, run_case
+from roomver.vectors import Acceptable, Case, Outcome, compare, read_vectors, run_case
 from roomver.versions import ROOM_VERSIONS, RoomVersion
 
 ROOT = Path(__file__).parents[1]
@@ -144,6 +144,22 @@ def test_of_a_disputed_case_roomver_must_give_its_own_choice() -> None:
     result = run_case(case)
     assert (result.outcome, result.accepted) == (Outcome.FAILED, 1)
     assert run_case(dataclasses.replace(case, expected=(ours, other))).outcome is Outcome.PASSED
+
+
+def test_another_implementation_need_not_tell_steps_and_roomver_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = next(c for c in suite() if "power_order" in c.expected[0].outcome)
+    outcome = case.expected[0].outcome
+
+    def without_steps(given: Any, version: Any) -> Any:
+        return {"state": outcome["state"]}
+
+    assert compare(case, {"state": outcome["state"]}).outcome is Outcome.PASSED
+    assert compare(case, {**outcome, "power_order": ["$other"]}).outcome is Outcome.FAILED
+    operation = dataclasses.replace(OPERATIONS["resolve"], run=without_steps)
+    monkeypatch.setattr(operations, "OPERATIONS", {**OPERATIONS, "resolve": operation})
+    result = run_case(case)
+    assert result.outcome is Outcome.FAILED
+    assert "power_order" in result.reason
 
 
 def test_a_defect_of_the_package_fails_its_case_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,8 @@ def compare(case: Case, output: JsonObject) -> CaseResult:
 def run_case(case: Case) -> CaseResult:
     """Run a case in process, and compare.
 
-    Of a disputed case this package must give the first outcome, which is its own choice.
+    Of a disputed case this package must give the first outcome, which is its own choice; and it tells
+    the steps of a resolution that a case names.
     """
     try:
         output = run_operation(case.operation, case.room_version, case.input)
@@ -169,6 +170,10 @@ def run_case(case: Case) -> CaseResult:
     if result.accepted:
         reason = "an accepted outcome, but not the one that this package has chosen"
         return CaseResult(case, Outcome.FAILED, result.got, reason, result.accepted)
+    untold = STEPS.intersection(case.expected[0].outcome).difference(output)
+    if untold and result.outcome is Outcome.PASSED:
+        reason = f"does not tell {', '.join(sorted(untold))}"
+        return CaseResult(case, Outcome.FAILED, result.got, reason)
     return result
 
 
