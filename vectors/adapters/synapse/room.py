@@ -1,6 +1,6 @@
 """Operations on the events of a room: authorisation and state resolution."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from time import perf_counter
 from typing import Any
@@ -55,15 +55,7 @@ def difference_of(events: Mapping[str, Any], states: list[set[str]], conflicted:
 
 
 def chain(events: Mapping[str, Any], event_ids: Iterable[str]) -> set[str]:
-    reached: set[str] = set()
-    stack = list(event_ids)
-    while stack:
-        event_id = stack.pop()
-        if event_id not in reached:
-            reached.add(event_id)
-            if event_id in events:
-                stack.extend(events[event_id].auth_event_ids())
-    return reached
+    return _reached(event_ids, lambda one: events[one].auth_event_ids() if one in events else ())
 
 
 def between(events: Mapping[str, Any], conflicted: set[str]) -> set[str]:
@@ -71,13 +63,18 @@ def between(events: Mapping[str, Any], conflicted: set[str]) -> set[str]:
     for event_id in chain(events, conflicted):
         for parent in events[event_id].auth_event_ids() if event_id in events else ():
             below.setdefault(parent, []).append(event_id)
+    return _reached(conflicted, lambda one: below.get(one, ()))
+
+
+def _reached(event_ids: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    """Events, what follows each, and so on."""
     reached: set[str] = set()
-    stack = list(conflicted)
+    stack = list(event_ids)
     while stack:
         event_id = stack.pop()
         if event_id not in reached:
             reached.add(event_id)
-            stack.extend(below.get(event_id, ()))
+            stack.extend(following(event_id))
     return reached
 
 
