@@ -230,7 +230,8 @@ def _iterative_auth_checks(
     known, trace = problem.known, problem.trace
     rejected, skip_rejected = problem.rejected, problem.skip_rejected
     # Invariant: the events of the state as far as a check has looked at it, and the keys that were
-    # looked at and have none. One dict that grows costs two thirds of a new one for each check.
+    # looked at and have none. One dict that grows, and not a new one for each check, saves a tenth
+    # of a resolution that is mostly checks.
     state: dict[StateKey, Event] = {}
     absent: set[StateKey] = set()
     for event_id in order:
