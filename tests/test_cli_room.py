@@ -76,12 +76,42 @@ def test_an_auth_event_that_is_not_there_is_named_and_nothing_is_decided(write: 
     message = built.add("m.room.message", BOB, {"body": "hello"})
     join = built.state["m.room.member", BOB]
     lines = [line for line in recording(built) if line.get("event_id") != join.event_id]
-    found = findings(checked(write, lines, 1))
-    assert found == {
-        message.event_id: [
-            ("auth-event-missing", f"{join.event_id} is missing, or undecided for lack of others")
-        ]
+    kicks = built.member(BOB, "leave", auth=[built.create, join])
+    lines += entries(built)[-1:]
+    found = checked(write, lines, 1)
+    assert findings(found) == {
+        message.event_id: [("auth-event-missing", f"{join.event_id} is missing")],
+        kicks.event_id: [("auth-event-missing", f"{join.event_id} is missing")],
     }
+    assert found["room"]["undecided_lack"] == found["room"]["state_lacks"] == [join.event_id]
+    assert found["room"]["missing"] == {join.event_id: [message.event_id, kicks.event_id]}
+
+
+def test_one_event_that_is_missing_is_named_once_and_not_a_thousand_times(write: Write) -> None:
+    built = public_room()
+    join = built.state["m.room.member", BOB]
+    topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="", auth=[built.create, join])
+    for number in range(40):
+        built.add("m.room.message", BOB, {"body": str(number)}, auth=[built.create, topic])
+    lines = [line for line in recording(built, state=[]) if line.get("event_id") != join.event_id]
+    found = checked(write, lines, 1)
+    assert len(found["events"]) == 41
+    assert {kind for kinds in findings(found).values() for kind, _ in kinds} == {"auth-event-missing"}
+    reasons = {reason for kinds in findings(found).values() for _, reason in kinds}
+    assert reasons == {
+        f"{join.event_id} is missing",
+        f"{topic.event_id} is undecided for lack of {join.event_id}",
+    }
+    assert found["room"]["state_size"] is None
+    # What cannot be compared is not said to differ, nor taken for the same.
+    assert found["room"]["state_differs"] == []
+    assert found["room"]["state_not_compared"]
+    text = run("check", write("room.jsonl", lines)).stdout
+    assert "current state not known" in text
+    assert "41 events undecided for lack of" in text
+    assert f"{join.event_id}, cited by {topic.event_id}\n" in text
+    assert "31 more undecided events are not shown" in text
+    assert text.count("is undecided for lack of") == 9
 
 
 def test_an_event_that_its_own_auth_events_allow_and_the_state_refuses(write: Write) -> None:
@@ -116,10 +146,11 @@ def test_events_that_cite_each_other_are_a_finding_and_no_hang(write: Write) -> 
     built.take(first)
     built.take(second)
     found = findings(checked(write, recording(built), 1))
-    assert {event_id: kinds[0][0] for event_id, kinds in found.items()} == {
-        first.event_id: "cycle",
-        second.event_id: "cycle",
+    assert found == {
+        first.event_id: [("cycle", f"{second.event_id} is on the cycle too")],
+        second.event_id: [("cycle", f"{first.event_id} is on the cycle too")],
     }
+    assert list(found) == sorted(found), "in the same order in every run"
 
 
 @pytest.mark.parametrize("version", ["1", "11", "12"])
@@ -182,7 +213,7 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
     ]
     text = run("check", write("again.jsonl", recording(built))).stdout
     assert "state of 6 entries over 1 forward extremity" in text
-    assert "1 change undone at one" in text
+    assert "1 change undone in these" in text
 
 
 def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) -> None:
@@ -192,6 +223,115 @@ def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) 
     lines = [line for line in recording(built) if line.get("event_id") != gone.event_id]
     found = checked(write, lines, 0)
     assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
+    file = write("room.jsonl", lines)
+    text = run("check", file).stdout
+    assert "state not known before 1 event" in text
+    assert f"{gone.event_id}, cited by {after.event_id}" in text
+    # No command takes what is not known for known.
+    for command in (["state"], ["resolve"], ["state", "--at", after.event_id]):
+        result = run(command[0], file, *command[1:])
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert gone.event_id in result.stderr
+    result = run("auth", "--room", file, after.event_id)
+    assert result.exit_code == 2
+    assert "the state before it is not known" in result.stderr
+    assert gone.event_id in result.stderr
+    both = json.loads(run("auth", "--json", "--room", file, after.event_id).stdout)
+    assert [one["allowed"] for one in both] == [True, None]
+    assert both[1]["missing"] == [gone.event_id]
+
+
+def test_where_the_state_is_not_known_no_server_is_said_to_differ(write: Write) -> None:
+    built = public_room()
+    gone = built.add("m.room.message", ALICE, {"body": "lost"})
+    after = built.add("m.room.message", BOB, {"body": "refused there"})
+    lines = [
+        line for line in recording(built, rejected=[after.event_id]) if line.get("event_id") != gone.event_id
+    ]
+    assert findings(checked(write, lines, 0)) == {}
+
+
+def test_a_recording_that_was_cut_is_no_good_room(write: Write) -> None:
+    built = public_room()
+    state = [event.event_id for event in built.state.values()]
+    lines = recording(built, state=state)
+    checked(write, lines, 0)
+    for kept in (lines[:1], lines[:3], lines[:-1]):
+        found = checked(write, kept, 1)
+        assert {one["theirs"] for one in found["room"]["state_differs"]} <= set(state)
+        assert found["room"]["state_differs"]
+    text = run("check", write("room.jsonl", lines[:1])).stdout
+    assert "the recording server's state has 5 events that are not here" in text
+
+
+def _answer(built: Room, form: str) -> Any:
+    """What a server says that lets Bob join: the state before, and the auth chain of that."""
+    join = built.state["m.room.member", BOB]
+    state = [event.pdu for event in built.state.values() if event is not join]
+    cited = {event_id for event in built.state.values() for event_id in event.auth_event_ids}
+    chain = [built.events[event_id].pdu for event_id in sorted(cited)]
+    match form:
+        case "/send_join":
+            return {"state": state, "auth_chain": chain, "event": join.pdu}
+        case "/send_join v1":
+            return [200, {"state": state, "auth_chain": chain}]
+        case _:
+            return {"pdus": state, "auth_chain": chain}
+
+
+@pytest.mark.parametrize("form", ["/send_join", "/send_join v1", "/state"])
+def test_an_answer_of_a_server_has_the_state_that_it_gives(form: str, write: Write) -> None:
+    built = Room("11")
+    built.join(ALICE)
+    built.power({"users": {ALICE: 100}})
+    built.join_rule("public")
+    # What comes between is not part of the answer, so that nothing in it says what follows what.
+    for _ in range(3):
+        built.add("m.room.message", ALICE, {"body": "x"})
+        built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    messages = [event for event in built.events.values() if event not in built.state.values()]
+    built.join(BOB)
+    join = built.state["m.room.member", BOB]
+    for event in messages:
+        del built.events[event.event_id]
+    file = write("answer.json", json.dumps(_answer(built, form)))
+    expected = {event.event_id for event in built.state.values()}
+    if form != "/send_join":
+        expected.remove(join.event_id)
+    result = run("state", "--json", "--room-version", "11", file)
+    assert result.exit_code == 0
+    assert {entry["event_id"] for entry in json.loads(result.stdout)} == expected
+    checked_answer = run("check", "--json", "--room-version", "11", file)
+    assert checked_answer.exit_code == 0
+    (found,) = json.loads(checked_answer.stdout)["files"]
+    assert found["room"]["state_size"] == len(expected)
+    assert found["room"]["forward_extremities"] == ([join.event_id] if form == "/send_join" else [])
+    assert found["room"]["repeated"] == len({"create", "join", "levels", "join rules"})
+
+
+def test_an_answer_with_two_events_for_a_key_gives_no_state(write: Write) -> None:
+    built = public_room()
+    twice = [*built.state.values(), built.add("m.room.power_levels", ALICE, {}, state_key="")]
+    file = write("answer.json", {"state": [event.pdu for event in twice], "auth_chain": []})
+    for command in ("check", "state"):
+        result = run(command, "--room-version", "11", file)
+        assert result.exit_code == 2
+        assert "two events for m.room.power_levels ''" in result.stderr
+    message = built.add("m.room.message", ALICE, {})
+    file = write("answer.json", {"state": [message.pdu], "auth_chain": []})
+    assert "is no state event" in run("state", "--room-version", "11", file).stderr
+
+
+def test_what_state_prints_is_what_auth_reads(write: Write) -> None:
+    built = public_room()
+    message = built.make("m.room.message", BOB, {"body": "x"})
+    printed = run("state", "--json", write("room.jsonl", recording(built))).stdout
+    state, event = write("state.json", json.loads(printed)), write("event.json", message.pdu)
+    assert run("auth", "--state", state, "--room-version", "11", event).exit_code == 0
+    nothing = write("state.json", [{"event_id": "$a", "pdu": {}}])
+    result = run("auth", "--state", nothing, "--room-version", "11", event)
+    assert result.exit_code == 2
+    assert "there is no usable event in it (line 1: " in result.stderr
 
 
 # roomver auth

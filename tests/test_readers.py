@@ -225,8 +225,8 @@ def test_a_create_event_of_an_unknown_version(named: Any) -> None:
         (b"\x00" * 100, "neither JSON nor JSON Lines (not JSON: Expecting value at column 1)"),
         (b"5", "expected events, found 5"),
         (b'"text"', 'expected events, found "text"'),
-        (b"{}", "a JSON object that is no event and has neither pdus nor events"),
-        (b'{"pdus": 5}', "a JSON object that is no event and has neither pdus nor events"),
+        (b"{}", "a JSON object that is no event and has none of pdus, events, state, auth_chain"),
+        (b'{"pdus": 5}', "a JSON object that is no event and has none of pdus, events, state, auth_chain"),
         (b'{"format": "roomver-room/2"}\n{}', 'unknown format "roomver-room/2"; known is roomver-room/1'),
         (
             b'{"format": "roomver-vectors/1", "cases": []}',

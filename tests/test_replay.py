@@ -56,6 +56,7 @@ def recorded(version: str) -> tuple[dict[str, Any], list[Event]]:
 def test_a_recorded_room_ends_in_what_its_server_believed(version: str) -> None:
     header, events = recorded(version)
     replayed = replay(events)
+    assert replayed.current_state is not None
     assert sorted(replayed.current_state.values()) == sorted(header["state"])
     assert list(replayed.forward_extremities) == sorted(header["forward_extremities"])
     assert sorted(replayed.rejected) == sorted(header["rejected"])
@@ -177,8 +178,16 @@ def test_a_room_in_a_line_has_no_merges(version: str) -> None:
     assert replayed.forward_extremities == (room.last.event_id,)
     assert replayed.state_before(room.create.event_id) == {}
     assert replayed.state_after(room.create.event_id) == ids({("m.room.create", ""): room.create})
-    assert replayed.state_before("$nowhere") is None
-    assert replayed.state_after("$nowhere") is None
+    # What is no event of the room is not taken for one whose state is unknown.
+    for asked in (
+        replayed.state_before,
+        replayed.state_after,
+        replayed.lacking,
+        replayed.resolution_at,
+    ):
+        with pytest.raises(MissingEvents) as caught:
+            asked("$nowhere")
+        assert caught.value.event_ids == ("$nowhere",)
 
 
 def test_no_events_are_no_room() -> None:
@@ -440,6 +449,139 @@ def test_given_states_that_are_equal_meet_without_a_merge() -> None:
     assert replayed.state_before(merge.event_id) == ids(fork.state)
 
 
+def _answer_to_a_join(replayed: Replay, event_id: str) -> list[Event]:
+    """What a server that lets someone join hands out: the state before the join and its auth chain; with
+    the join itself."""
+    state = replayed.state_before(event_id)
+    assert state is not None
+    found: set[str] = set()
+    todo = [event_id, *state.values()]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo += replayed.events[one].auth_event_ids
+    return [replayed.events[one] for one in replayed.order if one in found]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_room_joined_anywhere_has_the_state_that_was_given(version: str) -> None:
+    _, events = recorded(version)
+    whole = replay(events)
+    places = [e for e in whole.order if whole.outcomes[e].accepted and whole.state_before(e)]
+    for event_id in places[::9]:
+        given = whole.state_before(event_id)
+        assert given is not None
+        part = replay(_answer_to_a_join(whole, event_id), given={event_id: given})
+        # The events of the state and of its auth chain lie before the join, though nothing here says so.
+        assert part.forward_extremities == (event_id,)
+        assert part.current_state == part.state_after(event_id) == whole.state_after(event_id)
+        assert part.soft_failed == {}
+        # Without the join, the state is that of the room as it was then.
+        answer = [event for event in part.events.values() if event.event_id != event_id]
+        before = replay(answer, current=given)
+        assert before.current_state == given
+        assert before.resolution_at(None).state == given
+        assert before.forward_extremities == ()
+        # Nobody says what the state was: then nobody knows.
+        unknown = replay(answer)
+        if unknown.gaps:
+            assert unknown.current_state is None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_whichever_event_is_missing_is_named_and_no_old_state_is_taken_for_the_current_one(
+    version: str,
+) -> None:
+    _, events = recorded(version)
+    whole = replay(events)
+    assert whole.missing == {}
+    for gone in events[::7]:
+        part = replay([event for event in events if event is not gone])
+        cited = {e for e in events if gone.event_id in (*e.auth_event_ids, *e.prev_event_ids)}
+        assert part.missing.keys() <= {gone.event_id}
+        assert part.missing or not cited
+        unknown = [*part.gaps, *(e for e, o in part.outcomes.items() if o.status is Status.UNDECIDED)]
+        for event_id in unknown:
+            assert part.lacking(event_id) == [gone.event_id]
+        if part.current_state is None:
+            assert part.lacking(None) == [gone.event_id]
+        elif cited and whole.outcomes[gone.event_id].accepted:
+            # Known all the same: nothing at the end rests on it.
+            assert not set(part.forward_extremities) & set(unknown)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_beyond_a_hole_the_current_state_is_the_true_one_or_not_known(version: str) -> None:
+    _, events = recorded(version)
+    whole = replay(events)
+    known = 0
+    for gone in events[::3]:
+        rest = [event for event in events if event is not gone]
+        if not any(gone.event_id in e.prev_event_ids and whole.outcomes[e.event_id].accepted for e in rest):
+            continue  # nothing says that it was there
+        given = {}
+        for event_id, lacks in replay(rest).gaps.items():
+            if gone.event_id in lacks:
+                given[event_id] = whole.state_before(event_id) or {}
+        if any(gone.event_id in state.values() for state in given.values()):
+            continue
+        part = replay(rest, given=given)
+        if part.current_state is None:
+            # It may have followed one of the ends.
+            assert part.lacking(None) == [gone.event_id]
+        else:
+            known += 1
+            assert part.current_state == whole.current_state
+    assert known
+
+
+def test_many_ends_that_what_is_missing_may_follow_are_not_walked_from_one_by_one() -> None:
+    room = _base("11")
+    gone = room.add("m.room.message", ALICE, {})
+    bridged = room.add("m.room.message", ALICE, {})
+    given = {bridged.event_id: ids(room.state)}
+    events = [event for event in room.events.values() if event is not gone]
+
+    def replayed_with(ends: int) -> Replay:
+        made = [room.make("m.room.message", ALICE, {"n": n}, prev=[bridged]) for n in range(ends)]
+        return replay([*events, *made], given=given)
+
+    few, many = replayed_with(40), replayed_with(90)
+    assert (len(few.forward_extremities), len(many.forward_extremities)) == (40, 90)
+    assert few.current_state == ids(room.state)
+    assert many.current_state is None
+    assert many.lacking(None) == [gone.event_id]
+
+
+def test_after_an_undecided_event_of_the_state_the_state_is_not_known() -> None:
+    room = _base("11")
+    join = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
+    levels = room.state[LEVELS]
+    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    last = room.add("m.room.message", ALICE, {})
+    events = [event for event in room.events.values() if event is not join]
+    assert levels in events
+    replayed = replay(events)
+    assert replayed.outcomes[topic.event_id].status is Status.UNDECIDED
+    assert replayed.gaps[last.event_id] == (topic.event_id,)
+    assert replayed.lacking(last.event_id) == [join.event_id]
+    # An undecided event at the end may be an extremity, or not.
+    ended = replay([event for event in events if event is not last])
+    assert ended.current_state is None
+    assert topic.event_id not in ended.forward_extremities
+    assert ended.lacking(None) == [join.event_id]
+
+
+def test_without_its_create_event_nothing_is_known_of_a_room() -> None:
+    room = _base("11")
+    replayed = replay([event for event in room.events.values() if event is not room.create])
+    assert replayed.current_state is None
+    assert replayed.forward_extremities == ()
+    assert replayed.lacking(None) == [room.create.event_id]
+    assert replayed.lacking(*replayed.events) == [room.create.event_id]
+
+
 # What is rejected
 
 
@@ -523,6 +665,7 @@ def test_an_end_that_the_current_state_refuses_is_soft_failed(version: str) -> N
     assert not any(verdict.allowed for verdict in replayed.soft_failed.values())
     assert replayed.rejected == set()
     assert replayed.forward_extremities == (ban.event_id,)
+    assert replayed.current_state is not None
     assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
     # Came they before the ban, they stand.
     events = [event for event in room.events.values() if event is not ban]
@@ -547,6 +690,7 @@ def test_a_branch_that_is_refused_for_long_is_left() -> None:
         room.add("m.room.message", BOB, {})
     replayed = replay(room.events.values())
     assert ban.event_id in replayed.forward_extremities
+    assert replayed.current_state is not None
     assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
     assert 0 < len(replayed.soft_failed) < 40
 
@@ -560,7 +704,13 @@ def test_an_end_beyond_a_gap_is_kept_without_a_state() -> None:
     beyond = room.add("m.room.message", CAROL, {})
     replayed = replay([event for event in room.events.values() if event is not gone])
     assert set(replayed.forward_extremities) == {good.event_id, beyond.event_id}
-    assert replayed.current_state == ids(room.state)
+    # What is missing may have changed the state, or not.
+    assert replayed.current_state is None
+    assert replayed.lacking(None) == [gone.event_id]
+    assert replayed.missing == {gone.event_id: (beyond.event_id,)}
+    with pytest.raises(MissingEvents) as caught:
+        replayed.resolution_at(None)
+    assert caught.value.event_ids == (gone.event_id,)
 
 
 # Other rooms
@@ -742,14 +892,13 @@ def test_a_given_state_may_hold_what_is_undecided_or_rejected(version: str) -> N
         fork.end()
     merge = fork.merge()
     events = [event for event in room.events.values() if event is not bobs]
-    try:
-        replayed = replay(events, given=given)
-    except MissingEvents as error:
-        named = error.event_ids
-    else:
-        named = ()
-        assert replayed.state_before(merge.event_id) is not None
-    assert named in ((), (bobs.event_id,), (undecided.event_id,))
+    replayed = replay(events, given=given)
+    # Version 1 looks at the topics and at the state; the others need what the undecided one cites.
+    known = version == "1"
+    assert (replayed.state_before(merge.event_id) is not None) == known
+    assert replayed.lacking(merge.event_id) == ([] if known else [bobs.event_id])
+    assert (replayed.current_state is not None) == known
+    assert replayed.lacking(None) == replayed.lacking(merge.event_id)
 
 
 @st.composite
@@ -839,7 +988,18 @@ def test_whatever_events_follow_and_cite_a_replay_ends(
     assert replayed.rejected >= {e for e, o in replayed.outcomes.items() if o.status is Status.CYCLIC}
     for event in events:
         before, after = replayed.state_before(event.event_id), replayed.state_after(event.event_id)
-        assert (before is None) == (after is None)
+        outcome = replayed.outcomes[event.event_id]
+        if outcome.status is Status.UNDECIDED and event.state_key is not None:
+            assert after is None
+        else:
+            assert (before is None) == (after is None)
+        known = before is not None and outcome.status is not Status.UNDECIDED
+        lacking = set(replayed.lacking(event.event_id))
+        if outcome.status is not Status.CYCLIC:
+            assert bool(lacking) == (not known)
+        assert all(
+            lack in replayed.missing or replayed.outcomes[lack].status is Status.CYCLIC for lack in lacking
+        )
         if before is not None and replayed.outcomes[event.event_id].accepted:
             assert not before.keys() - (after or {}).keys()
     for merge in replayed.merges:
@@ -847,8 +1007,14 @@ def test_whatever_events_follow_and_cite_a_replay_ends(
             assert replayed.resolution_at(merge.event_id).state == replayed.state_before(merge.event_id)
     for reset in replayed.resets():
         assert reset.lost != reset.restored
-    if all(replayed.state_after(end) is not None for end in replayed.forward_extremities):
+    if any(replayed.state_after(end) is None for end in replayed.forward_extremities):
+        assert replayed.current_state is None
+    if not replayed.missing and Status.CYCLIC not in {o.status for o in replayed.outcomes.values()}:
+        assert replayed.current_state is not None
+    if replayed.current_state is not None:
+        assert replayed.lacking(None) == []
         assert replayed.resolution_at(None).state == replayed.current_state
     else:
-        with pytest.raises(MissingEvents):
+        with pytest.raises(MissingEvents) as caught:
             replayed.resolution_at(None)
+        assert list(caught.value.event_ids) == replayed.lacking(None) != []

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from .canonical import shorten
 from .check import Action, EventCheck, FindingKind, Reason, Summary
+from .replay import Replay, Status
 from .room_check import RoomCheck
-from .types import JsonObject, StateKey
+from .types import EventId, JsonObject, StateKey
 from .versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
 
 YES: Final = "●"
@@ -175,7 +176,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.NO_CONTENT_HASH: "carries no readable content hash",
         FindingKind.OTHER_ROOM: "is of another room than the rest",
         FindingKind.CYCLE: "cites itself, or events that cite it in turn",
-        FindingKind.AUTH_EVENT_MISSING: "cites auth events that are not here",
+        FindingKind.AUTH_EVENT_MISSING: "rests on auth events that are not here",
         FindingKind.AUTH_EVENT_REJECTED: "cites an event that was rejected",
         FindingKind.REJECTED: "is refused by the rules, by its own auth events",
         FindingKind.REJECTED_BY_STATE: "is refused by the rules, by the state before it",
@@ -265,10 +266,15 @@ def room_data(result: RoomCheck) -> JsonObject:
     """Return what came of checking the events of a room together as a JSON object."""
     replayed = result.replay
     return {
-        "state_size": len(replayed.current_state),
+        "state_size": None if replayed.current_state is None else len(replayed.current_state),
         "forward_extremities": list(replayed.forward_extremities),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
+        "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
+        "outliers": [*sorted(replayed.outliers)],
+        "state_lacks": list(replayed.lacking(None)),
+        "undecided_lack": list(replayed.lacking(*_undecided(result))),
+        "soft_failed_there": [*sorted(result.soft_failed_there)],
         "resets": [
             {
                 "merge": reset.merge,
@@ -284,37 +290,100 @@ def room_data(result: RoomCheck) -> JsonObject:
             {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
             for key, (ours, theirs) in result.state_differs.items()
         ],
+        "state_not_compared": result.not_compared,
     }
+
+
+def _undecided(result: RoomCheck) -> list[EventId]:
+    return [e for e, outcome in result.replay.outcomes.items() if outcome.status is Status.UNDECIDED]
 
 
 def room_lines(result: RoomCheck) -> list[str]:
     """Return what came of checking the events of a room together, beyond its events, as lines of text."""
     replayed = result.replay
     avoidable = [reset for reset in result.resets if reset.kept_by_v2_1]
-    size = _counted(len(replayed.current_state), "entry", "entries")
     ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
-    said = f"state of {size} over {ends}"
+    if replayed.current_state is None:
+        said = f"current state not known; {ends}"
+    else:
+        said = f"state of {_counted(len(replayed.current_state), 'entry', 'entries')}"
+        said += ", as given" if replayed.current_is_given else f" over {ends}"
     if replayed.merges:
         said += f"; {_counted(len(replayed.merges), 'merge', 'merges')} of states that differed"
     if result.resets:
         said += (
-            f"; {_counted(len(result.resets), 'change', 'changes')} undone at one, {len(avoidable)} of which"
-            " would stand by the algorithm of room version 12"
+            f"; {_counted(len(result.resets), 'change', 'changes')} undone in these, {len(avoidable)} of"
+            " which the algorithm of room version 12 would have kept"
         )
-    lines = [said]
-    if replayed.gaps:
-        gaps = _counted(len(replayed.gaps), "event", "events")
-        lines.append(f"the state is not known before {gaps}: some of what comes before is missing")
+    lines = [said, *_lacking_lines(result)]
     for reset in avoidable:
         where = "at the end" if reset.merge is None else f"before {reset.merge}"
         lines.append(
             f"state reset {where}: {_key(reset.key)} went back from {reset.lost} to"
             f" {reset.restored or 'nothing'}"
         )
+    gone = [theirs for _, theirs in result.state_differs.values() if theirs and theirs not in replayed.events]
+    if gone:
+        events = _counted(len(gone), "event", "events")
+        lines.append(f"the recording server's state has {events} that are not here: {_listed(gone)}")
     for key, (ours, theirs) in result.state_differs.items():
+        if ours is None and theirs in gone:
+            continue
         both = f"{ours or 'absent'} here, {theirs or 'absent'} there"
         lines.append(f"the recording server's state differs: {_key(key)} is {both}")
+    if result.not_compared:
+        lines.append("the recording server's state cannot be compared")
+    if result.soft_failed_there and not result.state_agrees:
+        lines.append(
+            "accepted in the order of the file, soft-failed by the recording server, to which they may have"
+            f" come later: {_listed(sorted(result.soft_failed_there))}"
+        )
     return [printable(line) for line in lines]
+
+
+_SHOWN = 10
+
+
+def _lacking_lines(result: RoomCheck) -> list[str]:
+    """Say what is missing, once, with what follows from it."""
+    replayed = result.replay
+    undecided = _undecided(result)
+    lines = []
+    if undecided:
+        lacks = missing_lines(replayed, replayed.lacking(*undecided))
+        lines += [f"{_counted(len(undecided), 'event', 'events')} undecided for lack of", *lacks]
+    beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
+    if beyond:
+        gaps = _counted(len(beyond), "event", "events")
+        lacks = missing_lines(replayed, replayed.lacking(*beyond))
+        lines += [
+            f"state not known before {gaps} (judged by their auth events alone), for lack of",
+            *lacks,
+        ]
+    if outliers := replayed.gaps.keys() & replayed.outliers:
+        of = _counted(len(outliers), "event", "events")
+        lines.append(f"{of} of the given state and of its auth chain, judged by their auth events alone")
+    return lines
+
+
+def missing_lines(replayed: Replay, lacks: list[EventId]) -> list[str]:
+    """Return what `Replay.lacking` gives as lines of text, with who cites it; not more than a few."""
+    lines = []
+    for event_id in lacks[:_SHOWN]:
+        citing = replayed.missing.get(event_id)
+        if citing is None:
+            lines.append(f"  {event_id}, which lies on a cycle")
+        else:
+            more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
+            lines.append(f"  {event_id}, cited by {citing[0]}{more}")
+    if len(lacks) > _SHOWN:
+        lines.append(f"  and {len(lacks) - _SHOWN:,} more: --json has them all")
+    return lines
+
+
+def _listed(event_ids: list[EventId]) -> str:
+    more = f" and {len(event_ids) - _SHOWN:,} more" if len(event_ids) > _SHOWN else ""
+    return ", ".join(event_ids[:_SHOWN]) + more
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -145,6 +145,8 @@ def _check(given: JsonObject, version: RoomVersion) -> JsonObject:
         else:
             events.append(event)
     replayed = replay(events, soft_failure=False)  # an object has no order
+    if replayed.current_state is None:
+        raise MissingEvents(replayed.lacking(None))
     for identifier, outcome in replayed.outcomes.items():
         if not outcome.accepted:
             verdict = outcome.deciding

@@ -8,7 +8,7 @@ as there is: where previous events are missing, the replay says so, and takes a 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class Outcome:
         by_auth_events: the verdict against its own auth events; None if it could not be asked.
         by_state: the verdict against the state before it; None if that state is not known, or the
             event did not come so far.
-        missing: the auth events without which it is undecided.
+        missing: the auth events without which it is undecided: they are not here, or undecided in turn.
     """
 
     event_id: EventId
@@ -142,12 +142,18 @@ class Replay:
             came in such an order, it is theirs.
         outcomes: ID to what became of the event.
         merges: where states met that did not agree, in order.
-        gaps: events before which the state is not known, with the previous events that are missing.
-        forward_extremities: accepted events that no accepted event follows, sorted, without those that
-            are soft-failed.
+        missing: events that others cite and that are not here, each with those that cite it.
+        gaps: events before which the state is not known, each with its previous events that are not here,
+            or after which the state is not known either. `lacking` says what it comes down to.
+        outliers: events of given states, and of their auth chains. They lie before the event that a
+            state was given for, though nothing here may say so.
+        forward_extremities: accepted events that no accepted event follows, sorted, without outliers and
+            those that are soft-failed.
         soft_failed: events at the end of a branch that are refused by the current state they come upon
             in the order, each with the verdict.
-        current_state: the state resolved over the forward extremities.
+        current_state: the state resolved over the forward extremities, or the one that was given; None if
+            it is not known at one of them, or if it is not known whether an event is one: what is
+            missing may follow it.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -156,10 +162,12 @@ class Replay:
         self.order: list[EventId] = []
         self.outcomes: dict[EventId, Outcome] = {}
         self.merges: list[Merge] = []
+        self.missing: dict[EventId, tuple[EventId, ...]] = {}
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
+        self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
-        self.current_state: dict[StateKey, EventId] = {}
+        self.current_state: dict[StateKey, EventId] | None = {}
         self.graph = RoomGraph()
         # States are kept as what changed from another: group to (the other group, its changes).
         self._groups: list[tuple[int, _Delta]] = []
@@ -167,19 +175,75 @@ class Replay:
         self._after: dict[EventId, int] = {}
         # For each accepted state event, what it replaced.
         self._replaced: dict[EventId, EventId | None] = {}
+        self._given_current: StateMap[EventId] | None = None
+        # The events for lack of which, of whose state or of a verdict on which, it is not known.
+        self._unclear_ends: tuple[EventId, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Replay of {len(self.events)} events, {len(self.rejected)} of them not accepted>"
 
     @property
     def rejected(self) -> set[EventId]:
         """The IDs of all events that are not accepted."""
         return {event_id for event_id, outcome in self.outcomes.items() if not outcome.accepted}
 
+    @property
+    def current_is_given(self) -> bool:
+        """The current state was given, and is not resolved over the forward extremities."""
+        return self._given_current is not None
+
     def state_before(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state before an event; None if it is not known."""
-        return self._state(self._before.get(event_id))
+        """Return the room state before an event; None if it is not known.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+        """
+        return self._state(self._before.get(self._here(event_id)))
 
     def state_after(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state after an event; None if it is not known."""
-        return self._state(self._after.get(event_id))
+        """Return the room state after an event; None if it is not known.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+        """
+        return self._state(self._after.get(self._here(event_id)))
+
+    def _here(self, event_id: EventId) -> EventId:
+        if event_id not in self.events:
+            raise MissingEvents([event_id])
+        return event_id
+
+    def lacking(self, *event_ids: EventId | None) -> list[EventId]:
+        """Return what it comes down to that events are undecided, or the state before them not known.
+
+        Args:
+            event_ids: of events in the room; None stands for its current state.
+
+        Returns:
+            The IDs, sorted, of events that are not here, which `missing` has with those that cite them,
+            and of events that are here and lie on a cycle. None if everything is known.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+
+        Cost: linear in the events that are not known for the same lack.
+        """
+        found: set[EventId] = set()
+        todo: list[EventId] = []
+        for event_id in event_ids:
+            todo += self._unclear_ends if event_id is None else [self._here(event_id)]
+        seen = set(todo)
+        while todo:
+            event_id = todo.pop()
+            outcome = self.outcomes.get(event_id)
+            if outcome is None or outcome.status is Status.CYCLIC:
+                found.add(event_id)
+                continue
+            for lack in (*outcome.missing, *self.gaps.get(event_id, ())):
+                if lack not in seen:
+                    seen.add(lack)
+                    todo.append(lack)
+        return sorted(found)
 
     def _state(self, group: int | None) -> dict[StateKey, EventId] | None:
         if group is None:
@@ -204,20 +268,41 @@ class Replay:
         extremities.
 
         Raises:
-            MissingEvents: naming the previous events after which the state is not known.
+            MissingEvents: naming what is missing for a state after one of the previous events, or that
+                there is no such event in the room.
         """
-        parents = self.forward_extremities if event_id is None else self.events[event_id].prev_event_ids
+        if event_id is None:
+            if self.current_state is None:
+                raise MissingEvents(self.lacking(None))
+            if self._given_current is not None:
+                return self._resolve([self._given_current], algorithm, trace=True)
+            parents = self.forward_extremities
+        else:
+            parents = self.events[self._here(event_id)].prev_event_ids
         return self._resolve_after(parents, algorithm, trace=True)
 
     def _resolve_after(
         self, parents: Iterable[EventId], algorithm: StateResolution | None, *, trace: bool
     ) -> Resolution:
-        states = {parent: self.state_after(parent) for parent in dict.fromkeys(parents)}
-        unknown = [parent for parent, state in states.items() if state is None]
+        states = []
+        unknown: set[EventId] = set()
+        for parent in dict.fromkeys(parents):
+            state = self._state(self._after.get(parent))
+            if state is not None:
+                states.append(state)
+            elif parent in self.events:
+                unknown.update(self.lacking(parent))
+            else:
+                unknown.add(parent)
         if unknown:
             raise MissingEvents(unknown)
+        return self._resolve(states, algorithm, trace=trace)
+
+    def _resolve(
+        self, states: Sequence[StateMap[EventId]], algorithm: StateResolution | None, *, trace: bool
+    ) -> Resolution:
         return resolve(
-            [state for state in states.values() if state is not None],
+            states,
             self.events,
             graph=self.graph,
             rejected=self.rejected,
@@ -267,6 +352,7 @@ def replay(
     events: Iterable[Event],
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
+    current: StateMap[EventId] | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -279,14 +365,14 @@ def replay(
     Args:
         events: in any order. Of those with the same ID the first counts.
         given: states before events, for such as follow events that are not here. It has the last word.
+        current: the current state of the room, where it is known from elsewhere.
         skip_rejected: see `resolve`.
         soft_failure: check ends of branches against the current state that they come upon (check 6).
             What that is depends on the order in which events came: without it, nothing does.
         progress: called now and then with the number of events done.
 
     Raises:
-        MissingEvents: naming events of a given state that are not among the events, or that are
-            undecided and meet with others in a merge.
+        MissingEvents: naming events of a given state that are not among the events.
         WrongRoom: if the events are not all of one room and room version, or the create event makes a
             room of another version.
 
@@ -296,10 +382,11 @@ def replay(
     for event in events:
         by_id.setdefault(event.event_id, event)
     _check_one_room(by_id)
-    missing = {e for state in (given or {}).values() for e in state.values() if e not in by_id}
+    states = [*(given or {}).values(), *([] if current is None else [current])]
+    missing = {e for state in states for e in state.values() if e not in by_id}
     if missing:
         raise MissingEvents(missing)
-    fold = _Fold(Replay(by_id, skip_rejected=skip_rejected), given or {}, skip_rejected)
+    fold = _Fold(Replay(by_id, skip_rejected=skip_rejected), given or {}, current, skip_rejected)
     fold.run(progress)
     fold.finish(soft_failure=soft_failure)
     return fold.result
@@ -321,28 +408,37 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
 
 
 _ROUNDS = 16
+_WALKS = 64
 
 
 class _Fold:
     """The fold itself: what is needed on the way, and not afterwards."""
 
     def __init__(
-        self, result: Replay, given: Mapping[EventId, StateMap[EventId]], skip_rejected: bool
+        self,
+        result: Replay,
+        given: Mapping[EventId, StateMap[EventId]],
+        current: StateMap[EventId] | None,
+        skip_rejected: bool,
     ) -> None:
         self.result = result
         self.events = result.events
         self.given = given
+        self.current = result._given_current = current
         self.skip_rejected = skip_rejected
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         # The state after each event that has followers still to come, with its group.
         self.states: dict[EventId, tuple[RoomState, int]] = {}
         self.followers: dict[EventId, int] = {}
+        self.outliers = result.outliers = self._outliers(given, current)
+        self.unclear: set[EventId] = set()
         result._groups.append((-1, ()))
         self.nothing = (RoomState(), 0)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
+        self._note_missing()
         order = self._order()
         self.result.order = order
         for event_id in order:
@@ -352,6 +448,29 @@ class _Fold:
             self._fold(self.events[event_id])
             if progress is not None and not number % 256:
                 progress(number)
+
+    def _outliers(
+        self, given: Mapping[EventId, StateMap[EventId]], current: StateMap[EventId] | None
+    ) -> frozenset[EventId]:
+        found = set() if current is None else set(current.values())
+        for event_id, state in given.items():
+            found.update(other for other in state.values() if other != event_id)
+        todo = list(found)
+        while todo:
+            for cited in self.events[todo.pop()].auth_event_ids:
+                if cited not in found and cited in self.events:
+                    found.add(cited)
+                    todo.append(cited)
+        return frozenset(found)
+
+    def _note_missing(self) -> None:
+        events = self.events
+        missing: dict[EventId, dict[EventId, None]] = {}
+        for event_id, event in events.items():
+            for cited in (*auth_parents(event), *event.prev_event_ids):
+                if cited not in events:
+                    missing.setdefault(cited, {})[event_id] = None
+        self.result.missing = {event_id: tuple(citing) for event_id, citing in missing.items()}
 
     def _order(self) -> list[EventId]:
         events = self.events
@@ -403,6 +522,8 @@ class _Fold:
             return
         self.result._before[event_id] = before[1]
         after = before
+        if outcome.status is Status.UNDECIDED and event.state_key is not None:
+            return  # and so is the state after it
         if outcome.accepted and event.state_key is not None:
             key = (event.type, event.state_key)
             self.result._replaced[event_id] = before[0].get(key)
@@ -439,7 +560,11 @@ class _Fold:
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
-        return self._merged(event_id, states)
+        try:
+            return self._merged(event_id, states)
+        except MissingEvents as error:  # a given state holds what is undecided
+            self.result.gaps[event_id] = error.event_ids
+            return None
 
     def _merged(
         self,
@@ -511,14 +636,67 @@ class _Fold:
                 break
             checked |= ends
             ends = self._ends(checked)
-        self.result.forward_extremities = tuple(sorted(ends))
-        self.result.current_state = self._current(ends, note=True)[0].as_dict()
+        result = self.result
+        result.forward_extremities = tuple(sorted(ends))
+        if self.current is not None:
+            result.current_state = dict(self.current)
+            return
+        unclear = self.unclear | {end for end in ends if end not in result._after}
+        if not ends:
+            # Nothing that is accepted: whatever the state was before has not been replaced.
+            unclear.update(result.gaps)
+        if not unclear:
+            unclear = self._what_may_follow(ends)
+        if not unclear:
+            try:
+                result.current_state = self._current(ends, note=True)[0].as_dict()
+                return
+            except MissingEvents as error:  # a given state holds what is undecided
+                unclear.update(error.event_ids)
+        result._unclear_ends = tuple(sorted(unclear))
+        result.current_state = None
+
+    def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
+        """Return events that are not here, that accepted ones follow, and that may follow an end: it does
+        not itself come after them."""
+        events, outcomes = self.events, self.result.outcomes
+        holes = {
+            event_id
+            for event_id, citing in self.result.missing.items()
+            if any(outcomes[one].accepted and event_id in events[one].prev_event_ids for one in citing)
+        }
+        if not holes:
+            return holes
+        for walks, end in enumerate(sorted(ends)):
+            # An honest room has few ends. Each costs a walk, and hostile ones are not worth thousands.
+            unseen = holes - self._before(end) if walks < _WALKS else holes
+            if unseen:
+                return unseen
+        return set()
+
+    def _before(self, event_id: EventId) -> set[EventId]:
+        """Return all that an event comes after, be it here or not: what it follows, cites, and has in the
+        state that was given for it, and what these come after."""
+        found: set[EventId] = set()
+        todo = [event_id]
+        while todo:
+            one = todo.pop()
+            event = self.events.get(one)
+            if event is None:
+                continue
+            for parent in (*event.prev_event_ids, *auth_parents(event), *self.given.get(one, {}).values()):
+                if parent not in found:
+                    found.add(parent)
+                    todo.append(parent)
+        return found
 
     def _ends(self, to_check: set[EventId]) -> set[EventId]:
         """Go through the order once more, keeping the forward extremities as a server does, and return
-        them. Events of `to_check` are checked against the current state that they come upon."""
+        them. Events of `to_check` are checked against the current state that they come upon. Undecided
+        events that would be among the ends go to `self.unclear`."""
         result = self.result
         ends: set[EventId] = set()
+        unclear: set[EventId] = set()
         behind: dict[EventId, set[EventId]] = {}
         for event_id in result.order:
             outcome = result.outcomes[event_id]
@@ -527,6 +705,15 @@ class _Fold:
             superseded: set[EventId] = set()
             for parent in self.events[event_id].prev_event_ids:
                 superseded |= behind.get(parent, {parent})
+            if event_id in self.outliers:
+                ends -= superseded
+                unclear -= superseded
+                continue
+            if outcome.status is Status.UNDECIDED:
+                unclear -= superseded
+                unclear.add(event_id)
+                behind[event_id] = {event_id, *superseded}
+                continue
             if not outcome.accepted or event_id in result.soft_failed:
                 behind[event_id] = superseded
                 continue
@@ -537,14 +724,19 @@ class _Fold:
                     behind[event_id] = superseded
                     continue
             ends -= superseded
+            unclear -= superseded
             ends.add(event_id)
+        self.unclear = unclear
         return ends
 
     def _against(self, event_id: EventId, ends: set[EventId]) -> Verdict | None:
         """Judge an event against the current state over some ends; None where that is not known."""
         if any(end not in self.result._after for end in ends):
             return None
-        state = self._current(ends, note=False)[0]
+        try:
+            state = self._current(ends, note=False)[0]
+        except MissingEvents:  # a given state holds what is undecided
+            return None
         return check_against_state(self.events[event_id], _EventsOf(state, self.events))
 
     def _current(self, ends: Iterable[EventId], *, note: bool) -> tuple[RoomState, int]:
@@ -552,9 +744,7 @@ class _Fold:
         for event_id in sorted(ends):
             state = self.states.get(event_id)
             if state is None:
-                entries = self.result.state_after(event_id)
-                if entries is None:
-                    continue  # beyond a gap: its state is not known
-                state = RoomState(entries), self.result._after[event_id]
+                group = self.result._after[event_id]
+                state = RoomState(self.result._state(group) or {}), group
             states[event_id] = state
         return self._merged(None, states, note=note)

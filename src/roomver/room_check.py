@@ -13,7 +13,7 @@ from .check import Action, EventCheck, Finding, FindingKind, Reason
 from .event import Event, parse_event
 from .redaction import redact
 from .replay import Outcome, Replay, Reset, Status, replay
-from .rules import AUTH_EVENTS_REJECTED, Verdict
+from .rules import AUTH_EVENTS_REJECTED
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 
 
@@ -54,6 +54,9 @@ class RoomCheck:
         resets: keys that went back to an older value at a merge.
         state_differs: keys of the current state that the recording server holds otherwise: to our event
             and to its.
+        not_compared: the recording server says what the state was, and it is not known here.
+        soft_failed_there: events that the recording server soft-failed, as it got them later than they
+            come in `replay`, which accepts them: no finding.
     """
 
     replay: Replay
@@ -61,11 +64,18 @@ class RoomCheck:
     rejected: set[EventId] = field(default_factory=set)
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
+    not_compared: bool = False
+    soft_failed_there: set[EventId] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
-        """Nothing was found, and the recording server agrees on the state."""
-        return not self.findings and not self.state_differs
+        """Nothing was found, and the recording server agrees on the state, if it says what that is."""
+        return not self.findings and self.state_agrees
+
+    @property
+    def state_agrees(self) -> bool:
+        """The recording server agrees on the state, if it says what that is."""
+        return not self.state_differs and not self.not_compared
 
 
 def check_room(
@@ -73,6 +83,7 @@ def check_room(
     *,
     beliefs: Beliefs | None = None,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
+    current: StateMap[EventId] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RoomCheck:
     """Judge every event of a room by the authorisation rules.
@@ -85,7 +96,7 @@ def check_room(
             event, or without one of most of them, are findings and are left out.
         beliefs: what the server that recorded the room held of it. An event that it rejected as well
             is no finding; one on which it differs is.
-        given: states before events that follow others which are not here.
+        given, current: states that are known from elsewhere: see `replay`.
         progress: called now and then with the number of events done.
 
     Raises:
@@ -94,19 +105,25 @@ def check_room(
     """
     held = beliefs or Beliefs()
     room_id = _main_room(events)
-    result = RoomCheck(replay([e for e in events if e.room_id == room_id], given=given, progress=progress))
+    own = [event for event in events if event.room_id == room_id]
+    result = RoomCheck(replay(own, given=given, current=current, progress=progress))
     for event in events:
         if event.room_id != room_id:
             reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
             result.findings[event.event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
     replayed = result.replay
-    for event_id in (*replayed.order, *(replayed.outcomes.keys() - set(replayed.order))):
+    in_order = set(replayed.order)
+    lacks: dict[EventId, tuple[EventId, ...]] = {}
+    for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
-        found = _found(outcome, replayed.soft_failed.get(event_id))
+        found = _found(outcome, replayed, lacks)
         believed = held.rejected is not None and event_id in held.rejected
         softly = held.soft_failed is not None and event_id in held.soft_failed
         if found is None:
-            if believed:
+            if softly:
+                result.soft_failed_there.add(event_id)
+            # Where the state before it is not known, half of the rules were not asked.
+            if believed and outcome.by_state is not None:
                 text = "the recording server rejected it, and the rules allow it"
                 result.findings[event_id] = (Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),)),)
         elif (believed and not outcome.accepted and outcome.status is not Status.UNDECIDED) or (
@@ -137,18 +154,13 @@ def _main_room(events: Collection[Event]) -> RoomId:
     return rooms.most_common(1)[0][0] if rooms else ""
 
 
-def _found(outcome: Outcome, soft_failed: Verdict | None) -> Finding | None:
+def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]) -> Finding | None:
     """Return the finding that an outcome makes, if it makes one."""
     match outcome.status:
         case Status.UNDECIDED:
-            reasons = tuple(
-                Reason("auth_events", f"{event_id} is missing, or undecided for lack of others")
-                for event_id in outcome.missing
-            )
-            return Finding(FindingKind.AUTH_EVENT_MISSING, reasons)
+            return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, lacks))
         case Status.CYCLIC:
-            text = "it cites itself, or events that cite it in turn"
-            return Finding(FindingKind.CYCLE, (Reason("", text),))
+            return Finding(FindingKind.CYCLE, _cycle(replayed.events[outcome.event_id], replayed))
         case Status.REJECTED_BY_AUTH_EVENTS:
             verdict = outcome.by_auth_events
             assert verdict is not None
@@ -159,9 +171,41 @@ def _found(outcome: Outcome, soft_failed: Verdict | None) -> Finding | None:
         case Status.REJECTED_BY_STATE:
             return Finding(FindingKind.REJECTED_BY_STATE, (Reason("", str(outcome.by_state)),))
         case Status.ACCEPTED:
+            soft_failed = replayed.soft_failed.get(outcome.event_id)
             if soft_failed is not None:
                 return Finding(FindingKind.SOFT_FAILED, (Reason("", str(soft_failed)),))
             return None
+
+
+_SHOWN = 10
+
+
+def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tuple[Reason, ...]:
+    """Say what an undecided event lacks, and note it in `lacks`, which has that of those before it.
+
+    Not more than is shown is carried on: each event of a long chain may lack as many as came before.
+    """
+    lacked: dict[EventId, None] = {}
+    reasons = []
+    for event_id in outcome.missing:
+        beyond = lacks.get(event_id)
+        lacked.update(dict.fromkeys(beyond or [event_id]))
+        if beyond is None:
+            reasons.append(Reason("auth_events", f"{event_id} is missing"))
+        else:
+            listed = ", ".join(beyond[:_SHOWN]) + (" and others" if len(beyond) > _SHOWN else "")
+            reasons.append(Reason("auth_events", f"{event_id} is undecided for lack of {listed}"))
+    lacks[outcome.event_id] = tuple(lacked)[: _SHOWN + 1]
+    return tuple(reasons)
+
+
+def _cycle(event: Event, replayed: Replay) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(name, "the event itself" if cited == event.event_id else f"{cited} is on the cycle too")
+        for name, ids in (("prev_events", event.prev_event_ids), ("auth_events", event.auth_event_ids))
+        for cited in dict.fromkeys(ids)
+        if cited in replayed.events and replayed.outcomes[cited].status is Status.CYCLIC
+    )
 
 
 def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
@@ -175,6 +219,9 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
             key = (event.type, event.state_key)
         theirs[key] = event_id
     ours = result.replay.current_state
+    if ours is None:
+        result.not_compared = True
+        return
     for key in sorted(ours.keys() | theirs.keys()):
         if ours.get(key) != theirs.get(key):
             result.state_differs[key] = (ours.get(key), theirs.get(key))

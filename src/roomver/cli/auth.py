@@ -14,7 +14,7 @@ from ..event import Event, parse_event
 from ..explain import printable
 from ..readers import InputError
 from ..rules import Verdict
-from ..types import StateKey
+from ..types import EventId, StateKey
 from ..versions import RoomVersion
 from .common import console, display_name, example, read_event, room_version_option
 from .loaded import LoadedRoom, load_room
@@ -37,30 +37,40 @@ def auth(
     beginning of it. With --room the event is judged against its own auth events and against the state before
     it, with --state against the state events in the file.
 
-    Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events.
+    Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
+    the event is not known, it may yet be refused.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     try:
-        judged = (
+        judged, lacks = (
             _judge_in_room(event, load_room(room_file, version))
             if room_file is not None
-            else _judge_against(event, load_room(state_file or "", version))
+            else (_judge_against(event, load_room(state_file or "", version)), None)
         )
     except MissingEvents as error:
         raise InputError(display_name(room_file or state_file or ""), str(error)) from None
     if as_json:
-        click.echo(json.dumps([_data(*row) for row in judged], indent=2))
+        data = [_data(*row) for row in judged]
+        if lacks is not None:
+            data.append(
+                {"event_id": judged[0][2].event_id, "against": _BEFORE, "allowed": None, "missing": lacks}
+            )
+        click.echo(json.dumps(data, indent=2))
     else:
         _print(judged)
     if not all(verdict.allowed for _, verdict, _, _ in judged):
         raise click.exceptions.Exit(1)
+    if lacks is not None:
+        raise click.exceptions.Exit(2)  # the state before it is not known, which may yet refuse it
 
 
 _Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
+_BEFORE = "the state before it"
 
 
-def _judge_in_room(event_name: str, room: LoadedRoom) -> _Judged:
+def _judge_in_room(event_name: str, room: LoadedRoom) -> tuple[_Judged, list[EventId] | None]:
+    """Judge an event of a room; and say for lack of what the state before it is not known, if it is not."""
     if event_name.startswith("$"):
         event = room.event(event_name)
     else:
@@ -69,7 +79,7 @@ def _judge_in_room(event_name: str, room: LoadedRoom) -> _Judged:
     replayed = room.replayed()
     outcome = replayed.outcomes[event.event_id]
     if outcome.missing:
-        raise MissingEvents(outcome.missing)
+        raise MissingEvents(replayed.lacking(event.event_id))
     rejected = replayed.rejected
     own = {}
     if event.type != "m.room.create":
@@ -84,12 +94,11 @@ def _judge_in_room(event_name: str, room: LoadedRoom) -> _Judged:
     ]
     before = replayed.state_before(event.event_id)
     if before is None:
-        gap = ", ".join(replayed.gaps.get(event.event_id, ()))
-        click.echo(f"roomver: {room.file}: the state before it is not known: {gap} missing", err=True)
-    else:
-        state = {key: room.events[event_id] for key, event_id in before.items()}
-        judged.append(("the state before it", check_against_state(event, state), event, state))
-    return judged
+        room.say_missing(replayed, _BEFORE, event.event_id)
+        return judged, replayed.lacking(event.event_id)
+    state = {key: room.events[event_id] for key, event_id in before.items()}
+    judged.append((_BEFORE, check_against_state(event, state), event, state))
+    return judged, None
 
 
 def _judge_against(event_name: str, room: LoadedRoom) -> _Judged:

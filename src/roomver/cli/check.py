@@ -27,7 +27,7 @@ from .common import (
     read_key_files,
     room_version_option,
 )
-from .loaded import JoinAnswer, progress_of
+from .loaded import Answer, progress_of
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes some seconds
@@ -99,7 +99,7 @@ def _check_file(
 ) -> bool:
     """Check one file, and tell whether there is anything wrong with it."""
     summary = Summary()
-    together = None if alone else _Together()
+    together = None if alone else _Together(display_name(file))
     with opened(file) as stream:
         room = read_room(stream, display_name(file), version)
         keys = merge_keys(room.keys, given)
@@ -111,41 +111,45 @@ def _check_file(
                     report.event(entry, result)
                 if together is not None:
                     together.add(entry, result)
-    differs = together is not None and not together.check(display_name(file), room, summary, report)
+    good = together is None or together.check(room, summary, report)
     report.end(summary)
-    return summary.bad > 0 or differs
+    return summary.bad > 0 or not good
 
 
 class _Together:
     """The events that a server would go on with, and how each was found."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._events: dict[EventId, Event] = {}
         self._checks: dict[EventId, tuple[Place, EventCheck]] = {}
-        self._answer = JoinAnswer()
+        self._answer = Answer(name)
+        self._repeated = 0
 
     def add(self, entry: Entry, check: EventCheck) -> None:
         """Take an event, if it is usable; of those with the same ID the first."""
         event = usable(check)
-        if event is None or event.event_id in self._events:
+        if event is None:
+            return
+        self._answer.add(entry.place, event)
+        if event.event_id in self._events:
+            self._repeated += 1
             return
         self._events[event.event_id] = event
         # What was found of it has been told; the PDU it came from is not held as well.
         self._checks[event.event_id] = (entry.place, check._replace(event=None))
-        self._answer.add(entry.place, event)
 
-    def check(self, name: str, room: Room, summary: Summary, report: Report) -> bool:
-        """Judge the events together, and tell whether the recording server's state is the same."""
-        if not self._events:
-            return True
-        beliefs = Beliefs.of_header(room.header.fields) if room.header is not None else None
+    def check(self, room: Room, summary: Summary, report: Report) -> bool:
+        """Judge the events together, and tell whether nothing speaks against the recording server's state."""
+        beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+        given, current = self._answer.states()
         try:
             with progress_of("rules and states", len(self._events)) as tell:
                 found = check_room(
-                    self._events.values(), beliefs=beliefs, given=self._answer.given, progress=tell
+                    self._events.values(), beliefs=beliefs, given=given, current=current, progress=tell
                 )
         except WrongRoom as error:
-            raise InputError(name, str(error)) from None
+            raise InputError(self._name, str(error)) from None
         for event_id in found.rejected:
             summary.add_rejected(self._checks[event_id][1])
         for event_id, findings in found.findings.items():
@@ -153,8 +157,8 @@ class _Together:
             summary.add_in_room(before, findings)
             event = self._events[event_id]
             report.event(Entry(place, None, event.pdu), EventCheck(event_id, event, findings))
-        report.room(found)
-        return not found.state_differs
+        report.room(found, self._repeated)
+        return found.state_agrees
 
 
 def _checked(

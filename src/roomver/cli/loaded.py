@@ -9,8 +9,9 @@ from typing import TypeVar
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..check import check_event
+from ..check import check_event, unreadable
 from ..event import Event
+from ..explain import missing_lines, printable
 from ..readers import Header, InputError, Place, read_room
 from ..replay import Replay, replay
 from ..room_check import usable
@@ -31,7 +32,8 @@ class LoadedRoom:
         file: as it is called in messages.
         events: by ID, in the order of the file.
         left_out: events that a server would drop: malformed, or not what they are said to be.
-        given: the state before an event, where the input gives it: an answer to a join.
+        given, current: the state before an event, or the current one, where the input is an answer of a
+            server that gives it.
     """
 
     file: str
@@ -40,6 +42,7 @@ class LoadedRoom:
     events: dict[EventId, Event] = field(default_factory=dict)
     left_out: int = 0
     given: dict[EventId, dict[StateKey, EventId]] = field(default_factory=dict)
+    current: dict[StateKey, EventId] | None = None
 
     def event(self, event_id: EventId) -> Event:
         """Return an event by its ID, or by a beginning of it that no other has.
@@ -58,30 +61,57 @@ class LoadedRoom:
     def replayed(self) -> Replay:
         """Replay the room, with a progress bar if it is long; say what was left out."""
         if self.left_out:
-            click.echo(
-                f"roomver: {self.file}: {self.left_out} events are left out: see `roomver check`", err=True
-            )
+            events = "1 event is" if self.left_out == 1 else f"{self.left_out:,} events are"
+            click.echo(f"roomver: {self.file}: {events} left out: see `roomver check`", err=True)
         with progress_of("replay", len(self.events)) as tell:
-            return replay(self.events.values(), given=self.given, progress=tell)
+            return replay(self.events.values(), given=self.given, current=self.current, progress=tell)
+
+    def say_missing(self, replayed: Replay, what: str, event_id: EventId | None) -> None:
+        """Say that something is not known of an event, or for None of the current state, and for lack of
+        what."""
+        lacks = missing_lines(replayed, replayed.lacking(event_id))
+        click.echo(printable(f"roomver: {self.file}: {what} is not known, for lack of"), err=True)
+        for line in lacks:
+            click.echo(printable(line), err=True)
 
 
-class JoinAnswer:
-    """Gathers from an answer to a join the state that it gives.
+class Answer:
+    """Gathers the state that an answer of a server gives: to a join, or to a request for a state."""
 
-    Attributes:
-        given: the state before the event that the answer hands back, by that event.
-    """
-
-    def __init__(self) -> None:
-        self._state: dict[StateKey, EventId] = {}
-        self.given: dict[EventId, dict[StateKey, EventId]] = {}
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._lists: dict[str, list[Event]] = {}
+        self._joined: EventId | None = None
 
     def add(self, place: Place, event: Event) -> None:
         """Take an event at its place in the document."""
-        if place.path.startswith("state[") and event.state_key is not None:
-            self._state[(event.type, event.state_key)] = event.event_id
-        elif place.path == "event" and self._state:
-            self.given[event.event_id] = self._state
+        name = place.path.partition("[")[0]
+        if name in {"state", "pdus", "auth_chain"}:
+            self._lists.setdefault(name, []).append(event)
+        elif name == "event":
+            self._joined = event.event_id
+
+    def states(self) -> tuple[dict[EventId, dict[StateKey, EventId]], dict[StateKey, EventId] | None]:
+        """Return the state before the event that the answer hands back, by that event, and the current
+        state where it hands back none.
+
+        Raises:
+            InputError: if it is no state of a room.
+        """
+        # `state` and `auth_chain` answer a join, `pdus` and `auth_chain` a request for a state.
+        listed = self._lists.get("state")
+        if listed is None and "auth_chain" in self._lists:
+            listed = self._lists.get("pdus")
+        if listed is None:
+            return {}, None
+        state: dict[StateKey, EventId] = {}
+        for event in listed:
+            if event.state_key is None:
+                raise InputError(self._file, f"{event.event_id} is no state event: it is no state of a room")
+            key = (event.type, event.state_key)
+            if state.setdefault(key, event.event_id) != event.event_id:
+                raise InputError(self._file, f"two events for {key[0]} {key[1]!r}: it is no state of a room")
+        return ({}, state) if self._joined is None else ({self._joined: state}, None)
 
 
 def load_room(file: str, version: RoomVersion | None) -> LoadedRoom:
@@ -90,19 +120,23 @@ def load_room(file: str, version: RoomVersion | None) -> LoadedRoom:
     with opened(file) as stream:
         room = read_room(stream, display_name(file), version)
         loaded = LoadedRoom(display_name(file), room.version, room.header)
-        answer = JoinAnswer()
+        answer = Answer(loaded.file)
+        first = ""
         for entry in room.entries:
-            event = None
             if entry.error is None:
-                event = usable(check_event(entry.pdu, room.version, claimed_id=entry.claimed_id))
+                check = check_event(entry.pdu, room.version, claimed_id=entry.claimed_id)
+            else:
+                check = unreadable(entry.error)
+            event = usable(check)
             if event is None:
+                first = first or f"{entry.place}: {check.findings[0].reasons[0]}"
                 loaded.left_out += 1
                 continue
             loaded.events.setdefault(event.event_id, event)
             answer.add(entry.place, event)
-        loaded.given = answer.given
+        loaded.given, loaded.current = answer.states()
     if not loaded.events:
-        raise InputError(loaded.file, "there is no usable event in it")
+        raise InputError(loaded.file, f"there is no usable event in it{first and f' ({first})'}")
     return loaded
 
 

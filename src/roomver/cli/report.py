@@ -30,6 +30,7 @@ from .common import console, display_name
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
 _COPY_CHARACTERS = 2**16
+_UNDECIDED_SHOWN = 10
 
 
 class Report(Protocol):
@@ -42,8 +43,9 @@ class Report(Protocol):
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Take an event that has findings or notes."""
 
-    def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
+    def room(self, found: RoomCheck, repeated: int) -> None:
+        """Take what was found of the events together, beyond the events themselves, and how many entries
+        repeat an event that came before."""
 
     def end(self, summary: Summary) -> None:
         """End with a file."""
@@ -80,10 +82,11 @@ class JsonReport:
         click.echo(("," if self._events else "") + "\n" + json.dumps(data), nl=False)
         self._events += 1
 
-    def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
-        self._good &= not found.state_differs
-        self._room = f', "room": {json.dumps(room_data(found))}'
+    def room(self, found: RoomCheck, repeated: int) -> None:
+        """Take what was found of the events together, beyond the events themselves, and how many entries
+        repeat an event that came before."""
+        self._good &= found.state_agrees
+        self._room = f', "room": {json.dumps({**room_data(found), "repeated": repeated})}'
 
     def end(self, summary: Summary) -> None:
         """End with a file."""
@@ -128,13 +131,20 @@ class TextReport:
         self._file = ""
         self._version = ""
         self._named = False
+        self._undecided = 0
 
     def start(self, file: str, room: Room) -> None:
         """Begin with a file that could be opened."""
         self._file, self._version, self._named = display_name(file), room.version.identifier, False
+        self._undecided = 0
 
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Take an event that has findings or notes."""
+        if [finding.kind for finding in check.findings] == [FindingKind.AUTH_EVENT_MISSING]:
+            # One event that is missing can leave a whole room undecided.
+            self._undecided += 1
+            if self._undecided > _UNDECIDED_SHOWN:
+                return
         # There may be a million of them, which would take rich half an hour: these lines need no layout.
         lines = []
         if not self._named:
@@ -156,9 +166,16 @@ class TextReport:
             lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
-    def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
-        self._rooms.append((self._file, room_lines(found)))
+    def room(self, found: RoomCheck, repeated: int) -> None:
+        """Take what was found of the events together, beyond the events themselves, and how many entries
+        repeat an event that came before."""
+        lines = room_lines(found)
+        if repeated:
+            lines.append(f"{repeated:,} of the events counted repeat one that came before")
+        if self._undecided > _UNDECIDED_SHOWN:
+            more = self._undecided - _UNDECIDED_SHOWN
+            lines.append(f"{more:,} more undecided events are not shown: --json has them all")
+        self._rooms.append((self._file, lines))
 
     def end(self, summary: Summary) -> None:
         """End with a file."""

@@ -45,25 +45,29 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--before needs --at")
     loaded = load_room(room, version)
     replayed = loaded.replayed()
-    found: _State | None = replayed.current_state
+    event_id: EventId | None = None
+    found, what = replayed.current_state, "the current state"
     if at is not None:
         event_id = loaded.event(at).event_id
         found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
-        if found is None:
-            gap = ", ".join(replayed.gaps.get(event_id, ())) or "its previous events' states"
-            click.echo(f"roomver: {loaded.file}: the state is not known there: {gap} missing", err=True)
-            raise click.exceptions.Exit(1)
+        where = "before" if before else "after"
+        what = f"the state {where} {event_id}"
+    if found is None:
+        loaded.say_missing(replayed, what, event_id)
+        raise click.exceptions.Exit(1)
     chosen = {
         entry: event_id
-        for entry, event_id in (found or {}).items()
+        for entry, event_id in found.items()
         if (kind is None or entry[0] == kind) and (key is None or entry[1] == key)
     }
     if as_json:
-        click.echo(json.dumps([_entry(loaded, entry, chosen[entry]) for entry in sorted(chosen)], indent=1))
+        click.echo(json.dumps([_entry(loaded, chosen[entry]) for entry in sorted(chosen)], indent=1))
     else:
         for entry in sorted(chosen):
             _print_entry(loaded, entry, chosen[entry])
     if not chosen:
+        wanted = "" if kind is None and key is None else " such"
+        click.echo(f"roomver: {loaded.file}: {what} has no{wanted} entry", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -144,13 +148,19 @@ def _state_sets(
     replayed = loaded.replayed()
     if at is None:
         parents = replayed.forward_extremities
+        if replayed.current_state is None:
+            raise MissingEvents(replayed.lacking(None))
     else:
         parents = tuple(dict.fromkeys(loaded.event(at).prev_event_ids))
-    states = {parent: replayed.state_after(parent) for parent in parents}
-    unknown = [parent for parent, known in states.items() if known is None]
-    if unknown:
-        raise MissingEvents(unknown)
-    return list(parents), [known for known in states.values() if known is not None], replayed.rejected
+    missing = {parent for parent in parents if parent not in loaded.events}
+    states = {}
+    for parent in parents:
+        if parent not in missing and (known := replayed.state_after(parent)) is not None:
+            states[parent] = known
+    missing.update(replayed.lacking(*(p for p in parents if p not in states and p not in missing)))
+    if missing:
+        raise MissingEvents(missing)
+    return list(parents), list(states.values()), replayed.rejected
 
 
 def _read_set(loaded: LoadedRoom, file: str) -> _State:
@@ -173,15 +183,9 @@ def _read_set(loaded: LoadedRoom, file: str) -> _State:
     return found
 
 
-def _entry(loaded: LoadedRoom, key: StateKey, event_id: EventId) -> dict[str, object]:
-    event = loaded.events[event_id]
-    return {
-        "type": key[0],
-        "state_key": key[1],
-        "event_id": event_id,
-        "sender": event.sender,
-        "content": event.content,
-    }
+def _entry(loaded: LoadedRoom, event_id: EventId) -> dict[str, object]:
+    """An event in a form in which every command takes it."""
+    return {"event_id": event_id, "pdu": loaded.events[event_id].pdu}
 
 
 def _print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: str = "") -> None:
@@ -207,7 +211,7 @@ def _data(
 ) -> dict[str, object]:
     state = resolution.state
     data: dict[str, object] = {
-        "state": [_entry(loaded, key, state[key]) for key in sorted(state)],
+        "state": [_entry(loaded, state[key]) for key in sorted(state)],
         "differences": {
             name: [
                 {"type": key[0], "state_key": key[1], "given": given, "resolved": resolved}

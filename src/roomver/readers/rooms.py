@@ -216,6 +216,9 @@ def _read_document(
     lines: Lines, name: str, version: RoomVersion | None, value: JsonValue, line: int | None
 ) -> Room:
     """Read a document that is one JSON value."""
+    # Version 1 of the answer to a join stands behind its HTTP status.
+    if type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is dict:
+        value = value[1]
     if (header := _header(value, name)) is not None:
         return _read_lines(lines, name, version, header)
     said: RoomVersion | None = None
@@ -229,7 +232,7 @@ def _read_document(
     else:
         groups = _groups(value)
         if not groups:
-            raise InputError(name, "a JSON object that is no event and has neither pdus nor events")
+            raise InputError(name, f"a JSON object that is no event and has none of {', '.join(_LISTS)}")
         try:
             if type(named := value.get("room_version")) is str:
                 said = room_version(named)
