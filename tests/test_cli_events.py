@@ -283,5 +283,5 @@ def test_the_command_line_says_what_it_needs() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
     assert result.returncode == 2
     assert result.stderr.decode().splitlines() == [
-        "roomver: the command line needs click: pip install 'roomver[cli]'"
+        "roomver: the command line needs click: install roomver[cli]"
     ]

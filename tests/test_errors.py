@@ -35,7 +35,17 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         "malformed event for room version 11: sender: expected a user ID, found nothing; "
         "expected a JSON object, found []",
     ),
-    (MissingEvents(["$b", "$a", "$b"]), {"event_ids": ("$a", "$b")}, "missing events: $a, $b"),
+    (MissingEvents(["$b", "$a", "$b"]), {"event_ids": ("$a", "$b")}, "events missing: $a, $b"),
+    (
+        MissingEvents(["$b", "$a"], "the graph"),
+        {"event_ids": ("$a", "$b"), "where": "the graph"},
+        "events missing from the graph: $a, $b",
+    ),
+    (
+        MissingEvents(f"${n}" for n in range(100, 111)),
+        {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
+        "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
+    ),
     (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),

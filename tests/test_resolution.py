@@ -4,11 +4,12 @@ The rooms are small, written out, and the same in several room versions; their e
 """
 
 from hashlib import sha1
+from random import Random
 from typing import Any
 
 import pytest
 from builder import versions_from
-from random_forks import hash_id, hostile_event
+from random_forks import hash_id, hostile_event, likely_fork
 
 from roomver import (
     CyclicGraph,
@@ -772,3 +773,16 @@ def test_a_generator_that_needs_nothing_ends_at_once() -> None:
     with pytest.raises(StopIteration) as done:
         next(resolve_steps([]))
     assert done.value.value == Resolution({})
+
+
+@pytest.mark.parametrize("version", ["1", "11", "12"])
+def test_an_algorithm_by_its_value_and_no_other_text(version: str) -> None:
+    fork = likely_fork(Random("3"), version)
+    for algorithm in StateResolution:
+        by_value = resolve(fork.state_sets, fork.events, algorithm=algorithm.value, trace=True)
+        assert by_value == resolve(fork.state_sets, fork.events, algorithm=algorithm, trace=True)
+        assert by_value.steps is not None
+        assert by_value.steps.algorithm is algorithm
+    for wrong in ("v9", "", 5):
+        with pytest.raises(ValueError, match="is not a valid StateResolution"):
+            resolve(fork.state_sets, fork.events, algorithm=wrong)  # type: ignore[arg-type]

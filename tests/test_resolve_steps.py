@@ -3,7 +3,7 @@ awaited, and what it asks for when an index has the sets."""
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 
 import pytest
@@ -211,3 +211,56 @@ def test_more_than_was_asked_for_does_no_harm() -> None:
 
     assert resolution() == resolve(fork.state_sets, fork.events)
     assert len(seen) == len(set(seen))
+
+
+# What a store may send
+
+
+def _sent(fork: Fork, answer: Callable[[frozenset[EventId]], Mapping[EventId, Event | None]]) -> Resolution:
+    steps = resolve_steps(fork.state_sets, rejected=fork.rejected)
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(answer(wanted))
+    except StopIteration as done:
+        resolution: Resolution = done.value
+        return resolution
+
+
+def test_none_stands_for_an_event_that_is_not_there() -> None:
+    fork = likely_fork(Random("3"), "11")
+    assert _sent(fork, lambda wanted: {e: fork.events.get(e) for e in wanted}).state
+    with pytest.raises(MissingEvents):
+        _sent(fork, dict.fromkeys)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_under_the_id_of_another_is_not_taken_for_it(version: str) -> None:
+    fork = next(
+        fork
+        for seed in range(20)
+        if (fork := likely_fork(Random(seed), version)).state_sets[0] != fork.state_sets[1]
+    )
+    ids = sorted(fork.events)
+    wrong = dict(zip(ids, [*ids[1:], ids[0]], strict=True))
+    with pytest.raises(ValueError, match=r"asked for .*, was sent "):
+        _sent(fork, lambda wanted: {e: fork.events[wrong[e]] for e in wanted})
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_with_a_graph_a_few_questions_do(version: str) -> None:
+    counts = []
+    for seed in range(30):
+        fork = likely_fork(Random(f"{version}/{seed}"), version, 60)
+        steps = resolve_steps(fork.state_sets, graph=RoomGraph(fork.events.values()), rejected=fork.rejected)
+        asked, levels = 0, 0
+        try:
+            wanted = next(steps)
+            while True:
+                asked += 1
+                # The mainline has to be followed from one of the power levels to the next.
+                levels += any(fork.events[e].type == "m.room.power_levels" for e in wanted)
+                wanted = steps.send({e: fork.events[e] for e in wanted})
+        except StopIteration:
+            counts.append(asked - levels)
+    assert max(counts) <= 4

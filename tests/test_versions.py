@@ -9,7 +9,16 @@ import pytest
 from reference.redaction import ALL, PAGES
 from strategies import VERSIONS
 
-from roomver import ROOM_VERSIONS, RoomVersion, UnknownRoomVersion, room_version
+from roomver import (
+    ROOM_VERSIONS,
+    RoomVersion,
+    UnknownRoomVersion,
+    event_id,
+    parse_event,
+    redact,
+    room_version,
+)
+from roomver.check import check_event, check_events
 from roomver.versions import EventIdForm, RoomIdForm, StateResolution
 
 # What the pages of the specification say, feature by feature: "on in these versions".
@@ -103,3 +112,24 @@ def test_a_record_stays_the_same_object_when_copied_or_pickled(name: str) -> Non
     assert copy.deepcopy(version) is version
     assert pickle.loads(pickle.dumps(version)) is version
     assert {version: 1}[room_version(name)] == 1
+
+
+@pytest.mark.parametrize("version", [11, 11.0, None, True, [], {}, "", "11 ", b"11"])
+def test_what_is_no_room_version_is_said_to_be_none_everywhere(version: Any) -> None:
+    def wrong(version: Any) -> Any:
+        return 0 if version is None else version
+
+    pdu: dict[str, Any] = {"type": "m.room.message"}
+    for asked in (
+        lambda: room_version(version),
+        lambda: parse_event(pdu, version),
+        # Beside an Event, None says that it is of its own version.
+        lambda: event_id(pdu, wrong(version)),
+        lambda: redact(pdu, wrong(version)),
+        lambda: check_event(pdu, version),
+        lambda: list(check_events([(pdu, None)], version)),
+    ):
+        with pytest.raises(UnknownRoomVersion) as caught:
+            asked()
+        expected = "unknown room version" if isinstance(version, str) else "a room version is a string"
+        assert str(caught.value).startswith(expected)

@@ -33,7 +33,7 @@ from .redaction import kept
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
 from .signing import ServerResult, SignatureReport, check_signatures
 from .types import EventId, JsonObject, JsonValue
-from .versions import EventIdForm, RoomVersion, room_version
+from .versions import EventIdForm, RoomVersion, version_record
 
 
 class Action(Enum):
@@ -271,7 +271,7 @@ def check_events(
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
-    known = room_version(version) if isinstance(version, str) else version
+    known = version_record(version)
     source = iter(pdus)
     more = True
     while more:

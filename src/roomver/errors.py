@@ -7,6 +7,8 @@ An error holds the values it speaks of, compares equal to one with the same valu
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_SHOWN = 10
+
 
 class RoomverError(Exception):
     """The base of every error that this package raises on purpose."""
@@ -31,7 +33,9 @@ class UnknownRoomVersion(RoomverError):
         super().__init__(version, self.known)
 
     def __str__(self) -> str:
-        return f"unknown room version {self.version!r}; known are {', '.join(self.known)}"
+        if type(self.version) is not str:
+            return f'a room version is a string, such as "11"; {repr(self.version)[:100]} is none'
+        return f"unknown room version {self.version[:100]!r}; known are {', '.join(self.known)}"
 
 
 class NotCanonical(RoomverError):
@@ -89,14 +93,20 @@ class MissingEvents(RoomverError):
 
     Attributes:
         event_ids: all that could already be told to be missing, sorted.
+        where: what they are missing from, if it is not the events: such as "the graph".
     """
 
-    def __init__(self, event_ids: Iterable[str]) -> None:
-        self.event_ids = tuple(sorted(set(event_ids)))
-        super().__init__(self.event_ids)
+    def __init__(self, event_ids: Iterable[str], where: str = "") -> None:
+        # A caller who has states of events in place of IDs is told so by what is listed.
+        self.event_ids = tuple(sorted(map(str, set(event_ids))))
+        self.where = where
+        super().__init__(self.event_ids, where)
 
     def __str__(self) -> str:
-        return f"missing events: {', '.join(self.event_ids)}"
+        shown = ", ".join(self.event_ids[:_SHOWN])
+        more = f" and {len(self.event_ids) - _SHOWN} more" if len(self.event_ids) > _SHOWN else ""
+        missing_from = f" from {self.where}" if self.where else ""
+        return f"events missing{missing_from}: {shown}{more}"
 
 
 class CyclicGraph(RoomverError):
@@ -111,8 +121,8 @@ class CyclicGraph(RoomverError):
         super().__init__(self.event_ids)
 
     def __str__(self) -> str:
-        shown = ", ".join(self.event_ids[:10])
-        more = f" and {len(self.event_ids) - 10} more" if len(self.event_ids) > 10 else ""
+        shown = ", ".join(self.event_ids[:_SHOWN])
+        more = f" and {len(self.event_ids) - _SHOWN} more" if len(self.event_ids) > _SHOWN else ""
         return f"events cite each other in a cycle: {shown}{more}"
 
 

@@ -17,7 +17,7 @@ from .errors import Defect, MalformedEvent, NotCanonical
 from .hashing import essential_bytes, event_id_of_bytes
 from .identifiers import fits, is_chosen_event_id, is_domain_room_id, is_hash_room_id, is_user_id
 from .types import EventId, JsonObject, JsonValue, RoomId, UserId
-from .versions import EventIdForm, RoomIdForm, RoomVersion, room_version
+from .versions import EventIdForm, RoomIdForm, RoomVersion, room_version, version_record
 
 MAX_EVENT_BYTES: Final = 65536
 """The longest canonical JSON of an event, signatures included: this many bytes are still allowed."""
@@ -181,7 +181,7 @@ def parse_event(
     prev_events: expected an array, found nothing
     auth_events: expected an array, found nothing
     """
-    known = room_version(version) if isinstance(version, str) else version
+    known = version_record(version)
     if type(pdu) is not dict:
         if not isinstance(pdu, str | bytes):
             raise MalformedEvent([Defect("", "a JSON object", shorten(pdu))], known.identifier)

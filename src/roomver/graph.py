@@ -69,7 +69,7 @@ class Dag:
         try:
             return self._index[key]
         except KeyError:
-            raise MissingEvents([key]) from None
+            raise MissingEvents([key], "the graph") from None
 
     def parents(self, node: int) -> Sequence[int]:
         """Return the parents of a node."""
@@ -96,7 +96,7 @@ class Dag:
             else:
                 missing.append(parent)
         if missing:
-            raise MissingEvents(missing)
+            raise MissingEvents(missing, "the graph")
         node = len(self.keys)
         index[key] = node
         self.keys.append(key)

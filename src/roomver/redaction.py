@@ -11,7 +11,7 @@ from typing import Protocol
 from .canonical import scan
 from .errors import Defect, MalformedEvent
 from .types import JsonObject, JsonValue
-from .versions import RoomIdForm, RoomVersion, room_version
+from .versions import RoomIdForm, RoomVersion, version_record
 
 
 class CarriesPdu(Protocol):
@@ -33,7 +33,7 @@ def unpack(
         UnknownRoomVersion: for a version that is not known.
         TypeError: for a raw PDU without a version, or an `Event` with one that is not its own.
     """
-    known = room_version(version) if isinstance(version, str) else version
+    known = None if version is None else version_record(version)
     if not isinstance(event, dict) and hasattr(event, "pdu"):
         if known is not None and known is not event.room_version:
             raise TypeError(f"the event is of room version {event.room_version}, not {known}")

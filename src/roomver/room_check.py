@@ -32,7 +32,7 @@ class Beliefs:
 
     @classmethod
     def of_header(cls, fields: JsonObject) -> "Beliefs":
-        """Read the beliefs in the header of a recorded room; what is no list of strings says nothing."""
+        """Read the beliefs in the header of a recorded room."""
 
         def ids(name: str) -> frozenset[EventId] | None:
             listed = fields.get(name)

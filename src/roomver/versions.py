@@ -330,3 +330,12 @@ def room_version(identifier: str) -> RoomVersion:
     if type(identifier) is str and identifier in ROOM_VERSIONS:
         return ROOM_VERSIONS[identifier]
     raise UnknownRoomVersion(identifier, ROOM_VERSIONS)
+
+
+def version_record(version: RoomVersion | str) -> RoomVersion:
+    """Return the record of a room version, given itself or its identifier.
+
+    Raises:
+        UnknownRoomVersion: if it is anything else.
+    """
+    return version if isinstance(version, RoomVersion) else room_version(version)

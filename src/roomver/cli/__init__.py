@@ -10,7 +10,7 @@ try:
     import click
     import rich
 except ModuleNotFoundError as error:
-    print(f"roomver: the command line needs {error.name}: pip install 'roomver[cli]'", file=sys.stderr)
+    print(f"roomver: the command line needs {error.name}: install roomver[cli]", file=sys.stderr)
     raise SystemExit(2) from None
 else:
     del click, rich

@@ -35,7 +35,8 @@ def auth(
 
     EVENT is a file with a PDU (- is standard input), or with --room the ID of an event in the room, or a
     beginning of it. With --room the event is judged against its own auth events and against the state before
-    it, with --state against the state events in the file.
+    it, with --state against the state events in the file, which is of any form that `roomver check` reads;
+    `roomver state --json` writes such.
 
     Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
     the event is not known, it may yet be refused.

@@ -59,9 +59,9 @@ def check(
 ) -> None:
     """Check every event of a room: format, event ID, signatures, content hash, authorisation.
 
-    FILE is a recorded room, JSON Lines with a PDU a line, a JSON array of PDUs, or a JSON object with pdus or
-    events; - is standard input. The room version comes from the file's header, from --room-version, or from
-    the room's create event.
+    FILE is a recorded room, JSON Lines with a PDU a line, a JSON array of PDUs, a JSON object with pdus or
+    events, or a server's answer to /send_join or /state; - is standard input. The room version comes from the
+    file's header, from --room-version, or from the room's create event.
 
     Signatures are checked with the keys in the file's header and those of --keys; without any keys they
     are not, and the report says so. An event in its redacted form whose content hash no longer holds is
@@ -72,6 +72,9 @@ def check(
     room's graph: against its own auth events, and against the state before it, resolved where branches meet.
     If the file says which events its server rejected or soft-failed, and what the room's state was, those
     that the rules refuse as well are counted as rejected and are no findings; a difference is one.
+
+    What is missing is named once, with what is undecided or not known for lack of it. That the state is not
+    known is no finding, unless the file says what it was.
 
     Exit code: 0 all good, 1 findings, 2 wrong call or unreadable file.
     """

@@ -27,7 +27,10 @@ def read_keys(text: bytes, name: str) -> dict[ServerName, dict[KeyId, VerifyKey]
         InputError: if it is none of these, a key is none, or an answer is not signed by its own server.
     """
     try:
-        return _read(parse_json(text, strict=False))
+        keys = _read(parse_json(text, strict=False))
+        if not keys:
+            raise InputError("", "there are no keys in it")
+        return keys
     except InputError as error:
         raise InputError(name, error.reason) from None
     except RoomverError as error:

@@ -12,6 +12,7 @@ MAX_LINE_BYTES: Final = 16 * 2**20
 space make it no longer than this."""
 
 _BLANK = b" \t\r\n"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # RFC 8259: a reader may ignore it
 
 
 class Line(NamedTuple):
@@ -81,6 +82,8 @@ class Lines(Iterator[Line]):
         while raw := self._stream.readline(limit + 1 if limit >= 0 else -1):
             self._number += 1
             self.bytes_read += len(raw)
+            if self._number == 1:
+                raw = raw.removeprefix(_BYTE_ORDER_MARK)
             if 0 <= limit < len(raw) and not raw.endswith(b"\n"):
                 self._skip_line()
                 return Line(self._number, b"")

@@ -146,11 +146,40 @@ def _header(value: JsonValue, name: str) -> Header | None:
     try:
         scan(value, strict=False)
         version = room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
-        keys = key_table(value["keys"]) if "keys" in value else None
+        # No keys at all are none to check signatures with.
+        keys = key_table(value["keys"]) or None if "keys" in value else None
+        _check_beliefs(value)
     except RoomverError as error:
         raise InputError(name, f"the header: {error}") from None
     room_id = value.get("room_id")
     return Header(version, room_id if type(room_id) is str else None, keys, value)
+
+
+def _check_beliefs(header: JsonObject) -> None:
+    """Check what the header says of the room: what is ignored in silence would not be compared.
+
+    Raises:
+        NotCanonical: naming the field.
+    """
+    for key in ("room_id", "server"):
+        if key in header and type(header[key]) is not str:
+            raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
+    for key in ("forward_extremities", "state", "rejected", "soft_failed"):
+        if key in header:
+            _check_ids(key, header[key])
+    redacted_by = header.get("redacted_by", {})
+    if type(redacted_by) is not dict:
+        raise NotCanonical("redacted_by", f"expected an object, found {shorten(redacted_by)}")
+    for event_id, redactions in redacted_by.items():
+        _check_ids(join_path("redacted_by", event_id), redactions)
+
+
+def _check_ids(path: str, value: JsonValue) -> None:
+    if type(value) is not list:
+        raise NotCanonical(path, f"expected an array of event IDs, found {shorten(value)}")
+    for index, item in enumerate(value):
+        if type(item) is not str:
+            raise NotCanonical(join_path(path, index), f"expected an event ID, found {shorten(item)}")
 
 
 def _read_lines(lines: Lines, name: str, version: RoomVersion | None, header: Header | None) -> Room:
@@ -236,7 +265,7 @@ def _read_document(
         try:
             if type(named := value.get("room_version")) is str:
                 said = room_version(named)
-            keys = key_table(value["keys"]) if type(value.get("keys")) is dict else None
+            keys = key_table(value["keys"]) or None if type(value.get("keys")) is dict else None
         except RoomverError as error:
             raise InputError(name, str(error)) from None
     entries = list(chain.from_iterable(groups))

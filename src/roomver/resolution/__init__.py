@@ -50,7 +50,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
     rejected: Container[EventId] = _NOTHING,
     skip_rejected: bool = False,
     ignore_missing: bool = False,
-    algorithm: StateResolution | None = None,
+    algorithm: StateResolution | str | None = None,
     trace: bool = False,
 ) -> Resolution:
     """Resolve several states of a room into one.
@@ -68,7 +68,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         skip_rejected: leave out rejected events, as Synapse does; the specification tries them again
             like any other.
         ignore_missing: pass over events that are not in `events`, as Synapse does, instead of raising.
-        algorithm: another one than the room version's.
+        algorithm: another one than the room version's; its value, such as ``"v2.1"``, will do.
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
 
     Returns:
@@ -78,6 +78,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         MissingEvents: with all the events that could be told to be missing.
         CyclicGraph: if events cite each other.
         WrongRoom: if the events are not all of one room and room version.
+        ValueError: if there is no such algorithm.
 
     Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
     disagreement. States that are equal cost the passes alone, and identical objects nothing.
@@ -113,14 +114,15 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     rejected: Container[EventId] = _NOTHING,
     skip_rejected: bool = False,
     ignore_missing: bool = False,
-    algorithm: StateResolution | None = None,
+    algorithm: StateResolution | str | None = None,
     trace: bool = False,
 ) -> Steps[Resolution]:
     """Resolve like `resolve`, asking for events as they are needed.
 
     A generator: it yields sets of event IDs, and wants to be sent a mapping with those of the events
-    that exist; it returns the `Resolution`. With a graph, or with the auth difference (and in version
-    12 the conflicted subgraph) handed in, it asks for little more than the disagreement.
+    that exist (None stands for one that does not); it returns the `Resolution`. With a graph, or with the
+    auth difference (and in version 12 the conflicted subgraph) handed in, it asks for little more than
+    the disagreement.
 
     The arguments and errors are those of `resolve`; `events` are those already at hand.
 
@@ -135,6 +137,8 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
     {('m.room.name', ''): '$a'}
     """
+    if algorithm is not None:
+        algorithm = StateResolution(algorithm)
     if not state_sets:
         return Resolution({}, _trace(algorithm, Split({}, {})) if trace else None)
     split = split_states(state_sets)

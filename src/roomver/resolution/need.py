@@ -5,7 +5,7 @@ awaits it.
 """
 
 from collections import ChainMap
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
@@ -14,7 +14,7 @@ from ..types import EventId
 
 T = TypeVar("T")
 
-Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event], T]
+Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event] | Mapping[EventId, Event | None], T]
 """Yields IDs of events, is sent those of them that exist, and returns its result."""
 
 
@@ -49,6 +49,7 @@ class Known:
 
         Raises:
             MissingEvents: with all of these that nobody has, unless they are to be passed over.
+            ValueError: if an event is sent under another's ID.
         """
         events = self.events
         # A list first: nearly always it is empty.
@@ -58,15 +59,34 @@ class Known:
         wanted = frozenset(unknown) - self.lost
         if not wanted:
             return
-        answer = yield wanted
-        found = {event_id: answer[event_id] for event_id in wanted if event_id in answer}
+        found = yield from self._asked(wanted)
         missing = wanted.difference(found)
         if missing and not self._ignore_missing:
             raise MissingEvents(missing)
         self.lost.update(missing)
-        if found and not self._fetched and events is not self._fetched:
-            self.events = ChainMap(self._fetched, events)  # type: ignore[arg-type]
+
+    def prefetch(self, event_ids: Callable[[], Iterable[EventId]]) -> Steps[None]:
+        """Ask, where events are asked for at all, for such as will probably be needed: in one question
+        and not in many. That one of them is not there means nothing yet."""
+        if not self._fetched:
+            return
+        wanted = frozenset(e for e in event_ids() if e not in self.events) - self.lost
+        if wanted:
+            yield from self._asked(wanted)
+
+    def _asked(self, wanted: frozenset[EventId]) -> Steps[dict[EventId, Event]]:
+        answer = yield wanted
+        found = {}
+        for event_id in wanted:
+            event = answer.get(event_id)
+            if event is not None:
+                if event.event_id != event_id:
+                    raise ValueError(f"asked for {event_id}, was sent {event.event_id}")
+                found[event_id] = event
+        if found and not self._fetched and self.events is not self._fetched:
+            self.events = ChainMap(self._fetched, self.events)  # type: ignore[arg-type]
         self._fetched.update(found)
+        return found
 
     def check_room(self, event_ids: Collection[EventId]) -> None:
         """Check that known events are of one room and room version: that of the first one ever given."""

@@ -139,5 +139,5 @@ class RoomGraph:
     def _known(self, masks: Mapping[EventId, int]) -> Mapping[EventId, int]:
         missing = [event_id for event_id in masks if event_id not in self._dag]
         if missing:
-            raise MissingEvents(missing)
+            raise MissingEvents(missing, "the graph")
         return masks

@@ -53,6 +53,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     #    partially resolved state.
     base = _NO_STATE if problem.algorithm is StateResolution.V2_1 else split
     changes: dict[StateKey, EventId] = {}
+    yield from known.prefetch(lambda: _looked_up(full, base, known))
     yield from _iterative_auth_checks(power_order, "power", base, changes, problem)
 
     # 3. Take all remaining events that weren't picked in step 1 and order them by the mainline
@@ -82,6 +83,12 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         elif trace is not None and agreed != event_id:
             trace.restored[key] = event_id
     return result
+
+
+def _looked_up(event_ids: Iterable[EventId], base: Split, known: Known) -> set[EventId]:
+    """Return what the checks of some events will look up in the state that they start from."""
+    keys = {key for event_id in event_ids for key in auth_types(known.events[event_id])}
+    return {event_id for key in keys if (event_id := base.get(key)) is not None}
 
 
 def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
