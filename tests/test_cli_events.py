@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
 from click.testing import CliRunner, Result
+from command_line import KEYS
 from unpaddedbase64 import encode_base64
 
 from roomver import (
@@ -206,7 +207,7 @@ def test_an_input_that_is_no_event(command: str, text: bytes | None, message: st
     if command == "canonical" and text == b"5":
         return
     options = [] if command == "canonical" else ["--room-version", "11"]
-    for name, content in (("seed", f"ed25519 1 {SEED}"), ("keys", "{}")):
+    for name, content in (("seed", f"ed25519 1 {SEED}"), ("keys", json.dumps(KEYS))):
         (tmp_path / name).write_text(content)
     options += {
         "sign": ["--server", "a", "--seed-file", str(tmp_path / "seed")],
@@ -222,7 +223,7 @@ def test_an_input_that_is_no_event(command: str, text: bytes | None, message: st
 
 @pytest.mark.parametrize("command", ["event-id", "hash", "redact", "verify"])
 def test_an_event_without_canonical_json(command: str, tmp_path: Path) -> None:
-    (tmp_path / "keys").write_text("{}")
+    (tmp_path / "keys").write_text(json.dumps(KEYS))
     options = ["--keys", str(tmp_path / "keys")] if command == "verify" else []
     result = run(command, "--room-version", "6", *options, stdin=b'{"content": {"a": [1.5]}}')
     assert (result.exit_code, result.stdout) == (2, "")
