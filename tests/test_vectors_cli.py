@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -13,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roomver.cli.implementation import serve
-from roomver.cli.vectors import vectors
-from roomver.vectors import FORMAT
+from roomver.cli.show import show_lines
+from roomver.cli.vectors import load, suite_folder, vectors
+from roomver.vectors import FORMAT, run_case
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -379,6 +381,54 @@ def test_listing(three: Path) -> None:
 def test_showing(three: Path) -> None:
     result = CliRunner().invoke(vectors, ["show", "b", str(three)])
     assert result.exit_code == 0
-    for text in ("canonical_json, room version 11", '"json": "\\"b\\""', "roomver passed"):
+    for text in ("canonical_json, room version 11", 'input\n  json "\\"b\\""', "roomver passed"):
         assert text in result.output
     assert CliRunner().invoke(vectors, ["show", "d", str(three)]).exit_code == 2
+    document = json.loads(CliRunner().invoke(vectors, ["show", "b", "--json", str(three)]).output)
+    assert (document["name"], document["input"], document["outcome"]) == ("b", {"json": '"b"'}, "passed")
+
+
+def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> None:
+    shown = CliRunner().invoke(vectors, ["show", "resolve.hole.tried.v12"]).output
+    lines = shown.splitlines()
+    ids = [line.split() for line in lines if re.fullmatch(r" +\d+  \$\S+", line)]
+    assert [number for number, _ in ids] == [str(number) for number in range(1, len(ids) + 1)]
+    for number in range(1, len(ids) + 1):
+        cites = lines[lines.index(f"  {number:>3}  {ids[number - 1][1]}") + 3]
+        assert all(int(cited) < number for cited in re.findall(r"\[(\d+)\]", cites)), "parents come first"
+    topic = next(number for number, _ in ids if f"[{number}] allowed" in shown)
+    assert f"  mainline: [{topic}] allowed - v12 rule 11 (otherwise)" in shown
+    assert f"m.room.topic '': [{topic}]" in shown
+    # Past the list every event is called by its number.
+    assert not any(event_id in shown.split("input besides")[1] for _, event_id in ids)
+
+
+def test_every_case_can_be_shown() -> None:
+    for case in load([suite_folder()]):
+        result = run_case(case)
+        text = "\n".join(show_lines(result, [{"outcome": one.outcome} for one in case.expected]))
+        assert f"\nroomver {result.outcome.value}" in text
+        assert text.startswith(f"{case.name}\n{case.operation}, room version {case.room_version}\n")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        {"$a": {"prev_events": ["$b"]}, "$b": {"auth_events": [["$a", {}]]}},
+        {"$a": 5, "$b": [], "$c": None},
+        {"$a": {"type": 5, "state_key": [], "sender": {}, "auth_events": {}, "prev_events": [[], [5], 5]}},
+        {"": {"auth_events": [""]}},
+        {},
+        5,
+    ],
+)
+def test_a_case_of_any_json_can_be_shown(events: Any, tmp_path: Path) -> None:
+    case = {"name": "x", "operation": "resolve", "room_version": "1", "expected": {"error": True}}
+    file = tmp_path / "x.json"
+    given = {"events": events, "state_sets": [[]]}
+    file.write_text(
+        json.dumps({"format": "roomver-vectors/1", "title": "x", "cases": [{**case, "input": given}]})
+    )
+    result = CliRunner().invoke(vectors, ["show", "x", str(file)])
+    assert result.exit_code == 0, result.exception
+    assert "roomver " in result.output

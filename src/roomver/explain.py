@@ -4,13 +4,14 @@ The feature table of the room versions stands here, each cell made from a versio
 words for what `check` finds. Nothing is decided here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from .canonical import shorten
 from .check import Action, EventCheck, FindingKind, Reason, Summary
 from .replay import Replay, Status
+from .resolution import Trace
 from .room_check import RoomCheck
 from .types import EventId, JsonObject, StateKey
 from .versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
@@ -392,3 +393,26 @@ def _counted(number: int, one: str, more: str) -> str:
 
 def _key(key: StateKey) -> str:
     return f"{key[0]} {shorten(key[1])}"
+
+
+def trace_lines(steps: Trace) -> list[str]:
+    """Return the steps of a resolution as lines of text."""
+    sections: list[tuple[str, Iterable[EventId]]] = [
+        ("conflicted state set", (event_id for by_id in steps.conflicted.values() for event_id in by_id)),
+        ("auth difference", sorted(steps.auth_difference)),
+        ("conflicted state subgraph", sorted(steps.conflicted_subgraph)),
+        ("power events, in order", steps.power_order),
+        ("mainline, newest first", steps.mainline),
+        ("remaining events, in order", steps.mainline_order),
+    ]
+    lines = [f"algorithm {steps.algorithm.value}"]
+    for title, event_ids in sections:
+        listed = [f"  {event_id}" for event_id in event_ids]
+        lines += ["", f"{title} ({len(listed)})", *listed]
+    lines += ["", f"checks, in order ({len(steps.checks)})"]
+    for check in steps.checks:
+        word = "allowed" if check.accepted else "REFUSED"
+        # A verdict that refuses is false, so None is what is asked for.
+        said = "not asked" if check.verdict is None else str(check.verdict)
+        lines.append(f"  {check.phase}: {check.event_id} {word} - {said}")
+    return lines

@@ -17,7 +17,7 @@ from .hashing import content_hash, event_id
 from .keys import key_table
 from .redaction import redact
 from .replay import replay
-from .resolution import resolve
+from .resolution import Resolution, resolve
 from .room_check import usable
 from .selection import auth_types
 from .signing import required_signers, sign_event, sign_json, signing_key, verify_signatures
@@ -111,14 +111,23 @@ def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
     return {"applies": decision.applies, "detail": decision.reason}
 
 
-def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
+def resolution_of(given: JsonObject, version: RoomVersion) -> Resolution:
+    """Return the resolution, with its steps, that a case of the operation ``resolve`` asks for.
+
+    Raises:
+        RoomverError: as the operation does.
+    """
     events = _events(given, version)
     sets = given["state_sets"]
     if type(sets) is not list:
         raise BadVectors("input.state_sets", f"must be an array of states, is {shorten(sets)}")
     states = [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
     rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    resolution = resolve(states, events, rejected=rejected, trace=True)
+    return resolve(states, events, rejected=rejected, trace=True)
+
+
+def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
+    resolution = resolution_of(given, version)
     output: JsonObject = {"state": _sorted(resolution.state.values())}
     steps = resolution.steps
     if steps is not None:

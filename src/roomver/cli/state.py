@@ -7,7 +7,7 @@ import click
 
 from ..canonical import load_json
 from ..errors import MissingEvents, NotCanonical, RoomverError
-from ..explain import printable
+from ..explain import printable, trace_lines
 from ..readers import InputError
 from ..resolution import Resolution, RoomGraph, Trace, resolve
 from ..types import EventId, StateKey
@@ -263,7 +263,9 @@ def _print_resolution(
     trace: bool,
 ) -> None:
     if trace and resolution.steps is not None:
-        _print_trace(resolution.steps)
+        for line in trace_lines(resolution.steps):
+            click.echo(printable(line))
+        click.echo()
     if why is not None:
         for line in str(resolution.why(why)).splitlines():
             click.echo(printable(line))
@@ -281,28 +283,3 @@ def _print_resolution(
             click.echo(
                 printable(f"  {key[0]} {json.dumps(key[1])}: {given or 'absent'} -> {resolved or 'absent'}")
             )
-
-
-def _print_trace(steps: Trace) -> None:
-    out = console()
-    out.print(f"algorithm {steps.algorithm.value}", style="bold")
-    masks = [event_id for by_id in steps.conflicted.values() for event_id in by_id]
-    sections: list[tuple[str, list[EventId]]] = [
-        ("conflicted state set", masks),
-        ("auth difference", sorted(steps.auth_difference)),
-        ("conflicted state subgraph", sorted(steps.conflicted_subgraph)),
-        ("power events, in order", list(steps.power_order)),
-        ("mainline, newest first", list(steps.mainline)),
-        ("remaining events, in order", list(steps.mainline_order)),
-    ]
-    for title, ids in sections:
-        out.print(f"\n{title} ({len(ids)})", style="bold")
-        for event_id in ids:
-            click.echo(printable(f"  {event_id}"))
-    out.print(f"\nchecks, in order ({len(steps.checks)})", style="bold")
-    for check in steps.checks:
-        word = "allowed" if check.accepted else "REFUSED"
-        # A verdict that refuses is false, so None is what is asked for.
-        said = "not asked" if check.verdict is None else str(check.verdict)
-        click.echo(printable(f"  {check.phase}: {check.event_id} {word} - {said}"))
-    click.echo()

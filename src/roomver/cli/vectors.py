@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from .. import __version__
 from ..canonical import shorten
+from ..explain import printable
 from ..operations import OPERATIONS, BadVectors
 from ..types import JsonObject
 from ..vectors import (
@@ -37,6 +37,7 @@ from .junit import as_junit
 from .results import FORMAT as RESULTS_FORMAT
 from .results import brief, cell
 from .results import report as report_command
+from .show import as_document, show_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -378,20 +379,21 @@ def list_cases(paths: tuple[Path, ...], operations: tuple[str, ...], room_versio
 @vectors.command()
 @click.argument("name")
 @click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
-def show(name: str, paths: tuple[Path, ...]) -> None:
-    """Show one test vector whole, and what roomver gives for it."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every event whole.")
+def show(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Show one test vector: its events, parents first, what it expects, what roomver gives, and what decides
+    it."""
     for case in _chosen(paths, (), ()):
         if case.name == name:
             break
     else:
         raise _Stop(f"there is no case {shorten(name)}")
-    pretty = partial(json.dumps, indent=2)
-    click.echo(f"{case.name}\n{case.operation}, room version {case.room_version}")
-    for line in filter(None, (case.notes, case.rule and f"rule {case.rule}", case.spec)):
-        click.echo(line)
     result = run_case(case)
-    click.echo(f"\ninput {pretty(case.input)}\n\nexpected {pretty(_expected(case))}")
-    click.echo(f"\nroomver {result.outcome.value}: {result.reason or pretty(result.got)}")
+    if as_json:
+        click.echo(json.dumps(as_document(result, _expected(case)), indent=1))
+        return
+    for line in show_lines(result, _expected(case)):
+        click.echo(printable(line))
 
 
 @vectors.command("serve")
