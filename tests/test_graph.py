@@ -1,6 +1,6 @@
 """The graph of integers, held to what its words say, by brute force on small graphs."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import permutations
 from typing import Any
 
@@ -344,3 +344,58 @@ def test_what_all_sides_share_is_not_walked_between_nodes() -> None:
         return dag.reads
 
     assert reads(1_000) == reads(100_000)
+
+
+# Leaves
+
+
+@given(dags(), st.data())
+def test_leaves_change_no_answer_where_nothing_shares_them(graph: Parents, data: st.DataObject) -> None:
+    sets = data.draw(st.lists(st.sets(st.sampled_from(list(graph))), min_size=2, max_size=4))
+    shared = set.intersection(*sets)
+    leaves = data.draw(st.sets(st.sampled_from(list(graph)))) - shared
+    masks = {
+        key: sum(1 << number for number, one in enumerate(sets) if key in one)
+        for key in set().union(*sets)
+        if key not in shared
+    }
+    full = (1 << len(sets)) - 1
+    plain, with_leaves = filled(graph), Dag()
+    for key, parents in graph.items():
+        # Some of them get children all the same.
+        with_leaves.add(key, parents, leaf=key in leaves)
+    answers = [
+        names(dag, dag.difference({dag.node(k): m for k, m in masks.items()}, full, _in(dag, shared)))
+        for dag in (plain, with_leaves)
+    ]
+    assert answers[0] == answers[1]
+    conflicted = list(masks)
+    assert names(plain, plain.between([plain.node(k) for k in conflicted])) == names(
+        with_leaves, with_leaves.between([with_leaves.node(k) for k in conflicted])
+    )
+
+
+def _in(dag: Dag, keys: Collection[str]) -> Callable[[int], bool]:
+    return lambda node: dag.keys[node] in keys
+
+
+def test_a_search_does_not_look_at_leaves() -> None:
+    counts = []
+    for size in (10, 1000):
+        dag = Dag()
+        dag.add("top", [])
+        dag.add("shared", ["top"])
+        for side in "ab":
+            dag.add(side, ["top"])
+        for number in range(size):
+            dag.add(str(number), ["a", "shared"], leaf=True)
+        asked: list[int] = []
+
+        def is_shared(node: int, dag: Dag = dag, asked: list[int] = asked) -> bool:
+            asked.append(node)
+            return dag.keys[node] == "shared"
+
+        found = dag.difference({dag.node("a"): 1, dag.node("b"): 2}, 3, is_shared)
+        assert names(dag, found) == {"a", "b"}
+        counts.append(len(asked))
+    assert counts[0] == counts[1]

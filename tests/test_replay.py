@@ -12,6 +12,7 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, versions_from
 from hypothesis import given
 from hypothesis import strategies as st
 from random_forks import hash_id, hostile_event, hostile_fork, likely_fork
+from reference import resolution as reference
 from strategies import often
 
 from roomver import (
@@ -38,6 +39,83 @@ LEVELS = ("m.room.power_levels", "")
 def ids(state: Any) -> dict[tuple[str, str], str]:
     """The IDs of a state of events."""
     return {key: event.event_id for key, event in state.items()}
+
+
+# Rooms
+
+
+@st.composite
+def hostile_rooms(draw: st.DrawFn) -> list[Event]:
+    """Events that follow and cite whatever there is, some of them missing."""
+    version, length = draw(st.sampled_from(VERSIONS)), draw(st.integers(1, 14))
+    rng = draw(st.randoms(use_true_random=False))
+    fork = hostile_fork(rng, version, length)
+    order = list(fork.events.values())
+    events = []
+    for number, event in enumerate(order):
+        prev = (
+            [rng.choice(order[:number]).event_id for _ in range(rng.choice([1, 1, 2, 3]))] if number else []
+        )
+        auth = list(event.auth_event_ids)
+        if rng.randrange(12) == 0:
+            auth.append(rng.choice(order).event_id)
+        if rng.randrange(12) == 0:
+            prev.append(rng.choice([rng.choice(order).event_id, hash_id("nowhere")]))
+        made = hostile_event(
+            event.room_version,
+            event.event_id,
+            event.room_id,
+            event.type,
+            event.sender,
+            event.state_key,
+            event.content,
+            auth,
+            prev=tuple(prev),
+            timestamp=event.origin_server_ts,
+            depth=event.depth,
+        )
+        if rng.randrange(15):
+            events.append(made)
+    rng.shuffle(events)
+    return events
+
+
+@st.composite
+def merged_rooms(draw: st.DrawFn) -> list[Event]:
+    """A room in which the rules were kept, with branches that now and then meet; some of it missing, and
+    among it events that follow and cite whatever there is."""
+    version, seed = draw(st.sampled_from(VERSIONS)), draw(st.integers(0, 2**32))
+    rng = Random(f"{version}/{seed}")
+    fork = likely_fork(rng, version, draw(st.integers(5, 40)))
+    events = list(fork.events.values())
+    create, join = events[:2]
+    levels = [event for event in events if event.type == LEVELS[0] and event.state_key == ""]
+    chosen = create.room_version.references_carry_hashes
+    for number in range(draw(st.integers(1, 6))):
+        auth = [join, *rng.sample(levels, min(len(levels), 1))]
+        if version != "12":
+            auth.append(create)
+        if rng.randrange(4) == 0:
+            auth.append(rng.choice(events))
+        prev = rng.sample(events, min(len(events), rng.choice([2, 2, 3, 4])))
+        kind, state_key = rng.choice([("m.room.message", None), TOPIC, ("x.thing", "a")])
+        merge = hostile_event(
+            create.room_version,
+            f"$merge{number}:x" if chosen else hash_id(f"merge {number}"),
+            create.room_id,
+            kind,
+            ALICE,
+            state_key,
+            {},
+            [event.event_id for event in auth],
+            prev=tuple(event.event_id for event in prev),
+        )
+        events.append(merge)
+    if draw(st.booleans()):
+        events.remove(rng.choice(events))
+    if draw(st.booleans()):
+        rng.shuffle(events)
+    return events
 
 
 # The recorded rooms
@@ -359,6 +437,168 @@ def test_a_value_that_was_replaced_twice_is_older_and_a_rival_is_not() -> None:
     # Of two that replaced the same, one must lose: that is no reset.
     lost = {r.lost for r in replayed.resets()}
     assert lost.isdisjoint({rival.event_id, second.event_id})
+
+
+def test_a_value_that_a_merge_replaced_is_older_too() -> None:
+    room = _base("11")
+    room.add("m.room.topic", ALICE, {"topic": "0"}, state_key="")
+    fork = _Fork(room)
+    fork.branch()
+    kept = room.add("m.room.topic", ALICE, {"topic": "kept"}, state_key="", origin_server_ts=10**12)
+    fork.end()
+    fork.branch()
+    lost = room.add("m.room.topic", BOB, {"topic": "lost"}, state_key="", origin_server_ts=2 * 10**12)
+    fork.end()
+    first = fork.merge()
+    # On a third branch Bob is banned, after the topic that he outdid.
+    fork.branch()
+    room.last = kept
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.branch()
+    second = room.add("m.room.message", ALICE, {}, prev=[first, ban])
+    replayed = replay(room.events.values())
+    before = [replayed.state_before(event.event_id) for event in (first, second)]
+    assert [state and state[TOPIC] for state in before] == [lost.event_id, kept.event_id]
+    assert [(r.merge, r.lost, r.restored) for r in replayed.resets() if r.key == TOPIC] == [
+        (second.event_id, lost.event_id, kept.event_id)
+    ]
+
+
+@often
+@given(merged_rooms(), st.booleans())
+def test_resets_and_states_are_what_the_definitions_say(events: list[Event], soft_failure: bool) -> None:
+    """By the reference's resolution, event by event; and by looking back from every side of a merge."""
+    replayed = replay(events, soft_failure=soft_failure)
+    by_id = replayed.events
+    parents: dict[str, set[str]] = {}
+    expected = set()
+    for event_id in replayed.order:
+        event = by_id[event_id]
+        prev = dict.fromkeys(event.prev_event_ids)
+        parents[event_id] = {event_id}.union(*(parents.get(one, ()) for one in prev))
+        states = {one: replayed.state_after(one) if one in by_id else None for one in prev}
+        before = replayed.state_before(event_id)
+        if None in states.values():
+            assert before is None
+            continue
+        known = {one: state for one, state in states.items() if state is not None}
+        version = event.room_version.identifier
+        if version == "1":
+            resolved = reference.resolve_v1(list(known.values()), by_id)
+        else:
+            resolved = reference.Resolution(
+                list(known.values()), by_id, v2_1=version == "12", rejected=replayed.rejected
+            ).state
+        assert before == resolved
+        keys = {key for state in known.values() for key in state}
+        for key in keys:
+            sides = {one: state.get(key) for one, state in known.items()}
+            now = resolved.get(key)
+            for one, value in sides.items():
+                if value not in {None, now} and len(set(sides.values())) > 1:
+                    had = now is None or now in parents[one]
+                    if had and replayed.state_before(str(value)) is not None:
+                        expected.add((event_id, key, value, now))
+    found = {(r.merge, r.key, r.lost, r.restored) for r in replayed.resets() if r.merge is not None}
+    assert found == expected
+
+
+def test_a_given_state_of_what_comes_later_does_no_harm() -> None:
+    # Topics that each have the other in the state before them.
+    room = _base("11")
+    room.add("m.room.topic", ALICE, {"topic": "V"}, state_key="")
+    fork = _Fork(room)
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    one = room.add("m.room.topic", BOB, {"topic": "1"}, state_key="")
+    two = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    fork.end()
+    fork.merge()
+    state = ids(fork.state)
+    given = {one.event_id: {**state, TOPIC: two.event_id}, two.event_id: {**state, TOPIC: one.event_id}}
+    replayed = replay(room.events.values(), given=given)
+    assert {reset.key for reset in replayed.resets()} <= {TOPIC, ("m.room.member", BOB)}
+    # An event on a cycle, in a state that was given.
+    room = _base("2")
+    valid = room.add("m.room.topic", ALICE, {"topic": "V"}, state_key="")
+    fork = _Fork(room)
+    own = "$own:a.example"
+    cyclic = room.add("m.room.topic", ALICE, {}, state_key="", event_id=own, prev=[own])
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "1"}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    replayed = replay(
+        room.events.values(), given={topic.event_id: {**ids(fork.state), TOPIC: cyclic.event_id}}
+    )
+    assert replayed.resets() is not None
+    state_there = replayed.state_before(merge.event_id)
+    assert state_there is not None
+    assert state_there[TOPIC] == valid.event_id
+
+
+@given(merged_rooms(), st.randoms(use_true_random=False))
+def test_a_given_state_needs_no_order_of_the_events(events: list[Event], rng: Random) -> None:
+    event = rng.choice(events)
+    known = {other.event_id for other in events}
+    older = [other for other in events if other.state_key is not None and other.depth <= event.depth]
+    state = {(other.type, other.state_key or ""): other.event_id for other in older}
+    shuffled = rng.sample(events, len(events))
+    replays = [replay(some, given={event.event_id: state}) for some in (events, shuffled)]
+    for replayed in replays:
+        for gap in replayed.gaps:
+            # Nothing that is here and decided is said to be missing.
+            for lack in replayed.lacking(gap):
+                assert lack not in known or replayed.outcomes[lack].status is Status.CYCLIC
+    assert replays[0].outcomes == replays[1].outcomes
+
+
+def test_events_after_the_same_branches_share_their_state() -> None:
+    room = _base("11")
+    fork = _Fork(room)
+    for topic in ("1", "2"):
+        fork.branch()
+        room.add("m.room.topic", BOB, {"topic": topic}, state_key="")
+        fork.end()
+    merges = [fork.merge() for _ in range(50)]
+    replayed = replay(room.events.values())
+    assert len({replayed._before[merge.event_id] for merge in merges}) == 1
+    assert len(replayed.merges) == 50
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rejected_event_of_a_given_state_is_tried_again_or_left_out(version: str) -> None:
+    room = _base(version)
+    fork = _Fork(room)
+    fork.branch()
+    # It cites no power levels: so the sender lacks the level by its auth events, and not by the state.
+    cited = [("m.room.create", ""), ("m.room.member", BOB)][version == "12" :]
+    auth = [room.state[key] for key in cited]
+    refused = room.add("m.room.topic", BOB, {"topic": "r"}, state_key="", auth=auth, depth=99)
+    room.state = dict(fork.state)
+    room.last = fork.last
+    first = room.add("m.room.message", ALICE, {})
+    fork.end()
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    given = {first.event_id: {**ids(fork.state), TOPIC: refused.event_id}}
+    topics = []
+    for skip in (False, True):
+        replayed = replay(room.events.values(), given=given, skip_rejected=skip)
+        assert replayed.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+        state = replayed.state_before(merge.event_id)
+        assert state is not None
+        assert replayed.resolution_at(merge.event_id).state == state
+        topics.append(state[TOPIC])
+    assert topics[1] == topic.event_id
+    assert refused.event_id in topics or version != "1"
 
 
 def test_a_reset_over_the_forward_extremities_has_no_event() -> None:
@@ -740,11 +980,6 @@ def test_a_create_event_that_names_another_version_is_no_room(version: str, name
         assert replay([create]).order == [create.event_id]
 
 
-def test_a_rejected_event_can_be_left_out_of_resolution() -> None:
-    _, events = recorded("11")
-    assert replay(events, skip_rejected=True).current_state == replay(events).current_state
-
-
 # Memory
 
 
@@ -899,80 +1134,6 @@ def test_a_given_state_may_hold_what_is_undecided_or_rejected(version: str) -> N
     assert replayed.lacking(merge.event_id) == ([] if known else [bobs.event_id])
     assert (replayed.current_state is not None) == known
     assert replayed.lacking(None) == replayed.lacking(merge.event_id)
-
-
-@st.composite
-def hostile_rooms(draw: st.DrawFn) -> list[Event]:
-    """Events that follow and cite whatever there is, some of them missing."""
-    version, length = draw(st.sampled_from(VERSIONS)), draw(st.integers(1, 14))
-    rng = draw(st.randoms(use_true_random=False))
-    fork = hostile_fork(rng, version, length)
-    order = list(fork.events.values())
-    events = []
-    for number, event in enumerate(order):
-        prev = (
-            [rng.choice(order[:number]).event_id for _ in range(rng.choice([1, 1, 2, 3]))] if number else []
-        )
-        auth = list(event.auth_event_ids)
-        if rng.randrange(12) == 0:
-            auth.append(rng.choice(order).event_id)
-        if rng.randrange(12) == 0:
-            prev.append(rng.choice([rng.choice(order).event_id, hash_id("nowhere")]))
-        made = hostile_event(
-            event.room_version,
-            event.event_id,
-            event.room_id,
-            event.type,
-            event.sender,
-            event.state_key,
-            event.content,
-            auth,
-            prev=tuple(prev),
-            timestamp=event.origin_server_ts,
-            depth=event.depth,
-        )
-        if rng.randrange(15):
-            events.append(made)
-    rng.shuffle(events)
-    return events
-
-
-@st.composite
-def merged_rooms(draw: st.DrawFn) -> list[Event]:
-    """A room in which the rules were kept, with branches that now and then meet; some of it missing, and
-    among it events that follow and cite whatever there is."""
-    version, seed = draw(st.sampled_from(VERSIONS)), draw(st.integers(0, 2**32))
-    rng = Random(f"{version}/{seed}")
-    fork = likely_fork(rng, version, draw(st.integers(5, 40)))
-    events = list(fork.events.values())
-    create, join = events[:2]
-    levels = [event for event in events if event.type == LEVELS[0] and event.state_key == ""]
-    chosen = create.room_version.references_carry_hashes
-    for number in range(draw(st.integers(1, 6))):
-        auth = [join, *rng.sample(levels, min(len(levels), 1))]
-        if version != "12":
-            auth.append(create)
-        if rng.randrange(4) == 0:
-            auth.append(rng.choice(events))
-        prev = rng.sample(events, min(len(events), rng.choice([2, 2, 3, 4])))
-        kind, state_key = rng.choice([("m.room.message", None), TOPIC, ("x.thing", "a")])
-        merge = hostile_event(
-            create.room_version,
-            f"$merge{number}:x" if chosen else hash_id(f"merge {number}"),
-            create.room_id,
-            kind,
-            ALICE,
-            state_key,
-            {},
-            [event.event_id for event in auth],
-            prev=tuple(event.event_id for event in prev),
-        )
-        events.append(merge)
-    if draw(st.booleans()):
-        events.remove(rng.choice(events))
-    if draw(st.booleans()):
-        rng.shuffle(events)
-    return events
 
 
 @often

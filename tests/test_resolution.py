@@ -7,6 +7,7 @@ from hashlib import sha1
 from random import Random
 from typing import Any
 
+import builder
 import pytest
 from builder import versions_from
 from random_forks import hash_id, hostile_event, likely_fork
@@ -543,13 +544,20 @@ def test_a_rejected_event_that_every_state_has_does_not_count_if_left_out() -> N
 # Trivial ones
 
 
+class _Untouched:
+    """What nothing may be asked of."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was asked for")
+
+
 @pytest.mark.parametrize("version", versions_from(1))
 def test_one_state_and_equal_states_are_the_answer(version: str) -> None:
     room = Room(version)
     state = room.state("C MA")
     for states in ([state], [state, state], [state, dict(state), dict(reversed(state.items()))]):
         # Neither events nor a graph are looked at.
-        resolution = resolve(states, {}, graph=RoomGraph(), trace=True)
+        resolution = resolve(states, _Untouched(), graph=_Untouched(), trace=True)  # type: ignore[arg-type]
         assert resolution.state == state
         assert resolution.state is not state
         assert resolution.steps is not None
@@ -647,9 +655,13 @@ def test_reasons_for_a_key_that_no_state_has() -> None:
     assert came.reason == (
         "no state has it, but it is among the auth events that were replayed and was allowed"
     )
-    kept_out = resolution.why(("m.room.member", CAROL))
-    if kept_out.event_id is None:
-        assert kept_out.reason == "no state has it, and every event tried was refused"
+    # Of one that is refused nothing is left.
+    room.rule("JR2", "invite", 4, "P1")
+    room.member("MD", "@dave:x", "join", 6, "P1")
+    room.put("N2", "m.room.name", 9, "P1", "MD", sender="@dave:x")
+    kept_out = room.resolve("C MA P1 JR2 N2", "C MA P1 JR2").why(("m.room.member", "@dave:x"))
+    assert kept_out.event_id is None
+    assert kept_out.reason == "no state has it, and every event tried was refused"
 
 
 # What is missing, or of another room
@@ -786,3 +798,79 @@ def test_an_algorithm_by_its_value_and_no_other_text(version: str) -> None:
     for wrong in ("v9", "", 5):
         with pytest.raises(ValueError, match="is not a valid StateResolution"):
             resolve(fork.state_sets, fork.events, algorithm=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("version", versions_from(8))
+def test_version_1_looks_at_the_authoriser_of_a_restricted_join(version: str) -> None:
+    room = builder.Room(version, signed=False)
+    room.join(builder.ALICE)
+    room.power({"users": {builder.BOB: 100} if version == "12" else {builder.ALICE: 100, builder.BOB: 100}})
+    room.join_rule("public")
+    room.join(builder.BOB)
+    room.join_rule("restricted")
+    before = dict(room.state)
+    states = []
+    # Carol was invited and left; on another branch she joined by Bob's leave, later.
+    room.member(builder.CAROL, "invite", by=builder.ALICE)
+    room.member(builder.CAROL, "leave", depth=5)
+    states.append({key: event.event_id for key, event in room.state.items()})
+    room.state = before
+    joined = room.member(
+        builder.CAROL, "join", more={"join_authorised_via_users_server": builder.BOB}, depth=9
+    )
+    states.append({key: event.event_id for key, event in room.state.items()})
+    resolution = resolve(states, room.events, algorithm=StateResolution.V1, trace=True)
+    why = resolution.why(("m.room.member", builder.CAROL))
+    assert why.event_id == joined.event_id
+    assert "restricted.allowed" in str(why)
+
+
+def test_version_1_looks_at_the_third_party_invite_of_an_invite() -> None:
+    room = builder.Room("1", signed=False)
+    room.join(builder.ALICE)
+    room.power({"users": {builder.ALICE: 100}})
+    token = {"public_key": builder.public_key("x.example"), "key_validity_url": "x", "display_name": "x"}
+    room.add("m.room.third_party_invite", builder.ALICE, token, state_key="t")
+    before = dict(room.state)
+    states = []
+    signed = {"mxid": builder.BOB, "token": "t"}
+    for depth, content in ((5, {"membership": "leave"}), (9, {"third_party_invite": {"signed": signed}})):
+        room.state = dict(before)
+        sender = builder.ALICE
+        room.member(builder.BOB, content.get("membership", "invite"), by=sender, more=content, depth=depth)
+        states.append({key: event.event_id for key, event in room.state.items()})
+    resolution = resolve(states, room.events, trace=True)
+    (_, invite) = resolution.why(("m.room.member", builder.BOB)).candidates
+    assert invite.check is not None
+    # Without the invite's event it would be refused for lacking it, and not for its signature.
+    assert "third_party_invite.not_found" not in str(invite.check.verdict)
+
+
+@pytest.mark.parametrize("version", ["1", "2", "11", "12"])
+def test_rejected_events_are_tried_again_or_left_out(version: str) -> None:
+    room = Room(version)
+    room.topic("T1", 5)
+    room.topic("T2", 6)
+    states = [room.state("C MA T1"), room.state("C MA T2")]
+    rejected = {room.id("T2")}
+    tried = resolve(states, room.events, rejected=rejected, trace=True)
+    assert room.of(tried) == {"C", "MA", "T2"}
+    left_out = resolve(states, room.events, rejected=rejected, skip_rejected=True, trace=True)
+    assert room.of(left_out) == {"C", "MA", "T1"}
+    why = left_out.why(("m.room.topic", ""))
+    assert {c.event_id: c.outcome for c in why.candidates} == {
+        room.id("T1"): "won",
+        room.id("T2"): "not tried",
+    }
+
+
+def test_version_1_keeps_an_unknown_event_that_no_state_contradicts() -> None:
+    room = Room("1")
+    room.topic("T1", 5)
+    room.topic("T2", 6)
+    unknown = ("x.y", "")
+    agreed = room.state("C MA")
+    # Whatever else is in conflict.
+    for one, other in ((agreed, agreed), (room.state("C MA T1"), room.state("C MA T2"))):
+        resolution = resolve([{**one, unknown: "$nobody:x"}, other], room.events, ignore_missing=True)
+        assert resolution.state[unknown] == "$nobody:x"

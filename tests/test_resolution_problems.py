@@ -134,6 +134,11 @@ def test_version_12_begins_with_an_empty_state_map() -> None:
     # Bob's join stands between the conflicting events, so it is tried again, against the join rule that
     # won; but no state disputes it, and what no state disputes is put back at the end.
     assert refused(room, resolution) == {"MB": rules.JOIN_OTHERWISE}
+    why = resolution.why(("m.room.member", BOB))
+    assert why.event_id == room.id("MB")
+    (candidate,) = why.candidates
+    assert (candidate.states, candidate.outcome) == ((0, 1), "won")
+    assert "in state 1, 2: won (refused when it was tried in phase mainline)" in str(why)
 
 
 def _promotions(version: str) -> tuple[Room, Resolution]:

@@ -40,7 +40,7 @@ class Dag:
     Cost: `add` is amortised constant in each edge; some 130 bytes a node with four edges.
     """
 
-    __slots__ = ("_child", "_first", "_index", "_next", "_offsets", "_parents", "keys")
+    __slots__ = ("_child", "_first", "_index", "_leaves", "_next", "_offsets", "_parents", "keys")
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -53,6 +53,8 @@ class Dag:
         self._first = array("I")
         self._next = array("I", [0])
         self._child = array("I", [0])
+        # Nodes without children, to which no edge leads down yet.
+        self._leaves: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -75,8 +77,14 @@ class Dag:
         """Return the parents of a node."""
         return self._parents[self._offsets[node] : self._offsets[node + 1]]
 
-    def add(self, key: str, parents: Iterable[str]) -> int:
+    def add(self, key: str, parents: Iterable[str], *, leaf: bool = False) -> int:
         """Add a node and return its number; a key that is there already stays as it is.
+
+        Args:
+            key: of the node.
+            parents: the keys of its parents.
+            leaf: the node will hardly have children, and is not shared by anything while it has none.
+                It then stands in no search's way.
 
         Raises:
             MissingEvents: naming the parents that are not in the graph.
@@ -100,21 +108,33 @@ class Dag:
         node = len(self.keys)
         index[key] = node
         self.keys.append(key)
+        self._first.append(0)
+        self._parents.extend(above)
+        self._offsets.append(len(self._parents))
+        if not self._leaves.isdisjoint(above):
+            for parent_node in self._leaves.intersection(above):
+                self._leaves.remove(parent_node)
+                self._link(parent_node, self.parents(parent_node))
+        if leaf:
+            self._leaves.add(node)
+        else:
+            self._link(node, above)
+        return node
+
+    def _link(self, node: int, above: Iterable[int]) -> None:
+        """Let the edges of a node lead down to it as well."""
         first, following, child = self._first, self._next, self._child
-        first.append(0)
         for parent_node in above:
             following.append(first[parent_node])
             first[parent_node] = len(child)
             child.append(node)
-        self._parents.extend(above)
-        self._offsets.append(len(self._parents))
-        return node
 
-    def extend(self, parents_of: Mapping[str, Collection[str]]) -> None:
+    def extend(self, parents_of: Mapping[str, Collection[str]], leaves: Collection[str] = ()) -> None:
         """Add many nodes in any order.
 
         Args:
             parents_of: key to the keys of its parents, which are in the graph or in this mapping.
+            leaves: those of them that are leaves: see `add`.
 
         Raises:
             MissingEvents: naming all the parents that are in neither.
@@ -123,7 +143,7 @@ class Dag:
         Cost: linear in the edges, without recursion.
         """
         for key in in_order(parents_of, self._index):
-            self.add(key, parents_of[key])
+            self.add(key, parents_of[key], leaf=key in leaves)
 
     def difference(self, masks: Mapping[int, int], full: int, is_shared: Callable[[int], bool]) -> list[int]:
         """Return the nodes that lie above some of several sets of nodes, but not above all of them.

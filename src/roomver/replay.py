@@ -8,8 +8,10 @@ as there is: where previous events are missing, the replay says so, and takes a 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -23,6 +25,7 @@ from .resolution import (
     Resolution,
     RoomGraph,
     RoomState,
+    Split,
     resolve,
     resolve_split,
     split_states,
@@ -97,14 +100,15 @@ class Reset(NamedTuple):
         key: the key.
         lost: the newer event, which is not in the merged state.
         restored: the older event that is; None if the key has none at all.
-        kept_by_v2_1: whether the algorithm of room version 12 would have kept the newer event.
+        kept_by_v2_1: whether the algorithm of room version 12 would have kept the newer event; None if
+            it would need what is missing.
     """
 
     merge: EventId | None
     key: StateKey
     lost: EventId
     restored: EventId | None
-    kept_by_v2_1: bool
+    kept_by_v2_1: bool | None
 
 
 class _EventsOf(Mapping[StateKey, Event]):
@@ -130,6 +134,9 @@ class _EventsOf(Mapping[StateKey, Event]):
         return len(self._ids)
 
 
+_Grouped = tuple[RoomState, int]
+"""A state, with the number under which it is kept."""
+
 _Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
@@ -150,7 +157,8 @@ class Replay:
         forward_extremities: accepted events that no accepted event follows, sorted, without outliers and
             those that are soft-failed.
         soft_failed: events at the end of a branch that are refused by the current state they come upon
-            in the order, each with the verdict.
+            in the order, each with the verdict; of a branch that is refused for long the last 16. None
+            where the branches that are open have more than 64 different states.
         current_state: the state resolved over the forward extremities, or the one that was given; None if
             it is not known at one of them, or if it is not known whether an event is one: what is
             missing may follow it.
@@ -173,8 +181,8 @@ class Replay:
         self._groups: list[tuple[int, _Delta]] = []
         self._before: dict[EventId, int] = {}
         self._after: dict[EventId, int] = {}
-        # For each accepted state event, what it replaced.
-        self._replaced: dict[EventId, EventId | None] = {}
+        self._resets: list[Reset] = []
+        self._given: Mapping[EventId, StateMap[EventId]] = {}
         self._given_current: StateMap[EventId] | None = None
         # The events for lack of which, of whose state or of a verdict on which, it is not known.
         self._unclear_ends: tuple[EventId, ...] = ()
@@ -265,7 +273,7 @@ class Replay:
         self, event_id: EventId | None, *, algorithm: StateResolution | None = None
     ) -> Resolution:
         """Resolve again, with its steps, the states before an event, or for None over the forward
-        extremities.
+        extremities; a state that was given is resolved alone.
 
         Raises:
             MissingEvents: naming what is missing for a state after one of the previous events, or that
@@ -277,6 +285,8 @@ class Replay:
             if self._given_current is not None:
                 return self._resolve([self._given_current], algorithm, trace=True)
             parents = self.forward_extremities
+        elif event_id in self._given:
+            return self._resolve([self._given[event_id]], algorithm, trace=True)
         else:
             parents = self.events[self._here(event_id)].prev_event_ids
         return self._resolve_after(parents, algorithm, trace=True)
@@ -312,40 +322,13 @@ class Replay:
         )
 
     def resets(self) -> list[Reset]:
-        """Return every place where a key went back to an older value that one side had already replaced.
+        """Return every place where a key went back to an older value that one side had already replaced:
+        by an event, or by a merge.
 
         Not each is a fault: a change is undone, too, where its sender was banned on another branch. The
         algorithm of version 12 is run on the same states, and says whether it would have kept it.
         """
-        places = {event_id: place for place, event_id in enumerate(self.order)}
-        found = []
-        for merge in self.merges:
-            lost = [
-                (key, event_id, merge.resolved.get(key))
-                for key, masks in merge.conflicted.items()
-                for event_id in masks
-                if self._is_older(merge.resolved.get(key), event_id, places)
-            ]
-            if not lost:
-                continue
-            again = self._resolve_after(merge.parents, StateResolution.V2_1, trace=False).state
-            found += [
-                Reset(merge.event_id, key, event_id, restored, again.get(key) == event_id)
-                for key, event_id, restored in lost
-            ]
-        return found
-
-    def _is_older(self, value: EventId | None, event_id: EventId, places: Mapping[EventId, int]) -> bool:
-        """Tell whether an event had, by way of others or not, replaced a value."""
-        if value == event_id or event_id not in self._replaced:
-            return False
-        if value is None:
-            return True  # every key had no event once
-        current = self._replaced.get(event_id)
-        # What was replaced lies earlier in the order, so that this ends at the value or before it.
-        while current is not None and places[current] > places[value]:
-            current = self._replaced.get(current)
-        return current == value
+        return list(self._resets)
 
 
 def replay(
@@ -407,8 +390,23 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
         raise WrongRoom(f"events of more than one room: {listed}")
 
 
+# What a hostile room could make endless; an honest one comes nowhere near.
 _ROUNDS = 16
 _WALKS = 64
+_STATES = 64
+_MERGES_KEPT = 16
+
+
+@dataclass(slots=True)
+class _Merged:
+    """A merge of states, for other events that follow the same."""
+
+    split: Split
+    count: int
+    resolved: dict[StateKey, EventId | None]
+    after: _Grouped
+    parents: frozenset[EventId] = frozenset()
+    resets: list[Reset] = field(default_factory=list)
 
 
 class _Fold:
@@ -423,13 +421,18 @@ class _Fold:
     ) -> None:
         self.result = result
         self.events = result.events
-        self.given = given
+        self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected = skip_rejected
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
+        # For each accepted state event, what it replaced.
+        self.replaced: dict[EventId, EventId | None] = {}
+        self.places: dict[EventId, int] = {}
+        # The last merges, by the groups of the states that met.
+        self.merged: OrderedDict[tuple[int, ...], _Merged] = OrderedDict()
         # The state after each event that has followers still to come, with its group.
-        self.states: dict[EventId, tuple[RoomState, int]] = {}
+        self.states: dict[EventId, _Grouped] = {}
         self.followers: dict[EventId, int] = {}
         self.outliers = result.outliers = self._outliers(given, current)
         self.unclear: set[EventId] = set()
@@ -441,6 +444,7 @@ class _Fold:
         self._note_missing()
         order = self._order()
         self.result.order = order
+        self.places = {event_id: place for place, event_id in enumerate(order)}
         for event_id in order:
             for parent in set(self.events[event_id].prev_event_ids):
                 self.followers[parent] = self.followers.get(parent, 0) + 1
@@ -482,15 +486,18 @@ class _Fold:
             ]
             for event_id, event in events.items()
         }
-        seen: set[EventId] = set()
-        for event_id, parents in needed.items():
-            if not seen.issuperset(parents):
-                break
-            seen.add(event_id)
-        else:
-            return list(needed)
+        # The events of a given state come before the event that it was given for, unless they cite it.
+        if self.given:
+            before = {**needed}
+            for event_id, state in self.given.items():
+                if event_id in needed:
+                    before[event_id] = list(dict.fromkeys((*needed[event_id], *state.values())))
+            try:
+                return self._in_order(before)
+            except CyclicGraph:
+                pass
         try:
-            return in_order(needed)
+            return self._in_order(needed)
         except CyclicGraph as error:
             # Only where a sender chooses event IDs can there be a cycle: versions 1 and 2.
             for event_id in error.event_ids:
@@ -500,6 +507,16 @@ class _Fold:
             return in_order(
                 {e: [parent for parent in parents if parent in needed] for e, parents in needed.items()}
             )
+
+    @staticmethod
+    def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:
+        """Return events with what they need before them: as they are, if they are so."""
+        seen: set[EventId] = set()
+        for event_id, parents in needed.items():
+            if not seen.issuperset(parents):
+                return in_order(needed)
+            seen.add(event_id)
+        return list(needed)
 
     def _fold(self, event: Event) -> None:
         event_id = event.event_id
@@ -526,22 +543,20 @@ class _Fold:
             return  # and so is the state after it
         if outcome.accepted and event.state_key is not None:
             key = (event.type, event.state_key)
-            self.result._replaced[event_id] = before[0].get(key)
+            self.replaced[event_id] = before[0].get(key)
             after = self._changed(before, {key: event_id})
         self.result._after[event_id] = after[1]
         self.states[event_id] = after
 
-    def _changed(
-        self, state: tuple[RoomState, int], changes: Mapping[StateKey, EventId | None]
-    ) -> tuple[RoomState, int]:
+    def _changed(self, state: _Grouped, changes: Mapping[StateKey, EventId | None]) -> _Grouped:
         groups = self.result._groups
         groups.append((state[1], tuple(changes.items())))
         return state[0].changed(changes), len(groups) - 1
 
-    def _state_before(self, event: Event) -> tuple[RoomState, int] | None:
+    def _state_before(self, event: Event) -> _Grouped | None:
         """The state before an event, resolved over its previous events; None if it is not known."""
         event_id = event.event_id
-        states: dict[EventId, tuple[RoomState, int]] = {}
+        states: dict[EventId, _Grouped] = {}
         missing = []
         for parent in dict.fromkeys(event.prev_event_ids):
             state = self.states.get(parent)
@@ -569,24 +584,45 @@ class _Fold:
     def _merged(
         self,
         event_id: EventId | None,
-        states: Mapping[EventId, tuple[RoomState, int]],
+        states: Mapping[EventId, _Grouped],
         *,
         note: bool = True,
-    ) -> tuple[RoomState, int]:
+    ) -> _Grouped:
         """Resolve the states after some events, and note where they did not agree."""
-        distinct = list({id(state[0]): state for state in states.values()}.values())
+        distinct = list({state[1]: state for state in states.values()}.values())
         if not distinct:
             return self.nothing
         first = distinct[0]
         if len(distinct) == 1:
             return first
-        split = split_states([state for state, _ in distinct])
-        if not split.conflicted:
-            return first
+        # Many events may follow the same ones: their states are merged once.
+        groups = tuple(sorted(group for _, group in distinct))
+        known = self.merged.get(groups)
+        if known is None:
+            split = split_states([state for state, _ in distinct])
+            resolved = self._resolved(split, len(distinct), None)
+            after = first
+            if split.conflicted:
+                after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+            known = self.merged[groups] = _Merged(split, len(distinct), resolved, after)
+            if len(self.merged) > _MERGES_KEPT:
+                self.merged.popitem(last=False)
+        if note and known.split.conflicted:
+            self.result.merges.append(Merge(event_id, tuple(states), known.split.conflicted, known.resolved))
+            if known.parents != states.keys():
+                known.parents = frozenset(states)
+                known.resets = self._resets_at(known, states)
+            self.result._resets += [reset._replace(merge=event_id) for reset in known.resets]
+        return known.after
+
+    def _resolved(
+        self, split: Split, count: int, algorithm: StateResolution | None
+    ) -> dict[StateKey, EventId | None]:
+        """Resolve states, and return what each key in conflict resolved to, and each that is new."""
         problem = Problem(
             split,
-            len(distinct),
-            None,
+            count,
+            algorithm,
             self.result.graph,
             None,
             None,
@@ -600,13 +636,67 @@ class _Fold:
             wanted = next(steps)
             raise MissingEvents(wanted)
         except StopIteration as done:
-            changes: dict[StateKey, EventId] = done.value
-        resolved = {**dict.fromkeys(split.conflicted), **changes}
-        if note:
-            self.result.merges.append(Merge(event_id, tuple(states), split.conflicted, resolved))
-        return self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+            return {**dict.fromkeys(split.conflicted), **done.value}
 
-    def _judge(self, event: Event, before: tuple[RoomState, int] | None) -> Outcome:
+    def _resets_at(self, merged: _Merged, states: Mapping[EventId, _Grouped]) -> list[Reset]:
+        """Return the keys that went back at a merge."""
+        conflicted, resolved = merged.split.conflicted, merged.resolved
+        lost = [
+            (key, event_id)
+            for key, masks in conflicted.items()
+            for event_id in masks
+            if self._went_back(key, event_id, resolved[key], states)
+        ]
+        again: Mapping[StateKey, EventId | None] | None = None
+        if lost:
+            # A given state may hold what is undecided, and version 1 not have asked for it.
+            with suppress(MissingEvents):
+                again = self._resolved(merged.split, merged.count, StateResolution.V2_1)
+        return [
+            Reset(None, key, event_id, resolved[key], None if again is None else again[key] == event_id)
+            for key, event_id in lost
+        ]
+
+    def _went_back(
+        self,
+        key: StateKey,
+        event_id: EventId,
+        value: EventId | None,
+        states: Mapping[EventId, _Grouped],
+    ) -> bool:
+        """Tell whether a side that has an event for a key had a value before it."""
+        if value == event_id or event_id not in self.replaced:
+            return False
+        if value is None:
+            return True  # every key had no event once
+        # What an event replaced was there before it, on every side that has the event.
+        seen = {event_id}
+        current = self.replaced[event_id]
+        while current is not None and current != value and current not in seen:
+            seen.add(current)
+            current = self.replaced.get(current)
+        if current == value:
+            return True
+        # A merge may have replaced it. It was there right after its own event, which is accepted.
+        place = self.places.get(value, 0)
+        todo = [parent for parent, (state, _) in states.items() if state.get(key) == event_id]
+        reached = set(todo)
+        while todo:
+            one = todo.pop()
+            given = self.given.get(one)
+            if given is not None:
+                if given.get(key) == value:
+                    return True
+                continue  # of what was before it, this is all that counts
+            for parent in self.events[one].prev_event_ids:
+                if parent == value:
+                    return True
+                if parent not in reached and self.places.get(parent, -1) > place:
+                    reached.add(parent)
+                    todo.append(parent)
+        return False
+
+    def _judge(self, event: Event, before: _Grouped | None) -> Outcome:
         event_id = event.event_id
         # An auth event on a cycle, or undecided, has not been accepted, whatever it may be.
         undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
@@ -697,54 +787,79 @@ class _Fold:
         result = self.result
         ends: set[EventId] = set()
         unclear: set[EventId] = set()
-        behind: dict[EventId, set[EventId]] = {}
+        # The same, by the number of the state after them; None where that is not known.
+        by_group: dict[int | None, set[EventId]] = {}
+        # What was superseded by way of events that are not accepted: they need not be walked again.
+        passed: set[EventId] = set()
         for event_id in result.order:
-            outcome = result.outcomes[event_id]
-            # What an event supersedes: those it follows, and what lies behind rejected and
-            # soft-failed ones among them.
-            superseded: set[EventId] = set()
-            for parent in self.events[event_id].prev_event_ids:
-                superseded |= behind.get(parent, {parent})
-            if event_id in self.outliers:
-                ends -= superseded
-                unclear -= superseded
-                continue
-            if outcome.status is Status.UNDECIDED:
-                unclear -= superseded
+            status = result.outcomes[event_id].status
+            if status is Status.UNDECIDED and event_id not in self.outliers:
+                unclear.difference_update(self.events[event_id].prev_event_ids)
                 unclear.add(event_id)
-                behind[event_id] = {event_id, *superseded}
                 continue
-            if not outcome.accepted or event_id in result.soft_failed:
-                behind[event_id] = superseded
+            if status is not Status.ACCEPTED or event_id in result.soft_failed:
                 continue
-            if event_id in to_check and not ends <= superseded:
-                verdict = self._against(event_id, ends)
+            superseded, through = self._superseded(event_id, ends, passed)
+            if event_id in to_check and len(superseded) < len(ends):
+                verdict = self._against(event_id, by_group)
                 if verdict is not None and not verdict.allowed:
                     result.soft_failed[event_id] = verdict
-                    behind[event_id] = superseded
                     continue
+            for end in superseded:
+                group = result._after.get(end)
+                by_group[group].discard(end)
+                if not by_group[group]:
+                    del by_group[group]
             ends -= superseded
-            unclear -= superseded
-            ends.add(event_id)
+            unclear -= through
+            passed |= through
+            if event_id not in self.outliers:
+                ends.add(event_id)
+                by_group.setdefault(result._after.get(event_id), set()).add(event_id)
         self.unclear = unclear
         return ends
 
-    def _against(self, event_id: EventId, ends: set[EventId]) -> Verdict | None:
+    def _superseded(
+        self, event_id: EventId, ends: set[EventId], passed: set[EventId]
+    ) -> tuple[set[EventId], set[EventId]]:
+        """Return the ends that an event supersedes: those it follows, and those behind events that it
+        follows and that are not accepted; and these events, without those that were passed before."""
+        superseded: set[EventId] = set()
+        through: set[EventId] = set()
+        todo = list(self.events[event_id].prev_event_ids)
+        while todo:
+            parent = todo.pop()
+            if parent in ends:
+                superseded.add(parent)
+                continue
+            outcome = self.result.outcomes.get(parent)
+            if (
+                outcome is not None
+                and (not outcome.accepted or parent in self.result.soft_failed)
+                and parent not in passed
+                and parent not in through
+            ):
+                through.add(parent)
+                todo.extend(self.events[parent].prev_event_ids)
+        return superseded, through
+
+    def _against(self, event_id: EventId, ends: Mapping[int | None, set[EventId]]) -> Verdict | None:
         """Judge an event against the current state over some ends; None where that is not known."""
-        if any(end not in self.result._after for end in ends):
+        if None in ends or len(ends) > _STATES:
             return None
         try:
-            state = self._current(ends, note=False)[0]
+            state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
         except MissingEvents:  # a given state holds what is undecided
             return None
         return check_against_state(self.events[event_id], _EventsOf(state, self.events))
 
-    def _current(self, ends: Iterable[EventId], *, note: bool) -> tuple[RoomState, int]:
+    def _current(self, ends: Iterable[EventId], *, note: bool) -> _Grouped:
         states = {}
         for event_id in sorted(ends):
             state = self.states.get(event_id)
             if state is None:
                 group = self.result._after[event_id]
                 state = RoomState(self.result._state(group) or {}), group
+                self.states[event_id] = state
             states[event_id] = state
         return self._merged(None, states, note=note)

@@ -51,8 +51,11 @@ class _Store:
             self.events[event_id] = made
 
     async def get_events(self, event_ids: Collection[str], allow_rejected: bool = False) -> dict[str, Any]:
-        del allow_rejected
-        return {event_id: self.events[event_id] for event_id in event_ids if event_id in self.events}
+        return {
+            event_id: self.events[event_id]
+            for event_id in event_ids
+            if event_id in self.events and (allow_rejected or event_id not in self.fork.rejected)
+        }
 
     async def get_auth_chain_difference(
         self, room_id: str, state_sets: list[set[str]], conflicted: set[str] | None, _additional: Any

@@ -307,17 +307,22 @@ class Resolution:
 # Version 1
 
 
-def resolve_v1(state_sets: Sequence[State], events: Events) -> dict[Key, str]:
-    """The resolution of states in room version 1."""
+def resolve_v1(state_sets: Sequence[State], events: Events, skipped: Collection[str] = ()) -> dict[Key, str]:
+    """The resolution of states in room version 1. Events that are not there, or that are skipped, are left
+    out of conflicts, and nothing is judged by them; nor by an event that is left alone so, as in Synapse."""
+    events = {event_id: event for event_id, event in events.items() if event_id not in skipped}
     keys = {key for state in state_sets for key in state}
     values = {key: {state[key] for state in state_sets if key in state} for key in keys}
     # Start by setting R to the union of the states to be resolved, excluding any conflicting events.
     r = {key: min(ids) for key, ids in values.items() if len(ids) == 1}
-    conflicts = {
-        key: [event_id for event_id in ids if event_id in events]
-        for key, ids in values.items()
-        if len(ids) > 1
-    }
+    conflicts: dict[Key, list[str]] = {}
+    alone = {}
+    for key, all_ids in values.items():
+        left = [event_id for event_id in all_ids if event_id in events]
+        if len(all_ids) > 1 and len(left) == 1:
+            alone[key] = left[0]
+        elif len(all_ids) > 1:
+            conflicts[key] = left  # of none, if none is left
 
     def digest(event_id: str) -> int:
         return int(sha1(event_id.encode(), usedforsecurity=False).hexdigest(), 16)
@@ -350,4 +355,4 @@ def resolve_v1(state_sets: Sequence[State], events: Events) -> dict[Key, str]:
             continue
         listed = sorted(ids, key=lambda e: (-events[e].depth, digest(e)))
         r[key] = next((event_id for event_id in listed if allowed(event_id, before)), listed[-1])
-    return r
+    return {**r, **alone}

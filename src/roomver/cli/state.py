@@ -9,7 +9,8 @@ from ..canonical import load_json
 from ..errors import MissingEvents, NotCanonical, RoomverError
 from ..explain import printable, trace_lines
 from ..readers import InputError
-from ..resolution import Resolution, RoomGraph, Trace, resolve
+from ..replay import Replay
+from ..resolution import Resolution, Trace, resolve
 from ..types import EventId, StateKey
 from ..versions import RoomVersion, StateResolution
 from .common import console, display_name, example, room_version_option
@@ -117,12 +118,14 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("give one of --at and --sets")
     loaded = load_room(room, version)
     try:
-        names, sets, rejected = _state_sets(loaded, at, set_files)
+        replayed = loaded.replayed()
+        names, sets = _state_sets(loaded, replayed, at, set_files)
         resolution = resolve(
             sets,
             loaded.events,
-            graph=RoomGraph(loaded.events.values()) if at is not None else None,
-            rejected=rejected,
+            # A file may give states of events that the replay could not decide.
+            graph=None if set_files else replayed.graph,
+            rejected=replayed.rejected,
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
@@ -140,12 +143,10 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _state_sets(
-    loaded: LoadedRoom, at: str | None, set_files: tuple[str, ...]
-) -> tuple[list[str], list[_State], set[EventId]]:
+    loaded: LoadedRoom, replayed: Replay, at: str | None, set_files: tuple[str, ...]
+) -> tuple[list[str], list[_State]]:
     if set_files:
-        sets = [_read_set(loaded, file) for file in set_files]
-        return [display_name(file) for file in set_files], sets, set()
-    replayed = loaded.replayed()
+        return [display_name(file) for file in set_files], [_read_set(loaded, file) for file in set_files]
     if at is None:
         parents = replayed.forward_extremities
         if replayed.current_state is None:
@@ -160,7 +161,7 @@ def _state_sets(
     missing.update(replayed.lacking(*(p for p in parents if p not in states and p not in missing)))
     if missing:
         raise MissingEvents(missing)
-    return list(parents), list(states.values()), replayed.rejected
+    return list(parents), list(states.values())
 
 
 def _read_set(loaded: LoadedRoom, file: str) -> _State:

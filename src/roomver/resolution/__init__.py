@@ -56,8 +56,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
     """Resolve several states of a room into one.
 
     Args:
-        state_sets: the states, ``(type, state_key)`` to event ID; their order does not matter. None at
-            all resolve to the empty state.
+        state_sets: the states, ``(type, state_key)`` to event ID, each event under its own key; their
+            order does not matter. None at all resolve to the empty state.
         events: where events are looked up; all of the states' events and of their auth chains, or with
             a graph those that the disagreement touches.
         graph: the room's `RoomGraph`, kept from one resolution to the next. Without one a graph of the
@@ -77,7 +77,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
     Raises:
         MissingEvents: with all the events that could be told to be missing.
         CyclicGraph: if events cite each other.
-        WrongRoom: if the events are not all of one room and room version.
+        WrongRoom: if the events in conflict, and those that the rules look at in the states, are not all
+            of one room and room version.
         ValueError: if there is no such algorithm.
 
     Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
@@ -140,7 +141,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     if algorithm is not None:
         algorithm = StateResolution(algorithm)
     if not state_sets:
-        return Resolution({}, _trace(algorithm, Split({}, {})) if trace else None)
+        return Resolution({}, _trace(algorithm, Split({}, {}), 0) if trace else None)
     split = split_states(state_sets)
     problem = Problem(
         split,
@@ -152,7 +153,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         rejected,
         skip_rejected,
         Known(events, ignore_missing=ignore_missing),
-        _trace(algorithm, split) if trace else None,
+        _trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
     state = split.unconflicted
@@ -172,18 +173,23 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         return {}
     yield from known.need(conflicted)
     present = sorted(conflicted - known.lost)
-    if not present and problem.algorithm is not StateResolution.V1:
-        return {}  # version 1 keeps an event that no state contradicts, known or not
     known.check_room(present)
     if problem.algorithm is None:
-        problem.algorithm = known.events[present[0]].room_version.state_resolution
+        # Version 1 keeps an event that no state contradicts, known or not: any event says which it is.
+        known_ones = (e for e in (*present, *split.unconflicted.values()) if e in known.events)
+        sample = next(known_ones, None)
+        if sample is None:
+            return {}
+        problem.algorithm = known.events[sample].room_version.state_resolution
+    if not present and problem.algorithm is not StateResolution.V1:
+        return {}
     if problem.trace is not None:
         problem.trace.algorithm = problem.algorithm
     if problem.algorithm is StateResolution.V1:
-        return (yield from resolve_v1(split, known, problem.trace))
+        return (yield from resolve_v1(problem))
     return (yield from resolve_v2(problem))
 
 
-def _trace(algorithm: StateResolution | None, split: Split) -> Trace:
+def _trace(algorithm: StateResolution | None, split: Split, states: int) -> Trace:
     # Without a conflict no algorithm runs; the name of one is then of no consequence.
-    return Trace(algorithm or StateResolution.V2, split.unconflicted, split.conflicted)
+    return Trace(algorithm or StateResolution.V2, split.unconflicted, split.conflicted, states=states)

@@ -58,7 +58,9 @@ class RoomGraph:
             WrongRoom: if it is of another room than the others.
         """
         room = self._same_room(event, self._room)
-        self._dag.add(event.event_id, auth_parents(event))
+        # No state holds a message, and nothing may cite one: a search for what states share need not
+        # look at them, and there are more of them than of all others.
+        self._dag.add(event.event_id, auth_parents(event), leaf=event.state_key is None)
         self._room = room
 
     def add_all(self, events: Iterable[Event]) -> None:
@@ -70,11 +72,14 @@ class RoomGraph:
             WrongRoom: if they are not all of one room.
         """
         parents_of = {}
+        leaves = set()
         room = self._room
         for event in events:
             room = self._same_room(event, room)
             parents_of[event.event_id] = auth_parents(event)
-        self._dag.extend(parents_of)
+            if event.state_key is None:
+                leaves.add(event.event_id)
+        self._dag.extend(parents_of, leaves)
         self._room = room
 
     def extend(self, parents_of: Mapping[EventId, Collection[EventId]]) -> None:

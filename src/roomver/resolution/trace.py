@@ -55,6 +55,7 @@ class Trace:
         checks: every event that was tried, in order.
         restored: keys at which the unconflicted state map had the last word, to the event that
             stood there before.
+        states: how many there were.
     """
 
     algorithm: StateResolution
@@ -69,6 +70,7 @@ class Trace:
     mainline_order: tuple[EventId, ...] = ()
     checks: list[Check] = field(default_factory=list)
     restored: dict[StateKey, EventId] = field(default_factory=dict)
+    states: int = 0
 
 
 class Candidate(NamedTuple):
@@ -79,8 +81,9 @@ class Candidate(NamedTuple):
         states: the indices of the states that had it; empty if it came in by the auth difference or
             the conflicted subgraph.
         check: how it was tried; None if it never was.
-        outcome: ``won``, ``refused``, ``overwritten``, ``restored`` (the unconflicted event of its key had
-            the last word) or ``not tried``.
+        outcome: ``won`` (it stands; an unconflicted event does whatever came of trying it), ``refused``,
+            ``overwritten``, ``restored`` (the unconflicted event of its key had the last word) or
+            ``not tried``.
         by: the event that took its place, if one did.
     """
 
@@ -99,7 +102,10 @@ class Candidate(NamedTuple):
         if self.check is not None and self.check.verdict is not None:
             said = f" - {self.check.verdict}"
         by = f" by {self.by}" if self.by is not None else ""
-        tried = f" (tried in phase {self.check.phase})" if self.check is not None else ""
+        tried = ""
+        if self.check is not None:
+            refused = self.outcome == "won" and not self.check.accepted
+            tried = f" ({'refused when it was ' if refused else ''}tried in phase {self.check.phase})"
         return f"{self.event_id} {where}: {self.outcome}{by}{tried}{said}"
 
 
@@ -169,12 +175,20 @@ class Resolution:
         if steps is None:
             raise NotTraced()
         winner = self.state.get(key)
-        masks = steps.conflicted.get(key, {})
+        masks = held = steps.conflicted.get(key, {})
+        if key in steps.unconflicted:
+            held = {steps.unconflicted[key]: (1 << steps.states) - 1}
         checks = [check for check in steps.checks if check.key == key]
-        candidates = [_candidate(key, check, masks, checks, steps, winner) for check in checks]
+        candidates = []
+        after: EventId | None = None  # the next that was accepted, from the end
+        for check in reversed(checks):
+            candidates.append(_candidate(key, check, held, after, steps, winner))
+            if check.accepted:
+                after = check.event_id
+        candidates.reverse()
         tried = {check.event_id for check in checks}
         candidates += [
-            Candidate(event_id, _indices(mask), None, "not tried", None)
+            Candidate(event_id, _indices(mask), None, "won" if event_id == winner else "not tried", None)
             for event_id, mask in masks.items()
             if event_id not in tried
         ]
@@ -182,24 +196,30 @@ class Resolution:
 
 
 def _indices(mask: int) -> tuple[int, ...]:
-    return tuple(index for index in range(mask.bit_length()) if mask >> index & 1)
+    found = []
+    while mask:
+        lowest = mask & -mask
+        found.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return tuple(found)
 
 
 def _candidate(
     key: StateKey,
     check: Check,
     masks: Mapping[EventId, int],
-    checks: list[Check],
+    after: EventId | None,
     steps: Trace,
     winner: EventId | None,
 ) -> Candidate:
     event_id = check.event_id
     states = _indices(masks.get(event_id, 0))
+    if event_id == winner and key in steps.unconflicted:
+        return Candidate(event_id, states, check, "won", None)  # whatever came of trying it
     if not check.accepted:
         return Candidate(event_id, states, check, "refused", None)
-    later = [c.event_id for c in checks[checks.index(check) + 1 :] if c.accepted]
-    if later:
-        return Candidate(event_id, states, check, "overwritten", later[0])
+    if after is not None:
+        return Candidate(event_id, states, check, "overwritten", after)
     if steps.restored.get(key) == event_id:
         return Candidate(event_id, states, check, "restored", winner)
     return Candidate(event_id, states, check, "won", None)
@@ -217,6 +237,8 @@ def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Ch
         return f"unconflicted: {'no state has another' if version_1 else 'every state has it'}"
     if winner is None:
         return "conflicted: no event was allowed"
+    if not checks:
+        return "conflicted: the other events are left out as rejected, and what is left is not tried"
     if not version_1:
         # A key that was in conflict has no unconflicted event, so that the last one allowed stays.
         return "conflicted: of the events that were allowed, the one tried last stays"

@@ -3,8 +3,9 @@
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from hashlib import sha1
+from typing import Final
 
 from ..auth import check_against_state
 from ..event import Event
@@ -12,6 +13,7 @@ from ..power import CREATE, POWER_LEVELS
 from ..selection import auth_types
 from ..types import EventId, StateKey
 from .need import Known, Steps
+from .problem import Problem
 from .split import Split
 from .trace import Check, Trace
 
@@ -19,36 +21,44 @@ from .trace import Check, Trace
 _PASSES = ("m.room.power_levels", "m.room.join_rules", "m.room.member")
 
 
-def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[StateKey, EventId]]:
+def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     """Resolve by the algorithm of version 1.
 
-    Args:
-        split: by the definition of later versions; a key that only some states have is no conflict
-            here, and keeps its event.
-        known: the events.
-        trace: filled, if there is one.
+    The states are split by the definition of later versions; a key that only some have is no conflict here,
+    and keeps its event.
 
     Returns:
         The event of each key in which the states differ.
     """
+    split, known, trace = problem.split, problem.known, problem.trace
+    skipped: Container[EventId] = problem.rejected if problem.skip_rejected else ()
     # A conflict occurs where states have different event IDs for the same key: an absent one is none.
     resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
+    # Where all but one are left out, that one stays untried. As in Synapse, no rule looks at it.
+    alone: dict[StateKey, EventId] = {}
     for key, masks in split.conflicted.items():
-        ids = [event_id for event_id in masks if event_id not in known.lost]
+        ids = [event_id for event_id in masks if event_id not in known.lost and event_id not in skipped]
         if len(masks) == 1:
             resolved[key] = next(iter(masks))
+        elif len(ids) == 1:
+            alone[key] = ids[0]
         elif ids:
             conflicts[key] = ids
     if trace is not None:
+        trace.conflicted = {key: split.conflicted[key] for key in (*conflicts, *alone)}
         trace.unconflicted = {**split.unconflicted, **resolved}
-        trace.conflicted = {key: split.conflicted[key] for key in conflicts}
     # The rules may look at any of these, and nothing else can be told to be needed beforehand.
     looked_at = _looked_at(split, resolved, conflicts, known)
     yield from known.need(looked_at.values())
     events = known.events
+    known.check_room([event_id for event_id in looked_at.values() if event_id in events])
     # R, as far as the rules look at it; a candidate is put into the place of its key while others are tried.
-    state = {key: events[event_id] for key, event_id in looked_at.items() if event_id in events}
+    state = {
+        key: events[event_id]
+        for key, event_id in looked_at.items()
+        if event_id in events and event_id not in skipped
+    }
 
     # Start by setting R to the union of the states to be resolved, excluding any conflicting events.
     # Then conflicts between power levels, then between join rules, then between members: the list
@@ -62,8 +72,11 @@ def resolve_v1(split: Split, known: Known, trace: Trace | None) -> Steps[dict[St
     # No other events affect the authorisation rules: pick the one with the highest depth and lowest
     # sha1(event_id) that passes.
     decided = {key: _first_that_passes(key, ids, state, known, trace) for key, ids in conflicts.items()}
-    resolved.update(decided)
-    return resolved
+    return {**resolved, **decided, **alone}
+
+
+_SELECTED: Final = frozenset({"third_party_invite", "join_authorised_via_users_server"})
+"""What makes a membership look at more than the members that it speaks of."""
 
 
 def _looked_at(
@@ -74,17 +87,16 @@ def _looked_at(
 ) -> dict[StateKey, EventId]:
     """The events without a conflict that the rules may look at, by key."""
     wanted = {CREATE, POWER_LEVELS, ("m.room.join_rules", "")}
-    # The selection of each event, with less ado: but for these keys and the token of an invite, it is
-    # the member events of sender and target.
+    # The selection of each event, with less ado: but for these keys, the token of an invite and the
+    # authoriser of a restricted join, it is the member events of its sender and of its target, whose
+    # key is the one in conflict.
     users = set()
     for ids in conflicts.values():
         for event_id in ids:
             event = known.events[event_id]
             users.add(event.sender)
-            if event.type == "m.room.member":
-                users.add(event.state_key or "")
-                if event.content.get("membership") == "invite":
-                    wanted |= auth_types(event)
+            if event.type == "m.room.member" and not _SELECTED.isdisjoint(event.content):
+                wanted |= auth_types(event)
     wanted.update([("m.room.member", user) for user in users])
     found = {key: resolved.get(key) or split.get(key) for key in wanted}
     return {key: event_id for key, event_id in found.items() if event_id is not None}

@@ -263,6 +263,7 @@ def _iterative_auth_checks(
                 if other is None or (skip_rejected and current_id in rejected):
                     absent.add(key)
                 else:
+                    known.check_room((current_id,))  # type: ignore[arg-type]  # it is no None
                     state[key] = other
             if not absent.isdisjoint(lacking):
                 # If a key that is required for the rules is not in the state, the event's own auth
