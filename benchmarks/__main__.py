@@ -17,7 +17,7 @@ from .measure import CLOCKS, Goal, Row, as_data, machine, versions
 from .report import Outcome, goal_lines, judge, printer, question_lines
 from .run import Run
 
-QUESTIONS = ("parse", "check", "auth", "sort", "difference", "graph", "resolution", "replay")
+QUESTIONS = ("parse", "check", "auth", "sort", "difference", "graph", "resolution", "peers", "replay")
 PACKAGES = ("matrix-synapse", "networkx", "canonicaljson", "pynacl", "signedjson", "unpaddedbase64")
 QUICK_SCALE = 0.005
 

@@ -41,18 +41,12 @@ ROOMS = [
 
 GOALS = [
     Goal("toy v11 warm", f"{OURS} seconds", "s", at_most=150e-6),
-    Goal("toy v11 warm", f"{THEIRS} / {OURS}", "x", at_least=5),
     Goal("hq v11 warm", f"{OURS} seconds", "s", at_most=0.05),
     Goal("hq v11 warm", f"{THEIRS} / {OURS}", "x", at_least=50),
-    Goal("hq v11 warm", f"{THEIRS} / {OURS}", "x", at_least=100),
-    Goal("hq v11 cold", f"{THEIRS} / {OURS}", "x", at_least=1),
     Goal("merge v5 warm", f"{OURS} seconds", "s", at_most=30),
     Goal("merge v5 warm", f"{OURS} bytes", "B", at_most=1e9),
     Goal("merge v5 warm", f"{THEIRS} / {OURS}", "x", at_least=10),
-    Goal("merge v5 warm", f"{THEIRS} / {OURS}", "x", at_least=20),
     Goal("storm v1 warm", f"{THEIRS} / {OURS}", "x", at_least=20),
-    Goal("busy v11 warm", f"{THEIRS} / {OURS}", "x", at_least=20),
-    Goal("wide v11 warm", f"{THEIRS} / {OURS}", "x", at_least=20),
     Goal("deep v11 growth", "time / size", "x", at_most=1.5),
 ]
 

@@ -1,6 +1,7 @@
 """The vector files and the protocol against their schemas; skipped where jsonschema is not installed."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from roomver.cli.implementation import serve
+from roomver.cli.vectors import load, report
 from roomver.operations import OPERATIONS
-from roomver.vectors import is_vectors
+from roomver.vectors import is_vectors, run_case
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -85,3 +87,76 @@ def test_the_protocol_has_its_schema() -> None:
     for answer in serve(json.dumps(line).encode() for line in requests):
         assert validator("protocol").is_valid(json.loads(answer)), answer
     assert not validator("protocol").is_valid({"id": 1, "output": {}, "error": "x"})
+
+
+def _timed(operation: str, given: dict[str, Any], version: str = "11") -> dict[str, Any]:
+    return {"id": 1, "operation": operation, "room_version": version, "input": given}
+
+
+def test_time_is_answered_and_has_its_schema() -> None:
+    case = next(c for c in load([SUITE]) if c.name == "resolve.topic_against_ban.v11")
+    first = {"operation": "resolve", "input": case.input, "runs": 2, "mode": "warm"}
+    states: Any = case.input["state_sets"]
+    gone = [one for one in states[0] if one not in states[1]]
+    new = [one for one in states[1] if one not in states[0]]
+    changed = {**case.input, "state_sets": states[:1]}
+    requests = [
+        _timed("time", first),
+        _timed("time", {"again": True, "runs": 3}),
+        _timed("time", {**first, "mode": "cold", "runs": 1}),
+        _timed("time", {**first, "input": changed, "changes": [{"remove": gone, "add": new}]}),
+    ]
+    for line in requests:
+        assert validator("protocol").is_valid(line)
+    answers = [json.loads(line) for line in serve(json.dumps(line).encode() for line in requests)]
+    output = jsonschema.Draft202012Validator(
+        {**validator("protocol").schema, "anyOf": [{"$ref": "#/$defs/time_output"}]}
+    )
+    for answer, runs in zip(answers, (2, 3, 1, 2), strict=True):
+        assert validator("protocol").is_valid(answer)
+        assert output.is_valid(answer["output"]), answer
+        assert len(answer["output"]["seconds"]) == runs
+        assert answer["output"]["state"] == case.expected[0].outcome["state"]
+    assert [answer["output"]["given"] for answer in answers] == [
+        ["graph of auth events"],
+        ["graph of auth events"],
+        [],
+        ["graph of auth events"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"runs": 0},
+        {"runs": True},
+        {"mode": "hot"},
+        {"operation": "auth"},
+        {"input": []},
+        {"more": 1},
+        {"again": True},
+        {"changes": [{"remove": []}]},
+        {"changes": {}},
+    ],
+)
+def test_what_is_no_request_for_time_is_an_error(change: dict[str, Any]) -> None:
+    given = {"operation": "resolve", "input": {"events": {}, "state_sets": [[]]}, "runs": 1, "mode": "warm"}
+    good, bad = _timed("time", given), _timed("time", {**given, **change})
+    assert validator("protocol").is_valid(good)
+    assert not validator("protocol").is_valid(bad)
+    answers = [json.loads(line) for line in serve([json.dumps(good).encode(), json.dumps(bad).encode()])]
+    assert answers[0]["output"]["state"] == []
+    assert answers[1]["error"] == "bad_vectors", answers[1]
+    (alone,) = serve([json.dumps(_timed("time", {"again": True, "runs": 1})).encode()])
+    assert json.loads(alone)["error"] == "bad_vectors"
+
+
+def test_results_have_their_schema() -> None:
+    cases = [case for case in load([SUITE]) if case.room_version == "1"][:200]
+    wrong = replace(cases[0], expected=(replace(cases[0].expected[0], outcome={"sha256": "x"}),))
+    results = [run_case(case) for case in [*cases, wrong]]
+    document = report(results, "x")
+    assert document["failed"] == 1
+    assert validator("results").is_valid(document)
+    for change in ({"format": "x"}, {"passed": -1}, {"more": 1}, {"cases": [{"name": "x"}]}):
+        assert not validator("results").is_valid({**document, **change})

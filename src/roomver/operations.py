@@ -97,7 +97,7 @@ def _auth(given: JsonObject, version: RoomVersion) -> JsonObject:
     defects = find_defects(pdu, version)
     if defects:  # it was dropped before any rule: not allowed. (A malformed event beside it is an error.)
         return {"allowed": False, "malformed": [str(defect) for defect in defects]}
-    events = _events(given, version)
+    events = events_of(given, version)
     state = _state(given, events) if "state" in given else None
     rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
     verdict = check_auth(events[judged], state, events, rejected=rejected)
@@ -105,7 +105,7 @@ def _auth(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
-    events = _events(given, version)
+    events = events_of(given, version)
     redaction, target = _event(given, "redaction", events), _event(given, "target", events)
     decision = redaction_applies(redaction, target, _state(given, events))
     return {"applies": decision.applies, "detail": decision.reason}
@@ -117,13 +117,22 @@ def resolution_of(given: JsonObject, version: RoomVersion) -> Resolution:
     Raises:
         RoomverError: as the operation does.
     """
-    events = _events(given, version)
+    events = events_of(given, version)
+    states = states_of(given, events)
+    rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
+    return resolve(states, events, rejected=rejected, trace=True)
+
+
+def states_of(given: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:
+    """Return the states that a case gives as lists of event IDs.
+
+    Raises:
+        RoomverError: if one is no state of these events.
+    """
     sets = given["state_sets"]
     if type(sets) is not list:
         raise BadVectors("input.state_sets", f"must be an array of states, is {shorten(sets)}")
-    states = [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
-    rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    return resolve(states, events, rejected=rejected, trace=True)
+    return [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
 
 
 def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
@@ -167,8 +176,12 @@ def _sorted(event_ids: Iterable[EventId]) -> JsonValue:
     return cast(JsonValue, sorted(event_ids))
 
 
-def _events(given: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
-    """The events of a case under the IDs that it gives them, which are believed from version 3 on."""
+def events_of(given: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
+    """Return the events of a case under the IDs that it gives them, which are believed from version 3 on.
+
+    Raises:
+        RoomverError: if there are none, or one is malformed.
+    """
     events = {}
     for key, pdu in _object(given, "events").items():
         if type(pdu) is not dict:

@@ -20,6 +20,7 @@ from ..canonical import shorten
 from ..operations import run_operation
 from ..types import JsonObject
 from ..vectors import Case
+from .timing import Timer, timed
 
 MAX_LINE: Final = 64 * 2**20
 """The longest answer that is read, in bytes."""
@@ -192,12 +193,13 @@ def serve(lines: Iterable[bytes]) -> Iterator[bytes]:
 
     A line that is no request is answered with an error, under its ``id`` if it has one.
     """
+    timer = Timer()
     for line in lines:
         if line.strip():
-            yield to_line(_answer(line))
+            yield to_line(_answer(line, timer))
 
 
-def _answer(line: bytes) -> JsonObject:
+def _answer(line: bytes, timer: Timer) -> JsonObject:
     try:
         request: Any = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -209,7 +211,7 @@ def _answer(line: bytes) -> JsonObject:
     if type(operation) is not str or type(version) is not str or type(given) is not dict:
         message = "operation and room_version must be strings, and input an object"
         return {**answer, "error": "bad_request", "message": message}
-    output = run_operation(operation, version, given)
+    output = timed(timer, version, given) if operation == "time" else run_operation(operation, version, given)
     if "error" in output or "unsupported" in output:
         return {**answer, **output}
     return {**answer, "output": output}

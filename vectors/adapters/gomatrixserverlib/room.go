@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -199,42 +200,97 @@ func resolve(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, 
 	return map[string]any{"state": state}, nil
 }
 
+// timing is a problem with what is ready before the clock starts.
+type timing struct {
+	problem *problem
+	warm    bool
+	ready   []gmsl.PDU
+}
+
+// change gives a state by how it differs from the first.
+type change struct {
+	Remove []string `json:"remove"`
+	Add    []string `json:"add"`
+}
+
+// last is what was measured last, to be measured again.
+var last *timing
+
 func timed(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, error) {
 	var given struct {
+		Again     bool         `json:"again"`
 		Operation string       `json:"operation"`
 		Input     resolveInput `json:"input"`
+		Changes   []change     `json:"changes"`
 		Runs      int          `json:"runs"`
 		Mode      string       `json:"mode"`
 	}
 	if err := json.Unmarshal(input, &given); err != nil {
 		return nil, err
 	}
-	if given.Operation != "resolve" {
-		return nil, errUnsupported
+	if !given.Again {
+		if given.Operation != "resolve" {
+			return nil, errUnsupported
+		}
+		last = nil
+		one, err := given.Input.problem(version)
+		if err != nil {
+			return nil, err
+		}
+		if err := one.change(given.Changes); err != nil {
+			return nil, err
+		}
+		last = &timing{problem: one, warm: given.Mode == "warm"}
+		if last.warm {
+			last.ready = one.authEvents()
+		}
 	}
-	one, err := given.Input.problem(version)
-	if err != nil {
-		return nil, err
+	if last == nil {
+		return nil, errors.New("nothing was measured before")
 	}
-	warm := given.Mode == "warm"
-	handed := []string{}
-	var ready []gmsl.PDU
-	if warm {
-		ready = one.authEvents()
-		handed = append(handed, "auth events")
+	return last.run(given.Runs)
+}
+
+// change adds states that are given by how they differ from the first.
+func (one *problem) change(changes []change) error {
+	for _, given := range changes {
+		gone := map[string]bool{}
+		for _, id := range given.Remove {
+			gone[id] = true
+		}
+		added, err := one.events.all(given.Add)
+		if err != nil {
+			return err
+		}
+		state := make([]gmsl.PDU, 0, len(one.stateSets[0])+len(added))
+		for _, event := range one.stateSets[0] {
+			if !gone[event.EventID()] {
+				state = append(state, event)
+			}
+		}
+		one.stateSets = append(one.stateSets, append(state, added...))
 	}
+	return nil
+}
+
+func (one *timing) run(runs int) (map[string]any, error) {
 	seconds := []float64{}
 	var state []string
-	for range given.Runs {
+	for range runs {
 		start := time.Now()
-		authEvents := ready
-		if !warm {
-			authEvents = one.authEvents()
+		authEvents := one.ready
+		if !one.warm {
+			authEvents = one.problem.authEvents()
 		}
-		if state, err = one.resolved(authEvents); err != nil {
+		var err error
+		if state, err = one.problem.resolved(authEvents); err != nil {
 			return nil, err
 		}
 		seconds = append(seconds, time.Since(start).Seconds())
+	}
+	handed := []string{}
+	if one.warm {
+		handed = append(handed, "auth events")
 	}
 	return map[string]any{
 		"seconds": seconds, "state": state, "implementation": implementation, "given": handed,

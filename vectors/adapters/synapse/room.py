@@ -1,5 +1,6 @@
 """Operations on the events of a room: authorisation and state resolution."""
 
+import gc
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from time import perf_counter
@@ -144,32 +145,62 @@ def resolve(given: Outcome, version: str) -> Outcome:
     return {"state": _resolved(_states(given, events), events, Store(events), version)}
 
 
-def timed(given: Outcome, version: str) -> Outcome:
-    if given["operation"] != "resolve":
-        raise Unsupported
-    events = made_all(given["input"], version)
-    states = _states(given["input"], events)
-    ready = None
-    if given["mode"] == "warm" and version != "1" and states:
+class _Timed:
+    """A resolution with everything read that it takes, to be run as often as asked."""
+
+    def __init__(self, given: Outcome, version: str) -> None:
+        self.version = version
+        self.events = made_all(given["input"], version)
+        self.states = _states(given["input"], self.events)
+        keys = {i: (event.type, event.state_key) for i, event in self.events.items() if event.is_state()}
+        for change in given.get("changes", []):
+            state = self.states[0].copy()
+            for event_id in change["remove"]:
+                del state[keys[event_id]]
+            state.update((keys[event_id], event_id) for event_id in change["add"])
+            self.states.append(state)
+        self.ready = (
+            self._difference() if given["mode"] == "warm" and version != "1" and self.states else None
+        )
+
+    def _difference(self) -> Any:
+        states = self.states
         conflicted = None
-        if version == "12":
+        if self.version == "12":
             found = [(key, state.get(key)) for key in set().union(*states) for state in states]
             agreed = set.intersection(*[set(state.items()) for state in states])
             conflicted = {event_id for key, event_id in found if event_id and (key, event_id) not in agreed}
-        ready = difference_of(events, [set(state.values()) for state in states], conflicted)
-    seconds = []
-    state: list[str] = []
-    for _ in range(given["runs"]):
-        store = Store(events, ready)
-        start = perf_counter()
-        state = _resolved(states, events, store, version)
-        seconds.append(perf_counter() - start)
-    handed = ["auth difference"] if ready is not None else []
-    if ready is not None and ready.conflicted_subgraph is not None:
-        handed.append("conflicted subgraph")
-    return {
-        "seconds": seconds,
-        "state": state,
-        "implementation": f"matrix-synapse {__version__}",
-        "given": handed,
-    }
+        return difference_of(self.events, [set(state.values()) for state in states], conflicted)
+
+    def run(self, runs: int) -> Outcome:
+        seconds = []
+        state: list[str] = []
+        gc.collect()
+        gc.disable()  # it runs between measurements, as in `timeit`
+        for _ in range(runs):
+            store = Store(self.events, self.ready)
+            start = perf_counter()
+            state = _resolved(self.states, self.events, store, self.version)
+            seconds.append(perf_counter() - start)
+        gc.enable()
+        handed = ["auth difference"] if self.ready is not None else []
+        if self.ready is not None and self.ready.conflicted_subgraph is not None:
+            handed.append("conflicted subgraph")
+        return {
+            "seconds": seconds,
+            "state": state,
+            "implementation": f"matrix-synapse {__version__}",
+            "given": handed,
+        }
+
+
+_last: list[_Timed] = []
+
+
+def timed(given: Outcome, version: str) -> Outcome:
+    if not given.get("again"):
+        if given["operation"] != "resolve":
+            raise Unsupported
+        _last.clear()
+        _last.append(_Timed(given, version))
+    return _last[0].run(given["runs"])

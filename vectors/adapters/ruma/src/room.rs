@@ -1,7 +1,7 @@
 //! Operations on the events of a room: authorisation and state resolution.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     collections::{HashMap, HashSet},
     time::Instant,
 };
@@ -53,10 +53,37 @@ struct ResolveInput {
 
 #[derive(Deserialize)]
 struct TimeInput {
-    operation: String,
-    input: ResolveInput,
+    #[serde(default)]
+    again: bool,
+    operation: Option<String>,
+    input: Option<ResolveInput>,
+    #[serde(default)]
+    changes: Vec<Change>,
     runs: usize,
-    mode: String,
+    mode: Option<String>,
+}
+
+/// A state, given by how it differs from the first.
+#[derive(Deserialize)]
+struct Change {
+    remove: Vec<OwnedEventId>,
+    add: Vec<OwnedEventId>,
+}
+
+/// A resolution with what is ready before the clock starts.
+struct Timing {
+    events: Events,
+    states: Vec<State>,
+    /// The auth chains and the conflicted subgraph, in mode `warm`.
+    ready: Option<(
+        Vec<EventIdSet<OwnedEventId>>,
+        OnceCell<EventIdSet<OwnedEventId>>,
+    )>,
+}
+
+thread_local! {
+    /// What was measured last, to be measured again.
+    static LAST: RefCell<Option<Timing>> = const { RefCell::new(None) };
 }
 
 fn done(value: serde_json::Value) -> Outcome {
@@ -247,57 +274,96 @@ fn subgraph<'a>(
 }
 
 pub fn time(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
-    let given = read::<TimeInput>(input)?;
-    let (Some(resolution), "resolve") = (rules.state_res.v2_rules(), given.operation.as_str())
-    else {
+    let Some(resolution) = rules.state_res.v2_rules() else {
         return Ok(Answer::Unsupported);
     };
-    let events = parsed(given.input.events, &given.input.rejected);
-    let states = states_of(given.input.state_sets, &events)?;
-    let warm = given.mode == "warm";
-    let make_chains = || {
-        states
-            .iter()
-            .map(|state| auth_chain(state, &events))
-            .collect::<Vec<_>>()
-    };
-    let between = |conflicted: &StateMap<Vec<_>>| subgraph(conflicted.values().flatten(), &events);
-    let ready = if warm { make_chains() } else { Vec::new() };
-    let ready_subgraph = OnceCell::new();
-    if warm {
-        resolved(
-            &states,
-            ready.clone(),
-            &events,
-            rules,
-            resolution,
-            |conflicted| ready_subgraph.get_or_init(|| between(conflicted)).clone(),
-        )?;
+    let given = read::<TimeInput>(input)?;
+    if !given.again {
+        let (Some("resolve"), Some(input)) = (given.operation.as_deref(), given.input) else {
+            return Ok(Answer::Unsupported);
+        };
+        LAST.set(None);
+        let warm = given.mode.as_deref() == Some("warm");
+        LAST.set(Some(Timing::new(input, given.changes, warm)?));
     }
-    let mut seconds = Vec::new();
-    let mut state = Vec::new();
-    for _ in 0..given.runs {
-        // The function consumes the chains: in warm runs their copy is made before the clock starts.
-        let copy = ready.clone();
-        let start = Instant::now();
-        let chains = if warm { copy } else { make_chains() };
-        state = resolved(&states, chains, &events, rules, resolution, |conflicted| {
-            ready_subgraph
-                .get()
-                .cloned()
-                .unwrap_or_else(|| between(conflicted))
-        })?;
-        seconds.push(start.elapsed().as_secs_f64());
+    LAST.with_borrow(|last| match last {
+        Some(timing) => timing.run(given.runs, rules, resolution),
+        None => Err("nothing was measured before".to_owned()),
+    })
+}
+
+impl Timing {
+    fn new(input: ResolveInput, changes: Vec<Change>, warm: bool) -> Result<Self, String> {
+        let events = parsed(input.events, &input.rejected);
+        let mut states = states_of(input.state_sets, &events)?;
+        for change in changes {
+            let mut state = states.first().ok_or("there is no first state")?.clone();
+            for key in state_of(change.remove, &events)?.keys() {
+                state.remove(key);
+            }
+            state.extend(state_of(change.add, &events)?);
+            states.push(state);
+        }
+        let ready = warm.then(|| (chains_of(&states, &events), OnceCell::new()));
+        Ok(Self {
+            events,
+            states,
+            ready,
+        })
     }
-    let given = if warm {
-        vec!["auth chains", "conflicted subgraph"]
-    } else {
-        vec![]
-    };
-    done(json!({
-        "seconds": seconds,
-        "state": state,
-        "implementation": IMPLEMENTATION,
-        "given": given,
-    }))
+
+    fn run(
+        &self,
+        runs: usize,
+        rules: &RoomVersionRules,
+        resolution: &StateResolutionV2Rules,
+    ) -> Outcome {
+        let between =
+            |conflicted: &StateMap<Vec<_>>| subgraph(conflicted.values().flatten(), &self.events);
+        let resolved_with = |chains| {
+            resolved(
+                &self.states,
+                chains,
+                &self.events,
+                rules,
+                resolution,
+                |conflicted| match &self.ready {
+                    Some((_, known)) => known.get_or_init(|| between(conflicted)).clone(),
+                    None => between(conflicted),
+                },
+            )
+        };
+        if let Some((chains, known)) = &self.ready {
+            if known.get().is_none() {
+                resolved_with(chains.clone())?; // which leaves the subgraph ready, if one is asked for
+            }
+        }
+        let mut seconds = Vec::new();
+        let mut state = Vec::new();
+        for _ in 0..runs {
+            // The function consumes the chains: in warm runs their copy is made before the clock starts.
+            let copy = self.ready.as_ref().map(|(chains, _)| chains.clone());
+            let start = Instant::now();
+            let chains = copy.unwrap_or_else(|| chains_of(&self.states, &self.events));
+            state = resolved_with(chains)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        let given: &[&str] = match self.ready {
+            Some(_) => &["auth chains", "conflicted subgraph"],
+            None => &[],
+        };
+        done(json!({
+            "seconds": seconds,
+            "state": state,
+            "implementation": IMPLEMENTATION,
+            "given": given,
+        }))
+    }
+}
+
+fn chains_of(states: &[State], events: &Events) -> Vec<EventIdSet<OwnedEventId>> {
+    states
+        .iter()
+        .map(|state| auth_chain(state, events))
+        .collect()
 }
