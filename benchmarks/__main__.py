@@ -14,10 +14,22 @@ from typing import Any, Protocol
 import roomver
 
 from .measure import CLOCKS, Goal, Row, as_data, machine, versions
-from .report import Outcome, goal_lines, judge, printer, question_lines
+from .plots import draw
+from .report import Outcome, goal_lines, judge, markdown, printer, question_lines
 from .run import Run
 
-QUESTIONS = ("parse", "check", "auth", "sort", "difference", "graph", "resolution", "peers", "replay")
+QUESTIONS = (
+    "parse",
+    "check",
+    "auth",
+    "sort",
+    "difference",
+    "graph",
+    "resolution",
+    "peers",
+    "growth",
+    "replay",
+)
 PACKAGES = ("matrix-synapse", "networkx", "canonicaljson", "pynacl", "signedjson", "unpaddedbase64")
 QUICK_SCALE = 0.005
 
@@ -48,9 +60,14 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--budget", type=float, default=60, help="seconds after which a row ends (default 60)"
     )
+    parser.add_argument(
+        "--patience", type=float, default=120, help="seconds for a peer's first answer (default 120)"
+    )
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: where the machine is busy")
     parser.add_argument("--no-memory", action="store_true", help="leave out peak memory")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rooms there, for the next run")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the answers of growth there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the answers of peers there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
     return parser.parse_args(argv)
 
@@ -73,6 +90,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         options.quick,
         not options.no_memory,
         options.clock,
+        options.patience,
     )
     if options.quick:
         run.scale, run.rounds, run.memory = min(run.scale, QUICK_SCALE), 1, False
@@ -105,6 +123,11 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     ]
     for line in disagree:
         out(f"NOT THE SAME RESULT: {line}")
+    if options.plots is not None and "growth" in rows:
+        for file in draw(rows["growth"], options.plots):
+            out(f"drawn: {file}")
+    if options.markdown is not None and "peers" in rows:
+        options.markdown.write_text("\n".join(markdown(rows["peers"])) + "\n")
     if options.json is not None:
         document = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -53,8 +53,6 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
 }
 """Shapes in which an implementation is known to come to another state, and why."""
 
-_FIRST = 300.0  # seconds that reading an input and one run may take
-_AGAIN = 120.0  # seconds that a run may take
 _ROUND = 0.02  # a run shorter than this is repeated within a round, seconds
 _LOOPS = 200
 
@@ -244,12 +242,12 @@ def measured(run: Run, row: Row, subject: str, version: str, body: bytes, kind: 
                 continue
             process = stack.enter_context(Process(program))
             try:
-                output = process.ask(version, first, _FIRST)
+                output = process.ask(version, first, run.patience)
                 process.reset_peak()
             except NoAnswer as error:
                 process.__exit__(None, None, None)
                 row.skipped[program.name] = str(error)
-                _note_least(row, program.name, str(error), taken)
+                _note_least(row, program.name, str(error), run.patience)
                 continue
             seconds = min(output["seconds"])
             taken[program.name] = _Taken(process, max(1, min(_LOOPS, int(_ROUND / max(seconds, 1e-7)))))
@@ -267,10 +265,10 @@ def measured(run: Run, row: Row, subject: str, version: str, body: bytes, kind: 
     return row
 
 
-def _note_least(row: Row, name: str, said: str, taken: Mapping[str, _Taken]) -> None:
+def _note_least(row: Row, name: str, said: str, patience: float) -> None:
     """A program that took too long took so many times as long at least."""
-    if said.startswith("no answer") and OURS in taken:
-        row.figures[f"{name} / {OURS}"] = _FIRST  # of seconds, until ours are known
+    if said.startswith("no answer"):
+        row.figures[f"{name} / {OURS}"] = patience  # seconds, until ours are known
 
 
 def _take_turns(run: Run, row: Row, version: str, taken: dict[str, _Taken]) -> None:
@@ -280,7 +278,7 @@ def _take_turns(run: Run, row: Row, version: str, taken: dict[str, _Taken]) -> N
         for name, one in list(taken.items()):
             try:
                 output = one.process.ask(
-                    version, f'{{"again": true, "runs": {one.loops}}}'.encode(), _AGAIN * one.loops
+                    version, f'{{"again": true, "runs": {one.loops}}}'.encode(), run.patience
                 )
             except NoAnswer as error:
                 row.skipped[name] = str(error)

@@ -83,6 +83,22 @@ def question_lines(question: str, docstring: str, rows: Sequence[Row]) -> list[s
     return lines
 
 
+def markdown(rows: Sequence[Row]) -> list[str]:
+    """Return the answers of `peers` as a Markdown table: each program's time, and its ratio to the first's."""
+    names = list(dict.fromkeys(name for row in rows for name in (*row.times, *row.skipped)))
+    lines = [f"| room | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
+    for row in rows:
+        cells = []
+        for name in names:
+            if name in row.times:
+                ratio = f" ({_digits(row.ratios[name].median)}x)" if name in row.ratios else ""
+                cells.append(seconds(row.times[name].median) + ratio)
+            else:
+                cells.append(row.skipped.get(name, ""))
+        lines.append(f"| {row.subject} | {' | '.join(cells)} |")
+    return lines
+
+
 def _first(row: Row) -> str:
     return next(iter(row.times), "")
 

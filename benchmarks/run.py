@@ -27,6 +27,7 @@ class Run:
         budget: seconds after which a row begins no further round.
         quick: leave out what takes long, for a run that is about the results and not the seconds.
         memory: measure peak memory too, in a process for each contender.
+        patience: seconds that a peer may take to read its input and resolve once.
         clock: ``wall``, or ``cpu`` for the time of this process alone.
     """
 
@@ -37,6 +38,7 @@ class Run:
     quick: bool = False
     memory: bool = True
     clock: str = "wall"
+    patience: float = 120.0
     _last: tuple[Path, Shape] | None = field(default=None, repr=False)
 
     @property

@@ -1,0 +1,30 @@
+"""How do time and memory grow with the room, beside other implementations?
+
+Two shapes at five sizes each, warm, every program a process of its own as in `peers`. In `hq` the fork stays
+the same and the room grows; in `busy` the fork grows with it. `--plots` draws this.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from .measure import Goal, Row
+from .peers import measured, problem
+from .resolution import WARM
+from .run import Run
+
+SHAPES: Final = (("hq", "11"), ("busy", "11"))
+SIZES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
+GOALS: list[Goal] = []
+
+
+def ask(run: Run) -> Iterator[Row]:
+    """Measure each shape at each size."""
+    for name, version in SHAPES:
+        for size in SIZES:
+            shape = run.shape(name, version, size)
+            body, events = problem(shape), len(shape.events)
+            del shape
+            run.forget()
+            row = Row(f"{name} v{version}, {events:,} events", run.full, note="")
+            yield measured(run, row, f"{name} v{version}", version, body, WARM)
+            row.figures["events"] = events
