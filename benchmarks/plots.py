@@ -33,7 +33,6 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     written = []
     for shape in dict.fromkeys(row.subject.split(",")[0] for row in rows):
         mine = [row for row in rows if row.subject.split(",")[0] == shape]
-        file = folder / shape.replace(" ", "-")
         times = {
             name: [(row.figures["events"], row.times[name].median) for row in mine if name in row.times]
             for name in STYLES
@@ -43,15 +42,11 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
             for name in STYLES
         }
         title = f"{shape}, warm"
-        written += _draw(
-            times, f"State resolution of {title}", "seconds", file.with_name(f"{file.name}-time")
-        )
-        written += _draw(
-            memory,
-            f"Peak memory beyond the inputs, {title}",
-            "megabytes",
-            file.with_name(f"{file.name}-memory"),
-        )
+        for lines, what, unit, name in (
+            (times, "State resolution", "seconds", "time"),
+            (memory, "Peak memory beyond the inputs", "megabytes", "memory"),
+        ):
+            written += _draw(lines, f"{what}: {title}", unit, folder / f"{shape.replace(' ', '-')}-{name}")
     return written
 
 

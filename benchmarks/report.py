@@ -84,7 +84,7 @@ def question_lines(question: str, docstring: str, rows: Sequence[Row]) -> list[s
 
 
 def markdown(rows: Sequence[Row]) -> list[str]:
-    """Return the answers of `peers` as a Markdown table: each program's time, and its ratio to the first's."""
+    """Return the answers of `peers` as a Markdown table: times, and ratios to the first program's."""
     names = list(dict.fromkeys(name for row in rows for name in (*row.times, *row.skipped)))
     lines = [f"| room | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
     for row in rows:
