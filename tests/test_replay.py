@@ -546,7 +546,10 @@ def test_a_given_state_of_what_comes_later_does_no_harm() -> None:
 def test_a_given_state_needs_no_order_of_the_events(events: list[Event], rng: Random) -> None:
     event = rng.choice(events)
     known = {other.event_id for other in events}
-    older = [other for other in events if other.state_key is not None and other.depth <= event.depth]
+    after = {event.event_id}
+    for _ in events:
+        after |= {e.event_id for e in events if after & {*e.prev_event_ids, *e.auth_event_ids}}
+    older = [other for other in events if other.state_key is not None and other.event_id not in after]
     state = {(other.type, other.state_key or ""): other.event_id for other in older}
     shuffled = rng.sample(events, len(events))
     replays = [replay(some, given={event.event_id: state}) for some in (events, shuffled)]

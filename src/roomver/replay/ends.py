@@ -1,0 +1,182 @@
+"""The ends of a replayed room: its forward extremities, which of them are soft-failed, and its current
+state."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ..auth import check_against_state
+from ..errors import MissingEvents
+from ..resolution import RoomState
+from ..resolution.room_graph import auth_parents
+from ..rules import Verdict
+from ..types import EventId
+from .fold import EventsOf, Fold
+from .result import Grouped, Status
+
+# What a hostile room could make endless; an honest one comes nowhere near.
+_ROUNDS: Final = 16
+_WALKS: Final = 64
+_STATES: Final = 64
+
+
+class Ends:
+    """Finds the ends of a room that has been folded."""
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._result = fold.result
+        self._unclear: set[EventId] = set()
+
+    def find(self, *, soft_failure: bool) -> None:
+        """Find the forward extremities and the current state, and the ends that are soft-failed."""
+        checked: set[EventId] = set()
+        ends = self._ends(checked)
+        # An end that is soft-failed leaves what it follows as an end, which is then looked at as well.
+        # Each round takes one event off every branch; a branch that is refused for longer than this
+        # does not come from a server that was told so, and what is left of it stays.
+        for _ in range(_ROUNDS if soft_failure else 0):
+            if ends <= checked:
+                break
+            checked |= ends
+            ends = self._ends(checked)
+        result = self._result
+        result.forward_extremities = tuple(sorted(ends))
+        if self._fold.current is not None:
+            result.current_state = dict(self._fold.current)
+            return
+        unclear = self._unclear | {end for end in ends if end not in result._after}
+        if not ends:
+            # Nothing that is accepted: whatever the state was before has not been replaced.
+            unclear.update(result.gaps)
+        if not unclear:
+            unclear = self._what_may_follow(ends)
+        if not unclear:
+            try:
+                result.current_state = self._current(ends, note=True)[0].as_dict()
+                return
+            except MissingEvents as error:  # a given state holds what is undecided
+                unclear.update(error.event_ids)
+        result._unclear_ends = tuple(sorted(unclear))
+        result.current_state = None
+
+    def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
+        """Return events that are not here, that accepted ones follow, and that may follow an end: it does
+        not itself come after them."""
+        events, outcomes = self._fold.events, self._result.outcomes
+        holes = {
+            event_id
+            for event_id, citing in self._result.missing.items()
+            if any(outcomes[one].accepted and event_id in events[one].prev_event_ids for one in citing)
+        }
+        if not holes:
+            return holes
+        for walks, end in enumerate(sorted(ends)):
+            # An honest room has few ends. Each costs a walk, and hostile ones are not worth thousands.
+            unseen = holes - self._before(end) if walks < _WALKS else holes
+            if unseen:
+                return unseen
+        return set()
+
+    def _before(self, event_id: EventId) -> set[EventId]:
+        """Return all that an event comes after, be it here or not: what it follows, cites, and has in the
+        state that was given for it, and what these come after."""
+        found: set[EventId] = set()
+        todo = [event_id]
+        while todo:
+            one = todo.pop()
+            event = self._fold.events.get(one)
+            if event is None:
+                continue
+            for parent in (
+                *event.prev_event_ids,
+                *auth_parents(event),
+                *self._fold.given.get(one, {}).values(),
+            ):
+                if parent not in found:
+                    found.add(parent)
+                    todo.append(parent)
+        return found
+
+    def _ends(self, to_check: set[EventId]) -> set[EventId]:
+        """Go through the order once more, keeping the forward extremities as a server does, and return
+        them. Events of `to_check` are checked against the current state that they come upon. Undecided
+        events that would be among the ends go to `self._unclear`."""
+        result = self._result
+        ends: set[EventId] = set()
+        unclear: set[EventId] = set()
+        # The same, by the number of the state after them; None where that is not known.
+        by_group: dict[int | None, set[EventId]] = {}
+        # What was superseded by way of events that are not accepted: they need not be walked again.
+        passed: set[EventId] = set()
+        for event_id in result.order:
+            status = result.outcomes[event_id].status
+            if status is Status.UNDECIDED and event_id not in self._fold.outliers:
+                unclear.difference_update(self._fold.events[event_id].prev_event_ids)
+                unclear.add(event_id)
+                continue
+            if status is not Status.ACCEPTED or event_id in result.soft_failed:
+                continue
+            superseded, through = self._superseded(event_id, ends, passed)
+            if event_id in to_check and len(superseded) < len(ends):
+                verdict = self._against(event_id, by_group)
+                if verdict is not None and not verdict.allowed:
+                    result.soft_failed[event_id] = verdict
+                    continue
+            for end in superseded:
+                group = result._after.get(end)
+                by_group[group].discard(end)
+                if not by_group[group]:
+                    del by_group[group]
+            ends -= superseded
+            unclear -= through
+            passed |= through
+            if event_id not in self._fold.outliers:
+                ends.add(event_id)
+                by_group.setdefault(result._after.get(event_id), set()).add(event_id)
+        self._unclear = unclear
+        return ends
+
+    def _superseded(
+        self, event_id: EventId, ends: set[EventId], passed: set[EventId]
+    ) -> tuple[set[EventId], set[EventId]]:
+        """Return the ends that an event supersedes: those it follows, and those behind events that it
+        follows and that are not accepted; and these events, without those that were passed before."""
+        superseded: set[EventId] = set()
+        through: set[EventId] = set()
+        todo = list(self._fold.events[event_id].prev_event_ids)
+        while todo:
+            parent = todo.pop()
+            if parent in ends:
+                superseded.add(parent)
+                continue
+            outcome = self._result.outcomes.get(parent)
+            if (
+                outcome is not None
+                and (not outcome.accepted or parent in self._result.soft_failed)
+                and parent not in passed
+                and parent not in through
+            ):
+                through.add(parent)
+                todo.extend(self._fold.events[parent].prev_event_ids)
+        return superseded, through
+
+    def _against(self, event_id: EventId, ends: Mapping[int | None, set[EventId]]) -> Verdict | None:
+        """Judge an event against the current state over some ends; None where that is not known."""
+        if None in ends or len(ends) > _STATES:
+            return None
+        try:
+            state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
+        except MissingEvents:  # a given state holds what is undecided
+            return None
+        return check_against_state(self._fold.events[event_id], EventsOf(state, self._fold.events))
+
+    def _current(self, ends: Iterable[EventId], *, note: bool) -> Grouped:
+        states = {}
+        for event_id in sorted(ends):
+            state = self._fold.states.get(event_id)
+            if state is None:
+                group = self._result._after[event_id]
+                state = RoomState(self._result._state(group) or {}), group
+                self._fold.states[event_id] = state
+            states[event_id] = state
+        return self._fold.merge(None, states, note=note)
