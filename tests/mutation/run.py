@@ -52,12 +52,12 @@ def mutated(slip: Slip, package: Path = PACKAGE) -> str:
     return changed
 
 
-def run_suite(package: Path) -> subprocess.CompletedProcess[str]:
-    """Run the suite with the package in this folder."""
+def run_suite(package: Path, vectors: Path = VECTORS) -> subprocess.CompletedProcess[str]:
+    """Run the suite, or other vectors, with the package in this folder."""
     script = Path(__file__).with_name("suite.py")
     # No bytecode: a copy is as new as the next one, and within the second of its time stamp.
     env = {**os.environ, "PYTHONPATH": str(package.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(script), str(VECTORS)]
+    command = [sys.executable, str(script), str(vectors)]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 

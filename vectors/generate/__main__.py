@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import (
     auth,
+    bugs,
     canonical_json,
     check,
     disputed,
@@ -40,6 +41,7 @@ def main() -> None:
     for file in settled(file for area in AREAS for file in area.files()):
         write(file, folder)
         print(f"{len(file.cases):5} {file.path}")
+    bugs.write(folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""Write ``bugs.md`` from ``bugs.json``, the catalogue of public bugs in implementations.
+
+The JSON is kept by hand: what was seen in a thread is not derived from anything here.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def as_markdown(catalogue: dict[str, Any]) -> str:
+    """Return the catalogue as a document for people."""
+    lines = [
+        "# Bugs that others had",
+        "",
+        "Public bugs of implementations, and of the specification, in what this suite tests: each with the"
+        " thread in which it was found",
+        "or mended, and with the cases that catch it. `*` in a name of a case stands for anything. The same"
+        " for programs is in",
+        "[bugs.json](bugs.json), from which this page is written; its schema is"
+        " [schemas/bugs.schema.json](schemas/bugs.schema.json).",
+        "",
+        "A bug of your own is welcome here, with its thread: it is worth a case to all others.",
+    ]
+    for bug in catalogue["bugs"]:
+        versions = bug["room_versions"]
+        spoken = versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+        threads = ", ".join(f"[{_name(thread)}]({thread})" for thread in bug["threads"])
+        facts = [f"room version{'s' if len(versions) > 1 else ''} {spoken}", f"seen on {bug['reported']}"]
+        if bug["fixed"]:
+            facts.append(f"mended in {bug['fixed']}")
+        lines += [
+            "",
+            f"## {bug['title']}",
+            "",
+            f"{', '.join(bug['implementations'])}; {'; '.join(facts)}; {threads}",
+            "",
+            bug["what"],
+            "",
+            f"Caught by {', '.join(f'`{case}`' for case in bug['cases'])}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _name(thread: str) -> str:
+    """``owner/name#5`` of a thread's address."""
+    owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
+    return f"{owner}/{name}#{number}"
+
+
+def write(folder: Path) -> None:
+    """Write ``bugs.md`` in a folder of vectors that has ``bugs.json``; without that, nothing."""
+    source = folder / "bugs.json"
+    if source.exists():
+        catalogue = json.loads(source.read_text(encoding="utf-8"))
+        (folder / "bugs.md").write_text(as_markdown(catalogue), encoding="utf-8")
