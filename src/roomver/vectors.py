@@ -160,7 +160,7 @@ def run_case(case: Case) -> CaseResult:
     """Run a case in process, and compare.
 
     Of a disputed case this package must give the first outcome, which is its own choice; and it tells
-    the steps of a resolution that a case names.
+    the steps of a resolution that a case names, and decides by the rule that it names.
     """
     try:
         output = run_operation(case.operation, case.room_version, case.input)
@@ -174,6 +174,9 @@ def run_case(case: Case) -> CaseResult:
     if untold and result.outcome is Outcome.PASSED:
         reason = f"does not tell {', '.join(sorted(untold))}"
         return CaseResult(case, Outcome.FAILED, result.got, reason)
+    decided = output.get("rule", case.rule)
+    if case.rule and decided != case.rule and result.outcome is Outcome.PASSED:
+        return CaseResult(case, Outcome.FAILED, result.got, f"decides by rule {decided}, not {case.rule}")
     return result
 
 
