@@ -15,7 +15,7 @@ import roomver
 
 from .measure import CLOCKS, Goal, Row, as_data, machine, versions
 from .plots import draw
-from .report import Outcome, goal_lines, judge, markdown, printer, question_lines
+from .report import Outcome, goal_lines, judge, markdown, printer, question_lines, seconds
 from .run import Run
 
 QUESTIONS = (
@@ -61,6 +61,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--budget", type=float, default=60, help="seconds after which a row ends (default 60)"
     )
     parser.add_argument(
+        "--shape", action="append", help="ask peers and growth of this shape alone; may be repeated"
+    )
+    parser.add_argument(
         "--patience", type=float, default=120, help="seconds for a peer's first answer (default 120)"
     )
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: where the machine is busy")
@@ -91,6 +94,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         not options.no_memory,
         options.clock,
         options.patience,
+        tuple(options.shape or ()),
     )
     if options.quick:
         run.scale, run.rounds, run.memory = min(run.scale, QUICK_SCALE), 1, False
@@ -108,8 +112,9 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         rows[name] = []
         for row in module.ask(run):
             rows[name].append(row)
-            if sys.stderr.isatty():
-                print(f"{name}: {row.subject}", file=sys.stderr)
+            if not run.quick:
+                known = ", ".join(f"{who} {seconds(stats.median)}" for who, stats in row.times.items())
+                print(f"{name}: {row.subject}: {known}", file=sys.stderr, flush=True)
         outcomes += judge(name, module.GOALS, rows[name])
         out("")
         for line in question_lines(name, module.__doc__ or "", rows[name]):

@@ -28,6 +28,7 @@ class Run:
         quick: leave out what takes long, for a run that is about the results and not the seconds.
         memory: measure peak memory too, in a process for each contender.
         patience: seconds that a peer may take to read its input and resolve once.
+        shapes: those that `peers` and `growth` are asked of; all if there are none.
         clock: ``wall``, or ``cpu`` for the time of this process alone.
     """
 
@@ -39,6 +40,7 @@ class Run:
     memory: bool = True
     clock: str = "wall"
     patience: float = 120.0
+    shapes: tuple[str, ...] = ()
     _last: tuple[Path, Shape] | None = field(default=None, repr=False)
 
     @property

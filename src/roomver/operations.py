@@ -17,7 +17,7 @@ from .hashing import content_hash, event_id
 from .keys import key_table
 from .redaction import redact
 from .replay import replay
-from .resolution import Resolution, resolve
+from .resolution import Resolution, RoomGraph, resolve
 from .room_check import usable
 from .selection import auth_types
 from .signing import required_signers, sign_event, sign_json, signing_key, verify_signatures
@@ -111,16 +111,21 @@ def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
     return {"applies": decision.applies, "detail": decision.reason}
 
 
-def resolution_of(given: JsonObject, version: RoomVersion) -> Resolution:
+def resolution_of(given: JsonObject, version: RoomVersion, *, kept: bool = False) -> Resolution:
     """Return the resolution, with its steps, that a case of the operation ``resolve`` asks for.
 
+    Args:
+        given, version: of the case.
+        kept: resolve as a server does that keeps a graph of all events, and not from the events alone.
+
     Raises:
-        RoomverError: as the operation does.
+        RoomverError: as the operation does; and with a graph if the events are none.
     """
     events = events_of(given, version)
     states = states_of(given, events)
     rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    return resolve(states, events, rejected=rejected, trace=True)
+    graph = RoomGraph(events.values()) if kept else None
+    return resolve(states, events, graph=graph, rejected=rejected, trace=True)
 
 
 def states_of(given: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:

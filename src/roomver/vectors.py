@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Any, Final
 
 from .canonical import join_path, shorten
-from .operations import OPERATIONS, BadVectors, Operation, check_keys, run_operation
+from .errors import RoomverError
+from .operations import OPERATIONS, BadVectors, Operation, check_keys, resolution_of, run_operation
 from .types import JsonObject, JsonValue
-from .versions import ROOM_VERSIONS
+from .versions import ROOM_VERSIONS, room_version
 
 FORMAT: Final = "roomver-vectors/1"
 """The value of ``format`` in a document that this module reads."""
@@ -174,10 +175,23 @@ def run_case(case: Case) -> CaseResult:
     if untold and result.outcome is Outcome.PASSED:
         reason = f"does not tell {', '.join(sorted(untold))}"
         return CaseResult(case, Outcome.FAILED, result.got, reason)
+    if case.operation == "resolve" and result.outcome is Outcome.PASSED and not _same_with_graph(case):
+        return CaseResult(case, Outcome.FAILED, result.got, "resolves otherwise with a graph that is kept")
     decided = output.get("rule", case.rule)
     if case.rule and decided != case.rule and result.outcome is Outcome.PASSED:
         return CaseResult(case, Outcome.FAILED, result.got, f"decides by rule {decided}, not {case.rule}")
     return result
+
+
+def _same_with_graph(case: Case) -> bool:
+    """Tell whether a resolution comes to the same in both ways that there are to come to it."""
+    version = room_version(case.room_version)
+    try:
+        alone = resolution_of(case.input, version)
+        kept = resolution_of(case.input, version, kept=True)
+    except RoomverError:
+        return True  # the events are no graph, or the outcome is an error
+    return alone == kept
 
 
 # Reading
