@@ -107,8 +107,13 @@ class Row:
         figures: every number that a goal may refer to: ``NAME seconds``, ``NAME / FIRST``,
             ``NAME bytes``, and what the question adds.
         skipped: contenders that could not run, and what is needed for them.
-        agree: whether all results were the same; None where there was one, or nothing to compare.
+        late: contenders that gave no answer within so many seconds, reading their input included.
+        compared: the results were compared.
+        differ: contenders whose result was not that of the first, and why, if that is known.
         note: what the subject is.
+        process: bytes at the peak of the whole process, reading the input included, by contender.
+        implementations: what contenders that are programs call themselves, with their versions.
+        given: what they had ready before the clock started.
     """
 
     subject: str
@@ -118,8 +123,28 @@ class Row:
     memory: dict[str, int] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    agree: bool | None = None
+    late: dict[str, float] = field(default_factory=dict)
+    compared: bool = False
+    differ: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    process: dict[str, int] = field(default_factory=dict)
+    implementations: dict[str, str] = field(default_factory=dict)
+    given: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether all results were the same, but for what is known; None if none were compared."""
+        return all(self.differ.values()) if self.compared else None
+
+    def reckon(self, values: Mapping[str, Sequence[float]], first: str) -> None:
+        """Note the seconds of whole rounds, and what they are beside those of the first contender."""
+        for name, seconds in values.items():
+            self.times[name] = Stats(tuple(seconds))
+            self.figures[f"{name} seconds"] = self.times[name].median
+        for name in [name for name in values if name != first]:
+            pairs = zip(values[name], values[first], strict=True)
+            self.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
+            self.figures[f"{name} / {first}"] = self.ratios[name].median
 
     def remember(self, name: str, peak: int) -> None:
         """Note the peak memory of a contender."""
@@ -170,7 +195,9 @@ def compare(  # noqa: PLR0913 - options by keyword
         if seconds >= _LONG:
             values[contender.name].append(seconds / units)
     if len(results) > 1:
-        row.agree = all(result == results[0] for result in results[1:])
+        row.compared = True
+        pairs = zip(contenders, results, strict=True)
+        row.differ = {contender.name: "" for contender, result in pairs if result != results[0]}
     results.clear()
     done = int(all(values.values()))
     if not done:
@@ -180,14 +207,7 @@ def compare(  # noqa: PLR0913 - options by keyword
         for contender in contenders:
             values[contender.name].append(_time(contender, loops[contender.name], now)[0] / units)
         done += 1
-    for name, seconds_each in values.items():
-        row.times[name] = Stats(tuple(seconds_each))
-        row.figures[f"{name} seconds"] = row.times[name].median
-    first = contenders[0].name
-    for name in list(values)[1:]:
-        pairs = zip(values[name], values[first], strict=True)
-        row.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
-        row.figures[f"{name} / {first}"] = row.ratios[name].median
+    row.reckon(values, contenders[0].name)
     return row
 
 
@@ -306,9 +326,13 @@ def as_data(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
                 "seconds": {name: list(stats.values) for name, stats in row.times.items()},
                 "ratios": {name: list(stats.values) for name, stats in row.ratios.items()},
                 "memory": row.memory,
+                "process_memory": row.process,
                 "figures": row.figures,
                 "skipped": row.skipped,
+                "late": row.late,
                 "agree": row.agree,
+                "differ": row.differ,
+                "given": row.given,
                 "note": row.note,
             }
             for row in answers
