@@ -143,8 +143,9 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         for line in notes(rows[name]):
             out.print(f"  {line}", soft_wrap=True)
         out.print(f"  {perf_counter() - began:.0f} s in all")
-    out.print()
-    out.print(goal_table(outcomes))
+    if outcomes:
+        out.print()
+        out.print(goal_table(outcomes))
     for row in (row for answers in rows.values() for row in answers):
         measured_on |= row.implementations
     for file in _write(options, run, measured_on, rows, outcomes):
