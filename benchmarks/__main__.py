@@ -29,8 +29,11 @@ from .report import (
 from .run import Run
 
 QUESTIONS = (
+    "canonical",
     "parse",
+    "signature",
     "check",
+    "command",
     "auth",
     "sort",
     "difference",
