@@ -67,12 +67,14 @@ class Program:
         command: what starts it.
         build: the command that builds it, for those who have not.
         there: whether it has been built.
+        environment: variables that it needs.
     """
 
     name: str
     command: list[str]
     build: str
     there: bool
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def programs() -> list[Program]:
@@ -81,8 +83,16 @@ def programs() -> list[Program]:
     go = ADAPTERS / "gomatrixserverlib" / "adapter"
     venv = ADAPTERS / "synapse" / "venv" / "bin" / "python"
     python = str(venv) if venv.exists() else sys.executable
+    # The roomver that is imported here, wherever it lies.
+    path = os.pathsep.join([str(Path(roomver.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return [
-        Program(OURS, [sys.executable, "-m", "roomver", "vectors", "serve"], "", True),
+        Program(
+            OURS,
+            [sys.executable, "-m", "roomver", "vectors", "serve"],
+            "",
+            True,
+            {"PYTHONPATH": path.rstrip(os.pathsep)},
+        ),
         Program(
             SYNAPSE,
             [python, str(ADAPTERS / "synapse" / "adapter.py")],
@@ -113,14 +123,13 @@ class Process:
     """A program that runs: asked one thing at a time."""
 
     def __init__(self, program: Program) -> None:
-        path = os.pathsep.join([str(Path(roomver.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
         self._errors = TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             program.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+            env={**os.environ, **program.environment},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
