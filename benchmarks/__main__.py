@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -158,7 +158,18 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     ]
     for line in disagree:
         out.print(f"NOT THE SAME RESULT: {line}", style="bold red")
+    out.print(_counted(row for answers in rows.values() for row in answers if row.compared))
     return 1 if disagree else 0
+
+
+def _counted(rows: Iterable[Row]) -> str:
+    """How many results were compared with roomver's, and what came of it."""
+    same, known, other = 0, 0, 0
+    for row in rows:
+        known += sum(map(bool, row.differ.values()))
+        other += len(row.differ) - sum(map(bool, row.differ.values()))
+        same += sum(name in row.ratios and name not in row.differ for name in row.times)
+    return f"{same} results are the same as roomver's, {known} are known to differ, {other} differ"
 
 
 def _write(
