@@ -103,7 +103,8 @@ class Row:
         full: it has the size that the goals are set for.
         times: seconds a call, or a unit of work, by contender; the first is what ratios refer to.
         ratios: how many times longer than the first contender the others take.
-        memory: bytes at the peak beyond what was there before, by contender.
+        memory: bytes at the peak, by contender: beyond what was there before, or of a whole process that
+            reads its input by itself.
         figures: every number that a goal may refer to: ``NAME seconds``, ``NAME / FIRST``,
             ``NAME bytes``, and what the question adds.
         skipped: contenders that could not run, and what is needed for them.
@@ -111,7 +112,6 @@ class Row:
         compared: the results were compared.
         differ: contenders whose result was not that of the first, and why, if that is known.
         note: what the subject is.
-        process: bytes at the peak of the whole process, reading the input included, by contender.
         implementations: what contenders that are programs call themselves, with their versions.
         given: what they had ready before the clock started.
     """
@@ -127,7 +127,6 @@ class Row:
     compared: bool = False
     differ: dict[str, str] = field(default_factory=dict)
     note: str = ""
-    process: dict[str, int] = field(default_factory=dict)
     implementations: dict[str, str] = field(default_factory=dict)
     given: dict[str, list[str]] = field(default_factory=dict)
 
@@ -246,24 +245,25 @@ def reset_peak() -> int:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return peak()
-    return _status("VmRSS")
+    return status_bytes("VmRSS")
 
 
 def peak() -> int:
     """Return the peak memory of this process, in bytes."""
     if Path("/proc/self/status").exists():
-        return _status("VmHWM")
+        return status_bytes("VmHWM")
     import resource  # noqa: PLC0415 - not on every system
 
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024
 
 
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+def status_bytes(name: str, process: int | str = "self") -> int:
+    """Return one of the sizes that Linux tells of a process, in bytes."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {name}")
+    raise RuntimeError(f"/proc/{process}/status has no {name}")
 
 
 def optional(module: str) -> Any:
@@ -326,7 +326,6 @@ def as_data(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
                 "seconds": {name: list(stats.values) for name, stats in row.times.items()},
                 "ratios": {name: list(stats.values) for name, stats in row.ratios.items()},
                 "memory": row.memory,
-                "process_memory": row.process,
                 "figures": row.figures,
                 "skipped": row.skipped,
                 "late": row.late,

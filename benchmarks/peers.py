@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 
 import roomver
 
-from .measure import Goal, Row, optional
-from .resolution import ROOMS
+from .measure import Goal, Row, optional, status_bytes
+from .resolution import ROOMS, SHUFFLED, shuffled
 from .run import ROOT, Run
 from .shapes import Shape
 
@@ -136,8 +136,6 @@ class Process:
         self._in: BinaryIO = self._process.stdin  # type: ignore[assignment]
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
-        self._base = 0
-        self._whole = 0
 
     def _read(self, out: Any) -> None:
         with out:
@@ -190,26 +188,12 @@ class Process:
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
         return next((line[:200] for line in reversed(lines) if line.strip()), "without a word")
 
-    def reset_peak(self) -> None:
-        """Let the peak memory begin at what the process uses now, where the system can."""
+    def peak(self) -> int | None:
+        """Return the peak memory of the process since it began, in bytes; None where the system does not
+        say."""
         with suppress(OSError):
-            self._whole = self._memory("VmHWM")
-            Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-            self._base = self._memory("VmRSS")
-
-    def peaks(self) -> tuple[int, int] | None:
-        """Return two peaks, in bytes: since `reset_peak` beyond what there was then, and of the whole
-        process since it began. None where the system does not say."""
-        if not self._base:
-            return None
-        since = self._memory("VmHWM")
-        return max(0, since - self._base), max(self._whole, since)
-
-    def _memory(self, name: str) -> int:
-        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-        return 0
+            return status_bytes("VmHWM", self._process.pid)
+        return None
 
 
 class Processes:
@@ -253,13 +237,17 @@ def ask(run: Run) -> Iterator[Row]:
     with Processes(keep=run.quick) as processes:
         for name, version in ROOMS:
             shape = run.shape(name, version)
-            body, note = problem(shape), f"{len(shape.events)} events, {len(shape.state_sets)} states"
+            bodies = {"": problem(shape)}
+            if (name, version) == SHUFFLED:
+                bodies[" shuffled"] = problem(shuffled(shape))
+            note = f"{len(shape.events)} events, {len(shape.state_sets)} states"
             full = run.full or (name == "toy" and not run.quick)
             del shape
             run.forget()
-            for kind in (WARM, COLD) if version != "1" else (WARM,):
-                row = Row(f"{name} v{version} {kind}", full, note=note)
-                yield measured(run, row, processes, Problem(name, version, kind, body))
+            for variant, body in bodies.items():
+                for kind in (WARM, COLD) if version != "1" else (WARM,):
+                    row = Row(f"{name} v{version} {kind}{variant}", full, note=note)
+                    yield measured(run, row, processes, Problem(name, version, kind, body))
 
 
 @dataclass(frozen=True)
@@ -277,15 +265,22 @@ class Problem:
 
 
 def problem(shape: Shape) -> bytes:
-    """Return a shape as the input of `time`, but for its end. Where there are many states, all but the
-    first are given by how they differ from it."""
-    first, *others = [set(state.values()) for state in shape.state_sets]
-    sets = [sorted(first)]
-    changes = []
+    """Return a shape as the input of `time`, but for its end. States keep the order of their entries. Where
+    there are many, all but the first are given by how they differ from it."""
+    first, *others = [list(state.values()) for state in shape.state_sets]
+    sets, changes = [first], []
     if len(others) > 20:
-        changes = [{"remove": sorted(first - one), "add": sorted(one - first)} for one in others]
+        of_first = set(first)
+        for one in others:
+            of_one = set(one)
+            changes.append(
+                {
+                    "remove": [event_id for event_id in first if event_id not in of_one],
+                    "add": [event_id for event_id in one if event_id not in of_first],
+                }
+            )
     else:
-        sets += [sorted(one) for one in others]
+        sets += others
     events = {event_id: event.pdu for event_id, event in shape.events.items()}
     given: dict[str, Any] = {"operation": "resolve", "input": {"events": events, "state_sets": sets}}
     if changes:
@@ -316,7 +311,6 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         except (NoAnswer, TimeoutError) as error:
             _give_up(row, processes, program.name, error, run.patience)
             continue
-        process.reset_peak()
         loops = max(1, min(_LOOPS, int(_ROUND / max(*output["seconds"], 1e-7))))
         taken[program.name] = _Taken(process, loops, output["state"])
         row.given[program.name] = output["given"]
@@ -332,10 +326,9 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         # Not to be able to is no better than a wrong answer.
         row.compared, row.differ = True, {OURS: ""}
     for name, one in taken.items():
-        peaks = one.process.peaks() if run.memory else None
-        if peaks is not None:
-            beyond, row.process[name] = peaks
-            row.remember(name, beyond)
+        peak = one.process.peak() if run.memory else None
+        if peak is not None:
+            row.remember(name, peak)
     processes.next_problem()
     return row
 

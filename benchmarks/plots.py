@@ -16,14 +16,13 @@ STYLES = {
 
 KINDS: Mapping[str, tuple[str, str, Callable[[Row], Mapping[str, float]]]] = {
     "time": ("State resolution", "seconds", lambda row: {n: s.median for n, s in row.times.items()}),
-    "memory": ("Peak memory beyond the inputs", "megabytes", lambda row: _megabytes(row.memory)),
-    "process": ("Peak memory, inputs included", "megabytes", lambda row: _megabytes(row.process)),
+    "memory": (
+        "Peak memory of the process",
+        "megabytes",
+        lambda row: {name: size / 1e6 for name, size in row.memory.items()},
+    ),
 }
 """What is drawn of a row: title, unit, and the value of each implementation."""
-
-
-def _megabytes(sizes: Mapping[str, int]) -> dict[str, float]:
-    return {name: size / 1e6 for name, size in sizes.items()}
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:

@@ -82,25 +82,22 @@ def _cell(text: str) -> Text:
 
 def question_table(rows: Sequence[Row]) -> Table:
     """Return the answers to a question as a table."""
-    process = any(row.process for row in rows)
-    columns = ["subject", "implementation", "median", "spread", "time / first", "peak memory"]
-    table = _table(*columns, *(["whole process"] if process else []), "same result")
+    table = _table(
+        "subject", "implementation", "median", "spread", "time / first", "peak memory", "same result"
+    )
     for row in rows:
         for number, (name, stats) in enumerate(row.times.items()):
-            cells = [
+            table.add_row(
                 row.subject if not number else "",
                 name,
                 seconds(stats.median),
                 f"±{100 * stats.spread:.0f} % of {len(stats.values)}",
                 ratio(row.ratios[name]) if name in row.ratios else "",
                 size(row.memory[name]) if name in row.memory else "",
-            ]
-            if process:
-                cells.append(size(row.process[name]) if name in row.process else "")
-            table.add_row(*cells, _cell(_same(row, name)))
+                _cell(_same(row, name)),
+            )
         for name, why in row.skipped.items():
-            blank = [""] * (len(table.columns) - 4)
-            table.add_row("" if row.times else row.subject, name, "-", *blank, why)
+            table.add_row("" if row.times else row.subject, name, "-", "", "", "", why)
     return table
 
 

@@ -83,9 +83,12 @@ class _Problem:
         for number, change in enumerate(changes):
             try:
                 state = first.copy()
+                added = {keys[event_id]: event_id for event_id in change["add"]}
                 for event_id in change["remove"]:
-                    del state[keys[event_id]]
-                state.update((keys[event_id], event_id) for event_id in change["add"])
+                    # What takes its place stands in its place, as in a state that a server goes on with.
+                    if keys[event_id] not in added:
+                        del state[keys[event_id]]
+                state.update(added)
             except (KeyError, TypeError) as error:
                 raise BadVectors(
                     f"input.changes[{number}]", f"does not fit the first state: {error}"
