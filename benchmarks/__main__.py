@@ -25,6 +25,7 @@ from .report import (
     markdown,
     notes,
     question_table,
+    seconds,
 )
 from .run import Run
 

@@ -236,6 +236,8 @@ def ask(run: Run) -> Iterator[Row]:
     """Measure every shape with every program that is there."""
     with Processes(keep=run.quick) as processes:
         for name, version in ROOMS:
+            if run.shapes and name not in run.shapes:
+                continue
             shape = run.shape(name, version)
             bodies = {"": problem(shape)}
             if (name, version) == SHUFFLED:
@@ -315,8 +317,9 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         taken[program.name] = _Taken(process, loops, output["state"])
         row.given[program.name] = output["given"]
         row.implementations[program.name] = output["implementation"]
-    _take_turns(run, row, processes, problem.version, taken)
     if OURS in taken:
+        _take_turns(run, row, processes, problem.version, taken)
+    if OURS in taken:  # still
         row.reckon({name: one.seconds for name, one in taken.items()}, OURS)
         row.compared = len(taken) > 1
         for name, one in taken.items():
@@ -353,7 +356,7 @@ def _take_turns(run: Run, row: Row, processes: Processes, version: str, taken: d
                 _give_up(row, processes, name, error, run.patience)
                 del taken[name]
                 if name == OURS:
-                    return
+                    return  # there is nothing left to compare with
                 continue
             one.seconds.append(sum(output["seconds"]) / len(output["seconds"]))
         done += 1
