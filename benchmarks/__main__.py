@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,14 +13,28 @@ from typing import Any, Protocol
 
 import roomver
 
+from . import suite
 from .measure import CLOCKS, Goal, Row, as_data, machine, versions
 from .plots import draw
-from .report import Outcome, goal_lines, judge, markdown, printer, question_lines, seconds
+from .report import (
+    Outcome,
+    console,
+    first_paragraph,
+    goal_table,
+    judge,
+    markdown,
+    notes,
+    question_table,
+    seconds,
+)
 from .run import Run
 
 QUESTIONS = (
+    "canonical",
     "parse",
+    "signature",
     "check",
+    "command",
     "auth",
     "sort",
     "difference",
@@ -30,8 +44,17 @@ QUESTIONS = (
     "growth",
     "replay",
 )
-PACKAGES = ("matrix-synapse", "networkx", "canonicaljson", "pynacl", "signedjson", "unpaddedbase64")
+PACKAGES = (
+    "matrix-synapse",
+    "networkx",
+    "canonicaljson",
+    "pynacl",
+    "signedjson",
+    "unpaddedbase64",
+)
 QUICK_SCALE = 0.005
+
+Rows = dict[str, list[Row]]
 
 
 class Question(Protocol):
@@ -71,6 +94,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rooms there, for the next run")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the answers of growth there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the answers of peers there")
+    parser.add_argument(
+        "--pyperf", type=Path, metavar="FILE", help="write the times there, for pyperf to compare"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
     return parser.parse_args(argv)
 
@@ -98,13 +124,13 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     )
     if options.quick:
         run.scale, run.rounds, run.memory = min(run.scale, QUICK_SCALE), 1, False
-    out = printer()
+    out = console()
     measured_on = {**machine(), "roomver": roomver.__version__, **versions(PACKAGES)}
-    out(", ".join(f"{name} {value}" for name, value in measured_on.items()))
-    out(
+    out.print(", ".join(f"{name} {value}" for name, value in measured_on.items()))
+    out.print(
         f"scale {run.scale:g}, up to {run.rounds} rounds in turns; medians, with half the quartiles' distance"
     )
-    rows: dict[str, list[Row]] = {}
+    rows: Rows = {}
     outcomes: list[Outcome] = []
     for name in options.only or QUESTIONS:
         module = question(name)
@@ -116,27 +142,59 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
                 known = ", ".join(f"{who} {seconds(stats.median)}" for who, stats in row.times.items())
                 print(f"{name}: {row.subject}: {known}", file=sys.stderr, flush=True)
         outcomes += judge(name, module.GOALS, rows[name])
-        out("")
-        for line in question_lines(name, module.__doc__ or "", rows[name]):
-            out(line)
-        out(f"  {perf_counter() - began:.0f} s in all")
-    out("")
-    for line in goal_lines(outcomes):
-        out(line)
+        out.print(f"\n[{name}] {first_paragraph(module.__doc__ or '')}", style="bold")
+        out.print(question_table(rows[name]))
+        for line in notes(rows[name]):
+            out.print(f"  {line}", soft_wrap=True)
+        out.print(f"  {perf_counter() - began:.0f} s in all")
+    if outcomes:
+        out.print()
+        out.print(goal_table(outcomes))
+    for row in (row for answers in rows.values() for row in answers):
+        measured_on |= row.implementations
+    for file in _write(options, run, measured_on, rows, outcomes):
+        out.print(f"written: {file}", soft_wrap=True)
     disagree = [
         f"{name}: {row.subject}" for name, answers in rows.items() for row in answers if row.agree is False
     ]
     for line in disagree:
-        out(f"NOT THE SAME RESULT: {line}")
-    if options.plots is not None and "growth" in rows:
-        for file in draw(rows["growth"], options.plots):
-            out(f"drawn: {file}")
-    if options.markdown is not None and "peers" in rows:
-        options.markdown.write_text("\n".join(markdown(rows["peers"])) + "\n")
+        out.print(f"NOT THE SAME RESULT: {line}", style="bold red")
+    out.print(_counted(row for answers in rows.values() for row in answers if row.compared))
+    return 1 if disagree else 0
+
+
+def _counted(rows: Iterable[Row]) -> str:
+    """How many results were compared with roomver's, and what came of it."""
+    same, known, other = 0, 0, 0
+    for row in rows:
+        known += sum(map(bool, row.differ.values()))
+        other += len(row.differ) - sum(map(bool, row.differ.values()))
+        same += sum(name in row.ratios and name not in row.differ for name in row.times)
+    return f"{same} results are the same as roomver's, {known} are known to differ, {other} differ"
+
+
+def _write(
+    options: argparse.Namespace,
+    run: Run,
+    measured_on: Mapping[str, str],
+    rows: Rows,
+    outcomes: Sequence[Outcome],
+) -> Iterator[Path]:
+    """Write the files that are asked for."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    if options.plots is not None:
+        yield from draw(rows.get("growth", ()), options.plots)
+    if options.markdown is not None:
+        head = {"command": " ".join(["python -m benchmarks", *sys.argv[1:]]), "when": when, **measured_on}
+        options.markdown.write_text("\n".join(markdown(head, rows, outcomes)) + "\n", encoding="utf-8")
+        yield options.markdown
+    if options.pyperf is not None:
+        suite.write(rows, options.pyperf)
+        yield options.pyperf
     if options.json is not None:
         document = {
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": measured_on,
+            "when": when,
+            "machine": dict(measured_on),
             "scale": run.scale,
             "questions": as_data(rows),
             "goals": [
@@ -148,12 +206,13 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
                     "at_least": o.goal.at_least,
                     "measured": o.measured,
                     "verdict": o.verdict,
+                    "because": o.because,
                 }
                 for o in outcomes
             ],
         }
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
-    return 1 if disagree else 0
+        options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        yield options.json
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .measure import Goal, Row
-from .peers import measured, problem
-from .resolution import WARM
+from .peers import WARM, Problem, Processes, measured, problem
 from .run import Run
 
 SHAPES: Final = (("hq", "11"), ("busy", "11"))
@@ -19,14 +18,15 @@ GOALS: list[Goal] = []
 
 def ask(run: Run) -> Iterator[Row]:
     """Measure each shape at each size."""
-    for name, version in SHAPES:
-        if run.shapes and name not in run.shapes:
-            continue
-        for size in SIZES[-2:] if run.quick else SIZES:
-            shape = run.shape(name, version, size)
-            body, events = problem(shape), len(shape.events)
-            del shape
-            run.forget()
-            row = Row(f"{name} v{version}, {events:,} events", run.full, note="")
-            yield measured(run, row, f"{name} v{version}", version, body, WARM)
-            row.figures["events"] = events
+    with Processes(keep=run.quick) as processes:
+        for name, version in SHAPES:
+            if run.shapes and name not in run.shapes:
+                continue
+            for size in SIZES[-2:] if run.quick else SIZES:
+                shape = run.shape(name, version, size)
+                body, events = problem(shape), len(shape.events)
+                del shape
+                run.forget()
+                row = Row(f"{name} v{version}, {events:,} events", run.full)
+                row.figures["events"] = events
+                yield measured(run, row, processes, Problem(name, version, WARM, body))

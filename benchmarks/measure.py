@@ -103,12 +103,17 @@ class Row:
         full: it has the size that the goals are set for.
         times: seconds a call, or a unit of work, by contender; the first is what ratios refer to.
         ratios: how many times longer than the first contender the others take.
-        memory: bytes at the peak beyond what was there before, by contender.
+        memory: bytes at the peak, by contender: beyond what was there before, or of a whole process that
+            reads its input by itself.
         figures: every number that a goal may refer to: ``NAME seconds``, ``NAME / FIRST``,
             ``NAME bytes``, and what the question adds.
         skipped: contenders that could not run, and what is needed for them.
-        agree: whether all results were the same; None where there was one, or nothing to compare.
+        late: contenders that gave no answer within so many seconds, reading their input included.
+        compared: the results were compared.
+        differ: contenders whose result was not that of the first, and why, if that is known.
         note: what the subject is.
+        implementations: what contenders that are programs call themselves, with their versions.
+        given: what they had ready before the clock started.
     """
 
     subject: str
@@ -118,8 +123,27 @@ class Row:
     memory: dict[str, int] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    agree: bool | None = None
+    late: dict[str, float] = field(default_factory=dict)
+    compared: bool = False
+    differ: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    implementations: dict[str, str] = field(default_factory=dict)
+    given: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether all results were the same, but for what is known; None if none were compared."""
+        return all(self.differ.values()) if self.compared else None
+
+    def reckon(self, values: Mapping[str, Sequence[float]], first: str) -> None:
+        """Note the seconds of whole rounds, and what they are beside those of the first contender."""
+        for name, seconds in values.items():
+            self.times[name] = Stats(tuple(seconds))
+            self.figures[f"{name} seconds"] = self.times[name].median
+        for name in [name for name in values if name != first]:
+            pairs = zip(values[name], values[first], strict=True)
+            self.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
+            self.figures[f"{name} / {first}"] = self.ratios[name].median
 
     def remember(self, name: str, peak: int) -> None:
         """Note the peak memory of a contender."""
@@ -170,7 +194,9 @@ def compare(  # noqa: PLR0913 - options by keyword
         if seconds >= _LONG:
             values[contender.name].append(seconds / units)
     if len(results) > 1:
-        row.agree = all(result == results[0] for result in results[1:])
+        row.compared = True
+        pairs = zip(contenders, results, strict=True)
+        row.differ = {contender.name: "" for contender, result in pairs if result != results[0]}
     results.clear()
     done = int(all(values.values()))
     if not done:
@@ -180,14 +206,7 @@ def compare(  # noqa: PLR0913 - options by keyword
         for contender in contenders:
             values[contender.name].append(_time(contender, loops[contender.name], now)[0] / units)
         done += 1
-    for name, seconds_each in values.items():
-        row.times[name] = Stats(tuple(seconds_each))
-        row.figures[f"{name} seconds"] = row.times[name].median
-    first = contenders[0].name
-    for name in list(values)[1:]:
-        pairs = zip(values[name], values[first], strict=True)
-        row.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
-        row.figures[f"{name} / {first}"] = row.ratios[name].median
+    row.reckon(values, contenders[0].name)
     return row
 
 
@@ -226,24 +245,25 @@ def reset_peak() -> int:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return peak()
-    return _status("VmRSS")
+    return status_bytes("VmRSS")
 
 
 def peak() -> int:
     """Return the peak memory of this process, in bytes."""
     if Path("/proc/self/status").exists():
-        return _status("VmHWM")
+        return status_bytes("VmHWM")
     import resource  # noqa: PLC0415 - not on every system
 
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024
 
 
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+def status_bytes(name: str, process: int | str = "self") -> int:
+    """Return one of the sizes that Linux tells of a process, in bytes."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {name}")
+    raise RuntimeError(f"/proc/{process}/status has no {name}")
 
 
 def optional(module: str) -> Any:
@@ -308,7 +328,10 @@ def as_data(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
                 "memory": row.memory,
                 "figures": row.figures,
                 "skipped": row.skipped,
+                "late": row.late,
                 "agree": row.agree,
+                "differ": row.differ,
+                "given": row.given,
                 "note": row.note,
             }
             for row in answers

@@ -2,8 +2,7 @@
 
 Every program is driven by the operation `time` of the vectors' protocol, roomver by `roomver vectors serve`
 and the others by their adapters; they take turns, and must come to the same state. *Warm* and *cold* are as
-`vectors/FORMAT.md` has them. What each was given before the clock started stands in the notes: auth chains
-are ruma's, the auth difference is Synapse's, auth events are gomatrixserverlib's.
+`vectors/FORMAT.md` has them. What each had ready before the clock started stands below the table.
 """
 
 import json
@@ -11,10 +10,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryFile
 from threading import Thread
 from time import perf_counter
 from types import TracebackType
@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 
 import roomver
 
-from .measure import Goal, Row, Stats, optional
-from .resolution import COLD, ROOMS, WARM
+from .measure import Goal, Row, optional, status_bytes
+from .resolution import ROOMS, SHUFFLED, shuffled
 from .run import ROOT, Run
 from .shapes import Shape
 
+WARM, COLD = "warm", "cold"
 OURS, SYNAPSE, RUMA, GOMATRIXSERVERLIB = "roomver", "Synapse", "ruma", "gomatrixserverlib"
 PEERS = (SYNAPSE, RUMA, GOMATRIXSERVERLIB)
 ADAPTERS = ROOT / "vectors" / "adapters"
@@ -66,12 +67,14 @@ class Program:
         command: what starts it.
         build: the command that builds it, for those who have not.
         there: whether it has been built.
+        environment: variables that it needs.
     """
 
     name: str
     command: list[str]
     build: str
     there: bool
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def programs() -> list[Program]:
@@ -80,8 +83,16 @@ def programs() -> list[Program]:
     go = ADAPTERS / "gomatrixserverlib" / "adapter"
     venv = ADAPTERS / "synapse" / "venv" / "bin" / "python"
     python = str(venv) if venv.exists() else sys.executable
+    # The roomver that is imported here, wherever it lies.
+    path = os.pathsep.join([str(Path(roomver.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     return [
-        Program(OURS, [sys.executable, "-m", "roomver", "vectors", "serve"], "", True),
+        Program(
+            OURS,
+            [sys.executable, "-m", "roomver", "vectors", "serve"],
+            "",
+            True,
+            {"PYTHONPATH": path.rstrip(os.pathsep)},
+        ),
         Program(
             SYNAPSE,
             [python, str(ADAPTERS / "synapse" / "adapter.py")],
@@ -112,59 +123,59 @@ class Process:
     """A program that runs: asked one thing at a time."""
 
     def __init__(self, program: Program) -> None:
-        self.name = program.name
-        path = os.pathsep.join([str(Path(roomver.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+        self._errors = TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(
             program.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+            stderr=self._errors,
+            env={**os.environ, **program.environment},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._in: BinaryIO = self._process.stdin  # type: ignore[assignment]
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
-        self._base = 0
 
     def _read(self, out: Any) -> None:
-        for line in out:
-            self._lines.put(line)
+        with out:
+            for line in out:
+                self._lines.put(line)
         self._lines.put(b"")
 
-    def __enter__(self) -> "Process":
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """End the program."""
         self._process.kill()
         self._process.wait()
         with suppress(OSError):
             self._in.close()
+        self._errors.close()
 
     def ask(self, version: str, given: bytes, timeout: float) -> dict[str, Any]:
         """Ask for a measurement.
 
         Raises:
-            NoAnswer: if there is none in time.
+            TimeoutError: if there is no answer in time.
+            NoAnswer: if there is another one.
         """
         head = f'{{"id": 1, "operation": "time", "room_version": "{version}", "input": '.encode()
         deadline = perf_counter() + timeout
-        writer = Thread(target=self._write, args=(head, given), daemon=True)
-        writer.start()
+        # Written by a thread: a program that does not read would block the writer for good.
+        Thread(target=self._write, args=(head, given), daemon=True).start()
         try:
             line = self._lines.get(timeout=max(0.0, deadline - perf_counter()))
         except Empty:
-            raise NoAnswer(f"no answer within {timeout:.0f} s") from None
+            raise TimeoutError(f"no answer within {timeout:g} s") from None
+        if not line:
+            raise NoAnswer(f"it ended: {self._last_words()}")
         try:
             answer = json.loads(line)
         except ValueError:
-            raise NoAnswer("it ended" if not line else "it answered with no JSON") from None
+            raise NoAnswer("it answered with no JSON") from None
         output = answer.get("output")
         if type(output) is not dict:
-            raise NoAnswer("unsupported" if answer.get("unsupported") else str(answer.get("error"))[:200])
+            said = str(answer.get("message") or answer.get("error"))[:200]
+            raise NoAnswer("unsupported" if answer.get("unsupported") else said)
         return output
 
     def _write(self, head: bytes, given: bytes) -> None:
@@ -172,50 +183,106 @@ class Process:
             self._in.write(head + given + b"}\n")
             self._in.flush()
 
-    def reset_peak(self) -> None:
-        """Let the peak memory begin at what the process uses now, where the system can."""
-        with suppress(OSError):
-            Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
-            self._base = self._memory("VmRSS")
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").split("\n")
+        return next((line[:200] for line in reversed(lines) if line.strip()), "without a word")
 
     def peak(self) -> int | None:
-        """Return the peak memory since then, in bytes beyond it; None where the system does not say."""
-        if not self._base:
-            return None
-        return max(0, self._memory("VmHWM") - self._base)
+        """Return the peak memory of the process since it began, in bytes; None where the system does not
+        say."""
+        with suppress(OSError):
+            return status_bytes("VmHWM", self._process.pid)
+        return None
 
-    def _memory(self, name: str) -> int:
-        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024
-        return 0
+
+class Processes:
+    """The programs that run.
+
+    Args:
+        keep: do not start them anew for each problem: for a run that is not about memory.
+    """
+
+    def __init__(self, keep: bool) -> None:
+        self._keep = keep
+        self._running: dict[str, Process] = {}
+
+    def __enter__(self) -> "Processes":
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.stop(*self._running)
+
+    def start(self, program: Program) -> Process:
+        """Return a process of a program."""
+        if program.name not in self._running:
+            self._running[program.name] = Process(program)
+        return self._running[program.name]
+
+    def stop(self, *names: str) -> None:
+        """End some programs."""
+        for name in names:
+            self._running.pop(name).stop()
+
+    def next_problem(self) -> None:
+        """End all programs that are not kept."""
+        if not self._keep:
+            self.stop(*self._running)
 
 
 def ask(run: Run) -> Iterator[Row]:
     """Measure every shape with every program that is there."""
-    for name, version in ROOMS:
-        if run.shapes and name not in run.shapes:
-            continue
-        shape = run.shape(name, version)
-        body = problem(shape)
-        subject, note = f"{name} v{version}", f"{len(shape.events)} events, {len(shape.state_sets)} states"
-        full = run.full or (name == "toy" and not run.quick)
-        del shape
-        run.forget()
-        for kind in (WARM, COLD) if version != "1" else (WARM,):
-            yield measured(run, Row(f"{subject} {kind}", full, note=note), subject, version, body, kind)
+    with Processes(keep=run.quick) as processes:
+        for name, version in ROOMS:
+            if run.shapes and name not in run.shapes:
+                continue
+            shape = run.shape(name, version)
+            bodies = {"": problem(shape)}
+            if (name, version) == SHUFFLED:
+                bodies[" shuffled"] = problem(shuffled(shape))
+            note = f"{len(shape.events)} events, {len(shape.state_sets)} states"
+            full = run.full or (name == "toy" and not run.quick)
+            del shape
+            run.forget()
+            for variant, body in bodies.items():
+                for kind in (WARM, COLD) if version != "1" else (WARM,):
+                    row = Row(f"{name} v{version} {kind}{variant}", full, note=note)
+                    yield measured(run, row, processes, Problem(name, version, kind, body))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be resolved: a shape as `problem` gives it, and how."""
+
+    shape: str
+    version: str
+    kind: str
+    body: bytes
+
+    def request(self) -> bytes:
+        """Return the input of the first `time` request."""
+        return self.body + f', "mode": "{self.kind}", "runs": 1}}'.encode()
 
 
 def problem(shape: Shape) -> bytes:
-    """Return a shape as the input of `time`, but for its end. Where there are many states, all but the
-    first are given by how they differ from it."""
-    first, *others = [set(state.values()) for state in shape.state_sets]
-    sets = [sorted(first)]
-    changes = []
+    """Return a shape as the input of `time`, but for its end. States keep the order of their entries. Where
+    there are many, all but the first are given by how they differ from it."""
+    first, *others = [list(state.values()) for state in shape.state_sets]
+    sets, changes = [first], []
     if len(others) > 20:
-        changes = [{"remove": sorted(first - one), "add": sorted(one - first)} for one in others]
+        of_first = set(first)
+        for one in others:
+            of_one = set(one)
+            changes.append(
+                {
+                    "remove": [event_id for event_id in first if event_id not in of_one],
+                    "add": [event_id for event_id in one if event_id not in of_first],
+                }
+            )
     else:
-        sets += [sorted(one) for one in others]
+        sets += others
     events = {event_id: event.pdu for event_id, event in shape.events.items()}
     given: dict[str, Any] = {"operation": "resolve", "input": {"events": events, "state_sets": sets}}
     if changes:
@@ -225,85 +292,71 @@ def problem(shape: Shape) -> bytes:
 
 @dataclass
 class _Taken:
-    """What is known of one program on one shape."""
+    """What is known of one program on one problem."""
 
     process: Process
     loops: int
+    state: list[str]
     seconds: list[float] = field(default_factory=list)
-    state: list[str] = field(default_factory=list)
 
 
-def measured(run: Run, row: Row, subject: str, version: str, body: bytes, kind: str) -> Row:
+def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
     """Let the programs take turns on one problem, and fill in the row."""
-    with ExitStack() as stack:
-        taken: dict[str, _Taken] = {}
-        first = body + f', "mode": "{kind}", "runs": 1}}'.encode()
-        for program in programs():
-            if not program.there:
-                row.skipped[program.name] = program.build
-                continue
-            process = stack.enter_context(Process(program))
-            try:
-                output = process.ask(version, first, run.patience)
-                process.reset_peak()
-            except NoAnswer as error:
-                process.__exit__(None, None, None)
-                row.skipped[program.name] = str(error)
-                _note_least(row, program.name, str(error), run.patience)
-                continue
-            seconds = min(output["seconds"])
-            taken[program.name] = _Taken(process, max(1, min(_LOOPS, int(_ROUND / max(seconds, 1e-7)))))
-            taken[program.name].state = output["state"]
-            row.note += f"; {program.name} was given {', '.join(output['given']) or 'nothing'}"
-        if OURS in taken:
-            _take_turns(run, row, version, taken)
-    if OURS not in taken:
-        return row  # what there is to compare with is missing: it stands among the skipped
-    ours = taken[OURS]
-    others = {name: one.state == ours.state for name, one in taken.items() if name != OURS}
-    for name, same in others.items():
-        if not same:
-            why = DEPARTURES.get((subject, name), "NOT KNOWN")
-            row.note += f"; {name} comes to another state: {why}"
-    unknown = [name for name, same in others.items() if not same and (subject, name) not in DEPARTURES]
-    row.agree = not unknown if others else None
+    taken: dict[str, _Taken] = {}
+    for program in programs():
+        if not program.there:
+            row.skipped[program.name] = f"not built: {program.build}"
+            continue
+        process = processes.start(program)
+        try:
+            output = process.ask(problem.version, problem.request(), run.patience)
+        except (NoAnswer, TimeoutError) as error:
+            _give_up(row, processes, program.name, error, run.patience)
+            continue
+        loops = max(1, min(_LOOPS, int(_ROUND / max(*output["seconds"], 1e-7))))
+        taken[program.name] = _Taken(process, loops, output["state"])
+        row.given[program.name] = output["given"]
+        row.implementations[program.name] = output["implementation"]
+    if OURS in taken:
+        _take_turns(run, row, processes, problem.version, taken)
+    if OURS in taken:  # still
+        row.reckon({name: one.seconds for name, one in taken.items()}, OURS)
+        row.compared = len(taken) > 1
+        for name, one in taken.items():
+            if one.state != taken[OURS].state:
+                row.differ[name] = DEPARTURES.get((f"{problem.shape} v{problem.version}", name), "")
+    else:
+        # Not to be able to is no better than a wrong answer.
+        row.compared, row.differ = True, {OURS: ""}
+    for name, one in taken.items():
+        peak = one.process.peak() if run.memory else None
+        if peak is not None:
+            row.remember(name, peak)
+    processes.next_problem()
     return row
 
 
-def _note_least(row: Row, name: str, said: str, patience: float) -> None:
-    """A program that took too long took so many times as long at least."""
-    if said.startswith("no answer"):
-        row.figures[f"{name} / {OURS}"] = patience  # seconds, until ours are known
+def _give_up(row: Row, processes: Processes, name: str, error: Exception, patience: float) -> None:
+    row.skipped[name] = str(error)
+    if isinstance(error, TimeoutError):
+        row.late[name] = patience
+    if str(error) != "unsupported":
+        processes.stop(name)
 
 
-def _take_turns(run: Run, row: Row, version: str, taken: dict[str, _Taken]) -> None:
+def _take_turns(run: Run, row: Row, processes: Processes, version: str, taken: dict[str, _Taken]) -> None:
     began = perf_counter()
     done = 0
     while done < run.rounds and (done < min(3, run.rounds) or perf_counter() - began < run.budget):
         for name, one in list(taken.items()):
+            again = f'{{"again": true, "runs": {one.loops}}}'.encode()
             try:
-                output = one.process.ask(
-                    version, f'{{"again": true, "runs": {one.loops}}}'.encode(), run.patience
-                )
-            except NoAnswer as error:
-                row.skipped[name] = str(error)
+                output = one.process.ask(version, again, run.patience)
+            except (NoAnswer, TimeoutError) as error:
+                _give_up(row, processes, name, error, run.patience)
                 del taken[name]
                 if name == OURS:
-                    return
+                    return  # there is nothing left to compare with
                 continue
             one.seconds.append(sum(output["seconds"]) / len(output["seconds"]))
         done += 1
-    for name, one in taken.items():
-        row.times[name] = Stats(tuple(one.seconds))
-        row.figures[f"{name} seconds"] = row.times[name].median
-        peak = one.process.peak() if run.memory else None
-        if peak is not None:
-            row.remember(name, peak)
-    ours = taken[OURS].seconds
-    for name, one in taken.items():
-        if name != OURS:
-            row.ratios[name] = Stats(tuple(t / o for t, o in zip(one.seconds, ours, strict=True)))
-            row.figures[f"{name} / {OURS}"] = row.ratios[name].median
-    for name in row.skipped:
-        if (least := row.figures.get(f"{name} / {OURS}")) is not None and name not in row.times:
-            row.figures[f"{name} / {OURS}"] = least / row.times[OURS].median

@@ -1,6 +1,6 @@
 """Plots of how time and memory grow, as SVG and PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,19 @@ STYLES = {
     "gomatrixserverlib": ("#CC79A7", "D"),
 }
 
+KINDS: Mapping[str, tuple[str, str, Callable[[Row], Mapping[str, float]]]] = {
+    "time": ("State resolution", "seconds", lambda row: {n: s.median for n, s in row.times.items()}),
+    "memory": (
+        "Peak memory of the process",
+        "megabytes",
+        lambda row: {name: size / 1e6 for name, size in row.memory.items()},
+    ),
+}
+"""What is drawn of a row: title, unit, and the value of each implementation."""
+
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw the answers of `growth`: a time plot and a memory plot for each shape, log-log.
+    """Draw the answers of `growth`: for each shape a plot of each kind, log-log.
 
     Returns:
         The files written.
@@ -33,20 +43,14 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     written = []
     for shape in dict.fromkeys(row.subject.split(",")[0] for row in rows):
         mine = [row for row in rows if row.subject.split(",")[0] == shape]
-        times = {
-            name: [(row.figures["events"], row.times[name].median) for row in mine if name in row.times]
-            for name in STYLES
-        }
-        memory = {
-            name: [(row.figures["events"], row.memory[name] / 1e6) for row in mine if row.memory.get(name)]
-            for name in STYLES
-        }
-        title = f"{shape}, warm"
-        for lines, what, unit, name in (
-            (times, "State resolution", "seconds", "time"),
-            (memory, "Peak memory beyond the inputs", "megabytes", "memory"),
-        ):
-            written += _draw(lines, f"{what}: {title}", unit, folder / f"{shape.replace(' ', '-')}-{name}")
+        for kind, (title, unit, values) in KINDS.items():
+            lines = {
+                name: [(row.figures["events"], values(row)[name]) for row in mine if values(row).get(name)]
+                for name in STYLES
+            }
+            if any(lines.values()):
+                file = folder / f"{shape.replace(' ', '-')}-{kind}"
+                written += _draw(lines, f"{title}: {shape}, warm", unit, file)
     return written
 
 

@@ -1,11 +1,19 @@
-"""What the benchmarks print: a table for each question, and the goals."""
+"""What the benchmarks print: a table for each question, and the goals; the same as Markdown."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from .measure import Goal, Row, Stats, optional
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-Print = Callable[[str], None]
+from .measure import Goal, Row, Stats
+
+REACHED, NOT_REACHED = "reached", "NOT REACHED"
+OTHER, KNOWN = "NO", "no, known"
+_STYLES: Final = {NOT_REACHED: "red", REACHED: "green", OTHER: "bold red", KNOWN: "yellow"}
+_PLAIN_WIDTH: Final = 180  # of tables where the output is no terminal
 
 
 class Outcome(NamedTuple):
@@ -15,22 +23,23 @@ class Outcome(NamedTuple):
     goal: Goal
     measured: float | None
     verdict: str
+    because: str = ""
 
 
 def seconds(value: float) -> str:
     """A time in a unit that gives it few digits."""
     for factor, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us")):
         if value >= factor:
-            return f"{_digits(value / factor)} {unit}"
+            return f"{digits(value / factor)} {unit}"
     return f"{value * 1e9:.0f} ns"
 
 
 def size(value: float) -> str:
     """A number of bytes."""
-    return f"{_digits(value / 1e6)} MB" if value < 1e9 else f"{_digits(value / 1e9)} GB"
+    return f"{digits(value / 1e6)} MB" if value < 1e9 else f"{digits(value / 1e9)} GB"
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """Three digits."""
     if value >= 100:
         return f"{value:.0f}"
@@ -43,130 +52,199 @@ def amount(value: float, unit: str) -> str:
         return seconds(value)
     if unit == "B":
         return size(value)
-    return f"{_digits(value)}x" if unit == "x" else f"{_digits(value)} {unit}"
+    return f"{digits(value)}x" if unit == "x" else f"{digits(value)} {unit}"
 
 
-def _ratio(stats: Stats | None) -> str:
-    if stats is None:
-        return ""
+def ratio(stats: Stats) -> str:
+    """A ratio with its quartiles."""
     low, high = stats.quartiles
-    return f"{_digits(stats.median)}x ({_digits(low)}-{_digits(high)})"
+    return f"{digits(stats.median)}x ({digits(low)}-{digits(high)})"
 
 
-def question_lines(question: str, docstring: str, rows: Sequence[Row]) -> list[str]:
-    """Return the answers to a question as lines of text."""
-    lines = [f"{question}: {_first_sentence(docstring)}", ""]
-    table = [("subject", "implementation", "median", "spread", "time / first", "peak memory", "same result")]
+def console() -> Console:
+    """Return what prints: wide enough for the tables where the output is no terminal."""
+    made = Console(highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = max(made.width, _PLAIN_WIDTH)
+    return made
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
+    for name in columns:
+        table.add_column(name)
+    return table
+
+
+def _cell(text: str) -> Text:
+    return Text(text, _STYLES.get(text, ""))
+
+
+def question_table(rows: Sequence[Row]) -> Table:
+    """Return the answers to a question as a table."""
+    table = _table(
+        "subject", "implementation", "median", "spread", "time / first", "peak memory", "same result"
+    )
     for row in rows:
-        same = {True: "yes", False: "NO", None: ""}[row.agree]
         for number, (name, stats) in enumerate(row.times.items()):
-            table.append(
-                (
-                    row.subject if not number else "",
-                    name,
-                    seconds(stats.median),
-                    f"±{100 * stats.spread:.0f} % of {len(stats.values)}",
-                    _ratio(row.ratios.get(name)),
-                    size(row.memory[name]) if name in row.memory else "",
-                    same if not number else "",
-                )
+            table.add_row(
+                row.subject if not number else "",
+                name,
+                seconds(stats.median),
+                f"±{100 * stats.spread:.0f} % of {len(stats.values)}",
+                ratio(row.ratios[name]) if name in row.ratios else "",
+                size(row.memory[name]) if name in row.memory else "",
+                _cell(_same(row, name)),
             )
-        table.extend((row.subject, name, "-", "", "", "", f"{hint}") for name, hint in row.skipped.items())
-    lines.extend(columns(table))
-    lines.append("")
-    lines.extend(f"  {row.subject}: {row.note}" for row in rows if row.note)
+        for name, why in row.skipped.items():
+            table.add_row("" if row.times else row.subject, name, "-", "", "", "", why)
+    return table
+
+
+def _same(row: Row, name: str) -> str:
+    if name in row.differ:
+        return KNOWN if row.differ[name] else OTHER
+    return "yes" if row.compared and name in row.ratios else ""
+
+
+def notes(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what a table has no column for: subjects, figures of the question's own, other results."""
     known = {f"{name} {what}" for row in rows for name in row.times for what in ("seconds", "bytes")}
     for row in rows:
+        if row.note:
+            yield f"{row.subject}: {row.note}"
+        ratios = {f"{name} / {next(iter(row.times), '')}" for name in row.ratios}
         for figure, value in row.figures.items():
-            if figure not in known and figure not in {f"{name} / {_first(row)}" for name in row.ratios}:
-                lines.append(f"  {row.subject}: {figure}: {_digits(value)}")
-    return lines
+            if figure not in known | ratios:
+                yield f"{row.subject}: {figure}: {digits(value)}"
+    for name, reasons in other_results(rows).items():
+        for why, subjects in reasons.items():
+            yield f"{name} comes to another result in {', '.join(subjects)}: {why}"
+    for name, given in everything_given(rows).items():
+        yield f"{name} had ready before the clock started: {', '.join(given) or 'nothing'}"
 
 
-def markdown(rows: Sequence[Row]) -> list[str]:
-    """Return the answers of `peers` as a Markdown table: times, and ratios to the first program's."""
-    names = list(dict.fromkeys(name for row in rows for name in (*row.times, *row.skipped)))
-    lines = [f"| room | {' | '.join(names)} |", "| --- |" + " ---: |" * len(names)]
+def other_results(rows: Sequence[Row]) -> dict[str, dict[str, list[str]]]:
+    """Return who came to another result than the first, why, and in what."""
+    found: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        cells = []
-        for name in names:
-            if name in row.times:
-                ratio = f" ({_digits(row.ratios[name].median)}x)" if name in row.ratios else ""
-                cells.append(seconds(row.times[name].median) + ratio)
-            else:
-                cells.append(row.skipped.get(name, ""))
-        lines.append(f"| {row.subject} | {' | '.join(cells)} |")
-    return lines
+        for name, why in row.differ.items():
+            found.setdefault(name, {}).setdefault(why or "NOT KNOWN WHY", []).append(row.subject)
+    return found
 
 
-def _first(row: Row) -> str:
-    return next(iter(row.times), "")
+def everything_given(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what each program was given in any of its rows."""
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for name, given in row.given.items():
+            found.setdefault(name, {}).update(dict.fromkeys(given))
+    return {name: list(given) for name, given in found.items()}
 
 
-def _first_sentence(docstring: str) -> str:
+def first_paragraph(docstring: str) -> str:
+    """The question that a module opens with."""
     return " ".join(docstring.strip().split("\n\n")[0].split())
-
-
-def columns(table: Iterable[Sequence[str]]) -> list[str]:
-    """Lay out a table whose first row is its head."""
-    rows = [list(row) for row in table]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    rows.insert(1, ["-" * width for width in widths])
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
 
 
 def judge(question: str, goals: Sequence[Goal], rows: Sequence[Row]) -> list[Outcome]:
     """Say of each goal whether it was reached."""
     found = {row.subject: row for row in rows}
-    outcomes = []
-    for goal in goals:
-        row = found.get(goal.subject)
-        measured = None if row is None else row.figures.get(goal.figure)
-        if row is None or measured is None:
-            verdict = "not measured"
-        elif not row.full:
-            verdict = "not judged at this size"
-        else:
-            verdict = "reached" if goal.reached(measured) else "NOT REACHED"
-        outcomes.append(Outcome(question, goal, measured, verdict))
-    return outcomes
+    return [_judged(question, goal, found.get(goal.subject)) for goal in goals]
 
 
-def goal_lines(outcomes: Sequence[Outcome]) -> list[str]:
+def _judged(question: str, goal: Goal, row: Row | None) -> Outcome:
+    if row is None:
+        return Outcome(question, goal, None, "not measured")
+    measured = row.figures.get(goal.figure)
+    name, _, first = goal.figure.partition(" / ")
+    if measured is None:
+        late, ours = row.late.get(name), row.times.get(first)
+        if late is not None and ours is not None and goal.at_least is not None and row.full:
+            because = f"no answer within {late:g} s"
+            # Half of the time is granted for reading the input, which is no part of a resolution.
+            if late / 2 / ours.median >= goal.at_least:
+                return Outcome(question, goal, None, REACHED, because)
+            return Outcome(question, goal, None, "not measured", because)
+        return Outcome(question, goal, None, "not measured", row.skipped.get(name, ""))
+    if not row.full:
+        return Outcome(question, goal, measured, "not judged", "at another size")
+    verdict = REACHED if goal.reached(measured) else NOT_REACHED
+    return Outcome(question, goal, measured, verdict, "its state is another" if name in row.differ else "")
+
+
+def _goal_cells(outcome: Outcome) -> list[str]:
+    goal = outcome.goal
+    bound = goal.at_most if goal.at_most is not None else goal.at_least
+    assert bound is not None
+    sign = "at most" if goal.at_most is not None else "at least"
+    measured = "-" if outcome.measured is None else amount(outcome.measured, goal.unit)
+    return [
+        outcome.question,
+        goal.subject,
+        goal.figure,
+        f"{sign} {amount(bound, goal.unit)}",
+        measured,
+        outcome.verdict,
+        outcome.because,
+    ]
+
+
+_GOAL_COLUMNS: Final = ("question", "subject", "figure", "goal", "measured", "", "")
+
+
+def goal_table(outcomes: Sequence[Outcome]) -> Table:
     """Return the goals as a table."""
-    table = [("question", "subject", "figure", "goal", "measured", "")]
-    for question, goal, measured, verdict in outcomes:
-        bound = goal.at_most if goal.at_most is not None else goal.at_least
-        assert bound is not None
-        sign = "at most" if goal.at_most is not None else "at least"
-        table.append(
-            (
-                question,
-                goal.subject,
-                goal.figure,
-                f"{sign} {amount(bound, goal.unit)}",
-                "-" if measured is None else amount(measured, goal.unit),
-                verdict,
-            )
-        )
-    return columns(table)
+    table = _table(*_GOAL_COLUMNS)
+    for outcome in outcomes:
+        table.add_row(*map(_cell, _goal_cells(outcome)))
+    return table
 
 
-def printer() -> Print:
-    """Return what prints a line: with colours where rich is installed and the output is a terminal."""
-    console: Any = optional("rich.console")
-    if console is None:
-        return print
-    rich = console.Console(highlight=False, markup=False, soft_wrap=True)
+def markdown(
+    head: Mapping[str, str], rows: Mapping[str, Sequence[Row]], outcomes: Sequence[Outcome]
+) -> Iterator[str]:
+    """Yield the lines of a Markdown document: the answers of `peers`, and all goals.
 
-    def coloured(line: str) -> None:
-        style = None
-        if line.endswith(("NOT REACHED", "NO")):
-            style = "red"
-        elif line.endswith("reached"):
-            style = "green"
-        rich.print(line, style=style)
+    Args:
+        head: the command, the date, the machine, the versions.
+        rows: the answers, by question.
+        outcomes: the goals.
+    """
+    yield from (f"- {name}: {value}" for name, value in head.items())
+    beside = rows.get("peers", ())
+    if beside:
+        names = list(dict.fromkeys(name for row in beside for name in (*row.times, *row.skipped)))
+        yield ""
+        yield from _grid(["room", *names], [[row.subject, *_beside(row, names)] for row in beside])
+        yield ""
+        yield from (f"- {line}" for line in notes([_without_note(row) for row in beside]))
+    if outcomes:
+        yield ""
+        yield from _grid(list(_GOAL_COLUMNS), map(_goal_cells, outcomes))
 
-    return coloured
+
+def _without_note(row: Row) -> Row:
+    return Row(row.subject, row.full, differ=row.differ, given=row.given)
+
+
+def _beside(row: Row, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name not in row.times:
+            yield row.skipped.get(name, "")
+            continue
+        parts = [seconds(row.times[name].median)]
+        if name in row.ratios:
+            parts.append(ratio(row.ratios[name]))
+        if name in row.memory:
+            parts.append(size(row.memory[name]))
+        if name in row.differ:
+            parts.append("another state")
+        yield ", ".join(parts)
+
+
+def _grid(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "| --- " * len(head) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

@@ -1,8 +1,8 @@
-"""How long does a whole resolution take, warm and cold, and how much memory beyond its inputs?
+"""What does roomver's resolution cost with a graph that is kept, one that is built, and none; and how does it
+grow?
 
-*Warm* is a server that keeps its index of auth events from one resolution to the next: `RoomGraph` here,
-the table of each event's auth events in the peer. *Cold* counts building it. All contenders have the
-events parsed, in memory, and must come to the same state.
+In this process, roomver alone, the events parsed. `peers` has whole resolutions beside other
+implementations.
 """
 
 import sys
@@ -14,16 +14,13 @@ from random import Random
 import roomver
 from roomver.event import remember
 
-from . import synapse
 from .measure import Contender, Goal, Row, peak, reset_peak
 from .run import Run, load
 from .shapes import Shape, State
 
-WARM, COLD = "warm", "cold"
 OURS = "roomver"
+BUILT = "roomver, graph built"
 NO_GRAPH = "roomver, no graph"
-THEIRS = "Synapse"
-GIVEN = "Synapse, difference given"
 
 ROOMS = [
     ("toy", "11"),
@@ -39,14 +36,14 @@ ROOMS = [
 ]
 """Shapes with their room versions."""
 
+SHUFFLED = ("hq", "11")
+"""The one that is resolved a second time, with its states `shuffled`."""
+
 GOALS = [
-    Goal("toy v11 warm", f"{OURS} seconds", "s", at_most=150e-6),
-    Goal("hq v11 warm", f"{OURS} seconds", "s", at_most=0.05),
-    Goal("hq v11 warm", f"{THEIRS} / {OURS}", "x", at_least=50),
-    Goal("merge v5 warm", f"{OURS} seconds", "s", at_most=30),
-    Goal("merge v5 warm", f"{OURS} bytes", "B", at_most=1e9),
-    Goal("merge v5 warm", f"{THEIRS} / {OURS}", "x", at_least=10),
-    Goal("storm v1 warm", f"{THEIRS} / {OURS}", "x", at_least=20),
+    Goal("toy v11", f"{OURS} seconds", "s", at_most=150e-6),
+    Goal("hq v11", f"{OURS} seconds", "s", at_most=0.05),
+    Goal("merge v5", f"{OURS} seconds", "s", at_most=30),
+    Goal("merge v5", f"{OURS} bytes", "B", at_most=1e9),
     Goal("deep v11 growth", "time / size", "x", at_most=1.5),
 ]
 
@@ -55,31 +52,25 @@ def ask(run: Run) -> Iterator[Row]:
     """Measure every shape."""
     for name, version in ROOMS:
         shape = run.shape(name, version)
-        resolver = synapse.Resolver(shape) if synapse.installed() else None
-        for kind in (WARM, COLD) if shape.version != "1" else (WARM,):
-            yield _row(run, shape, resolver, kind)
-        if name == "hq" and version == "11":
-            yield _row(run, shuffled(shape), resolver, WARM, "shuffled")
-        del resolver, shape
+        yield _row(run, shape)
+        if (name, version) == SHUFFLED:
+            yield _row(run, shuffled(shape), " shuffled")
+        del shape
         run.forget()
     yield _growth(run)
 
 
-def _row(run: Run, shape: Shape, resolver: synapse.Resolver | None, kind: str, variant: str = "") -> Row:
-    subject = f"{shape.name} v{shape.version} {variant or kind}"
+def _row(run: Run, shape: Shape, variant: str = "") -> Row:
     row = run.compare(
-        subject,
-        contenders(shape, resolver, kind),
+        f"{shape.name} v{shape.version}{variant}",
+        contenders(shape),
         full=run.full or (shape.name == "toy" and not run.quick),
-        same=synapse.as_state,
         note=f"{len(shape.events)} events, {len(shape.state_sets)} states",
     )
-    if resolver is None:
-        row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
     if run.memory and not variant and shape.name != "toy":
         file = run.shape_file(shape.name, shape.version)
         for name in row.times:
-            used = run.peak("resolution", file, f"{kind}/{name}")
+            used = run.peak("resolution", file, name)
             if used is not None:
                 row.remember(name, used)
     return row
@@ -92,7 +83,7 @@ def _growth(run: Run) -> Row:
     for size in sizes:
         shape = run.shape("deep", "11", size)
         name = f"{OURS}, {len(shape.events)} events"
-        part = run.compare("", contenders(shape, None, WARM)[:1])
+        part = run.compare("", contenders(shape)[:1])
         row.times[name] = part.times[OURS]
         del shape
         run.forget()
@@ -117,30 +108,16 @@ def _copy(text: str) -> str:
     return text.encode().decode()
 
 
-def contenders(shape: Shape, resolver: synapse.Resolver | None, kind: str) -> list[Contender[State]]:
-    """Return who resolves a shape, the first being roomver with its graph."""
+def contenders(shape: Shape) -> list[Contender[State]]:
+    """Return the ways to resolve a shape, the first with a graph that is there; version 1 has one way."""
     if shape.version == "1":
-        found = [Contender(OURS, partial(_resolve, shape, None))]
-        if resolver is not None:
-            found.append(Contender(THEIRS, resolver.by_v1))  # type: ignore[arg-type]
-        return found
-    if kind == WARM:
-        found = [Contender(OURS, partial(_resolve, shape, shape.build_graph()))]
-        if resolver is not None:
-            index = resolver.index()
-            found += [
-                Contender(THEIRS, partial(resolver.by_v2, index)),  # type: ignore[arg-type]
-                Contender(GIVEN, partial(resolver.by_v2, None, resolver.answer())),  # type: ignore[arg-type]
-            ]
-        return found
+        return [Contender(OURS, partial(_resolve, shape, None))]
     anew = partial(_forget_levels, shape)
-    found = [
-        Contender(OURS, partial(_build_and_resolve, shape), anew),
+    return [
+        Contender(OURS, partial(_resolve, shape, shape.build_graph())),
+        Contender(BUILT, partial(_build_and_resolve, shape), anew),
         Contender(NO_GRAPH, partial(_resolve, shape, None), anew),
     ]
-    if resolver is not None:
-        found.append(Contender(THEIRS, lambda: resolver.by_v2(resolver.index())))  # type: ignore[arg-type, return-value]
-    return found
 
 
 def _resolve(shape: Shape, graph: roomver.RoomGraph | None) -> State:
@@ -161,9 +138,7 @@ def _forget_levels(shape: Shape) -> tuple[()]:
 def main(file: str, contender: str) -> None:
     """Print the peak memory of one contender, in bytes beyond its inputs; run in a process of its own."""
     shape = load(Path(file))
-    kind, _, name = contender.partition("/")
-    resolver = synapse.Resolver(shape) if name.startswith(THEIRS) else None
-    found = {c.name: c for c in contenders(shape, resolver, kind)}[name]
+    found = {c.name: c for c in contenders(shape)}[contender]
     before = reset_peak()
     result = found.run()
     print(max(0, peak() - before))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from roomver import Event, power
 from roomver.cli.implementation import serve
 from roomver.cli.show import show_lines
 from roomver.cli.vectors import load, suite_folder, vectors
@@ -358,6 +359,24 @@ def test_a_line_that_is_no_request_is_answered_with_an_error(request_line: Any, 
 
 def test_an_empty_line_is_ignored() -> None:
     assert served(b"\n", b"  \n") == []
+
+
+@pytest.mark.parametrize(("mode", "anew"), [("cold", 3), ("warm", 1)])
+def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    parse = power.PowerLevels.__init__
+
+    def noting(self: power.PowerLevels, event: Event) -> None:
+        read.append(event.event_id)
+        parse(self, event)
+
+    monkeypatch.setattr(power.PowerLevels, "__init__", noting)
+    case = next(c for c in load([suite_folder()]) if c.name == "resolve.topic_against_ban.v11")
+    given = {"operation": "resolve", "input": case.input, "runs": 3, "mode": mode}
+    (answer,) = served({"id": 1, "operation": "time", "room_version": "11", "input": given})
+    assert len(answer["output"]["seconds"]) == 3
+    assert read
+    assert len(read) == anew * len(set(read))
 
 
 def test_the_suite_passes_through_serve(run: Run) -> None:

@@ -20,7 +20,6 @@ from builder import VERSIONS
 from random_rooms import Case, random_case
 
 from roomver import (
-    Event,
     RoomverError,
     auth_types,
     check_against_state,
@@ -37,28 +36,11 @@ with warnings.catch_warnings():
     from synapse import event_auth
     from synapse.api.errors import AuthError, SynapseError
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
-    from synapse.events import make_event_from_dict
 
 from .auth_differences import ALLOW, CRASH, REJECT, UNDECIDED, Outcomes, explain
+from .store import Store, finish, made
 
 pytestmark = pytest.mark.peer
-
-
-class _Store:
-    """The part of Synapse's store that its rules read."""
-
-    def __init__(self, events: dict[str, Any]) -> None:
-        self.events = events
-
-    async def get_events(self, event_ids: Any, **_options: Any) -> dict[str, Any]:
-        return {event_id: self.events[event_id] for event_id in event_ids if event_id in self.events}
-
-
-def _theirs(case: Case, event: Event) -> Any:
-    reason = "rejected" if event.event_id in case.rejected else None
-    made = make_event_from_dict(event.pdu, KNOWN_ROOM_VERSIONS[case.version], {}, reason)
-    assert made.event_id == event.event_id
-    return made
 
 
 def _outcome(error: Exception) -> str:
@@ -70,21 +52,19 @@ def _outcome(error: Exception) -> str:
 
 
 def _synapse_independent(case: Case) -> tuple[str, str]:
-    store = _Store({i: _theirs(case, e) for i, e in case.events.items()})
-    running = event_auth.check_state_independent_auth_rules(store, _theirs(case, case.event))
+    store = Store(case.events.values(), case.rejected)
+    running = event_auth.check_state_independent_auth_rules(store, made(case.event, case.rejected))
     try:
-        running.send(None)
-    except StopIteration:
-        return ALLOW, ""
+        finish(running)
     except Exception as error:
         return _outcome(error), _text(error)
-    raise AssertionError("the store never waits")
+    return ALLOW, ""
 
 
 def _synapse_dependent(case: Case) -> tuple[str, str]:
-    state = [_theirs(case, event) for event in case.state.values()]
+    state = [made(event, case.rejected) for event in case.state.values()]
     try:
-        event_auth.check_state_dependent_auth_rules(_theirs(case, case.event), state)
+        event_auth.check_state_dependent_auth_rules(made(case.event, case.rejected), state)
     except Exception as error:
         return _outcome(error), _text(error)
     return ALLOW, ""
@@ -155,7 +135,7 @@ def test_the_selection_is_synapses(version: str, request: pytest.FixtureRequest)
     for number in range(request.config.getoption("--peer-examples")):
         case = random_case(Random(f"selection/{version}/{number}"), version)
         try:
-            theirs = event_auth.auth_types_for_event(theirs_by_name, _theirs(case, case.event))
+            theirs = event_auth.auth_types_for_event(theirs_by_name, made(case.event, case.rejected))
         except (KeyError, TypeError, AttributeError):
             continue  # what a member event lacks there is in the list of differences, as T52
         compared += 1

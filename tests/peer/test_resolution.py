@@ -9,7 +9,7 @@ forks are drawn, over all room versions:
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -28,34 +28,21 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
-    from synapse.events import make_event_from_dict
     from synapse.state import v1, v2
     from synapse.storage.databases.main.event_federation import StateDifference
 
 from .resolution_differences import explain
+from .store import Store, finish
 
 pytestmark = pytest.mark.peer
 
 
-class _Store:
-    """What Synapse's resolution asks of its store, by the definitions; and its clock, which waits for
-    nothing."""
+class _Store(Store):
+    """What Synapse's resolution asks besides, by the definitions; and its clock, which waits for nothing."""
 
     def __init__(self, fork: Fork) -> None:
+        super().__init__(fork.events.values(), fork.rejected)
         self.fork = fork
-        self.events = {}
-        for event_id, event in fork.events.items():
-            reason = "rejected" if event_id in fork.rejected else None
-            made = make_event_from_dict(event.pdu, KNOWN_ROOM_VERSIONS[fork.version], {}, reason)
-            assert made.event_id == event_id
-            self.events[event_id] = made
-
-    async def get_events(self, event_ids: Collection[str], allow_rejected: bool = False) -> dict[str, Any]:
-        return {
-            event_id: self.events[event_id]
-            for event_id in event_ids
-            if event_id in self.events and (allow_rejected or event_id not in self.fork.rejected)
-        }
 
     async def get_auth_chain_difference(
         self, room_id: str, state_sets: list[set[str]], conflicted: set[str] | None, _additional: Any
@@ -72,14 +59,6 @@ class _Store:
         pass
 
 
-def _finish(running: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        running.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("the store never waits")
-
-
 def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
     """Return the state that Synapse resolves a fork to, or the error that it ends in."""
     store = _Store(fork)
@@ -89,14 +68,10 @@ def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
     try:
         if fork.version == "1":
             return dict(
-                _finish(v1.resolve_events_with_store(room_id, version, states, None, store.get_events))
+                finish(v1.resolve_events_with_store(room_id, version, states, None, store.get_events))
             )
         running = v2.resolve_events_with_store(store, room_id, version, states, None, store)
-        return dict(_finish(running))
-    except AssertionError as error:
-        if "never waits" in str(error):
-            raise
-        return error
+        return dict(finish(running))
     except Exception as error:
         return error
 

@@ -1,0 +1,88 @@
+"""Signed events as text, and the parts of checking one that nobody can spare, each alone."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from canonicaljson import encode_canonical_json
+from nacl.bindings import crypto_sign_open
+from unpaddedbase64 import encode_base64
+
+import roomver
+from roomver.hashing import decode_unpadded
+from roomver.redaction import kept
+
+from .shapes import pdus
+
+VERSION: Final = "11"
+KEY_ID: Final = "ed25519:a_key"
+
+Keys = dict[str, dict[str, roomver.VerifyKey]]
+
+
+class Signed(NamedTuple):
+    """A signed event as text, and what the parts of the work are done on."""
+
+    text: str
+    event_id: str
+    to_hash: dict[str, Any]
+    to_sign: dict[str, Any]
+    hashed: bytes
+    signed: bytes
+    signature: bytes
+    key: bytes
+
+
+VERIFY, HASH, JSON, CANONICAL = "Ed25519 verification", "SHA-256", "JSON parsing", "canonical bytes"
+PARTS: Final[Mapping[str, Callable[[Signed], object]]] = {
+    VERIFY: lambda event: crypto_sign_open(event.signature + event.signed, event.key),
+    HASH: lambda event: (sha256(event.hashed).digest(), sha256(event.signed).digest()),
+    JSON: lambda event: json.loads(event.text),
+    CANONICAL: lambda event: (encode_canonical_json(event.to_hash), encode_canonical_json(event.to_sign)),
+}
+"""What has to be done for each event, however it is done."""
+
+
+def each(events: Sequence[Signed], part: Callable[[Signed], object]) -> int:
+    """Do a part of the work for each event."""
+    for event in events:
+        part(event)
+    return len(events)
+
+
+def signed_events(count: int) -> tuple[list[Signed], Keys]:
+    """Return events with genuine hashes and signatures, and the keys of the servers that signed."""
+    version = roomver.room_version(VERSION)
+    rng = Random(11)
+    signers: dict[str, Any] = {}
+    keys: Keys = {}
+    result = []
+    for pdu in pdus(VERSION, count):
+        server = pdu["sender"].partition(":")[2]
+        if server not in signers:
+            signers[server] = roomver.signing_key(KEY_ID, encode_base64(rng.randbytes(32)))
+            public = bytes(signers[server].verify_key)
+            keys[server] = {KEY_ID: roomver.VerifyKey(public)}
+        del pdu["signatures"], pdu["hashes"], pdu["unsigned"]
+        signed = roomver.sign_event(pdu, version, server, signers[server])
+        event = roomver.parse_event(signed, version)
+        to_sign = kept(signed, version)
+        signatures: Any = to_sign.pop("signatures")
+        to_hash: dict[str, Any] = {k: v for k, v in signed.items() if k not in ("signatures", "hashes")}
+        signature = decode_unpadded(signatures[server][KEY_ID])
+        assert signature is not None
+        result.append(
+            Signed(
+                json.dumps(signed, ensure_ascii=False, separators=(",", ":")),
+                event.event_id,
+                to_hash,
+                to_sign,
+                encode_canonical_json(to_hash),
+                encode_canonical_json(to_sign),
+                signature,
+                keys[server][KEY_ID].key,
+            )
+        )
+    return result, keys

@@ -1,0 +1,54 @@
+"""Synapse's events and its store, from memory; and its coroutines, which then wait for nothing."""
+
+import warnings
+from collections.abc import Collection, Coroutine, Iterable
+from typing import Any
+
+import pytest
+
+from roomver import Event
+
+pytest.importorskip("synapse")
+
+with warnings.catch_warnings():
+    # Twisted warns of its own outdated parts as Synapse imports it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
+    from synapse.events import make_event_from_dict
+
+
+def made(event: Event, rejected: Collection[str] = ()) -> Any:
+    """Synapse's event for one of ours, under the same ID."""
+    reason = "rejected" if event.event_id in rejected else None
+    known = KNOWN_ROOM_VERSIONS[event.room_version.identifier]
+    theirs = make_event_from_dict(event.pdu, known, {}, reason)
+    assert theirs.event_id == event.event_id
+    return theirs
+
+
+class Store:
+    """The part of Synapse's store that both its rules and its resolution read."""
+
+    def __init__(self, events: Iterable[Event], rejected: Collection[str] = ()) -> None:
+        self.events = {event.event_id: made(event, rejected) for event in events}
+        self.rejected = rejected
+
+    async def get_events(
+        self, event_ids: Iterable[str], allow_rejected: bool = False, **_options: Any
+    ) -> dict[str, Any]:
+        return {
+            event_id: self.events[event_id]
+            for event_id in event_ids
+            if event_id in self.events and (allow_rejected or event_id not in self.rejected)
+        }
+
+
+def finish(running: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine that waits for nothing returns."""
+    try:
+        running.send(None)
+    except StopIteration as done:
+        return done.value
+    # No Exception, which a test might take for an answer of Synapse's.
+    pytest.fail("the store never waits")

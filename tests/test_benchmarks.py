@@ -1,0 +1,130 @@
+"""The benchmarks' judgement of other programs: who agrees, who does not, who gave no answer."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import roomver
+from roomver.cli.timing import Timer
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from benchmarks import peers  # noqa: E402 (the path comes first)
+from benchmarks.measure import Goal, Row, Stats  # noqa: E402
+from benchmarks.peers import OURS, RUMA, SYNAPSE, Problem, Processes, Program, measured, problem  # noqa: E402
+from benchmarks.report import NOT_REACHED, REACHED, judge, notes  # noqa: E402
+from benchmarks.run import Run  # noqa: E402
+from benchmarks.shapes import Shape, toy  # noqa: E402
+
+PROGRAM = """
+import json, sys, time
+for line in sys.stdin:
+    runs = json.loads(line)["input"]["runs"]
+    {before}
+    output = {{"seconds": [0.5] * runs, "state": {state}, "implementation": "it 1", "given": ["all"]}}
+    print(json.dumps({{"id": 1, "output": output}}), flush=True)
+"""
+
+
+def program(name: str, state: list[str], before: str = "") -> Program:
+    source = PROGRAM.format(state=state, before=before or "pass")
+    return Program(name, [sys.executable, "-c", source], "make it", True)
+
+
+def asked(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    programs: list[Program],
+    shape: str = "toy",
+    version: str = "1",
+) -> Row:
+    monkeypatch.setattr(peers, "programs", lambda: programs)
+    run = Run(folder, rounds=2, budget=0, memory=False, patience=4)
+    with Processes(keep=False) as processes:
+        return measured(run, Row("x", True), processes, Problem(shape, version, "warm", b'{"x": 1'))
+
+
+def test_programs_that_agree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(SYNAPSE, ["$a"])])
+    assert row.agree is True
+    assert row.times[SYNAPSE].values == (0.5, 0.5)
+    assert row.ratios.keys() == {SYNAPSE}
+    assert row.given[SYNAPSE] == ["all"]
+    assert row.implementations[OURS] == "it 1"
+
+
+def test_another_state_is_a_difference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(SYNAPSE, ["$b"])])
+    assert row.agree is False
+    assert row.differ == {SYNAPSE: ""}
+
+
+def test_a_difference_that_is_known_is_shown_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (shape, name), why = next(iter(peers.DEPARTURES.items()))
+    kind, _, version = shape.partition(" v")
+    row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(name, ["$b"])], kind, version)
+    assert row.agree is True
+    assert any(why in line for line in notes([row]))
+
+
+def test_who_is_not_built_or_late_or_dies_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    programs = [
+        program(OURS, ["$a"]),
+        Program(RUMA, ["/nowhere"], "make it", False),
+        program("late", ["$a"], "time.sleep(60)"),
+        program("dead", ["$a"], "sys.exit('out of luck')"),
+        program("dies later", ["$a"], "'again' in line and sys.exit('no more')"),
+    ]
+    row = asked(monkeypatch, tmp_path, programs)
+    assert row.skipped == {
+        RUMA: "not built: make it",
+        "late": "no answer within 4 s",
+        "dead": "it ended: out of luck",
+        "dies later": "it ended: no more",
+    }
+    assert row.late == {"late": 4}
+    assert row.times.keys() == {OURS}
+    assert row.agree is None
+
+
+def test_no_answer_of_roomver_is_no_agreement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    row = asked(monkeypatch, tmp_path, [program(OURS, [], "sys.exit()"), program(SYNAPSE, ["$a"])])
+    assert row.agree is False
+
+
+@pytest.mark.parametrize("times", [1, 13])
+def test_a_problem_says_the_states_whole_or_by_what_differs(times: int) -> None:
+    one = toy("11")
+    shape = Shape(one.name, one.version, one.events, one.state_sets * times)
+    given: Any = json.loads(Problem("toy", "11", "cold", problem(shape)).request())
+    assert ("changes" in given) == (times > 1)
+    output: Any = Timer().run("11", given)
+    assert output["state"] == sorted(roomver.resolve(shape.state_sets, shape.events).state.values())
+
+
+def _judged(goal: Goal, row: Row) -> tuple[str, str]:
+    (outcome,) = judge("q", [goal], [row])
+    return outcome.verdict, outcome.because
+
+
+def test_goals() -> None:
+    goal = Goal("x", "a / b", "x", at_least=10)
+    assert _judged(goal, Row("x", True, figures={"a / b": 10.0})) == (REACHED, "")
+    assert _judged(goal, Row("x", True, figures={"a / b": 9.9})) == (NOT_REACHED, "")
+    assert _judged(goal, Row("x", False, figures={"a / b": 10.0}))[0] == "not judged"
+    assert _judged(goal, Row("y", True))[0] == "not measured"
+    assert _judged(goal, Row("x", True, skipped={"a": "not built"})) == ("not measured", "not built")
+    other = Row("x", True, figures={"a / b": 10.0}, differ={"a": "known"})
+    assert _judged(goal, other) == (REACHED, "its state is another")
+
+
+def test_a_program_without_an_answer_counts_as_half_of_the_time_at_most() -> None:
+    goal = Goal("x", "a / b", "x", at_least=10)
+    for ours, verdict in ((6.0, REACHED), (6.1, "not measured")):
+        row = Row("x", True, times={"b": Stats((ours,))}, late={"a": 120})
+        assert _judged(goal, row) == (verdict, "no answer within 120 s")
