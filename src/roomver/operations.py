@@ -111,20 +111,19 @@ def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
     return {"applies": decision.applies, "detail": decision.reason}
 
 
-def resolution_of(given: JsonObject, version: RoomVersion, *, kept: bool = False) -> Resolution:
+def resolution_of(given: JsonObject, version: RoomVersion, graph: RoomGraph | None = None) -> Resolution:
     """Return the resolution, with its steps, that a case of the operation ``resolve`` asks for.
 
     Args:
         given, version: of the case.
-        kept: resolve as a server does that keeps a graph of all events, and not from the events alone.
+        graph: of all its events, for a server that keeps one; without it the events alone are looked at.
 
     Raises:
-        RoomverError: as the operation does; and with a graph if the events are none.
+        RoomverError: as the operation does.
     """
     events = events_of(given, version)
     states = states_of(given, events)
     rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    graph = RoomGraph(events.values()) if kept else None
     return resolve(states, events, graph=graph, rejected=rejected, trace=True)
 
 
