@@ -16,6 +16,7 @@ def cases(book: "Scenes") -> None:
     _chains(book)
     _rest(book)
     _members(book)
+    _passes(book)
 
 
 def _digest(scene: Scene, label: str) -> bytes:
@@ -139,4 +140,47 @@ def _members(book: "Scenes") -> None:
         ["C MA P0 JR MB MC MD", "C MA P0 JR MB banC banD"],
         "Members are resolved user by user, from the lowest depth: the joins, then the bans on top of them.",
         state="C MA P0 JR MB banC banD",
+    )
+
+
+def _passes(book: "Scenes") -> None:
+    """What one pass decides, the next goes by."""
+    scene = with_bob("1")
+    scene.levels("P1", 6, "P0", b=0, depth=7)
+    scene.topic("T1", 7, "P0", depth=8)
+    scene.topic("T2", 8, "P0", "MB", sender=BOB, depth=9)
+    book.case(
+        "passes.power_levels_seen",
+        scene,
+        ["C MA P0 JR MB T2", "C MA P1 JR MB T1"],
+        "The power levels are resolved first, to those that take Bob's power; so his topic, the deeper one, is refused.",
+        state="C MA P1 JR MB T1",
+    )
+
+    scene = with_bob("1")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    scene.member("leaveC", CAROL, "leave", 7, "P0", "MC", depth=8)
+    scene.member("againC", CAROL, "join", 8, "P0", "JR", "leaveC", depth=9)
+    book.case(
+        "passes.members_by_join_rules",
+        scene,
+        ["C MA P0 JR MB leaveC", "C MA P0 JR MB againC"],
+        "A join is tried on the leave before it, and by the join rules that the states agree on: it is allowed.",
+        state="C MA P0 JR MB againC",
+    )
+    scene.rule("J1", "invite", 9, "P0", depth=10)
+    scene.rule("J2", "public", 10, "P0", depth=11)
+    book.case(
+        "passes.join_rules_seen",
+        scene,
+        ["C MA P0 J1 MB leaveC", "C MA P0 J2 MB againC"],
+        "The join rules are resolved before the members, to public; so the join is allowed.",
+        state="C MA P0 J2 MB againC",
+    )
+    book.case(
+        "passes.join_rules_seen.three",
+        scene,
+        ["C MA P0 J2 MB againC", "C MA P0 JR MB leaveC", "C MA P0 J1 MB leaveC"],
+        "The join rules are resolved from the lowest depth, JR, J1, J2, to public: the deepest that is allowed.",
+        state="C MA P0 J2 MB againC",
     )
