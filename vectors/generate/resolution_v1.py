@@ -153,7 +153,8 @@ def _passes(book: "Scenes") -> None:
         "passes.power_levels_seen",
         scene,
         ["C MA P0 JR MB T2", "C MA P1 JR MB T1"],
-        "The power levels are resolved first, to those that take Bob's power; so his topic, the deeper one, is refused.",
+        "The power levels are resolved first, to those that take Bob's power; so his topic, the deeper one,"
+        " is refused.",
         state="C MA P1 JR MB T1",
     )
 
@@ -165,7 +166,8 @@ def _passes(book: "Scenes") -> None:
         "passes.members_by_join_rules",
         scene,
         ["C MA P0 JR MB leaveC", "C MA P0 JR MB againC"],
-        "A join is tried on the leave before it, and by the join rules that the states agree on: it is allowed.",
+        "A join is tried on the leave before it, and by the join rules that the states agree on: it is"
+        " allowed.",
         state="C MA P0 JR MB againC",
     )
     scene.rule("J1", "invite", 9, "P0", depth=10)
@@ -181,6 +183,7 @@ def _passes(book: "Scenes") -> None:
         "passes.join_rules_seen.three",
         scene,
         ["C MA P0 J2 MB againC", "C MA P0 JR MB leaveC", "C MA P0 J1 MB leaveC"],
-        "The join rules are resolved from the lowest depth, JR, J1, J2, to public: the deepest that is allowed.",
+        "The join rules are resolved from the lowest depth, JR, J1, J2, to public: the deepest that is"
+        " allowed.",
         state="C MA P0 J2 MB againC",
     )
