@@ -251,6 +251,8 @@ def test_every_field_of_a_version_matters(version: RoomVersion, monkeypatch: pyt
             continue
         if entry.name == "float_power_levels" and version.strict_canonical_json:
             continue  # no event with a float gets as far as that
+        if entry.name == "power_level_types_checked" and not version.power_level_types_checked:
+            continue  # it says which rule refuses a level that is none, and these versions have but one
         for other in others(getattr(version, entry.name)):
             if not notices(version, dataclasses.replace(version, **{entry.name: other}), monkeypatch):
                 unnoticed.add((entry.name, str(other)))
