@@ -20,7 +20,7 @@ def ask(run: Run) -> Iterator[Row]:
     """Measure each shape at each size."""
     with Processes(keep=run.quick) as processes:
         for name, version in SHAPES:
-            if run.shapes and name not in run.shapes:
+            if not run.wants(name):
                 continue
             for size in SIZES[-2:] if run.quick else SIZES:
                 shape = run.shape(name, version, size)

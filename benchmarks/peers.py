@@ -236,7 +236,7 @@ def ask(run: Run) -> Iterator[Row]:
     """Measure every shape with every program that is there."""
     with Processes(keep=run.quick) as processes:
         for name, version in ROOMS:
-            if run.shapes and name not in run.shapes:
+            if not run.wants(name):
                 continue
             shape = run.shape(name, version)
             bodies = {"": problem(shape)}

@@ -48,6 +48,10 @@ class Run:
         """Whether sizes and rounds are those that the goals are set for."""
         return self.scale == 1.0 and not self.quick
 
+    def wants(self, shape: str) -> bool:
+        """Whether `peers` and `growth` are asked of a shape."""
+        return not self.shapes or shape in self.shapes
+
     def compare(self, subject: str, contenders: Sequence[Contender[Any]], **options: Any) -> Row:
         """Measure contenders in turns; the options are those of `measure.compare`."""
         given = {"rounds": self.rounds, "budget": self.budget, "full": self.full, "clock": self.clock}

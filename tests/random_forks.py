@@ -312,6 +312,23 @@ def hostile_event(  # noqa: PLR0913, PLR0917 - each is a part of an event
     return parse_event(pdu, version, event_id=event_id)
 
 
+def citing(event: Event, auth: list[str], *, prev: tuple[str, ...] = (), depth: int = 1) -> Event:
+    """An event like another under the same ID, but for what it cites and follows."""
+    return hostile_event(
+        event.room_version,
+        event.event_id,
+        event.room_id,
+        event.type,
+        event.sender,
+        event.state_key,
+        event.content,
+        auth,
+        prev=prev,
+        timestamp=event.origin_server_ts,
+        depth=depth,
+    )
+
+
 def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
     """Draw a room in which events cite whatever there is."""
     record = room_version(version)

@@ -301,6 +301,13 @@ def test_an_answer_of_a_server_has_the_state_that_it_gives(form: str, write: Wri
     result = run("state", "--json", "--room-version", "11", file)
     assert result.exit_code == 0
     assert {entry["event_id"] for entry in json.loads(result.stdout)} == expected
+    # That is also what resolving comes to, where there is nothing else to resolve.
+    resolved = json.loads(run("resolve", "--json", "--room-version", "11", file).stdout)
+    assert {entry["event_id"] for entry in resolved["state"]} == expected
+    before = run("resolve", "--json", "--at", join.event_id, "--room-version", "11", file)
+    if form == "/send_join":
+        there = {entry["event_id"] for entry in json.loads(before.stdout)["state"]}
+        assert there == expected - {join.event_id}
     checked_answer = run("check", "--json", "--room-version", "11", file)
     assert checked_answer.exit_code == 0
     (found,) = json.loads(checked_answer.stdout)["files"]

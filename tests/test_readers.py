@@ -309,14 +309,14 @@ def test_a_header_of_another_version_than_asked_for() -> None:
 )
 @pytest.mark.parametrize("at", [0, 1, 3, 4])
 def test_a_broken_line_leaves_the_rest(broken: bytes, error: str, at: int) -> None:
-    if at == 0 and "byte order mark" in error:
-        pytest.skip("in front of the whole input it is ignored")
+    # In front of the whole input a byte order mark is ignored.
+    expected = None if at == 0 and broken.startswith(b"\xef\xbb\xbf") else error
     good = json_lines(PDUS).splitlines()
     lines = [*good[:at], broken, *good[at:]]
     for stream in (io.BytesIO(b"\n".join(lines)), Pipe(b"\n".join(lines))):
         entries = list(read_room(stream, "input").entries)
         assert [entry.place.line for entry in entries] == [1, 2, 3, 4, 5]
-        assert entries[at].error == error
+        assert entries[at].error == expected
         assert pdus(entries[:at] + entries[at + 1 :]) == PDUS
 
 

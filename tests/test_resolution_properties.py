@@ -18,7 +18,7 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from random_forks import Fork, hostile_event, hostile_fork, likely_fork, shuffled_mapping
+from random_forks import Fork, citing, hostile_event, hostile_fork, likely_fork, shuffled_mapping
 from reference import resolution as reference
 
 from roomver import (
@@ -445,17 +445,7 @@ def forks_with_cycles(draw: st.DrawFn) -> Fork:
     for _ in range(draw(st.integers(1, 3))):
         event = fork.events[draw(st.sampled_from(ids))]
         cited = [*event.auth_event_ids, draw(st.sampled_from(ids))]
-        fork.events[event.event_id] = hostile_event(
-            event.room_version,
-            event.event_id,
-            event.room_id,
-            event.type,
-            event.sender,
-            event.state_key,
-            event.content,
-            cited[-10:],
-            timestamp=event.origin_server_ts,
-        )
+        fork.events[event.event_id] = citing(event, cited[-10:])
     return fork
 
 

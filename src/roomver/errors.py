@@ -4,10 +4,21 @@ An error holds the values it speaks of, compares equal to one with the same valu
 :class:`RoomverError`. A verdict of the authorisation rules is never an exception.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
-_SHOWN = 10
+SHOWN: Final = 10
+"""The most events that a line of text lists."""
+
+
+def listed(event_ids: Sequence[str]) -> str:
+    """Return event IDs as text, of many the first and how many more there are.
+
+    >>> listed(["$a", "$b"])
+    '$a, $b'
+    """
+    more = f" and {len(event_ids) - SHOWN:,} more" if len(event_ids) > SHOWN else ""
+    return ", ".join(event_ids[:SHOWN]) + more
 
 
 class RoomverError(Exception):
@@ -103,10 +114,8 @@ class MissingEvents(RoomverError):
         super().__init__(self.event_ids, where)
 
     def __str__(self) -> str:
-        shown = ", ".join(self.event_ids[:_SHOWN])
-        more = f" and {len(self.event_ids) - _SHOWN} more" if len(self.event_ids) > _SHOWN else ""
         missing_from = f" from {self.where}" if self.where else ""
-        return f"events missing{missing_from}: {shown}{more}"
+        return f"events missing{missing_from}: {listed(self.event_ids)}"
 
 
 class CyclicGraph(RoomverError):
@@ -121,9 +130,7 @@ class CyclicGraph(RoomverError):
         super().__init__(self.event_ids)
 
     def __str__(self) -> str:
-        shown = ", ".join(self.event_ids[:_SHOWN])
-        more = f" and {len(self.event_ids) - _SHOWN} more" if len(self.event_ids) > _SHOWN else ""
-        return f"events cite each other in a cycle: {shown}{more}"
+        return f"events cite each other in a cycle: {listed(self.event_ids)}"
 
 
 class WrongRoom(RoomverError):

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from .canonical import shorten
 from .check import Action, EventCheck, FindingKind, Reason, Summary
+from .errors import SHOWN, listed
 from .replay import Replay, Status
 from .resolution import Trace
 from .room_check import RoomCheck
@@ -323,26 +324,27 @@ def room_lines(result: RoomCheck) -> list[str]:
             f"state reset {where}: {_key(reset.key)} went back from {reset.lost} to"
             f" {reset.restored or 'nothing'}"
         )
-    gone = [theirs for _, theirs in result.state_differs.values() if theirs and theirs not in replayed.events]
+    gone = []
+    differing = []
+    for key, (ours, theirs) in result.state_differs.items():
+        if theirs and theirs not in replayed.events:
+            gone.append(theirs)
+            if ours is None:
+                continue
+        both = f"{ours or 'absent'} here, {theirs or 'absent'} there"
+        differing.append(f"the recording server's state differs: {_key(key)} is {both}")
     if gone:
         events = _counted(len(gone), "event", "events")
-        lines.append(f"the recording server's state has {events} that are not here: {_listed(gone)}")
-    for key, (ours, theirs) in result.state_differs.items():
-        if ours is None and theirs in gone:
-            continue
-        both = f"{ours or 'absent'} here, {theirs or 'absent'} there"
-        lines.append(f"the recording server's state differs: {_key(key)} is {both}")
+        lines.append(f"the recording server's state has {events} that are not here: {listed(gone)}")
+    lines += differing
     if result.not_compared:
         lines.append("the recording server's state cannot be compared")
     if result.soft_failed_there and not result.state_agrees:
         lines.append(
             "accepted in the order of the file, soft-failed by the recording server, to which they may have"
-            f" come later: {_listed(sorted(result.soft_failed_there))}"
+            f" come later: {listed(sorted(result.soft_failed_there))}"
         )
     return [printable(line) for line in lines]
-
-
-_SHOWN = 10
 
 
 def _lacking_lines(result: RoomCheck) -> list[str]:
@@ -370,21 +372,16 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
 def missing_lines(replayed: Replay, lacks: list[EventId]) -> list[str]:
     """Return what `Replay.lacking` gives as lines of text, with who cites it; not more than a few."""
     lines = []
-    for event_id in lacks[:_SHOWN]:
+    for event_id in lacks[:SHOWN]:
         citing = replayed.missing.get(event_id)
         if citing is None:
             lines.append(f"  {event_id}, which lies on a cycle")
         else:
             more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
             lines.append(f"  {event_id}, cited by {citing[0]}{more}")
-    if len(lacks) > _SHOWN:
-        lines.append(f"  and {len(lacks) - _SHOWN:,} more: --json has them all")
+    if len(lacks) > SHOWN:
+        lines.append(f"  and {len(lacks) - SHOWN:,} more: --json has them all")
     return lines
-
-
-def _listed(event_ids: list[EventId]) -> str:
-    more = f" and {len(event_ids) - _SHOWN:,} more" if len(event_ids) > _SHOWN else ""
-    return ", ".join(event_ids[:_SHOWN]) + more
 
 
 def _counted(number: int, one: str, more: str) -> str:

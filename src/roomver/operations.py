@@ -99,8 +99,7 @@ def _auth(given: JsonObject, version: RoomVersion) -> JsonObject:
         return {"allowed": False, "malformed": [str(defect) for defect in defects]}
     events = events_of(given, version)
     state = _state(given, events) if "state" in given else None
-    rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    verdict = check_auth(events[judged], state, events, rejected=rejected)
+    verdict = check_auth(events[judged], state, events, rejected=rejected_of(given))
     return {"allowed": verdict.allowed, "rule": verdict.number, "detail": str(verdict)}
 
 
@@ -111,20 +110,30 @@ def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
     return {"applies": decision.applies, "detail": decision.reason}
 
 
-def resolution_of(given: JsonObject, version: RoomVersion, graph: RoomGraph | None = None) -> Resolution:
+def resolution_of(
+    given: JsonObject, events: Mapping[EventId, Event], graph: RoomGraph | None = None
+) -> Resolution:
     """Return the resolution, with its steps, that a case of the operation ``resolve`` asks for.
 
     Args:
-        given, version: of the case.
-        graph: of all its events, for a server that keeps one; without it the events alone are looked at.
+        given: the input of the case.
+        events: its events, from `events_of`.
+        graph: of all of them, for a server that keeps one; without it the events alone are looked at.
 
     Raises:
         RoomverError: as the operation does.
     """
-    events = events_of(given, version)
-    states = states_of(given, events)
-    rejected = frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
-    return resolve(states, events, graph=graph, rejected=rejected, trace=True)
+    rejected = rejected_of(given)
+    return resolve(states_of(given, events), events, graph=graph, rejected=rejected, trace=True)
+
+
+def rejected_of(given: JsonObject) -> frozenset[EventId]:
+    """Return the events that a case says were rejected.
+
+    Raises:
+        BadVectors: if they are no list of event IDs.
+    """
+    return frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
 
 
 def states_of(given: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:
@@ -140,7 +149,7 @@ def states_of(given: JsonObject, events: Mapping[EventId, Event]) -> list[dict[S
 
 
 def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
-    resolution = resolution_of(given, version)
+    resolution = resolution_of(given, events_of(given, version))
     output: JsonObject = {"state": _sorted(resolution.state.values())}
     steps = resolution.steps
     if steps is not None:

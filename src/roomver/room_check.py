@@ -7,9 +7,11 @@ those that a server would drop are left out. What comes out is data, as there.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from .canonical import shorten
 from .check import Action, EventCheck, Finding, FindingKind, Reason
+from .errors import SHOWN
 from .event import Event, parse_event
 from .redaction import redact
 from .replay import Outcome, Replay, Reset, Status, replay
@@ -32,13 +34,10 @@ class Beliefs:
 
     @classmethod
     def of_header(cls, fields: JsonObject) -> "Beliefs":
-        """Read the beliefs in the header of a recorded room."""
+        """Take the beliefs from the header of a recorded room, whose fields the reader has checked."""
 
         def ids(name: str) -> frozenset[EventId] | None:
-            listed = fields.get(name)
-            if type(listed) is not list:
-                return None
-            return frozenset(item for item in listed if type(item) is str)
+            return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
         return cls(ids("rejected"), ids("soft_failed"), ids("state"))
 
@@ -177,9 +176,6 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
             return None
 
 
-_SHOWN = 10
-
-
 def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tuple[Reason, ...]:
     """Say what an undecided event lacks, and note it in `lacks`, which has that of those before it.
 
@@ -193,9 +189,9 @@ def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tup
         if beyond is None:
             reasons.append(Reason("auth_events", f"{event_id} is missing"))
         else:
-            listed = ", ".join(beyond[:_SHOWN]) + (" and others" if len(beyond) > _SHOWN else "")
+            listed = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
             reasons.append(Reason("auth_events", f"{event_id} is undecided for lack of {listed}"))
-    lacks[outcome.event_id] = tuple(lacked)[: _SHOWN + 1]
+    lacks[outcome.event_id] = tuple(lacked)[: SHOWN + 1]
     return tuple(reasons)
 
 

@@ -186,13 +186,12 @@ def run_case(case: Case) -> CaseResult:
 
 def _same_with_graph(case: Case) -> bool:
     """Tell whether a resolution comes to the same in both ways that there are to come to it."""
-    version = room_version(case.room_version)
     try:
-        alone = resolution_of(case.input, version)
-        graph = RoomGraph(events_of(case.input, version).values())
+        events = events_of(case.input, room_version(case.room_version))
+        alone, graph = resolution_of(case.input, events), RoomGraph(events.values())
     except RoomverError:
         return True  # the outcome is an error, or the events are no graph
-    return resolution_of(case.input, version, graph) == alone
+    return resolution_of(case.input, events, graph) == alone
 
 
 # Reading

@@ -9,7 +9,7 @@ from ..canonical import shorten
 from ..errors import CyclicGraph, RoomverError
 from ..explain import trace_lines
 from ..graph import in_order
-from ..operations import resolution_of
+from ..operations import events_of, resolution_of
 from ..types import EventId, JsonObject, JsonValue
 from ..vectors import Case, CaseResult
 from ..versions import room_version
@@ -152,7 +152,8 @@ def _inline(value: JsonValue, numbered: Words) -> str:
 
 def _resolution_lines(case: Case) -> Iterator[str]:
     try:
-        resolution = resolution_of(case.input, room_version(case.room_version))
+        events = events_of(case.input, room_version(case.room_version))
+        resolution = resolution_of(case.input, events)
     except RoomverError:
         return  # what roomver gave says so
     steps = resolution.steps

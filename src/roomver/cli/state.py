@@ -110,7 +110,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     """Resolve states of a room, and print the result and how it differs from each.
 
     The states are those after the previous events of the event given by --at, or those given by --sets, or
-    without either those of the room's forward extremities.
+    without either those of the room's forward extremities. Where the file gives the state there, as an answer
+    of a server does, that stands alone.
 
     Exit code: 0 resolved, 1 a state or an event is missing, 2 wrong call or unreadable file.
     """
@@ -147,21 +148,8 @@ def _state_sets(
 ) -> tuple[list[str], list[_State]]:
     if set_files:
         return [display_name(file) for file in set_files], [_read_set(loaded, file) for file in set_files]
-    if at is None:
-        parents = replayed.forward_extremities
-        if replayed.current_state is None:
-            raise MissingEvents(replayed.lacking(None))
-    else:
-        parents = tuple(dict.fromkeys(loaded.event(at).prev_event_ids))
-    missing = {parent for parent in parents if parent not in loaded.events}
-    states = {}
-    for parent in parents:
-        if parent not in missing and (known := replayed.state_after(parent)) is not None:
-            states[parent] = known
-    missing.update(replayed.lacking(*(p for p in parents if p not in states and p not in missing)))
-    if missing:
-        raise MissingEvents(missing)
-    return list(parents), list(states.values())
+    states = replayed.states_met(None if at is None else loaded.event(at).event_id)
+    return [parent or "the given state" for parent in states], list(states.values())
 
 
 def _read_set(loaded: LoadedRoom, file: str) -> _State:

@@ -11,7 +11,7 @@ from .. import __version__
 from ..canonical import shorten
 from ..errors import RoomverError
 from ..event import remember
-from ..operations import BadVectors, error_code, events_of, states_of
+from ..operations import BadVectors, error_code, events_of, rejected_of, states_of
 from ..resolution import RoomGraph, resolve
 from ..types import EventId, JsonObject, StateKey
 from ..versions import RoomVersion, StateResolution, room_version
@@ -61,10 +61,7 @@ class _Problem:
         self._events = events_of(given, version)
         self._states = states_of(given, self._events)
         self._add_changed(changes)
-        rejected = given.get("rejected", [])
-        if type(rejected) is not list:
-            raise BadVectors("input.input.rejected", f"must be an array, is {shorten(rejected)}")
-        self._rejected = frozenset(one for one in rejected if type(one) is str)
+        self._rejected = rejected_of(given)
         self._by_graph = version.state_resolution is not StateResolution.V1
         self._graph = self._graph_of_all() if warm else None
 

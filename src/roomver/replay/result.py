@@ -1,6 +1,6 @@
 """What a replay gives: what became of each event, the states, and the places where branches met."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -111,8 +111,8 @@ class Replay:
         forward_extremities: accepted events that no accepted event follows, sorted, without outliers and
             those that are soft-failed.
         soft_failed: events at the end of a branch that are refused by the current state they come upon
-            in the order, each with the verdict; of a branch that is refused for long the last 16. None
-            where the branches that are open have more than 64 different states.
+            in the order, each with the verdict; of a branch that is refused for long the last 16. Where
+            more than 64 different states are open, nothing is judged so.
         current_state: the state resolved over the forward extremities, or the one that was given; None if
             it is not known at one of them, or if it is not known whether an event is one: what is
             missing may follow it.
@@ -183,7 +183,7 @@ class Replay:
 
         Returns:
             The IDs, sorted, of events that are not here, which `missing` has with those that cite them,
-            and of events that are here and lie on a cycle. None if everything is known.
+            and of events that are here and lie on a cycle. Empty if everything is known.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -233,47 +233,44 @@ class Replay:
             MissingEvents: naming what is missing for a state after one of the previous events, or that
                 there is no such event in the room.
         """
-        if event_id is None:
-            if self.current_state is None:
-                raise MissingEvents(self.lacking(None))
-            if self._given_current is not None:
-                return self._resolve([self._given_current], algorithm, trace=True)
-            parents = self.forward_extremities
-        elif event_id in self._given:
-            return self._resolve([self._given[event_id]], algorithm, trace=True)
-        else:
-            parents = self.events[self._here(event_id)].prev_event_ids
-        return self._resolve_after(parents, algorithm, trace=True)
-
-    def _resolve_after(
-        self, parents: Iterable[EventId], algorithm: StateResolution | None, *, trace: bool
-    ) -> Resolution:
-        states = []
-        unknown: set[EventId] = set()
-        for parent in dict.fromkeys(parents):
-            state = self._state(self._after.get(parent))
-            if state is not None:
-                states.append(state)
-            elif parent in self.events:
-                unknown.update(self.lacking(parent))
-            else:
-                unknown.add(parent)
-        if unknown:
-            raise MissingEvents(unknown)
-        return self._resolve(states, algorithm, trace=trace)
-
-    def _resolve(
-        self, states: Sequence[StateMap[EventId]], algorithm: StateResolution | None, *, trace: bool
-    ) -> Resolution:
         return resolve(
-            states,
+            list(self.states_met(event_id).values()),
             self.events,
             graph=self.graph,
             rejected=self.rejected,
             skip_rejected=self._skip_rejected,
             algorithm=algorithm,
-            trace=trace,
+            trace=True,
         )
+
+    def states_met(self, event_id: EventId | None) -> dict[EventId | None, dict[StateKey, EventId]]:
+        """Return the states that meet before an event, or for None at the forward extremities, each by the
+        event that it is the state after. A state that was given stands there alone, under None.
+
+        Raises:
+            MissingEvents: naming what is missing for one of them, or that there is no such event in the
+                room.
+        """
+        if event_id is None:
+            if self.current_state is None:
+                raise MissingEvents(self.lacking(None))
+            given, parents = self._given_current, self.forward_extremities
+        else:
+            given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
+        if given is not None:
+            return {None: dict(given)}
+        states: dict[EventId | None, dict[StateKey, EventId]] = {}
+        unknown = []
+        for parent in dict.fromkeys(parents):
+            state = self._state(self._after.get(parent))
+            if state is None:
+                unknown.append(parent)
+            else:
+                states[parent] = state
+        if unknown:
+            here = [parent for parent in unknown if parent in self.events]
+            raise MissingEvents({*self.lacking(*here), *(p for p in unknown if p not in self.events)})
+        return states
 
     def resets(self) -> list[Reset]:
         """Return every place where a key went back to an older value that one side had already replaced:
