@@ -63,7 +63,8 @@ class _Expected:
         self.steps: reference.Resolution | None = None
         self.events = fork.events
         if fork.version == "1":
-            self.state = reference.resolve_v1(fork.state_sets, fork.events)
+            skipped = fork.rejected if skip_rejected else ()
+            self.state = reference.resolve_v1(fork.state_sets, fork.events, skipped)
             return
         self.steps = reference.Resolution(
             fork.state_sets,

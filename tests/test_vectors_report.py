@@ -55,6 +55,27 @@ def test_a_report_in_html_escapes_what_it_shows(write: Write, tmp_path: Any) -> 
     assert 'id="0-redact"' in text
 
 
+def test_failed_cases_are_linked_to_the_file_that_has_them(write: Write, tmp_path: Any) -> None:
+    folder = tmp_path / "suite" / "base & more"
+    folder.mkdir(parents=True)
+    text = '{"cases": [\n {\n  "name": "redact.<b>.v11",\n  "operation": "redact"}]}'
+    (folder / "redact.json").write_text(text, encoding="utf-8")
+    out = tmp_path / "results"
+    out.mkdir()
+    given = ("vectors", "report", write("one.json", results()), "--cases", str(tmp_path / "suite"))
+    done = run(*given, "--markdown", str(out / "report.md"), "--html", str(out / "report.html"))
+    assert done.exit_code == 0
+    address = "../suite/base%20%26%20more/redact.json#L3"
+    assert f"- [`redact.<b>.v11`]({address}): " in (out / "report.md").read_text(encoding="utf-8")
+    assert f'<a href="{address}"><code>redact.' in (out / "report.html").read_text(encoding="utf-8")
+    # What is in no file keeps its bare name.
+    other = results()
+    other["cases"][0]["name"] = "redact.other.v11"
+    write("other.json", other)
+    done = run("vectors", "report", str(tmp_path / "other.json"), "--cases", str(tmp_path / "suite"))
+    assert "- `redact.other.v11`: " in done.stdout
+
+
 @pytest.mark.parametrize(
     "content",
     ["{", [], {"format": "roomver-vectors/1"}, results(cases=3), results(cases=[{"name": 1}])],

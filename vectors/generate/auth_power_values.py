@@ -106,6 +106,8 @@ def _checked(book: Book) -> None:
 def _strings(book: Book) -> None:
     for label, text in (
         ("zeros", "000100"),
+        ("zero", "0"),
+        ("minus_zeros", "-000"),
         ("plus", "+100"),
         ("minus", "-100"),
         ("spaces", "  100  "),

@@ -75,7 +75,14 @@ def _signatures(book: Book) -> None:
     room = listed("one", public_key="no+key")
     notes = "A key that is none is passed over."
     book.allow(f"{start}.bad_key", room, invite(room, signed()), allowed, notes)
+    room = listed("one", public_key=key("two")[:-2])
+    notes = "A key of too few bytes is passed over."
+    book.allow(f"{start}.short_key", room, invite(room, signed()), allowed, notes)
+    block = signed()
+    block["signatures"]["a.example.org"] = {"ed25519:0": "no+signature!", "ed25519:1": "AAAA"}
     room = offered(book)
+    notes = "Signatures that are none are passed over."
+    book.allow(f"{start}.bad_signatures", room, invite(room, block), allowed, notes)
     notes = (
         "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
     )

@@ -358,7 +358,7 @@ def _numbers(file: File) -> None:
         _add(file, "origin_server_ts.2_to_63", version, event, False, "A 64-bit integer.")
 
 
-def _sizes(file: File) -> None:
+def _sizes(file: File, numbers: File) -> None:
     for version in ("2", "5", "6", "11", "12"):
         for slug, size, valid, notes in (
             ("65536", 65536, True, "The greatest size, signatures included: ruma allows one byte less."),
@@ -374,6 +374,29 @@ def _sizes(file: File) -> None:
     event["content"]["body"] = "é" * (room // 2) + "x" * (room % 2)
     assert len(canonical(event)) == 65537
     _add(file, "size.wide_65537", "11", event, False, "Bytes are counted, not characters.", SIZES)
+    for slug, version, part in _FILLINGS:
+        event = whole(version, content={"fill": part(0), "body": ""})
+        unit = len(canonical(part(1000))) / 1000
+        event["content"]["fill"] = part(int((65500 - len(canonical(event))) / unit))
+        event["content"]["body"] = "x" * (65537 - len(canonical(event)))
+        assert len(canonical(event)) == 65537
+        assert len(event["content"]["body"]) < 1000
+        notes = "Too large by one byte, with hardly a string in it: what is counted is the canonical JSON."
+        # What strict versions do not have, not every parser reads.
+        into = numbers if version == "5" else file
+        _add(into, f"size.{slug}_65537", version, event, False, notes, SIZES)
+
+
+_FILLINGS: tuple[tuple[str, str, Callable[[int], Any]], ...] = (
+    ("true", "11", lambda count: [True] * count),
+    ("numbers", "11", lambda count: [2**53 - 1] * count),
+    ("arrays", "11", lambda count: [[]] * count),
+    ("keys", "11", lambda count: {f"{number:04x}": {} for number in range(count)}),
+    ("long_keys", "11", lambda count: {f"{number:060x}": {} for number in range(count)}),
+    ("large_numbers", "5", lambda count: [10**50] * count),
+    ("fractions", "5", lambda count: [-1.2345678901234567e-300] * count),
+)
+"""What fills an event: with so many of it."""
 
 
 def _add(
@@ -395,5 +418,5 @@ def files() -> list[File]:
     )
     _numbers(numbers)
     sizes = File("base/event_size.json", "Event format: the greatest size of an event")
-    _sizes(sizes)
+    _sizes(sizes, numbers)
     return [form, numbers, sizes]

@@ -24,6 +24,8 @@ class Observed(NamedTuple):
 
 _MALFORMED = "the event is malformed, and there is nothing to select for: Synapse and ruma"
 _INVALID_BUT_TAKEN = "not looked at on receipt: Synapse, ruma and gomatrixserverlib, or two of them"
+_ID_COUNTS = "the server of the event ID made the event, whoever need not sign as the sender's: ruma"
+_ID_DOES_NOT = "it is the sender's server as well, so that it does not differ from that: Synapse"
 
 OBSERVED = (
     Observed(
@@ -45,6 +47,13 @@ OBSERVED = (
         "the format of events asks for it",
         _INVALID_BUT_TAKEN,
     ),
+    Observed(
+        r"required_signers\.third_party_invite\.v[12]",
+        {"servers": []},
+        _ID_COUNTS,
+        _ID_DOES_NOT,
+    ),
+    Observed(r"verify_signatures\.third_party\.v[12]", {"valid": True}, _ID_COUNTS, _ID_DOES_NOT),
 )
 
 

@@ -7,6 +7,7 @@ algorithm, but not the form of events and IDs, so every scene is there in every 
 from collections.abc import Iterator
 
 from .auth_cases import EventsFile
+from .resolution_corners import cases as cases_of_corners
 from .resolution_v1 import cases as cases_of_version_1
 from .rooms import ALICE, BOB, CAROL, since
 from .scenes import DAVE, EVE, Scene, with_bob
@@ -26,13 +27,20 @@ class Scenes:
         self.disputed_file = disputed
 
     def case(  # what a case has, by keyword
-        self, name: str, scene: Scene, sets: list[str], notes: str, rejected: str = "", **outcome: str
+        self,
+        name: str,
+        scene: Scene,
+        sets: list[str],
+        notes: str,
+        rejected: str = "",
+        as_written: bool = False,
+        **outcome: str,
     ) -> None:
         """Add a case; the outcome is in labels."""
         self.file.add(
             f"resolve.{name}",
             scene.version,
-            scene.given(sets, rejected),
+            scene.given(sets, rejected, as_written),
             scene.expected(outcome),
             spec=page(scene.version, "state-resolution"),
             notes=notes,
@@ -44,16 +52,16 @@ class Scenes:
         scene: Scene,
         sets: list[str],
         notes: str,
-        *outcomes: tuple[dict[str, str], str],
+        *outcomes: tuple[dict[str, str] | None, str],
         rejected: str = "",
     ) -> None:
-        """Add a case that accepts several outcomes, each in labels and with who gives it."""
+        """Add a case that accepts several outcomes, each in labels (None: an error) and with who gives it."""
         assert self.disputed_file is not None
         self.disputed_file.add(
             f"resolve.{name}",
             scene.version,
             scene.given(sets, rejected),
-            either(*((scene.expected(outcome), reason) for outcome, reason in outcomes)),
+            either(*((ERROR if one is None else scene.expected(one), reason) for one, reason in outcomes)),
             spec=page(scene.version, "state-resolution"),
             notes=notes,
         )
@@ -77,7 +85,9 @@ def files() -> Iterator[File]:
         _power_events(Scenes(readings, disputed), version)
         _classics(Scenes(classics), version)
         _shapes(Scenes(shapes, disputed), version)
-    yield from (readings, classics, shapes, disputed)
+    corners = EventsFile("resolution/corners.json", "State resolution: what one step alone decides")
+    cases_of_corners(Scenes(corners, disputed))
+    yield from (readings, classics, shapes, corners, disputed)
 
 
 def _readings(book: Scenes, version: str) -> None:

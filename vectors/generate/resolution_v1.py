@@ -3,6 +3,7 @@
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
+from .auth_third_party import OFFER, TOKEN, key, signed
 from .rooms import ALICE, BOB, CAROL
 from .scenes import DAVE, Scene, with_bob
 
@@ -17,6 +18,7 @@ def cases(book: "Scenes") -> None:
     _rest(book)
     _members(book)
     _passes(book)
+    _third_party(book)
 
 
 def _digest(scene: Scene, label: str) -> bytes:
@@ -141,6 +143,14 @@ def _members(book: "Scenes") -> None:
         "Members are resolved user by user, from the lowest depth: the joins, then the bans on top of them.",
         state="C MA P0 JR MB banC banD",
     )
+    scene.member("kickC", CAROL, "leave", 10, "P0", "MD", "MC", sender=DAVE, depth=8)
+    book.case(
+        "members.stops",
+        scene,
+        ["C MA P0 JR MB MD MC", "C MA P0 JR MB MD kickC", "C MA P0 JR MB MD banC"],
+        "Dave may not kick, and the pass ends there: the ban, which would be allowed, is not tried.",
+        state="C MA P0 JR MB MD MC",
+    )
 
 
 def _passes(book: "Scenes") -> None:
@@ -186,4 +196,43 @@ def _passes(book: "Scenes") -> None:
         "The join rules are resolved from the lowest depth, JR, J1, J2, to public: the deepest that is"
         " allowed.",
         state="C MA P0 J2 MB againC",
+    )
+
+    scene = with_bob("1")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    scene.member("leaveB", BOB, "leave", 7, "P0", "MB", depth=7)
+    scene.member("MB2", BOB, "join", 8, "P0", "JR", "leaveB", depth=8)
+    scene.member("kickC", CAROL, "leave", 9, "P0", "MB2", "MC", sender=BOB, depth=9)
+    book.case(
+        "passes.members_unseen",
+        scene,
+        ["C MA P0 JR MB MC", "C MA P0 JR MB2 kickC"],
+        "What a pass decides counts from its end on. Bob's membership is decided in the same pass as Carol's;"
+        " so in the state by which his kick is judged he is no member, and it is refused, though he is one by"
+        " all states.",
+        state="C MA P0 JR MB2 MC",
+    )
+
+
+def _third_party(book: "Scenes") -> None:
+    scene = with_bob("1")
+    scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
+    scene.member("leaveC", CAROL, "leave", 7, "P0", "MC", depth=7)
+    offer = {
+        "display_name": "c...",
+        "key_validity_url": "https://id.example.org/valid",
+        "public_key": key("one"),
+        "public_keys": [{"public_key": key("one")}],
+    }
+    scene.put("offer", OFFER, offer, 8, "P0", "MB", sender=BOB, state_key=TOKEN, depth=8)
+    taken = {"display_name": "c...", "signed": signed(CAROL)}
+    cited = ("P0", "MB", "leaveC", "offer")
+    scene.member("inviteC", CAROL, "invite", 9, *cited, sender=BOB, depth=9, third_party_invite=taken)
+    agreed = "C MA P0 JR MB offer"
+    book.case(
+        "members.third_party_invite",
+        scene,
+        [f"{agreed} leaveC", f"{agreed} inviteC"],
+        "The invite is allowed by the offer, on which the states agree.",
+        state=f"{agreed} inviteC",
     )

@@ -112,13 +112,14 @@ class Scene:
         by = ("MA",) if sender == ALICE else ()
         self.put(label, "m.room.topic", {"topic": label}, ts, *cited, *by, sender=sender, depth=depth)
 
-    def given(self, sets: Sequence[str], rejected: str = "") -> dict[str, Any]:
-        """Return the input of a case: states as labels."""
+    def given(self, sets: Sequence[str], rejected: str = "", as_written: bool = False) -> dict[str, Any]:
+        """Return the input of a case: states as labels, sorted by ID unless their order is to be kept."""
         labels = [one.split() for one in sets]
         roots = [self.ids[label] for one in labels for label in one] + [self.ids[r] for r in rejected.split()]
+        states = [[self.ids[label] for label in one] for one in labels]
         found: dict[str, Any] = {
             "events": self.room.chain(roots),
-            "state_sets": [sorted(self.ids[label] for label in one) for one in labels],
+            "state_sets": [ids if as_written else sorted(ids) for ids in states],
         }
         if rejected:
             found["rejected"] = sorted(self.ids[label] for label in rejected.split())

@@ -1,11 +1,14 @@
 """``roomver vectors report``: the results of several implementations, in one document."""
 
 import json
+import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
 
@@ -108,8 +111,43 @@ def _summary(results: JsonObject) -> str:
     return ", ".join(f"{counts[outcome.value]} {outcome.value}" for outcome in Outcome)
 
 
-def as_markdown(all_results: Sequence[JsonObject]) -> str:
-    """Return the report as Markdown: a table for each implementation, then its failed cases."""
+_NAME: Final = re.compile(r'\s*"name": ("[^"]+"),?\s*')
+
+
+def find_cases(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Return in which file of a folder of vectors each case stands, and in which line, by name."""
+    found: dict[str, tuple[Path, int]] = {}
+    for file in sorted(folder.rglob("*.json")):
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            match = _NAME.fullmatch(line)
+            if match is not None:
+                found.setdefault(json.loads(match[1]), (file.resolve(), number))
+    return found
+
+
+def _no_link(name: str) -> str | None:
+    return None
+
+
+def _links(cases: Mapping[str, tuple[Path, int]], document: Path) -> Callable[[str], str | None]:
+    """Give the address of a case, as seen from a document."""
+    folder = document.resolve().parent
+
+    def link(name: str) -> str | None:
+        if name not in cases:
+            return None
+        file, line = cases[name]
+        return f"{quote(os.path.relpath(file, folder).replace(os.sep, '/'))}#L{line}"
+
+    return link
+
+
+def as_markdown(all_results: Sequence[JsonObject], link: Callable[[str], str | None] = _no_link) -> str:
+    """Return the report as Markdown: a table for each implementation, then its failed cases.
+
+    Args:
+        link: gives the address of a case by its name, or None.
+    """
     out = ["# Results of the test vectors", ""]
     for results in all_results:
         out += [f"## {results['implementation']}", "", f"{_summary(results)}.", ""]
@@ -124,14 +162,20 @@ def as_markdown(all_results: Sequence[JsonObject]) -> str:
             out += [f"## Failed: {results['implementation']}", ""]
         for case in failed:
             expected, came = _lines(case)
-            out.append(f"- `{case['name']}`: expected `{expected}`, came `{came}`".replace("\n", " "))
+            address = link(case["name"])
+            name = f"`{case['name']}`" if address is None else f"[`{case['name']}`]({address})"
+            out.append(f"- {name}: expected `{expected}`, came `{came}`".replace("\n", " "))
         if failed:
             out.append("")
     return "\n".join(out)
 
 
-def as_html(all_results: Sequence[JsonObject]) -> str:
-    """Return the report as one page that needs nothing else."""
+def as_html(all_results: Sequence[JsonObject], link: Callable[[str], str | None] = _no_link) -> str:
+    """Return the report as one page that needs nothing else.
+
+    Args:
+        link: gives the address of a case by its name, or None.
+    """
     out = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8"><title>Results of the test vectors</title>',
@@ -145,8 +189,8 @@ def as_html(all_results: Sequence[JsonObject]) -> str:
         for operation, cells in _rows(results):
             row = f"<td>{escape(operation)}</td>"
             for text, kind in cells:
-                link = f'<a href="#{index}-{escape(operation)}">{text}</a>' if kind == "failed" else text
-                row += f'<td class="{kind}">{link}</td>'
+                shown = f'<a href="#{index}-{escape(operation)}">{text}</a>' if kind == "failed" else text
+                row += f'<td class="{kind}">{shown}</td>'
             out.append(f"<tr>{row}</tr>")
         out.append("</table></div>")
         failed = _failed(results)
@@ -158,8 +202,12 @@ def as_html(all_results: Sequence[JsonObject]) -> str:
             )
             for case in mine:
                 expected, came = _lines(case)
+                name = f"<code>{escape(case['name'])}</code>"
+                address = link(case["name"])
+                if address is not None:
+                    name = f'<a href="{escape(address)}">{name}</a>'
                 out.append(
-                    f"<dt><code>{escape(case['name'])}</code></dt><dd>expected"
+                    f"<dt>{name}</dt><dd>expected"
                     f" <code>{escape(expected)}</code><br>came <code>{escape(came)}</code></dd>"
                 )
             out.append("</dl></details>")
@@ -171,19 +219,26 @@ def as_html(all_results: Sequence[JsonObject]) -> str:
 @click.argument("files", metavar="RESULTS...", nargs=-1, required=True)
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the report as Markdown here.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as one HTML page here.")
-def report(files: tuple[str, ...], markdown: Path | None, html: Path | None) -> None:
+@click.option(
+    "--cases",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Link failed cases to the vector files in this folder.",
+)
+def report(files: tuple[str, ...], markdown: Path | None, html: Path | None, cases: Path | None) -> None:
     """Report the results of several implementations.
 
     RESULTS are files that hold what `roomver vectors run --json` printed. Without --markdown and --html
     the report is printed as Markdown. Exit codes: 0 done, 2 a file could not be read or written.
     """
     read = [read_results(file) for file in files]
+    where = {} if cases is None else find_cases(cases)
     if markdown is None and html is None:
-        write_line(_encoded(as_markdown(read)))
+        write_line(_encoded(as_markdown(read, _links(where, Path("report.md")))))
     if markdown is not None:
-        markdown.write_bytes(_encoded(as_markdown(read)) + b"\n")
+        markdown.write_bytes(_encoded(as_markdown(read, _links(where, markdown))) + b"\n")
     if html is not None:
-        html.write_bytes(_encoded(as_html(read)) + b"\n")
+        html.write_bytes(_encoded(as_html(read, _links(where, html))) + b"\n")
 
 
 def _encoded(text: str) -> bytes:

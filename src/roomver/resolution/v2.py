@@ -237,7 +237,7 @@ def _iterative_auth_checks(
     known, trace = problem.known, problem.trace
     rejected, skip_rejected = problem.rejected, problem.skip_rejected
     # Invariant: the events of the state as far as a check has looked at it, and the keys that were
-    # looked at and have none. One dict that grows, and not a new one for each check, saves a tenth
+    # looked at and had none. One dict that grows, and not a new one for each check, saves a tenth
     # of a resolution that is mostly checks.
     state: dict[StateKey, Event] = {}
     absent: set[StateKey] = set()
@@ -286,7 +286,6 @@ def _iterative_auth_checks(
         if verdict.allowed:
             changes[key] = event_id
             state[key] = event
-            absent.discard(key)
 
 
 def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:

@@ -1,0 +1,104 @@
+"""What others answer: every failure is judged, every disputed case has a question, and the pages say so."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roomver.cli.vectors import load
+from roomver.vectors import run_case
+from vectors.generate.results import answers, disputed_cases, judgements_page, matches, questions_page
+
+SUITE = Path(__file__).parents[1] / "vectors"
+
+
+@cache
+def read(name: str) -> Any:
+    return json.loads((SUITE / name).read_text(encoding="utf-8"))
+
+
+@cache
+def failures() -> dict[str, list[str]]:
+    """The failed cases of the committed report, by implementation."""
+    found: dict[str, list[str]] = {}
+    names: list[str] = []
+    for line in (SUITE / "results" / "report.md").read_text(encoding="utf-8").splitlines():
+        heading = re.fullmatch(r"## Failed: (.*)", line)
+        if heading:
+            names = found.setdefault(heading[1], [])
+        elif case := re.match(r"- \[?`([^`]+)`", line):
+            names.append(case[1])
+    return found
+
+
+def judged(implementation: str) -> list[Any]:
+    (entry,) = [
+        one
+        for one in read("results/judgements.json")["implementations"]
+        if implementation.startswith(one["name"])
+    ]
+    judgements: list[Any] = entry["judgements"]
+    return judgements
+
+
+@pytest.mark.parametrize("implementation", failures())
+def test_every_failure_is_judged_and_every_judgement_has_a_failure(implementation: str) -> None:
+    names = failures()[implementation]
+    assert len(names) > 100
+    judgements = judged(implementation)
+    patterns = [pattern for entry in judgements for pattern in entry["cases"]]
+    assert [name for name in names if not matches(patterns, name)] == []
+    assert [pattern for pattern in patterns if not any(matches([pattern], name) for name in names)] == []
+    assert {entry["kind"] for entry in judgements} <= {"departs", "reading", "elsewhere"}
+    assert all(entry["does"] and entry["specification"] for entry in judgements)
+
+
+def test_every_disputed_case_has_one_question() -> None:
+    questions = read("results/questions.json")["questions"]
+    cases = disputed_cases(SUITE)
+    for name in cases:
+        asked = [question["id"] for question in questions if matches(question["cases"], name)]
+        assert len(asked) == 1, (name, asked)
+    patterns = [pattern for question in questions for pattern in question["cases"]]
+    assert [pattern for pattern in patterns if not any(matches([pattern], name) for name in cases)] == []
+
+
+def test_the_answers_are_to_the_cases_that_there_are() -> None:
+    kept, cases = read("results/answers.json"), disputed_cases(SUITE)
+    assert list(kept["answers"]) == list(cases)
+    assert kept["implementations"] == list(failures())
+    for name, given in kept["answers"].items():
+        assert len(given) == len(kept["implementations"])
+        allowed = {None, "other", *range(len(cases[name]["expected"]))}
+        assert set(given) <= allowed, name
+        for who, answer in zip(kept["implementations"], given, strict=True):
+            assert (answer == "other") == (name in failures()[who]), (who, name)
+
+
+def test_the_first_outcome_of_a_disputed_case_is_ours() -> None:
+    cases = [case for case in load([SUITE / "disputed"]) if len(case.expected) > 1]
+    assert len(cases) > 500
+    assert [case.name for case in cases if run_case(case).accepted != 0] == []
+
+
+def test_the_pages_say_what_the_data_say() -> None:
+    page = questions_page(read("results/questions.json"), read("results/answers.json"), disputed_cases(SUITE))
+    assert (SUITE / "disputed" / "README.md").read_text(encoding="utf-8") == page
+    page = judgements_page(read("results/judgements.json"))
+    assert (SUITE / "results" / "judgements.md").read_text(encoding="utf-8") == page
+
+
+def test_an_answer_is_the_outcome_that_came() -> None:
+    def results(who: str, *cases: dict[str, Any]) -> dict[str, Any]:
+        return {"implementation": who, "cases": list(cases)}
+
+    mine = results(
+        "mine", {"name": "a", "outcome": "passed", "accepted": 1}, {"name": "b", "outcome": "failed"}
+    )
+    theirs = results("theirs", {"name": "a", "outcome": "unsupported"})
+    kept = answers([mine, theirs], ["a", "b"])
+    assert kept["implementations"] == ["mine", "theirs"]
+    assert kept["answers"] == {"a": [1, None], "b": ["other", None]}

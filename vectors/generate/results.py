@@ -1,0 +1,192 @@
+"""Write what other implementations answer, and what this project makes of it, as documents for people.
+
+``python -m vectors.generate.results RESULTS.json...`` keeps, of results that `roomver vectors run --json`
+wrote, what each implementation answers to the disputed cases, in ``results/answers.json``; and the
+documents are written anew:
+
+- ``disputed/README.md``: each disputed question, from ``results/questions.json``, with those answers;
+- ``results/judgements.md``: each way in which an implementation fails cases, from
+  ``results/judgements.json``.
+
+Questions and judgements are kept by hand: they are what somebody has read and thought.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+NONE = "none of these"
+ABSENT = "does not offer this"
+
+_KINDS = {
+    "departs": "*Departs*: the specification decides, and the implementation answers otherwise.",
+    "reading": "*Reading*: it can be held as well as ours.",
+    "elsewhere": "*Elsewhere*: its servers look at it, but not in the function that is asked.",
+}
+
+
+def answers(results: Sequence[Mapping[str, Any]], disputed: Sequence[str]) -> dict[str, Any]:
+    """Return which of the accepted outcomes each implementation gives, case by case.
+
+    Returns:
+        ``{"date", "implementations": [...], "answers": {name: [index, "other" or null, ...]}}``: "other" is
+        an outcome that the case does not accept, null that the operation is not offered.
+    """
+    known = [{case["name"]: case for case in one["cases"]} for one in results]
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "implementations": [one["implementation"] for one in results],
+        "answers": {name: [_answer(cases.get(name)) for cases in known] for name in disputed},
+    }
+
+
+def _answer(case: Mapping[str, Any] | None) -> int | str | None:
+    if case is None or case["outcome"] == "unsupported":
+        return None
+    if case["outcome"] == "failed":
+        return "other"
+    accepted: int = case["accepted"]
+    return accepted
+
+
+def questions_page(
+    questions: Mapping[str, Any], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Return the document on disputed questions.
+
+    Args:
+        questions: as in ``results/questions.json``.
+        seen: as `answers` returns it.
+        cases: the disputed cases of the suite, by name.
+    """
+    lines = [
+        "# Where honest readings differ",
+        "",
+        f"What {', '.join(seen['implementations'])} and roomver answered on {seen['date']}. Each question has"
+        " its cases, the outcomes that",
+        "they accept with who gave them, and the threads in which it is discussed, where we found any. `*`"
+        " in a name of a case stands for",
+        "anything. This page is written from [questions.json](../results/questions.json) and"
+        " [answers.json](../results/answers.json).",
+    ]
+    for question in questions["questions"]:
+        lines += ["", f"## {question['question']}", "", question["specification"], ""]
+        names = [name for name in cases if matches(question["cases"], name)]
+        lines += [f"{_count(len(names))}: {', '.join(f'`{pattern}`' for pattern in question['cases'])}.", ""]
+        if question["roomver"]:
+            lines += [f"roomver {question['roomver']}.", ""]
+        for reason, givers in _outcomes(names, seen, cases).items():
+            lines.append(f"- {reason}: {'; '.join(givers)}")
+        threads = question["threads"]
+        if threads:
+            lines += ["", f"Threads: {', '.join(f'[{_name(one)}]({one})' for one in threads)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _outcomes(
+    names: Sequence[str], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Who gave each outcome, by its reason, and in how many of the cases."""
+    found: dict[str, dict[str, int]] = {}
+    for name in names:
+        reasons = [one["reason"] for one in cases[name]["expected"]]
+        for reason in reasons:
+            found.setdefault(reason, {})
+        for who, answer in zip(seen["implementations"], seen["answers"][name], strict=True):
+            reason = ABSENT if answer is None else NONE if answer == "other" else reasons[answer]
+            by = found.setdefault(reason, {})
+            by[who] = by.get(who, 0) + 1
+        # The first outcome is the one that this project gives.
+        found[reasons[0]]["roomver"] = found[reasons[0]].get("roomver", 0) + 1
+    whole = len(names)
+    told = {}
+    for reason in sorted(found, key=lambda one: (one in (NONE, ABSENT), one == ABSENT)):
+        givers = [who if count == whole else f"{who} ({count})" for who, count in found[reason].items()]
+        told[reason] = givers or ["nobody of these"]
+    return told
+
+
+def judgements_page(judgements: Mapping[str, Any]) -> str:
+    """Return the document on failed cases.
+
+    Args:
+        judgements: as in ``results/judgements.json``.
+    """
+    lines = [
+        "# What we make of the failures",
+        "",
+        "Every failed case of [report.md](report.md) is here, by what makes it fail. Words between quotation"
+        " marks are the specification's.",
+        "`*` in a name of a case stands for anything.",
+        "",
+        *(f"- {text}" for text in _KINDS.values()),
+    ]
+    for one in judgements["implementations"]:
+        lines += ["", f"## {one['name']}", "", "| Cases | | What it does | The specification |"]
+        lines.append("| --- | --- | --- | --- |")
+        for entry in one["judgements"]:
+            cases = ", ".join(f"`{pattern}`" for pattern in entry["cases"])
+            lines.append(f"| {cases} | {entry['kind']} | {entry['does']} | {entry['specification']} |")
+    return "\n".join(lines) + "\n"
+
+
+def matches(patterns: Sequence[str], name: str) -> bool:
+    """Tell whether the name of a case is meant by one of some patterns."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _count(number: int) -> str:
+    return f"{number} case{'' if number == 1 else 's'}"
+
+
+def _name(thread: str) -> str:
+    owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
+    return f"{owner}/{name}#{number}"
+
+
+def disputed_cases(folder: Path) -> dict[str, Any]:
+    """Return the disputed cases of a folder of vectors, by name."""
+    found = {}
+    for file in sorted((folder / "disputed").glob("*.json")):
+        for case in json.loads(file.read_text(encoding="utf-8")).get("cases", ()):
+            if isinstance(case, dict):
+                found[case["name"]] = case
+    return found
+
+
+def write(folder: Path) -> None:
+    """Write the documents, in a folder of vectors that has what they are written from."""
+    if not (folder / "results" / "questions.json").exists():
+        return
+    questions, seen = (_read(folder / "results" / name) for name in ("questions.json", "answers.json"))
+    page = questions_page(questions, seen, disputed_cases(folder))
+    (folder / "disputed" / "README.md").write_text(page, encoding="utf-8")
+    page = judgements_page(_read(folder / "results" / "judgements.json"))
+    (folder / "results" / "judgements.md").write_text(page, encoding="utf-8")
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def main(paths: Sequence[str]) -> None:
+    """Keep the answers of some results, and write the documents."""
+    folder = Path(__file__).parents[1]
+    if paths:
+        kept = answers([_read(Path(path)) for path in paths], list(disputed_cases(folder)))
+        cases = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in kept["answers"].items()
+        )
+        head = json.dumps({key: kept[key] for key in ("date", "implementations")}, indent=1)[:-2]
+        (folder / "results" / "answers.json").write_text(
+            f'{head},\n "answers": {{\n{cases}\n }}\n}}\n', "utf-8"
+        )
+    write(folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
