@@ -50,7 +50,11 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
     ("toy v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("hq v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("busy v12", GOMATRIXSERVERLIB): _NO_STATES,
-    ("busy v11", GOMATRIXSERVERLIB): "one of the departures in vectors/results; which was not found out",
+    (
+        "busy v11",
+        GOMATRIXSERVERLIB,
+    ): "it pulls in with a power event what is in conflict alone, and sorts by the"
+    " steps to the mainline before the time",
 }
 """Shapes in which an implementation is known to come to another state, and why."""
 
@@ -246,10 +250,13 @@ def ask(run: Run) -> Iterator[Row]:
             full = run.full or (name == "toy" and not run.quick)
             del shape
             run.forget()
+            # Who has not answered in time is not waited for again.
+            late: dict[str, float] = {}
             for variant, body in bodies.items():
                 for kind in (WARM, COLD) if version != "1" else (WARM,):
-                    row = Row(f"{name} v{version} {kind}{variant}", full, note=note)
+                    row = Row(f"{name} v{version} {kind}{variant}", full, note=note, late=dict(late))
                     yield measured(run, row, processes, Problem(name, version, kind, body))
+                    late |= row.late
 
 
 @dataclass(frozen=True)
@@ -306,6 +313,9 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
     for program in programs():
         if not program.there:
             row.skipped[program.name] = f"not built: {program.build}"
+            continue
+        if program.name in row.late:
+            row.skipped[program.name] = f"no answer to this shape within {row.late[program.name]:g} s before"
             continue
         process = processes.start(program)
         try:

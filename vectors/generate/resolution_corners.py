@@ -101,6 +101,16 @@ def _off_the_mainline(book: "Scenes", version: str) -> None:
         state="C MA P2 TX",
         mainline_order="T1 TX",
     )
+    scene.topic("T2", 8, "P1")
+    book.case(
+        "corner.steps_to_the_mainline",
+        scene,
+        ["C MA PX TX", "C MA P2 T2"],
+        "How many power levels lie between an event and the mainline says nothing: of one position, the later"
+        " topic stays, though the other's way is longer.",
+        state="C MA P2 T2",
+        mainline_order="TX T2",
+    )
 
 
 def _message(book: "Scenes", version: str) -> None:
