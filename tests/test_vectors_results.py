@@ -78,6 +78,18 @@ def test_the_answers_are_to_the_cases_that_there_are() -> None:
             assert (answer == "other") == (name in failures()[who]), (who, name)
 
 
+@pytest.mark.parametrize(("name", "index"), [("Synapse", 0), ("ruma", 1), ("gomatrixserverlib", 2)], ids=str)
+def test_who_is_named_in_a_reason_gave_that_outcome(name: str, index: int) -> None:
+    kept = read("results/answers.json")["answers"]
+    named = 0
+    for case, document in disputed_cases(SUITE).items():
+        for number, outcome in enumerate(document["expected"]):
+            if re.search(rf"\b{name}\b", outcome["reason"]) and kept[case][index] is not None:
+                named += 1
+                assert kept[case][index] == number, (case, outcome["reason"])
+    assert named > 20
+
+
 def test_the_first_outcome_of_a_disputed_case_is_ours() -> None:
     cases = [case for case in load([SUITE / "disputed"]) if len(case.expected) > 1]
     assert len(cases) > 500

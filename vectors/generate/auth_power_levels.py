@@ -114,18 +114,19 @@ def _added_or_removed(book: Book) -> None:
     notes = (
         "Disputed: of a level that is added or removed only one side is there, and what stands for the other"
         " is not said. Synapse compares the side that is there; ruma and gomatrixserverlib put the default,"
-        " here 50, in place of the absent one."
+        " here 50, in place of the absent one; gomatrixserverlib then sees no change at 50."
     )
     twin = "named.added_or_removed.add_low"
-    others = "ruma and gomatrixserverlib"
-    for label, before, after, sense in (
-        ("add_low", {}, {"kick": 0}, "allowed"),
-        ("remove_low", {"kick": 30}, {}, "allowed"),
-        ("add_default", {}, {"kick": 50}, "level_new"),
-        ("remove_default", {"kick": 50}, {}, "level_current"),
+    low = ("Synapse", "ruma and gomatrixserverlib")
+    default = ("Synapse and ruma", "gomatrixserverlib")
+    for label, before, after, sense, disputed in (
+        ("add_low", {}, {"kick": 0}, "allowed", low),
+        ("remove_low", {"kick": 30}, {}, "allowed", low),
+        ("add_default", {}, {"kick": 50}, "level_new", default),
+        ("remove_default", {"kick": 50}, {}, "level_current", default),
     ):
         name = f"named.added_or_removed.{label}"
-        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=("Synapse", others))
+        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=disputed)
     twin = "named.added_or_removed.add_equal"
     notes = "Adding and removing is altering. However an absent level is read, these compare alike."
     change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40)

@@ -162,7 +162,7 @@ def _refusals(book: Book) -> None:
         f"{start}.not_signed",
         notes,
         twin=twin,
-        disputed=("Synapse", "ruma and gomatrixserverlib"),
+        disputed=("", "ruma and gomatrixserverlib"),
     )
 
 

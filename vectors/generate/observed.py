@@ -22,7 +22,7 @@ class Observed(NamedTuple):
     theirs: str
 
 
-_MALFORMED = "the event is malformed, and there is nothing to select for: Synapse and ruma"
+_MALFORMED = "the event is malformed, and there is nothing to select for"
 _INVALID_BUT_TAKEN = "not looked at on receipt: Synapse, ruma and gomatrixserverlib, or two of them"
 _ID_COUNTS = "the server of the event ID made the event, whoever need not sign as the sender's: ruma"
 _ID_DOES_NOT = "it is the sender's server as well, so that it does not differ from that: Synapse"
@@ -32,7 +32,7 @@ OBSERVED = (
         r"auth_types\.v\d+\.(invite_third_party_(not_signed|signed_null|no_token|token_number)"
         r"|no_membership|no_state_key|join_authoriser_number)",
         ERROR,
-        "the selection looks at what is there: gomatrixserverlib",
+        "the selection looks at what is there",
         _MALFORMED,
     ),
     Observed(
