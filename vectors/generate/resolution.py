@@ -70,7 +70,8 @@ class Scenes:
 def files() -> Iterator[File]:
     """Yield the vector files."""
     first = EventsFile("resolution/version_1.json", "State resolution of room version 1")
-    cases_of_version_1(Scenes(first))
+    disputed = EventsFile("disputed/resolution.json", "State resolution on which readings differ")
+    cases_of_version_1(Scenes(first, disputed))
     yield first
     readings = EventsFile(
         "resolution/readings.json", "State resolution where readings of the definitions part"
@@ -79,7 +80,6 @@ def files() -> Iterator[File]:
     shapes = EventsFile(
         "resolution/shapes.json", "State resolution: sets, holes, ties, rejected events, chains"
     )
-    disputed = EventsFile("disputed/resolution.json", "State resolution on which readings differ")
     for version in since(2):
         _readings(Scenes(readings, disputed), version)
         _power_events(Scenes(readings, disputed), version)

@@ -120,13 +120,13 @@ def _rest(book: "Scenes") -> None:
     scene.topic("T1", 6, "P0", "MB", sender=BOB, depth=8)
     scene.topic("T2", 7, "P0", "MB", sender=BOB, depth=9)
     scene.levels("P1", 8, "P0", b=0, depth=10)
-    book.case(
+    book.disputed(
         "rest.none_allowed",
         scene,
         ["C MA P1 JR MB T2", "C MA P1 JR MB T1"],
-        "Neither is allowed by the power levels of the states: the one of the lowest depth is taken. No text"
-        " says so; every server does it.",
-        state="C MA P1 JR MB T1",
+        "Neither is allowed by the power levels of the states. No text says what is taken then.",
+        ({"state": "C MA P1 JR MB T1"}, "the one of the lowest depth, which was tried last: Synapse"),
+        ({"state": "C MA P1 JR MB T2"}, "the one of the greatest depth: gomatrixserverlib"),
     )
 
 
