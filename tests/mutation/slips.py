@@ -1973,8 +1973,8 @@ _RESOLUTION = [
         "",
         "an event that was tried does not take its place for the checks that follow",
         "resolution/v2.py",
-        "            state[key] = event\n            absent",
-        "            absent",
+        "            changes[key] = event_id\n            state[key] = event\n",
+        "            changes[key] = event_id\n",
         "resolve",
     ),
     Slip(
