@@ -141,6 +141,9 @@ def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
         if case.name == f"resolve.malformed_member.v{version}":
             assert isinstance(theirs, KeyError), "Synapse has mended its lookup of an absent membership"
             continue
+        if case.name == f"resolve.corner.message_cited.v{version}":
+            assert isinstance(theirs, AttributeError), "Synapse has mended its lookup of an absent state key"
+            continue
         assert not isinstance(theirs, Exception), f"{case.name}: {theirs}"
         assert sorted(theirs.values()) == case.expected[0].outcome["state"], case.name
         count += 1
