@@ -60,6 +60,8 @@ def test_failed_cases_are_linked_to_the_file_that_has_them(write: Write, tmp_pat
     folder.mkdir(parents=True)
     text = '{"cases": [\n {\n  "name": "redact.<b>.v11",\n  "operation": "redact"}]}'
     (folder / "redact.json").write_text(text, encoding="utf-8")
+    # Whatever else lies there does no harm.
+    (folder / "broken.json").write_bytes(b'{\n "name": "a\\q",\n "name": "\xff')
     out = tmp_path / "results"
     out.mkdir()
     given = ("vectors", "report", write("one.json", results()), "--cases", str(tmp_path / "suite"))

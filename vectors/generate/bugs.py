@@ -25,7 +25,7 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
     for bug in catalogue["bugs"]:
         versions = bug["room_versions"]
         spoken = versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
-        threads = ", ".join(f"[{_name(thread)}]({thread})" for thread in bug["threads"])
+        threads = ", ".join(f"[{thread_name(thread)}]({thread})" for thread in bug["threads"])
         facts = [f"room version{'s' if len(versions) > 1 else ''} {spoken}", f"seen on {bug['reported']}"]
         if bug["fixed"]:
             facts.append(f"mended in {bug['fixed']}")
@@ -42,8 +42,8 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _name(thread: str) -> str:
-    """``owner/name#5`` of a thread's address."""
+def thread_name(thread: str) -> str:
+    """Return ``owner/name#5`` of a thread's address."""
     owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
     return f"{owner}/{name}#{number}"
 

@@ -126,6 +126,15 @@ _KINDS = (
 )
 
 
+def _listed(name: str) -> tuple[str, Observed, str] | None:
+    """What is known of a case, with the kind of dispute and its title."""
+    for kind, disputes, title in _KINDS:
+        for one in disputes:
+            if re.fullmatch(rf"({one.cases})(\.v\d+)?", name):
+                return kind, one, title
+    return None
+
+
 def settled(files: Iterable[File]) -> Iterator[File]:
     """Yield files without the cases that turned out to be disputed, and then these in files of their own,
     for each kind one an operation."""
@@ -133,15 +142,7 @@ def settled(files: Iterable[File]) -> Iterator[File]:
     for file in files:
         kept = []
         for case in file.cases:
-            found = next(
-                (
-                    (kind, one, title)
-                    for kind, listed, title in _KINDS
-                    for one in listed
-                    if re.fullmatch(rf"({one.cases})(\.v\d+)?", case["name"])
-                ),
-                None,
-            )
+            found = _listed(case["name"])
             if found is None or isinstance(case["expected"], list):
                 kept.append(case)
                 continue

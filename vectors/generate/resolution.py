@@ -5,6 +5,7 @@ algorithm, but not the form of events and IDs, so every scene is there in every 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from .auth_cases import EventsFile
 from .resolution_corners import cases as cases_of_corners
@@ -37,14 +38,8 @@ class Scenes:
         **outcome: str,
     ) -> None:
         """Add a case; the outcome is in labels."""
-        self.file.add(
-            f"resolve.{name}",
-            scene.version,
-            scene.given(sets, rejected, as_written),
-            scene.expected(outcome),
-            spec=page(scene.version, "state-resolution"),
-            notes=notes,
-        )
+        given = scene.given(sets, rejected, as_written)
+        self._add(self.file, name, scene.version, given, scene.expected(outcome), notes)
 
     def disputed(
         self,
@@ -57,14 +52,14 @@ class Scenes:
     ) -> None:
         """Add a case that accepts several outcomes, each in labels (None: an error) and with who gives it."""
         assert self.disputed_file is not None
-        self.disputed_file.add(
-            f"resolve.{name}",
-            scene.version,
-            scene.given(sets, rejected),
-            either(*((ERROR if one is None else scene.expected(one), reason) for one, reason in outcomes)),
-            spec=page(scene.version, "state-resolution"),
-            notes=notes,
-        )
+        accepted = [(ERROR if one is None else scene.expected(one), reason) for one, reason in outcomes]
+        given = scene.given(sets, rejected)
+        self._add(self.disputed_file, name, scene.version, given, either(*accepted), notes)
+
+    @staticmethod
+    def _add(file: File, name: str, version: str, given: Any, expected: Any, notes: str) -> None:
+        spec = page(version, "state-resolution")
+        file.add(f"resolve.{name}", version, given, expected, spec=spec, notes=notes)
 
 
 def files() -> Iterator[File]:

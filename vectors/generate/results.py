@@ -19,6 +19,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from .bugs import thread_name
+
 NONE = "none of these"
 ABSENT = "does not offer this"
 
@@ -83,7 +85,7 @@ def questions_page(
             lines.append(f"- {reason}: {'; '.join(givers)}")
         threads = question["threads"]
         if threads:
-            lines += ["", f"Threads: {', '.join(f'[{_name(one)}]({one})' for one in threads)}"]
+            lines += ["", f"Threads: {', '.join(f'[{thread_name(one)}]({one})' for one in threads)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -143,25 +145,14 @@ def _count(number: int) -> str:
     return f"{number} case{'' if number == 1 else 's'}"
 
 
-def _name(thread: str) -> str:
-    owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
-    return f"{owner}/{name}#{number}"
-
-
 def disputed_cases(folder: Path) -> dict[str, Any]:
     """Return the disputed cases of a folder of vectors, by name."""
-    found = {}
-    for file in sorted((folder / "disputed").glob("*.json")):
-        for case in json.loads(file.read_text(encoding="utf-8")).get("cases", ()):
-            if isinstance(case, dict):
-                found[case["name"]] = case
-    return found
+    files = sorted((folder / "disputed").glob("*.json"))
+    return {case["name"]: case for file in files for case in _read(file)["cases"]}
 
 
 def write(folder: Path) -> None:
-    """Write the documents, in a folder of vectors that has what they are written from."""
-    if not (folder / "results" / "questions.json").exists():
-        return
+    """Write the documents of a folder of vectors."""
     questions, seen = (_read(folder / "results" / name) for name in ("questions.json", "answers.json"))
     page = questions_page(questions, seen, disputed_cases(folder))
     (folder / "disputed" / "README.md").write_text(page, encoding="utf-8")
