@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,19 +27,24 @@ from .resolution import ROOMS, SHUFFLED, shuffled
 from .run import ROOT, Run
 from .shapes import Shape
 
-WARM, COLD = "warm", "cold"
+WARM, COLD, KEPT = "warm", "cold", "kept"
 OURS, SYNAPSE, RUMA, GOMATRIXSERVERLIB = "roomver", "Synapse", "ruma", "gomatrixserverlib"
 PEERS = (SYNAPSE, RUMA, GOMATRIXSERVERLIB)
 ADAPTERS = ROOT / "vectors" / "adapters"
 
 GOALS = [
-    Goal("hq v11 warm", f"{SYNAPSE} / {OURS}", "x", at_least=100),
-    Goal("hq v11 warm", f"{RUMA} / {OURS}", "x", at_least=5),
-    Goal("hq v11 warm", f"{GOMATRIXSERVERLIB} / {OURS}", "x", at_least=10),
+    *(
+        Goal(f"hq v11 {kind}", f"{name} / {OURS}", "x", at_least=least)
+        for kind in (WARM, KEPT)
+        for name, least in ((SYNAPSE, 100), (RUMA, 5), (GOMATRIXSERVERLIB, 10))
+    ),
     *(Goal("hq v11 cold", f"{name} / {OURS}", "x", at_least=1) for name in PEERS),
     *(
-        Goal(f"{shape} warm", f"{name} / {OURS}", "x", at_least=20 if name == SYNAPSE else 1)
-        for shape in ("merge v5", "storm v1", "busy v11", "wide v11")
+        Goal(room, f"{name} / {OURS}", "x", at_least=20 if name == SYNAPSE else 1)
+        for room in (
+            *("merge v5 warm", "merge v5 kept", "storm v1 warm", "busy v11 warm"),
+            *("wide v11 warm", "wide v11 kept"),
+        )
         for name in PEERS
     ),
     Goal("toy v11 warm", f"{SYNAPSE} / {OURS}", "x", at_least=5),
@@ -57,6 +62,9 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
     ("busy v11", GOMATRIXSERVERLIB): _OTHER_ORDER,
 }
 """Shapes in which an implementation is known to come to another state, and why."""
+
+LARGE = ("hq", "merge", "wide")
+"""Shapes whose states have much in common, and are measured *kept* as well."""
 
 _ROUND = 0.02  # a run shorter than this is repeated within a round, seconds
 _LOOPS = 200
@@ -253,10 +261,18 @@ def ask(run: Run) -> Iterator[Row]:
             # Who has not answered in time is not waited for again.
             late: dict[str, float] = {}
             for variant, body in bodies.items():
-                for kind in (WARM, COLD) if version != "1" else (WARM,):
+                for kind in _kinds(name, version, variant):
                     row = Row(f"{name} v{version} {kind}{variant}", full, note=note, late=dict(late))
                     yield measured(run, row, processes, Problem(name, version, kind, body))
                     late |= row.late
+
+
+def _kinds(shape: str, version: str, variant: str) -> Sequence[str]:
+    if version == "1":
+        return (WARM,)
+    if shape in LARGE and not variant:
+        return (KEPT, WARM, COLD)
+    return (WARM, COLD)
 
 
 @dataclass(frozen=True)
@@ -268,9 +284,11 @@ class Problem:
     kind: str
     body: bytes
 
-    def request(self) -> bytes:
-        """Return the input of the first `time` request."""
-        return self.body + f', "mode": "{self.kind}", "runs": 1}}'.encode()
+    def request(self, name: str) -> bytes:
+        """Return the input of the first `time` request to a program. None of the others has a type for
+        states that share what is alike."""
+        mode = WARM if self.kind == KEPT and name != OURS else self.kind
+        return self.body + f', "mode": "{mode}", "runs": 1}}'.encode()
 
 
 def problem(shape: Shape) -> bytes:
@@ -319,7 +337,7 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
             continue
         process = processes.start(program)
         try:
-            output = process.ask(problem.version, problem.request(), run.patience)
+            output = process.ask(problem.version, problem.request(program.name), run.patience)
         except (NoAnswer, TimeoutError) as error:
             _give_up(row, processes, program.name, error, run.patience)
             continue

@@ -13,14 +13,16 @@ from random import Random
 
 import roomver
 from roomver.event import remember
+from roomver.types import EventId, StateMap
 
 from .measure import Contender, Goal, Row, peak, reset_peak
 from .run import Run, load
-from .shapes import Shape, State
+from .shapes import Shape
 
 OURS = "roomver"
 BUILT = "roomver, graph built"
 NO_GRAPH = "roomver, no graph"
+SHARED = "roomver, states kept"
 
 ROOMS = [
     ("toy", "11"),
@@ -108,23 +110,30 @@ def _copy(text: str) -> str:
     return text.encode().decode()
 
 
-def contenders(shape: Shape) -> list[Contender[State]]:
+def contenders(shape: Shape) -> list[Contender[StateMap[EventId]]]:
     """Return the ways to resolve a shape, the first with a graph that is there; version 1 has one way."""
     if shape.version == "1":
         return [Contender(OURS, partial(_resolve, shape, None))]
     anew = partial(_forget_levels, shape)
+    graph = shape.build_graph()
     return [
-        Contender(OURS, partial(_resolve, shape, shape.build_graph())),
+        Contender(OURS, partial(_resolve, shape, graph)),
         Contender(BUILT, partial(_build_and_resolve, shape), anew),
         Contender(NO_GRAPH, partial(_resolve, shape, None), anew),
+        Contender(SHARED, partial(_resolve, _sharing(shape), graph)),
     ]
 
 
-def _resolve(shape: Shape, graph: roomver.RoomGraph | None) -> State:
+def _sharing(shape: Shape) -> Shape:
+    """The same states, sharing what is alike."""
+    return Shape(shape.name, shape.version, shape.events, [*roomver.RoomState.sharing(shape.state_sets)])
+
+
+def _resolve(shape: Shape, graph: roomver.RoomGraph | None) -> StateMap[EventId]:
     return roomver.resolve(shape.state_sets, shape.events, graph=graph).state
 
 
-def _build_and_resolve(shape: Shape) -> State:
+def _build_and_resolve(shape: Shape) -> StateMap[EventId]:
     return _resolve(shape, shape.build_graph())
 
 

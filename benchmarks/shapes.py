@@ -19,13 +19,13 @@ The signatures and content hashes in the events are placeholders: nothing here c
 """
 
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import roomver
-from roomver.types import EventId, StateKey
+from roomver.types import EventId, StateKey, StateMap
 
 State = dict[StateKey, EventId]
 _HASHES = {"sha256": "A" * 43}
@@ -39,7 +39,7 @@ class Shape:
     name: str
     version: str
     events: dict[EventId, roomver.Event]
-    state_sets: list[State]
+    state_sets: Sequence[StateMap[EventId]]
 
     def build_graph(self) -> roomver.RoomGraph:
         """Return a new graph of all events."""
@@ -116,7 +116,7 @@ class Builder:
         listed = users if self.version.infinite_creator_level else {CREATOR: 100, **users}
         return self.add("m.room.power_levels", CREATOR, {"users": listed, **levels}, "", state=state)
 
-    def shape(self, name: str, state_sets: list[State]) -> Shape:
+    def shape(self, name: str, state_sets: Sequence[State]) -> Shape:
         """Return the room as a shape."""
         return Shape(name, self.version.identifier, self.events, state_sets)
 

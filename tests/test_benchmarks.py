@@ -97,12 +97,16 @@ def test_no_answer_of_roomver_is_no_agreement(monkeypatch: pytest.MonkeyPatch, t
     assert row.agree is False
 
 
+@pytest.mark.parametrize("mode", ["cold", "warm", "kept"])
 @pytest.mark.parametrize("times", [1, 13])
-def test_a_problem_says_the_states_whole_or_by_what_differs(times: int) -> None:
+def test_a_problem_says_the_states_whole_or_by_what_differs(times: int, mode: str) -> None:
     one = toy("11")
-    shape = Shape(one.name, one.version, one.events, one.state_sets * times)
-    given: Any = json.loads(Problem("toy", "11", "cold", problem(shape)).request())
+    shape = Shape(one.name, one.version, one.events, [*one.state_sets] * times)
+    given: Any = json.loads(Problem("toy", "11", mode, problem(shape)).request(OURS))
     assert ("changes" in given) == (times > 1)
+    assert given["mode"] == mode
+    others: Any = json.loads(Problem("toy", "11", mode, problem(shape)).request(SYNAPSE))
+    assert others["mode"] == ("cold" if mode == "cold" else "warm")
     output: Any = Timer().run("11", given)
     assert output["state"] == sorted(roomver.resolve(shape.state_sets, shape.events).state.values())
 

@@ -217,7 +217,13 @@ def test_states_that_share_structure_make_no_difference(fork: Fork, rng: Random)
         changes.update({key: e for key, e in state.items() if base.get(key) != e or rng.randrange(2)})
         states.append(base.changed(changes))
     expected = _resolve(fork).state
-    assert resolve(states, fork.events, rejected=fork.rejected).state == expected
+    resolved = resolve(states, fork.events, rejected=fork.rejected).state
+    assert resolved == expected
+    assert isinstance(resolved, RoomState)
+    assert len(resolved) == len(expected)
+    # These states are small, so that the changes are never laid into a dict of their own.
+    assert all(resolved.shares_with(state) for state in states)
+    assert RoomState.sharing(fork.state_sets) == fork.state_sets
     mixed = [s if rng.randrange(2) else d for s, d in zip(states, fork.state_sets, strict=True)]
     assert resolve(mixed, fork.events, rejected=fork.rejected).state == expected
 
@@ -232,6 +238,7 @@ def test_the_inputs_are_not_changed(fork: Fork, with_graph: bool) -> None:
     resolution = resolve(
         fork.state_sets, fork.events, rejected=rejected, graph=graph, trace=True, ignore_missing=True
     )
+    assert isinstance(resolution.state, dict)
     resolution.state.clear()
     assert fork.state_sets == sets
     assert list(map(list, fork.state_sets)) == list(map(list, sets))

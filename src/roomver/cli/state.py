@@ -11,7 +11,7 @@ from ..explain import printable, trace_lines
 from ..readers import InputError
 from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
-from ..types import EventId, StateKey
+from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import console, display_name, example, room_version_option
 from .loaded import LoadedRoom, load_room
@@ -185,7 +185,9 @@ def _print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: s
     click.echo(printable(f"{indent}{name}  {event_id}  {content}"))
 
 
-def _differences(resolved: _State, given: _State) -> list[tuple[StateKey, EventId | None, EventId | None]]:
+def _differences(
+    resolved: StateMap[EventId], given: _State
+) -> list[tuple[StateKey, EventId | None, EventId | None]]:
     keys = sorted(key for key in resolved.keys() | given.keys() if resolved.get(key) != given.get(key))
     return [(key, given.get(key), resolved.get(key)) for key in keys]
 

@@ -12,8 +12,8 @@ from ..canonical import shorten
 from ..errors import RoomverError
 from ..event import remember
 from ..operations import BadVectors, error_code, events_of, rejected_of, states_of
-from ..resolution import RoomGraph, resolve
-from ..types import EventId, JsonObject, StateKey
+from ..resolution import RoomGraph, RoomState, resolve
+from ..types import EventId, JsonObject, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution, room_version
 
 
@@ -43,13 +43,13 @@ class Timer:
             raise BadVectors("input", "must have operation, input, runs and mode; or again and runs")
         if given["operation"] != "resolve":
             raise BadVectors("input.operation", f"must be resolve, is {shorten(given['operation'])}")
-        if given["mode"] not in ("warm", "cold"):
-            raise BadVectors("input.mode", f"must be warm or cold, is {shorten(given['mode'])}")
+        if given["mode"] not in ("warm", "cold", "kept"):
+            raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(given['mode'])}")
         if type(given["input"]) is not dict:
             raise BadVectors("input.input", f"must be an object, is {shorten(given['input'])}")
         self._problem = None  # the last one need not be held beside the next
         self._problem = _Problem(
-            given["input"], given.get("changes"), room_version(version), warm=given["mode"] == "warm"
+            given["input"], given.get("changes"), room_version(version), str(given["mode"])
         )
         return self._problem.run(runs)
 
@@ -57,21 +57,23 @@ class Timer:
 class _Problem:
     """A resolution with everything read that it takes."""
 
-    def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, *, warm: bool) -> None:
+    def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
         self._events = events_of(given, version)
-        self._states = states_of(given, self._events)
-        self._add_changed(changes)
+        dicts = states_of(given, self._events)
+        self._add_changed(dicts, changes)
+        self._kept = mode == "kept"
+        self._states: list[StateMap[EventId]] = [*(RoomState.sharing(dicts) if self._kept else dicts)]
         self._rejected = rejected_of(given)
         self._by_graph = version.state_resolution is not StateResolution.V1
-        self._graph = self._graph_of_all() if warm else None
+        self._graph = self._graph_of_all() if mode != "cold" else None
 
-    def _add_changed(self, changes: Any) -> None:
+    def _add_changed(self, states: list[dict[StateKey, EventId]], changes: Any) -> None:
         """Add the states that are given by how they differ from the first."""
         if changes is None:
             return
-        if type(changes) is not list or not self._states:
+        if type(changes) is not list or not states:
             raise BadVectors("input.changes", "must be an array, and there must be a first state")
-        first = self._states[0]
+        first = states[0]
         keys: dict[EventId, StateKey] = {
             event_id: (event.type, event.state_key)
             for event_id, event in self._events.items()
@@ -90,7 +92,7 @@ class _Problem:
                 raise BadVectors(
                     f"input.changes[{number}]", f"does not fit the first state: {error}"
                 ) from None
-            self._states.append(state)
+            states.append(state)
 
     def _graph_of_all(self) -> RoomGraph | None:
         return RoomGraph(self._events.values()) if self._by_graph else None
@@ -103,7 +105,7 @@ class _Problem:
 
     def run(self, runs: int) -> JsonObject:
         seconds: list[Any] = []
-        resolved: dict[StateKey, EventId] = {}
+        resolved: StateMap[EventId] = {}
         gc.collect()
         gc.disable()  # it runs between measurements, as in `timeit`
         try:
@@ -117,11 +119,12 @@ class _Problem:
         finally:
             gc.enable()
         state: list[Any] = sorted(resolved.values())
+        given: list[Any] = ["graph of auth events"] if self._graph is not None else []
         return {
             "seconds": seconds,
             "state": state,
             "implementation": f"roomver {__version__}",
-            "given": ["graph of auth events"] if self._graph is not None else [],
+            "given": given + ["states that share what is alike"] * self._kept,
         }
 
 

@@ -72,7 +72,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
 
     Returns:
-        The resolution, whose state is a new dict.
+        The resolution. Its state is a new dict; of states that are all `RoomState`s it is one too, and
+        shares structure with the first of them.
 
     Raises:
         MissingEvents: with all the events that could be told to be missing.
@@ -82,7 +83,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         ValueError: if there is no such algorithm.
 
     Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
-    disagreement. States that are equal cost the passes alone, and identical objects nothing.
+    disagreement. States that are equal cost the passes alone, and identical objects nothing. With a
+    graph, and `RoomState`s that came of one another by `RoomState.changed`, no size of the room is in it.
     """
     steps = resolve_steps(
         state_sets,
@@ -156,9 +158,8 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         _trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
-    state = split.unconflicted
-    state.update(changes)
-    return Resolution(state, problem.trace)
+    sharing = all(isinstance(state, RoomState) for state in state_sets)
+    return Resolution(split.resolved(changes, sharing=sharing), problem.trace)
 
 
 def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
@@ -176,8 +177,7 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     known.check_room(present)
     if problem.algorithm is None:
         # Version 1 keeps an event that no state contradicts, known or not: any event says which it is.
-        known_ones = (e for e in (*present, *split.unconflicted.values()) if e in known.events)
-        sample = next(known_ones, None)
+        sample = present[0] if present else next(filter(known.events.get, split.unconflicted.values()), None)
         if sample is None:
             return {}
         problem.algorithm = known.events[sample].room_version.state_resolution

@@ -1,6 +1,6 @@
 """`RoomState`: a state map that shares structure with those it was made from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import isqrt
 from typing import Final
 
@@ -49,6 +49,29 @@ class RoomState(Mapping[StateKey, EventId]):
             new._changes = {}
         return new
 
+    @classmethod
+    def sharing(cls, states: Iterable[Mapping[StateKey, EventId]]) -> "list[RoomState]":
+        """Return some states of one room such that they share what is alike; in their order.
+
+        A caller who keeps states goes on from these with `changed`.
+
+        >>> name, topic = ("m.room.name", ""), ("m.room.topic", "")
+        >>> one, other = RoomState.sharing([{name: "$a", topic: "$t"}, {name: "$b"}])
+        >>> dict(other), one.shares_with(other)
+        ({('m.room.name', ''): '$b'}, True)
+        """
+        result: list[RoomState] = []
+        first: dict[StateKey, EventId] = {}
+        for state in states:
+            if not result:
+                first = dict(state)
+                result.append(cls(first))
+                continue
+            changes: dict[StateKey, EventId | None] = dict.fromkeys(first.keys() - state.keys())
+            changes.update((key, event_id) for key, event_id in state.items() if first.get(key) != event_id)
+            result.append(result[0].changed(changes))
+        return result
+
     def __getitem__(self, key: StateKey) -> EventId:
         event_id = self.get(key)
         if event_id is None:
@@ -67,7 +90,7 @@ class RoomState(Mapping[StateKey, EventId]):
         return key in self._base if found is _ABSENT else found is not None
 
     def __iter__(self) -> Iterator[StateKey]:
-        return iter(self.as_dict())
+        return iter(self.flat())
 
     def __len__(self) -> int:
         return self._length
@@ -81,6 +104,11 @@ class RoomState(Mapping[StateKey, EventId]):
             else:
                 result[key] = event_id
         return result
+
+    def flat(self) -> Mapping[StateKey, EventId]:
+        """Return a mapping with the same entries, to be read alone: where nothing lies on top of the dict
+        below, that dict itself."""
+        return self.as_dict() if self._changes else self._base
 
     def shares_with(self, other: "RoomState") -> bool:
         """Tell whether the two have the same dict below."""

@@ -42,6 +42,21 @@ class Split:
             state.pop(key, None)
         return state
 
+    def resolved(self, changes: StateMap[EventId], *, sharing: bool) -> StateMap[EventId]:
+        """Return what the states agree on, with the resolved events: as a new dict, or sharing structure
+        with the first of the states if that is a `RoomState`.
+
+        Args:
+            changes: the events of keys that are in conflict or new; a key in conflict that is not
+                among them ends without an event.
+            sharing: whether to share structure.
+        """
+        if sharing and isinstance(self.base, RoomState):
+            return self.base.changed({**dict.fromkeys(self.conflicted), **changes})
+        state = self.unconflicted
+        state.update(changes)
+        return state
+
     @property
     def conflicted_ids(self) -> set[EventId]:
         """The conflicted state set."""
@@ -54,7 +69,7 @@ def as_dict(state: StateMap[EventId]) -> dict[StateKey, EventId]:
 
 
 def _flat(state: StateMap[EventId]) -> StateMap[EventId]:
-    return state.as_dict() if isinstance(state, RoomState) else state
+    return state.flat() if isinstance(state, RoomState) else state
 
 
 def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
@@ -66,7 +81,8 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
         state_sets: at least one room state.
 
     Cost: for states that are dicts, some C-level passes over each; Python code runs alone for the keys
-    in which a state differs from the first.
+    in which a state differs from the first. Of `RoomState`s that share structure with the first, only
+    what each has changed is looked at.
     """
     base, *others = state_sets
     # Only what differs from the first state is looked up: for each key, the bits of the states that
@@ -75,11 +91,18 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     unlike: dict[StateKey, int] = {}
     instead: dict[StateKey, dict[EventId, int]] = {}
     bit = 1
+    flat: StateMap[EventId] | None = None
     for other in others:
         bit <<= 1
         if other is base:
             continue
-        for key in differing_keys(base, other):
+        if isinstance(base, RoomState) and isinstance(other, RoomState) and base.shares_with(other):
+            differing = base.differing_keys(other)
+        else:
+            if flat is None:
+                flat = _flat(base)
+            differing = _differing_keys(flat, _flat(other))
+        for key in differing:
             unlike[key] = unlike.get(key, 0) | bit
             event_id = other.get(key)
             if event_id is not None:
@@ -96,11 +119,8 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     return Split(base, conflicted)
 
 
-def differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
+def _differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
     """Return the keys that two room states do not both have with the same event."""
-    if isinstance(one, RoomState) and isinstance(other, RoomState) and one.shares_with(other):
-        return one.differing_keys(other)
-    one, other = _flat(one), _flat(other)
     # Two states of one room mostly have the same entries in the same order. What costs is to touch each
     # event ID and key, out of cache: so event IDs are compared place by place first, and a key is
     # looked up only where they differ. An event has one key, so that where event IDs are the same, so

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..errors import RoomverError
 from ..rules import Verdict
-from ..types import EventId, StateKey
+from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 
 
@@ -157,11 +157,12 @@ class Resolution:
     """The outcome of a state resolution.
 
     Attributes:
-        state: the resolved state: ``(type, state_key)`` to event ID.
+        state: the resolved state: ``(type, state_key)`` to event ID. A new dict; of states that are all
+            `RoomState`s another one, which shares structure with the first of them.
         steps: how it came about; None unless it was asked for with ``trace=True``.
     """
 
-    state: dict[StateKey, EventId]
+    state: StateMap[EventId]
     steps: Trace | None = None
 
     def why(self, key: StateKey) -> Why:
