@@ -1,7 +1,7 @@
 """Does the auth difference cost what the disagreement is, or what the room is?
 
-The `hq` room at a tenth of its size and at full size, with a fork of the same length: the time of the auth
-difference alone, given the conflicted events.
+The `hq` room at a tenth of its size and at full size, with the same fork among those who joined first: the
+time of the auth difference alone, given the conflicted events.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ GOALS = [
 
 def ask(run: Run) -> Iterator[Row]:
     """Measure the small and the large room in turns."""
-    small, large = run.shape("hq", "11", 0.1), run.shape("hq", "11")
+    small, large = run.shape("early", "11", 0.1), run.shape("early", "11")
     contenders = [_contender(SMALL, small), _contender(LARGE, large)]
     yield run.compare(
         "hq, 10 times the room",

@@ -4,6 +4,7 @@ Each shape gives the events of a room and the states to resolve:
 
 * ``hq``: a large public room (323,368 members, 713 server_acl, 22 power_levels, 14 join_rules, 169
   other state events) with two branches of 50 state events each;
+* ``early``: the same with a fork among its first 10,000 members, for growth at one and the same fork;
 * ``merge``: many states of one old room that differ here and there (359 states over 108,480 distinct
   state events, about 102,500 entries each), room version 5;
 * ``storm``: a version 1 room, 8 states, 5,552 conflicted events;
@@ -125,8 +126,9 @@ def _user(number: int) -> str:
     return f"@user{number}:server{number % 977}.example"
 
 
-def hq(version: str = "11", scale: float = 1.0, seed: int = 1) -> Shape:
-    """A large public room with a short fork; `scale` multiplies the members and the history."""
+def hq(version: str = "11", scale: float = 1.0, seed: int = 1, among: int | None = None) -> Shape:
+    """A large public room with a short fork; `scale` multiplies the members and the history. `among` has
+    the fork drawn from so many of the first members."""
     rng = Random(seed)
     room = Builder(version)
     counts = {"members": 323_368, "server_acl": 713, "power_levels": 22, "join_rules": 14, "other": 169}
@@ -151,6 +153,8 @@ def hq(version: str = "11", scale: float = 1.0, seed: int = 1) -> Shape:
             room.add("m.room.join_rules", CREATOR, {"join_rule": "public", "n": number}, "")
         else:
             room.add("org.example.setting", CREATOR, {"n": number}, f"setting{number}")
+    if among is not None:
+        rng, members = Random(seed), min(among, members)
     state_sets = []
     for branch in range(2):
         state = dict(room.state)
@@ -173,6 +177,11 @@ def hq(version: str = "11", scale: float = 1.0, seed: int = 1) -> Shape:
                     room.add("m.room.member", user, content, user, state=state)
         state_sets.append(state)
     return room.shape("hq", state_sets)
+
+
+def early(version: str = "11", scale: float = 1.0) -> Shape:
+    """`hq` with a fork among its first members, the same at any size."""
+    return hq(version, scale, among=10_000)
 
 
 def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
@@ -457,6 +466,7 @@ def pdus(version: str = "11", count: int = 300_000, seed: int = 10) -> list[dict
 SHAPES: dict[str, Callable[..., Shape]] = {
     "toy": toy,
     "hq": hq,
+    "early": early,
     "merge": merge,
     "storm": storm,
     "busy": busy,

@@ -76,6 +76,19 @@ class Dag:
         except KeyError:
             raise MissingEvents([key], "the graph") from None
 
+    def nodes(self, keys: Iterable[str]) -> list[int]:
+        """Return the nodes of some keys, in their order.
+
+        Raises:
+            MissingEvents: naming all that there are none of.
+        """
+        index = self._index
+        keys = list(keys)
+        try:
+            return [index[key] for key in keys]
+        except KeyError:
+            raise MissingEvents([key for key in keys if key not in index], "the graph") from None
+
     def parents(self, node: int) -> Sequence[int]:
         """Return the parents of a node."""
         return self._parents[self._offsets[node] : self._offsets[node + 1]]

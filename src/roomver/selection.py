@@ -34,25 +34,26 @@ def auth_types(event: Event) -> frozenset[StateKey]:
     kind = event.type
     if kind == "m.room.create":
         return frozenset()
-    keys = {("m.room.power_levels", ""), ("m.room.member", event.sender)}
     version = event.room_version
+    # Few of the keys come twice, and a set made of a list at once costs less than one that grows.
+    keys = [("m.room.power_levels", ""), ("m.room.member", event.sender)]
     if version.create_in_auth_events:
-        keys.add(("m.room.create", ""))
+        keys.append(("m.room.create", ""))
     if kind != "m.room.member":
         return frozenset(keys)
     if event.state_key is not None:
-        keys.add(("m.room.member", event.state_key))
+        keys.append(("m.room.member", event.state_key))
     content = event.content
     membership = content.get("membership")
     if membership in ("join", "invite", "knock"):
-        keys.add(("m.room.join_rules", ""))
+        keys.append(("m.room.join_rules", ""))
     if membership == "invite":
         token = third_party_token(content.get("third_party_invite"))
         if token is not None:
-            keys.add(("m.room.third_party_invite", token))
+            keys.append(("m.room.third_party_invite", token))
     elif membership == "join" and version.restricted_joins:
         # Whatever the join rule is: the selection looks at the event alone.
         authoriser = content.get("join_authorised_via_users_server")
         if type(authoriser) is str:
-            keys.add(("m.room.member", authoriser))
+            keys.append(("m.room.member", authoriser))
     return frozenset(keys)

@@ -173,11 +173,15 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if not conflicted:
         return {}
     yield from known.need(conflicted)
-    present = sorted(conflicted - known.lost)
-    known.check_room(present)
+    present = conflicted - known.lost
+    sample = min(present, default=None)
+    if sample is not None:
+        known.check_room((sample,))  # the room is that of the smallest ID: the order of a set is chance
+        known.check_room(present)
     if problem.algorithm is None:
         # Version 1 keeps an event that no state contradicts, known or not: any event says which it is.
-        sample = present[0] if present else next(filter(known.events.get, split.unconflicted.values()), None)
+        if sample is None:
+            sample = next(filter(known.events.get, split.unconflicted.values()), None)
         if sample is None:
             return {}
         problem.algorithm = known.events[sample].room_version.state_resolution

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..auth import create_id_of
-from ..errors import MissingEvents, WrongRoom
+from ..errors import WrongRoom
 from ..event import Event
 from ..graph import Dag
 from ..types import EventId
@@ -125,7 +125,7 @@ class RoomGraph:
         """
         dag = self._dag
         keys = dag.keys
-        nodes = {dag.node(event_id): mask for event_id, mask in self._known(masks).items()}
+        nodes = dict(zip(dag.nodes(masks), masks.values(), strict=True))
         return {keys[node] for node in dag.difference(nodes, full, lambda node: is_shared(keys[node]))}
 
     def conflicted_subgraph(self, conflicted: Collection[EventId]) -> set[EventId]:
@@ -138,11 +138,4 @@ class RoomGraph:
             MissingEvents: naming the events that are not in the graph.
         """
         dag = self._dag
-        known = self._known(dict.fromkeys(conflicted, 0))
-        return {dag.keys[node] for node in dag.between([dag.node(event_id) for event_id in known])}
-
-    def _known(self, masks: Mapping[EventId, int]) -> Mapping[EventId, int]:
-        missing = [event_id for event_id in masks if event_id not in self._dag]
-        if missing:
-            raise MissingEvents(missing, "the graph")
-        return masks
+        return {dag.keys[node] for node in dag.between(dag.nodes(conflicted))}

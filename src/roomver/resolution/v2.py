@@ -39,9 +39,9 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     yield from known.need(full)
     full = {event_id for event_id in full if event_id in known.events}
     known.check_room(full)
-    # Levels, and what a check falls back on, come from the events' own auth events.
     events = known.events
-    yield from known.need(set().union(*[auth_parents(events[event_id]) for event_id in full]))
+    # Levels, and what a check falls back on, come from the events' own auth events.
+    yield from known.need({parent for event_id in full for parent in auth_parents(events[event_id])})
 
     # 1. Select the set X of all power events that appear in the full conflicted set. For each such
     #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
@@ -125,14 +125,18 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
 def _shared_by_key(split: Split, known: Known) -> Callable[[EventId], bool]:
     """Tell whether an event is in every state by looking up its key, which costs nothing to set up; a
     set of the IDs is made only if an event comes up that is not at hand."""
-    events = known.events
+    events, conflicted, base = known.events, split.conflicted, split.base
     ids: set[EventId] | None = None
 
     def is_shared(event_id: EventId) -> bool:
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            return event.state_key is not None and split.get((event.type, event.state_key)) == event_id
+            state_key = event.state_key
+            if state_key is None:
+                return False
+            key = (event.type, state_key)
+            return key not in conflicted and base.get(key) == event_id
         if ids is None:
             ids = set(split.unconflicted.values())
         return event_id in ids
@@ -245,30 +249,42 @@ def _iterative_auth_checks(
         if skip_rejected and event_id in rejected:
             continue
         event = known.events[event_id]
+        state_key = event.state_key
         # The list is one of state events: a message that some event cites against the rules is none.
-        if event.state_key is None:
+        if state_key is None:
             continue
         needed: Collection[StateKey] = auth_types(event)
         if not event.room_version.create_in_auth_events:
             needed = {CREATE, *needed}
-        lacking = [key for key in needed if key not in state]
         seen: Mapping[StateKey, Event] = state
+        lacking = [key for key in needed if key not in state]
         if lacking:
-            current = {key: changes.get(key) or base.get(key) for key in lacking if key not in absent}
-            if known.lacks(filter(None, current.values())):
-                yield from known.need(filter(None, current.values()))
-            events = known.events
-            for key, current_id in current.items():
-                other = None if current_id is None else events.get(current_id)
-                if other is None or (skip_rejected and current_id in rejected):
-                    absent.add(key)
-                else:
-                    known.check_room((current_id,))  # type: ignore[arg-type]  # it is no None
-                    state[key] = other
+            current: dict[StateKey, EventId] = {}
+            for key in lacking:
+                if key not in absent:
+                    current_id = changes.get(key) or base.get(key)
+                    if current_id is None:
+                        absent.add(key)
+                    else:
+                        current[key] = current_id
+            if current:
+                if known.lacks(current.values()):
+                    yield from known.need(current.values())
+                events = known.events
+                found = []
+                for key, current_id in current.items():
+                    other = events.get(current_id)
+                    if other is None or (skip_rejected and current_id in rejected):
+                        absent.add(key)
+                    else:
+                        found.append(current_id)
+                        state[key] = other
+                known.check_room(found)
             if not absent.isdisjoint(lacking):
                 # If a key that is required for the rules is not in the state, the event's own auth
                 # event is used, if that is not rejected. In version 12 the create event counts as one.
                 own: dict[StateKey, Event] = {}
+                events = known.events
                 for parent in auth_parents(event):
                     other = events.get(parent)
                     if other is not None and other.state_key is not None and parent not in rejected:
@@ -276,7 +292,7 @@ def _iterative_auth_checks(
                 own.update((key, state[key]) for key in needed if key in state)
                 seen = own
         verdict = check_against_state(event, seen)
-        key = (event.type, event.state_key)
+        key = (event.type, state_key)
         if trace is not None:
             replaced = changes.get(key) or base.get(key)
             trace.checks.append(
@@ -288,12 +304,16 @@ def _iterative_auth_checks(
             state[key] = event
 
 
-def _power_levels_cited(event: Event, known: Known) -> Steps[EventId | None]:
+def _power_levels_cited(event_id: EventId, known: Known) -> Steps[EventId | None]:
     """The m.room.power_levels event in an event's auth events: that of the room, with state key ""."""
-    if known.lacks(event.auth_event_ids):
-        yield from known.need(event.auth_event_ids)
-    events = known.events
-    for parent in event.auth_event_ids:
+    parents = known.events[event_id].auth_event_ids
+    if known.lacks(parents):
+        yield from known.need(parents)
+    return _first_power_levels(parents, known.events)
+
+
+def _first_power_levels(parents: Iterable[EventId], events: Mapping[EventId, Event]) -> EventId | None:
+    for parent in parents:
         other = events.get(parent)
         if other is not None and other.type == "m.room.power_levels" and other.state_key == "":
             return parent
@@ -317,7 +337,7 @@ def _mainline(power_levels: EventId | None, known: Known) -> Steps[list[EventId]
         if current not in known.events:
             break
         mainline[current] = None
-        current = yield from _power_levels_cited(known.events[current], known)
+        current = yield from _power_levels_cited(current, known)
     return list(mainline)
 
 
@@ -332,17 +352,32 @@ def _mainline_order(
     # An event that rests on no power levels of the mainline has position infinity, and so comes
     # before all others: also before those that rest on the oldest.
     position: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
-    keys = {}
+    keys = []
     for event_id in event_ids:
-        # Invariant: no power levels on the path have a position yet; all get the one that ends it.
-        path: dict[EventId, None] = {}
-        current = yield from _power_levels_cited(known.events[event_id], known)
-        while current is not None and current not in position and current in known.events:
-            if current in path:
-                raise CyclicGraph(path)
-            path[current] = None
-            current = yield from _power_levels_cited(known.events[current], known)
-        found = inf if current is None else position.get(current, inf)
-        position.update(dict.fromkeys(path, found))
-        keys[event_id] = (-found, known.events[event_id].origin_server_ts, event_id)
-    return sorted(keys, key=keys.__getitem__)
+        # The auth events of these are known: they were asked for with the full conflicted set.
+        event = known.events[event_id]
+        current = _first_power_levels(event.auth_event_ids, known.events)
+        found = inf
+        if current is not None:
+            known_position = position.get(current)
+            if known_position is None:
+                known_position = yield from _find_position(current, position, known)
+            found = known_position
+        keys.append((-found, event.origin_server_ts, event_id))
+    keys.sort()
+    return [event_id for _, _, event_id in keys]
+
+
+def _find_position(start: EventId, position: dict[EventId, Level], known: Known) -> Steps[Level]:
+    """The position of the first power levels of the mainline that some power levels lead to; it is noted
+    for all on the way."""
+    path: dict[EventId, None] = {}
+    current: EventId | None = start
+    while current is not None and current not in position and current in known.events:
+        if current in path:
+            raise CyclicGraph(path)
+        path[current] = None
+        current = yield from _power_levels_cited(current, known)
+    found = inf if current is None else position.get(current, inf)
+    position.update(dict.fromkeys(path, found))
+    return found
