@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,23 +27,24 @@ from .resolution import ROOMS, SHUFFLED, shuffled
 from .run import ROOT, Run
 from .shapes import Shape
 
-WARM, COLD, KEPT = "warm", "cold", "kept"
-OURS, SYNAPSE, RUMA, GOMATRIXSERVERLIB = "roomver", "Synapse", "ruma", "gomatrixserverlib"
+WARM, COLD = "warm", "cold"
+OURS, KEPT = "roomver", "roomver, states kept"
+SYNAPSE, RUMA, GOMATRIXSERVERLIB = "Synapse", "ruma", "gomatrixserverlib"
 PEERS = (SYNAPSE, RUMA, GOMATRIXSERVERLIB)
 ADAPTERS = ROOT / "vectors" / "adapters"
 
 GOALS = [
     *(
-        Goal(f"hq v11 {kind}", f"{name} / {OURS}", "x", at_least=least)
-        for kind in (WARM, KEPT)
+        Goal("hq v11 warm", f"{name} / {ours}", "x", at_least=least)
+        for ours in (OURS, KEPT)
         for name, least in ((SYNAPSE, 100), (RUMA, 5), (GOMATRIXSERVERLIB, 10))
     ),
     *(Goal("hq v11 cold", f"{name} / {OURS}", "x", at_least=1) for name in PEERS),
     *(
-        Goal(room, f"{name} / {OURS}", "x", at_least=20 if name == SYNAPSE else 1)
-        for room in (
-            *("merge v5 warm", "merge v5 kept", "storm v1 warm", "busy v11 warm"),
-            *("wide v11 warm", "wide v11 kept"),
+        Goal(f"{room} warm", f"{name} / {ours}", "x", at_least=20 if name == SYNAPSE else 1)
+        for room, ours in (
+            *(("merge v5", OURS), ("merge v5", KEPT), ("storm v1", OURS), ("busy v11", OURS)),
+            *(("wide v11", OURS), ("wide v11", KEPT)),
         )
         for name in PEERS
     ),
@@ -64,7 +65,7 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
 """Shapes in which an implementation is known to come to another state, and why."""
 
 LARGE = ("hq", "merge", "wide")
-"""Shapes whose states have much in common, and are measured *kept* as well."""
+"""Shapes whose states have much in common: warm, roomver is measured with states that share it as well."""
 
 _ROUND = 0.02  # a run shorter than this is repeated within a round, seconds
 _LOOPS = 200
@@ -80,6 +81,7 @@ class Program:
         build: the command that builds it, for those who have not.
         there: whether it has been built.
         environment: variables that it needs.
+        mode: what it is asked for instead of *warm*; it then takes part in nothing else.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Program:
     build: str
     there: bool
     environment: Mapping[str, str] = field(default_factory=dict)
+    mode: str = ""
 
 
 def programs() -> list[Program]:
@@ -97,14 +100,11 @@ def programs() -> list[Program]:
     python = str(venv) if venv.exists() else sys.executable
     # The roomver that is imported here, wherever it lies.
     path = os.pathsep.join([str(Path(roomver.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    serve = [sys.executable, "-m", "roomver", "vectors", "serve"]
+    environment = {"PYTHONPATH": path.rstrip(os.pathsep)}
     return [
-        Program(
-            OURS,
-            [sys.executable, "-m", "roomver", "vectors", "serve"],
-            "",
-            True,
-            {"PYTHONPATH": path.rstrip(os.pathsep)},
-        ),
+        Program(OURS, serve, "", True, environment),
+        Program(KEPT, serve, "", True, environment, mode="kept"),
         Program(
             SYNAPSE,
             [python, str(ADAPTERS / "synapse" / "adapter.py")],
@@ -261,18 +261,10 @@ def ask(run: Run) -> Iterator[Row]:
             # Who has not answered in time is not waited for again.
             late: dict[str, float] = {}
             for variant, body in bodies.items():
-                for kind in _kinds(name, version, variant):
+                for kind in (WARM, COLD) if version != "1" else (WARM,):
                     row = Row(f"{name} v{version} {kind}{variant}", full, note=note, late=dict(late))
-                    yield measured(run, row, processes, Problem(name, version, kind, body))
+                    yield measured(run, row, processes, Problem(name, version, kind, variant, body))
                     late |= row.late
-
-
-def _kinds(shape: str, version: str, variant: str) -> Sequence[str]:
-    if version == "1":
-        return (WARM,)
-    if shape in LARGE and not variant:
-        return (KEPT, WARM, COLD)
-    return (WARM, COLD)
 
 
 @dataclass(frozen=True)
@@ -282,13 +274,16 @@ class Problem:
     shape: str
     version: str
     kind: str
+    variant: str
     body: bytes
 
-    def request(self, name: str) -> bytes:
-        """Return the input of the first `time` request to a program. None of the others has a type for
-        states that share what is alike."""
-        mode = WARM if self.kind == KEPT and name != OURS else self.kind
-        return self.body + f', "mode": "{mode}", "runs": 1}}'.encode()
+    def is_for(self, program: Program) -> bool:
+        """Tell whether a program takes part."""
+        return not program.mode or (self.kind == WARM and not self.variant and self.shape in LARGE)
+
+    def request(self, program: Program) -> bytes:
+        """Return the input of the first `time` request to a program."""
+        return self.body + f', "mode": "{program.mode or self.kind}", "runs": 1}}'.encode()
 
 
 def problem(shape: Shape) -> bytes:
@@ -329,6 +324,8 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
     """Let the programs take turns on one problem, and fill in the row."""
     taken: dict[str, _Taken] = {}
     for program in programs():
+        if not problem.is_for(program):
+            continue
         if not program.there:
             row.skipped[program.name] = f"not built: {program.build}"
             continue
@@ -337,7 +334,7 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
             continue
         process = processes.start(program)
         try:
-            output = process.ask(problem.version, problem.request(program.name), run.patience)
+            output = process.ask(problem.version, problem.request(program), run.patience)
         except (NoAnswer, TimeoutError) as error:
             _give_up(row, processes, program.name, error, run.patience)
             continue
@@ -350,6 +347,12 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
     if OURS in taken:  # still
         row.reckon({name: one.seconds for name, one in taken.items()}, OURS)
         row.compared = len(taken) > 1
+        if KEPT in row.times:
+            row.figures |= {
+                f"{name} / {KEPT}": row.times[name].median / row.times[KEPT].median
+                for name in PEERS
+                if name in row.times
+            }
         for name, one in taken.items():
             if one.state != taken[OURS].state:
                 row.differ[name] = DEPARTURES.get((f"{problem.shape} v{problem.version}", name), "")

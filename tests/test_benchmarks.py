@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,17 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks import peers  # noqa: E402 (the path comes first)
 from benchmarks.measure import Goal, Row, Stats  # noqa: E402
-from benchmarks.peers import OURS, RUMA, SYNAPSE, Problem, Processes, Program, measured, problem  # noqa: E402
+from benchmarks.peers import (  # noqa: E402
+    KEPT,
+    OURS,
+    RUMA,
+    SYNAPSE,
+    Problem,
+    Processes,
+    Program,
+    measured,
+    problem,
+)
 from benchmarks.report import NOT_REACHED, REACHED, judge, notes  # noqa: E402
 from benchmarks.run import Run  # noqa: E402
 from benchmarks.shapes import Shape, toy  # noqa: E402
@@ -44,7 +55,7 @@ def asked(
     monkeypatch.setattr(peers, "programs", lambda: programs)
     run = Run(folder, rounds=2, budget=0, memory=False, patience=4)
     with Processes(keep=False) as processes:
-        return measured(run, Row("x", True), processes, Problem(shape, version, "warm", b'{"x": 1'))
+        return measured(run, Row("x", True), processes, Problem(shape, version, "warm", "", b'{"x": 1'))
 
 
 def test_programs_that_agree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -92,6 +103,25 @@ def test_who_is_not_built_or_late_or_dies_is_named(monkeypatch: pytest.MonkeyPat
     assert row.agree is None
 
 
+def test_states_that_share_are_measured_warm_where_they_are_large(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    says_mode = "request = json.loads(line)['input']; runs = request['runs']; mode = request.get('mode')"
+    kept = replace(program(KEPT, ["$a"], f"{says_mode}; assert mode in (None, 'kept'), mode"), mode="kept")
+    programs = [
+        program(OURS, ["$a"], f"{says_mode}; assert mode in (None, 'warm'), mode"),
+        kept,
+        program(SYNAPSE, ["$a"]),
+    ]
+    row = asked(monkeypatch, tmp_path, programs, "hq", "11")
+    assert row.agree is True
+    assert row.ratios.keys() == {KEPT, SYNAPSE}
+    assert row.figures[f"{SYNAPSE} / {KEPT}"] == 1
+    assert asked(monkeypatch, tmp_path, programs, "toy", "11").ratios.keys() == {SYNAPSE}
+    assert not Problem("hq", "11", "cold", "", b"").is_for(kept)
+    assert not Problem("hq", "11", "warm", " shuffled", b"").is_for(kept)
+
+
 def test_no_answer_of_roomver_is_no_agreement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = asked(monkeypatch, tmp_path, [program(OURS, [], "sys.exit()"), program(SYNAPSE, ["$a"])])
     assert row.agree is False
@@ -102,11 +132,11 @@ def test_no_answer_of_roomver_is_no_agreement(monkeypatch: pytest.MonkeyPatch, t
 def test_a_problem_says_the_states_whole_or_by_what_differs(times: int, mode: str) -> None:
     one = toy("11")
     shape = Shape(one.name, one.version, one.events, [*one.state_sets] * times)
-    given: Any = json.loads(Problem("toy", "11", mode, problem(shape)).request(OURS))
+    asked = Problem("toy", "11", "cold" if mode == "cold" else "warm", "", problem(shape))
+    own = Program("x", [], "", True, mode="kept" if mode == "kept" else "")
+    given: Any = json.loads(asked.request(own))
     assert ("changes" in given) == (times > 1)
     assert given["mode"] == mode
-    others: Any = json.loads(Problem("toy", "11", mode, problem(shape)).request(SYNAPSE))
-    assert others["mode"] == ("cold" if mode == "cold" else "warm")
     output: Any = Timer().run("11", given)
     assert output["state"] == sorted(roomver.resolve(shape.state_sets, shape.events).state.values())
 

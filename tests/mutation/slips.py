@@ -1909,8 +1909,9 @@ _RESOLUTION = [
         "design",
         "an event without a mainline ancestor has the position of the oldest",
         "resolution/v2.py",
-        "        found = inf if current is None else position.get(current, inf)\n",
-        "        found = position.get(current, len(mainline) - 1) if current else len(mainline) - 1\n",
+        "        keys.append((-found, event.origin_server_ts, event_id))\n",
+        "        found = len(mainline) - 1 if found == inf else found\n"
+        "        keys.append((-found, event.origin_server_ts, event_id))\n",
         "resolve",
     ),
     Slip(
