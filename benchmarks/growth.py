@@ -29,4 +29,4 @@ def ask(run: Run) -> Iterator[Row]:
                 run.forget()
                 row = Row(f"{name} v{version}, {events:,} events", run.full)
                 row.figures["events"] = events
-                yield measured(run, row, processes, Problem(name, version, WARM, body))
+                yield measured(run, row, processes, Problem(name, version, WARM, "", body))

@@ -321,7 +321,7 @@ _SELECTION = [
         "T50",
         "the target's member event is not selected",
         "selection.py",
-        '        keys.add(("m.room.member", event.state_key))\n',
+        '        keys.append(("m.room.member", event.state_key))\n',
         "        pass\n",
     ),
     Slip(
