@@ -53,7 +53,7 @@ def test_a_node_has_its_key_and_its_parents(graph: Parents) -> None:
     assert dag.keys == list(graph)
     for number, (key, parents) in enumerate(graph.items()):
         assert key in dag
-        assert dag.node(key) == number
+        assert dag.nodes([key])[0] == number
         assert [dag.keys[parent] for parent in dag.parents(number)] == parents
 
 
@@ -69,8 +69,9 @@ def test_parents_that_are_not_in_the_graph_are_named() -> None:
         dag.add("b", ["z", "a", "y"])
     assert caught.value.event_ids == ("y", "z")
     assert "b" not in dag
-    with pytest.raises(MissingEvents):
-        dag.node("b")
+    with pytest.raises(MissingEvents) as caught:
+        dag.nodes(["c", "a", "b"])
+    assert caught.value.event_ids == ("b", "c")
 
 
 def test_a_node_that_is_its_own_parent_is_a_cycle() -> None:
@@ -97,7 +98,7 @@ def test_nodes_can_be_added_in_any_order_and_in_parts(graph: Parents, data: st.D
     for dag in (whole, parts, again):
         assert set(dag.keys) == set(graph)
         for key, parents in graph.items():
-            node = dag.node(key)
+            node = dag.nodes([key])[0]
             assert [dag.keys[parent] for parent in dag.parents(node)] == parents
             assert all(parent < node for parent in dag.parents(node))
 
@@ -149,7 +150,7 @@ def test_the_difference_is_the_union_of_all_ancestors_without_their_intersection
     sets: list[set[str]] = [chosen & set(graph) for chosen in drawn]
     full = (1 << len(sets)) - 1
     masks = {
-        dag.node(key): mask
+        dag.nodes([key])[0]: mask
         for key in graph
         if (mask := sum(1 << bit for bit, chosen in enumerate(sets) if key in chosen)) != full
     }
@@ -171,7 +172,7 @@ def test_between_lies_what_is_on_a_path_from_one_given_node_to_another(
         for key in graph
         if any(key in ancestors(start, graph) for start in given_keys) and given_keys & ancestors(key, graph)
     }
-    assert names(dag, dag.between([dag.node(key) for key in given_keys])) == expected
+    assert names(dag, dag.between(dag.nodes(given_keys))) == expected
 
 
 @given(dags(), st.data())
@@ -365,13 +366,13 @@ def test_leaves_change_no_answer_where_nothing_shares_them(graph: Parents, data:
         # Some of them get children all the same.
         with_leaves.add(key, parents, leaf=key in leaves)
     answers = [
-        names(dag, dag.difference({dag.node(k): m for k, m in masks.items()}, full, _in(dag, shared)))
+        names(dag, dag.difference({dag.nodes([k])[0]: m for k, m in masks.items()}, full, _in(dag, shared)))
         for dag in (plain, with_leaves)
     ]
     assert answers[0] == answers[1]
     conflicted = list(masks)
-    assert names(plain, plain.between([plain.node(k) for k in conflicted])) == names(
-        with_leaves, with_leaves.between([with_leaves.node(k) for k in conflicted])
+    assert names(plain, plain.between(plain.nodes(conflicted))) == names(
+        with_leaves, with_leaves.between(with_leaves.nodes(conflicted))
     )
 
 
@@ -395,7 +396,7 @@ def test_a_search_does_not_look_at_leaves() -> None:
             asked.append(node)
             return dag.keys[node] == "shared"
 
-        found = dag.difference({dag.node("a"): 1, dag.node("b"): 2}, 3, is_shared)
+        found = dag.difference({dag.nodes(["a"])[0]: 1, dag.nodes(["b"])[0]: 2}, 3, is_shared)
         assert names(dag, found) == {"a", "b"}
         counts.append(len(asked))
     assert counts[0] == counts[1]

@@ -65,17 +65,6 @@ class Dag:
     def __contains__(self, key: object) -> bool:
         return key in self._index
 
-    def node(self, key: str) -> int:
-        """Return the node of a key.
-
-        Raises:
-            MissingEvents: if there is none.
-        """
-        try:
-            return self._index[key]
-        except KeyError:
-            raise MissingEvents([key], "the graph") from None
-
     def nodes(self, keys: Iterable[str]) -> list[int]:
         """Return the nodes of some keys, in their order.
 
