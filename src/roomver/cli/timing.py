@@ -60,20 +60,20 @@ class _Problem:
     def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
         self._events = events_of(given, version)
         dicts = states_of(given, self._events)
-        self._add_changed(dicts, changes)
         self._kept = mode == "kept"
         self._states: list[StateMap[EventId]] = [*(RoomState.sharing(dicts) if self._kept else dicts)]
+        self._add_changed(changes)
         self._rejected = rejected_of(given)
         self._by_graph = version.state_resolution is not StateResolution.V1
         self._graph = self._graph_of_all() if mode != "cold" else None
 
-    def _add_changed(self, states: list[dict[StateKey, EventId]], changes: Any) -> None:
+    def _add_changed(self, changes: Any) -> None:
         """Add the states that are given by how they differ from the first."""
         if changes is None:
             return
-        if type(changes) is not list or not states:
+        if type(changes) is not list or not self._states:
             raise BadVectors("input.changes", "must be an array, and there must be a first state")
-        first = states[0]
+        first = self._states[0]
         keys: dict[EventId, StateKey] = {
             event_id: (event.type, event.state_key)
             for event_id, event in self._events.items()
@@ -81,18 +81,22 @@ class _Problem:
         }
         for number, change in enumerate(changes):
             try:
-                state = first.copy()
+                # What takes a place stands in its place, as in a state that a server goes on with.
                 added = {keys[event_id]: event_id for event_id in change["add"]}
-                for event_id in change["remove"]:
-                    # What takes its place stands in its place, as in a state that a server goes on with.
-                    if keys[event_id] not in added:
-                        del state[keys[event_id]]
-                state.update(added)
+                removed = [keys[event_id] for event_id in change["remove"] if keys[event_id] not in added]
+                for key in removed:
+                    first[key]  # it has to be there
             except (KeyError, TypeError) as error:
                 raise BadVectors(
                     f"input.changes[{number}]", f"does not fit the first state: {error}"
                 ) from None
-            states.append(state)
+            if isinstance(first, RoomState):
+                self._states.append(first.changed({**dict.fromkeys(removed), **added}))
+            else:
+                state = {**first, **added}
+                for key in removed:
+                    state.pop(key, None)
+                self._states.append(state)
 
     def _graph_of_all(self) -> RoomGraph | None:
         return RoomGraph(self._events.values()) if self._by_graph else None
