@@ -9,6 +9,7 @@ from .measure import Row
 # By Okabe and Ito: told apart by those who do not see all colours; and each has a mark of its own.
 STYLES = {
     "roomver": ("#0072B2", "o"),
+    "roomver, states kept": ("#56B4E9", "v"),
     "Synapse": ("#D55E00", "s"),
     "ruma": ("#009E73", "^"),
     "gomatrixserverlib": ("#CC79A7", "D"),
