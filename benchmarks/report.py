@@ -157,15 +157,9 @@ def _judged(question: str, goal: Goal, row: Row | None) -> Outcome:
     if row is None:
         return Outcome(question, goal, None, "not measured")
     measured = row.figures.get(goal.figure)
-    name, _, first = goal.figure.partition(" / ")
+    name = goal.figure.partition(" / ")[0]
     if measured is None:
-        late, ours = row.late.get(name), row.times.get(first)
-        if late is not None and ours is not None and goal.at_least is not None and row.full:
-            because = f"no answer within {late:g} s"
-            # Half of the time is granted for reading the input, which is no part of a resolution.
-            if late / 2 / ours.median >= goal.at_least:
-                return Outcome(question, goal, None, REACHED, because)
-            return Outcome(question, goal, None, "not measured", because)
+        # Also where a program was late: how much of that was the reading of its input nobody knows.
         return Outcome(question, goal, None, "not measured", row.skipped.get(name, ""))
     if not row.full:
         return Outcome(question, goal, measured, "not judged", "at another size")
