@@ -13,11 +13,12 @@ from .measure import Contender, Goal, Row
 from .run import Run
 from .shapes import Shape
 
+SUBJECT = "early, 10 times the room"
 SMALL, LARGE = "roomver, a tenth", "roomver, full size"
 
 GOALS = [
-    Goal("hq, 10 times the room", f"{LARGE} / {SMALL}", "x", at_most=1.5),
-    Goal("hq, 10 times the room", f"{LARGE} / {SMALL}", "x", at_most=1.2),
+    Goal(SUBJECT, f"{LARGE} / {SMALL}", "x", at_most=1.5),
+    Goal(SUBJECT, f"{LARGE} / {SMALL}", "x", at_most=1.2),
 ]
 
 
@@ -26,7 +27,7 @@ def ask(run: Run) -> Iterator[Row]:
     small, large = run.shape("early", "11", 0.1), run.shape("early", "11")
     contenders = [_contender(SMALL, small), _contender(LARGE, large)]
     yield run.compare(
-        "hq, 10 times the room",
+        SUBJECT,
         contenders,
         same=None,
         note=f"{len(small.events)} and {len(large.events)} events; {', '.join(_sizes(contenders))}",

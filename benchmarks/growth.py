@@ -1,7 +1,8 @@
 """How do time and memory grow with the room, beside other implementations?
 
-Two shapes at five sizes each, warm, every program a process of its own as in `peers`. In `hq` the fork stays
-the same and the room grows; in `busy` the fork grows with it. `--plots` draws this.
+Two shapes at five sizes each, warm, every program a process of its own as in `peers`. In `hq` the fork keeps
+its length and the room grows, and roomver is measured with states that are kept as well; in `busy` the fork
+grows with the room. `--plots` draws this.
 """
 
 from collections.abc import Iterator

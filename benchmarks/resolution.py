@@ -1,5 +1,5 @@
-"""What does roomver's resolution cost with a graph that is kept, one that is built, and none; and how does it
-grow?
+"""What does roomver's resolution cost with a graph that is kept, one that is built, and none, and with states
+that share what is alike; and how does it grow?
 
 In this process, roomver alone, the events parsed. `peers` has whole resolutions beside other
 implementations.
@@ -22,7 +22,7 @@ from .shapes import Shape
 OURS = "roomver"
 BUILT = "roomver, graph built"
 NO_GRAPH = "roomver, no graph"
-SHARED = "roomver, states kept"
+KEPT = "roomver, states kept"
 
 ROOMS = [
     ("toy", "11"),
@@ -120,7 +120,7 @@ def contenders(shape: Shape) -> list[Contender[StateMap[EventId]]]:
         Contender(OURS, partial(_resolve, shape, graph)),
         Contender(BUILT, partial(_build_and_resolve, shape), anew),
         Contender(NO_GRAPH, partial(_resolve, shape, None), anew),
-        Contender(SHARED, partial(_resolve, _sharing(shape), graph)),
+        Contender(KEPT, partial(_resolve, _sharing(shape), graph)),
     ]
 
 

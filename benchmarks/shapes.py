@@ -4,7 +4,8 @@ Each shape gives the events of a room and the states to resolve:
 
 * ``hq``: a large public room (323,368 members, 713 server_acl, 22 power_levels, 14 join_rules, 169
   other state events) with two branches of 50 state events each;
-* ``early``: the same with a fork among its first 10,000 members, for growth at one and the same fork;
+* ``early``: the same with a fork among its first 10,000 members, for growth at one and the same fork: it
+  is the same in every room that has so many;
 * ``merge``: many states of one old room that differ here and there (359 states over 108,480 distinct
   state events, about 102,500 entries each), room version 5;
 * ``storm``: a version 1 room, 8 states, 5,552 conflicted events;
@@ -180,12 +181,12 @@ def hq(version: str = "11", scale: float = 1.0, seed: int = 1, among: int | None
 
 
 def early(version: str = "11", scale: float = 1.0) -> Shape:
-    """`hq` with a fork among its first members, the same at any size."""
+    """`hq` with a fork among its first 10,000 members, the same in every room that has so many."""
     return hq(version, scale, among=10_000)
 
 
 def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
-    """Many states of one old room, each with its own few hundred changes."""
+    """Many states of one old room, each with up to twenty changes of its own."""
     rng = Random(seed)
     room = Builder(version)
     members, states = max(50, round(100_400 * scale)), max(4, round(359 * scale))

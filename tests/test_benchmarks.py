@@ -10,6 +10,7 @@ import pytest
 
 import roomver
 from roomver.cli.timing import Timer
+from roomver.operations import BadVectors
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -38,6 +39,9 @@ for line in sys.stdin:
     output = {{"seconds": [0.5] * runs, "state": {state}, "implementation": "it 1", "given": ["all"]}}
     print(json.dumps({{"id": 1, "output": output}}), flush=True)
 """
+
+
+PLAIN = Program("x", [], "", True)
 
 
 def program(name: str, state: list[str], before: str = "") -> Program:
@@ -139,6 +143,18 @@ def test_a_problem_says_the_states_whole_or_by_what_differs(times: int, mode: st
     assert given["mode"] == mode
     output: Any = Timer().run("11", given)
     assert output["state"] == sorted(roomver.resolve(shape.state_sets, shape.events).state.values())
+
+
+@pytest.mark.parametrize(("remove", "add"), [(["$a", "$a"], []), (["$b"], []), (["$a"], ["$b"]), ([[]], [])])
+def test_changes_that_do_not_fit_are_refused(remove: list[Any], add: list[Any]) -> None:
+    shape = toy("11")
+    given: Any = json.loads(Problem("toy", "11", "warm", "", problem(shape)).request(PLAIN))
+    first, *_ = given["input"]["state_sets"]
+    names = {"$a": first[0], "$b": "$" + "x" * 43}
+    change = [names.get(e, e) if isinstance(e, str) else e for e in remove]
+    given["changes"] = [{"remove": change, "add": [names[e] for e in add]}]
+    with pytest.raises(BadVectors, match="does not fit the first state"):
+        Timer().run("11", given)
 
 
 def _judged(goal: Goal, row: Row) -> tuple[str, str]:

@@ -60,9 +60,12 @@ class _Problem:
     def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
         self._events = events_of(given, version)
         dicts = states_of(given, self._events)
-        self._kept = mode == "kept"
-        self._states: list[StateMap[EventId]] = [*(RoomState.sharing(dicts) if self._kept else dicts)]
+        kept = RoomState.sharing(dicts) if mode == "kept" else None
+        self._states: list[StateMap[EventId]] = [*(dicts if kept is None else kept)]
         self._add_changed(changes)
+        self._sharing = kept is not None and all(
+            isinstance(state, RoomState) and state.shares_with(kept[0]) for state in self._states
+        )
         self._rejected = rejected_of(given)
         self._by_graph = version.state_resolution is not StateResolution.V1
         self._graph = self._graph_of_all() if mode != "cold" else None
@@ -83,9 +86,9 @@ class _Problem:
             try:
                 # What takes a place stands in its place, as in a state that a server goes on with.
                 added = {keys[event_id]: event_id for event_id in change["add"]}
-                removed = [keys[event_id] for event_id in change["remove"] if keys[event_id] not in added]
-                for key in removed:
-                    first[key]  # it has to be there
+                removed = {keys[event_id]: event_id for event_id in change["remove"]}
+                if len(removed) < len(change["remove"]) or not removed.items() <= first.items():
+                    raise KeyError("it removes what is not there")
             except (KeyError, TypeError) as error:
                 raise BadVectors(
                     f"input.changes[{number}]", f"does not fit the first state: {error}"
@@ -94,8 +97,8 @@ class _Problem:
                 self._states.append(first.changed({**dict.fromkeys(removed), **added}))
             else:
                 state = {**first, **added}
-                for key in removed:
-                    state.pop(key, None)
+                for key in removed.keys() - added.keys():
+                    del state[key]
                 self._states.append(state)
 
     def _graph_of_all(self) -> RoomGraph | None:
@@ -128,7 +131,7 @@ class _Problem:
             "seconds": seconds,
             "state": state,
             "implementation": f"roomver {__version__}",
-            "given": given + ["states that share what is alike"] * self._kept,
+            "given": given + ["states that share what is alike"] * self._sharing,
         }
 
 

@@ -57,7 +57,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
 
     Args:
         state_sets: the states, ``(type, state_key)`` to event ID, each event under its own key; their
-            order does not matter. None at all resolve to the empty state.
+            order does not matter to what they resolve to. None at all resolve to the empty state.
         events: where events are looked up; all of the states' events and of their auth chains, or with
             a graph those that the disagreement touches.
         graph: the room's `RoomGraph`, kept from one resolution to the next. Without one a graph of the
@@ -72,8 +72,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
 
     Returns:
-        The resolution. Its state is a new dict; of states that are all `RoomState`s it is one too, and
-        shares structure with the first of them.
+        The resolution. Its state is a new dict, or a `RoomState` if all the states are: that comes of the
+        first of them by `RoomState.changed`.
 
     Raises:
         MissingEvents: with all the events that could be told to be missing.
@@ -83,8 +83,9 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         ValueError: if there is no such algorithm.
 
     Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
-    disagreement. States that are equal cost the passes alone, and identical objects nothing. With a
-    graph, and `RoomState`s that came of one another by `RoomState.changed`, no size of the room is in it.
+    disagreement. States that are equal cost the passes alone, and identical objects nothing.
+    `RoomState`s that share the dict below cost no passes either, but about the square root of their
+    entries; now and then one gets a dict of its own, and they cost what dicts cost until they share again.
     """
     steps = resolve_steps(
         state_sets,
@@ -158,8 +159,8 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         _trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
-    sharing = all(isinstance(state, RoomState) for state in state_sets)
-    return Resolution(split.resolved(changes, sharing=sharing), problem.trace)
+    kept = all(isinstance(state, RoomState) for state in state_sets)
+    return Resolution(split.resolved(changes, as_room_state=kept), problem.trace)
 
 
 def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:

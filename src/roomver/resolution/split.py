@@ -42,16 +42,16 @@ class Split:
             state.pop(key, None)
         return state
 
-    def resolved(self, changes: StateMap[EventId], *, sharing: bool) -> StateMap[EventId]:
-        """Return what the states agree on, with the resolved events: as a new dict, or sharing structure
-        with the first of the states if that is a `RoomState`.
+    def resolved(self, changes: StateMap[EventId], *, as_room_state: bool) -> StateMap[EventId]:
+        """Return what the states agree on, with the resolved events: as a new dict, or as a `RoomState`
+        that comes of the first of the states, if that is one.
 
         Args:
             changes: the events of keys that are in conflict or new; a key in conflict that is not
                 among them ends without an event.
-            sharing: whether to share structure.
+            as_room_state: which of the two.
         """
-        if sharing and isinstance(self.base, RoomState):
+        if as_room_state and isinstance(self.base, RoomState):
             return self.base.changed({**dict.fromkeys(self.conflicted), **changes})
         state = self.unconflicted
         state.update(changes)
@@ -68,10 +68,6 @@ def as_dict(state: StateMap[EventId]) -> dict[StateKey, EventId]:
     return state.as_dict() if isinstance(state, RoomState) else dict(state)
 
 
-def _flat(state: StateMap[EventId]) -> StateMap[EventId]:
-    return state.flat() if isinstance(state, RoomState) else state
-
-
 def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     """Split room states into the unconflicted state map and the conflicted events.
 
@@ -81,8 +77,8 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
         state_sets: at least one room state.
 
     Cost: for states that are dicts, some C-level passes over each; Python code runs alone for the keys
-    in which a state differs from the first. Of `RoomState`s that share structure with the first, only
-    what each has changed is looked at.
+    in which a state differs from the first. Of a `RoomState` that shares with the first, only what
+    each has changed is looked at.
     """
     base, *others = state_sets
     # Only what differs from the first state is looked up: for each key, the bits of the states that
@@ -91,18 +87,11 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     unlike: dict[StateKey, int] = {}
     instead: dict[StateKey, dict[EventId, int]] = {}
     bit = 1
-    flat: StateMap[EventId] | None = None
     for other in others:
         bit <<= 1
         if other is base:
             continue
-        if isinstance(base, RoomState) and isinstance(other, RoomState) and base.shares_with(other):
-            differing = base.differing_keys(other)
-        else:
-            if flat is None:
-                flat = _flat(base)
-            differing = _differing_keys(flat, _flat(other))
-        for key in differing:
+        for key in _differing_keys(base, other):
             unlike[key] = unlike.get(key, 0) | bit
             event_id = other.get(key)
             if event_id is not None:
@@ -121,6 +110,21 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
 
 def _differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
     """Return the keys that two room states do not both have with the same event."""
+    base, changes = _layers(one)
+    other_base, other_changes = _layers(other)
+    keys = set() if base is other_base else _differing_by_place(base, other_base)
+    if not changes and not other_changes:
+        return keys
+    keys |= changes.keys() | other_changes.keys()
+    return {key for key in keys if one.get(key) != other.get(key)}
+
+
+def _layers(state: StateMap[EventId]) -> tuple[StateMap[EventId], StateMap[EventId | None]]:
+    return state._layers() if isinstance(state, RoomState) else (state, {})
+
+
+def _differing_by_place(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
+    """The keys that differ between two states that are mappings of one layer."""
     # Two states of one room mostly have the same entries in the same order. What costs is to touch each
     # event ID and key, out of cache: so event IDs are compared place by place first, and a key is
     # looked up only where they differ. An event has one key, so that where event IDs are the same, so

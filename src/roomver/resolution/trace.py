@@ -157,8 +157,8 @@ class Resolution:
     """The outcome of a state resolution.
 
     Attributes:
-        state: the resolved state: ``(type, state_key)`` to event ID. A new dict; of states that are all
-            `RoomState`s another one, which shares structure with the first of them.
+        state: the resolved state: ``(type, state_key)`` to event ID. A new dict, or a `RoomState` if all
+            the states were; ``dict(state)`` is a dict of either.
         steps: how it came about; None unless it was asked for with ``trace=True``.
     """
 

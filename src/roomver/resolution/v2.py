@@ -280,11 +280,11 @@ def _iterative_auth_checks(
                         found.append(current_id)
                         state[key] = other
                 known.check_room(found)
+            events = known.events
             if not absent.isdisjoint(lacking):
                 # If a key that is required for the rules is not in the state, the event's own auth
                 # event is used, if that is not rejected. In version 12 the create event counts as one.
                 own: dict[StateKey, Event] = {}
-                events = known.events
                 for parent in auth_parents(event):
                     other = events.get(parent)
                     if other is not None and other.state_key is not None and parent not in rejected:
@@ -357,7 +357,7 @@ def _mainline_order(
         # The auth events of these are known: they were asked for with the full conflicted set.
         event = known.events[event_id]
         current = _first_power_levels(event.auth_event_ids, known.events)
-        found = inf
+        found: Level = inf
         if current is not None:
             known_position = position.get(current)
             if known_position is None:

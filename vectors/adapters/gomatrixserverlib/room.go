@@ -229,7 +229,7 @@ func timed(input json.RawMessage, version gmsl.IRoomVersion) (map[string]any, er
 		return nil, err
 	}
 	if !given.Again {
-		if given.Operation != "resolve" {
+		if given.Operation != "resolve" || (given.Mode != "warm" && given.Mode != "cold") {
 			return nil, errUnsupported
 		}
 		last = nil

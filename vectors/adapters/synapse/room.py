@@ -199,7 +199,7 @@ _last: list[_Timed] = []
 
 def timed(given: Outcome, version: str) -> Outcome:
     if not given.get("again"):
-        if given["operation"] != "resolve":
+        if given["operation"] != "resolve" or given["mode"] not in ("warm", "cold"):
             raise Unsupported
         _last.clear()
         _last.append(_Timed(given, version))

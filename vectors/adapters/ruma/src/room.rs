@@ -282,8 +282,12 @@ pub fn time(input: &RawValue, rules: &RoomVersionRules) -> Outcome {
         let (Some("resolve"), Some(input)) = (given.operation.as_deref(), given.input) else {
             return Ok(Answer::Unsupported);
         };
+        let warm = match given.mode.as_deref() {
+            Some("warm") => true,
+            Some("cold") => false,
+            _ => return Ok(Answer::Unsupported),
+        };
         LAST.set(None);
-        let warm = given.mode.as_deref() == Some("warm");
         LAST.set(Some(Timing::new(input, given.changes, warm)?));
     }
     LAST.with_borrow(|last| match last {
