@@ -71,6 +71,11 @@ class Stats:
         return (high - low) / 2 / self.median if self.median else 0.0
 
 
+def ratios(others: Sequence[float], ours: Sequence[float]) -> Stats:
+    """How many times as long another takes, round by round."""
+    return Stats(tuple(other / one for other, one in zip(others, ours, strict=True)))
+
+
 @dataclass(frozen=True)
 class Goal:
     """What a figure of a row should be at full size.
@@ -141,8 +146,7 @@ class Row:
             self.times[name] = Stats(tuple(seconds))
             self.figures[f"{name} seconds"] = self.times[name].median
         for name in [name for name in values if name != first]:
-            pairs = zip(values[name], values[first], strict=True)
-            self.ratios[name] = Stats(tuple(other / ours for other, ours in pairs))
+            self.ratios[name] = ratios(values[name], values[first])
             self.figures[f"{name} / {first}"] = self.ratios[name].median
 
     def remember(self, name: str, peak: int) -> None:

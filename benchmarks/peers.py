@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from statistics import median
 from tempfile import TemporaryFile
 from threading import Thread
 from time import perf_counter
@@ -23,13 +22,13 @@ from typing import Any, BinaryIO
 
 import roomver
 
-from .measure import Goal, Row, optional, status_bytes
-from .resolution import ROOMS, SHUFFLED, shuffled
+from .measure import Goal, Row, optional, ratios, status_bytes
+from .resolution import KEPT, ROOMS, SHUFFLED, shuffled
 from .run import ROOT, Run
 from .shapes import Shape
 
 WARM, COLD = "warm", "cold"
-OURS, KEPT = "roomver", "roomver, states kept"
+OURS = "roomver"
 SYNAPSE, RUMA, GOMATRIXSERVERLIB = "Synapse", "ruma", "gomatrixserverlib"
 PEERS = (SYNAPSE, RUMA, GOMATRIXSERVERLIB)
 ADAPTERS = ROOT / "vectors" / "adapters"
@@ -355,11 +354,9 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
         row.compared = len(taken) > 1
         if KEPT in row.times:
             kept = taken[KEPT].seconds
-            row.figures |= {
-                f"{name} / {KEPT}": median(other / one for other, one in zip(rounds, kept, strict=True))
-                for name in PEERS
-                if (rounds := taken[name].seconds if name in taken else [])
-            }
+            for name in PEERS:
+                if name in taken:
+                    row.figures[f"{name} / {KEPT}"] = ratios(taken[name].seconds, kept).median
         for name, one in taken.items():
             if one.state != taken[OURS].state:
                 row.differ[name] = DEPARTURES.get((f"{problem.shape} v{problem.version}", name), "")

@@ -17,7 +17,6 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import peers  # noqa: E402 (the path comes first)
 from benchmarks.measure import Goal, Row, Stats  # noqa: E402
 from benchmarks.peers import (  # noqa: E402
-    KEPT,
     OURS,
     RUMA,
     SYNAPSE,
@@ -28,6 +27,7 @@ from benchmarks.peers import (  # noqa: E402
     problem,
 )
 from benchmarks.report import NOT_REACHED, REACHED, judge, notes  # noqa: E402
+from benchmarks.resolution import KEPT  # noqa: E402
 from benchmarks.run import Run  # noqa: E402
 from benchmarks.shapes import Shape, toy  # noqa: E402
 
@@ -137,8 +137,7 @@ def test_a_problem_says_the_states_whole_or_by_what_differs(times: int, mode: st
     one = toy("11")
     shape = Shape(one.name, one.version, one.events, [*one.state_sets] * times)
     asked = Problem("toy", "11", "cold" if mode == "cold" else "warm", "", problem(shape))
-    own = Program("x", [], "", True, mode="kept" if mode == "kept" else "")
-    given: Any = json.loads(asked.request(own))
+    given: Any = json.loads(asked.request(replace(PLAIN, mode="kept" if mode == "kept" else "")))
     assert ("changes" in given) == (times > 1)
     assert given["mode"] == mode
     output: Any = Timer().run("11", given)

@@ -30,7 +30,7 @@ class RoomState(Mapping[StateKey, EventId]):
     __slots__ = ("_base", "_changes", "_length")
 
     def __init__(self, entries: Mapping[StateKey, EventId] | None = None) -> None:
-        self._base: dict[StateKey, EventId] = _copied(entries or {})
+        self._base: dict[StateKey, EventId] = as_dict(entries or {})
         # None where the key is not in this state, though it is in the dict below.
         self._changes: dict[StateKey, EventId | None] = {}
         self._length = len(self._base)
@@ -117,7 +117,7 @@ class RoomState(Mapping[StateKey, EventId]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RoomState) and self.shares_with(other):
             return not self.differing_keys(other)
-        return self._flat() == _copied(other) if isinstance(other, Mapping) else NotImplemented
+        return self._flat() == as_dict(other) if isinstance(other, Mapping) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -139,7 +139,7 @@ class RoomState(Mapping[StateKey, EventId]):
         dict below, it is that one."""
         return self.as_dict() if self._changes else self._base
 
-    def _layers(self) -> "tuple[dict[StateKey, EventId], Mapping[StateKey, EventId | None]]":
+    def _layers(self) -> tuple[dict[StateKey, EventId], Mapping[StateKey, EventId | None]]:
         """Return the dict below and the changes on top of it, which must not be changed."""
         return self._base, self._changes
 
@@ -154,5 +154,6 @@ class RoomState(Mapping[StateKey, EventId]):
         return {key for key in keys if self.get(key) != other.get(key)}
 
 
-def _copied(entries: Mapping[StateKey, EventId]) -> dict[StateKey, EventId]:
-    return entries.as_dict() if isinstance(entries, RoomState) else dict(entries)
+def as_dict(state: Mapping[StateKey, EventId]) -> dict[StateKey, EventId]:
+    """Copy a room state into a dict."""
+    return state.as_dict() if isinstance(state, RoomState) else dict(state)

@@ -9,7 +9,7 @@ from itertools import compress, islice
 from operator import ne
 
 from ..types import EventId, StateKey, StateMap
-from .room_state import RoomState
+from .room_state import RoomState, as_dict
 
 _CHUNK = 128
 
@@ -61,11 +61,6 @@ class Split:
     def conflicted_ids(self) -> set[EventId]:
         """The conflicted state set."""
         return {event_id for masks in self.conflicted.values() for event_id in masks}
-
-
-def as_dict(state: StateMap[EventId]) -> dict[StateKey, EventId]:
-    """Copy a room state into a dict."""
-    return state.as_dict() if isinstance(state, RoomState) else dict(state)
 
 
 def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:

@@ -125,18 +125,14 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
 def _shared_by_key(split: Split, known: Known) -> Callable[[EventId], bool]:
     """Tell whether an event is in every state by looking up its key, which costs nothing to set up; a
     set of the IDs is made only if an event comes up that is not at hand."""
-    events, conflicted, base = known.events, split.conflicted, split.base
+    events = known.events
     ids: set[EventId] | None = None
 
     def is_shared(event_id: EventId) -> bool:
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            state_key = event.state_key
-            if state_key is None:
-                return False
-            key = (event.type, state_key)
-            return key not in conflicted and base.get(key) == event_id
+            return event.state_key is not None and split.get((event.type, event.state_key)) == event_id
         if ids is None:
             ids = set(split.unconflicted.values())
         return event_id in ids
@@ -357,22 +353,19 @@ def _mainline_order(
         # The auth events of these are known: they were asked for with the full conflicted set.
         event = known.events[event_id]
         current = _first_power_levels(event.auth_event_ids, known.events)
-        found: Level = inf
-        if current is not None:
-            known_position = position.get(current)
-            if known_position is None:
-                known_position = yield from _find_position(current, position, known)
-            found = known_position
+        found = inf if current is None else position.get(current)
+        if found is None:
+            found = yield from _find_position(current, position, known)
         keys.append((-found, event.origin_server_ts, event_id))
     keys.sort()
     return [event_id for _, _, event_id in keys]
 
 
-def _find_position(start: EventId, position: dict[EventId, Level], known: Known) -> Steps[Level]:
+def _find_position(current: EventId | None, position: dict[EventId, Level], known: Known) -> Steps[Level]:
     """The position of the first power levels of the mainline that some power levels lead to; it is noted
     for all on the way."""
+    # Invariant: no power levels on the path have a position yet; all get the one that ends it.
     path: dict[EventId, None] = {}
-    current: EventId | None = start
     while current is not None and current not in position and current in known.events:
         if current in path:
             raise CyclicGraph(path)
