@@ -11,8 +11,8 @@ import pytest
 from mutation.run import PACKAGE, mutated, run_suite
 from mutation.slips import SLIPS, Slip
 
-from roomver.cli.vectors import load
-from roomver.vectors import Outcome, run_case
+from roomver.readers.suite import load_cases
+from roomver.suite.document import Outcome, run_case
 from vectors.generate.bugs import as_markdown
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -53,7 +53,7 @@ def catalogue() -> dict[str, Any]:
 
 @cache
 def suite() -> list[Any]:
-    return load([SUITE])
+    return load_cases([SUITE])
 
 
 def named(bug: dict[str, Any]) -> list[Any]:

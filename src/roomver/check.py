@@ -29,7 +29,7 @@ from .hashing import (
 )
 from .identifiers import server_of
 from .keys import KeyTable
-from .redaction import kept
+from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
 from .signing import ServerResult, SignatureReport, check_signatures
 from .types import EventId, JsonObject, JsonValue
@@ -431,3 +431,14 @@ def _notes(event: Event) -> tuple[Reason, ...]:
             text = f"says {shorten(named)}, but the event was checked as of room version {checked}"
             notes += (Reason("content.room_version", text),)
     return notes
+
+
+def usable(check: EventCheck) -> Event | None:
+    """Return the event that a server would go on with: none if it must be dropped, and the redacted form
+    where the content hash does not cover the content."""
+    event = check.event
+    if event is None or any(finding.kind.action is Action.DROP for finding in check.findings):
+        return None
+    if any(finding.kind is FindingKind.CONTENT_HASH for finding in check.findings):
+        return parse_event(redact(event), event.room_version, event_id=event.event_id)
+    return event

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from .canonical import shorten
-from .check import Action, EventCheck, Finding, FindingKind, Reason
+from .check import Finding, FindingKind, Reason
 from .errors import SHOWN
-from .event import Event, parse_event
-from .redaction import redact
-from .replay import Outcome, Replay, Reset, Status, replay
+from .event import Event
+from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 
@@ -55,7 +54,7 @@ class RoomCheck:
             and to its.
         not_compared: the recording server says what the state was, and it is not known here.
         soft_failed_there: events that the recording server soft-failed, as it got them later than they
-            come in `replay`, which accepts them: no finding.
+            come in `replay_room`, which accepts them: no finding.
     """
 
     replay: Replay
@@ -95,7 +94,7 @@ def check_room(
             event, or without one of most of them, are findings and are left out.
         beliefs: what the server that recorded the room held of it. An event that it rejected as well
             is no finding; one on which it differs is.
-        given, current: states that are known from elsewhere: see `replay`.
+        given, current: states that are known from elsewhere: see `replay_room`.
         progress: called now and then with the number of events done.
 
     Raises:
@@ -105,7 +104,7 @@ def check_room(
     held = beliefs or Beliefs()
     room_id = _main_room(events)
     own = [event for event in events if event.room_id == room_id]
-    result = RoomCheck(replay(own, given=given, current=current, progress=progress))
+    result = RoomCheck(replay_room(own, given=given, current=current, progress=progress))
     for event in events:
         if event.room_id != room_id:
             reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
@@ -221,14 +220,3 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
     for key in sorted(ours.keys() | theirs.keys()):
         if ours.get(key) != theirs.get(key):
             result.state_differs[key] = (ours.get(key), theirs.get(key))
-
-
-def usable(check: EventCheck) -> Event | None:
-    """Return the event that a server would go on with: none if it must be dropped, and the redacted form
-    where the content hash does not cover the content."""
-    event = check.event
-    if event is None or any(finding.kind.action is Action.DROP for finding in check.findings):
-        return None
-    if any(finding.kind is FindingKind.CONTENT_HASH for finding in check.findings):
-        return parse_event(redact(event), event.room_version, event_id=event.event_id)
-    return event

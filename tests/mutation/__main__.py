@@ -7,7 +7,7 @@ Exits 1 if a slip is not caught or no longer applies to the code.
 import os
 import sys
 
-from roomver.operations import OPERATIONS
+from roomver.suite.operations import OPERATIONS
 
 from .run import PACKAGE, CannotApply, mutated, run_suite, try_slips
 from .slips import SLIPS

@@ -21,13 +21,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from roomver.cli.vectors import load
-from roomver.vectors import Case
+from roomver.readers.suite import load_cases
+from roomver.suite.document import Case
 
 from .mutants import Mutant, mutants
 from .run import PACKAGE, VECTORS
 
-CORE = ("auth", "canonical.py", "graph.py", "power.py", "redaction.py", "resolution", "selection.py")
+CORE = (
+    "auth",
+    "canonical.py",
+    "graph.py",
+    "pdu.py",
+    "power.py",
+    "redaction.py",
+    "resolution",
+    "selection.py",
+)
 SURVIVORS = Path(__file__).with_name("survivors.json")
 OPEN = "open: "
 """What the reason begins with of a survivor that a case could catch, and none does yet."""
@@ -38,6 +47,7 @@ _FIRST = {
     "auth": ("auth", "redaction_applies"),
     "canonical.py": ("canonical_json",),
     "graph.py": ("resolve",),
+    "pdu.py": ("redact",),
     "power.py": ("auth",),
     "redaction.py": ("redact",),
     "resolution": ("resolve",),
@@ -102,7 +112,7 @@ def _run(mutant: Mutant, cases: Sequence[Case]) -> str | None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "roomver"]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Changed(mutant))
-    from roomver.vectors import run_case  # noqa: PLC0415 - the changed one
+    from roomver.suite.document import run_case  # noqa: PLC0415 - the changed one
 
     for case in cases:
         if run_case(case).outcome.value == "failed":
@@ -125,7 +135,7 @@ class _Suite:
     """The cases, those first that can tell of a module, and of these first what has caught something."""
 
     def __init__(self) -> None:
-        self._cases = load([VECTORS])
+        self._cases = load_cases([VECTORS])
         self._good = {case.name: case for case in self._cases}
         self._caught: Counter[str] = Counter()
 

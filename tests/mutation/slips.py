@@ -1587,8 +1587,8 @@ _CREATION = [
         "T84",
         "the create event may be cited in version 12",
         _CITED,
-        "    selectable = auth_types(event)\n",
-        "    selectable = auth_types(event) | {CREATE}\n",
+        "    selectable = select_auth_types(event)\n",
+        "    selectable = select_auth_types(event) | {CREATE}\n",
     ),
     Slip(
         "T84",

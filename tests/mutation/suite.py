@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from roomver.vectors import Outcome, is_vectors, read_vectors, run_case
+from roomver.suite.document import Outcome, is_vectors, read_vectors, run_case
 
 
 def main(folder: str) -> None:

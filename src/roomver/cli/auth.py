@@ -8,16 +8,16 @@ from rich.table import Table
 
 from ..auth import check_against_state, check_auth
 from ..auth.auth_events import cited_events, state_of
-from ..compared import compared
+from ..auth.compared import list_compared
 from ..errors import MissingEvents, RoomverError
 from ..event import Event, parse_event
-from ..explain import printable
 from ..readers import InputError
 from ..rules import Verdict
 from ..types import EventId, StateKey
 from ..versions import RoomVersion
 from .common import console, display_name, example, read_event, room_version_option
 from .loaded import LoadedRoom, load_room
+from .wording import printable
 
 
 @click.command(
@@ -123,7 +123,7 @@ def _read(file: str, version: RoomVersion) -> Event:
 
 
 def _data(against: str, verdict: Verdict, event: Event, state: dict[StateKey, Event]) -> dict[str, object]:
-    rows = [row._asdict() for row in compared(event, state)]
+    rows = [row._asdict() for row in list_compared(event, state)]
     return {"event_id": event.event_id, "against": against, **verdict.to_dict(), "compared": rows}
 
 
@@ -137,7 +137,7 @@ def _print(judged: _Judged) -> None:
         out.print(f"\nagainst {against}: {word}", style="bold")
         out.print(printable(f"  {verdict}"), soft_wrap=True)
         out.print(f"  {verdict.url}", soft_wrap=True)
-        rows = compared(event, state)
+        rows = list_compared(event, state)
         if not rows:
             continue
         table = Table(box=box.SIMPLE_HEAD, show_edge=False)

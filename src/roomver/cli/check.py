@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..check import EventCheck, Summary, check_events, unreadable
+from ..check import EventCheck, Summary, check_events, unreadable, usable
 from ..errors import WrongRoom
 from ..event import Event
 from ..keys import KeyTable
 from ..readers import Entry, InputError, Place, Room, merge_keys, read_room
-from ..room_check import Beliefs, check_room, usable
+from ..room_check import Beliefs, check_room
 from ..types import EventId, JsonValue
 from ..versions import RoomVersion
 from .common import (

@@ -9,15 +9,14 @@ from typing import TypeVar
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..check import check_event, unreadable
+from ..check import check_event, unreadable, usable
 from ..event import Event
-from ..explain import missing_lines, printable
 from ..readers import Header, InputError, Place, read_room
-from ..replay import Replay, replay
-from ..room_check import usable
+from ..replay import Replay, replay_room
 from ..types import EventId, StateKey
 from ..versions import RoomVersion
 from .common import console, display_name, opened
+from .wording import missing_lines, printable
 
 _LONG = 20_000  # events that take some seconds
 
@@ -64,7 +63,7 @@ class LoadedRoom:
             events = "1 event is" if self.left_out == 1 else f"{self.left_out:,} events are"
             click.echo(f"roomver: {self.file}: {events} left out: see `roomver check`", err=True)
         with progress_of("replay", len(self.events)) as tell:
-            return replay(self.events.values(), given=self.given, current=self.current, progress=tell)
+            return replay_room(self.events.values(), given=self.given, current=self.current, progress=tell)
 
     def say_missing(self, replayed: Replay, what: str, event_id: EventId | None) -> None:
         """Say that something is not known of an event, or for None of the current state, and for lack of

@@ -14,19 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..check import EventCheck, FindingKind, Summary
-from ..explain import (
-    ACTION_TEXT,
-    FINDING_TEXT,
-    check_data,
-    printable,
-    room_data,
-    room_lines,
-    summary_data,
-)
 from ..readers import Entry, Room
 from ..room_check import RoomCheck
 from ..types import JsonObject, JsonValue
 from .common import console, display_name
+from .wording import ACTION_TEXT, FINDING_TEXT, check_data, printable, room_data, room_lines, summary_data
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
 _COPY_CHARACTERS = 2**16

@@ -7,7 +7,6 @@ import click
 
 from ..canonical import load_json
 from ..errors import MissingEvents, NotCanonical, RoomverError
-from ..explain import printable, trace_lines
 from ..readers import InputError
 from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
@@ -15,6 +14,7 @@ from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import console, display_name, example, room_version_option
 from .loaded import LoadedRoom, load_room
+from .wording import printable, trace_lines
 
 _State = dict[StateKey, EventId]
 

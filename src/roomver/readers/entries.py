@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..canonical import load_json, shorten
 from ..errors import NotCanonical, RoomverError
 from ..types import EventId, JsonObject, JsonValue
-from ..versions import RoomVersion, room_version
+from ..versions import RoomVersion, get_room_version
 
 
 class InputError(RoomverError):
@@ -101,7 +101,7 @@ def created_version(value: JsonValue) -> RoomVersion | None:
     content = pdu.get("content")
     if type(content) is not dict:
         return None
-    return room_version(content.get("room_version", "1"))  # type: ignore[arg-type]  # others are unknown
+    return get_room_version(content.get("room_version", "1"))  # type: ignore[arg-type]  # others are unknown
 
 
 def is_pdu(value: JsonObject) -> bool:

@@ -14,9 +14,9 @@ from typing import BinaryIO, Final
 
 from ..canonical import join_path, load_json, scan, shorten
 from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
-from ..keys import KeyTable, key_table
+from ..keys import KeyTable, read_key_table
 from ..types import JsonObject, JsonValue, RoomId
-from ..versions import RoomVersion, room_version
+from ..versions import RoomVersion, get_room_version
 from .entries import Entry, InputError, Place, created_version, entry_of, entry_of_line, is_pdu, line_error
 from .lines import MAX_LINE_BYTES, Line, Lines
 
@@ -145,9 +145,9 @@ def _header(value: JsonValue, name: str) -> Header | None:
         raise InputError(name, f"unknown format {shorten(form)}; known is {ROOM_FORMAT}")
     try:
         scan(value, strict=False)
-        version = room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
+        version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
         # No keys at all are none to check signatures with.
-        keys = key_table(value["keys"]) or None if "keys" in value else None
+        keys = read_key_table(value["keys"]) or None if "keys" in value else None
         _check_beliefs(value)
     except RoomverError as error:
         raise InputError(name, f"the header: {error}") from None
@@ -264,8 +264,8 @@ def _read_document(
             raise InputError(name, f"a JSON object that is no event and has none of {', '.join(_LISTS)}")
         try:
             if type(named := value.get("room_version")) is str:
-                said = room_version(named)
-            keys = key_table(value["keys"]) or None if type(value.get("keys")) is dict else None
+                said = get_room_version(named)
+            keys = read_key_table(value["keys"]) or None if type(value.get("keys")) is dict else None
         except RoomverError as error:
             raise InputError(name, str(error)) from None
     entries = list(chain.from_iterable(groups))

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from .canonical import shorten
-from .check import Action, EventCheck, FindingKind, Reason, Summary
-from .errors import SHOWN, listed
-from .replay import Replay, Status
-from .resolution import Trace
-from .room_check import RoomCheck
-from .types import EventId, JsonObject, StateKey
-from .versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
+from ..canonical import shorten
+from ..check import Action, EventCheck, FindingKind, Reason, Summary
+from ..errors import SHOWN, listed
+from ..replay import Replay, Status
+from ..resolution import Trace
+from ..room_check import RoomCheck
+from ..types import EventId, JsonObject, StateKey
+from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
 
 YES: Final = "●"
 NO: Final = "-"
