@@ -1,14 +1,12 @@
 """State resolution where people quarrel: the classic problems, those that version 2.1 was made for, and
 orders that only one reading of the definitions gives."""
 
-from typing import Any
-
 import pytest
 from builder import versions_from
-from random_forks import hash_id, hostile_event
-from test_resolution import ALICE, BEFORE_12, BOB, CAROL, LATER, Room
 
-from roomver import Resolution, RoomGraph, Trace, get_room_version, resolve, rules
+from roomver import Resolution, Trace, rules
+
+from .labelled import ALICE, BEFORE_12, BOB, CAROL, LATER, Room
 
 DAVE = "@d:x"
 EVE = "@e:x"
@@ -279,47 +277,3 @@ def test_the_list_that_is_checked_is_one_of_state_events(version: str) -> None:
     assert {"message", "kick"} <= set(room.named(steps.full_conflicted_set))
     assert steps.power_order == ()
     assert room.named(check.event_id for check in steps.checks) == ["N1", "N2"]
-
-
-# Length
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("version", ["11", "12"])
-def test_a_chain_of_100_000_power_levels_is_resolved(version: str) -> None:
-    length = 100_000
-    record = get_room_version(version)
-    room_id = "!r:x" if version == "11" else "!" + hash_id("C")[1:]
-    implied = [hash_id("C")] if version == "11" else []
-    users = {ALICE: 100} if version == "11" else {}
-
-    def event(label: str, kind: str, content: dict[str, Any], *cited: str, state_key: str = "") -> Any:
-        auth = [] if kind == "m.room.create" else [*implied, *map(hash_id, cited)]
-        prev = (hash_id("C"),) if kind == "m.room.member" else ()
-        return hostile_event(
-            record, hash_id(label), room_id, kind, ALICE, state_key, content, auth, prev=prev
-        )
-
-    events = [
-        event("C", "m.room.create", {"room_version": version}),
-        event("MA", "m.room.member", {"membership": "join"}, state_key=ALICE),
-        event("0", "m.room.power_levels", {"users": users}, "MA"),
-    ]
-    events += [
-        event(f"{n}", "m.room.power_levels", {"users": users}, "MA", f"{n - 1}") for n in range(1, length)
-    ]
-    events += [
-        event("first", "m.room.topic", {}, "MA", "0"),
-        event("last", "m.room.topic", {}, "MA", f"{length - 1}"),
-    ]
-    known = {e.event_id: e for e in events}
-    agreed = {("m.room.create", ""): hash_id("C"), ("m.room.member", ALICE): hash_id("MA")}
-    graph = RoomGraph(reversed(events))
-    for levels in (("0", f"{length - 1}"), (f"{length - 1}",) * 2):
-        states = [
-            {**agreed, ("m.room.power_levels", ""): hash_id(level), ("m.room.topic", ""): hash_id(topic)}
-            for level, topic in zip(levels, ("first", "last"), strict=True)
-        ]
-        for given in (None, graph):
-            state = resolve(states, known, graph=given).state
-            assert state["m.room.power_levels", ""] == hash_id(f"{length - 1}")

@@ -1,0 +1,1 @@
+"""Replay of rooms: recorded ones, whose server said what it believed, and small ones made by hand."""

@@ -1,0 +1,1 @@
+"""State resolution: by example, and held to its definitions on random forks."""
