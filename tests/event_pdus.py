@@ -9,11 +9,7 @@ from roomver import MalformedEvent, get_room_version, parse_event
 from roomver.event import find_defects
 
 ABSENT: Any = object()
-
-
 ROOM_12 = "!" + "A" * 43
-
-
 every_version = pytest.mark.parametrize("version", VERSIONS)
 
 

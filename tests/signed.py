@@ -10,8 +10,6 @@ import roomver
 from roomver import ServerResult, SignatureReport, SignatureStatus, VerifyKey, signing_key
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
-
-
 TIME = 1700000000000
 
 
@@ -30,17 +28,9 @@ def verify_json(value: JsonObject, server: str, keys: Any, *, strict: bool = Tru
 
 # https://spec.matrix.org/latest/appendices/#cryptographic-test-vectors
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
-
-
 KEY = signing_key("ed25519:1", SEED)
-
-
 PUBLIC = bytes(KEY.verify_key)
-
-
 OTHER = signing_key("ed25519:2", "B" * 43)
-
-
 KEYS = {
     server: {"ed25519:1": VerifyKey(PUBLIC), "ed25519:2": VerifyKey(bytes(OTHER.verify_key))}
     for server in "abcd"

@@ -10,24 +10,20 @@ from hypothesis import strategies as st
 from roomver import RoomState, split_states
 
 keys = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"]))
-
-
 numbers = st.integers(1, 3)
 
 
 def _of_its_key(entries: Mapping[tuple[str, str], int | None]) -> dict[tuple[str, str], Any]:
-    """Numbers as event IDs: no two keys have one event."""
+    """Turn numbers into event IDs that differ from key to key."""
     return {key: None if n is None else f"${key[0]}{key[1]}{n}" for key, n in entries.items()}
 
 
 states = st.dictionaries(keys, numbers).map(_of_its_key)
-
-
 changes = st.dictionaries(keys, st.none() | numbers).map(_of_its_key)
 
 
 @given(states, st.lists(changes, max_size=6))
-def test_a_state_behaves_as_a_dict_does(start: dict[Any, str], steps: list[dict[Any, Any]]) -> None:
+def test_a_room_state_behaves_like_a_dict(start: dict[Any, str], steps: list[dict[Any, Any]]) -> None:
     model = dict(start)
     state = RoomState(start)
     earlier = [(state, dict(model))]
@@ -39,7 +35,7 @@ def test_a_state_behaves_as_a_dict_does(start: dict[Any, str], steps: list[dict[
                 model[key] = event_id
         state = state.changed(step)
         earlier.append((state, dict(model)))
-    # Each state along the way is still what it was.
+    # No later change has changed an earlier state.
     for made, expected in earlier[-4:]:
         assert dict(made) == expected
         assert made == expected
@@ -65,7 +61,7 @@ def test_a_state_behaves_as_a_dict_does(start: dict[Any, str], steps: list[dict[
             assert one.shares_with(other)
             assert one.differing_keys(other) == differing
             assert (one == other) == (dict_one == dict_other) == (one == dict_other)
-            # The same where each has a dict of its own below its changes.
+            # The same for states that share no dict.
             apart = RoomState(dict_other | {("z", ""): "$z"}).changed({("z", ""): None})
             assert not one.shares_with(apart)
             assert split_states([one, apart]).conflicted == split_states([dict_one, dict_other]).conflicted
@@ -74,8 +70,8 @@ def test_a_state_behaves_as_a_dict_does(start: dict[Any, str], steps: list[dict[
             assert split_states([one, other]).conflicted == split_states([dict_one, dict_other]).conflicted
 
 
-def test_what_a_change_takes_back_is_no_change() -> None:
-    """Nothing of it is carried on, so that states which come back to the dict below go on sharing it."""
+def test_changes_that_are_taken_back_are_not_kept() -> None:
+    # So a state that comes back to the shared dict keeps on sharing it.
     start = RoomState({("a", ""): "$a"})
     state = start
     for number in range(1_000):
@@ -96,8 +92,8 @@ def test_states_are_made_to_share() -> None:
     assert second == other
     assert apart == {}
     assert second.shares_with(first)
-    assert not apart.shares_with(first)  # for it differs in everything
-    # Those that share already are left as they are.
+    assert not apart.shares_with(first)  # because every entry differs
+    # States that share already are returned unchanged.
     again = RoomState.sharing([second, first, apart, one])
     assert again[0] is second
     assert again[1] is first
@@ -105,7 +101,7 @@ def test_states_are_made_to_share() -> None:
     assert again[3].shares_with(first)
 
 
-def test_a_state_of_many_changes_is_a_dict_again() -> None:
+def test_many_changes_are_merged_into_a_new_dict() -> None:
     start = RoomState()
     state = start
     model: dict[tuple[str, str], str] = {}

@@ -1,1 +1,1 @@
-"""Replay of rooms: recorded ones, whose server said what it believed, and small ones made by hand."""
+"""Replay of recorded rooms, with the state that their server held, of random rooms and of small ones."""

@@ -12,16 +12,12 @@ from random_forks import citing, hash_id, hostile_event, hostile_fork, likely_fo
 from roomver import Event, parse_event
 
 ROOMS = Path(__file__).parents[2] / "vectors" / "rooms"
-
-
 TOPIC = ("m.room.topic", "")
-
-
 LEVELS = ("m.room.power_levels", "")
 
 
 def ids(state: Any) -> dict[tuple[str, str], str]:
-    """The IDs of a state of events."""
+    """Return a state of event IDs for a state of events."""
     return {key: event.event_id for key, event in state.items()}
 
 
@@ -29,6 +25,7 @@ def ids(state: Any) -> dict[tuple[str, str], str]:
 
 
 def recorded(version: str) -> tuple[dict[str, Any], list[Event]]:
+    """Return the header of the recorded room of a version, and its events in the order of arrival."""
     with (ROOMS / f"v{version}.jsonl").open("rb") as lines:
         header = json.loads(next(lines))
         entries = [json.loads(line) for line in lines]
@@ -42,7 +39,7 @@ def recorded(version: str) -> tuple[dict[str, Any], list[Event]]:
 
 @st.composite
 def hostile_rooms(draw: st.DrawFn) -> list[Event]:
-    """Events that follow and cite whatever there is, some of them missing."""
+    """Draw events that follow and cite any others, including missing ones."""
     version, length = draw(st.sampled_from(VERSIONS)), draw(st.integers(1, 14))
     rng = draw(st.randoms(use_true_random=False))
     fork = hostile_fork(rng, version, length)
@@ -66,8 +63,8 @@ def hostile_rooms(draw: st.DrawFn) -> list[Event]:
 
 @st.composite
 def merged_rooms(draw: st.DrawFn) -> list[Event]:
-    """A room in which the rules were kept, with branches that now and then meet; some of it missing, and
-    among it events that follow and cite whatever there is."""
+    """Draw a room of allowed events whose branches sometimes merge. A few of its events may be missing, and
+    some merges cite arbitrary events."""
     version, seed = draw(st.sampled_from(VERSIONS)), draw(st.integers(0, 2**32))
     rng = Random(f"{version}/{seed}")
     fork = likely_fork(rng, version, draw(st.integers(5, 40)))
@@ -106,7 +103,7 @@ def merged_rooms(draw: st.DrawFn) -> list[Event]:
 
 
 class Branches:
-    """Two branches from one point of a room, and a merge."""
+    """Branches from one point of a room, and merges of them."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
@@ -115,21 +112,23 @@ class Branches:
         self.ends: list[Event] = []
 
     def branch(self) -> None:
-        """Begin a branch at the point where the room was."""
+        """Begin a branch at the point where the room forks."""
         self.room.state = dict(self.state)
         self.room.last = self.last
 
     def end(self) -> None:
+        """End a branch at the last event."""
         assert self.room.last is not None
         self.ends.append(self.room.last)
 
     def merge(self) -> Event:
-        """A message after all branches; its auth events are those of the state at the fork."""
+        """Add a message after all branches. Its auth events are selected from the state at the fork."""
         self.branch()
         return self.room.add("m.room.message", ALICE, {}, prev=self.ends)
 
 
 def base_room(version: str, **users: int) -> Room:
+    """Return a public room that Alice made, with Bob and Carol, who may set the topic."""
     room = Room(version, signed=False)
     room.join(ALICE)
     levels = {ALICE: 100, BOB: 50, CAROL: 50, **users}
@@ -142,7 +141,7 @@ def base_room(version: str, **users: int) -> Room:
 
 
 def banned_beside_a_topic(room: Room) -> tuple[Branches, Event, Event]:
-    """Bob is banned on one branch and sets a topic on another; with the topic, and the merge."""
+    """Ban Bob on one branch, and let him set a topic on another. Return the topic and the merge too."""
     fork = Branches(room)
     fork.branch()
     room.member(BOB, "ban", by=ALICE)

@@ -13,8 +13,8 @@ from .rooms import hostile_rooms, merged_rooms
 
 @often
 @given(merged_rooms(), st.booleans())
-def test_resets_and_states_are_what_the_definitions_say(events: list[Event], soft_failure: bool) -> None:
-    """By the reference's resolution, event by event; and by looking back from every side of a merge."""
+def test_states_and_resets_match_the_definitions(events: list[Event], soft_failure: bool) -> None:
+    """Resolve each state with the reference; find resets by looking back from every side of a merge."""
     replayed = replay_room(events, soft_failure=soft_failure)
     by_id = replayed.events
     parents: dict[str, set[str]] = {}
@@ -52,7 +52,7 @@ def test_resets_and_states_are_what_the_definitions_say(events: list[Event], sof
 
 @often
 @given(hostile_rooms() | merged_rooms(), st.booleans(), st.booleans())
-def test_whatever_events_follow_and_cite_a_replay_ends(
+def test_a_replay_of_any_events_ends_and_its_parts_agree(
     events: list[Event], skip_rejected: bool, in_order: bool
 ) -> None:
     if in_order:

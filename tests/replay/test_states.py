@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 from builder import BOB, CAROL, VERSIONS
 
-from roomver import MissingEvents, check_against_state, replay_room, resolve
+from roomver import MissingEvents, Replay, check_against_state, replay_room, resolve
 
 from .rooms import TOPIC, Branches, base_room, ids, recorded
 
@@ -23,17 +23,23 @@ def test_a_recorded_room_ends_in_what_its_server_believed(version: str) -> None:
     assert replayed.rejected == {e for e, outcome in replayed.outcomes.items() if not outcome.accepted}
 
 
+def state_after(replayed: Replay, event_id: str) -> dict[tuple[str, str], str]:
+    """Return the state after an event, which must be known."""
+    state = replayed.state_after(event_id)
+    assert state is not None
+    return state
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_state_before_is_what_the_resolver_makes_of_the_states_after(version: str) -> None:
+def test_each_state_before_an_event_is_resolved_from_the_states_after_its_prev_events(version: str) -> None:
     _, events = recorded(version)
     replayed = replay_room(events)
     for event in events:
         before = replayed.state_before(event.event_id)
-        after = replayed.state_after(event.event_id)
+        after = state_after(replayed, event.event_id)
         assert before is not None
-        assert after is not None
         outcome = replayed.outcomes[event.event_id]
-        states = [replayed.state_after(parent) or {} for parent in dict.fromkeys(event.prev_event_ids)]
+        states = [state_after(replayed, parent) for parent in dict.fromkeys(event.prev_event_ids)]
         assert before == resolve(states, replayed.events, rejected=replayed.rejected).state
         assert replayed.resolution_at(event.event_id).state == before
         if outcome.accepted and event.state_key is not None:
@@ -52,7 +58,7 @@ def test_each_state_before_is_what_the_resolver_makes_of_the_states_after(versio
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_room_in_a_line_has_no_merges(version: str) -> None:
+def test_a_linear_room_has_no_merges(version: str) -> None:
     room = base_room(version)
     room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     replayed = replay_room(room.events.values())
@@ -64,7 +70,7 @@ def test_a_room_in_a_line_has_no_merges(version: str) -> None:
     assert replayed.forward_extremities == (room.last.event_id,)
     assert replayed.state_before(room.create.event_id) == {}
     assert replayed.state_after(room.create.event_id) == ids({("m.room.create", ""): room.create})
-    # What is no event of the room is not taken for one whose state is unknown.
+    # An event that is not in the room is an error, not an event with an unknown state.
     for asked in (
         replayed.state_before,
         replayed.state_after,
@@ -76,7 +82,7 @@ def test_a_room_in_a_line_has_no_merges(version: str) -> None:
         assert caught.value.event_ids == ("$nowhere",)
 
 
-def test_no_events_are_no_room() -> None:
+def test_a_replay_of_no_events_is_empty() -> None:
     replayed = replay_room([])
     assert replayed.current_state == {}
     assert replayed.forward_extremities == ()
@@ -85,7 +91,7 @@ def test_no_events_are_no_room() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_branches_that_agree_or_change_different_keys_merge_to_both(version: str) -> None:
+def test_branches_that_change_different_keys_merge_to_both_changes(version: str) -> None:
     room = base_room(version)
     fork = Branches(room)
     fork.branch()
@@ -122,7 +128,7 @@ def test_events_after_the_same_branches_share_their_state() -> None:
     assert len(replayed.merges) == 50
 
 
-def test_states_share_what_they_have_in_common() -> None:
+def test_states_share_memory() -> None:
     room = base_room("11")
     for number in range(400):
         room.join(f"@user{number}:many.example")
@@ -133,5 +139,5 @@ def test_states_share_what_they_have_in_common() -> None:
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert replayed.current_state == ids(room.state)
-    # A dict for each of 1,200 states would take some 40 MB.
+    # A separate dict for each of 1,200 states would take some 40 MB.
     assert used < 10_000_000

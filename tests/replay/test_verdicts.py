@@ -9,14 +9,14 @@ from .rooms import TOPIC, Branches, base_room, ids
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_by_which_of_the_two_an_event_is_rejected_is_told(version: str) -> None:
+def test_the_status_says_whether_the_auth_events_or_the_state_reject_an_event(version: str) -> None:
     room = base_room(version)
     by_auth = room.add("m.room.topic", "@nobody:n.example", {}, state_key="")
     del room.state[TOPIC]
     joined = dict(room.state)
     banned = room.member(BOB, "ban", by=ALICE)
     after = dict(room.state)
-    # By its own auth events Bob may; by the state before it he was banned.
+    # Its own auth events allow it, but in the state before it Bob is banned.
     room.state = joined
     by_state = room.add("m.room.topic", BOB, {}, state_key="")
     room.state = after
@@ -28,12 +28,12 @@ def test_by_which_of_the_two_an_event_is_rejected_is_told(version: str) -> None:
     assert replayed.outcomes[banned.event_id].accepted
     assert replayed.forward_extremities == (last.event_id,)
     assert replayed.current_state == ids(after)
-    # An event that is rejected changes nothing, and what follows it sees what it saw.
+    # A rejected event does not change the state.
     assert replayed.state_after(by_state.event_id) == ids(after)
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_events_that_cite_each_other_are_rejected_and_do_no_harm(version: str) -> None:
+def test_events_on_a_cycle_are_rejected_and_the_others_are_not(version: str) -> None:
     room = base_room(version)
     base = room.last
     before = ids(room.state)
@@ -63,21 +63,21 @@ def test_events_that_cite_each_other_are_rejected_and_do_no_harm(version: str) -
         assert replayed.outcomes[event.event_id] == Outcome(event.event_id, Status.CYCLIC)
         assert event.event_id not in replayed.order
         assert replayed.outcomes[event.event_id].deciding is None
-    assert not replayed.outcomes[cites.event_id].accepted
-    # What follows a cycle stands beyond a gap.
+    assert replayed.outcomes[cites.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+    # An event that follows a cycle is after a gap.
     assert replayed.gaps == {follows.event_id: ("$two:a.example",)}
     assert good.event_id in replayed.forward_extremities
     assert replayed.state_before(good.event_id) == before
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_state_event_that_cites_a_message_is_rejected_and_no_error(version: str) -> None:
+def test_a_state_event_that_cites_a_message_is_rejected(version: str) -> None:
     room = base_room(version)
     message = room.add("m.room.message", ALICE, {})
     state = ids(room.state)
     topic = room.make("m.room.topic", ALICE, {}, state_key="", auth=[*room.state.values(), message][-3:])
     room.take(topic)
-    # And one that cites that one.
+    # And an event that cites the rejected one.
     name = room.make("m.room.name", ALICE, {}, state_key="", auth=[topic])
     room.take(name)
     room.state = {key: room.events[event_id] for key, event_id in state.items()}
@@ -96,7 +96,7 @@ def test_a_state_event_that_cites_a_message_is_rejected_and_no_error(version: st
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_a_state_event_that_cites_a_cycle_is_rejected_and_no_error(version: str) -> None:
+def test_a_state_event_that_cites_a_cycle_is_rejected(version: str) -> None:
     room = base_room(version)
     base = room.last
     assert base is not None

@@ -8,7 +8,7 @@ from builder import ALICE, Room
 from roomver import WrongRoom, replay_room
 
 
-def test_events_of_two_rooms_or_versions_are_no_room() -> None:
+def test_events_of_two_rooms_or_two_versions_are_an_error() -> None:
     one, other = Room("11", signed=False), Room("11", name="other", signed=False)
     with pytest.raises(WrongRoom, match="events of more than one room"):
         replay_room([one.create, other.create])
@@ -20,7 +20,9 @@ def test_events_of_two_rooms_or_versions_are_no_room() -> None:
     ("version", "named", "wrong"),
     [("11", "10", True), ("11", "made.up", False), ("11", 5, False), ("11", "11", False), ("3", None, True)],
 )
-def test_a_create_event_that_names_another_version_is_no_room(version: str, named: Any, wrong: bool) -> None:
+def test_a_create_event_that_names_another_known_version_is_an_error(
+    version: str, named: Any, wrong: bool
+) -> None:
     content: dict[str, Any] = {"creator": ALICE}
     if named is not None:
         content["room_version"] = named

@@ -29,11 +29,7 @@ def hostile_forks(draw: st.DrawFn, versions: st.SearchStrategy[str] = versions) 
 
 
 forks = likely_forks() | hostile_forks()
-
-
 later = st.sampled_from(VERSIONS[1:])
-
-
 later_forks = likely_forks(later) | hostile_forks(later)
 
 

@@ -8,20 +8,10 @@ from random_forks import hash_id, hostile_event
 from roomver import Event, Resolution, RoomGraph, get_room_version, resolve
 
 ALICE = "@a:x"
-
-
 BOB = "@b:x"
-
-
 CAROL = "@c:x"
-
-
 GREATEST = 2**53 - 1
-
-
 LATER = versions_from(2)
-
-
 BEFORE_12 = versions_from(2, 11)
 
 
