@@ -16,7 +16,7 @@ BEFORE_12 = versions_from(2, 11)
 
 
 class Room:
-    """A room of events by label; `ALICE` makes it, as C, and joins it, as MA."""
+    """A room whose events have labels. `ALICE` creates it with the event C and joins it with MA."""
 
     def __init__(self, version: str) -> None:
         self.version = get_room_version(version)
@@ -42,7 +42,7 @@ class Room:
         base: tuple[str, ...] | None = None,
         depth: int = 1,
     ) -> Event:
-        """Add an event. It cites C, in version 12 by its room ID, and MA if it is by alice."""
+        """Add an event. It cites C, in version 12 through its room ID, and MA if Alice sends it."""
         if base is None:
             base = ("C", "MA") if sender == ALICE else ("C",)
         auth = [self.id(one) for one in (*base, *cited) if one != "C" or not self.creators_are_above_all]
@@ -55,7 +55,7 @@ class Room:
             state_key,
             {} if content is None else content,
             auth,
-            # A creator's first join is one that follows the create event alone.
+            # A creator's first join follows the create event and nothing else.
             prev=(self.id("C"),) if label == "MA" else (),
             timestamp=ts,
             depth=depth,
@@ -65,7 +65,7 @@ class Room:
         return event
 
     def levels(self, label: str, ts: int, *cited: str, sender: str = ALICE, **users: int) -> Event:
-        """Add power levels; up to version 11 they name alice, whom version 12 must not name."""
+        """Add power levels. They list Alice, except in version 12, where a creator must not be listed."""
         content: dict[str, Any] = {"users": {f"@{name}:x": level for name, level in users.items()}}
         if not self.creators_are_above_all:
             content["users"] = {ALICE: 100, **content["users"]}
@@ -103,7 +103,7 @@ class Room:
         return state
 
     def resolve(self, *states: str, **options: Any) -> Resolution:
-        """Resolve states of labels, with a graph, without one, and in the other order: all the same."""
+        """Resolve states given as labels. Assert that a graph and the order of states change nothing."""
         sets = [self.state(labels) for labels in states]
         resolution = resolve(sets, self.events, trace=True, **options)
         if "graph" not in options:
@@ -113,7 +113,7 @@ class Room:
         return resolution
 
     def of(self, resolution: Resolution) -> set[str]:
-        """The labels of a resolved state."""
+        """Return the labels of a resolved state."""
         return set(self.named(resolution.state.values()))
 
     def named(self, event_ids: Any) -> list[str]:

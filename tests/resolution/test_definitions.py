@@ -1,4 +1,4 @@
-"""State resolution held to the literal transcription of its definitions, on random forks."""
+"""State resolution compared with a literal transcription of its definitions, on random forks."""
 
 from random import Random
 
@@ -49,9 +49,7 @@ def test_an_event_in_every_state_is_not_in_the_auth_difference(fork: Fork) -> No
 
 
 @given(forks, st.sampled_from(StateResolution))
-def test_another_algorithm_than_the_versions_own_can_be_asked_for(
-    fork: Fork, algorithm: StateResolution
-) -> None:
+def test_the_algorithm_of_another_version_can_be_chosen(fork: Fork, algorithm: StateResolution) -> None:
     if algorithm is StateResolution.V1:
         expected = reference.resolve_v1(fork.state_sets, fork.events)
     else:
@@ -62,7 +60,9 @@ def test_another_algorithm_than_the_versions_own_can_be_asked_for(
 
 
 @given(forks, st.booleans())
-def test_the_algorithm_of_version_1_in_any_room_and_with_events_left_out(fork: Fork, skip: bool) -> None:
+def test_the_algorithm_of_version_1_in_every_version_with_and_without_rejected_events(
+    fork: Fork, skip: bool
+) -> None:
     resolved = resolve(
         fork.state_sets,
         fork.events,

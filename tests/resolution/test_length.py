@@ -11,7 +11,7 @@ from .labelled import ALICE, Room
 
 
 @pytest.mark.parametrize("version", ["11", "12"])
-def test_a_long_chain_of_power_levels_is_no_recursion(version: str) -> None:
+def test_a_long_chain_of_power_levels_is_resolved_without_recursion(version: str) -> None:
     length = 5_000
     room = Room(version)
     room.levels("P0", 3)
@@ -24,7 +24,7 @@ def test_a_long_chain_of_power_levels_is_no_recursion(version: str) -> None:
     assert resolution.state == {**first, **last}
     assert resolution.steps is not None
     assert len(resolution.steps.mainline) == length
-    # And as the mainline of an event alone.
+    # Here the chain is only the mainline of T2.
     again = resolve([{**last, **room.state("T1")}, last], room.events)
     assert again.state[("m.room.topic", "")] == room.id("T2")
 

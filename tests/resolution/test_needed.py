@@ -1,4 +1,4 @@
-"""The events that a resolution asks for, on random forks."""
+"""The events that a resolution requests, on random forks."""
 
 from collections.abc import Callable
 from random import Random
@@ -14,7 +14,7 @@ from roomver import Event, MissingEvents, Resolution, RoomGraph, StateResolution
 
 from .forks import Expected, assert_same, cited_by, forks, graph_of, hostile_forks, later_forks, resolve_fork
 
-# Events as they are needed
+# Requests
 
 
 def _drive(
@@ -33,7 +33,7 @@ def _drive(
 
 
 @given(forks, st.randoms(use_true_random=False), st.sampled_from(["nothing", "some", "everything"]))
-def test_events_are_asked_for_as_they_are_needed(fork: Fork, rng: Random, at_hand: str) -> None:
+def test_events_are_requested_as_they_are_needed(fork: Fork, rng: Random, at_hand: str) -> None:
     expected = resolve_fork(fork, trace=True)
     for graph in (None, graph_of(fork)):
         events = None
@@ -46,14 +46,15 @@ def test_events_are_asked_for_as_they_are_needed(fork: Fork, rng: Random, at_han
         assert resolution == expected
         assert events == before
         asked = [event_id for wanted in seen for event_id in wanted]
-        assert len(asked) == len(set(asked)), "nothing is asked for twice"
-        assert before is None or before.keys().isdisjoint(asked)
+        assert len(asked) == len(set(asked)), "no event is requested twice"
+        if before is not None:
+            assert before.keys().isdisjoint(asked)
         if at_hand == "everything":
             assert not asked
 
 
 @given(later_forks, st.booleans())
-def test_the_auth_difference_and_the_subgraph_can_be_handed_in(fork: Fork, subgraph_too: bool) -> None:
+def test_the_caller_can_give_the_auth_difference_and_the_subgraph(fork: Fork, subgraph_too: bool) -> None:
     resolution = resolve_fork(fork, trace=True)
     assert resolution.steps is not None
     seen: list[frozenset[str]] = []
@@ -66,8 +67,8 @@ def test_the_auth_difference_and_the_subgraph_can_be_handed_in(fork: Fork, subgr
     )
     assert _drive(steps, fork.events, seen, lambda _: True) == resolution
     if subgraph_too or fork.version != "12":
-        # Of what is not in the full conflicted set, the auth events are enough, the mainlines, and the
-        # entries that the rules look at.
+        # Outside the full conflicted set, only auth events, mainlines and the entries that the rules read are
+        # needed.
         looked_at = {
             *resolution.steps.full_conflicted_set,
             *(a for e in resolution.steps.full_conflicted_set for a in cited_by(fork, e)),
@@ -84,8 +85,7 @@ def test_the_auth_difference_and_the_subgraph_can_be_handed_in(fork: Fork, subgr
 
 
 @given(later_forks)
-def test_what_a_graph_is_not_asked_it_need_not_know(fork: Fork) -> None:
-    """Handed in in full, the difference and the subgraph make the graph needless."""
+def test_with_the_auth_difference_and_the_subgraph_the_graph_is_not_read(fork: Fork) -> None:
     resolution = resolve_fork(fork, trace=True)
     assert resolution.steps is not None
     again = resolve_fork(
@@ -102,24 +102,26 @@ def test_what_a_graph_is_not_asked_it_need_not_know(fork: Fork) -> None:
 
 
 @given(forks, st.data())
-def test_missing_events_are_all_named(fork: Fork, data: st.DataObject) -> None:
+def test_missing_events_are_named(fork: Fork, data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(fork.events)), min_size=1))
     events = {e: v for e, v in fork.events.items() if e not in gone}
     _, conflicted = reference.split(fork.state_sets)
-    named: set[str] = set()
     try:
         resolution = resolve(fork.state_sets, events, rejected=fork.rejected)
     except MissingEvents as error:
-        named.update(error.event_ids)
+        named = set(error.event_ids)
+        assert named
+        assert named <= gone
+        # Missing conflicted events are known at once, so all of them are named.
+        if conflicted & gone:
+            assert named == conflicted & gone
     else:
+        assert not conflicted & gone
         assert resolution.state == resolve_fork(fork).state
-    assert named <= gone
-    # Of the conflicted events it could be told at once.
-    assert not conflicted & gone or named == conflicted & gone
 
 
 @given(forks, st.data())
-def test_asking_again_for_what_was_missing_comes_to_an_end(fork: Fork, data: st.DataObject) -> None:
+def test_adding_the_missing_events_again_and_again_comes_to_an_end(fork: Fork, data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(fork.events))))
     events = {e: v for e, v in fork.events.items() if e not in gone}
     for _ in range(len(gone) + 1):
@@ -132,11 +134,11 @@ def test_asking_again_for_what_was_missing_comes_to_an_end(fork: Fork, data: st.
 
 
 @given(forks, st.data())
-def test_missing_events_are_passed_over_if_one_asks_for_it(fork: Fork, data: st.DataObject) -> None:
+def test_missing_events_are_ignored_on_request(fork: Fork, data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(fork.events))))
     events = {e: v for e, v in fork.events.items() if e not in gone}
     known = Fork(fork.version, events, fork.state_sets, fork.rejected)
-    # The version is told by the events: without any that is in conflict nothing can be resolved.
+    # The room version comes from the events, so at least one conflicted event must be known.
     _, conflicted = reference.split(fork.state_sets)
     assume(not conflicted or conflicted & events.keys())
     assert_same(resolve_fork(known, ignore_missing=True, trace=True), Expected(known))
@@ -150,7 +152,7 @@ def test_version_1_keeps_an_event_that_no_state_contradicts_known_or_not(fork: F
 
 
 @given(forks)
-def test_a_graph_that_lacks_conflicted_events_names_them(fork: Fork) -> None:
+def test_conflicted_events_that_are_missing_from_the_graph_are_named(fork: Fork) -> None:
     _, conflicted = reference.split(fork.state_sets)
     assume(fork.version != "1" and conflicted)
     with pytest.raises(MissingEvents) as caught:

@@ -40,7 +40,7 @@ def test_a_trace_makes_no_difference(fork: Fork) -> None:
 
 
 @given(forks)
-def test_a_state_twice_makes_no_difference(fork: Fork) -> None:
+def test_a_repeated_state_makes_no_difference(fork: Fork) -> None:
     twice = [*fork.state_sets, dict(fork.state_sets[0]), fork.state_sets[-1]]
     assert resolve(twice, fork.events, rejected=fork.rejected).state == resolve_fork(fork).state
 
@@ -69,7 +69,7 @@ def test_states_that_share_structure_make_no_difference(fork: Fork, rng: Random)
     assert resolved == expected
     assert isinstance(resolved, RoomState)
     assert len(resolved) == len(expected)
-    # These states are small, so that the changes are never laid into a dict of their own.
+    # These states are small, so their changes are never merged into a new dict.
     assert all(resolved.shares_with(state) for state in states)
     assert RoomState.sharing(fork.state_sets) == fork.state_sets
     mixed = [s if rng.randrange(2) else d for s, d in zip(states, fork.state_sets, strict=True)]
@@ -93,7 +93,8 @@ def test_the_inputs_are_not_changed(fork: Fork, with_graph: bool) -> None:
     assert list(fork.events.items()) == list(events.items())
     assert {event_id: event.pdu for event_id, event in fork.events.items()} == pdus
     assert rejected == fork.rejected
-    assert graph is None or len(graph) == len(events)
+    if graph is not None:
+        assert len(graph) == len(events)
 
 
 _IN_A_PROCESS = """
@@ -135,7 +136,7 @@ def _run(seed: int) -> list[Any]:
     return answers
 
 
-def test_the_seed_of_hashes_makes_no_difference() -> None:
+def test_the_hash_seed_makes_no_difference() -> None:
     first = _run(0)
     assert len(first) > 500
     assert _run(1) == first

@@ -13,7 +13,7 @@ from .forks import forks, resolve_fork
 from .labelled import BOB, CAROL, Room
 
 
-def test_reasons_are_not_kept_unless_asked_for() -> None:
+def test_reasons_are_kept_only_with_a_trace() -> None:
     resolution = resolve([{}], {})
     assert resolution.steps is None
     with pytest.raises(NotTraced) as caught:
@@ -21,7 +21,7 @@ def test_reasons_are_not_kept_unless_asked_for() -> None:
     assert str(caught.value) == "the resolution was not traced: run it with trace=True"
 
 
-def test_reasons_say_who_was_tried_refused_and_overwritten() -> None:
+def test_the_reasons_say_which_events_were_tried_refused_and_overwritten() -> None:
     room = Room("11")
     room.levels("P1", 3)
     room.topic("T1", 5, "P1")
@@ -70,17 +70,17 @@ def test_reasons_for_a_key_that_no_state_has() -> None:
     room.levels("P1", 3, b=50, c=50)
     room.rule("JR", "public", 4, "P1")
     room.member("MB", BOB, "join", 5, "P1", "JR")
-    room.member("MC", CAROL, "join", 5, "P1")  # by one state's auth events no join was open
+    room.member("MC", CAROL, "join", 5, "P1")  # with this join's auth events alone, nobody may join
     room.topic("T1", 7, "P1", "MB", sender=BOB)
     room.put("N1", "m.room.name", 8, "P1", "MC", sender=CAROL)
-    # A state that lacks the members that what it holds rests on.
+    # A state without the member events that its events cite.
     resolution = room.resolve("C MA P1 T1 N1", "C MA P1")
     came = resolution.why(("m.room.member", BOB))
     assert came.event_id == room.id("MB")
     assert came.reason == (
         "no state has it, but it is among the auth events that were replayed and was allowed"
     )
-    # Of one that is refused nothing is left.
+    # A member event that is refused does not enter the state.
     room.rule("JR2", "invite", 4, "P1")
     room.member("MD", "@dave:x", "join", 6, "P1")
     room.put("N2", "m.room.name", 9, "P1", "MD", sender="@dave:x")
@@ -121,7 +121,7 @@ def test_why_names_every_candidate_in_the_order_in_which_it_was_tried(fork: Fork
                 assert not candidate.check.verdict.allowed
         mine = [c.outcome for c in why.candidates if c.event_id == why.event_id]
         if mine and key in {*steps.conflicted, *steps.unconflicted}:
-            # In version 1 the last is taken after all, where none is allowed.
+            # In version 1 the last event wins even if none is allowed.
             assert mine[-1] == "won"
         if key in steps.conflicted and why.event_id is not None:
             assert [c.outcome for c in why.candidates].count("won") == 1

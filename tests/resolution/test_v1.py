@@ -1,4 +1,4 @@
-"""The algorithm of version 1, by example."""
+"""State resolution version 1, by example."""
 
 from hashlib import sha1
 
@@ -20,7 +20,7 @@ def _room_1() -> Room:
 
 
 @pytest.mark.parametrize("states", [("C MA P1 T1", "C MA P1"), ("C MA P1", "C MA P1 T1")])
-def test_version_1_keeps_what_only_one_state_has(states: tuple[str, str]) -> None:
+def test_version_1_keeps_an_event_that_only_one_state_has(states: tuple[str, str]) -> None:
     room = _room_1()
     room.topic("T1", 5, "P1", sender="@nobody:x")
     resolution = room.resolve(*states)
@@ -46,7 +46,7 @@ def test_version_1_takes_the_lowest_depth_first_and_stops_at_the_first_that_fail
     assert why.reason == (
         "conflicted: the first event is taken, then each that is allowed, up to one that is not"
     )
-    # Without the one that fails the last is reached.
+    # Without the event that fails, the last one is reached.
     assert room.of(room.resolve("C MA P1 J1", "C MA P1 J3")) == {"C", "MA", "P1", "J3"}
 
 
@@ -65,19 +65,19 @@ def test_version_1_breaks_ties_of_depth_by_the_digest_of_the_id() -> None:
                 else:
                     room.topic(label, 5, "P1", sender=sender)
             resolution = room.resolve(f"C MA P1 {low}", f"C MA P1 {high}")
-            # Join rules: the higher digest is first, and the lower is tried on it. Topics: the lower
-            # digest is tried first, and the first that is allowed stays.
+            # Join rules: the higher digest is first, and the lower is checked against it. Topics: the lower
+            # digest is checked first, and the first that is allowed stays.
             assert room.of(resolution) == {"C", "MA", "P1", high if able == high else low}
 
 
-def test_version_1_resolves_each_member_alone_and_none_sees_another_of_the_pass() -> None:
+def test_version_1_resolves_each_member_without_the_other_members_of_the_pass() -> None:
     room = _room_1()
     room.member("MM1", "@m:x", "join", 5, "P1", "JR0", depth=1)
     room.member("MM2", "@m:x", "join", 6, "P1", "JR0", depth=2)
     room.member("MU1", "@u:x", "join", 7, "P1", "JR0", depth=1)
     room.member("BU", "@u:x", "ban", 8, "P1", "MM1", sender="@m:x", depth=2)
     resolution = room.resolve("C MA P1 JR0 MM1 MU1", "C MA P1 JR0 MM2 BU")
-    # The ban is by one whose own membership is in conflict until the end of the pass.
+    # The membership of the sender of the ban is in conflict until the end of the pass.
     assert room.of(resolution) == {"C", "MA", "P1", "JR0", "MM2", "MU1"}
     refused = resolution.why(("m.room.member", "@u:x")).candidates[1]
     assert refused.check is not None
@@ -103,12 +103,12 @@ def test_version_1_sees_power_levels_and_join_rules_of_earlier_passes() -> None:
     room.topic("T1", 6, "P1", depth=1)
     room.topic("T2", 7, "P2", "MM", sender="@m:x", depth=2)
     resolution = room.resolve("C MA P1 JR0 MM T1", "C MA P2 JR0 MM T2")
-    # By P1 the second topic would not be allowed.
+    # P1 would not allow the second topic.
     assert room.of(resolution) == {"C", "MA", "P2", "JR0", "MM", "T2"}
     assert resolution.why(("m.room.topic", "")).reason == "conflicted: the first event that was allowed stays"
 
 
-def test_version_1_takes_the_last_of_the_rest_if_none_is_allowed() -> None:
+def test_version_1_keeps_the_event_checked_last_if_none_is_allowed() -> None:
     room = _room_1()
     room.topic("T1", 5, "P1", sender="@nobody:x", depth=1)
     room.topic("T2", 6, "P1", sender="@nobody:x", depth=2)
@@ -124,7 +124,7 @@ def test_version_1_takes_the_last_of_the_rest_if_none_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(8))
-def test_version_1_looks_at_the_authoriser_of_a_restricted_join(version: str) -> None:
+def test_version_1_reads_the_authoriser_of_a_restricted_join(version: str) -> None:
     room = builder.Room(version, signed=False)
     room.join(builder.ALICE)
     room.power({"users": {builder.BOB: 100} if version == "12" else {builder.ALICE: 100, builder.BOB: 100}})
@@ -133,7 +133,7 @@ def test_version_1_looks_at_the_authoriser_of_a_restricted_join(version: str) ->
     room.join_rule("restricted")
     before = dict(room.state)
     states = []
-    # Carol was invited and left; on another branch she joined by Bob's leave, later.
+    # Carol was invited and left. On another branch Bob authorised her join, later.
     room.member(builder.CAROL, "invite", by=builder.ALICE)
     room.member(builder.CAROL, "leave", depth=5)
     states.append({key: event.event_id for key, event in room.state.items()})
@@ -148,7 +148,7 @@ def test_version_1_looks_at_the_authoriser_of_a_restricted_join(version: str) ->
     assert "restricted.allowed" in str(why)
 
 
-def test_version_1_looks_at_the_third_party_invite_of_an_invite() -> None:
+def test_version_1_reads_the_third_party_invite_event_of_an_invite() -> None:
     room = builder.Room("1", signed=False)
     room.join(builder.ALICE)
     room.power({"users": {builder.ALICE: 100}})
@@ -165,7 +165,7 @@ def test_version_1_looks_at_the_third_party_invite_of_an_invite() -> None:
     resolution = resolve(states, room.events, trace=True)
     (_, invite) = resolution.why(("m.room.member", builder.BOB)).candidates
     assert invite.check is not None
-    # It is refused for its signature, which is not there, and not for want of the third party's event.
+    # It is refused because its signature is missing, not because the third-party-invite event is.
     assert invite.check.verdict is not None
     assert invite.check.verdict.rule is rules.INVITE_THIRD_PARTY_OTHERWISE
 
@@ -176,7 +176,7 @@ def test_version_1_keeps_an_unknown_event_that_no_state_contradicts() -> None:
     room.topic("T2", 6)
     unknown = ("x.y", "")
     agreed = room.state("C MA")
-    # Whatever else is in conflict.
+    # With and without other conflicts.
     for one, other in ((agreed, agreed), (room.state("C MA T1"), room.state("C MA T2"))):
         resolution = resolve([{**one, unknown: "$nobody:x"}, other], room.events, ignore_missing=True)
         assert resolution.state[unknown] == "$nobody:x"
