@@ -1,4 +1,4 @@
-"""Rooms to check events in."""
+"""Rooms in which the tests of the authorisation rules check events."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ JOIN_RULES = [
 
 
 def open_room(version: str, **create: Any) -> Room:
-    """A public room that ALICE made, with BOB in it, and power levels under which ALICE is above all."""
+    """Return a public room that ALICE made, with BOB in it. ALICE has the highest level."""
     content: Content = {"room_version": version, **create}
     if int(version) <= 10:
         content.setdefault("creator", ALICE)
@@ -32,7 +32,7 @@ def open_room(version: str, **create: Any) -> Room:
 
 
 def room_with(version: str, join_rule: Any = "public", power: Content | None = None, **members: Any) -> Room:
-    """A room that ALICE made and is in, with others in given membership states: ``bob="ban"``."""
+    """Return a room that ALICE made and is in, with other users in given memberships: ``bob="ban"``."""
     users = {"bob": BOB, "carol": CAROL, "dave": DAVE}
     room = Room(version, signed=False)
     room.join(ALICE)
@@ -42,13 +42,13 @@ def room_with(version: str, join_rule: Any = "public", power: Content | None = N
         room.join_rule(join_rule)
     for name, membership in members.items():
         if membership != "absent":
-            # Cited by hand: how they came to be so is no matter here.
+            # How the user came to this membership does not matter here.
             room.member(users[name], membership, auth=[])
     return room
 
 
 def levels(**users: Any) -> Content:
-    """Power levels with ``bob=50`` and the like in ``users``, the rest by name."""
+    """Return the content of power levels. Users are given by name, as ``bob=50``, other keys as they are."""
     ids = {"alice": ALICE, "bob": BOB, "carol": CAROL, "dave": DAVE}
     listed = {ids[name]: level for name, level in users.items() if name in ids}
     return {"users": listed, **{name: level for name, level in users.items() if name not in ids}}

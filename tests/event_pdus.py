@@ -14,7 +14,7 @@ every_version = pytest.mark.parametrize("version", VERSIONS)
 
 
 def pdu_of(version: str, **changes: Any) -> JsonObject:
-    """A plain message of the version, with keys changed or, by ABSENT, left out."""
+    """Return a plain message of the version with some keys changed or, by ABSENT, left out."""
     pdu: JsonObject = {
         "type": "m.room.message",
         "content": {"body": "hello"},
@@ -38,7 +38,7 @@ def create_12(**changes: Any) -> JsonObject:
 
 
 def defects(pdu: Any, version: str, **switches: Any) -> list[str]:
-    """The paths of the defects, after making sure that the parser and the checker agree."""
+    """Return the paths of the defects, after asserting that the parser and the checker agree."""
     found = find_defects(pdu, get_room_version(version), **switches)
     if not found:
         assert parse_event(pdu, version, **switches).pdu is pdu

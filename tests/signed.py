@@ -13,7 +13,7 @@ every_version = pytest.mark.parametrize("version", VERSIONS)
 TIME = 1700000000000
 
 
-# Typed for looking into what comes out.
+# The functions of the library, with return types that tests can index.
 def sign_json(value: JsonObject, server: str, key: SigningKey, *, strict: bool = True) -> JsonObject:
     return roomver.sign_json(value, server, key, strict=strict)
 

@@ -14,13 +14,13 @@ def create_of(version: str, content: Content, **options: Any) -> Verdict:
     sender = options.pop("sender", ALICE)
     event = room.make("m.room.create", sender, content, **options)
     verdict = check_auth(event, None, {})
-    # The state has no say.
+    # The state does not matter.
     assert verdict == check_state_independent(event, {}) == check_against_state(event, {})
     return verdict
 
 
 def created(version: str, **content: Any) -> Content:
-    """The content of a good create event, but for what is given; None takes a key away."""
+    """Return the content of an allowed create event with some keys changed or, by "absent", left out."""
     full = {"room_version": version, "creator": ALICE, **content}
     return {key: value for key, value in full.items() if value != "absent"}
 
@@ -49,7 +49,7 @@ def test_domains_are_split_at_the_first_colon() -> None:
 
 
 def test_in_version_12_if_the_event_has_a_room_id_reject() -> None:
-    # With the state key "" the format refuses a room ID already; with another it asks for one.
+    # With the state key "", the event format forbids a room ID; with any other, it requires one.
     for state_key in ("x", None):
         refuses(create_of("12", created("12"), state_key=state_key), rules.CREATE_HAS_ROOM_ID)
     allows(create_of("12", created("12")), rules.CREATE_ALLOWED)
@@ -57,10 +57,8 @@ def test_in_version_12_if_the_event_has_a_room_id_reject() -> None:
 
 @pytest.mark.parametrize("version", versions_from(1, 11))
 @pytest.mark.parametrize("state_key", ["x", ALICE, None])
-def test_a_create_event_with_another_state_key_is_allowed_and_is_not_the_rooms(
-    version: str, state_key: str | None
-) -> None:
-    # The specification asks for no state key here; gomatrixserverlib does.
+def test_a_create_event_with_another_state_key_is_allowed(version: str, state_key: str | None) -> None:
+    # The rules require no state key. gomatrixserverlib does.
     allows(create_of(version, created(version), state_key=state_key), rules.CREATE_ALLOWED)
 
 
@@ -76,22 +74,20 @@ def test_if_content_room_version_is_present_and_is_not_a_recognised_version_reje
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("named", ["absent", "1", "7", "12"])
-def test_a_recognised_version_need_not_be_the_one_that_the_event_is_judged_by(
-    version: str, named: str
-) -> None:
+def test_a_recognised_version_need_not_be_the_version_of_the_event(version: str, named: str) -> None:
     allows(create_of(version, created(version, room_version=named)), rules.CREATE_ALLOWED)
 
 
 @pytest.mark.parametrize("version", versions_from(1, 10))
 def test_if_content_has_no_creator_property_reject(version: str) -> None:
     refuses(create_of(version, created(version, creator="absent")), rules.CREATE_NO_CREATOR)
-    # A null is a property; ruma and gomatrixserverlib take it as none.
+    # A null is a property. ruma and gomatrixserverlib treat it as absent.
     for creator in (None, 5, "", BOB):
         allows(create_of(version, created(version, creator=creator)), rules.CREATE_ALLOWED)
 
 
 @pytest.mark.parametrize("version", versions_from(11))
-def test_from_version_11_on_a_creator_is_not_asked_for(version: str) -> None:
+def test_from_version_11_on_a_creator_is_not_required(version: str) -> None:
     allows(create_of(version, created(version, creator="absent")), rules.CREATE_ALLOWED)
 
 
@@ -132,7 +128,7 @@ def test_additional_creators_pass_the_same_validation_as_a_sender(creators: list
     allows(create_of("12", created("12", additional_creators=creators)), rules.CREATE_ALLOWED)
 
 
-def test_the_rules_on_a_create_event_stand_in_order() -> None:
+def test_the_rules_on_a_create_event_are_checked_in_order() -> None:
     bad: Content = {"room_version": "99"}
     refuses(create_of("10", bad, prev=["$x"], sender=BOB), rules.CREATE_HAS_PREV_EVENTS)
     refuses(create_of("10", bad, sender=BOB), rules.CREATE_ROOM_ID_DOMAIN)

@@ -18,7 +18,7 @@ def test_the_selected_events_are_accepted(version: str) -> None:
         verdict = room.verdict(event)
         assert verdict.allowed, str(verdict)
         independent = check_state_independent(event, room.events)
-        assert independent is None or event is room.create
+        assert independent == (verdict if event is room.create else None)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -39,7 +39,7 @@ def test_if_there_are_entries_that_the_selection_does_not_specify_reject(version
     message = room.add("m.room.message", ALICE)
     wrong_key = room.make_power({}, state_key="x")
     room.take(wrong_key)
-    # A message of a type that is selected is no state event.
+    # A message of a selected type is not a state event.
     no_state = room.take(room.make_power({}, state_key=None))
     for extra in (
         room.state["m.room.join_rules", ""],
@@ -62,7 +62,7 @@ def test_in_version_12_the_create_event_must_not_be_selected() -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(1, 7))
-def test_an_authoriser_is_not_selected_where_there_are_no_restricted_rooms(version: str) -> None:
+def test_before_restricted_rooms_an_authoriser_is_not_selected(version: str) -> None:
     room = open_room(version)
     event = room.make_member(CAROL, "join", more={"join_authorised_via_users_server": BOB})
     allows(room.verdict(event), rules.JOIN_PUBLIC)
@@ -115,7 +115,7 @@ def test_in_version_12_no_entry_is_needed_for_the_create_event() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_if_any_event_in_auth_events_has_another_room_id_reject(version: str) -> None:
-    # MSC4307, in the specification since 1.16: servers did so before, for every version.
+    # MSC4307, in the specification since 1.16. Servers did so before, in every version.
     room, other = open_room(version), Room(version, name="other", creator=BOB)
     other.member(BOB, "join")
     member = other.state["m.room.member", BOB]
@@ -123,14 +123,14 @@ def test_if_any_event_in_auth_events_has_another_room_id_reject(version: str) ->
     cited = [] if version == "12" else [room.create]
     event = room.make("m.room.message", BOB, auth=[*cited, room.state["m.room.power_levels", ""], member])
     refuses(room.verdict(event), rules.AUTH_EVENTS_OTHER_ROOM)
-    # Also where it is the create event that is of another room.
+    # The create event may be the one of another room.
     if version != "12":
         event = room.make("m.room.message", BOB, auth=[other.create, room.state["m.room.member", BOB]])
         refuses(room.verdict(event), rules.AUTH_EVENTS_OTHER_ROOM)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_rules_on_auth_events_stand_in_order(version: str) -> None:
+def test_the_rules_on_auth_events_are_checked_in_order(version: str) -> None:
     room, other = open_room(version), Room(version, name="other", creator=BOB)
     room.events.update(other.events)
     stranger = other.member(BOB, "join")
@@ -153,7 +153,7 @@ def test_the_rules_on_auth_events_stand_in_order(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_unknown_auth_event_is_asked_for_and_never_taken_as_allowed(version: str) -> None:
+def test_a_missing_auth_event_is_an_error(version: str) -> None:
     room = open_room(version)
     event = room.make("m.room.message", BOB, auth=["$b:x.org", room.create, "$a:x.org", "$b:x.org"])
     for judge in (room.verdict, lambda e: check_state_independent(e, room.events)):
@@ -163,14 +163,14 @@ def test_an_unknown_auth_event_is_asked_for_and_never_taken_as_allowed(version: 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_event_that_omits_an_auth_event_is_judged_without_it(version: str) -> None:
-    # Check 4 on receipt looks at the state that the event's own auth events make up.
+def test_an_event_that_omits_an_auth_event_is_checked_without_it(version: str) -> None:
+    # Check 4 on receipt reads only the event's own auth events.
     room = open_room(version)
     room.power({"users": {} if version == "12" else {ALICE: 100}, "events": {"m.room.message": 50}})
     full = room.make("m.room.message", BOB)
     refuses(room.verdict(full), rules.REQUIRED_LEVEL)
     create = [] if version == "12" else [room.create]
-    # Without the power levels the defaults hold: that is what check 5, on the state, is for.
+    # Without the power levels the defaults apply. Check 5, against the state, refuses the event.
     event = room.make("m.room.message", BOB, auth=[*create, room.state["m.room.member", BOB]])
     allows(room.verdict(event), rules.OTHERWISE)
     refuses(room.verdict(event, room.state), rules.REQUIRED_LEVEL)
@@ -188,11 +188,11 @@ def test_if_the_room_id_is_not_an_event_id_for_an_accepted_create_event_reject()
     allows(room.verdict(room.make("m.room.message", BOB)), rules.OTHERWISE)
     event = room.make("m.room.message", BOB)
     refuses(room.verdict(event, rejected={room.create.event_id}), rules.ROOM_ID_OF_CREATE)
-    # An event that is no create event.
+    # An event that is not a create event.
     topic = room.add("m.room.topic", ALICE, state_key="")
     event = room.make("m.room.message", BOB, room_id="!" + topic.event_id[1:])
     refuses(room.verdict(event), rules.ROOM_ID_OF_CREATE)
-    # A create event that is not the state's.
+    # A create event that is not the one of the room state.
     odd = room.make("m.room.create", ALICE, {"room_version": "12"}, state_key="x", auth=[], prev=[])
     room.events[odd.event_id] = odd
     event = room.make("m.room.message", BOB, room_id="!" + odd.event_id[1:])
@@ -200,13 +200,13 @@ def test_if_the_room_id_is_not_an_event_id_for_an_accepted_create_event_reject()
 
 
 @pytest.mark.parametrize("named", ["absent", "11", "1"])
-def test_a_create_event_that_names_another_version_makes_no_room_of_version_12(named: str) -> None:
+def test_a_create_event_that_names_another_version_is_not_of_a_room_of_version_12(named: str) -> None:
     content: Content = {} if named == "absent" else {"room_version": named}
     room = Room("12", content=content)
     refuses(room.verdict(room.make_member(ALICE, "join")), rules.ROOM_ID_OF_CREATE)
 
 
-def test_an_unknown_create_event_is_asked_for() -> None:
+def test_a_missing_create_event_is_an_error() -> None:
     room = open_room("12")
     event = room.make("m.room.message", BOB, room_id="!unknown")
     assert create_id_of(event) == "$unknown"
@@ -225,6 +225,6 @@ def test_the_room_id_comes_before_the_auth_events() -> None:
     refuses(room.verdict(event, rejected={room.create.event_id}), rules.ROOM_ID_OF_CREATE)
 
 
-def test_a_create_event_needs_no_room_to_be_judged_in() -> None:
+def test_a_create_event_is_checked_without_any_other_event() -> None:
     room = Room("12")
     assert check_state_independent(room.create, {}) == room.verdict(room.create)

@@ -18,9 +18,9 @@ def test_if_the_only_previous_event_is_the_create_event_and_the_state_key_is_the
 ) -> None:
     room = Room(version)
     allows(room.verdict(room.make_member(ALICE, "join")), rules.JOIN_CREATOR)
-    # Whoever the sender is: gomatrixserverlib asks for the creator.
+    # The sender may be anyone. gomatrixserverlib requires the creator.
     allows(room.verdict(room.make_member(ALICE, "join", by=BOB)), rules.JOIN_CREATOR)
-    # The rule is on joins and on the creator.
+    # The rule is only on joins of the creator.
     refuses(room.verdict(room.make_member(BOB, "join")), rules.JOIN_OTHERWISE)
     refuses(room.verdict(room.make_member(ALICE, "invite")), rules.INVITE_SENDER_NOT_JOINED)
     refuses(room.verdict(room.make_member(ALICE, "leave")), rules.LEAVE_SELF)
@@ -37,7 +37,7 @@ def test_the_create_event_twice_is_not_the_only_previous_event(version: str) -> 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_previous_event_must_be_the_create_event_of_the_room(version: str) -> None:
     room = room_with(version, "invite")
-    # Right after another event: by the common rules, which let one in who is in.
+    # After another event the common rules apply, and allow the join of a member.
     allows(room.verdict(room.make_member(ALICE, "join")), rules.JOIN_INVITED)
     odd = room.make("m.room.create", ALICE, {"creator": ALICE}, state_key="x", auth=[], prev=[])
     event = room.make_member(ALICE, "join", prev=[odd], by=BOB)
@@ -56,13 +56,13 @@ def test_from_version_11_on_the_creator_is_the_sender_of_the_create_event(versio
     content = {"room_version": version, "creator": BOB, "additional_creators": [BOB]}
     room = Room(version, content=content)
     allows(room.verdict(room.make_member(ALICE, "join")), rules.JOIN_CREATOR)
-    # Additional creators have no such pass.
+    # The rule does not apply to additional creators.
     refuses(room.verdict(room.make_member(BOB, "join")), rules.JOIN_OTHERWISE)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_banned_creator_may_come_back_right_after_the_create_event(version: str) -> None:
-    # By the order of the rules: only a fork from the very start of the room gets there.
+    # This follows from the order of the rules. Only a fork from the very start of the room can do it.
     room = room_with(version)
     room.member(ALICE, "ban", by=ALICE)
     allows(room.against_state(room.make_member(ALICE, "join", prev=[room.create])), rules.JOIN_CREATOR)
@@ -83,12 +83,12 @@ def test_if_the_sender_is_banned_reject(version: str, join_rule: str) -> None:
 
 
 def expected_join(version: int, join_rule: str, membership: str, authorised: bool) -> Rule:
-    """The rule that decides about a join, by the table of join rules and versions."""
+    """Return the rule that decides on a join, by join rule and version."""
     is_in = membership in ("join", "invite")
     if membership == "ban":
         return rules.JOIN_BANNED
     if join_rule in ("absent", "missing"):
-        # Silent in the specification: as Synapse and gomatrixserverlib have it.
+        # The specification is silent. Synapse and gomatrixserverlib do this.
         join_rule = "invite"
     if join_rule == "public":
         return rules.JOIN_PUBLIC
@@ -98,7 +98,7 @@ def expected_join(version: int, join_rule: str, membership: str, authorised: boo
         if is_in:
             return rules.JOIN_RESTRICTED_ALREADY_IN
         return rules.JOIN_RESTRICTED_ALLOWED if authorised else rules.JOIN_RESTRICTED_AUTHORISER
-    # A rule that the version does not know lets nobody in, invited or not: so do Synapse and ruma.
+    # An unknown join rule lets nobody in, invited or not. Synapse and ruma do the same.
     return rules.JOIN_OTHERWISE
 
 
@@ -121,7 +121,7 @@ def test_a_join_under_every_join_rule_from_every_membership(
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("join_rule", [None, True, 0, [], ["public"], {"public": 1}, "", "PUBLIC"])
-def test_a_join_rule_of_another_kind_lets_nobody_in(version: str, join_rule: Any) -> None:
+def test_an_unknown_join_rule_lets_nobody_in(version: str, join_rule: Any) -> None:
     room = room_with(version, join_rule, bob="invite")
     refuses(room.verdict(room.make_member(BOB, "join")), rules.JOIN_OTHERWISE)
 
@@ -159,9 +159,7 @@ def test_the_authorisers_level_may_come_from_the_default_for_users(version: str,
 
 @pytest.mark.parametrize(("version", "join_rule"), RESTRICTED)
 @pytest.mark.parametrize("membership", ["absent", "leave", "invite", "ban", "knock", "other", None, ["join"]])
-def test_the_authoriser_is_a_joined_member_whatever_its_level(
-    version: str, join_rule: str, membership: Any
-) -> None:
+def test_the_authoriser_is_joined_whatever_their_level(version: str, join_rule: str, membership: Any) -> None:
     room = room_with(version, join_rule, levels(carol=100), carol=membership)
     refuses(authorised_join(room, CAROL), rules.JOIN_RESTRICTED_AUTHORISER)
 
@@ -188,16 +186,14 @@ def test_the_authoriser_is_a_user(version: str, join_rule: str, authoriser: Any)
 
 
 @pytest.mark.parametrize(("version", "join_rule"), RESTRICTED)
-def test_a_text_that_is_no_user_id_authorises_nobody_even_if_it_is_a_joined_member(
-    version: str, join_rule: str
-) -> None:
+def test_an_invalid_user_id_authorises_nobody_even_if_it_is_joined(version: str, join_rule: str) -> None:
     room = room_with(version, join_rule)
     room.take(room.make("m.room.member", ALICE, {"membership": "join"}, state_key="foo"))
     refuses(authorised_join(room, "foo"), rules.JOIN_RESTRICTED_AUTHORISER)
 
 
 @pytest.mark.parametrize(("version", "join_rule"), RESTRICTED)
-def test_without_an_authoriser_only_the_invited_and_joined_come_in(version: str, join_rule: str) -> None:
+def test_without_an_authoriser_only_invited_and_joined_users_join(version: str, join_rule: str) -> None:
     for membership in ("absent", "leave", "knock"):
         room = room_with(version, join_rule, bob=membership)
         refuses(room.verdict(room.make_member(BOB, "join")), rules.JOIN_RESTRICTED_AUTHORISER)
@@ -215,5 +211,5 @@ def test_the_authorisers_join_must_be_among_the_auth_events(version: str, join_r
     cited = [event_id for event_id in full.auth_event_ids if event_id != own]
     event = room.make_member(BOB, "join", more=more, auth=cited)
     refuses(room.verdict(event), rules.JOIN_RESTRICTED_AUTHORISER)
-    # In the room's state it would be; both are asked.
+    # The room's state has it; a server checks against both.
     allows(room.verdict(event, room.state), rules.JOIN_RESTRICTED_ALLOWED)

@@ -56,7 +56,7 @@ def test_if_the_target_users_membership_state_is_join_or_ban_reject(
     if membership in ("join", "ban"):
         refuses(verdict, rules.INVITE_TARGET_IN_ROOM)
     else:
-        # The join rule has no say, and an invite may follow a knock or another invite.
+        # The join rule does not matter, and an invite may follow a knock or another invite.
         allows(verdict, rules.INVITE_LEVEL)
 
 
@@ -98,7 +98,7 @@ def test_a_user_may_leave_if_and_only_if_it_is_invited_or_joined_or_knocking(
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("membership", ["absent", "invite", "leave", "ban", "knock", None])
-def test_who_is_not_in_the_room_removes_nobody(version: str, membership: Any) -> None:
+def test_a_user_who_is_not_in_the_room_removes_nobody(version: str, membership: Any) -> None:
     room = room_with(version, power=levels(bob=100), bob=membership, carol="join")
     refuses(room.verdict(room.make_member(CAROL, "leave", by=BOB)), rules.LEAVE_SENDER_NOT_JOINED)
 
@@ -113,12 +113,12 @@ def removal(version: str, target: str = "join", **power: Any) -> Verdict:
 def test_a_removal_takes_the_kick_level_and_a_higher_level_than_the_targets(
     version: str, target: str
 ) -> None:
-    # Whatever the target's membership: who was never in the room can be removed.
+    # The target's membership does not matter: even a user who never joined can be removed.
     allows(removal(version, target, bob=40, carol=39, kick=40), rules.LEAVE_LEVEL)
     refuses(removal(version, target, bob=40, carol=40, kick=40), rules.LEAVE_OTHERWISE)
     refuses(removal(version, target, bob=40, carol=41, kick=40), rules.LEAVE_OTHERWISE)
     refuses(removal(version, target, bob=39, carol=0, kick=40), rules.LEAVE_OTHERWISE)
-    # The ban level has no say where nobody is banned.
+    # The ban level does not matter if the target is not banned.
     allows(removal(version, target, bob=40, carol=0, kick=40, ban=90), rules.LEAVE_LEVEL)
 
 
@@ -158,7 +158,7 @@ def test_creators_cannot_remove_or_ban_each_other_and_nobody_else_can() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("membership", ["absent", "invite", "leave", "ban", "knock", None])
-def test_who_is_not_in_the_room_bans_nobody(version: str, membership: Any) -> None:
+def test_a_user_who_is_not_in_the_room_bans_nobody(version: str, membership: Any) -> None:
     room = room_with(version, power=levels(bob=100), bob=membership)
     refuses(room.verdict(room.make_member(CAROL, "ban", by=BOB)), rules.BAN_SENDER_NOT_JOINED)
 
@@ -175,7 +175,7 @@ def test_a_ban_takes_the_ban_level_and_a_higher_level_than_the_targets(version: 
     refuses(ban(version, target, bob=40, carol=40, ban=40), rules.BAN_OTHERWISE)
     refuses(ban(version, target, bob=40, carol=41, ban=40), rules.BAN_OTHERWISE)
     refuses(ban(version, target, bob=39, carol=0, ban=40), rules.BAN_OTHERWISE)
-    # The kick level has no say.
+    # The kick level does not matter.
     allows(ban(version, target, bob=40, carol=0, ban=40, kick=90), rules.BAN_LEVEL)
 
 
@@ -209,7 +209,7 @@ def test_if_the_join_rule_is_anything_other_than_knock_reject(version: str, join
 
 
 @pytest.mark.parametrize("version", versions_from(7))
-def test_who_knocks_for_another_is_rejected(version: str) -> None:
+def test_a_knock_for_another_user_is_rejected(version: str) -> None:
     room = room_with(version, "knock")
     refuses(room.verdict(room.make_member(BOB, "knock", by=ALICE)), rules.KNOCK_SENDER_IS_TARGET)
 
@@ -229,14 +229,14 @@ def test_if_the_senders_membership_is_not_ban_invite_or_join_allow(version: str,
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_third_party_invite_in_what_is_no_invite_means_nothing(version: str) -> None:
+def test_third_party_invite_has_no_meaning_outside_invites(version: str) -> None:
     room = room_with(version, bob="absent")
     allows(room.verdict(room.make_member(BOB, "join", more={"third_party_invite": None})), rules.JOIN_PUBLIC)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_target_of_a_membership_need_not_be_a_user_id(version: str) -> None:
-    # No rule asks for it. Synapse asks for a colon where the domain of the target is looked at.
+    # No rule requires it. Synapse requires a colon where it checks the domain of the target.
     room = room_with(version)
     allows(room.verdict(room.make_member("foo", "invite", by=ALICE)), rules.INVITE_LEVEL)
     allows(room.verdict(room.make_member("", "ban", by=ALICE)), rules.BAN_LEVEL)
@@ -244,7 +244,7 @@ def test_the_target_of_a_membership_need_not_be_a_user_id(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_member_event_without_a_membership_is_in_no_membership_state(version: str) -> None:
-    # The rules refuse such an event; whoever has it in a state gets an answer all the same.
+    # The rules refuse such an event, but a caller may have it in a state.
     room = room_with(version, "invite", power=levels(bob=100))
     room.take(room.make("m.room.member", BOB, {}, state_key=BOB, auth=[]))
     refuses(room.against_state(room.make_member(BOB, "join")), rules.JOIN_OTHERWISE)

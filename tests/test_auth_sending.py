@@ -27,13 +27,13 @@ def test_if_m_federate_is_false_and_the_senders_domain_is_not_the_creators_rejec
 
 @pytest.mark.parametrize("value", [True, None, 0, "", "false", [], {}])
 def test_m_federate_that_is_anything_but_false_leaves_the_room_open(value: Any) -> None:
-    # Synapse takes all but true as closed; ruma refuses every event where it is no boolean.
+    # Synapse treats every value but true as closed. ruma refuses every event if it is not a boolean.
     for version in VERSIONS:
         allows(federating(version, value), rules.OTHERWISE)
 
 
 @pytest.mark.parametrize("version", versions_from(1, 10))
-def test_the_domain_is_that_of_the_create_events_sender_not_of_the_creator(version: str) -> None:
+def test_the_domain_of_the_create_events_sender_counts_not_the_creators(version: str) -> None:
     room = open_room(version, **{"m.federate": False, "creator": BOB})
     refuses(room.against_state(room.make("m.room.message", BOB)), rules.FEDERATION_CLOSED)
     allows(room.against_state(room.make("m.room.message", ALICE)), rules.OTHERWISE)
@@ -46,7 +46,7 @@ def test_additional_creators_of_other_servers_are_locked_out_of_a_closed_room() 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_target_of_a_membership_may_be_of_another_domain(version: str) -> None:
-    # The rule is on the sender. Synapse looks at the target as well.
+    # The rule is on the sender. Synapse checks the target as well.
     room = open_room(version, **{"m.federate": False})
     allows(room.against_state(room.make_member(DAVE, "invite", by=ALICE)), rules.INVITE_LEVEL)
 
@@ -78,7 +78,7 @@ def test_aliases_need_a_state_key_that_is_the_senders_domain(version: str) -> No
 
 
 @pytest.mark.parametrize("version", versions_from(6))
-def test_from_version_6_on_aliases_are_as_any_state_event(version: str) -> None:
+def test_from_version_6_on_aliases_are_treated_as_any_state_event(version: str) -> None:
     room = open_room(version)
     event = room.make("m.room.aliases", DAVE, state_key="d.example:8448")
     refuses(room.verdict(event), rules.SENDER_NOT_JOINED)
@@ -110,7 +110,7 @@ def test_if_the_senders_current_membership_state_is_not_join_reject(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_no_creators_level_makes_up_for_not_being_in_the_room(version: str) -> None:
+def test_a_creator_who_is_not_in_the_room_sends_nothing(version: str) -> None:
     room = Room(version)
     refuses(room.verdict(room.make("m.room.topic", ALICE, state_key="")), rules.SENDER_NOT_JOINED)
 
@@ -124,7 +124,7 @@ def test_allow_if_and_only_if_the_senders_level_is_at_least_the_invite_level(
     version: str, level: int, allowed: bool
 ) -> None:
     room = open_room(version)
-    # Neither the level for the type nor a state key with @ counts; gomatrixserverlib looks at the key.
+    # Neither the level for the type nor a state key with @ counts. gomatrixserverlib checks the key.
     room.power({"invite": level, "events": {"m.room.third_party_invite": 100}, "state_default": 100})
     for state_key in ("token", "@zz:x", None):
         verdict = room.verdict(room.make("m.room.third_party_invite", BOB, state_key=state_key))
@@ -149,14 +149,14 @@ def test_the_required_level_without_power_levels(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(1, 11))
-def test_empty_power_levels_take_the_creators_level_away(version: str) -> None:
+def test_empty_power_levels_remove_the_creators_level(version: str) -> None:
     room = Room(version)
     room.join(ALICE)
     room.power({})
     refuses(room.verdict(room.make("m.room.topic", ALICE, state_key="")), rules.REQUIRED_LEVEL)
 
 
-def test_in_version_12_empty_power_levels_leave_the_creators_level() -> None:
+def test_in_version_12_empty_power_levels_keep_the_creators_level() -> None:
     room = Room("12")
     room.join(ALICE)
     room.power({})
@@ -164,7 +164,7 @@ def test_in_version_12_empty_power_levels_leave_the_creators_level() -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(1, 10))
-def test_the_creator_is_the_one_in_the_content_not_the_sender(version: str) -> None:
+def test_the_creator_is_named_in_the_content_and_need_not_be_the_sender(version: str) -> None:
     room = Room(version, content={"creator": BOB})
     for user in (ALICE, BOB):
         room.take(room.make_member(user, "join", auth=[room.create]))
@@ -199,7 +199,7 @@ def test_a_member_event_needs_no_required_level(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(3))
-def test_from_version_3_on_the_rules_do_not_look_at_the_redact_level(version: str) -> None:
+def test_from_version_3_on_the_rules_do_not_read_the_redact_level(version: str) -> None:
     room = open_room(version)
     room.power({"redact": 100})
     event = room.make("m.room.redaction", BOB, redacts=room.create.event_id)
@@ -215,7 +215,7 @@ def test_from_version_3_on_the_rules_do_not_look_at_the_redact_level(version: st
 @pytest.mark.parametrize("version", VERSIONS)
 def test_if_a_state_key_starts_with_an_at_and_is_not_the_sender_reject(version: str) -> None:
     room = open_room(version)
-    # Whatever the level: ALICE has all there is.
+    # Even ALICE, who has the highest level, may not.
     for other in (BOB, "@", "@foo", ALICE + " ", ALICE.upper(), ALICE + "_x"):
         event = room.make("m.room.topic", ALICE, state_key=other)
         refuses(room.verdict(event), rules.STATE_KEY_OF_OTHER_USER)

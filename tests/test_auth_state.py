@@ -1,4 +1,4 @@
-"""The state and the events that the caller of a check hands in."""
+"""The state and the events that the caller of a check gives."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,14 +28,14 @@ def test_a_state_of_another_room_is_an_error(version: str) -> None:
     event = room.make("m.room.message", ALICE)
     with pytest.raises(WrongRoom, match=r"the state is of room"):
         check_against_state(event, other.state)
-    with pytest.raises(WrongRoom):
+    with pytest.raises(WrongRoom, match=r"the state is of room"):
         room.verdict(event, other.state)
 
 
 def test_a_state_of_another_version_is_an_error() -> None:
     room, other = open_room("11"), open_room("10")
     assert room.room_id == other.room_id
-    with pytest.raises(WrongRoom):
+    with pytest.raises(WrongRoom, match=r"version 11; the state is of room .*, version 10"):
         check_against_state(room.make("m.room.message", ALICE), other.state)
 
 
@@ -47,7 +47,7 @@ def test_an_auth_event_of_another_version_is_an_error() -> None:
 
 
 class Recording(Mapping[Any, Any]):
-    """A mapping that keeps what it was asked for."""
+    """A mapping that records the keys that are looked up."""
 
     def __init__(self, content: Mapping[Any, Any]) -> None:
         self.content = content
@@ -58,14 +58,14 @@ class Recording(Mapping[Any, Any]):
         return self.content[key]
 
     def __iter__(self) -> Iterator[Any]:
-        raise AssertionError("a room state is looked up in, never walked")
+        raise AssertionError("a check must not iterate over the state")
 
     def __len__(self) -> int:
-        raise AssertionError("a room state is looked up in, never measured")
+        raise AssertionError("a check must not ask for the length of the state")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_of_a_state_only_what_the_selection_picks_and_the_create_event_is_read(version: str) -> None:
+def test_only_the_selected_entries_of_the_state_and_the_create_event_are_read(version: str) -> None:
     room = open_room(version)
     for event in (
         room.make_member(DAVE, "join", more={"join_authorised_via_users_server": BOB}),
@@ -78,7 +78,7 @@ def test_of_a_state_only_what_the_selection_picks_and_the_create_event_is_read(v
         assert state.asked <= select_auth_types(event) | {("m.room.create", "")}
 
 
-def test_the_events_may_be_any_mapping_and_any_order() -> None:
+def test_the_events_may_be_in_any_order() -> None:
     room = open_room("11")
     event = room.make("m.room.topic", ALICE, state_key="")
     backwards = dict(reversed(list(room.events.items())))
@@ -86,7 +86,7 @@ def test_the_events_may_be_any_mapping_and_any_order() -> None:
     assert check_auth(event, dict(reversed(list(room.state.items()))), room.events) == room.verdict(event)
 
 
-def test_versions_hold_their_own_rules_for_the_same_event() -> None:
+def test_each_version_applies_its_own_rules_to_the_same_event() -> None:
     assert V11.rule_list != V12.rule_list
     pdu = Room("11").create.pdu
     assert check_auth(parse_event(pdu, "11"), None, {}).number == "1.4"

@@ -1,4 +1,4 @@
-"""Events: what they show, how they are read, and what any input ends in."""
+"""Events: their attributes, how they are read, and the errors that other input ends in."""
 
 import copy
 import json
@@ -34,7 +34,7 @@ from roomver.event import find_defects, remember
 
 class TestFields:
     @every_version
-    def test_an_event_shows_what_its_pdu_holds(self, version: str) -> None:
+    def test_an_event_has_the_values_of_its_pdu(self, version: str) -> None:
         pdu = pdu_of(version, signatures={"x": {"ed25519:1": "s"}}, unsigned={"age": 1}, state_key="k")
         event = parse_event(pdu, version)
         assert event.pdu is pdu
@@ -68,7 +68,7 @@ class TestFields:
         assert (event.state_key, event.signatures, event.unsigned) == (None, {}, {})
 
     @pytest.mark.parametrize("version", HASH_ID_VERSIONS)
-    def test_an_id_that_the_caller_knows_is_believed(self, version: str) -> None:
+    def test_an_id_that_the_caller_gives_is_used(self, version: str) -> None:
         assert parse_event(pdu_of(version), version, event_id="$known").event_id == "$known"
 
     @pytest.mark.parametrize("version", CHOSEN_ID_VERSIONS)
@@ -89,7 +89,7 @@ class TestFields:
         message = pdu_of(version, redacts="$top", content={"redacts": "$content"})
         assert parse_event(message, version).redacts is None
 
-    def test_the_version_may_be_named_or_handed_in(self) -> None:
+    def test_the_version_may_be_a_name_or_a_record(self) -> None:
         pdu = pdu_of("11")
         assert parse_event(pdu, "11").event_id == parse_event(pdu, get_room_version("11")).event_id
         with pytest.raises(UnknownRoomVersion):
@@ -137,7 +137,7 @@ class TestReadOnly:
         with pytest.raises(AttributeError, match="read-only"):
             delattr(event, name)
 
-    def test_an_event_is_made_by_parse_event_alone(self) -> None:
+    def test_only_parse_event_makes_an_event(self) -> None:
         with pytest.raises(TypeError, match="parse_event"):
             Event()
 
@@ -188,7 +188,7 @@ class TestReadOnly:
 
 
 class TestRepr:
-    def test_it_tells_the_event_apart_in_one_line(self) -> None:
+    def test_it_identifies_the_event_in_one_line(self) -> None:
         event = parse_event(pdu_of("1", state_key="", type="a\nb"), "1")
         assert repr(event) == ('<Event $event:example.org v1 "a\\nb" state_key="" by "@alice:example.org">')
         message = parse_event(pdu_of("11"), "11", event_id="$x")
@@ -208,14 +208,14 @@ class TestText:
             assert parse_event(text, version).pdu == pdu
 
     @pytest.mark.parametrize("text", ["", "{", b"\xff", "\ufeff{}", "[" * 100_000])
-    def test_what_is_no_json_is_malformed(self, text: str | bytes) -> None:
+    def test_text_that_is_not_json_is_malformed(self, text: str | bytes) -> None:
         with pytest.raises(MalformedEvent) as caught:
             parse_event(text, "11")
         (defect,) = caught.value.defects
         assert (defect.path, defect.expected) == ("", "JSON")
 
     @pytest.mark.parametrize("value", ["[]", "5", "null", b'"a"', None, [], 5, OddDict(), bytearray(b"{}")])
-    def test_what_is_no_object_is_malformed(self, value: Any) -> None:
+    def test_a_value_that_is_not_an_object_is_malformed(self, value: Any) -> None:
         with pytest.raises(MalformedEvent) as caught:
             parse_event(value, "11")
         (defect,) = caught.value.defects
@@ -226,7 +226,7 @@ class TestText:
         (defect,) = find_defects(value, get_room_version("11"))
         assert (defect.path, defect.expected) == ("", "a JSON object")
 
-    def test_of_a_key_that_is_there_twice_the_last_counts_unless_refused(self) -> None:
+    def test_of_a_repeated_key_the_last_counts_unless_refused(self) -> None:
         text = json.dumps(pdu_of("11"))[:-1] + ', "depth": 7}'
         assert parse_event(text, "11").depth == 7
         with pytest.raises(MalformedEvent, match="the key is there twice"):

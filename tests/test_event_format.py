@@ -32,11 +32,11 @@ class TestIdentifiers:
         "sender",
         ["@a", "a:x", "@a:", "@a:x y", "@" + "a" * 253 + ":x", "@a\0:x", "", 5, None, ["@a:x"], ABSENT],
     )
-    def test_anything_else_is_no_sender(self, version: str, sender: Any) -> None:
+    def test_anything_else_is_not_a_sender(self, version: str, sender: Any) -> None:
         assert defects(pdu_of(version, sender=sender), version) == ["sender"]
 
     @every_version
-    def test_the_lenient_switch_asks_for_a_colon_in_255_bytes(self, version: str) -> None:
+    def test_the_lenient_switch_requires_only_a_colon_in_255_bytes(self, version: str) -> None:
         def lenient(**changes: Any) -> list[str]:
             return defects(pdu_of(version, **changes), version, lenient_identifiers=True)
 
@@ -113,7 +113,8 @@ class TestTypes:
     @every_version
     @pytest.mark.parametrize("depth", [-1, True, 1.0, "1", None, [], ABSENT])
     def test_depth_is_an_integer_from_0_on(self, version: str, depth: Any) -> None:
-        assert "depth" in defects(pdu_of(version, depth=depth), version)
+        # A float is not canonical JSON either, so some versions list it twice.
+        assert set(defects(pdu_of(version, depth=depth), version)) == {"depth"}
 
     @pytest.mark.parametrize("version", LENIENT_VERSIONS)
     def test_the_greatest_depth_is_2_63_minus_1_up_to_version_5(self, version: str) -> None:
@@ -123,13 +124,13 @@ class TestTypes:
     @pytest.mark.parametrize("version", STRICT_VERSIONS)
     def test_and_2_53_minus_1_from_version_6_on(self, version: str) -> None:
         assert defects(pdu_of(version, depth=2**53 - 1), version) == []
-        # Twice: it is no canonical JSON either.
+        # Twice, because it is not canonical JSON either.
         assert defects(pdu_of(version, depth=2**53), version) == ["depth", "depth"]
 
     @every_version
     @pytest.mark.parametrize("timestamp", [True, 1.5, "1", None, ABSENT])
     def test_a_timestamp_is_an_integer(self, version: str, timestamp: Any) -> None:
-        assert "origin_server_ts" in defects(pdu_of(version, origin_server_ts=timestamp), version)
+        assert set(defects(pdu_of(version, origin_server_ts=timestamp), version)) == {"origin_server_ts"}
 
     @every_version
     @pytest.mark.parametrize("timestamp", [0, -1, 2**53 - 1, -(2**53) + 1])
