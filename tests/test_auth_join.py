@@ -1,5 +1,5 @@
-"""The authorisation rules on joins. Tests are named after the specification's sentences, as they stand
-on the pages of the room versions."""
+"""The authorisation rules on joins. Tests are named after the specification's sentences on the
+pages of the room versions."""
 
 from typing import Any
 

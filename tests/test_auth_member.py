@@ -1,5 +1,5 @@
 """The authorisation rules on memberships other than joins, without third-party invites. Tests are named
-after the specification's sentences, as they stand on the pages of the room versions."""
+after the specification's sentences on the pages of the room versions."""
 
 from typing import Any
 

@@ -239,7 +239,7 @@ def ends_in_an_event_or_malformed(pdu: Any, version: str) -> None:
     try:
         event = parse_event(pdu, version)
     except MalformedEvent as error:
-        str(error).encode()  # whatever is in the event, the message can be printed
+        str(error).encode()  # the message can be printed
         return
     assert isinstance(event, Event)
     assert event.event_id.startswith("$")

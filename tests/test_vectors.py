@@ -1,4 +1,4 @@
-"""The vector suite in process: it passes, it can fail, and it tells the room versions apart."""
+"""The vector suite in process: it passes, it can fail, and it distinguishes the room versions."""
 
 import dataclasses
 import json

@@ -22,7 +22,7 @@ from roomver.versions import ROOM_VERSIONS
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "vectors"
 
-# The generators are no part of the package; the suite's twins are known to them alone.
+# The generators are not part of the package. Only they know the twins of the cases.
 sys.path.insert(0, str(ROOT))
 from vectors.generate.auth import files, made  # noqa: E402 (the path comes first)
 from vectors.generate.auth_cases import Made  # noqa: E402
@@ -99,7 +99,7 @@ def test_every_auth_case_but_the_named_ones_has_a_rule() -> None:
         *(f"power_levels.values.unchecked_{at}" for at in ("ban", "kick", "state_default", "invite")),
         "power_levels.values.unchecked_events",
         "power_levels.values.unchecked_events_level",
-        # and this is no event at all:
+        # and this is not an event:
         "power_levels.values.float_malformed",
     }
 

@@ -1,4 +1,4 @@
-"""The vector files and the protocol against their schemas; skipped where jsonschema is not installed."""
+"""The vector files and the protocol, validated by their schemas; skipped without jsonschema."""
 
 import json
 from dataclasses import replace

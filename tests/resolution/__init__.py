@@ -1,1 +1,1 @@
-"""State resolution: by example, and held to its definitions on random forks."""
+"""State resolution: examples, and comparisons with its definitions on random forks."""

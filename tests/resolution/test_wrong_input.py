@@ -28,9 +28,9 @@ def forks_with_cycles(draw: st.DrawFn) -> Fork:
 
 
 @given(forks_with_cycles(), st.booleans(), st.booleans())
-def test_a_cycle_is_named_if_the_resolution_reads_it(fork: Fork, handed_in: bool, trace: bool) -> None:
+def test_a_cycle_is_named_if_the_resolution_reads_it(fork: Fork, sets_given: bool, trace: bool) -> None:
     options: dict[str, Any] = {}
-    if handed_in:
+    if sets_given:
         options = {"auth_difference": sorted(fork.events), "conflicted_subgraph": ()}
     try:
         resolve_fork(fork, trace=trace, **options)
