@@ -26,10 +26,10 @@ SUITE = ROOT / "vectors"
 sys.path.insert(0, str(ROOT))
 from vectors.generate.auth import files, made  # noqa: E402 (the path comes first)
 from vectors.generate.auth_cases import Made  # noqa: E402
-from vectors.generate.auth_numbers import NUMBERS  # noqa: E402
+from vectors.generate.auth_numbers import RULE_NUMBERS  # noqa: E402
 from vectors.generate.independent import content_hash, public_key, seed_of, unbase64  # noqa: E402
 from vectors.generate.observed import settled  # noqa: E402
-from vectors.generate.rooms import KEY_ID, essence  # noqa: E402
+from vectors.generate.rooms import ROOM_KEY_ID, essence  # noqa: E402
 from vectors.generate.suite import write  # noqa: E402
 
 ANSWERS = {"auth": "allowed", "verify_signatures": "valid", "redaction_applies": "applies"}
@@ -70,7 +70,7 @@ def test_coverage_is_complete() -> None:
 @pytest.mark.parametrize("version", ROOM_VERSIONS)
 def test_rule_numbers_are_those_of_the_specification(version: str) -> None:
     known = {rule.name: rule.number(room_version(version)) for rule in rules_of(room_version(version))}
-    assert known == NUMBERS[version]
+    assert known == RULE_NUMBERS[version]
 
 
 def test_the_rule_of_a_case_is_the_one_that_decides() -> None:
@@ -171,8 +171,8 @@ def test_events_are_signed_and_hashed() -> None:
         message = canonical_json(core, strict=False)
         assert pdu["sender"].split(":", 1)[1] in pdu["signatures"]
         for server, by_key in pdu["signatures"].items():
-            key = VerifyKey(unbase64(public_key(seed_of(server, KEY_ID))))
-            key.verify(message, unbase64(by_key[KEY_ID]))
+            key = VerifyKey(unbase64(public_key(seed_of(server, ROOM_KEY_ID))))
+            key.verify(message, unbase64(by_key[ROOM_KEY_ID]))
 
 
 def test_disputed_cases_say_so() -> None:
@@ -214,6 +214,6 @@ def test_rules() -> None:
     everything = json.loads(CliRunner().invoke(main, ["rules", "--json"]).output)
     assert [rule["name"] for rule in everything] == list(RULES)
     of_12 = json.loads(CliRunner().invoke(main, ["rules", "--room-version", "12", "--json"]).output)
-    assert {rule["name"]: rule["number"] for rule in of_12} == NUMBERS["12"]
+    assert {rule["name"]: rule["number"] for rule in of_12} == RULE_NUMBERS["12"]
     assert CliRunner().invoke(main, ["rules"]).output.count("\n") > len(RULES)
     assert CliRunner().invoke(main, ["rules", "--room-version", "13"]).exit_code == 2

@@ -21,8 +21,8 @@ from . import (
     auth_third_party,
 )
 from .auth_cases import Book, EventsFile, Made
-from .rooms import ALL
 from .suite import File
+from .versions import ALL
 
 PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_create, "Create events, rooms closed to federation, aliases"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from .auth_cases import Book
 from .auth_third_party import key
-from .rooms import BOB, CAROL, KEY_ID, Room, plain_room, server_of
+from .constants import AUTHORISER
+from .rooms import BOB, CAROL, ROOM_KEY_ID, Room, plain_room, server_of
 from .suite import page
 
 FILE = "authoriser_signature"
@@ -15,7 +16,7 @@ FILE = "authoriser_signature"
 
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
-    content = {"join_authorised_via_users_server": BOB}
+    content = {AUTHORISER: BOB}
     if book.number < 8:
         room = plain_room(book.version, joined=[BOB])
         event = room.try_member(CAROL, "join", content=content)
@@ -55,7 +56,7 @@ def _verify(
     book.write(
         f"{name}.{label}",
         "verify_signatures",
-        {"event": pdu, "keys": {server: {KEY_ID: {"key": key(server)}} for server in servers}},
+        {"event": pdu, "keys": {server: {ROOM_KEY_ID: {"key": key(server)}} for server in servers}},
         {"valid": valid},
         page(book.version, "authorisation-rules"),
         sense="" if valid else "member.authoriser_signature",

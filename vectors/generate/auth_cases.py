@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .auth_numbers import NUMBERS
+from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
 from .suite import FORMAT, File, either, page
 
@@ -52,7 +52,7 @@ class Made:
             "spec": self.spec,
         }
         if self.sense:
-            case["rule"] = NUMBERS[self.version][self.sense]
+            case["rule"] = RULE_NUMBERS[self.version][self.sense]
         if self.notes:
             case["notes"] = self.notes
         return case

@@ -2,7 +2,19 @@
 asked: the event's own auth events or the room's."""
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, CREATE, MALLORY, POWER, RULES, Room, plain_room, server_of
+from .constants import (
+    AUTHORISER,
+    CREATE,
+    CREATE_KEY,
+    JOIN_RULES_KEY,
+    MEMBER,
+    MESSAGE,
+    POWER_LEVELS,
+    POWER_LEVELS_KEY,
+    THIRD_PARTY_INVITE,
+    TOPIC,
+)
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, Room, plain_room, server_of
 
 FILE = "auth_events"
 
@@ -18,16 +30,16 @@ def cases(book: Book) -> None:
 
 
 def _topic(room: Room, auth: list[str] | None = None) -> str:
-    return room.make(ALICE, "m.room.topic", {"topic": "Vectors"}, "", auth=auth)
+    return room.make(ALICE, TOPIC, {"topic": "Vectors"}, "", auth=auth)
 
 
 def _chosen(room: Room) -> list[str]:
-    return room.select(ALICE, "m.room.topic", {}, "")
+    return room.select(ALICE, TOPIC, {}, "")
 
 
 def _shape(book: Book) -> None:
     room = plain_room(book.version)
-    old = room.state[POWER]
+    old = room.state[POWER_LEVELS_KEY]
     room.power(ban=60)
     chosen = _chosen(room)
     book.allow("auth_events.plain", room, _topic(room), "otherwise")
@@ -56,8 +68,8 @@ def _shape(book: Book) -> None:
             state=room.state.values(),
         )
     room.member(BOB, "join")
-    refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
-    bad = _topic(room, [refused if one == room.state[POWER] else one for one in chosen])
+    refused = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "")
+    bad = _topic(room, [refused if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = "It cites power levels which the rules had rejected."
     book.reject(
         "auth_events.rejected",
@@ -71,14 +83,14 @@ def _shape(book: Book) -> None:
     if book.number <= 2:
         _itself(book)
     notes = "What is not known cannot be judged, and is never allowed on that ground."
-    book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER]])
+    book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER_LEVELS_KEY]])
 
 
 def _itself(book: Book) -> None:
     """Versions 1 and 2 let a sender choose the event ID, and so cite it in the event."""
     room = plain_room(book.version)
     room.join_rule("invite")
-    usual = room.select(MALLORY, "m.room.member", {"membership": "join"}, MALLORY)
+    usual = room.select(MALLORY, MEMBER, {"membership": "join"}, MALLORY)
     references = room.events[room.try_member(MALLORY, "join", auth=usual)]["auth_events"]
     own = f"$own:{server_of(MALLORY)}"
     top = {"event_id": own, "auth_events": [*references, [own, {"sha256": ""}]]}
@@ -90,19 +102,19 @@ def _itself(book: Book) -> None:
 
 def _not_selected(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
-    message = room.put(ALICE, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    message = room.put(ALICE, MESSAGE, HELLO)
     chosen = _chosen(room)
     extras = {
-        "join_rules": room.state[RULES],
-        "other_member": room.state["m.room.member", BOB],
+        "join_rules": room.state[JOIN_RULES_KEY],
+        "other_member": room.state[MEMBER, BOB],
         "message": message,
     }
     for label, extra in extras.items():
         bad = _topic(room, [*chosen, extra])
         name = f"auth_events.not_selected.{label}"
         book.reject(name, room, bad, "auth_events.not_selected", twin="auth_events.plain")
-    stray = room.put(ALICE, POWER[0], room.levels(), None)
-    bad = _topic(room, [stray if one == room.state[POWER] else one for one in chosen])
+    stray = room.put(ALICE, POWER_LEVELS, room.levels(), None)
+    bad = _topic(room, [stray if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = (
         "It cites an event of the type of power levels that has no state key: a message, which nothing picks."
     )
@@ -114,20 +126,20 @@ def _not_selected(book: Book) -> None:
         name = "auth_events.not_selected.create"
         book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain")
 
-    rule = room.state[RULES]
+    rule = room.state[JOIN_RULES_KEY]
     for label, sender, membership, sense in (
         ("leave", BOB, "leave", "member.leave.self"),
         ("ban", ALICE, "ban", "member.ban.level"),
     ):
-        usual = room.select(sender, "m.room.member", {"membership": membership}, BOB)
+        usual = room.select(sender, MEMBER, {"membership": membership}, BOB)
         good = room.try_member(BOB, membership, sender)
         bad = room.try_member(BOB, membership, sender, auth=[*usual, rule])
         notes = "Join rules are picked for joins, invites and knocks only."
         senses = ("auth_events.not_selected", sense)
         book.pair(f"auth_events.not_selected.rules_on_{label}", room, bad, good, senses, notes)
 
-    offer = room.put(ALICE, "m.room.third_party_invite", {"display_name": "c", "public_keys": []}, "token")
-    usual = room.select(ALICE, "m.room.member", {"membership": "invite"}, CAROL)
+    offer = room.put(ALICE, THIRD_PARTY_INVITE, {"display_name": "c", "public_keys": []}, "token")
+    usual = room.select(ALICE, MEMBER, {"membership": "invite"}, CAROL)
     good = room.try_member(CAROL, "invite", ALICE)
     bad = room.try_member(CAROL, "invite", ALICE, auth=[*usual, offer])
     senses = ("auth_events.not_selected", "member.invite.level")
@@ -136,9 +148,9 @@ def _not_selected(book: Book) -> None:
     )
 
     # An authoriser's membership, which is picked from version 8 on whatever the join rule is.
-    content = {"membership": "join", "join_authorised_via_users_server": BOB}
-    usual = room.select(CAROL, "m.room.member", content, CAROL)
-    extra = room.state["m.room.member", BOB]
+    content = {"membership": "join", AUTHORISER: BOB}
+    usual = room.select(CAROL, MEMBER, content, CAROL)
+    extra = room.state[MEMBER, BOB]
     if book.number >= 8:
         good = room.try_member(CAROL, "join", content=content)
         notes = "The selection looks at the event alone; that the room is public does not matter."
@@ -157,9 +169,9 @@ def _other_room(book: Book) -> None:
     other.member(ALICE, "join")
     other.power()
     chosen = _chosen(room)
-    swaps = {"member": ("m.room.member", ALICE), "power_levels": POWER}
+    swaps = {"member": (MEMBER, ALICE), "power_levels": POWER_LEVELS_KEY}
     if book.number <= 11:
-        swaps["create"] = CREATE
+        swaps["create"] = CREATE_KEY
     room.events.update(other.events)
     for label, key in swaps.items():
         bad = _topic(room, [other.state[key] if one == room.state[key] else one for one in chosen])
@@ -170,11 +182,10 @@ def _other_room(book: Book) -> None:
 
 def _which_state(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB], events_default=10)
-    body = {"body": "Hello", "msgtype": "m.text"}
-    chosen = room.select(BOB, "m.room.message", body, None)
-    short = [one for one in chosen if one != room.state[POWER]]
+    chosen = room.select(BOB, MESSAGE, HELLO, None)
+    short = [one for one in chosen if one != room.state[POWER_LEVELS_KEY]]
     notes = "Without the power levels among its auth events it is judged by the default of 0."
-    event = room.make(BOB, "m.room.message", body, auth=short)
+    event = room.make(BOB, MESSAGE, HELLO, auth=short)
     book.allow("state.no_power_levels", room, event, "otherwise", notes)
     notes = "Its own auth events would let it pass; the room's state has the power levels."
     book.reject(
@@ -186,13 +197,13 @@ def _which_state(book: Book) -> None:
         twin="state.no_power_levels",
         state=room.state.values(),
     )
-    bad = room.make(ALICE, "m.room.message", body, auth=[one for one in chosen if one != chosen[-1]])
-    good = room.make(ALICE, "m.room.message", body)
+    bad = room.make(ALICE, MESSAGE, HELLO, auth=[one for one in chosen if one != chosen[-1]])
+    good = room.make(ALICE, MESSAGE, HELLO)
     notes = "Who does not cite the own membership is in no room."
     book.pair("state.no_member", room, bad, good, ("sender.not_joined", "otherwise"), notes)
 
     room = plain_room(book.version, joined=[BOB])
-    event = room.make(BOB, "m.room.message", body)
+    event = room.make(BOB, MESSAGE, HELLO)
     book.allow("state.joined", room, event, "otherwise", "", state=list(room.state.values()))
     room.member(BOB, "leave")
     notes = "By its own auth events the sender is joined; in the room's state the sender has left."
@@ -200,10 +211,10 @@ def _which_state(book: Book) -> None:
         "state.left", room, event, "sender.not_joined", notes, twin="state.joined", state=room.state.values()
     )
     event = room.try_member(MALLORY, "join")
-    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
+    state = [one for key, one in room.state.items() if key[0] != MEMBER or key[1] == ALICE]
     book.allow("state.public", room, event, "member.join.public", "", state=state)
     room.join_rule("invite")
-    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
+    state = [one for key, one in room.state.items() if key[0] != MEMBER or key[1] == ALICE]
     notes = "Public by its own auth events, by invitation in the room's state."
     book.reject(
         "state.rule_changed", room, event, "member.join.otherwise", notes, twin="state.public", state=state
@@ -224,19 +235,19 @@ def _room_id(book: Book) -> None:
         twin="room_id.accepted",
         rejected=[room.create],
     )
-    member = room.state["m.room.member", ALICE]
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
+    member = room.state[MEMBER, ALICE]
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
     notes = "The room ID is made of the ID of an accepted event that is no create event."
     book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="")
     # With a state of the room that was meant: what the room ID names must be refused on its own account.
-    topic = room.make(ALICE, "m.room.topic", {"topic": "x", "room_version": book.version}, "")
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
+    topic = room.make(ALICE, TOPIC, {"topic": "x", "room_version": book.version}, "")
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
     notes = "The room ID is made of the ID of a topic event, which says room_version as a create event does."
     state = list(room.state.values())
     book.reject("room_id.topic", room, bad, "room_id.of_create", notes, twin="room_id.accepted", state=state)
     content = {"room_version": book.version}
-    keyed = room.make(ALICE, "m.room.create", content, "x", auth=[], prev=[], top={"room_id": room.room_id})
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
+    keyed = room.make(ALICE, CREATE, content, "x", auth=[], prev=[], top={"room_id": room.room_id})
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
     notes = "A create event under another state key than the empty one makes no room."
     book.reject(
         "room_id.keyed_create",
@@ -254,7 +265,7 @@ def _room_id(book: Book) -> None:
         "Disputed: the create event says room version 11, so that it makes no room of this version. Synapse"
         " does not ask again for the version by which it judges the room, and allows this."
     )
-    bad = older.make(ALICE, "m.room.topic", {"topic": "x"}, "")
+    bad = older.make(ALICE, TOPIC, {"topic": "x"}, "")
     book.reject(
         "room_id.other_version",
         older,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .auth_cases import Book
+from .constants import ALIASES, CREATE
 from .rooms import ALICE, BOB, DAN, MALLORY, Room, plain_room
 
 FILE = "create"
@@ -32,7 +33,7 @@ def _create(book: Book) -> None:
     content = dict(room.events[room.create]["content"])
     book.allow("create.plain", room, room.create, "create.allowed")
 
-    bad = room.make(ALICE, "m.room.create", content, "", prev=[room.create])
+    bad = room.make(ALICE, CREATE, content, "", prev=[room.create])
     book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain")
 
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
@@ -56,12 +57,12 @@ def _create(book: Book) -> None:
     if number <= 11:
         room = Room(version)
         for label, domain in (("other", "b.example.org"), ("port", "a.example.org:8448")):
-            bad = room.make(ALICE, "m.room.create", content, "", prev=[], top={"room_id": f"!r:{domain}"})
+            bad = room.make(ALICE, CREATE, content, "", prev=[], top={"room_id": f"!r:{domain}"})
             notes = "A port is part of the server name." if label == "port" else ""
             name = f"create.room_id_domain.{label}"
             book.reject(name, room, bad, "create.room_id_domain", notes, twin="create.plain")
         room = Room(version)
-        odd = room.make(ALICE, "m.room.create", content, "x", prev=[])
+        odd = room.make(ALICE, CREATE, content, "x", prev=[])
         notes = (
             "Disputed: no rule asks for an empty state key, and such an event never fills the place of the"
             " room's create event. Synapse and ruma allow it; gomatrixserverlib rejects it."
@@ -78,7 +79,7 @@ def _create(book: Book) -> None:
         room = Room(version)
         derived = "!" + room.create[1:]
         for label, state_key in (("plain", ""), ("state_key", "x")):
-            bad = room.make(ALICE, "m.room.create", content, state_key, prev=[], top={"room_id": derived})
+            bad = room.make(ALICE, CREATE, content, state_key, prev=[], top={"room_id": derived})
             notes = (
                 "The room ID comes from the create event's own ID. Most implementations refuse the event by"
                 " its format already."
@@ -210,7 +211,7 @@ def _aliases(book: Book) -> None:
     room = plain_room(book.version)
 
     def aliases(sender: str, state_key: str | None, room: Room = room) -> str:
-        return room.make(sender, "m.room.aliases", {"aliases": []}, state_key)
+        return room.make(sender, ALIASES, {"aliases": []}, state_key)
 
     notes = "The sender need be neither in the room nor of any level; other versions have no such rule."
     book.allow("aliases.stranger", room, aliases(BOB, "b.example.org"), "aliases.allowed", notes)
@@ -231,9 +232,9 @@ def _aliases_ordinary(book: Book) -> None:
     room = plain_room(book.version, {DAN: 50}, joined=[BOB, DAN])
     content: dict[str, list[str]] = {"aliases": []}
     notes = "From version 6 on aliases are state like any other. gomatrixserverlib keeps the old rule."
-    good = room.make(DAN, "m.room.aliases", content, "z.example.org")
+    good = room.make(DAN, ALIASES, content, "z.example.org")
     book.allow("aliases.any_domain", room, good, "otherwise", notes)
-    bad = room.make(MALLORY, "m.room.aliases", content, "m.example.org")
+    bad = room.make(MALLORY, ALIASES, content, "m.example.org")
     book.reject("aliases.stranger", room, bad, "sender.not_joined", notes, twin="aliases.any_domain")
-    bad = room.make(BOB, "m.room.aliases", content, "b.example.org")
+    bad = room.make(BOB, ALIASES, content, "b.example.org")
     book.reject("aliases.level", room, bad, "required_level", notes, twin="aliases.any_domain")

@@ -3,12 +3,13 @@
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, MALLORY, RULES, Room, plain_room
+from .constants import JOIN_RULES, JOIN_RULES_KEY, MEMBER, MESSAGE
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, Room, plain_room
 
 FILE = "join"
 
 MEMBERSHIPS = ("none", "leave", "invite", "join", "ban", "knock")
-JOIN_RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
+RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
 
 _WHO = {
     "private": "No version has this join rule. gomatrixserverlib lets invited and joined users in.",
@@ -24,7 +25,7 @@ _WHO = {
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
     _first(book)
-    for rule in JOIN_RULES:
+    for rule in RULES:
         for before in MEMBERSHIPS[: 6 if book.number >= 7 else 5]:
             _one(book, rule, before)
     _odd_rules(book)
@@ -49,7 +50,7 @@ def _first(book: Book) -> None:
     )
     bad = room.try_member(BOB, "join")
     book.reject("member.join.first.stranger", room, bad, "member.join.otherwise", twin="member.join.first")
-    bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, "m.room.message", {}), room.create])
+    bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, MESSAGE, {}), room.create])
     notes = "There is another previous event besides the create event."
     book.reject("member.join.first.late", room, bad, "member.join.otherwise", notes, twin="member.join.first")
 
@@ -93,7 +94,7 @@ def _one(book: Book, rule: str, before: str) -> None:
     number = book.number
     room = plain_room(book.version)
     room.was(BOB, before)
-    current = room.events[room.state[RULES]]["content"]["join_rule"]
+    current = room.events[room.state[JOIN_RULES_KEY]]["content"]["join_rule"]
     if rule != current:
         room.join_rule(rule, **({"allow": []} if "restricted" in rule else {}))
     event = room.try_member(BOB, "join")
@@ -123,7 +124,7 @@ def _odd_rules(book: Book) -> None:
     ]
     for label, content in values:
         room = plain_room(book.version)
-        room.put(ALICE, RULES[0], content, "")
+        room.put(ALICE, JOIN_RULES, content, "")
         room.member(BOB, "invite", ALICE)
         notes = "This is none of the join rules, so that an invitation does not help."
         event = room.try_member(BOB, "join")
@@ -134,7 +135,7 @@ def _odd_rules(book: Book) -> None:
         room.member(ALICE, "join")
         room.power()
         if label == "no_key":
-            room.put(ALICE, RULES[0], {}, "")
+            room.put(ALICE, JOIN_RULES, {}, "")
         bad = room.try_member(BOB, "join")
         notes = "Nobody takes a missing join rule for public."
         name = f"member.join.{label}"
@@ -173,12 +174,12 @@ def _other(book: Book) -> None:
 def _malformed(book: Book) -> None:
     room = plain_room(book.version)
     twin = "member.join.public.none"
-    bad = room.make(BOB, "m.room.member", {"membership": "join"})
+    bad = room.make(BOB, MEMBER, {"membership": "join"})
     book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin)
-    bad = room.make(BOB, "m.room.member", {}, BOB)
+    bad = room.make(BOB, MEMBER, {}, BOB)
     book.reject("member.no_membership", room, bad, "member.malformed", twin=twin)
-    room.put(BOB, "m.room.member", {}, BOB)
-    event = room.make(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    room.put(BOB, MEMBER, {}, BOB)
+    event = room.make(BOB, MESSAGE, HELLO)
     notes = "The state has a member event without a membership, which should not be there. It is no join."
     book.reject(
         "member.no_membership.in_state",
@@ -200,7 +201,7 @@ def _malformed(book: Book) -> None:
     ]
     for label, value in values:
         notes = "The property is there, and its value is none that the rules know."
-        bad = room.make(BOB, "m.room.member", {"membership": value}, BOB)
+        bad = room.make(BOB, MEMBER, {"membership": value}, BOB)
         book.reject(f"member.unknown.{label}", room, bad, "member.unknown", notes, twin=twin)
     if book.number < 7:
         for rule in ("public", "knock"):

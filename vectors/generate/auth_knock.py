@@ -3,11 +3,10 @@
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, RULES, Room, plain_room
+from .constants import AUTHORISER, JOIN_RULES_KEY, MAX_INTEGER, MEMBER
+from .rooms import ALICE, BOB, CAROL, Room, plain_room
 
 FILE = "knock_restricted"
-
-_KEY = "join_authorised_via_users_server"
 
 
 def cases(book: Book) -> None:
@@ -28,7 +27,7 @@ def _knocks(book: Book) -> None:
         for before in ("none", "leave", "knock", "invite", "join", "ban"):
             room = plain_room(book.version)
             room.was(BOB, before)
-            if room.events[room.state[RULES]]["content"]["join_rule"] != rule:
+            if room.events[room.state[JOIN_RULES_KEY]]["content"]["join_rule"] != rule:
                 room.join_rule(rule)
             event = room.try_member(BOB, "knock")
             name = f"member.knock.{rule}.{before}"
@@ -80,25 +79,25 @@ def _restricted(book: Book, rule: str) -> None:
     book.allow(
         f"{start}.joined",
         good,
-        good.try_member(CAROL, "join", content={_KEY: BOB}),
+        good.try_member(CAROL, "join", content={AUTHORISER: BOB}),
         "member.join.restricted.allowed",
     )
     for authoriser in ("left", "invited", "banned", "absent", "knock"):
         room = room_with(authoriser)
-        bad = room.try_member(CAROL, "join", content={_KEY: BOB})
+        bad = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
         name = f"{start}.{authoriser}"
         sense = "member.join.restricted.authoriser"
         book.reject(name, room, bad, sense, clarified, twin=f"{start}.joined")
     values: list[tuple[str, dict[str, Any], str]] = [
         ("no_key", {}, "Nobody authorises it."),
-        ("null", {_KEY: None}, ""),
+        ("null", {AUTHORISER: None}, ""),
         (
             "number",
-            {_KEY: 42},
+            {AUTHORISER: 42},
             "What is no user ID names nobody, and must not make the check fail otherwise.",
         ),
-        ("no_user_id", {_KEY: "bob"}, ""),
-        ("joiner", {_KEY: CAROL}, "Nobody authorises their own join: they are not joined."),
+        ("no_user_id", {AUTHORISER: "bob"}, ""),
+        ("joiner", {AUTHORISER: CAROL}, "Nobody authorises their own join: they are not joined."),
     ]
     for label, content, notes in values:
         room = room_with("joined")
@@ -106,8 +105,8 @@ def _restricted(book: Book, rule: str) -> None:
         name = f"{start}.{label}"
         book.reject(name, room, bad, "member.join.restricted.authoriser", notes, twin=f"{start}.joined")
     room = room_with("joined")
-    cited = room.select(CAROL, "m.room.member", {"membership": "join"}, CAROL)
-    bad = room.try_member(CAROL, "join", content={_KEY: BOB}, auth=cited)
+    cited = room.select(CAROL, MEMBER, {"membership": "join"}, CAROL)
+    bad = room.try_member(CAROL, "join", content={AUTHORISER: BOB}, auth=cited)
     notes = "The authoriser is joined, but its membership is not among the event's auth events."
     book.reject(
         f"{start}.not_cited", room, bad, "member.join.restricted.authoriser", notes, twin=f"{start}.joined"
@@ -117,12 +116,12 @@ def _restricted(book: Book, rule: str) -> None:
         room.join_rule("public")
         room.was(CAROL, before)
         room.join_rule(rule)
-        event = room.try_member(CAROL, "join", content={_KEY: BOB})
+        event = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
         book.allow(f"{start}.joiner_{before}", room, event, "member.join.restricted.allowed")
     room = room_with("left")
     room.member(CAROL, "invite", ALICE)
     notes = "Who is invited needs no authoriser; a bad one does no harm."
-    event = room.try_member(CAROL, "join", content={_KEY: BOB})
+    event = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
     book.allow(f"{start}.needless", room, event, "member.join.restricted.already_in", notes)
 
 
@@ -134,7 +133,7 @@ def _authoriser_levels(book: Book) -> None:
     def attempt(users: dict[str, int], **named: int) -> tuple[Room, str]:
         room = plain_room(book.version, users, joined=[BOB], **named)
         room.join_rule("restricted")
-        return room, room.try_member(CAROL, "join", content={_KEY: BOB})
+        return room, room.try_member(CAROL, "join", content={AUTHORISER: BOB})
 
     for label, level in (("below", 49), ("equal", 50), ("above", 51)):
         room, event = attempt({BOB: level}, invite=50)
@@ -156,12 +155,12 @@ def _creators(book: Book) -> None:
     for label, joins in (("joined", True), ("not_joined", False)):
         room = Room(book.version, {"additional_creators": [BOB]})
         room.member(ALICE, "join")
-        room.power(invite=2**53 - 1)
+        room.power(invite=MAX_INTEGER)
         room.join_rule("public")
         if joins:
             room.member(BOB, "join")
         room.join_rule("restricted")
-        event = room.try_member(CAROL, "join", content={_KEY: BOB})
+        event = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
         if joins:
             book.allow(f"{start}.{label}", room, event, "member.join.restricted.allowed")
         else:

@@ -3,11 +3,10 @@
 from typing import Any
 
 from .auth_cases import Book
+from .constants import MAX_INTEGER
 from .rooms import ALICE, BOB, CAROL, Room, plain_room
 
 FILE = "invite_leave_ban"
-
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -190,7 +189,7 @@ def _creators(book: Book) -> None:
     """Creators of version 12 stand above every integer, and none above another."""
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    room.power({CAROL: MOST})
+    room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")

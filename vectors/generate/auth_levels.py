@@ -3,12 +3,10 @@
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, MALLORY, POWER, Room, plain_room
+from .constants import JOIN_RULES, MAX_INTEGER, MESSAGE, POWER_LEVELS, REDACTION, TOPIC
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, Room, plain_room
 
 FILE = "levels"
-
-MESSAGE, TOPIC, REDACTION = "m.room.message", "m.room.topic", "m.room.redaction"
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -27,7 +25,7 @@ def cases(book: Book) -> None:
 
 def message(room: Room, sender: str) -> str:
     """Build a message."""
-    return room.make(sender, MESSAGE, {"body": "Hello", "msgtype": "m.text"})
+    return room.make(sender, MESSAGE, HELLO)
 
 
 def topic(room: Room, sender: str) -> str:
@@ -90,14 +88,14 @@ def _no_power_levels(book: Book) -> None:
     notes = "State takes 50 where there are no power levels. Old implementations asked for 0."
     twin = "no_power_levels.creator_state"
     book.reject("no_power_levels.other_state", room, topic(room, BOB), "required_level", notes, twin=twin)
-    bad = room.make(BOB, POWER[0], {"users": {BOB: 100}}, "")
+    bad = room.make(BOB, POWER_LEVELS, {"users": {BOB: 100}}, "")
     twin = "power_levels.first.plain"
     book.reject("no_power_levels.other_power_levels", room, bad, "required_level", notes, twin=twin)
 
     named = Room(book.version, {"creator": BOB})
     named.member(BOB if book.number <= 10 else ALICE, "join")
     content = {"join_rule": "public"}
-    named.put(BOB if book.number <= 10 else ALICE, "m.room.join_rules", content, "")
+    named.put(BOB if book.number <= 10 else ALICE, JOIN_RULES, content, "")
     named.member(ALICE if book.number <= 10 else BOB, "join")
     creator, other = (BOB, ALICE) if book.number <= 10 else (ALICE, BOB)
     notes = (
@@ -113,7 +111,7 @@ def _no_power_levels(book: Book) -> None:
 def _creator_listed_or_not(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
-    room.put(ALICE, POWER[0], {}, "")
+    room.put(ALICE, POWER_LEVELS, {}, "")
     if book.number <= 11:
         notes = "With power levels the creator has only what they give."
         twin = "no_power_levels.creator_state"
@@ -199,7 +197,7 @@ def _redactions(book: Book) -> None:
 def _creators(book: Book) -> None:
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    room.power({CAROL: MOST - 1}, events={TOPIC: MOST}, invite=MOST)
+    room.power({CAROL: MAX_INTEGER - 1}, events={TOPIC: MAX_INTEGER}, invite=MAX_INTEGER)
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")

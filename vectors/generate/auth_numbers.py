@@ -125,4 +125,4 @@ def numbers_of(version: str) -> dict[str, str]:
     return numbers
 
 
-NUMBERS: dict[str, dict[str, str]] = {str(number): numbers_of(str(number)) for number in range(1, 13)}
+RULE_NUMBERS: dict[str, dict[str, str]] = {str(number): numbers_of(str(number)) for number in range(1, 13)}

@@ -3,12 +3,12 @@
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, DAN, POWER, Room, plain_room
+from .constants import MAX_INTEGER, POWER_LEVELS, TOPIC
+from .rooms import ALICE, BOB, CAROL, DAN, Room, plain_room
 
 FILE = "power_levels"
 
 NAMED = ("users_default", "events_default", "state_default", "ban", "redact", "kick", "invite")
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -48,16 +48,16 @@ def change(
         users = room.levels({BOB: level, **more.get("users", {})})["users"]
         return {
             **more,
-            "events": {POWER[0]: 0, **more.get("events", {})},
+            "events": {POWER_LEVELS: 0, **more.get("events", {})},
             "users": {user: value for user, value in users.items() if value is not None},
         }
 
     room = Room(book.version)
     room.member(ALICE, "join")
-    room.put(ALICE, POWER[0], content(room, before), "")
+    room.put(ALICE, POWER_LEVELS, content(room, before), "")
     room.join_rule("public")
     room.member(BOB, "join")
-    event = room.make(BOB, POWER[0], content(room, after), "")
+    event = room.make(BOB, POWER_LEVELS, content(room, after), "")
     full = f"power_levels.{name}"
     if sense == "allowed":
         book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed)
@@ -70,15 +70,15 @@ def _first(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
     sense = "power_levels.first"
-    book.allow("power_levels.first.plain", room, room.make(ALICE, POWER[0], room.levels(), ""), sense)
+    book.allow("power_levels.first.plain", room, room.make(ALICE, POWER_LEVELS, room.levels(), ""), sense)
     notes = "The first power levels may say anything that has their form."
-    event = room.make(ALICE, POWER[0], room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
+    event = room.make(ALICE, POWER_LEVELS, room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
     book.allow("power_levels.first.high", room, event, sense, notes)
     notes = "The users need not be there."
-    book.allow("power_levels.first.empty", room, room.make(ALICE, POWER[0], {}, ""), sense, notes)
+    book.allow("power_levels.first.empty", room, room.make(ALICE, POWER_LEVELS, {}, ""), sense, notes)
 
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
-    event = room.make(BOB, POWER[0], room.levels({BOB: 100}), "other")
+    event = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "other")
     notes = (
         "Disputed: power levels under another state key, which no rule looks at later. The room's previous"
         " event is the one with the empty state key: ruma and gomatrixserverlib compare with that and reject."
@@ -140,7 +140,7 @@ def _added_or_removed(book: Book) -> None:
 def _entries(book: Book) -> None:
     kinds = ["events", "notifications"] if book.number >= 6 else ["events"]
     for kind in kinds:
-        key = "m.room.topic" if kind == "events" else "room"
+        key = TOPIC if kind == "events" else "room"
         for label, before, after, sense in (
             ("change.up", 49, 50, "allowed"),
             ("change.down", 50, 49, "allowed"),
@@ -251,24 +251,24 @@ def _creators(book: Book) -> None:
     room.member(ALICE, "join")
     sense = "power_levels.creator_listed"
     twin = f"{start}.none"
-    book.allow(twin, room, room.make(ALICE, POWER[0], {"users": {CAROL: 100}}, ""), "power_levels.first")
+    book.allow(twin, room, room.make(ALICE, POWER_LEVELS, {"users": {CAROL: 100}}, ""), "power_levels.first")
     notes = "No creator may be listed, not even in a room's first power levels."
     for label, user in (("sender", ALICE), ("additional", BOB)):
-        bad = room.make(ALICE, POWER[0], {"users": {user: 100}}, "")
+        bad = room.make(ALICE, POWER_LEVELS, {"users": {user: 100}}, "")
         book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin)
-    room.power({CAROL: MOST})
+    room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")
     for label, sender, user in (("own", BOB, BOB), ("other", BOB, ALICE), ("by_user", CAROL, ALICE)):
-        bad = room.make(sender, POWER[0], {"users": {user: 0, CAROL: MOST}}, "")
+        bad = room.make(sender, POWER_LEVELS, {"users": {user: 0, CAROL: MAX_INTEGER}}, "")
         book.reject(f"{start}.later.{label}", room, bad, sense, "", twin=f"{start}.demotes_highest")
     listing = Room(book.version)
     listing.member(ALICE, "join")
-    listing.put(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
-    bad = listing.make(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
+    listing.put(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
+    bad = listing.make(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     notes = "The current power levels list a creator, which they should not. That makes no precedent."
     book.reject(f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True)
     notes = "A creator reaches every level."
-    good = room.make(BOB, POWER[0], {"users": {CAROL: 0}, "ban": MOST}, "")
+    good = room.make(BOB, POWER_LEVELS, {"users": {CAROL: 0}, "ban": MAX_INTEGER}, "")
     book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes)

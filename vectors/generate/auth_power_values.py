@@ -4,7 +4,8 @@ from typing import Any
 
 from .auth_cases import Book
 from .auth_power_levels import NAMED
-from .rooms import ALICE, BOB, POWER, Room
+from .constants import POWER_LEVELS
+from .rooms import ALICE, BOB, Room
 
 FILE = "power_level_values"
 
@@ -36,7 +37,7 @@ def _put(book: Book, name: str, content: Any, sense: str, notes: str = "", **mor
     """Write a case of a room's first power levels, which are allowed if they have the form."""
     room = Room(book.version)
     room.member(ALICE, "join")
-    event = room.make(ALICE, POWER[0], content, "")
+    event = room.make(ALICE, POWER_LEVELS, content, "")
     full = f"power_levels.values.{name}"
     if sense == "first":
         book.allow(full, room, event, "power_levels.first", notes, **more)

@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, DAN, POWER, Room, plain_room
+from .constants import CREATE, MAX_INTEGER, MESSAGE, POWER_LEVELS, POWER_LEVELS_KEY, REDACTION, TOPIC
+from .rooms import ALICE, BOB, CAROL, DAN, HELLO, Room, plain_room
 from .suite import page
 
 FILE = "redaction"
-
-KIND = "m.room.redaction"
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -30,13 +28,13 @@ def cases(book: Book) -> None:
 def redaction(room: Room, sender: str, target: Any, **more: Any) -> str:
     """Build a redaction, with its target where the room version has it."""
     if room.number >= 11:
-        return room.make(sender, KIND, {"redacts": target}, **more)
-    return room.make(sender, KIND, {}, top={"redacts": target}, **more)
+        return room.make(sender, REDACTION, {"redacts": target}, **more)
+    return room.make(sender, REDACTION, {}, top={"redacts": target}, **more)
 
 
 def topic(room: Room, sender: str = ALICE, **more: Any) -> str:
     """Build something to redact."""
-    return room.make(sender, "m.room.topic", {"topic": "Vectors"}, "", **more)
+    return room.make(sender, TOPIC, {"topic": "Vectors"}, "", **more)
 
 
 def _rule(book: Book) -> None:
@@ -71,7 +69,7 @@ def _rule(book: Book) -> None:
     book.reject("redaction.port", room, event, otherwise, "A port is part of the server name.", twin=domain)
     event = redaction(room, DAN, "$unknown")
     book.reject("redaction.id_without_domain", room, event, otherwise, twin=domain)
-    room = plain_room(book.version, joined=[DAN], events={KIND: 1})
+    room = plain_room(book.version, joined=[DAN], events={REDACTION: 1})
     event = redaction(room, DAN, topic(room))
     notes = "The rule on the level of the event type comes before."
     book.reject("redaction.events", room, event, "required_level", notes, twin=domain)
@@ -85,7 +83,7 @@ def _no_target(book: Book) -> None:
         " target is missing."
     )
     for label, top in (("missing", {}), ("number", {"redacts": 5})):
-        event = room.make(BOB, KIND, {}, top=top)
+        event = room.make(BOB, REDACTION, {}, top=top)
         name = f"redaction.target_{label}"
         twin = "redaction.same_domain"
         book.reject(name, room, event, "redaction.otherwise", notes, twin=twin, disputed=("", "Synapse"))
@@ -105,7 +103,7 @@ def _applies(
 ) -> None:
     known = sorted(room.state.values() if state is None else state)
     # Of the state only what bears on it, so that rooms stay small.
-    bearing = [one for one in known if room.events[one]["type"] in ("m.room.create", POWER[0])]
+    bearing = [one for one in known if room.events[one]["type"] in (CREATE, POWER_LEVELS)]
     section = "handling-redactions" if book.number >= 3 else "authorisation-rules"
     given = {
         "events": room.chain([event, target, *bearing]),
@@ -131,18 +129,18 @@ def _levels(book: Book) -> None:
             room = plain_room(book.version, {BOB: needed + by}, joined=[BOB], **named)
             target = topic(room)
             _applies(book, f"{where}.{label}", room, redaction(room, BOB, target), target, by >= 0)
-    room = plain_room(book.version, {BOB: 50}, joined=[BOB], events={"m.room.topic": 100, KIND: 10})
+    room = plain_room(book.version, {BOB: 50}, joined=[BOB], events={TOPIC: 100, REDACTION: 10})
     target = topic(room)
     notes = "As clarified in 1.17: what it takes to send the target's type does not matter."
     _applies(book, "type_level", room, redaction(room, BOB, target), target, True, notes)
-    target = room.state[POWER]
+    target = room.state[POWER_LEVELS_KEY]
     notes = "As clarified in 1.17: a moderator may redact an administrator's power levels."
     _applies(book, "power_levels", room, redaction(room, BOB, target), target, True, notes)
     room = Room(book.version)
     room.member(ALICE, "join")
     room.join_rule("public")
     room.member(BOB, "join")
-    target = room.put(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    target = room.put(BOB, MESSAGE, HELLO)
     _applies(book, "no_power_levels.creator", room, redaction(room, ALICE, target), target, True)
     target = topic(room)
     _applies(book, "no_power_levels.other", room, redaction(room, BOB, target), target, False)
@@ -153,7 +151,7 @@ def _servers(book: Book) -> None:
     target = topic(room)
     notes = "Any user of the sender's server will do."
     _applies(book, "same_server", room, redaction(room, DAN, target), target, True, notes)
-    own = room.make(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    own = room.make(BOB, MESSAGE, HELLO)
     _applies(book, "own", room, redaction(room, BOB, own), own, True)
     port = "@dan:a.example.org:8448"
     room.member(port, "join")
@@ -179,17 +177,17 @@ def _targets(book: Book) -> None:
     )
     _applies(book, "target.number", room, redaction(room, BOB, 5), target, False)
     if book.number >= 11:
-        wrong = room.make(BOB, KIND, {}, top={"redacts": target})
-        both = room.make(BOB, KIND, {"redacts": target}, top={"redacts": other})
+        wrong = room.make(BOB, REDACTION, {}, top={"redacts": target})
+        both = room.make(BOB, REDACTION, {"redacts": target}, top={"redacts": other})
         notes = "From version 11 on the target is in the content alone."
     else:
-        wrong = room.make(BOB, KIND, {"redacts": target})
-        both = room.make(BOB, KIND, {"redacts": other}, top={"redacts": target})
+        wrong = room.make(BOB, REDACTION, {"redacts": target})
+        both = room.make(BOB, REDACTION, {"redacts": other}, top={"redacts": target})
         notes = "Up to version 10 the target is at the top alone."
     _applies(book, "target.wrong_place", room, wrong, target, False, notes)
     _applies(book, "target.both_places", room, both, target, True, notes)
-    body = {"redacts": target, "body": "Hello", "msgtype": "m.text"}
-    message = room.make(BOB, "m.room.message", body, top={"redacts": target})
+    body = {"redacts": target, **HELLO}
+    message = room.make(BOB, MESSAGE, body, top={"redacts": target})
     _applies(book, "target.message", room, message, target, False, "This is no redaction.")
 
     foreign = Room(book.version, {"m.federate": True}, name="other")
@@ -222,8 +220,8 @@ def _creators(book: Book) -> None:
     room.join_rule("public")
     for user in (BOB, CAROL):
         room.member(user, "join")
-    room.put(ALICE, POWER[0], {"redact": MOST}, "")
-    target = room.make(CAROL, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    room.put(ALICE, POWER_LEVELS, {"redact": MAX_INTEGER}, "")
+    target = room.make(CAROL, MESSAGE, HELLO)
     notes = (
         "A creator has every level."
         if book.number >= 12

@@ -3,12 +3,12 @@
 from typing import Any
 
 from .auth_cases import Book
+from .constants import MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
-from .rooms import ALICE, BOB, CAROL, KEY_ID, Room, plain_room, signed_by
+from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
 
 FILE = "third_party"
 
-OFFER = "m.room.third_party_invite"
 TOKEN = "token"
 IDENTITY = "id.example.org"
 
@@ -23,7 +23,7 @@ def cases(book: Book) -> None:
 
 def key(name: str) -> str:
     """Return the public key that goes by a name."""
-    return public_key(seed_of(name, KEY_ID))
+    return public_key(seed_of(name, ROOM_KEY_ID))
 
 
 def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
@@ -42,7 +42,7 @@ def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> 
         "key_validity_url": f"https://{IDENTITY}/valid",
         "public_key": key("one"),
     }
-    room.put(CAROL, OFFER, usual if content is None else content, TOKEN)
+    room.put(CAROL, THIRD_PARTY_INVITE, usual if content is None else content, TOKEN)
     return room
 
 
@@ -100,7 +100,7 @@ def _signatures(book: Book) -> None:
         ("other_key", signed(BOB, "two")),
         ("no_signatures", {"mxid": BOB, "token": TOKEN}),
         ("empty_signatures", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {}}}),
-        ("bad_base64", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {KEY_ID: "AAAA"}}}),
+        ("bad_base64", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {ROOM_KEY_ID: "AAAA"}}}),
         ("signatures_null", {"mxid": BOB, "token": TOKEN, "signatures": None}),
     ):
         book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin)
@@ -140,7 +140,7 @@ def _refusals(book: Book) -> None:
     bad = invite(room, signed(), sender=ALICE)
     notes = "Who made the offer sends the invite, whatever another's level. gomatrixserverlib does not ask."
     book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin)
-    cited = room.select(CAROL, "m.room.member", {"membership": "invite"}, BOB)
+    cited = room.select(CAROL, MEMBER, {"membership": "invite"}, BOB)
     bad = invite(room, signed(), auth=cited)
     notes = "The offer is in the room, but not among the event's auth events."
     book.reject(f"{start}.not_cited", room, bad, f"{start}.no_event", notes, twin=twin)
@@ -196,16 +196,16 @@ def _offers(book: Book) -> None:
                 continue
             named = {"invite": needed} if where == "given" else {}
             room = plain_room(book.version, {CAROL: needed + by}, joined=[CAROL], **named)
-            event = room.make(CAROL, OFFER, content, TOKEN)
+            event = room.make(CAROL, THIRD_PARTY_INVITE, content, TOKEN)
             name = f"{start}.{where}.{label}"
             if by < 0:
                 book.reject(name, room, event, sense, twin=f"{start}.{where}.equal")
             else:
                 book.allow(name, room, event, sense)
-    room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={OFFER: 100})
+    room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={THIRD_PARTY_INVITE: 100})
     notes = "The invite level decides: the level of the event type is not looked at."
-    book.allow(f"{start}.events", room, room.make(CAROL, OFFER, content, TOKEN), sense, notes)
+    book.allow(f"{start}.events", room, room.make(CAROL, THIRD_PARTY_INVITE, content, TOKEN), sense, notes)
     notes = "The rule on state keys with an @ comes later. gomatrixserverlib applies it."
-    book.allow(f"{start}.at", room, room.make(CAROL, OFFER, content, BOB), sense, notes)
-    bad = room.make(BOB, OFFER, content, TOKEN)
+    book.allow(f"{start}.at", room, room.make(CAROL, THIRD_PARTY_INVITE, content, BOB), sense, notes)
+    bad = room.make(BOB, THIRD_PARTY_INVITE, content, TOKEN)
     book.reject(f"{start}.stranger", room, bad, "sender.not_joined", twin=f"{start}.default.equal")

@@ -3,7 +3,8 @@
 import json
 
 from .independent import canonical
-from .suite import CANONICAL, ERROR, VERSIONS, File, page, since, spread
+from .suite import CANONICAL, ERROR, File, page
+from .versions import ALL, since, spread
 
 # Text and canonical form, as the appendix prints them. Its last example, which has a float, is disputed.
 APPENDIX = (
@@ -220,7 +221,7 @@ def files() -> list[File]:
     """Return the files of this area."""
     text = File("base/canonical_json.json", "Canonical JSON: order, escapes, and what is no JSON")
     for slug, given, expected in APPENDIX:
-        for version in VERSIONS:
+        for version in ALL:
             _add(text, f"appendix.{slug}", version, given, expected, "An example of the appendix.", CANONICAL)
     for index, (slug, keys, notes) in enumerate(KEY_ORDER):
         members = {key: place for place, key in enumerate(keys)}

@@ -8,27 +8,15 @@ import json
 from typing import Any
 
 from .canonical_json import INTEGRAL_FLOATS
+from .constants import AUTHORISER, CREATE, MEMBER, POWER_LEVELS, START
 from .event_format import ABSENT, Change, many, put, references
-from .event_id import NUMBERS
-from .events import (
-    ALICE,
-    BOB,
-    CREATE,
-    KEY_ID,
-    MEMBER,
-    NOW,
-    POWER_LEVELS,
-    SERVER,
-    bare,
-    key_entry,
-    made_up_id,
-    whole,
-)
+from .event_id import LENIENT_CONTENTS
+from .events import KEY_ID, OTHER_USER, SERVER, USER, bare, key_entry, made_up_id, whole
 from .independent import Object, canonical, content_hash, event_id, redacted, signed_object, unbase64
-from .required_signers import AUTHORISER, SIGNATURES
-from .signing import NUMBERS as OBJECT_NUMBERS
-from .signing import WITH_KEY
-from .suite import CANONICAL, ERROR, SPEC, VERSIONS, File, either, page, since, spread
+from .required_signers import SIGNATURES
+from .signing import LENIENT_OBJECTS, WITH_KEY
+from .suite import CANONICAL, ERROR, SPEC, File, either, page
+from .versions import ALL, since, spread
 
 BASE64 = f"{SPEC}/appendices/#unpadded-base64"
 
@@ -40,7 +28,7 @@ def _text(file: File, slug: str, version: str, text: str, expected: Any, notes: 
 def _canonical() -> File:
     file = File("disputed/canonical_json.json", "Canonical JSON on which readings differ")
     appendix = '{"a":0,"b":10000000000}'
-    for version in VERSIONS:
+    for version in ALL:
         lenient = version in since("1", "5")
         ours = (
             ({"canonical": '{"a":0,"b":10000000000.0}'}, "as Synapse writes a float")
@@ -54,7 +42,7 @@ def _canonical() -> File:
         )
         notes = "The appendix has this example, though its prose permits neither -0 nor floats."
         _text(file, "appendix.number", version, '{\n    "a": -0,\n    "b": 1e10\n}', expected, notes)
-    for index, version in enumerate(VERSIONS):
+    for index, version in enumerate(ALL):
         if index % 3 == 0:
             expected = either(
                 ({"canonical": "0"}, "it is the integer 0, however it is spelt"),
@@ -201,9 +189,9 @@ def _formats() -> File:
 
 def _events() -> File:
     file = File("disputed/hashes.json", "Hashes, IDs and redaction on which readings differ")
-    for index, version in enumerate(VERSIONS):
+    for index, version in enumerate(ALL):
         if index % 2 == 0:
-            event = bare(version, age_ts=NOW, outlier=True, destinations=[])
+            event = bare(version, age_ts=START, outlier=True, destinations=[])
             short = {k: v for k, v in event.items() if k not in ("age_ts", "outlier", "destinations")}
             expected = either(
                 ({"sha256": content_hash(event)}, "all keys but three are covered"),
@@ -215,7 +203,7 @@ def _events() -> File:
     for version in since("11"):
         for slug, value in (("text", "x"), ("null", None), ("array", [])):
             content: Object = {"membership": "invite", "third_party_invite": value}
-            event = bare(version, MEMBER, content, state_key=BOB)
+            event = bare(version, MEMBER, content, state_key=OTHER_USER)
             dropped = {**event, "content": {"membership": "invite"}}
             readings = (
                 (dropped, "the key is dropped: Synapse, gomatrixserverlib"),
@@ -287,7 +275,7 @@ def _strict_numbers() -> File:
     reasons = ("there is no canonical JSON of it", "done all the same: the event format is checked elsewhere")
     for version in since("6"):
         spec = page(version, "canonical-json")
-        for slug, content in NUMBERS:
+        for slug, content in LENIENT_CONTENTS:
             event = whole(version, POWER_LEVELS, content, state_key="")
             for operation, outcome in (
                 ("content_hash", {"sha256": content_hash(event)}),
@@ -295,7 +283,7 @@ def _strict_numbers() -> File:
             ):
                 expected = either((ERROR, reasons[0]), (outcome, reasons[1]))
                 file.add(f"{operation}.{slug}", version, {"event": event}, expected, spec=spec, notes="")
-        for slug, value in OBJECT_NUMBERS:
+        for slug, value in LENIENT_OBJECTS:
             signed = {"object": signed_object(value, SERVER, KEY_ID, WITH_KEY["seed"])}
             expected = either((ERROR, reasons[0]), (signed, reasons[1]))
             given = {"object": value, **WITH_KEY}
@@ -321,7 +309,7 @@ def _signatures() -> File:
     alphabet = str.maketrans("+/", "-_")
     for version in ("2", "6", "11"):
         for tick in range(100):
-            event = whole(version, origin_server_ts=NOW + tick)
+            event = whole(version, origin_server_ts=START + tick)
             text = event["signatures"][SERVER][KEY_ID]
             if "+" in text and "/" in text:
                 break
@@ -351,9 +339,9 @@ def _signatures() -> File:
         expected = either((ERROR, "the table is broken"), (INVALID, "no such key, so that nothing holds"))
         notes = "A key of three bytes: an answer, not a crash."
         check("key_short", version, whole(version), table, expected, notes, SIGNATURES)
-    for version in VERSIONS:
+    for version in ALL:
         content = {"membership": "invite", "third_party_invite": None}
-        event = bare(version, MEMBER, content, state_key=BOB)
+        event = bare(version, MEMBER, content, state_key=OTHER_USER)
         old = version in ("1", "2")
         none: Object = {"servers": []}
         one = {"servers": [SERVER]}
@@ -379,7 +367,7 @@ def _signatures() -> File:
             ("ban", MEMBER, "ban"),
             ("other_type", "org.example.thing", "join"),
         ):
-            event = bare(version, kind, {"membership": membership, AUTHORISER: BOB}, state_key=ALICE)
+            event = bare(version, kind, {"membership": membership, AUTHORISER: OTHER_USER}, state_key=USER)
             one, both = {"servers": [SERVER]}, {"servers": sorted([SERVER, "example.com"])}
             wide = (
                 "any event that has the key: ruma"

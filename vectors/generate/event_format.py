@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from .events import ALICE, CREATE, KEY_ID, MEMBER, MESSAGE, POWER_LEVELS, SERVER, made_up_id, reference, whole
+from .constants import CREATE, MAX_INTEGER, MEMBER, MESSAGE, POWER_LEVELS
+from .events import KEY_ID, SERVER, USER, made_up_id, reference, whole
 from .independent import Object, canonical
-from .suite import SPEC, VERSIONS, File, page, since, spread
+from .suite import SPEC, File, page
+from .versions import ALL, since, spread
 
 SIZES = f"{SPEC}/client-server-api/#size-limits"
 USER_IDS = f"{SPEC}/appendices/#historical-user-ids"
 ROOM_IDS = f"{SPEC}/appendices/#room-ids"
-SERVER_NAMES = f"{SPEC}/appendices/#server-name"
 
 Change = Callable[[Object, str], Any]
 ABSENT = object()
@@ -150,7 +151,7 @@ LONGEST = "@" + "a" * (255 - 2 - len(LONG_SERVER)) + ":" + LONG_SERVER
 
 # Name, sender, note.
 SENDERS = (
-    ("plain", ALICE, ""),
+    ("plain", USER, ""),
     ("empty_localpart", "@:example.org", "The historical grammar lets the localpart be empty."),
     (
         "historical",
@@ -198,20 +199,20 @@ def _defects(file: File) -> None:
 
 
 def _sound(file: File) -> None:
-    for version in VERSIONS:
+    for version in ALL:
         for kind, content, key in (
             (MESSAGE, None, None),
-            (CREATE, {"creator": ALICE, "room_version": version}, ""),
-            (MEMBER, {"membership": "join"}, ALICE),
-            (POWER_LEVELS, {"users": {ALICE: 100}}, ""),
+            (CREATE, {"creator": USER, "room_version": version}, ""),
+            (MEMBER, {"membership": "join"}, USER),
+            (POWER_LEVELS, {"users": {USER: 100}}, ""),
         ):
             notes = "An event as servers send it."
             _add(file, f"good.{kind}", version, whole(version, kind, content, state_key=key), True, notes)
     for index, (slug, change, notes) in enumerate(SOUND):
         for version in spread(index):
             _add(file, slug, version, change(whole(version), version), True, notes)
-    for version in VERSIONS:
-        event = put("depth", 2**53 - 1)(whole(version), version)
+    for version in ALL:
+        event = put("depth", MAX_INTEGER)(whole(version), version)
         notes = "The ceiling of version 6 and later is inclusive."
         _add(file, "depth.greatest_of_53_bits", version, event, True, notes)
     for version in since("1", "11"):
@@ -244,7 +245,7 @@ def _identifiers(file: File) -> None:
         for version in domains if slug == "no_server" else spread(index, domains):
             event = put("room_id", room)(whole(version), version)
             _add(file, f"room_id.{slug}", version, event, valid, notes, ROOM_IDS)
-    for version in VERSIONS:
+    for version in ALL:
         event = put("room_id", ABSENT)(whole(version), version)
         _add(
             file,
@@ -292,7 +293,7 @@ def _versions(file: File) -> None:
             event = {**whole(version), key: [reference("2", "a")]}
             notes = "Pairs are of versions 1 and 2; from version 3 on entries are event IDs."
             _add(file, f"{key}.pair", version, event, False, notes)
-    content = {"creator": ALICE, "room_version": "11"}
+    content = {"creator": USER, "room_version": "11"}
     for version in since("1", "11"):
         event = put("room_id", ABSENT)(whole(version, CREATE, content, state_key=""), version)
         notes = "Up to version 11 a create event carries its room ID."
@@ -323,7 +324,7 @@ def _numbers(file: File) -> None:
         _add(file, "depth.2_to_53", version, event, False, notes)
     for version in since("1", "5"):
         _add(file, "depth.2_to_63", version, whole(version, depth=2**63), False, "The ceiling is 2^63 - 1.")
-    for version in VERSIONS:
+    for version in ALL:
         lenient = version in since("1", "5")
         for slug, content in (
             ("float", {"a": 1.5}),
@@ -389,7 +390,7 @@ def _sizes(file: File, numbers: File) -> None:
 
 _FILLINGS: tuple[tuple[str, str, Callable[[int], Any]], ...] = (
     ("true", "11", lambda count: [True] * count),
-    ("numbers", "11", lambda count: [2**53 - 1] * count),
+    ("numbers", "11", lambda count: [MAX_INTEGER] * count),
     ("arrays", "11", lambda count: [[]] * count),
     ("keys", "11", lambda count: {f"{number:04x}": {} for number in range(count)}),
     ("long_keys", "11", lambda count: {f"{number:060x}": {} for number in range(count)}),

@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from .events import ALICE, BOB, CREATE, MEMBER, MESSAGE, NOW, POWER_LEVELS, REDACTION, bare, signed, whole
-from .independent import (
-    SPEC_EVENTS,
-    Object,
-    content_hash,
-    event_id,
-    redacted,
-    without,
+from .constants import (
+    ALIASES,
+    CREATE,
+    JOIN_RULES,
+    MAX_INTEGER,
+    MEMBER,
+    MESSAGE,
+    POWER_LEVELS,
+    REDACTION,
+    START,
 )
+from .events import OTHER_USER, USER, bare, signed, whole
+from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
 from .redact import CONTENTS, EXTRA
-from .suite import ERROR, SPEC, VERSIONS, File, page, since
+from .suite import ERROR, SPEC, File, page
+from .versions import ALL, since
 
 HASH = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
 
@@ -25,7 +30,7 @@ CREATE_V12: Object = {
     "depth": 1,
     "prev_events": [],
     "auth_events": [],
-    "origin_server_ts": NOW,
+    "origin_server_ts": START,
 }
 CREATE_V12_HASH = "ksIHpUTLAqMJ08CadfgV5Ok2rT07vMUFBo7XdGP8STE"
 CREATE_V12_ID = "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
@@ -42,9 +47,9 @@ SMALL_V1: Object = {
 SMALL_V1_HASH = "mq4QfPPpC+QsBd6eqfVsmJIEz8uvMSVK0+AU67PLESk"
 
 # Name and content of power levels that strict canonical JSON does not have.
-NUMBERS: tuple[tuple[str, Object], ...] = (
-    ("float", {"users": {ALICE: 50.57, BOB: -0.5}}),
-    ("big", {"users": {ALICE: 2**53, BOB: -(2**53)}, "x": [2**70]}),
+LENIENT_CONTENTS: tuple[tuple[str, Object], ...] = (
+    ("float", {"users": {USER: 50.57, OTHER_USER: -0.5}}),
+    ("big", {"users": {USER: 2**53, OTHER_USER: -(2**53)}, "x": [2**70]}),
 )
 
 
@@ -63,7 +68,7 @@ PUBLISHED: Object = {
     "prev_events": ["$4FbpZrgPQTwoLD9H5y7jcikucCypUOn78mXhQX7WliY"],
     "room_id": "!DHmIIVvxFASSFgDGzr:localhost:8008",
     "sender": "@tester_b:localhost:8008",
-    "type": "m.room.message",
+    "type": MESSAGE,
 }
 PUBLISHED_ID = "$zRz9jjiT9wZc3Hl9ij_74aCmTjqV3YMlj9sj3Uqxg6o"
 PUBLISHED_V11_ID = "$XEy9wBUPnTswE8-xZHYlz4NEt7JPyjV5J4RJ1Vl9Tf0"
@@ -83,7 +88,7 @@ def _named(file: File, slug: str, version: str, event: Any, expected: str | None
 def _content_hashes() -> File:
     file = File("base/content_hash.json", "Content hashes")
     for event, digest, _ in SPEC_EVENTS:
-        for version in VERSIONS:
+        for version in ALL:
             notes = "An event of the specification's cryptographic test vectors."
             slug = f"spec.{'minimal' if event['type'] == 'X' else 'message'}"
             _hashed(file, slug, version, event, digest, notes)
@@ -91,7 +96,7 @@ def _content_hashes() -> File:
     _hashed(
         file, "create", "12", CREATE_V12, CREATE_V12_HASH, "A create event has no room ID in this version."
     )
-    for index, version in enumerate(VERSIONS):
+    for index, version in enumerate(ALL):
         plain = bare(version)
         digest = content_hash(plain)
         _hashed(file, "plain", version, plain, digest, "")
@@ -100,7 +105,7 @@ def _content_hashes() -> File:
             "`hashes`, `signatures` and `unsigned` are left out, so that this is the hash of case `plain`."
         )
         _hashed(file, "not_covered", version, full, digest, notes)
-        event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=ALICE)
+        event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=USER)
         notes = "Unknown and old top-level keys are covered, though redaction drops them."
         _hashed(
             file,
@@ -139,11 +144,11 @@ def _event_ids() -> File:
             _named(file, f"chosen.{slug}", version, whole(version, event_id=chosen), chosen, notes)
         _named(file, "chosen.absent", version, whole(version, event_id=None), None, "There is none to read.")
     for version in since("3"):
-        for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, "m.room.aliases", "m.room.join_rules"):
-            key = None if kind in (MESSAGE, REDACTION) else ALICE if kind == MEMBER else ""
+        for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, ALIASES, JOIN_RULES):
+            key = None if kind in (MESSAGE, REDACTION) else USER if kind == MEMBER else ""
             event = whole(version, kind, CONTENTS[kind], state_key=key)
             _named(file, f"type.{kind}", version, event, event_id(event, version), "")
-        event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=ALICE)
+        event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER)
         expected = event_id(event, version)
         short = redacted(event, version)
         _named(file, "same.redacted", version, short, expected, "A redacted copy has the same ID.")
@@ -168,7 +173,9 @@ def _event_ids() -> File:
                 _named(file, f"alphabet.{slug}", version, event, event_id(event, version), notes)
     for index, version in enumerate(since("3")):
         if index % 3 == 0:
-            event = whole(version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, BOB: 3}}, state_key="")
+            event = whole(
+                version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, OTHER_USER: 3}}, state_key=""
+            )
             _named(file, "wide", version, event, event_id(event, version), "Keys are sorted by code point.")
     return file
 
@@ -176,7 +183,7 @@ def _event_ids() -> File:
 def _with_letters(version: str, letters: str) -> Object:
     """Return the first event, by time, whose ID has these letters."""
     for tick in range(10_000):
-        event = whole(version, origin_server_ts=NOW + tick)
+        event = whole(version, origin_server_ts=START + tick)
         if all(letter in event_id(event, version) for letter in letters):
             return event
     raise AssertionError(letters)
@@ -186,7 +193,7 @@ def _numbers() -> File:
     title = "Hashes and IDs: numbers that only versions 1 to 5 let by, and not every parser reads"
     file = File("base/hash_numbers.json", title)
     for version in since("1", "5"):
-        for slug, content in NUMBERS:
+        for slug, content in LENIENT_CONTENTS:
             event = whole(version, POWER_LEVELS, content, state_key="")
             notes = "Hashed as they were written; from version 6 on there is no canonical JSON."
             _hashed(file, slug, version, event, content_hash(event), notes)
@@ -194,7 +201,7 @@ def _numbers() -> File:
                 _named(file, slug, version, event, event_id(event, version), notes)
     for index, version in enumerate(since("6")):
         if index % 2 == 0:
-            event = whole(version, content={"a": [2**53 - 1, -(2**53) + 1]})
+            event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})
             _hashed(file, "greatest", version, event, content_hash(event), "The greatest integers in range.")
     return file
 

@@ -4,15 +4,12 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 
+from .constants import CREATE, MESSAGE, START
 from .independent import Object, base64, public_key, seed_of, signed_event
 
-ALICE, BOB = "@alice:example.org", "@bob:example.com"
-SERVER, OTHER = "example.org", "example.com"
+USER, OTHER_USER = "@alice:example.org", "@bob:example.com"
+SERVER, OTHER_SERVER = "example.org", "example.com"
 KEY_ID = "ed25519:a_1"
-NOW = 1_700_000_000_000
-
-CREATE, MEMBER, MESSAGE = "m.room.create", "m.room.member", "m.room.message"
-POWER_LEVELS, JOIN_RULES, REDACTION = "m.room.power_levels", "m.room.join_rules", "m.room.redaction"
 
 
 def made_up_id(version: str, name: str) -> str:
@@ -41,9 +38,9 @@ def bare(version: str, kind: str = MESSAGE, content: Object | None = None, **mor
     body = {"msgtype": "m.text", "body": "Good morning"}
     event: Object = {
         "type": kind,
-        "sender": ALICE,
+        "sender": USER,
         "room_id": room_id(version),
-        "origin_server_ts": NOW,
+        "origin_server_ts": START,
         "depth": 12,
         "prev_events": [reference(version, "previous")],
         "auth_events": [reference(version, name) for name in ("create", "power", "alice")],
@@ -72,7 +69,7 @@ def whole(version: str, kind: str = MESSAGE, content: Object | None = None, **mo
 
 
 def key_entry(
-    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = NOW + 86_400_000
+    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = START + 86_400_000
 ) -> Object:
     """Return what a table of keys says of one key."""
     entry: Object = {"key": public_key(seed_of(server, key_id))}
@@ -87,7 +84,7 @@ def keys(*servers: str) -> Object:
 INVITE_TOKEN = "abc123"
 
 
-def third_party_signed(mxid: str = BOB) -> Object:
+def third_party_signed(mxid: str = OTHER_USER) -> Object:
     """Return the ``signed`` block of a third-party invite; its signature is made up."""
     return {
         "mxid": mxid,

@@ -1,11 +1,12 @@
 """Whose signatures an event needs."""
 
-from .events import ALICE, BOB, MEMBER, OTHER, SERVER, bare, third_party_signed, whole
+from .constants import AUTHORISER, MEMBER
+from .events import OTHER_SERVER, OTHER_USER, SERVER, USER, bare, third_party_signed, whole
 from .independent import Object, redacted
-from .suite import ERROR, SPEC, VERSIONS, File, page, since, spread
+from .suite import ERROR, SPEC, File, page
+from .versions import ALL, since, spread
 
 SIGNATURES = f"{SPEC}/server-server-api/#validating-hashes-and-signatures-on-received-events"
-AUTHORISER = "join_authorised_via_users_server"
 
 # Name, user ID, its server, note.
 SENDERS = (
@@ -29,7 +30,7 @@ def third_party_invite(version: str, **more: object) -> Object:
         "membership": "invite",
         "third_party_invite": {"display_name": "B.", "signed": third_party_signed()},
     }
-    return bare(version, MEMBER, content, state_key=BOB, **more)
+    return bare(version, MEMBER, content, state_key=OTHER_USER, **more)
 
 
 def _signers(
@@ -48,12 +49,12 @@ def _signers(
 def files() -> list[File]:
     """Return the files of this area."""
     file = File("base/required_signers.json", "Whose signatures an event needs")
-    for version in VERSIONS:
+    for version in ALL:
         old = version in ("1", "2")
         _signers(file, "message", version, whole(version), [SERVER], "The sender's server.")
-        event = whole(version, MEMBER, {"membership": "join"}, state_key=ALICE)
+        event = whole(version, MEMBER, {"membership": "join"}, state_key=USER)
         _signers(file, "join", version, event, [SERVER], "")
-        event = whole(version, MEMBER, {"membership": "invite"}, state_key=BOB)
+        event = whole(version, MEMBER, {"membership": "invite"}, state_key=OTHER_USER)
         notes = "The invited user's server need not sign: gomatrixserverlib asks for it."
         _signers(file, "invite", version, event, [SERVER], notes)
         invite = third_party_invite(version)
@@ -67,10 +68,10 @@ def files() -> list[File]:
         _signers(
             file, "third_party_invite_redacted", version, short, [SERVER] if old or not kept else [], notes
         )
-        event = bare(version, MEMBER, {**invite["content"], "membership": "join"}, state_key=ALICE)
+        event = bare(version, MEMBER, {**invite["content"], "membership": "join"}, state_key=USER)
         notes = "The marker counts on an invite only."
         _signers(file, "third_party_join", version, event, [SERVER], notes)
-        event = bare(version, "org.example.thing", invite["content"], state_key=BOB)
+        event = bare(version, "org.example.thing", invite["content"], state_key=OTHER_USER)
         _signers(
             file,
             "third_party_other_type",
@@ -79,27 +80,27 @@ def files() -> list[File]:
             [SERVER],
             "The marker counts on member events only.",
         )
-        event = bare(version, MEMBER, {"membership": "join", AUTHORISER: BOB}, state_key=ALICE)
+        event = bare(version, MEMBER, {"membership": "join", AUTHORISER: OTHER_USER}, state_key=USER)
         authorised = version in since("8")
-        servers = [SERVER, OTHER] if authorised else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if authorised else [SERVER]
         notes = "From version 8 on the server of the user who authorises a restricted join signs it too."
         _signers(
             file, "restricted_join", version, event, servers, notes, page(version, "authorisation-rules")
         )
         short = redacted(event, version)
-        servers = [SERVER, OTHER] if version in since("9") else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if version in since("9") else [SERVER]
         notes = "Redacted: version 8 loses the authorising user, version 9 mends that."
         _signers(
             file, "restricted_join_redacted", version, short, servers, notes, page(version, "redactions")
         )
     for version in since("8"):
         event = bare(
-            version, MEMBER, {"membership": "join", AUTHORISER: "@carol:example.org"}, state_key=ALICE
+            version, MEMBER, {"membership": "join", AUTHORISER: "@carol:example.org"}, state_key=USER
         )
         _signers(file, "restricted_join_own", version, event, [SERVER], "The same server is named once.")
         for slug, value in (("number", 1), ("null", None), ("no_server", "@bob"), ("empty", "")):
             if version in spread(len(slug), since("8"), 2):
-                event = bare(version, MEMBER, {"membership": "join", AUTHORISER: value}, state_key=ALICE)
+                event = bare(version, MEMBER, {"membership": "join", AUTHORISER: value}, state_key=USER)
                 notes = "Not a user ID, so that nobody can have signed for it."
                 spec = page(version, "authorisation-rules")
                 file.add(
@@ -112,10 +113,10 @@ def files() -> list[File]:
                 )
     for version in ("1", "2", "3", "4"):
         chosen: Object = {"event_id": "$event:example.com"} if version in ("1", "2") else {}
-        servers = [SERVER, OTHER] if chosen else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if chosen else [SERVER]
         notes = "The server in the event ID signs too, if it is another; later versions have none in it."
         _signers(file, "event_id_server", version, whole(version, **chosen), servers, notes)
-        servers = [OTHER] if chosen else []
+        servers = [OTHER_SERVER] if chosen else []
         notes = "Of a third-party invite only the server in the event ID signs."
         _signers(file, "event_id_third_party", version, third_party_invite(version, **chosen), servers, notes)
     for version in ("1", "2"):

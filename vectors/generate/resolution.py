@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from .auth_cases import EventsFile
+from .constants import AUTHORISER, JOIN_RULES, MAX_INTEGER, MEMBER, NAME, POWER_LEVELS
 from .resolution_corners import cases as cases_of_corners
 from .resolution_v1 import cases as cases_of_version_1
-from .rooms import ALICE, BOB, CAROL, since
+from .rooms import ALICE, BOB, CAROL
 from .scenes import DAVE, EVE, Scene, with_bob
 from .suite import ERROR, File, either, page
+from .versions import since
 
 
 class Scenes:
@@ -75,7 +77,7 @@ def files() -> Iterator[File]:
     shapes = EventsFile(
         "resolution/shapes.json", "State resolution: sets, holes, ties, rejected events, chains"
     )
-    for version in since(2):
+    for version in since("2"):
         _readings(Scenes(readings, disputed), version)
         _power_events(Scenes(readings, disputed), version)
         _classics(Scenes(classics), version)
@@ -192,7 +194,7 @@ def _readings(book: Scenes, version: str) -> None:
         )
 
     scene = Scene(version)
-    scene.levels("P1", 3, b=2**53 - 1 if newest else 50)
+    scene.levels("P1", 3, b=MAX_INTEGER if newest else 50)
     scene.rule("JR0", "public", 4, "P1")
     scene.member("MB", BOB, "join", 5, "P1", "JR0")
     scene.rule("JA", "invite", 500, "P1")
@@ -212,13 +214,11 @@ def _power_events(book: Scenes, version: str) -> None:
     newest = version == "12"
 
     scene = with_bob(version)
-    scene.put(
-        "P0x", "m.room.power_levels", scene.room.levels({BOB: 50, CAROL: 10}, state_default=10), 6, "P0", "MA"
-    )
+    scene.put("P0x", POWER_LEVELS, scene.room.levels({BOB: 50, CAROL: 10}, state_default=10), 6, "P0", "MA")
     scene.member("MC", CAROL, "join", 7, "P0x", "JR")
     scene.member("z", EVE, "ban", 8, "P0x", "MB", sender=BOB)
-    lower = scene.room.levels({BOB: 50, CAROL: 10}, state_default=10, events={"m.room.name": 10})
-    scene.put("y", "m.room.power_levels", lower, 9, "P0x", "MC", sender=CAROL)
+    lower = scene.room.levels({BOB: 50, CAROL: 10}, state_default=10, events={NAME: 10})
+    scene.put("y", POWER_LEVELS, lower, 9, "P0x", "MC", sender=CAROL)
     scene.rule("x", "invite", 10, "y")
     book.case(
         "order.forward",
@@ -236,7 +236,7 @@ def _power_events(book: Scenes, version: str) -> None:
     )
 
     scene = with_bob(version)
-    scene.put("PF", "m.room.power_levels", scene.room.levels({BOB: 50}), 6, "P0", "MA", state_key="foo")
+    scene.put("PF", POWER_LEVELS, scene.room.levels({BOB: 50}), 6, "P0", "MA", state_key="foo")
     scene.topic("T1", 7, "P0")
     book.case(
         "power_levels_of_another_key",
@@ -312,7 +312,7 @@ def _power_events(book: Scenes, version: str) -> None:
 
     scene = with_bob(version)
     for number, content in enumerate(({"membership": 5}, {"membership": "lurk"}, {}), 1):
-        scene.put(f"X{number}", "m.room.member", content, 5 + number, "P0", sender=CAROL, state_key=CAROL)
+        scene.put(f"X{number}", MEMBER, content, 5 + number, "P0", sender=CAROL, state_key=CAROL)
     scene.member("MC", CAROL, "join", 5, "P0", "JR")
     agreed = "C MA P0 JR MB"
     book.case(
@@ -477,7 +477,7 @@ def _shapes(book: Scenes, version: str) -> None:
         mainline_order="T1 T2 T3",
     )
     for number in range(2):
-        scene.put(f"N{number}", "m.room.name", {"name": f"{number}"}, 20 + number, "P0", "MB", sender=BOB)
+        scene.put(f"N{number}", NAME, {"name": f"{number}"}, 20 + number, "P0", "MB", sender=BOB)
     book.case(
         "sets.two_of_three",
         scene,
@@ -573,11 +573,11 @@ def _shapes(book: Scenes, version: str) -> None:
 def _restricted(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P0", 3, b=50)
-    scene.put("JR", "m.room.join_rules", {"join_rule": "restricted", "allow": []}, 4, "P0", "MA")
+    scene.put("JR", JOIN_RULES, {"join_rule": "restricted", "allow": []}, 4, "P0", "MA")
     scene.member("IB", BOB, "invite", 5, "P0", "JR", sender=ALICE)
     scene.member("MB", BOB, "join", 6, "P0", "JR", "IB")
     scene.member("MB2", BOB, "join", 7, "P0", "JR", "MB", displayname="Bob")
-    authorised = {"join_authorised_via_users_server": ALICE}
+    authorised = {AUTHORISER: ALICE}
     scene.member("MC", CAROL, "join", 8, "P0", "JR", "MA", **authorised)
     book.case(
         "restricted_joins",
@@ -596,7 +596,7 @@ def _circle(book: Scenes) -> None:
         references = [[one, {"sha256": ""}] for one in (*agreed, names[other])]
         scene.ids[label] = scene.room.make(
             ALICE,
-            "m.room.join_rules",
+            JOIN_RULES,
             {"join_rule": "invite", "label": label},
             "",
             auth=agreed,

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from .rooms import ALICE, BOB, since
+from .constants import JOIN_RULES, MEMBER, MESSAGE, TOPIC
+from .rooms import ALICE, BOB
 from .scenes import Scene, with_bob
+from .versions import since
 
 if TYPE_CHECKING:
     from .resolution import Scenes
@@ -13,13 +15,13 @@ ENTRY = "org.example.entry"
 
 def cases(book: "Scenes") -> None:
     """Write the cases of all versions from 2 on."""
-    for version in since(2):
+    for version in since("2"):
         _kick(book, version)
         _chain_of_a_power_event(book, version)
         _creator_behind_join_rules(book, version)
         _off_the_mainline(book, version)
         _message(book, version)
-    for version in since(2, 11):
+    for version in since("2", "11"):
         _no_create(book, version)
     _wide(book, "11")
 
@@ -70,8 +72,8 @@ def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
     content = {"membership": "join", "displayname": "A"}
     created = [scene.ids["C"]] if int(version) <= 11 else []
     cited = [scene.ids["JR"], *created, scene.ids["MA"]]
-    scene.ids["MA2"] = scene.room.make(ALICE, "m.room.member", content, ALICE, auth=cited)
-    scene.put("JRA", "m.room.join_rules", {"join_rule": "private"}, 2, "MA2")
+    scene.ids["MA2"] = scene.room.make(ALICE, MEMBER, content, ALICE, auth=cited)
+    scene.put("JRA", JOIN_RULES, {"join_rule": "private"}, 2, "MA2")
     book.case(
         "corner.creator_behind_join_rules",
         scene,
@@ -115,7 +117,7 @@ def _off_the_mainline(book: "Scenes", version: str) -> None:
 
 def _message(book: "Scenes", version: str) -> None:
     scene = with_bob(version)
-    scene.put("M", "m.room.message", {"body": "M"}, 6, "P0", "MA", state_key=None)
+    scene.put("M", MESSAGE, {"body": "M"}, 6, "P0", "MA", state_key=None)
     scene.levels("P1", 7, "P0", "M", b=50, c=1)
     scene.topic("TB", 8, "P0", "MB", sender=BOB)
     book.disputed(
@@ -137,7 +139,7 @@ def _no_create(book: "Scenes", version: str) -> None:
     scene.levels("P1", 3)
     cited = [scene.ids["P1"], scene.ids["MA"]]
     for label in ("T1", "T2"):
-        scene.ids[label] = scene.room.make(ALICE, "m.room.topic", {"topic": label}, "", auth=cited)
+        scene.ids[label] = scene.room.make(ALICE, TOPIC, {"topic": label}, "", auth=cited)
     book.case(
         "corner.no_create",
         scene,

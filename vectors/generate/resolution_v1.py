@@ -3,7 +3,8 @@
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
-from .auth_third_party import OFFER, TOKEN, key, signed
+from .auth_third_party import TOKEN, key, signed
+from .constants import THIRD_PARTY_INVITE
 from .rooms import ALICE, BOB, CAROL
 from .scenes import DAVE, Scene, with_bob
 
@@ -224,7 +225,7 @@ def _third_party(book: "Scenes") -> None:
         "public_key": key("one"),
         "public_keys": [{"public_key": key("one")}],
     }
-    scene.put("offer", OFFER, offer, 8, "P0", "MB", sender=BOB, state_key=TOKEN, depth=8)
+    scene.put("offer", THIRD_PARTY_INVITE, offer, 8, "P0", "MB", sender=BOB, state_key=TOKEN, depth=8)
     taken = {"display_name": "c...", "signed": signed(CAROL)}
     cited = ("P0", "MB", "leaveC", "offer")
     scene.member("inviteC", CAROL, "invite", 9, *cited, sender=BOB, depth=9, third_party_invite=taken)

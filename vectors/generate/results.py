@@ -22,7 +22,7 @@ from typing import Any
 from .bugs import thread_name
 
 NONE = "none of these"
-ABSENT = "does not offer this"
+NOT_OFFERED = "does not offer this"
 
 _KINDS = {
     "departs": "*Departs*: the specification decides, and the implementation answers otherwise.",
@@ -99,14 +99,14 @@ def _outcomes(
         for reason in reasons:
             found.setdefault(reason, {})
         for who, answer in zip(seen["implementations"], seen["answers"][name], strict=True):
-            reason = ABSENT if answer is None else NONE if answer == "other" else reasons[answer]
+            reason = NOT_OFFERED if answer is None else NONE if answer == "other" else reasons[answer]
             by = found.setdefault(reason, {})
             by[who] = by.get(who, 0) + 1
         # The first outcome is the one that this project gives.
         found[reasons[0]]["roomver"] = found[reasons[0]].get("roomver", 0) + 1
     whole = len(names)
     told = {}
-    for reason in sorted(found, key=lambda one: (one in (NONE, ABSENT), one == ABSENT)):
+    for reason in sorted(found, key=lambda one: (one in (NONE, NOT_OFFERED), one == NOT_OFFERED)):
         givers = [who if count == whole else f"{who} ({count})" for who, count in found[reason].items()]
         told[reason] = givers or ["nobody of these"]
     return told

@@ -12,13 +12,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
+from .constants import (
+    AUTHORISER,
+    CREATE,
+    CREATE_KEY,
+    JOIN_RULES,
+    JOIN_RULES_KEY,
+    MEMBER,
+    POWER_LEVELS,
+    POWER_LEVELS_KEY,
+    START,
+    THIRD_PARTY_INVITE,
+    Key,
+)
 from .independent import base64, content_hash, event_id, redacted, reference_digest, seed_of, signature
 
 Json: TypeAlias = Any
 Pdu: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[str, str]
 
-ALL: tuple[str, ...] = tuple(str(number) for number in range(1, 13))
 
 ALICE = "@alice:a.example.org"
 """The creator of every room, unless a case says otherwise."""
@@ -28,12 +39,10 @@ DAN = "@dan:a.example.org"
 """Of the creator's server."""
 MALLORY = "@mallory:m.example.org"
 
-KEY_ID = "ed25519:1"
-START = 1_700_000_000_000
+ROOM_KEY_ID = "ed25519:1"
 
-CREATE: Key = ("m.room.create", "")
-POWER: Key = ("m.room.power_levels", "")
-RULES: Key = ("m.room.join_rules", "")
+HELLO = {"body": "Hello", "msgtype": "m.text"}
+"""The content of a message."""
 
 
 def since(first: int, last: int = 12) -> tuple[str, ...]:
@@ -46,10 +55,10 @@ def server_of(identifier: str) -> str:
     return identifier.split(":", 1)[1]
 
 
-def signed_by(value: Json, server: str, key: str = "", key_id: str = KEY_ID) -> Json:
+def signed_by(value: Json, server: str, key: str = "", key_id: str = ROOM_KEY_ID) -> Json:
     """Return a JSON object with a signature under a server's name, by the key of ``key``, or its own."""
     old = value.get("signatures", {})
-    mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, KEY_ID))}
+    mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, ROOM_KEY_ID))}
     return {**value, "signatures": {**old, server: mine}}
 
 
@@ -63,7 +72,7 @@ def essence(pdu: Pdu, version: str) -> Pdu:
     if "third_party_invite" in content and not isinstance(content["third_party_invite"], dict):
         content = {key: value for key, value in content.items() if key != "third_party_invite"}
     core = redacted({**pdu, "content": content}, version)
-    if version == "12" and pdu["type"] == "m.room.create":
+    if version == "12" and pdu["type"] == CREATE:
         core.pop("room_id", None)  # it must not be there; Synapse takes it away here, too
     return core
 
@@ -101,7 +110,7 @@ class Room:
         everything.update(content or {})
         for gone in without:
             del everything[gone]
-        self.create = self.put(creator, "m.room.create", everything, "")
+        self.create = self.put(creator, CREATE, everything, "")
         if self.number >= 12:
             self.room_id = "!" + self.create[1:]
 
@@ -136,7 +145,7 @@ class Room:
             "sender": sender,
             "type": kind,
         }
-        if self.number < 12 or kind != "m.room.create":
+        if self.number < 12 or kind != CREATE:
             pdu["room_id"] = self.room_id
         if state_key is not None:
             pdu["state_key"] = state_key
@@ -150,7 +159,8 @@ class Room:
         pdu["hashes"] = {"sha256": content_hash(pdu)}
         core = essence(pdu, self.version)
         pdu["signatures"] = {
-            server: {KEY_ID: signature(core, seed_of(server, KEY_ID))} for server in self._signers(pdu)
+            server: {ROOM_KEY_ID: signature(core, seed_of(server, ROOM_KEY_ID))}
+            for server in self._signers(pdu)
         }
         identifier = event_id(core, self.version)
         self.events[identifier] = dict(sorted(pdu.items()))
@@ -166,25 +176,25 @@ class Room:
 
     def select(self, sender: str, kind: str, content: Json, state_key: str | None) -> list[str]:
         """Return what the auth events selection picks from the current state."""
-        if kind == "m.room.create":
+        if kind == CREATE:
             return []
-        keys: list[Key] = [CREATE] if self.number < 12 else []
-        keys += [POWER, ("m.room.member", sender)]
-        if kind == "m.room.member":
+        keys: list[Key] = [CREATE_KEY] if self.number < 12 else []
+        keys += [POWER_LEVELS_KEY, (MEMBER, sender)]
+        if kind == MEMBER:
             if state_key is not None:
-                keys.append(("m.room.member", state_key))
+                keys.append((MEMBER, state_key))
             membership = content.get("membership")
             if membership in ("join", "invite", "knock"):
-                keys.append(RULES)
+                keys.append(JOIN_RULES_KEY)
             if membership == "invite" and "third_party_invite" in content:
                 invite = content["third_party_invite"]
                 signed = invite.get("signed") if isinstance(invite, dict) else None
                 token = signed.get("token") if isinstance(signed, dict) else None
                 if isinstance(token, str):
-                    keys.append(("m.room.third_party_invite", token))
-            authoriser = content.get("join_authorised_via_users_server")
+                    keys.append((THIRD_PARTY_INVITE, token))
+            authoriser = content.get(AUTHORISER)
             if membership == "join" and self.number >= 8 and isinstance(authoriser, str):
-                keys.append(("m.room.member", authoriser))
+                keys.append((MEMBER, authoriser))
         return [self.state[key] for key in dict.fromkeys(keys) if key in self.state]
 
     def chain(self, roots: Iterable[str]) -> dict[str, Pdu]:
@@ -215,8 +225,8 @@ class Room:
         servers = [server_of(pdu["sender"])]
         if self.number <= 2:
             servers.append(server_of(pdu["event_id"]))
-        authoriser = pdu["content"].get("join_authorised_via_users_server")
-        joins = pdu["type"] == "m.room.member" and pdu["content"].get("membership") == "join"
+        authoriser = pdu["content"].get(AUTHORISER)
+        joins = pdu["type"] == MEMBER and pdu["content"].get("membership") == "join"
         if self.number >= 8 and joins and isinstance(authoriser, str) and ":" in authoriser:
             servers.append(server_of(authoriser))
         return sorted(set(servers))
@@ -232,20 +242,20 @@ class Room:
         self, users: Mapping[str, Json] | None = None, *, sender: str | None = None, **named: Json
     ) -> str:
         """Set the power levels."""
-        return self.put(sender or self.creator, *POWER[:1], self.levels(users, **named), "")
+        return self.put(sender or self.creator, POWER_LEVELS, self.levels(users, **named), "")
 
     def join_rule(self, rule: Json, **more: Json) -> str:
         """Set the join rule."""
-        return self.put(self.creator, RULES[0], {"join_rule": rule, **more}, "")
+        return self.put(self.creator, JOIN_RULES, {"join_rule": rule, **more}, "")
 
     def member(self, user: str, membership: str, sender: str | None = None, **content: Json) -> str:
         """Change a user's membership."""
-        return self.put(sender or user, "m.room.member", {"membership": membership, **content}, user)
+        return self.put(sender or user, MEMBER, {"membership": membership, **content}, user)
 
     def try_member(self, user: str, membership: Json, sender: str | None = None, **more: Any) -> str:
         """Build a member event beside the timeline; keywords are those of `make`, and ``content``."""
         content = {"membership": membership, **more.pop("content", {})}
-        return self.make(sender or user, "m.room.member", content, user, **more)
+        return self.make(sender or user, MEMBER, content, user, **more)
 
     def was(self, user: str, membership: str) -> None:
         """Bring a user, by ordinary ways, to a membership; the join rule is ``public`` after that, or

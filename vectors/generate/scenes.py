@@ -7,7 +7,8 @@ states to be resolved, and what is expected of a resolution, are written as labe
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .rooms import ALICE, BOB, CAROL, POWER, RULES, START, Room
+from .constants import JOIN_RULES, MEMBER, POWER_LEVELS, START, TOPIC
+from .rooms import ALICE, BOB, CAROL, Room
 
 DAVE = "@dave:d.example.org"
 EVE = "@eve:e.example.org"
@@ -74,12 +75,12 @@ class Scene:
         named = {_USERS[letter]: level for letter, level in users.items()}
         content = self.room.levels(named)
         by = ("MA",) if sender == ALICE else ()
-        self.put(label, POWER[0], content, ts, *cited, *by, sender=sender, depth=depth)
+        self.put(label, POWER_LEVELS, content, ts, *cited, *by, sender=sender, depth=depth)
 
     def rule(self, label: str, rule: str, ts: int, *cited: str, sender: str = ALICE, depth: int = 0) -> None:
         """Add a join rule."""
         by = ("MA",) if sender == ALICE else ()
-        self.put(label, RULES[0], {"join_rule": rule}, ts, *cited, *by, sender=sender, depth=depth)
+        self.put(label, JOIN_RULES, {"join_rule": rule}, ts, *cited, *by, sender=sender, depth=depth)
 
     def member(
         self,
@@ -97,7 +98,7 @@ class Scene:
         by = ("MA",) if sender == ALICE and user != ALICE else ()
         self.put(
             label,
-            "m.room.member",
+            MEMBER,
             content,
             ts,
             *cited,
@@ -110,7 +111,7 @@ class Scene:
     def topic(self, label: str, ts: int, *cited: str, sender: str = ALICE, depth: int = 0) -> None:
         """Add a topic, which says its label."""
         by = ("MA",) if sender == ALICE else ()
-        self.put(label, "m.room.topic", {"topic": label}, ts, *cited, *by, sender=sender, depth=depth)
+        self.put(label, TOPIC, {"topic": label}, ts, *cited, *by, sender=sender, depth=depth)
 
     def given(self, sets: Sequence[str], rejected: str = "", as_written: bool = False) -> dict[str, Any]:
         """Return the input of a case: states as labels, sorted by ID unless their order is to be kept."""

@@ -1,7 +1,8 @@
 """Signing objects and events."""
 
+from .constants import CREATE, MEMBER, MESSAGE, POWER_LEVELS
 from .event_id import CREATE_V12, SMALL_V1, SMALL_V1_HASH
-from .events import ALICE, CREATE, KEY_ID, MEMBER, MESSAGE, POWER_LEVELS, SERVER, bare
+from .events import KEY_ID, SERVER, USER, bare
 from .independent import (
     SPEC_EVENTS,
     SPEC_KEY_ID,
@@ -15,7 +16,8 @@ from .independent import (
     signed_object,
 )
 from .redact import CONTENTS, EXTRA
-from .suite import SPEC, VERSIONS, File, since, spread
+from .suite import SPEC, File
+from .versions import ALL, since, spread
 
 SIGNING = f"{SPEC}/appendices/#signing-details"
 VECTORS = f"{SPEC}/appendices/#cryptographic-test-vectors"
@@ -54,13 +56,13 @@ OBJECTS: tuple[tuple[str, Object, str], ...] = (
 )
 
 # Name and object, with numbers that strict canonical JSON does not have.
-NUMBERS: tuple[tuple[str, Object], ...] = (("float", {"a": 0.5}), ("big", {"a": [2**53]}))
+LENIENT_OBJECTS: tuple[tuple[str, Object], ...] = (("float", {"a": 0.5}), ("big", {"a": [2**53]}))
 
 
 def _objects() -> File:
     file = File("base/sign_json.json", "Signing objects")
     for value, text in SPEC_OBJECTS:
-        for version in VERSIONS:
+        for version in ALL:
             result = {**value, "signatures": {SPEC_SERVER: {SPEC_KEY_ID: text}}}
             slug = f"sign_json.spec.{'data' if value else 'empty'}"
             given = {"object": value, **WITH_SPEC_KEY}
@@ -84,7 +86,7 @@ def _numbers() -> File:
     title = "Signing objects: numbers that only versions 1 to 5 let by, and not every parser reads"
     file = File("base/sign_numbers.json", title)
     for version in since("1", "5"):
-        for slug, value in NUMBERS:
+        for slug, value in LENIENT_OBJECTS:
             outcome = {"object": signed_object(value, SERVER, KEY_ID, SEED)}
             notes = "Signed as they were written; from version 6 on there is no canonical JSON."
             given = {"object": value, **WITH_KEY}
@@ -95,7 +97,7 @@ def _numbers() -> File:
 def _events() -> File:
     file = File("base/sign_event.json", "Signing events")
     for event, digest, text in SPEC_EVENTS:
-        for version in VERSIONS:
+        for version in ALL:
             notes = "The specification's own vector."
             result = {**event, "hashes": {"sha256": digest}, "signatures": {SPEC_SERVER: {SPEC_KEY_ID: text}}}
             if version in ("11", "12"):
@@ -113,9 +115,9 @@ def _events() -> File:
     result = signed_event(CREATE_V12, "12", SERVER, KEY_ID, SEED)
     notes = "A create event has no room ID in this version."
     file.add("sign_event.create", "12", given, {"event": result}, spec=OUTGOING, notes=notes)
-    for version in VERSIONS:
+    for version in ALL:
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS):
-            key = None if kind == MESSAGE else ALICE if kind == MEMBER else ""
+            key = None if kind == MESSAGE else USER if kind == MEMBER else ""
             event = bare(version, kind, CONTENTS[kind], state_key=key, **EXTRA)
             event.pop("age_ts")  # which Synapse leaves out of the content hash: a dispute of its own
             if kind == CREATE and version == "12":

@@ -2,15 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 FORMAT = "roomver-vectors/1"
-
-VERSIONS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
 
 ERROR = {"error": True}
 
@@ -65,23 +62,6 @@ class File:
 def page(version: str, section: str) -> str:
     """Return the address of a section of a room version's page."""
     return f"{SPEC}/rooms/v{version}/#{section}"
-
-
-def since(first: str, last: str = "12") -> tuple[str, ...]:
-    """Return the room versions from one to another, both included."""
-    return VERSIONS[VERSIONS.index(first) : VERSIONS.index(last) + 1]
-
-
-def spread(index: int, among: Iterable[str] = VERSIONS, count: int = 3) -> tuple[str, ...]:
-    """Return a few room versions, other ones for each index.
-
-    For what no version changes: so every version meets such cases, and the suite stays small.
-    """
-    versions = tuple(among)
-    count = min(count, len(versions))
-    step = len(versions) / count
-    chosen = {int(index + part * step) % len(versions) for part in range(count)}
-    return tuple(versions[position] for position in sorted(chosen))
 
 
 def either(*outcomes: tuple[dict[str, Any], str]) -> list[dict[str, Any]]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from .events import ALICE, BOB, KEY_ID, MEMBER, NOW, OTHER, SERVER, bare, key_entry, keys, signed, whole
+from .constants import AUTHORISER, MEMBER, START
+from .events import KEY_ID, OTHER_SERVER, OTHER_USER, SERVER, USER, bare, key_entry, keys, signed, whole
 from .independent import Object, base64, redacted, seed_of, signature, unbase64
-from .required_signers import AUTHORISER, SIGNATURES, third_party_invite
-from .suite import VERSIONS, File, page, since, spread
+from .required_signers import SIGNATURES, third_party_invite
+from .suite import File, page
+from .versions import ALL, since, spread
 
 OTHER_KEY = "ed25519:b_2"
 # The order of the curve's group: a signature (R, S) is also true of (R, S + L) where nobody looks.
@@ -55,7 +57,7 @@ class _Area:
 
 
 def _every_version(area: _Area) -> None:
-    for version in VERSIONS:
+    for version in ALL:
         event = whole(version)
         area.check("good", version, event, True, "")
         loose = {**event, "content": {"body": "Something else"}, "unsigned": {"age": 1}, "org.example.key": 1}
@@ -65,12 +67,14 @@ def _every_version(area: _Area) -> None:
         area.check("depth_changed", version, {**event, "depth": 13}, False, "A signed key was changed.")
         hashes = {"hashes": {"sha256": base64(bytes(32))}}
         area.check("hashes_changed", version, {**event, **hashes}, False, "`hashes` is signed.")
-        member = whole(version, MEMBER, {"membership": "join", "displayname": "A"}, state_key=ALICE)
+        member = whole(version, MEMBER, {"membership": "join", "displayname": "A"}, state_key=USER)
         changed = {**member, "content": {"membership": "ban", "displayname": "A"}}
         area.check("membership_changed", version, changed, False, "Kept content is signed.")
         area.check("none", version, {**event, "signatures": {}}, False, "Nobody signed it.")
-        by_other = signed(version, bare(version), OTHER)
-        area.check("by_other", version, by_other, False, "The wrong server signed it.", keys(SERVER, OTHER))
+        by_other = signed(version, bare(version), OTHER_SERVER)
+        area.check(
+            "by_other", version, by_other, False, "The wrong server signed it.", keys(SERVER, OTHER_SERVER)
+        )
         origin = whole(version, origin="example.org", prev_state=[])
         changed = {**origin, "origin": "example.com", "prev_state": ["x"]}
         kept = version in since("1", "10")
@@ -81,25 +85,27 @@ def _every_version(area: _Area) -> None:
 
 
 def _signers(area: _Area) -> None:
-    both = keys(SERVER, OTHER)
+    both = keys(SERVER, OTHER_SERVER)
     for version in ("1", "2", "3", "4"):
         old = version in ("1", "2")
         event = whole(version, event_id="$event:example.com") if old else whole(version)
         notes = "In versions 1 and 2 the server in the event ID signs too."
         area.check("event_id_server_missing", version, event, not old, notes, both)
-        area.check("event_id_server", version, also_signed(version, event, OTHER), True, notes, both)
-    for version in VERSIONS:
-        content = {"membership": "join", AUTHORISER: BOB}
-        event = whole(version, MEMBER, content, state_key=ALICE)
+        area.check("event_id_server", version, also_signed(version, event, OTHER_SERVER), True, notes, both)
+    for version in ALL:
+        content = {"membership": "join", AUTHORISER: OTHER_USER}
+        event = whole(version, MEMBER, content, state_key=USER)
         spec = page(version, "authorisation-rules")
         notes = "From version 8 on the authorising user's server signs a restricted join too."
         area.check("restricted_one", version, event, version in since("1", "7"), notes, both, spec)
-        area.check("restricted_both", version, also_signed(version, event, OTHER), True, "", both, spec)
+        area.check(
+            "restricted_both", version, also_signed(version, event, OTHER_SERVER), True, "", both, spec
+        )
         notes = "Signed, but not by who must."
         area.check(
             "restricted_wrong",
             version,
-            also(event, OTHER, KEY_ID, wrong(version)),
+            also(event, OTHER_SERVER, KEY_ID, wrong(version)),
             version in since("1", "7"),
             notes,
             both,
@@ -175,17 +181,19 @@ def _several(area: _Area) -> None:
     for index, (slug, event_of, valid, notes) in enumerate(TWO_KEYS):
         for version in spread(index):
             area.check(f"two_keys_{slug}", version, event_of(version), valid, notes, two)
-    for index, version in enumerate(VERSIONS):
+    for index, version in enumerate(ALL):
         if index % 3 == 1:
-            event = also(whole(version), OTHER, KEY_ID, wrong(version))
+            event = also(whole(version), OTHER_SERVER, KEY_ID, wrong(version))
             notes = "A bad signature by a server that need not sign: nobody looks."
-            area.check("not_asked", version, event, True, notes, keys(SERVER, OTHER))
+            area.check("not_asked", version, event, True, notes, keys(SERVER, OTHER_SERVER))
             area.check("no_keys", version, whole(version), False, "No key is known.", {})
-            area.check("no_keys_of_server", version, whole(version), False, "No key is known.", keys(OTHER))
+            area.check(
+                "no_keys_of_server", version, whole(version), False, "No key is known.", keys(OTHER_SERVER)
+            )
             area.check(
                 "empty_keys_of_server", version, whole(version), False, "No key is known.", {SERVER: {}}
             )
-            other = {SERVER: {KEY_ID: key_entry(OTHER)}}
+            other = {SERVER: {KEY_ID: key_entry(OTHER_SERVER)}}
             area.check("another_key", version, whole(version), False, "The key is another's.", other)
             event = whole(version, sender="@alice:Example.org")
             notes = "Server names are compared with case."
@@ -244,14 +252,14 @@ def _forms(area: _Area) -> None:
 
 
 def _validity(area: _Area) -> None:
-    for version in VERSIONS:
+    for version in ALL:
         enforced = version in since("5")
         spec = page("5", "signing-key-validity-period")
         for slug, until, valid, notes in (
-            ("equal", NOW, True, "Valid up to the event's own time, inclusive."),
-            ("before", NOW - 1, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
+            ("equal", START, True, "Valid up to the event's own time, inclusive."),
+            ("before", START - 1, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
             ("long_before", 0, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
-            ("after", NOW + 1, True, ""),
+            ("after", START + 1, True, ""),
         ):
             table = {SERVER: {KEY_ID: key_entry(valid_until=until)}}
             area.check(f"valid_until_{slug}", version, whole(version), valid, notes, table, spec)

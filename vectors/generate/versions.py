@@ -1,0 +1,24 @@
+"""Room versions, and the ways in which a generator says in which of them a case is written."""
+
+from collections.abc import Iterable
+
+ALL = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
+
+
+def since(first: str, last: str = "12") -> tuple[str, ...]:
+    """Return the room versions from ``first`` to ``last``, both included."""
+    return ALL[ALL.index(first) : ALL.index(last) + 1]
+
+
+def spread(index: int, among: Iterable[str] = ALL, count: int = 3) -> tuple[str, ...]:
+    """Return ``count`` of the room versions, different ones for each index.
+
+    For tables of cases whose answers no version changes: every version gets some of the rows, and the suite
+    stays small. The index is the row's place in its table, so a new row belongs at the end of the table. In
+    the middle it would move the rows after it to other versions.
+    """
+    versions = tuple(among)
+    count = min(count, len(versions))
+    step = len(versions) / count
+    chosen = {int(index + part * step) % len(versions) for part in range(count)}
+    return tuple(versions[position] for position in sorted(chosen))
