@@ -9,7 +9,7 @@ from typing import Any
 
 from .canonical_json import INTEGRAL_FLOATS
 from .constants import AUTHORISER, CREATE, MEMBER, POWER_LEVELS, START
-from .event_format import ABSENT, Change, many, put, references
+from .event_format_rows import ABSENT, Change, many, put, references
 from .event_id import LENIENT_CONTENTS
 from .events import KEY_ID, OTHER_USER, SERVER, USER, bare, key_entry, made_up_id, whole
 from .independent import Object, canonical, content_hash, event_id, redacted, signed_object, unbase64

@@ -1,19 +1,14 @@
-"""Cases of ``resolve`` that one step of the algorithm decides alone, and that no quarrel of people shows."""
-
-from typing import TYPE_CHECKING
+"""Cases of ``resolve`` that one step of the algorithm alone decides, which no classic conflict reaches."""
 
 from .constants import JOIN_RULES, MEMBER, MESSAGE, TOPIC
 from .rooms import ALICE, BOB
-from .scenes import Scene, with_bob
+from .scenes import Scene, Scenes, with_bob
 from .versions import since
-
-if TYPE_CHECKING:
-    from .resolution import Scenes
 
 ENTRY = "org.example.entry"
 
 
-def cases(book: "Scenes") -> None:
+def cases(book: Scenes) -> None:
     """Write the cases of all versions from 2 on."""
     for version in since("2"):
         _kick(book, version)
@@ -26,7 +21,7 @@ def cases(book: "Scenes") -> None:
     _wide(book, "11")
 
 
-def _kick(book: "Scenes", version: str) -> None:
+def _kick(book: Scenes, version: str) -> None:
     scene = with_bob(version)
     scene.topic("TB", 6, "P0", "MB", sender=BOB)
     scene.member("kickB", BOB, "leave", 7, "P0", "MB", sender=ALICE)
@@ -42,7 +37,7 @@ def _kick(book: "Scenes", version: str) -> None:
     )
 
 
-def _chain_of_a_power_event(book: "Scenes", version: str) -> None:
+def _chain_of_a_power_event(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3, b=50)
     scene.rule("JR0", "public", 4, "P1")
@@ -63,7 +58,7 @@ def _chain_of_a_power_event(book: "Scenes", version: str) -> None:
     )
 
 
-def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
+def _creator_behind_join_rules(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.rule("JR", "public", 3)
     scene.member("MB", BOB, "join", 4, "JR")
@@ -87,7 +82,7 @@ def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
     )
 
 
-def _off_the_mainline(book: "Scenes", version: str) -> None:
+def _off_the_mainline(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3)
     scene.levels("PX", 4, "P1", c=1)
@@ -115,7 +110,7 @@ def _off_the_mainline(book: "Scenes", version: str) -> None:
     )
 
 
-def _message(book: "Scenes", version: str) -> None:
+def _message(book: Scenes, version: str) -> None:
     scene = with_bob(version)
     scene.put("M", MESSAGE, {"body": "M"}, 6, "P0", "MA", state_key=None)
     scene.levels("P1", 7, "P0", "M", b=50, c=1)
@@ -134,7 +129,7 @@ def _message(book: "Scenes", version: str) -> None:
     )
 
 
-def _no_create(book: "Scenes", version: str) -> None:
+def _no_create(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3)
     cited = [scene.ids["P1"], scene.ids["MA"]]
@@ -149,7 +144,7 @@ def _no_create(book: "Scenes", version: str) -> None:
     )
 
 
-def _wide(book: "Scenes", version: str) -> None:
+def _wide(book: Scenes, version: str) -> None:
     """States of hundreds of entries, in one order and in others."""
     scene = with_bob(version)
     agreed = ["C", "MA", "P0", "JR", "MB"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from .constants import JOIN_RULES, MEMBER, POWER_LEVELS, START, TOPIC
 from .rooms import ALICE, BOB, CAROL, Room
+from .suite import ERROR, File, either, page
 
 DAVE = "@dave:d.example.org"
 EVE = "@eve:e.example.org"
@@ -146,3 +147,50 @@ def with_bob(version: str, level: int = 50) -> Scene:
     scene.rule("JR", "public", 4, "P0")
     scene.member("MB", BOB, "join", 5, "P0", "JR")
     return scene
+
+
+class Scenes:
+    """The book of one file: each scene becomes a case.
+
+    Args:
+        file: where cases go.
+        disputed: where cases go that accept several outcomes.
+    """
+
+    def __init__(self, file: File, disputed: File | None = None) -> None:
+        self.file = file
+        self.disputed_file = disputed
+
+    def case(  # what a case has, by keyword
+        self,
+        name: str,
+        scene: Scene,
+        sets: list[str],
+        notes: str,
+        rejected: str = "",
+        as_written: bool = False,
+        **outcome: str,
+    ) -> None:
+        """Add a case; the outcome is in labels."""
+        given = scene.given(sets, rejected, as_written)
+        self._add(self.file, name, scene.version, given, scene.expected(outcome), notes)
+
+    def disputed(
+        self,
+        name: str,
+        scene: Scene,
+        sets: list[str],
+        notes: str,
+        *outcomes: tuple[dict[str, str] | None, str],
+        rejected: str = "",
+    ) -> None:
+        """Add a case that accepts several outcomes, each in labels (None: an error) and with who gives it."""
+        assert self.disputed_file is not None
+        accepted = [(ERROR if one is None else scene.expected(one), reason) for one, reason in outcomes]
+        given = scene.given(sets, rejected)
+        self._add(self.disputed_file, name, scene.version, given, either(*accepted), notes)
+
+    @staticmethod
+    def _add(file: File, name: str, version: str, given: Any, expected: Any, notes: str) -> None:
+        spec = page(version, "state-resolution")
+        file.add(f"resolve.{name}", version, given, expected, spec=spec, notes=notes)
