@@ -1,7 +1,6 @@
 """The authorisation rules: cases of the operations ``auth``, ``auth_types`` and ``redaction_applies``."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -40,62 +39,48 @@ PARTS: tuple[tuple[ModuleType, str], ...] = (
 )
 
 
-# What most cases go through does not change between the room versions, and signed events take room. So the
-# sets of these files are whole in some versions, and in the others cut to what each rule needs.
-_SOME = frozenset({"1", "9", "12"})
-WHOLE = {
-    "join": frozenset({"1", "7", "8", "10", "12"}),
-    "invite_leave_ban": _SOME,
-    "knock_restricted": frozenset({"7", "8", "10", "12"}),
-    "third_party": _SOME,
-    "levels": _SOME,
-    "power_levels": _SOME,
-    "power_level_values": frozenset({"1", "5", "6", "9", "10", "12"}),
-}
-# Never cut: what differs between versions that share a list of rules, and what implementations got wrong.
-KEPT = re.compile(
-    r"""\.knock$ | creators\. | restricted\.creator | alike | notifications | authoriser$ | join\.first
-    | v\d+\.(no_power_levels | creator | spelling | redaction)\.
-    | join\.(public | invite | private | knock | restricted | knock_restricted)\.\w+$
-    | restricted\.authoriser\.(joined | left | invited | banned | absent | no_key)$ | restricted\.level\.\w+$
-    | leave\.self\. | kick\.none$ | kick\.rank\.(below | equal) | unban\.
-    | ban\.(self | none)$ | invite\.(join | ban)$
-    | third_party\.(public_keys\.second | any_with_any | more_fields | added_field | mxid$)
-    | third_party\.(token_unknown | other_sender | banned | not_signed | sender_left)
-    | third_party_invite\.(events | at)$ | state_key\.(other | no_user_id)$
-    | power_levels\.events\.(remove | untouched | add)
-    | power_levels\.(users\.(own | change | add)\. | named\.added_or_removed)
-    | power_levels\.(first | values\.(users_null | users_list | user_id_word | user_id_no_server | \w+_null)$)
-    """,
-    re.VERBOSE,
-)
+@cache
+def books() -> tuple[Book, ...]:
+    """Return the written books: for each part, one per room version."""
+    found = []
+    for part, _ in PARTS:
+        of_part = [Book(part.FILE, version) for version in ALL]
+        for book in of_part:
+            part.cases(book)
+        _check(of_part)
+        found += of_part
+    return tuple(found)
+
+
+def _check(of_part: Sequence[Book]) -> None:
+    """Hold a part to what its cases say: the versions that get them, and that each twin is written.
+
+    Raises:
+        ValueError: a case is for a version in which it is never built, or its twin is missing.
+    """
+    stated: dict[str, set[str]] = {}
+    for book in of_part:
+        for label, versions in book.stated.items():
+            stated.setdefault(label, set()).update(versions)
+    for book in of_part:
+        for label in stated.keys() - book.written():
+            if book.version in stated[label]:
+                raise ValueError(f"{label} is for room version {book.version}, and nothing builds it there")
 
 
 @cache
 def made() -> tuple[Made, ...]:
-    """Return every case."""
-    found: list[Made] = []
-    for part, _ in PARTS:
-        for version in ALL:
-            book = Book(part.FILE, version)
-            part.cases(book)
-            found += book.made if version in WHOLE.get(part.FILE, ALL) else _cut(book.made)
-    return tuple(found)
+    """Return every case.
 
-
-def _cut(cases: list[Made]) -> list[Made]:
-    """Return, of one version's cases, the first for each rule and verdict, with their twins, and those that
-    are never cut."""
-    by_name = {case.name: case for case in cases}
-    kept: set[str] = set()
-    seen: set[tuple[str, str]] = set()
-    for case in cases:
-        key = (case.sense, str(case.expected))
-        if key not in seen or KEPT.search(case.name) or case.disputed:
-            seen.add(key)
-            kept.add(case.name)
-    kept |= {by_name[name].twin for name in kept if by_name[name].twin}
-    return [case for case in cases if case.name in kept]
+    Raises:
+        ValueError: the twin of a case is not written.
+    """
+    found = tuple(case for book in books() for case in book.made)
+    names = {case.name for case in found}
+    for case in found:
+        if case.twin and case.twin not in names:
+            raise ValueError(f"{case.name} needs its twin: write {case.twin} in that room version, too")
+    return found
 
 
 def files() -> Iterator[File]:

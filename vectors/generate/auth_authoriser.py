@@ -10,6 +10,7 @@ from .auth_third_party import key
 from .constants import AUTHORISER
 from .rooms import BOB, CAROL, ROOM_KEY_ID, Room, plain_room, server_of
 from .suite import page
+from .versions import Versions, since
 
 FILE = "authoriser_signature"
 
@@ -21,7 +22,7 @@ def cases(book: Book) -> None:
         room = plain_room(book.version, joined=[BOB])
         event = room.try_member(CAROL, "join", content=content)
         notes = "Before version 8 the key means nothing, and nobody but the sender's server has to sign."
-        _verify(book, "ignored", room, event, True, notes)
+        _verify(book, "ignored", room, event, True, notes, versions=since("1", "7"))
         return
     for rule in ("public", "restricted"):
         room = plain_room(book.version, joined=[BOB])
@@ -29,9 +30,11 @@ def cases(book: Book) -> None:
             room.join_rule(rule)
         event = room.try_member(CAROL, "join", content=content)
         notes = "The rule asks for the signature whatever the join rule is."
-        _verify(book, f"{rule}.both", room, event, True, notes)
-        _verify(book, f"{rule}.without", room, event, False, notes, without=server_of(BOB))
-        _verify(book, f"{rule}.forged", room, event, False, notes, forged=server_of(BOB))
+        _verify(book, f"{rule}.both", room, event, True, notes, versions=since("8"))
+        _verify(
+            book, f"{rule}.without", room, event, False, notes, without=server_of(BOB), versions=since("8")
+        )
+        _verify(book, f"{rule}.forged", room, event, False, notes, forged=server_of(BOB), versions=since("8"))
 
 
 def _verify(
@@ -42,6 +45,7 @@ def _verify(
     valid: bool,
     notes: str,
     *,
+    versions: Versions,
     without: str = "",
     forged: str = "",
 ) -> None:
@@ -52,14 +56,15 @@ def _verify(
     servers = sorted(
         {server_of(BOB), server_of(CAROL), *([server_of(pdu["event_id"])] if "event_id" in pdu else [])}
     )
-    name = f"verify_signatures.authoriser.v{book.version}"
+    group = "verify_signatures.authoriser"
     book.write(
-        f"{name}.{label}",
-        "verify_signatures",
+        group,
+        label,
         {"event": pdu, "keys": {server: {ROOM_KEY_ID: {"key": key(server)}} for server in servers}},
         {"valid": valid},
         page(book.version, "authorisation-rules"),
         sense="" if valid else "member.authoriser_signature",
         notes=notes,
-        twin="" if valid else f"{name}.{label.partition('.')[0]}.both",
+        twin="" if valid else book.full_name(group, f"{label.partition('.')[0]}.both"),
+        versions=versions,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
 from .suite import FORMAT, File, either, page
+from .versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,19 @@ class Made:
 
 
 class Book:
-    """All cases of one file and one room version.
+    """The cases of one file in one room version.
+
+    A generator's ``cases`` runs once for each room version, with a book for that version. What it writes
+    names the room versions that the case is for; the book keeps the case if its own version is one of them.
 
     Args:
-        file: the name of the file.
+        file: the name of the file, without folder and ending.
         version: the room version.
+
+    Attributes:
+        made: the cases, in order.
+        stated: for each case, the versions that it was said to be for.
+        left_out: the cases that were built in this version but are not for it.
     """
 
     def __init__(self, file: str, version: str) -> None:
@@ -81,21 +90,48 @@ class Book:
         self.version = version
         self.number = int(version)
         self.made: list[Made] = []
+        self.stated: dict[str, Versions] = {}
+        self.left_out: list[str] = []
 
-    def allow(self, name: str, room: Room, event: str, sense: str, notes: str = "", **more: Any) -> None:
-        """Write a case in which the event is allowed, by the rule of that sense."""
-        self._auth(name, room, event, {"allowed": True}, sense, notes, **more)
-
-    def reject(
-        self, name: str, room: Room, event: str, sense: str, notes: str = "", *, twin: str, **more: Any
+    def allow(
+        self,
+        name: str,
+        room: Room,
+        event: str,
+        sense: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        **more: Any,
     ) -> None:
-        """Write a case in which the event is rejected by the rule of that sense, and by it alone.
+        """Write a case in which the rule ``sense`` allows the event.
 
         Args:
-            twin: the name of the case in which it is repaired; empty where it cannot be.
+            versions: the room versions that get the case.
         """
-        full = self.full_name(twin) if twin else ""
-        self._auth(name, room, event, {"allowed": False}, sense, notes, twin=full, **more)
+        self._auth(name, room, event, {"allowed": True}, sense, notes, versions=versions, **more)
+
+    def reject(
+        self,
+        name: str,
+        room: Room,
+        event: str,
+        sense: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        twin: str,
+        **more: Any,
+    ) -> None:
+        """Write a case in which the rule ``sense``, and no other, rejects the event.
+
+        Args:
+            versions: the room versions that get the case.
+            twin: the name of the case with the repaired event, which must be written in the same versions;
+                empty if nothing can repair it.
+        """
+        full = self.full_name("auth", twin) if twin else ""
+        self._auth(name, room, event, {"allowed": False}, sense, notes, versions=versions, twin=full, **more)
 
     def pair(
         self,
@@ -105,23 +141,35 @@ class Book:
         good: str,
         senses: tuple[str, str],
         notes: str = "",
+        *,
+        versions: Versions,
         **more: Any,
     ) -> None:
-        """Write a rejecting case, and the one in which the event is repaired, in the same room.
+        """Write a rejecting case, and the accepting one with the repaired event in the same room.
 
         Args:
-            senses: of the rule that rejects, and of the one that allows.
+            senses: the rule that rejects, and the rule that allows.
+            versions: the room versions that get both cases.
         """
-        self.reject(name, room, bad, senses[0], notes, twin=f"{name}.repaired", **more)
-        self.allow(f"{name}.repaired", room, good, senses[1], "What the other case is when repaired.")
+        repaired = f"{name}.repaired"
+        self.reject(name, room, bad, senses[0], notes, versions=versions, twin=repaired, **more)
+        self.allow(
+            repaired, room, good, senses[1], "What the other case is when repaired.", versions=versions
+        )
 
-    def error(self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str]) -> None:
-        """Write a case that cannot be decided, because events are not there."""
-        self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden)
+    def error(
+        self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str], *, versions: Versions
+    ) -> None:
+        """Write a case that cannot be decided, because the ``hidden`` events are missing."""
+        self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden, versions=versions)
 
-    def full_name(self, name: str) -> str:
-        """Return the name of a case with its operation and room version."""
-        return f"auth.v{self.version}.{name}"
+    def written(self) -> set[str]:
+        """Return the cases that are written in this version."""
+        return {label for label, versions in self.stated.items() if self.version in versions}
+
+    def full_name(self, group: str, name: str) -> str:
+        """Return the name of a case with its group and room version."""
+        return f"{group}.v{self.version}.{name}"
 
     def _auth(
         self,
@@ -132,6 +180,7 @@ class Book:
         sense: str,
         notes: str,
         *,
+        versions: Versions,
         state: Iterable[str] | None = None,
         rejected: Sequence[str] = (),
         hidden: Sequence[str] = (),
@@ -148,11 +197,12 @@ class Book:
             given["rejected"] = sorted(rejected)
         events = {one: pdu for one, pdu in room.chain(roots).items() if one not in hidden}
         self.write(
-            self.full_name(name),
             "auth",
+            name,
             {"events": events, **given},
             expected,
             page(self.version, "authorisation-rules"),
+            versions=versions,
             sense=sense,
             notes=notes,
             twin=twin,
@@ -162,26 +212,39 @@ class Book:
 
     def write(
         self,
+        group: str,
         name: str,
-        operation: str,
         given: dict[str, Any],
         expected: dict[str, Any],
         spec: str,
         *,
+        versions: Versions,
         sense: str = "",
         notes: str = "",
         twin: str = "",
         odd: bool = False,
         disputed: tuple[str, str] | None = None,
     ) -> None:
-        """Write any case."""
+        """Write a case of any operation.
+
+        Args:
+            group: what the case's full name begins with; its first word is the operation.
+            versions: the room versions that get the case.
+        """
         if disputed is not None:
             assert notes.startswith("Disputed:"), name
+        label = f"{group}.{name}"
+        if label in self.stated:
+            raise ValueError(f"{label} is written twice in room version {self.version}")
+        self.stated[label] = versions
+        if self.version not in versions:
+            self.left_out.append(label)
+            return
         self.made.append(
             Made(
                 self.file,
-                name,
-                operation,
+                self.full_name(group, name),
+                group.partition(".")[0],
                 self.version,
                 given,
                 expected,

@@ -5,6 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import ALIASES, CREATE
 from .rooms import ALICE, BOB, DAN, MALLORY, Room, plain_room
+from .versions import ALL, since
 
 FILE = "create"
 
@@ -17,7 +18,12 @@ def cases(book: Book) -> None:
     if book.number >= 11:
         room = Room(book.version, {"creator": 5})
         book.allow(
-            "create.creator_ignored", room, room.create, "create.allowed", "The key means nothing now."
+            "create.creator_ignored",
+            room,
+            room.create,
+            "create.allowed",
+            "The key means nothing now.",
+            versions=since("11"),
         )
     _additional_creators(book)
     _federation(book)
@@ -31,10 +37,10 @@ def _create(book: Book) -> None:
     version, number = book.version, book.number
     room = Room(version)
     content = dict(room.events[room.create]["content"])
-    book.allow("create.plain", room, room.create, "create.allowed")
+    book.allow("create.plain", room, room.create, "create.allowed", versions=ALL)
 
     bad = room.make(ALICE, CREATE, content, "", prev=[room.create])
-    book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain")
+    book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain", versions=ALL)
 
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
     for label, value in values:
@@ -47,11 +53,17 @@ def _create(book: Book) -> None:
             "create.room_version",
             notes,
             twin="create.plain",
+            versions=ALL,
         )
     if number == 1:
         room = Room(version, without=["room_version"])
         book.allow(
-            "create.room_version.absent", room, room.create, "create.allowed", "Absent means version 1."
+            "create.room_version.absent",
+            room,
+            room.create,
+            "create.allowed",
+            "Absent means version 1.",
+            versions=("1",),
         )
 
     if number <= 11:
@@ -60,7 +72,15 @@ def _create(book: Book) -> None:
             bad = room.make(ALICE, CREATE, content, "", prev=[], top={"room_id": f"!r:{domain}"})
             notes = "A port is part of the server name." if label == "port" else ""
             name = f"create.room_id_domain.{label}"
-            book.reject(name, room, bad, "create.room_id_domain", notes, twin="create.plain")
+            book.reject(
+                name,
+                room,
+                bad,
+                "create.room_id_domain",
+                notes,
+                twin="create.plain",
+                versions=since("1", "11"),
+            )
         room = Room(version)
         odd = room.make(ALICE, CREATE, content, "x", prev=[])
         notes = (
@@ -74,6 +94,7 @@ def _create(book: Book) -> None:
             "create.allowed",
             notes,
             disputed=("Synapse and ruma", "gomatrixserverlib"),
+            versions=since("1", "11"),
         )
     else:
         room = Room(version)
@@ -87,15 +108,29 @@ def _create(book: Book) -> None:
                 else "By its format a create event with a state key has a room ID; this rule refuses it."
             )
             name = f"create.room_id.{label}"
-            book.reject(name, room, bad, "create.has_room_id", notes, twin="create.plain")
+            book.reject(
+                name, room, bad, "create.has_room_id", notes, twin="create.plain", versions=since("12")
+            )
 
 
 def _creator(book: Book) -> None:
     room = Room(book.version, without=["creator"])
-    book.reject("create.no_creator", room, room.create, "create.no_creator", twin="create.plain")
+    book.reject(
+        "create.no_creator",
+        room,
+        room.create,
+        "create.no_creator",
+        twin="create.plain",
+        versions=since("1", "10"),
+    )
     room = Room(book.version, {"creator": BOB})
     book.allow(
-        "create.other_creator", room, room.create, "create.allowed", "The creator need not be the sender."
+        "create.other_creator",
+        room,
+        room.create,
+        "create.allowed",
+        "The creator need not be the sender.",
+        versions=since("1", "10"),
     )
     room = Room(book.version, {"creator": None})
     notes = (
@@ -109,6 +144,7 @@ def _creator(book: Book) -> None:
         "create.allowed",
         notes,
         disputed=("Synapse", "ruma and gomatrixserverlib"),
+        versions=since("1", "10"),
     )
 
 
@@ -137,16 +173,25 @@ def _additional_creators(book: Book) -> None:
     if book.number < 12:
         room = Room(book.version, {"additional_creators": [42]})
         notes = "A key of version 12, which nobody validates before it."
-        book.allow("create.additional_creators.ignored", room, room.create, "create.allowed", notes)
+        book.allow(
+            "create.additional_creators.ignored",
+            room,
+            room.create,
+            "create.allowed",
+            notes,
+            versions=since("1", "11"),
+        )
         return
     for label, value in good:
         room = Room(book.version, {"additional_creators": value})
-        book.allow(f"create.additional_creators.{label}", room, room.create, "create.allowed")
+        book.allow(
+            f"create.additional_creators.{label}", room, room.create, "create.allowed", versions=since("12")
+        )
     for label, value in bad:
         room = Room(book.version, {"additional_creators": value})
         name = f"create.additional_creators.{label}"
         twin = "create.additional_creators.one"
-        book.reject(name, room, room.create, "create.additional_creators", twin=twin)
+        book.reject(name, room, room.create, "create.additional_creators", twin=twin, versions=since("12"))
 
 
 def _closed(book: Book, value: Any, **content: Any) -> Room:
@@ -158,19 +203,28 @@ def _closed(book: Book, value: Any, **content: Any) -> Room:
 
 def _federation(book: Book) -> None:
     room = _closed(book, True)
-    book.allow("federation.open", room, room.try_member(BOB, "join"), "member.join.public")
+    book.allow("federation.open", room, room.try_member(BOB, "join"), "member.join.public", versions=ALL)
     room = _closed(book, False)
     book.reject(
-        "federation.closed", room, room.try_member(BOB, "join"), "federation.closed", twin="federation.open"
+        "federation.closed",
+        room,
+        room.try_member(BOB, "join"),
+        "federation.closed",
+        twin="federation.open",
+        versions=ALL,
     )
-    book.allow("federation.own_server", room, room.try_member(DAN, "join"), "member.join.public")
+    book.allow(
+        "federation.own_server", room, room.try_member(DAN, "join"), "member.join.public", versions=ALL
+    )
     port = "@dan:a.example.org:8448"
     notes = "A port is part of the server name."
     bad = room.try_member(port, "join")
-    book.reject("federation.port", room, bad, "federation.closed", notes, twin="federation.own_server")
+    book.reject(
+        "federation.port", room, bad, "federation.closed", notes, twin="federation.own_server", versions=ALL
+    )
     notes = "The rule names the sender alone. Synapse looks at the target's server too, and rejects this."
     invite = room.try_member(BOB, "invite", ALICE)
-    book.allow("federation.invites_foreigner", room, invite, "member.invite.level", notes)
+    book.allow("federation.invites_foreigner", room, invite, "member.invite.level", notes, versions=ALL)
     values: list[tuple[str, Any]] = [("null", None), ("string", "false"), ("zero", 0)]
     for label, value in values:
         room = _closed(book, value)
@@ -188,22 +242,41 @@ def _federation(book: Book) -> None:
             "member.join.public",
             notes,
             disputed=disputed,
+            versions=ALL,
         )
     if book.number <= 10:
         notes = "What counts is the create event's sender, not its content's creator."
         room = Room(book.version, {"m.federate": True, "creator": BOB})
-        book.allow("federation.creator.open", room, room.try_member(BOB, "join"), "member.join.creator")
+        book.allow(
+            "federation.creator.open",
+            room,
+            room.try_member(BOB, "join"),
+            "member.join.creator",
+            versions=since("1", "10"),
+        )
         room = Room(book.version, {"m.federate": False, "creator": BOB})
         bad = room.try_member(BOB, "join")
         book.reject(
-            "federation.creator", room, bad, "federation.closed", notes, twin="federation.creator.open"
+            "federation.creator",
+            room,
+            bad,
+            "federation.closed",
+            notes,
+            twin="federation.creator.open",
+            versions=since("1", "10"),
         )
     if book.number >= 12:
         room = _closed(book, False, additional_creators=[BOB])
         notes = "An additional creator of another server is locked out like anybody else."
         bad = room.try_member(BOB, "join")
         book.reject(
-            "federation.additional_creator", room, bad, "federation.closed", notes, twin="federation.open"
+            "federation.additional_creator",
+            room,
+            bad,
+            "federation.closed",
+            notes,
+            twin="federation.open",
+            versions=since("12"),
         )
 
 
@@ -214,18 +287,47 @@ def _aliases(book: Book) -> None:
         return room.make(sender, ALIASES, {"aliases": []}, state_key)
 
     notes = "The sender need be neither in the room nor of any level; other versions have no such rule."
-    book.allow("aliases.stranger", room, aliases(BOB, "b.example.org"), "aliases.allowed", notes)
-    book.allow("aliases.creator", room, aliases(ALICE, "a.example.org"), "aliases.allowed")
+    book.allow(
+        "aliases.stranger",
+        room,
+        aliases(BOB, "b.example.org"),
+        "aliases.allowed",
+        notes,
+        versions=since("1", "5"),
+    )
+    book.allow(
+        "aliases.creator", room, aliases(ALICE, "a.example.org"), "aliases.allowed", versions=since("1", "5")
+    )
     for label, state_key in (("empty", ""), ("other", "a.example.org"), ("port", "b.example.org:8448")):
         bad = aliases(BOB, state_key)
-        book.reject(f"aliases.{label}", room, bad, "aliases.other_domain", twin="aliases.stranger")
+        book.reject(
+            f"aliases.{label}",
+            room,
+            bad,
+            "aliases.other_domain",
+            twin="aliases.stranger",
+            versions=since("1", "5"),
+        )
     book.reject(
-        "aliases.no_state_key", room, aliases(BOB, None), "aliases.no_state_key", twin="aliases.stranger"
+        "aliases.no_state_key",
+        room,
+        aliases(BOB, None),
+        "aliases.no_state_key",
+        twin="aliases.stranger",
+        versions=since("1", "5"),
     )
     room = _closed(book, False)
     notes = "The rule on m.federate comes before the one on aliases."
     bad = aliases(BOB, "b.example.org", room)
-    book.reject("aliases.closed_room", room, bad, "federation.closed", notes, twin="aliases.stranger")
+    book.reject(
+        "aliases.closed_room",
+        room,
+        bad,
+        "federation.closed",
+        notes,
+        twin="aliases.stranger",
+        versions=since("1", "5"),
+    )
 
 
 def _aliases_ordinary(book: Book) -> None:
@@ -233,8 +335,18 @@ def _aliases_ordinary(book: Book) -> None:
     content: dict[str, list[str]] = {"aliases": []}
     notes = "From version 6 on aliases are state like any other. gomatrixserverlib keeps the old rule."
     good = room.make(DAN, ALIASES, content, "z.example.org")
-    book.allow("aliases.any_domain", room, good, "otherwise", notes)
+    book.allow("aliases.any_domain", room, good, "otherwise", notes, versions=since("6"))
     bad = room.make(MALLORY, ALIASES, content, "m.example.org")
-    book.reject("aliases.stranger", room, bad, "sender.not_joined", notes, twin="aliases.any_domain")
+    book.reject(
+        "aliases.stranger",
+        room,
+        bad,
+        "sender.not_joined",
+        notes,
+        twin="aliases.any_domain",
+        versions=since("6"),
+    )
     bad = room.make(BOB, ALIASES, content, "b.example.org")
-    book.reject("aliases.level", room, bad, "required_level", notes, twin="aliases.any_domain")
+    book.reject(
+        "aliases.level", room, bad, "required_level", notes, twin="aliases.any_domain", versions=since("6")
+    )

@@ -4,7 +4,8 @@ from typing import Any
 
 from .auth_cases import Book
 from .constants import MAX_INTEGER
-from .rooms import ALICE, BOB, CAROL, Room, plain_room
+from .rooms import ALICE, BOB, CAROL, MEMBERSHIPS, Room, plain_room
+from .versions import ALL, SAMPLE, since
 
 FILE = "invite_leave_ban"
 
@@ -22,48 +23,62 @@ def cases(book: Book) -> None:
         _creators(book)
 
 
-def _memberships(book: Book) -> tuple[str, ...]:
-    known = ("none", "leave", "invite", "join", "ban", "knock")
-    return known if book.number >= 7 else known[:5]
-
-
 def _invites(book: Book) -> None:
-    for before in _memberships(book):
+    for before, known in MEMBERSHIPS.items():
+        if book.version not in known:
+            continue
         room = plain_room(book.version)
         room.was(BOB, before)
         event = room.try_member(BOB, "invite", ALICE)
         name = f"member.invite.{before}"
         if before in ("join", "ban"):
-            book.reject(name, room, event, "member.invite.target_in_room", twin="member.invite.none")
+            book.reject(
+                name, room, event, "member.invite.target_in_room", twin="member.invite.none", versions=ALL
+            )
         else:
-            book.allow(name, room, event, "member.invite.level")
+            versions = known if before in ("none", "knock") else SAMPLE
+            book.allow(name, room, event, "member.invite.level", versions=versions)
 
 
 def _leaves(book: Book) -> None:
-    for before in _memberships(book):
+    for before, known in MEMBERSHIPS.items():
+        if book.version not in known:
+            continue
         room = plain_room(book.version)
         room.was(BOB, before)
         event = room.try_member(BOB, "leave")
         name = f"member.leave.self.{before}"
         if before in ("invite", "join", "knock"):
-            book.allow(name, room, event, "member.leave.self")
+            book.allow(name, room, event, "member.leave.self", versions=known)
         else:
             notes = "gomatrixserverlib allows this." if before == "leave" else ""
-            book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join")
+            book.reject(
+                name, room, event, "member.leave.self", notes, twin="member.leave.self.join", versions=ALL
+            )
+        versions = known if before in ("none", "knock") else SAMPLE
         kick = room.try_member(BOB, "leave", ALICE)
         notes = (
             "A removal does not ask whether the target is in the room." if before in ("none", "leave") else ""
         )
-        book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes)
+        book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes, versions=versions)
         ban = room.try_member(BOB, "ban", ALICE)
-        book.allow(f"member.ban.{before}", room, ban, "member.ban.level")
+        book.allow(f"member.ban.{before}", room, ban, "member.ban.level", versions=versions)
     if book.number < 7:
         room = plain_room(book.version)
         room.member(BOB, "knock")
         event = room.try_member(BOB, "leave")
         notes = "Knocking came with version 7. No server lets the knock in that this state has."
         name = "member.leave.self.knock"
-        book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join", odd=True)
+        book.reject(
+            name,
+            room,
+            event,
+            "member.leave.self",
+            notes,
+            twin="member.leave.self.join",
+            odd=True,
+            versions=since("1", "6"),
+        )
 
 
 def _by_whom(book: Book) -> None:
@@ -75,10 +90,11 @@ def _by_whom(book: Book) -> None:
             room.was(CAROL, before)
             event = room.try_member(BOB, membership, CAROL)
             if before == "join":
-                book.allow(f"{start}.{before}", room, event, f"member.{membership}.level")
+                book.allow(f"{start}.{before}", room, event, f"member.{membership}.level", versions=ALL)
             else:
                 sense = f"member.{membership}.sender_not_joined"
-                book.reject(f"{start}.{before}", room, event, sense, twin=f"{start}.join")
+                versions = ALL if before == "none" else SAMPLE
+                book.reject(f"{start}.{before}", room, event, sense, twin=f"{start}.join", versions=versions)
 
 
 def _levels(book: Book) -> None:
@@ -93,11 +109,25 @@ def _levels(book: Book) -> None:
                 named = {name: needed} if where == "given" else {}
                 room = plain_room(book.version, {CAROL: level, BOB: -10}, joined=[CAROL], **named)
                 event = room.try_member(BOB, membership, CAROL)
+                versions = ALL if where == "given" and by <= 0 else SAMPLE
                 if by < 0:
                     sense = f"member.{membership}.otherwise"
-                    book.reject(f"{start}.{where}.{label}", room, event, sense, twin=f"{start}.{where}.equal")
+                    book.reject(
+                        f"{start}.{where}.{label}",
+                        room,
+                        event,
+                        sense,
+                        twin=f"{start}.{where}.equal",
+                        versions=versions,
+                    )
                 else:
-                    book.allow(f"{start}.{where}.{label}", room, event, f"member.{membership}.level")
+                    book.allow(
+                        f"{start}.{where}.{label}",
+                        room,
+                        event,
+                        f"member.{membership}.level",
+                        versions=versions,
+                    )
 
 
 def _ranks(book: Book) -> None:
@@ -109,18 +139,31 @@ def _ranks(book: Book) -> None:
             room = plain_room(book.version, {CAROL: 60, BOB: level}, joined=[CAROL])
             event = room.try_member(BOB, membership, CAROL)
             if level < 60:
-                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level", versions=ALL)
             else:
                 notes = "Equals cannot remove each other." if label == "equal" else ""
-                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.below")
+                versions = ALL if label == "equal" and membership == "leave" else SAMPLE
+                book.reject(
+                    f"{start}.{label}", room, event, sense, notes, twin=f"{start}.below", versions=versions
+                )
         room = plain_room(book.version, {CAROL: 60}, joined=[CAROL], users_default=60)
         event = room.try_member(BOB, membership, CAROL)
         notes = "The target has the default level of users."
-        book.reject(f"{start}.users_default", room, event, sense, notes, twin=f"{start}.below")
+        book.reject(
+            f"{start}.users_default", room, event, sense, notes, twin=f"{start}.below", versions=SAMPLE
+        )
     room = plain_room(book.version, {CAROL: 60}, joined=[CAROL])
     event = room.try_member(CAROL, "ban")
     notes = "Nobody outranks themselves."
-    book.reject("member.ban.self", room, event, "member.ban.otherwise", notes, twin="member.ban.rank.below")
+    book.reject(
+        "member.ban.self",
+        room,
+        event,
+        "member.ban.otherwise",
+        notes,
+        twin="member.ban.rank.below",
+        versions=ALL,
+    )
 
 
 def _unbans(book: Book) -> None:
@@ -135,9 +178,16 @@ def _unbans(book: Book) -> None:
     for label, level in (("below", 59), ("equal", 60), ("above", 61)):
         room, event = lifting(level, ban=60, kick=50)
         if level < 60:
-            book.reject(f"{start}.ban_{label}", room, event, "member.leave.banned", twin=f"{start}.ban_equal")
+            book.reject(
+                f"{start}.ban_{label}",
+                room,
+                event,
+                "member.leave.banned",
+                twin=f"{start}.ban_equal",
+                versions=ALL,
+            )
         else:
-            book.allow(f"{start}.ban_{label}", room, event, "member.leave.level")
+            book.allow(f"{start}.ban_{label}", room, event, "member.leave.level", versions=ALL)
     notes = "Lifting a ban takes the kick level as well. gomatrixserverlib asks for the ban level alone."
     for label, level in (("below", 59), ("equal", 60)):
         room, event = lifting(level, ban=50, kick=60)
@@ -149,17 +199,20 @@ def _unbans(book: Book) -> None:
                 "member.leave.otherwise",
                 notes,
                 twin=f"{start}.kick_equal",
+                versions=ALL,
             )
         else:
-            book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes)
+            book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes, versions=ALL)
     notes = "Lifting a ban takes a level above the banned user's. gomatrixserverlib does not ask for it."
     for label, target in (("below", 59), ("equal", 60)):
         room, event = lifting(60, target)
         if target < 60:
-            book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes)
+            book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes, versions=ALL)
         else:
             sense = "member.leave.otherwise"
-            book.reject(f"{start}.rank_{label}", room, event, sense, notes, twin=f"{start}.rank_below")
+            book.reject(
+                f"{start}.rank_{label}", room, event, sense, notes, twin=f"{start}.rank_below", versions=ALL
+            )
 
 
 def _no_power_levels(book: Book) -> None:
@@ -171,18 +224,25 @@ def _no_power_levels(book: Book) -> None:
     for membership in ("invite", "leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.no_power_levels"
         event = room.try_member(BOB, membership, ALICE)
-        book.allow(f"{start}.creator", room, event, f"member.{membership}.level")
+        book.allow(f"{start}.creator", room, event, f"member.{membership}.level", versions=SAMPLE)
         event = room.try_member(BOB, membership, CAROL)
         if membership == "invite":
-            book.allow(f"{start}.other", room, event, "member.invite.level")
+            book.allow(f"{start}.other", room, event, "member.invite.level", versions=SAMPLE)
         else:
             book.reject(
-                f"{start}.other", room, event, f"member.{membership}.otherwise", twin=f"{start}.creator"
+                f"{start}.other",
+                room,
+                event,
+                f"member.{membership}.otherwise",
+                twin=f"{start}.creator",
+                versions=SAMPLE,
             )
         if membership != "invite":
             event = room.try_member(ALICE, membership, CAROL)
             sense = f"member.{membership}.otherwise"
-            book.reject(f"{start}.against_creator", room, event, sense, twin=f"{start}.creator")
+            book.reject(
+                f"{start}.against_creator", room, event, sense, twin=f"{start}.creator", versions=SAMPLE
+            )
 
 
 def _creators(book: Book) -> None:
@@ -205,8 +265,18 @@ def _creators(book: Book) -> None:
         ):
             event = room.try_member(target, membership, sender)
             if may:
-                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+                book.allow(
+                    f"{start}.{label}", room, event, f"member.{membership}.level", versions=since("12")
+                )
             else:
                 notes = "2^53 - 1, the greatest integer, is below every creator; creators are equals."
                 sense = f"member.{membership}.otherwise"
-                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.over_all")
+                book.reject(
+                    f"{start}.{label}",
+                    room,
+                    event,
+                    sense,
+                    notes,
+                    twin=f"{start}.over_all",
+                    versions=since("12"),
+                )

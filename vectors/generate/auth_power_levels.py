@@ -5,6 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import MAX_INTEGER, POWER_LEVELS, TOPIC
 from .rooms import ALICE, BOB, CAROL, DAN, Room, plain_room
+from .versions import ALL, SAMPLE, Versions, since
 
 FILE = "power_levels"
 
@@ -31,6 +32,7 @@ def change(
     sense: str,
     notes: str = "",
     *,
+    versions: Versions,
     level: int = 50,
     twin: str = "",
     disputed: tuple[str, str] | None = None,
@@ -60,22 +62,39 @@ def change(
     event = room.make(BOB, POWER_LEVELS, content(room, after), "")
     full = f"power_levels.{name}"
     if sense == "allowed":
-        book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed)
+        book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed, versions=versions)
     else:
         repaired = f"power_levels.{twin or 'named.kick.down'}"
-        book.reject(full, room, event, f"power_levels.{sense}", notes, twin=repaired, disputed=disputed)
+        book.reject(
+            full,
+            room,
+            event,
+            f"power_levels.{sense}",
+            notes,
+            twin=repaired,
+            disputed=disputed,
+            versions=versions,
+        )
 
 
 def _first(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
     sense = "power_levels.first"
-    book.allow("power_levels.first.plain", room, room.make(ALICE, POWER_LEVELS, room.levels(), ""), sense)
+    book.allow(
+        "power_levels.first.plain",
+        room,
+        room.make(ALICE, POWER_LEVELS, room.levels(), ""),
+        sense,
+        versions=ALL,
+    )
     notes = "The first power levels may say anything that has their form."
     event = room.make(ALICE, POWER_LEVELS, room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
-    book.allow("power_levels.first.high", room, event, sense, notes)
+    book.allow("power_levels.first.high", room, event, sense, notes, versions=ALL)
     notes = "The users need not be there."
-    book.allow("power_levels.first.empty", room, room.make(ALICE, POWER_LEVELS, {}, ""), sense, notes)
+    book.allow(
+        "power_levels.first.empty", room, room.make(ALICE, POWER_LEVELS, {}, ""), sense, notes, versions=ALL
+    )
 
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
     event = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "other")
@@ -93,21 +112,39 @@ def _first(book: Book) -> None:
         notes,
         twin=twin,
         disputed=("ruma and gomatrixserverlib", "Synapse"),
+        versions=ALL,
     )
 
 
 def _named(book: Book) -> None:
     for name in NAMED:
         start = f"named.{name}"
-        change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed")
-        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed")
+        versions = ALL if name == "users_default" else SAMPLE
+        change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed", versions=versions)
+        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed", versions=versions)
         twin = f"{start}.up"
-        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin)
-        change(book, f"{start}.current_above", {name: 51}, {name: 50}, "level_current", twin=f"{start}.down")
+        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin, versions=versions)
+        change(
+            book,
+            f"{start}.current_above",
+            {name: 51},
+            {name: 50},
+            "level_current",
+            twin=f"{start}.down",
+            versions=versions,
+        )
     notes = "What does not change is not compared."
-    change(book, "named.untouched", {"ban": 99, "kick": 50}, {"ban": 99, "kick": 49}, "allowed", notes)
+    change(
+        book,
+        "named.untouched",
+        {"ban": 99, "kick": 50},
+        {"ban": 99, "kick": 49},
+        "allowed",
+        notes,
+        versions=SAMPLE,
+    )
     notes = "Other keys are nobody's concern."
-    change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes)
+    change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes, versions=SAMPLE)
 
 
 def _added_or_removed(book: Book) -> None:
@@ -126,20 +163,30 @@ def _added_or_removed(book: Book) -> None:
         ("remove_default", {"kick": 50}, {}, "level_current", default),
     ):
         name = f"named.added_or_removed.{label}"
-        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=disputed)
+        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=disputed, versions=ALL)
     twin = "named.added_or_removed.add_equal"
     notes = "Adding and removing is altering. However an absent level is read, these compare alike."
-    change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40)
-    change(book, "named.added_or_removed.remove_equal", {"invite": 40}, {}, "allowed", notes, level=40)
+    change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40, versions=ALL)
+    change(
+        book,
+        "named.added_or_removed.remove_equal",
+        {"invite": 40},
+        {},
+        "allowed",
+        notes,
+        level=40,
+        versions=ALL,
+    )
     name = "named.added_or_removed.add_high"
-    change(book, name, {}, {"invite": 41}, "level_new", notes, level=40, twin=twin)
+    change(book, name, {}, {"invite": 41}, "level_new", notes, level=40, twin=twin, versions=ALL)
     name = "named.added_or_removed.remove_high"
-    change(book, name, {"invite": 41}, {}, "level_current", notes, level=40, twin=twin)
+    change(book, name, {"invite": 41}, {}, "level_current", notes, level=40, twin=twin, versions=ALL)
 
 
 def _entries(book: Book) -> None:
-    kinds = ["events", "notifications"] if book.number >= 6 else ["events"]
-    for kind in kinds:
+    for kind, known, sample in (("events", ALL, SAMPLE), ("notifications", since("6"), since("6"))):
+        if book.version not in known:
+            continue
         key = TOPIC if kind == "events" else "room"
         for label, before, after, sense in (
             ("change.up", 49, 50, "allowed"),
@@ -163,8 +210,11 @@ def _entries(book: Book) -> None:
                 notes = (
                     "An entry that is not there has no value. gomatrixserverlib takes events_default for it."
                 )
+            versions = sample if label == "change.down" else known
             twin = f"{kind}.{label.split('.')[0]}.{'equal' if 'change' not in label else 'up'}"
-            change(book, f"{kind}.{label}", {kind: old}, {kind: new}, sense, notes, twin=twin)
+            change(
+                book, f"{kind}.{label}", {kind: old}, {kind: new}, sense, notes, twin=twin, versions=versions
+            )
         notes = "Without the whole map every entry in it is removed."
         change(
             book,
@@ -174,16 +224,27 @@ def _entries(book: Book) -> None:
             "events_current",
             notes,
             twin=f"{kind}.remove.equal",
+            versions=sample,
         )
     if book.number <= 5:
         notes = "Only from version 6 on are the levels of notifications guarded."
         low, high = ({"notifications": {"room": level}} for level in (60, 70))
-        change(book, "notifications.unguarded", low, high, "allowed", notes)
+        change(book, "notifications.unguarded", low, high, "allowed", notes, versions=since("1", "5"))
 
 
 def _users(book: Book) -> None:
-    def users(name: str, before: Any, after: Any, sense: str, notes: str = "", **more: Any) -> None:
-        change(book, f"users.{name}", {"users": before}, {"users": after}, sense, notes, **more)
+    def users(
+        name: str,
+        before: Any,
+        after: Any,
+        sense: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        twin: str = "",
+    ) -> None:
+        full = f"users.{name}"
+        change(book, full, {"users": before}, {"users": after}, sense, notes, versions=versions, twin=twin)
 
     users(
         "own.down",
@@ -191,12 +252,13 @@ def _users(book: Book) -> None:
         {BOB: 40},
         "allowed",
         "The own entry may go down, though it is as high as the own level.",
+        versions=ALL,
     )
-    users("own.removed", {}, {BOB: None}, "allowed")
-    users("own.up", {}, {BOB: 51}, "users_new", twin="users.own.down")
-    users("change.up", {CAROL: 49}, {CAROL: 50}, "allowed")
-    users("change.down", {CAROL: 49}, {CAROL: 48}, "allowed")
-    users("change.new_above", {CAROL: 49}, {CAROL: 51}, "users_new", twin="users.change.up")
+    users("own.removed", {}, {BOB: None}, "allowed", versions=ALL)
+    users("own.up", {}, {BOB: 51}, "users_new", twin="users.own.down", versions=ALL)
+    users("change.up", {CAROL: 49}, {CAROL: 50}, "allowed", versions=ALL)
+    users("change.down", {CAROL: 49}, {CAROL: 48}, "allowed", versions=ALL)
+    users("change.new_above", {CAROL: 49}, {CAROL: 51}, "users_new", twin="users.change.up", versions=ALL)
     users(
         "change.equal",
         {CAROL: 50},
@@ -204,18 +266,26 @@ def _users(book: Book) -> None:
         "users_current",
         "Equals are out of reach.",
         twin="users.change.down",
+        versions=ALL,
     )
-    users("change.above", {CAROL: 51}, {CAROL: 49}, "users_current", twin="users.change.down")
-    users("add.equal", {}, {CAROL: 50}, "allowed")
-    users("add.above", {}, {CAROL: 51}, "users_new", twin="users.add.equal")
-    users("remove.below", {CAROL: 49}, {}, "allowed")
-    users("remove.equal", {CAROL: 50}, {}, "users_current", twin="users.remove.below")
-    users("remove.above", {CAROL: 51}, {}, "users_current", twin="users.remove.below")
-    users("untouched", {CAROL: 99}, {CAROL: 99, DAN: 1}, "allowed", "What does not change is not compared.")
+    users("change.above", {CAROL: 51}, {CAROL: 49}, "users_current", twin="users.change.down", versions=ALL)
+    users("add.equal", {}, {CAROL: 50}, "allowed", versions=ALL)
+    users("add.above", {}, {CAROL: 51}, "users_new", twin="users.add.equal", versions=ALL)
+    users("remove.below", {CAROL: 49}, {}, "allowed", versions=SAMPLE)
+    users("remove.equal", {CAROL: 50}, {}, "users_current", twin="users.remove.below", versions=SAMPLE)
+    users("remove.above", {CAROL: 51}, {}, "users_current", twin="users.remove.below", versions=SAMPLE)
+    users(
+        "untouched",
+        {CAROL: 99},
+        {CAROL: 99, DAN: 1},
+        "allowed",
+        "What does not change is not compared.",
+        versions=SAMPLE,
+    )
     notes = "An entry that is not there has no value, not users_default. gomatrixserverlib rejects this."
     before: dict[str, Any] = {"users_default": 99}
     after: dict[str, Any] = {"users_default": 99, "users": {CAROL: 0}}
-    change(book, "users.add.under_default", before, after, "allowed", notes)
+    change(book, "users.add.under_default", before, after, "allowed", notes, versions=ALL)
 
 
 def _spelled_alike(book: Book) -> None:
@@ -223,17 +293,47 @@ def _spelled_alike(book: Book) -> None:
     if book.number > 9:
         return
     notes = "Levels are compared as numbers: the same one spelled otherwise is not altered."
-    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes)
-    change(book, "alike.users", {"users": {CAROL: 60}}, {"users": {CAROL: " +060"}}, "allowed", notes)
-    change(book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes)
+    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes, versions=since("1", "9"))
+    change(
+        book,
+        "alike.users",
+        {"users": {CAROL: 60}},
+        {"users": {CAROL: " +060"}},
+        "allowed",
+        notes,
+        versions=since("1", "9"),
+    )
+    change(
+        book,
+        "alike.events",
+        {"events": {"x": "60"}},
+        {"events": {"x": 60}},
+        "allowed",
+        notes,
+        versions=since("1", "9"),
+    )
     if book.number <= 5:
         notes = "Without their fractions they are the same level. ruma refuses every float."
-        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes)
+        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes, versions=since("1", "5"))
         change(
-            book, "alike.float_users", {"users": {CAROL: 60.1}}, {"users": {CAROL: 60.9}}, "allowed", notes
+            book,
+            "alike.float_users",
+            {"users": {CAROL: 60.1}},
+            {"users": {CAROL: 60.9}},
+            "allowed",
+            notes,
+            versions=since("1", "5"),
         )
         notes = "With its fraction dropped the new level is the sender's. ruma refuses every float."
-        change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes)
+        change(
+            book,
+            "alike.float_equal",
+            {"kick": 10},
+            {"kick": 50.9},
+            "allowed",
+            notes,
+            versions=since("1", "5"),
+        )
         change(
             book,
             "alike.float_above",
@@ -242,6 +342,7 @@ def _spelled_alike(book: Book) -> None:
             "level_new",
             notes,
             twin="alike.float_equal",
+            versions=since("1", "5"),
         )
 
 
@@ -251,24 +352,40 @@ def _creators(book: Book) -> None:
     room.member(ALICE, "join")
     sense = "power_levels.creator_listed"
     twin = f"{start}.none"
-    book.allow(twin, room, room.make(ALICE, POWER_LEVELS, {"users": {CAROL: 100}}, ""), "power_levels.first")
+    book.allow(
+        twin,
+        room,
+        room.make(ALICE, POWER_LEVELS, {"users": {CAROL: 100}}, ""),
+        "power_levels.first",
+        versions=since("12"),
+    )
     notes = "No creator may be listed, not even in a room's first power levels."
     for label, user in (("sender", ALICE), ("additional", BOB)):
         bad = room.make(ALICE, POWER_LEVELS, {"users": {user: 100}}, "")
-        book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin)
+        book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin, versions=since("12"))
     room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")
     for label, sender, user in (("own", BOB, BOB), ("other", BOB, ALICE), ("by_user", CAROL, ALICE)):
         bad = room.make(sender, POWER_LEVELS, {"users": {user: 0, CAROL: MAX_INTEGER}}, "")
-        book.reject(f"{start}.later.{label}", room, bad, sense, "", twin=f"{start}.demotes_highest")
+        book.reject(
+            f"{start}.later.{label}",
+            room,
+            bad,
+            sense,
+            "",
+            twin=f"{start}.demotes_highest",
+            versions=since("12"),
+        )
     listing = Room(book.version)
     listing.member(ALICE, "join")
     listing.put(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     bad = listing.make(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     notes = "The current power levels list a creator, which they should not. That makes no precedent."
-    book.reject(f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True)
+    book.reject(
+        f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True, versions=since("12")
+    )
     notes = "A creator reaches every level."
     good = room.make(BOB, POWER_LEVELS, {"users": {CAROL: 0}, "ban": MAX_INTEGER}, "")
-    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes)
+    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes, versions=since("12"))

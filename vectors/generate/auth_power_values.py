@@ -6,8 +6,12 @@ from .auth_cases import Book
 from .auth_power_levels import NAMED
 from .constants import POWER_LEVELS
 from .rooms import ALICE, BOB, Room
+from .versions import ALL, Versions, since
 
 FILE = "power_level_values"
+
+# The first and the last version of each set of rules on what a level is.
+SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
 
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
 _POISON = ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
@@ -33,31 +37,56 @@ def cases(book: Book) -> None:
         _fraction(book)
 
 
-def _put(book: Book, name: str, content: Any, sense: str, notes: str = "", **more: Any) -> None:
+def _put(
+    book: Book,
+    name: str,
+    content: Any,
+    sense: str,
+    notes: str = "",
+    *,
+    versions: Versions,
+    disputed: tuple[str, str] | None = None,
+) -> None:
     """Write a case of a room's first power levels, which are allowed if they have the form."""
     room = Room(book.version)
     room.member(ALICE, "join")
     event = room.make(ALICE, POWER_LEVELS, content, "")
     full = f"power_levels.values.{name}"
     if sense == "first":
-        book.allow(full, room, event, "power_levels.first", notes, **more)
+        book.allow(full, room, event, "power_levels.first", notes, versions=versions, disputed=disputed)
     else:
         whole = f"power_levels.{sense}" if sense else ""
-        book.reject(full, room, event, whole, notes, twin="power_levels.first.plain", **more)
+        twin = "power_levels.first.plain"
+        book.reject(full, room, event, whole, notes, versions=versions, twin=twin, disputed=disputed)
 
 
 def _users(book: Book) -> None:
-    for label, value in (("null", None), ("list", []), ("string", BOB), ("number", 5)):
-        _put(book, f"users_{label}", {"users": value}, "users")
-    for label, user in (
-        ("word", "foo"),
-        ("no_server", "@foo"),
-        ("no_sigil", "bob:b.example.org"),
-        ("empty", ""),
+    maps: list[tuple[str, Any, Versions]] = [
+        ("null", None, ALL),
+        ("list", [], ALL),
+        ("string", BOB, SAMPLE),
+        ("number", 5, SAMPLE),
+    ]
+    for label, value, versions in maps:
+        _put(book, f"users_{label}", {"users": value}, "users", versions=versions)
+    for label, user, versions in (
+        ("word", "foo", ALL),
+        ("no_server", "@foo", ALL),
+        ("no_sigil", "bob:b.example.org", SAMPLE),
+        ("empty", "", SAMPLE),
     ):
-        _put(book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.")
-    _put(book, "users_empty", {"users": {}}, "first")
-    _put(book, "user_id_historical", {"users": {"@B o/b:b.example.org": 1}}, "first", "A historical user ID.")
+        _put(
+            book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.", versions=versions
+        )
+    _put(book, "users_empty", {"users": {}}, "first", versions=ALL)
+    _put(
+        book,
+        "user_id_historical",
+        {"users": {"@B o/b:b.example.org": 1}},
+        "first",
+        "A historical user ID.",
+        versions=SAMPLE,
+    )
     notes = (
         "Disputed: whether an empty localpart makes a user ID. By the historical grammar, which servers must"
         " accept, it does; Synapse, ruma and gomatrixserverlib allow it."
@@ -69,6 +98,7 @@ def _users(book: Book) -> None:
         "first",
         notes,
         disputed=(_EVERYBODY, ""),
+        versions=ALL,
     )
     notes = (
         "Disputed: whether the server name has to be one. ruma rejects this; Synapse asks for an @ and a"
@@ -81,27 +111,41 @@ def _users(book: Book) -> None:
         "users",
         notes,
         disputed=("ruma", "Synapse"),
+        versions=ALL,
     )
     for label, value in ODD:
         if label == "string" and book.number <= 9:
             continue
+        versions = ("10", "12") if label == "string" else ALL if label == "null" else SAMPLE
         notes = "Synapse takes true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
-        _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes)
+        _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes, versions=versions)
 
 
 def _checked(book: Book) -> None:
     """From version 10 on every level is an integer."""
+    strict, sample = since("10"), ("10", "12")
     for place in NAMED:
         for label, value in ODD:
+            first = place == NAMED[0] and label == "true"
+            versions = strict if first or label == "null" else sample
             notes = "gomatrixserverlib takes null as absent." if label == "null" else ""
-            _put(book, f"{place}_{label}", {place: value}, "not_integer", notes)
-    for place in ("events", "notifications"):
+            _put(book, f"{place}_{label}", {place: value}, "not_integer", notes, versions=versions)
+    for place, whole, few in (("events", strict, sample), ("notifications", strict, strict)):
         for label, value in ODD:
-            _put(book, f"{place}_level_{label}", {place: {"x": value}}, "map_not_integers")
+            versions = whole if label in ("true", "null") else few
+            _put(book, f"{place}_level_{label}", {place: {"x": value}}, "map_not_integers", versions=versions)
         for label, value in (("null", None), ("list", []), ("string", "50"), ("number", 5)):
-            _put(book, f"{place}_{label}", {place: value}, "map_not_integers")
-        _put(book, f"{place}_empty", {place: {}}, "first")
-    _put(book, "unknown_key", {"org.example.level": "50"}, "first", "Nobody looks at other keys.")
+            versions = whole if label == "null" else few
+            _put(book, f"{place}_{label}", {place: value}, "map_not_integers", versions=versions)
+        _put(book, f"{place}_empty", {place: {}}, "first", versions=few)
+    _put(
+        book,
+        "unknown_key",
+        {"org.example.level": "50"},
+        "first",
+        "Nobody looks at other keys.",
+        versions=sample,
+    )
 
 
 def _strings(book: Book) -> None:
@@ -115,7 +159,7 @@ def _strings(book: Book) -> None:
         ("plus_spaces", " +0100 "),
         ("tab", "\t100\n"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "first")
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "first", versions=("1", "5", "6", "9"))
     for label, text in (
         ("empty", ""),
         ("space", " "),
@@ -129,9 +173,9 @@ def _strings(book: Book) -> None:
         ("comma", "1,000"),
         ("word", "admin"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "users")
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "users", versions=("1", "5", "6", "9"))
     notes = "An underscore is no digit. Synapse reads this as Python does, and allows it."
-    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes)
+    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes, versions=("1", "5", "6", "9"))
     notes = (
         "Disputed: whether digits of other scripts make a base 10 integer. Synapse reads this as Python does,"
         " and allows it; ruma and gomatrixserverlib reject it."
@@ -143,12 +187,13 @@ def _strings(book: Book) -> None:
         "users",
         notes,
         disputed=("ruma and gomatrixserverlib", "Synapse"),
+        versions=since("1", "9"),
     )
     if book.number <= 5:
         notes = "A float counts without its fraction, up to version 5, as clarified in 1.18. ruma refuses it."
         for label, value in (("fraction", 50.57), ("negative", -0.9), ("large", 1e10)):
-            _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes)
-            _put(book, f"float_named_{label}", {"ban": value}, "first", notes)
+            _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes, versions=("1", "5"))
+            _put(book, f"float_named_{label}", {"ban": value}, "first", notes, versions=("1", "5"))
 
 
 def _unchecked(book: Book) -> None:
@@ -160,14 +205,31 @@ def _unchecked(book: Book) -> None:
     )
     more: list[tuple[str, Any]] = [("ban", "abc"), ("kick", None), ("state_default", True), ("invite", [])]
     for place, value in more:
-        _put(book, f"unchecked_{place}", {place: value}, "", notes, disputed=_POISON)
-    _put(book, "unchecked_events_level", {"events": {"x": "abc"}}, "", notes, disputed=_POISON)
-    _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON)
+        _put(
+            book, f"unchecked_{place}", {place: value}, "", notes, disputed=_POISON, versions=since("1", "9")
+        )
+    _put(
+        book,
+        "unchecked_events_level",
+        {"events": {"x": "abc"}},
+        "",
+        notes,
+        disputed=_POISON,
+        versions=since("1", "9"),
+    )
+    _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON, versions=since("1", "9"))
     if book.number <= 5:
         notes = "Before version 6 nobody looks at notifications."
-        _put(book, "unchecked_notifications", {"notifications": {"room": "abc"}}, "first", notes)
+        _put(
+            book,
+            "unchecked_notifications",
+            {"notifications": {"room": "abc"}},
+            "first",
+            notes,
+            versions=since("1", "5"),
+        )
 
 
 def _fraction(book: Book) -> None:
     notes = "From version 6 on a fraction is no canonical JSON, so that no event can hold it."
-    _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes)
+    _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes, versions=("6", "9", "10", "11", "12"))

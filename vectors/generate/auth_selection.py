@@ -22,6 +22,7 @@ from .constants import (
 )
 from .rooms import ALICE, BOB, CAROL, HELLO, plain_room
 from .suite import SPEC
+from .versions import ALL, Versions
 
 FILE = "auth_types"
 
@@ -47,34 +48,37 @@ def cases(book: Book) -> None:
         notes: str = "",
         sender: str = ALICE,
         alone: bool = False,
+        *,
+        versions: Versions,
     ) -> None:
         identifier = room.make(sender, kind, content, state_key)
         keys = [] if alone else sorted({*always, member(sender), *picked})
         book.write(
-            f"auth_types.v{book.version}.{name}",
             "auth_types",
+            name,
             {"event": room.events[identifier]},
             {"keys": [list(key) for key in keys]},
             SELECTION,
             notes=notes,
+            versions=versions,
         )
 
-    case("create", [], CREATE, room.events[room.create]["content"], "", alone=True)
-    case("message", [], MESSAGE, HELLO)
-    case("state", [], TOPIC, {"topic": "Vectors"}, "")
-    case("power_levels", [], POWER_LEVELS, {}, "")
-    case("join_rules", [], JOIN_RULES, {"join_rule": "public"}, "")
-    case("redaction", [], REDACTION, {})
-    case("aliases", [], ALIASES, {"aliases": []}, "a.example.org")
-    case("third_party_invite", [], THIRD_PARTY_INVITE, {"public_keys": []}, "token")
+    case("create", [], CREATE, room.events[room.create]["content"], "", alone=True, versions=ALL)
+    case("message", [], MESSAGE, HELLO, versions=ALL)
+    case("state", [], TOPIC, {"topic": "Vectors"}, "", versions=ALL)
+    case("power_levels", [], POWER_LEVELS, {}, "", versions=ALL)
+    case("join_rules", [], JOIN_RULES, {"join_rule": "public"}, "", versions=ALL)
+    case("redaction", [], REDACTION, {}, versions=ALL)
+    case("aliases", [], ALIASES, {"aliases": []}, "a.example.org", versions=ALL)
+    case("third_party_invite", [], THIRD_PARTY_INVITE, {"public_keys": []}, "token", versions=ALL)
 
     join: dict[str, Any] = {"membership": "join"}
-    case("join", [JOIN_RULES_KEY], MEMBER, join, ALICE, "Sender and target are one key.")
-    case("join_for_other", [JOIN_RULES_KEY, member(BOB)], MEMBER, join, BOB)
+    case("join", [JOIN_RULES_KEY], MEMBER, join, ALICE, "Sender and target are one key.", versions=ALL)
+    case("join_for_other", [JOIN_RULES_KEY, member(BOB)], MEMBER, join, BOB, versions=ALL)
     authorised = {**join, AUTHORISER: BOB}
     picked = [JOIN_RULES_KEY, *([member(BOB)] if book.number >= 8 else [])]
     notes = "An authoriser is picked from version 8 on, by the event alone: the join rule is not asked."
-    case("join_authorised", picked, MEMBER, authorised, ALICE, notes)
+    case("join_authorised", picked, MEMBER, authorised, ALICE, notes, versions=ALL)
     notes = "What is no string names nobody, and must not make the selection fail."
     case(
         "join_authoriser_number",
@@ -83,16 +87,25 @@ def cases(book: Book) -> None:
         {**join, AUTHORISER: 42},
         ALICE,
         notes,
+        versions=ALL,
     )
-    case("invite", [JOIN_RULES_KEY, member(BOB)], MEMBER, {"membership": "invite"}, BOB)
+    case("invite", [JOIN_RULES_KEY, member(BOB)], MEMBER, {"membership": "invite"}, BOB, versions=ALL)
     notes = "An authoriser is picked for joins only."
     content = {"membership": "invite", AUTHORISER: CAROL}
-    case("invite_authoriser", [JOIN_RULES_KEY, member(BOB)], MEMBER, content, BOB, notes)
+    case("invite_authoriser", [JOIN_RULES_KEY, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
     offer = (THIRD_PARTY_INVITE, "token")
     taken: dict[str, Any] = {"third_party_invite": {"signed": signed()}}
     content = {"membership": "invite", **taken}
-    case("invite_third_party", [JOIN_RULES_KEY, member(BOB), offer], MEMBER, content, BOB)
-    case("join_third_party", [JOIN_RULES_KEY], MEMBER, {**join, **taken}, ALICE, "Looked at in invites only.")
+    case("invite_third_party", [JOIN_RULES_KEY, member(BOB), offer], MEMBER, content, BOB, versions=ALL)
+    case(
+        "join_third_party",
+        [JOIN_RULES_KEY],
+        MEMBER,
+        {**join, **taken},
+        ALICE,
+        "Looked at in invites only.",
+        versions=ALL,
+    )
     broken: list[tuple[str, Any]] = [
         ("null", None),
         ("not_signed", {}),
@@ -103,17 +116,27 @@ def cases(book: Book) -> None:
     for label, value in broken:
         content = {"membership": "invite", "third_party_invite": value}
         notes = "It names no offer; the rules refuse the event, and the selection must not fail."
-        case(f"invite_third_party_{label}", [JOIN_RULES_KEY, member(BOB)], MEMBER, content, BOB, notes)
+        case(
+            f"invite_third_party_{label}",
+            [JOIN_RULES_KEY, member(BOB)],
+            MEMBER,
+            content,
+            BOB,
+            notes,
+            versions=ALL,
+        )
     notes = "For a knock the join rules are picked in every version, whether or not it knows knocks."
-    case("knock", [JOIN_RULES_KEY], MEMBER, {"membership": "knock"}, ALICE, notes)
+    case("knock", [JOIN_RULES_KEY], MEMBER, {"membership": "knock"}, ALICE, notes, versions=ALL)
     notes = "Neither leaving nor banning depends on the join rules."
-    case("leave", [], MEMBER, {"membership": "leave"}, ALICE, notes)
-    case("kick", [member(BOB)], MEMBER, {"membership": "leave"}, BOB, notes)
-    case("ban", [member(BOB)], MEMBER, {"membership": "ban"}, BOB, notes)
+    case("leave", [], MEMBER, {"membership": "leave"}, ALICE, notes, versions=ALL)
+    case("kick", [member(BOB)], MEMBER, {"membership": "leave"}, BOB, notes, versions=ALL)
+    case("ban", [member(BOB)], MEMBER, {"membership": "ban"}, BOB, notes, versions=ALL)
     notes = "An authoriser is picked for joins only."
     for membership, also in (("leave", []), ("ban", []), ("knock", [JOIN_RULES_KEY])):
         content = {"membership": membership, AUTHORISER: CAROL}
-        case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes)
-    case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB)
-    case("no_membership", [member(BOB)], MEMBER, {}, BOB)
-    case("no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, "There is no target to pick for.")
+        case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
+    case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB, versions=ALL)
+    case("no_membership", [member(BOB)], MEMBER, {}, BOB, versions=ALL)
+    case(
+        "no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, "There is no target to pick for.", versions=ALL
+    )

@@ -26,6 +26,7 @@ from .constants import (
     Key,
 )
 from .independent import base64, content_hash, event_id, redacted, reference_digest, seed_of, signature
+from .versions import ALL, Versions, since
 
 Json: TypeAlias = Any
 Pdu: TypeAlias = dict[str, Any]
@@ -41,13 +42,18 @@ MALLORY = "@mallory:m.example.org"
 
 ROOM_KEY_ID = "ed25519:1"
 
+MEMBERSHIPS: dict[str, Versions] = {
+    "none": ALL,
+    "leave": ALL,
+    "invite": ALL,
+    "join": ALL,
+    "ban": ALL,
+    "knock": since("7"),
+}
+"""What a user may have been before, with the room versions that have it; see `Room.was`."""
+
 HELLO = {"body": "Hello", "msgtype": "m.text"}
 """The content of a message."""
-
-
-def since(first: int, last: int = 12) -> tuple[str, ...]:
-    """Return the room versions from one to another, both included."""
-    return tuple(str(number) for number in range(first, last + 1))
 
 
 def server_of(identifier: str) -> str:

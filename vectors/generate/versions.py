@@ -1,16 +1,25 @@
 """Room versions, and the ways in which a generator says in which of them a case is written."""
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
-ALL = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
+Versions: TypeAlias = tuple[str, ...]
+
+ALL: Versions = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
+
+SAMPLE: Versions = ("1", "9", "12")
+"""For a case of a rule that no version changes, beside one case of that rule in every version.
+
+Signed events take room: a case of the authorisation rules is some five kilobytes.
+"""
 
 
-def since(first: str, last: str = "12") -> tuple[str, ...]:
+def since(first: str, last: str = "12") -> Versions:
     """Return the room versions from ``first`` to ``last``, both included."""
     return ALL[ALL.index(first) : ALL.index(last) + 1]
 
 
-def spread(index: int, among: Iterable[str] = ALL, count: int = 3) -> tuple[str, ...]:
+def spread(index: int, among: Iterable[str] = ALL, count: int = 3) -> Versions:
     """Return ``count`` of the room versions, different ones for each index.
 
     For tables of cases whose answers no version changes: every version gets some of the rows, and the suite
