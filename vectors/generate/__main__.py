@@ -17,8 +17,7 @@ from . import (
     signing,
     verify_signatures,
 )
-from .observed import settled
-from .suite import write
+from .suite import settled, write
 
 AREAS = (
     canonical_json,

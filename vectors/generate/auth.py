@@ -19,8 +19,8 @@ from . import (
     auth_selection,
     auth_third_party,
 )
-from .auth_cases import Book, EventsFile, Made
-from .suite import File
+from .auth_cases import Book, Made
+from .suite import EventsFile, File
 from .versions import ALL
 
 PARTS: tuple[tuple[ModuleType, str], ...] = (
@@ -86,17 +86,21 @@ def made() -> tuple[Made, ...]:
 def files() -> Iterator[File]:
     """Yield the vector files."""
     for part, title in PARTS:
-        yield _file(f"auth/{part.FILE}", title, [case for case in made() if case.file == part.FILE])
+        of_part = [case for case in made() if case.file == part.FILE and not _has_fraction(case.input)]
+        yield _file(f"auth/{part.FILE}.json", title, of_part)
     fractions = [case for case in made() if _has_fraction(case.input)]
     title = "Power levels with fractions, which versions 1 to 5 admit"
-    yield EventsFile("auth/power_level_numbers.json", title, [case.document() for case in fractions])
-    disputed = [case.document() for case in made() if case.disputed]
-    yield EventsFile("disputed/auth.json", "Authorisation rules where implementations differ", disputed)
+    yield _file("auth/power_level_numbers.json", title, fractions)
 
 
 def _file(path: str, title: str, cases: list[Made]) -> EventsFile:
-    documents = [case.document() for case in cases if not case.disputed and not _has_fraction(case.input)]
-    return EventsFile(f"{path}.json", title, documents)
+    file = EventsFile(path, title)
+    for case in cases:
+        if case.disputed is None:
+            file.cases.append(case.document())
+        else:
+            file.disputed.append((case.document(), case.disputed))
+    return file
 
 
 def _has_fraction(value: Any) -> bool:

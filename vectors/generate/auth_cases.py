@@ -5,14 +5,13 @@ of the suite. So what is wrong with the event is the one thing that the case say
 stand in the generators, read off the specification; nothing here asks the library for a verdict.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
-from .suite import FORMAT, File, either, page
+from .suite import Dispute, Kind, page
 from .versions import Versions
 
 
@@ -25,7 +24,7 @@ class Made:
         sense: the name of the rule that decides; empty where none is meant.
         twin: the name of the accepting case that a rejecting one becomes when it is repaired; empty for
             an accepting case, and for a rejecting one that nothing can repair.
-        disputed: who gives this answer and who the other one, where implementations differ.
+        disputed: why the case accepts a second outcome, if it does.
         odd: the setup holds events that the rules would not have let in; their case needs them.
     """
 
@@ -40,7 +39,7 @@ class Made:
     notes: str
     twin: str
     odd: bool
-    disputed: tuple[str, str] | None
+    disputed: Dispute | None
 
     def document(self) -> dict[str, Any]:
         """Return the case as it stands in its file."""
@@ -49,7 +48,7 @@ class Made:
             "operation": self.operation,
             "room_version": self.version,
             "input": self.input,
-            "expected": self._outcomes(),
+            "expected": self.expected if self.disputed is None else self.disputed.outcomes(self.expected),
             "spec": self.spec,
         }
         if self.sense:
@@ -57,16 +56,6 @@ class Made:
         if self.notes:
             case["notes"] = self.notes
         return case
-
-    def _outcomes(self) -> Any:
-        if self.disputed is None:
-            return self.expected
-        ours, theirs = self.disputed
-        ((key, value),) = self.expected.items()
-        return either(
-            (self.expected, f"roomver's choice, and the answer of {ours}" if ours else "roomver's choice"),
-            ({key: not value}, f"the answer of {theirs}" if theirs else "what the letter would admit"),
-        )
 
 
 class Book:
@@ -186,7 +175,7 @@ class Book:
         hidden: Sequence[str] = (),
         twin: str = "",
         odd: bool = False,
-        disputed: tuple[str, str] | None = None,
+        disputed: Dispute | None = None,
     ) -> None:
         given: dict[str, Any] = {"event": event}
         roots = [event, *rejected]
@@ -223,7 +212,7 @@ class Book:
         notes: str = "",
         twin: str = "",
         odd: bool = False,
-        disputed: tuple[str, str] | None = None,
+        disputed: Dispute | None = None,
     ) -> None:
         """Write a case of any operation.
 
@@ -231,7 +220,7 @@ class Book:
             group: what the case's full name begins with; its first word is the operation.
             versions: the room versions that get the case.
         """
-        if disputed is not None:
+        if disputed is not None and disputed.kind is Kind.DIFFER:
             assert notes.startswith("Disputed:"), name
         label = f"{group}.{name}"
         if label in self.stated:
@@ -256,31 +245,3 @@ class Book:
                 disputed,
             )
         )
-
-
-@dataclass
-class EventsFile(File):
-    """A vector file in which each event has a line of its own: events are most of what is in it."""
-
-    def text(self) -> str:
-        """Return the file as text."""
-        head = json.dumps({"format": FORMAT, "title": self.title}, indent=1)[:-2]
-        return head + ',\n "cases": [\n' + ",\n".join(map(_case_text, self.cases)) + "\n ]\n}"
-
-
-def _case_text(case: dict[str, Any]) -> str:
-    lines = []
-    for key, value in case.items():
-        if key == "input" and "events" in value:
-            events = ",\n".join(f"     {_line(one)}:{_line(pdu)}" for one, pdu in value["events"].items())
-            rest = "".join(
-                f",\n    {_line(name)}: {_line(v)}" for name, v in value.items() if name != "events"
-            )
-            lines.append(f'   "input": {{\n    "events": {{\n{events}\n    }}{rest}\n   }}')
-        else:
-            lines.append(f"   {_line(key)}: {_line(value)}")
-    return "  {\n" + ",\n".join(lines) + "\n  }"
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -15,7 +15,9 @@ from .constants import (
     TOPIC,
     Key,
 )
+from .observed import OBSERVED_CITES_ITSELF, UNCONFIRMED_RUMA_REJECTS
 from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, Room, plain_room, server_of
+from .suite import differ
 from .versions import ALL, Versions, since
 
 FILE = "auth_events"
@@ -122,7 +124,14 @@ def _itself(book: Book) -> None:
     notes = "It cites itself as the sender's membership: by its own word the sender is in the room already."
     twin = "member.join.invite.join"
     book.reject(
-        "auth_events.itself", room, bad, "auth_events.rejected", notes, twin=twin, versions=since("1", "2")
+        "auth_events.itself",
+        room,
+        bad,
+        "auth_events.rejected",
+        notes,
+        twin=twin,
+        versions=since("1", "2"),
+        disputed=OBSERVED_CITES_ITSELF,
     )
 
 
@@ -130,22 +139,38 @@ def _not_selected(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
     message = room.put(ALICE, MESSAGE, HELLO)
     chosen = _chosen(room)
-    extras = {
-        "join_rules": room.state[JOIN_RULES_KEY],
-        "other_member": room.state[MEMBER, BOB],
-        "message": message,
-    }
-    for label, extra in extras.items():
+    for label, extra, disputed in (
+        ("join_rules", room.state[JOIN_RULES_KEY], None),
+        ("other_member", room.state[MEMBER, BOB], None),
+        ("message", message, UNCONFIRMED_RUMA_REJECTS),
+    ):
         bad = _topic(room, [*chosen, extra])
         name = f"auth_events.not_selected.{label}"
-        book.reject(name, room, bad, "auth_events.not_selected", twin="auth_events.plain", versions=ALL)
+        book.reject(
+            name,
+            room,
+            bad,
+            "auth_events.not_selected",
+            twin="auth_events.plain",
+            versions=ALL,
+            disputed=disputed,
+        )
     stray = room.put(ALICE, POWER_LEVELS, room.levels(), None)
     bad = _topic(room, [stray if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = (
         "It cites an event of the type of power levels that has no state key: a message, which nothing picks."
     )
     name = "auth_events.not_selected.no_state_key"
-    book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain", versions=ALL)
+    book.reject(
+        name,
+        room,
+        bad,
+        "auth_events.not_selected",
+        notes,
+        twin="auth_events.plain",
+        versions=ALL,
+        disputed=UNCONFIRMED_RUMA_REJECTS,
+    )
     if book.number >= 12:
         bad = _topic(room, [room.create, *chosen])
         notes = "The room ID says which create event it is; earlier versions cite it."
@@ -342,7 +367,7 @@ def _room_id(book: Book) -> None:
         notes,
         twin="room_id.accepted",
         odd=True,
-        disputed=("", "Synapse"),
+        disputed=differ("", "Synapse"),
         versions=since("12"),
     )
     notes = "The create event that the room ID names is not known: no verdict is possible."

@@ -4,7 +4,9 @@ from typing import Any
 
 from .auth_cases import Book
 from .constants import ALIASES, CREATE
+from .observed import UNCONFIRMED_ROOM_VERSION
 from .rooms import ALICE, BOB, DAN, MALLORY, Room, plain_room
+from .suite import differ
 from .versions import ALL, since
 
 FILE = "create"
@@ -45,6 +47,9 @@ def _create(book: Book) -> None:
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
     for label, value in values:
         room = Room(version, {"room_version": value})
+        # In version 11 only Synapse rejects the number and the empty text. It alone rejects the unknown
+        # version there, too, but the rule needs one case: see observed.py.
+        unconfirmed = label == "null" or (label != "unknown" and number == 11)
         notes = "Absent means version 1; null and numbers are present and no version that anybody knows."
         book.reject(
             f"create.room_version.{label}",
@@ -54,6 +59,7 @@ def _create(book: Book) -> None:
             notes,
             twin="create.plain",
             versions=ALL,
+            disputed=UNCONFIRMED_ROOM_VERSION if unconfirmed else None,
         )
     if number == 1:
         room = Room(version, without=["room_version"])
@@ -93,7 +99,7 @@ def _create(book: Book) -> None:
             odd,
             "create.allowed",
             notes,
-            disputed=("Synapse and ruma", "gomatrixserverlib"),
+            disputed=differ("Synapse and ruma", "gomatrixserverlib"),
             versions=since("1", "11"),
         )
     else:
@@ -143,7 +149,7 @@ def _creator(book: Book) -> None:
         room.create,
         "create.allowed",
         notes,
-        disputed=("Synapse", "ruma and gomatrixserverlib"),
+        disputed=differ("Synapse", "ruma and gomatrixserverlib"),
         versions=since("1", "10"),
     )
 
@@ -228,9 +234,9 @@ def _federation(book: Book) -> None:
     values: list[tuple[str, Any]] = [("null", None), ("string", "false"), ("zero", 0)]
     for label, value in values:
         room = _closed(book, value)
-        disputed = ("", "Synapse, ruma and gomatrixserverlib")
+        disputed = differ("", "Synapse, ruma and gomatrixserverlib")
         if value is None:
-            disputed = ("ruma and gomatrixserverlib", "Synapse")
+            disputed = differ("ruma and gomatrixserverlib", "Synapse")
         notes = (
             "Disputed: only the value false closes a room, by the letter. Synapse takes all but true as"
             " closed and rejects; ruma and gomatrixserverlib take null as open and fail on any other value."

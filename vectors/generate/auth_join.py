@@ -5,6 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import JOIN_RULES, JOIN_RULES_KEY, MEMBER, MESSAGE
 from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, MEMBERSHIPS, Room, plain_room
+from .suite import differ
 from .versions import ALL, Versions, since
 
 FILE = "join"
@@ -228,7 +229,7 @@ def _odd_rules(book: Book) -> None:
             good,
             "member.join.invited",
             notes,
-            disputed=("Synapse and gomatrixserverlib", "ruma"),
+            disputed=differ("Synapse and gomatrixserverlib", "ruma"),
             versions=ALL,
         )
 

@@ -5,6 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import MAX_INTEGER, POWER_LEVELS, TOPIC
 from .rooms import ALICE, BOB, CAROL, DAN, Room, plain_room
+from .suite import Dispute, differ
 from .versions import ALL, SAMPLE, Versions, since
 
 FILE = "power_levels"
@@ -35,7 +36,7 @@ def change(
     versions: Versions,
     level: int = 50,
     twin: str = "",
-    disputed: tuple[str, str] | None = None,
+    disputed: Dispute | None = None,
 ) -> None:
     """Write a case in which Bob changes the power levels. Whatever they are, he may send the event.
 
@@ -111,7 +112,7 @@ def _first(book: Book) -> None:
         "power_levels.users_new",
         notes,
         twin=twin,
-        disputed=("ruma and gomatrixserverlib", "Synapse"),
+        disputed=differ("ruma and gomatrixserverlib", "Synapse"),
         versions=ALL,
     )
 
@@ -154,8 +155,8 @@ def _added_or_removed(book: Book) -> None:
         " here 50, in place of the absent one; gomatrixserverlib then sees no change at 50."
     )
     twin = "named.added_or_removed.add_low"
-    low = ("Synapse", "ruma and gomatrixserverlib")
-    default = ("Synapse and ruma", "gomatrixserverlib")
+    low = differ("Synapse", "ruma and gomatrixserverlib")
+    default = differ("Synapse and ruma", "gomatrixserverlib")
     for label, before, after, sense, disputed in (
         ("add_low", {}, {"kick": 0}, "allowed", low),
         ("remove_low", {"kick": 30}, {}, "allowed", low),

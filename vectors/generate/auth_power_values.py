@@ -5,7 +5,9 @@ from typing import Any
 from .auth_cases import Book
 from .auth_power_levels import NAMED
 from .constants import POWER_LEVELS
+from .observed import UNCONFIRMED_NOTIFICATIONS, UNCONFIRMED_RUMA_REJECTS
 from .rooms import ALICE, BOB, Room
+from .suite import Dispute, differ
 from .versions import ALL, Versions, since
 
 FILE = "power_level_values"
@@ -14,7 +16,7 @@ FILE = "power_level_values"
 SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
 
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
-_POISON = ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
+_POISON = differ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
 
 ODD: tuple[tuple[str, Any], ...] = (
     ("true", True),
@@ -45,7 +47,7 @@ def _put(
     notes: str = "",
     *,
     versions: Versions,
-    disputed: tuple[str, str] | None = None,
+    disputed: Dispute | None = None,
 ) -> None:
     """Write a case of a room's first power levels, which are allowed if they have the form."""
     room = Room(book.version)
@@ -61,14 +63,14 @@ def _put(
 
 
 def _users(book: Book) -> None:
-    maps: list[tuple[str, Any, Versions]] = [
-        ("null", None, ALL),
-        ("list", [], ALL),
-        ("string", BOB, SAMPLE),
-        ("number", 5, SAMPLE),
+    maps: list[tuple[str, Any, Versions, Dispute | None]] = [
+        ("null", None, ALL, UNCONFIRMED_RUMA_REJECTS),
+        ("list", [], ALL, None),
+        ("string", BOB, SAMPLE, None),
+        ("number", 5, SAMPLE, None),
     ]
-    for label, value, versions in maps:
-        _put(book, f"users_{label}", {"users": value}, "users", versions=versions)
+    for label, value, versions, disputed in maps:
+        _put(book, f"users_{label}", {"users": value}, "users", versions=versions, disputed=disputed)
     for label, user, versions in (
         ("word", "foo", ALL),
         ("no_server", "@foo", ALL),
@@ -97,7 +99,7 @@ def _users(book: Book) -> None:
         {"users": {"@:b.example.org": 1}},
         "first",
         notes,
-        disputed=(_EVERYBODY, ""),
+        disputed=differ(_EVERYBODY, ""),
         versions=ALL,
     )
     notes = (
@@ -110,7 +112,7 @@ def _users(book: Book) -> None:
         {"users": {"@bob:b example": 1}},
         "users",
         notes,
-        disputed=("ruma", "Synapse"),
+        disputed=differ("ruma", "Synapse"),
         versions=ALL,
     )
     for label, value in ODD:
@@ -186,7 +188,7 @@ def _strings(book: Book) -> None:
         {"users": {BOB: "\u0663"}},
         "users",
         notes,
-        disputed=("ruma and gomatrixserverlib", "Synapse"),
+        disputed=differ("ruma and gomatrixserverlib", "Synapse"),
         versions=since("1", "9"),
     )
     if book.number <= 5:
@@ -227,6 +229,7 @@ def _unchecked(book: Book) -> None:
             "first",
             notes,
             versions=since("1", "5"),
+            disputed=UNCONFIRMED_NOTIFICATIONS,
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import CREATE, MAX_INTEGER, MESSAGE, POWER_LEVELS, POWER_LEVELS_KEY, REDACTION, TOPIC
 from .rooms import ALICE, BOB, CAROL, DAN, HELLO, Room, plain_room
-from .suite import page
+from .suite import Dispute, differ, page
 from .versions import ALL, Versions, since
 
 FILE = "redaction"
@@ -112,7 +112,7 @@ def _no_target(book: Book) -> None:
             "redaction.otherwise",
             notes,
             twin=twin,
-            disputed=("", "Synapse"),
+            disputed=differ("", "Synapse"),
             versions=since("1", "2"),
         )
 
@@ -127,7 +127,7 @@ def _applies(
     notes: str = "",
     *,
     versions: Versions,
-    disputed: tuple[str, str] | None = None,
+    disputed: Dispute | None = None,
 ) -> None:
     # Only the state events that matter, so that rooms stay small.
     bearing = [
@@ -254,7 +254,15 @@ def _targets(book: Book) -> None:
     )
     event = redaction(room, BOB, room.create)
     _applies(
-        book, "target.create", room, event, room.create, False, notes, disputed=("Synapse", ""), versions=ALL
+        book,
+        "target.create",
+        room,
+        event,
+        room.create,
+        False,
+        notes,
+        disputed=differ("Synapse", ""),
+        versions=ALL,
     )
 
 

@@ -20,8 +20,9 @@ from .constants import (
     TOPIC,
     Key,
 )
+from .observed import OBSERVED_NOTHING_TO_SELECT, UNCONFIRMED_RUMA_REJECTS
 from .rooms import ALICE, BOB, CAROL, HELLO, plain_room
-from .suite import SPEC
+from .suite import SPEC, Dispute
 from .versions import ALL, Versions
 
 FILE = "auth_types"
@@ -50,6 +51,7 @@ def cases(book: Book) -> None:
         alone: bool = False,
         *,
         versions: Versions,
+        disputed: Dispute | None = None,
     ) -> None:
         identifier = room.make(sender, kind, content, state_key)
         keys = [] if alone else sorted({*always, member(sender), *picked})
@@ -61,6 +63,7 @@ def cases(book: Book) -> None:
             SELECTION,
             notes=notes,
             versions=versions,
+            disputed=disputed,
         )
 
     case("create", [], CREATE, room.events[room.create]["content"], "", alone=True, versions=ALL)
@@ -88,6 +91,7 @@ def cases(book: Book) -> None:
         ALICE,
         notes,
         versions=ALL,
+        disputed=OBSERVED_NOTHING_TO_SELECT,
     )
     case("invite", [JOIN_RULES_KEY, member(BOB)], MEMBER, {"membership": "invite"}, BOB, versions=ALL)
     notes = "An authoriser is picked for joins only."
@@ -114,6 +118,9 @@ def cases(book: Book) -> None:
         ("token_number", {"signed": {"mxid": BOB, "token": 5}}),
     ]
     for label, value in broken:
+        disputed: Dispute | None = OBSERVED_NOTHING_TO_SELECT
+        if label == "null":
+            disputed = UNCONFIRMED_RUMA_REJECTS if book.version == "12" else None
         content = {"membership": "invite", "third_party_invite": value}
         notes = "It names no offer; the rules refuse the event, and the selection must not fail."
         case(
@@ -124,6 +131,7 @@ def cases(book: Book) -> None:
             BOB,
             notes,
             versions=ALL,
+            disputed=disputed,
         )
     notes = "For a knock the join rules are picked in every version, whether or not it knows knocks."
     case("knock", [JOIN_RULES_KEY], MEMBER, {"membership": "knock"}, ALICE, notes, versions=ALL)
@@ -136,7 +144,7 @@ def cases(book: Book) -> None:
         content = {"membership": membership, AUTHORISER: CAROL}
         case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
     case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB, versions=ALL)
-    case("no_membership", [member(BOB)], MEMBER, {}, BOB, versions=ALL)
-    case(
-        "no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, "There is no target to pick for.", versions=ALL
-    )
+    broken_event = OBSERVED_NOTHING_TO_SELECT
+    case("no_membership", [member(BOB)], MEMBER, {}, BOB, versions=ALL, disputed=broken_event)
+    notes = "There is no target to pick for."
+    case("no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, notes, versions=ALL, disputed=broken_event)

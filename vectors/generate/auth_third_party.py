@@ -5,7 +5,9 @@ from typing import Any
 from .auth_cases import Book
 from .constants import MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
+from .observed import UNCONFIRMED_BAD_SIGNATURE
 from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
+from .suite import differ
 from .versions import ALL, SAMPLE, Versions
 
 FILE = "third_party"
@@ -85,7 +87,15 @@ def _signatures(book: Book) -> None:
     block["signatures"]["a.example.org"] = {"ed25519:0": "no+signature!", "ed25519:1": "AAAA"}
     room = offered(book)
     notes = "Signatures that are none are passed over."
-    book.allow(f"{start}.bad_signatures", room, invite(room, block), allowed, notes, versions=SAMPLE)
+    book.allow(
+        f"{start}.bad_signatures",
+        room,
+        invite(room, block),
+        allowed,
+        notes,
+        versions=SAMPLE,
+        disputed=UNCONFIRMED_BAD_SIGNATURE,
+    )
     notes = (
         "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
     )
@@ -181,7 +191,7 @@ def _refusals(book: Book) -> None:
         f"{start}.not_signed",
         notes,
         twin=twin,
-        disputed=("", "ruma and gomatrixserverlib"),
+        disputed=differ("", "ruma and gomatrixserverlib"),
         versions=ALL,
     )
 

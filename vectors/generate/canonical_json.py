@@ -3,7 +3,8 @@
 import json
 
 from .independent import canonical
-from .suite import CANONICAL, ERROR, File, page
+from .observed import UNCONFIRMED_SYNAPSE_ENCODES
+from .suite import CANONICAL, ERROR, Dispute, File, page
 from .versions import ALL, since, spread
 
 # Text and canonical form, as the appendix prints them. Its last example, which has a float, is disputed.
@@ -212,9 +213,19 @@ INTEGRAL_FLOATS = (
 )
 
 
-def _add(file: File, slug: str, version: str, text: str, expected: str | None, notes: str, spec: str) -> None:
+def _add(
+    file: File,
+    slug: str,
+    version: str,
+    text: str,
+    expected: str | None,
+    notes: str,
+    spec: str,
+    disputed: Dispute | None = None,
+) -> None:
     outcome = ERROR if expected is None else {"canonical": expected}
-    file.add(f"canonical_json.{slug}", version, {"json": text}, outcome, spec=spec, notes=notes)
+    name = f"canonical_json.{slug}"
+    file.add(name, version, {"json": text}, outcome, spec=spec, notes=notes, disputed=disputed)
 
 
 def files() -> list[File]:
@@ -251,9 +262,10 @@ def files() -> list[File]:
             strict = {"6", "12", *spread(index, since("7", "11"), 1)}
             for version in sorted(lenient | strict, key=int):
                 wanted = given if version in lenient else None
-                _add(
-                    numbers, f"{group}.{slug}", version, given, wanted, notes, page(version, "canonical-json")
-                )
+                unconfirmed = slug == "minus" and version in lenient
+                disputed = UNCONFIRMED_SYNAPSE_ENCODES if unconfirmed else None
+                spec = page(version, "canonical-json")
+                _add(numbers, f"{group}.{slug}", version, given, wanted, notes, spec, disputed)
     for index, (slug, given, notes) in enumerate(INTEGRAL_FLOATS):
         for version in spread(index, since("6"), 2):
             spec = page(version, "canonical-json")

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from .auth_cases import EventsFile
 from .auth_numbers import RULE_NUMBERS
 from .constants import MESSAGE, NAME, POWER_LEVELS, POWER_LEVELS_KEY, TOPIC
 from .independent import public_key, seed_of
 from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, ROOM_KEY_ID, Room, plain_room, server_of
-from .suite import SPEC, File
+from .suite import SPEC, EventsFile, File
 from .versions import ALL
 
 CHECKS = f"{SPEC}/server-server-api/#checks-performed-on-receipt-of-a-pdu"

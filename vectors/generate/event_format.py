@@ -4,10 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 from .constants import CREATE, MAX_INTEGER, MEMBER, MESSAGE, POWER_LEVELS
-from .event_format_rows import ABSENT, DEFECTS, LENGTHS, LONGEST, ROOMS, SENDERS, SOUND, many, put, references
+from .event_format_rows import (
+    ABSENT,
+    DEFECTS,
+    LENGTHS,
+    LONGEST,
+    ROOMS,
+    SENDERS,
+    SOUND,
+    Row,
+    many,
+    put,
+    references,
+)
 from .events import USER, made_up_id, reference, whole
 from .independent import canonical
-from .suite import SPEC, File, page
+from .observed import OBSERVED_TAKEN_ON_RECEIPT, UNCONFIRMED_SYNAPSE_REFUSES
+from .suite import SPEC, Dispute, File, page
 from .versions import ALL, since, spread
 
 SIZES = f"{SPEC}/client-server-api/#size-limits"
@@ -16,10 +29,10 @@ ROOM_IDS = f"{SPEC}/appendices/#room-ids"
 
 
 def _defects(file: File) -> None:
-    for index, (slug, change, notes) in enumerate(DEFECTS):
+    for index, row in enumerate(DEFECTS):
         for version in spread(index):
-            event = change(whole(version), version)
-            _add(file, slug, version, event, False, notes)
+            event = row.change(whole(version), version)
+            _add(file, row.slug, version, event, False, row.notes, disputed=row.disputed)
 
 
 def _sound(file: File) -> None:
@@ -32,9 +45,10 @@ def _sound(file: File) -> None:
         ):
             notes = "An event as servers send it."
             _add(file, f"good.{kind}", version, whole(version, kind, content, state_key=key), True, notes)
-    for index, (slug, change, notes) in enumerate(SOUND):
+    for index, row in enumerate(SOUND):
         for version in spread(index):
-            _add(file, slug, version, change(whole(version), version), True, notes)
+            event = row.change(whole(version), version)
+            _add(file, row.slug, version, event, True, row.notes, disputed=row.disputed)
     for version in ALL:
         event = put("depth", MAX_INTEGER)(whole(version), version)
         notes = "The ceiling of version 6 and later is inclusive."
@@ -65,10 +79,10 @@ def _identifiers(file: File) -> None:
                     SIZES,
                 )
     domains = since("1", "11")
-    for index, (slug, room, valid, notes) in enumerate(ROOMS):
+    for index, (slug, room, valid, notes, disputed) in enumerate(ROOMS):
         for version in domains if slug == "no_server" else spread(index, domains):
             event = put("room_id", room)(whole(version), version)
-            _add(file, f"room_id.{slug}", version, event, valid, notes, ROOM_IDS)
+            _add(file, f"room_id.{slug}", version, event, valid, notes, ROOM_IDS, disputed)
     for version in ALL:
         event = put("room_id", ABSENT)(whole(version), version)
         _add(
@@ -84,34 +98,32 @@ def _identifiers(file: File) -> None:
 
 def _versions(file: File) -> None:
     for version in ("1", "2"):
-        for slug, value, notes in (
-            ("absent", ABSENT, "Versions 1 and 2 carry the event ID in the event."),
-            ("hash", made_up_id("4", "x"), "An event ID of version 4 in an event of this one."),
-            ("null", None, ""),
-            ("number", 1, ""),
-            ("no_sigil", "x:example.org", ""),
+        for row in (
+            Row("absent", put("event_id", ABSENT), "Versions 1 and 2 carry the event ID in the event."),
+            Row(
+                "hash",
+                put("event_id", made_up_id("4", "x")),
+                "An event ID of version 4 in an event of this one.",
+                OBSERVED_TAKEN_ON_RECEIPT,
+            ),
+            Row("null", put("event_id", None)),
+            Row("number", put("event_id", 1)),
+            Row("no_sigil", put("event_id", "x:example.org"), disputed=OBSERVED_TAKEN_ON_RECEIPT),
         ):
-            _add(
-                file,
-                f"event_id.{slug}",
-                version,
-                put("event_id", value)(whole(version), version),
-                False,
-                notes,
-            )
-        for slug, entry in (
-            ("bare_id", made_up_id(version, "a")),
-            ("no_hashes", [made_up_id(version, "a")]),
-            ("three", [*reference(version, "a"), {}]),
-            ("swapped", reference(version, "a")[::-1]),
-            ("hash_string", [made_up_id(version, "a"), "x"]),
-            ("hash_null", [made_up_id(version, "a"), None]),
+            event = row.change(whole(version), version)
+            _add(file, f"event_id.{row.slug}", version, event, False, row.notes, disputed=row.disputed)
+        for slug, entry, disputed in (
+            ("bare_id", made_up_id(version, "a"), None),
+            ("no_hashes", [made_up_id(version, "a")], None),
+            ("three", [*reference(version, "a"), {}], None),
+            ("swapped", reference(version, "a")[::-1], None),
+            ("hash_string", [made_up_id(version, "a"), "x"], None),
+            ("hash_null", [made_up_id(version, "a"), None], UNCONFIRMED_SYNAPSE_REFUSES),
         ):
             for key in ("prev_events", "auth_events"):
                 event = {**whole(version), key: [entry]}
-                _add(
-                    file, f"{key}.{slug}", version, event, False, "Entries are pairs of an ID and an object."
-                )
+                notes = "Entries are pairs of an ID and an object."
+                _add(file, f"{key}.{slug}", version, event, False, notes, disputed=disputed)
     for version in since("3"):
         for key in ("prev_events", "auth_events"):
             event = {**whole(version), key: [reference("2", "a")]}
@@ -129,16 +141,17 @@ def _versions(file: File) -> None:
     ):
         event = {**whole("12", CREATE, {"room_version": "12"}, state_key=""), "room_id": room}
         notes = "The room ID is this event's own ID: it cannot carry it."
-        _add(file, f"create.room_id_{slug}", "12", event, False, notes)
-    for slug, room in (
-        ("text", "foo"),
-        ("empty", ""),
-        ("sigil_only", "!"),
-        ("null", None),
-        ("event_id", made_up_id("12", "x")),
+        _add(file, f"create.room_id_{slug}", "12", event, False, notes, disputed=UNCONFIRMED_SYNAPSE_REFUSES)
+    for slug, room, disputed in (
+        ("text", "foo", None),
+        ("empty", "", None),
+        ("sigil_only", "!", OBSERVED_TAKEN_ON_RECEIPT),
+        ("null", None, None),
+        ("event_id", made_up_id("12", "x"), None),
     ):
         event = {**whole("12"), "room_id": room}
-        _add(file, f"room_id.{slug}", "12", event, False, "A room ID begins with '!'.", ROOM_IDS)
+        notes = "A room ID begins with '!'."
+        _add(file, f"room_id.{slug}", "12", event, False, notes, ROOM_IDS, disputed)
 
 
 def _numbers(file: File) -> None:
@@ -225,10 +238,18 @@ _FILLINGS: tuple[tuple[str, str, Callable[[int], Any]], ...] = (
 
 
 def _add(
-    file: File, slug: str, version: str, event: Any, valid: bool, notes: str, spec: str | None = None
+    file: File,
+    slug: str,
+    version: str,
+    event: Any,
+    valid: bool,
+    notes: str,
+    spec: str = "",
+    disputed: Dispute | None = None,
 ) -> None:
-    address = page(version, "event-format") if spec is None else spec
-    file.add(f"event_format.{slug}", version, {"event": event}, {"valid": valid}, spec=address, notes=notes)
+    name, given, expected = f"event_format.{slug}", {"event": event}, {"valid": valid}
+    spec = spec or page(version, "event-format")
+    file.add(name, version, given, expected, spec=spec, notes=notes, disputed=disputed)
 
 
 def files() -> list[File]:

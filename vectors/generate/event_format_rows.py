@@ -1,10 +1,16 @@
 """The tables of the event format's cases: ways to change an event, and the rows that use them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .events import KEY_ID, SERVER, USER, made_up_id, reference
 from .independent import Object
+from .observed import (
+    OBSERVED_TAKEN_ON_RECEIPT,
+    UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES,
+    UNCONFIRMED_SYNAPSE_REFUSES,
+)
+from .suite import Dispute
 
 Change = Callable[[Object, str], Any]
 ABSENT = object()
@@ -35,107 +41,145 @@ def many(count: int) -> Callable[[str], list[Any]]:
     return lambda version: [reference(version, f"event{index}") for index in range(count)]
 
 
-# Name, change to a message event, note. One defect each.
-DEFECTS: tuple[tuple[str, Change, str], ...] = (
-    ("not_object.array", instead([]), ""),
-    ("not_object.string", instead("x"), ""),
-    ("not_object.null", instead(None), ""),
-    ("not_object.number", instead(1), ""),
-    ("type.absent", put("type", ABSENT), ""),
-    ("type.null", put("type", None), ""),
-    ("type.number", put("type", 1), ""),
-    ("type.object", put("type", {}), ""),
-    ("content.absent", put("content", ABSENT), ""),
-    ("content.null", put("content", None), ""),
-    ("content.array", put("content", []), ""),
-    ("content.string", put("content", "{}"), ""),
-    ("sender.absent", put("sender", ABSENT), ""),
-    ("sender.null", put("sender", None), ""),
-    ("sender.number", put("sender", 1), ""),
-    ("sender.empty", put("sender", ""), ""),
-    ("sender.no_colon", put("sender", "@alice"), ""),
-    ("sender.no_sigil", put("sender", "alice:example.org"), "Synapse tests for a colon only."),
-    ("sender.wrong_sigil", put("sender", "!alice:example.org"), "Synapse tests for a colon only."),
-    (
+class Row(NamedTuple):
+    """A case of the event format.
+
+    Attributes:
+        slug: its name.
+        change: what is done to a sound message event.
+        notes: why the case exists.
+        disputed: why the case accepts a second outcome, if it does.
+    """
+
+    slug: str
+    change: Change
+    notes: str = ""
+    disputed: Dispute | None = None
+
+
+# Changes to a message event that make it malformed, one defect each.
+DEFECTS = (
+    Row("not_object.array", instead([])),
+    Row("not_object.string", instead("x")),
+    Row("not_object.null", instead(None)),
+    Row("not_object.number", instead(1)),
+    Row("type.absent", put("type", ABSENT)),
+    Row("type.null", put("type", None)),
+    Row("type.number", put("type", 1)),
+    Row("type.object", put("type", {})),
+    Row("content.absent", put("content", ABSENT), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("content.null", put("content", None), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("content.array", put("content", [])),
+    Row("content.string", put("content", "{}")),
+    Row("sender.absent", put("sender", ABSENT)),
+    Row("sender.null", put("sender", None)),
+    Row("sender.number", put("sender", 1)),
+    Row("sender.empty", put("sender", "")),
+    Row("sender.no_colon", put("sender", "@alice")),
+    Row(
+        "sender.no_sigil",
+        put("sender", "alice:example.org"),
+        "Synapse tests for a colon only.",
+        disputed=UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES,
+    ),
+    Row(
+        "sender.wrong_sigil",
+        put("sender", "!alice:example.org"),
+        "Synapse tests for a colon only.",
+        disputed=UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES,
+    ),
+    Row(
         "state_key.null",
         put("state_key", None),
         "Null is not the same as absent: gomatrixserverlib takes it so.",
     ),
-    ("state_key.number", put("state_key", 1), ""),
-    ("state_key.false", put("state_key", False), ""),
-    ("state_key.object", put("state_key", {}), ""),
-    ("depth.absent", put("depth", ABSENT), ""),
-    ("depth.null", put("depth", None), ""),
-    ("depth.string", put("depth", "1"), ""),
-    ("depth.true", put("depth", True), "In Python a bool is an int."),
-    ("origin_server_ts.absent", put("origin_server_ts", ABSENT), ""),
-    ("origin_server_ts.null", put("origin_server_ts", None), ""),
-    ("origin_server_ts.string", put("origin_server_ts", "1700000000000"), ""),
-    ("origin_server_ts.true", put("origin_server_ts", True), "In Python a bool is an int."),
-    ("hashes.absent", put("hashes", ABSENT), ""),
-    ("hashes.null", put("hashes", None), ""),
-    ("hashes.array", put("hashes", []), ""),
-    ("hashes.string", put("hashes", "x"), ""),
-    ("hashes.sha256_absent", put("hashes", {}), ""),
-    ("hashes.sha256_number", put("hashes", {"sha256": 1}), ""),
-    ("hashes.sha256_null", put("hashes", {"sha256": None}), ""),
-    ("signatures.null", put("signatures", None), ""),
-    ("signatures.array", put("signatures", []), ""),
-    ("signatures.of_server_string", put("signatures", {SERVER: "x"}), ""),
-    ("signatures.of_server_null", put("signatures", {SERVER: None}), ""),
-    ("signatures.of_key_number", put("signatures", {SERVER: {KEY_ID: 1}}), ""),
-    ("signatures.of_key_null", put("signatures", {SERVER: {KEY_ID: None}}), ""),
-    ("unsigned.array", put("unsigned", []), ""),
-    ("unsigned.string", put("unsigned", "x"), ""),
-    ("prev_events.absent", put("prev_events", ABSENT), ""),
-    ("prev_events.null", put("prev_events", None), ""),
-    ("prev_events.object", put("prev_events", {}), ""),
-    ("prev_events.number_entry", put("prev_events", [1]), ""),
-    ("prev_events.null_entry", put("prev_events", [None]), ""),
-    ("prev_events.object_entry", put("prev_events", [{}]), ""),
-    (
+    Row("state_key.number", put("state_key", 1)),
+    Row("state_key.false", put("state_key", False)),
+    Row("state_key.object", put("state_key", {})),
+    Row("depth.absent", put("depth", ABSENT)),
+    Row("depth.null", put("depth", None)),
+    Row("depth.string", put("depth", "1")),
+    Row("depth.true", put("depth", True), "In Python a bool is an int."),
+    Row("origin_server_ts.absent", put("origin_server_ts", ABSENT), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("origin_server_ts.null", put("origin_server_ts", None), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("origin_server_ts.string", put("origin_server_ts", "1700000000000")),
+    Row("origin_server_ts.true", put("origin_server_ts", True), "In Python a bool is an int."),
+    Row("hashes.absent", put("hashes", ABSENT), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("hashes.null", put("hashes", None), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("hashes.array", put("hashes", []), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("hashes.string", put("hashes", "x"), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("hashes.sha256_absent", put("hashes", {}), disputed=OBSERVED_TAKEN_ON_RECEIPT),
+    Row("hashes.sha256_number", put("hashes", {"sha256": 1}), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("hashes.sha256_null", put("hashes", {"sha256": None}), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("signatures.null", put("signatures", None), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("signatures.array", put("signatures", []), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row(
+        "signatures.of_server_string", put("signatures", {SERVER: "x"}), disputed=UNCONFIRMED_SYNAPSE_REFUSES
+    ),
+    Row("signatures.of_server_null", put("signatures", {SERVER: None}), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row(
+        "signatures.of_key_number",
+        put("signatures", {SERVER: {KEY_ID: 1}}),
+        disputed=UNCONFIRMED_SYNAPSE_REFUSES,
+    ),
+    Row(
+        "signatures.of_key_null",
+        put("signatures", {SERVER: {KEY_ID: None}}),
+        disputed=UNCONFIRMED_SYNAPSE_REFUSES,
+    ),
+    Row("unsigned.array", put("unsigned", []), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("unsigned.string", put("unsigned", "x"), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("prev_events.absent", put("prev_events", ABSENT)),
+    Row("prev_events.null", put("prev_events", None)),
+    Row("prev_events.object", put("prev_events", {})),
+    Row("prev_events.number_entry", put("prev_events", [1])),
+    Row("prev_events.null_entry", put("prev_events", [None]), disputed=UNCONFIRMED_SYNAPSE_REFUSES),
+    Row("prev_events.object_entry", put("prev_events", [{}])),
+    Row(
         "prev_events.bad_second",
         references("prev_events", lambda v: [reference(v, "a"), 1]),
         "The last entry counts too.",
     ),
-    ("prev_events.21", references("prev_events", many(21)), "At most 20."),
-    ("auth_events.absent", put("auth_events", ABSENT), ""),
-    ("auth_events.null", put("auth_events", None), ""),
-    ("auth_events.string", put("auth_events", "$a"), ""),
-    ("auth_events.number_entry", put("auth_events", [1]), ""),
-    ("auth_events.11", references("auth_events", many(11)), "At most 10."),
+    Row("prev_events.21", references("prev_events", many(21)), "At most 20."),
+    Row("auth_events.absent", put("auth_events", ABSENT)),
+    Row("auth_events.null", put("auth_events", None)),
+    Row("auth_events.string", put("auth_events", "$a")),
+    Row("auth_events.number_entry", put("auth_events", [1])),
+    Row("auth_events.11", references("auth_events", many(11)), "At most 10."),
 )
 
-# Name, change to a message event, note.
-SOUND: tuple[tuple[str, Change, str], ...] = (
-    ("content.empty", put("content", {}), ""),
-    ("content.any_json", put("content", {"a": [None, True, {"": "\u2028"}], "b": -1}), ""),
-    ("content.deep", put("content", {"a": [[[[[[[[[[]]]]]]]]]]}), ""),
-    ("type.empty", put("type", ""), "The specification sets only a greatest length."),
-    ("type.unknown", put("type", "org.example.thing"), ""),
-    ("state_key.empty", put("state_key", ""), "An empty key is a key: this is a state event."),
-    ("state_key.text", put("state_key", "@ü 😀\n"), "Any text."),
-    ("depth.zero", put("depth", 0), ""),
-    ("origin_server_ts.zero", put("origin_server_ts", 0), ""),
-    ("prev_events.none", put("prev_events", []), "Whether that is allowed is for the authorisation rules."),
-    ("prev_events.20", references("prev_events", many(20)), "20 are still allowed."),
-    ("auth_events.none", put("auth_events", []), ""),
-    ("unknown_key", put("org.example.key", {"a": 1}), "Unknown top-level keys are no defect."),
-    ("old_keys", put("prev_state", []), "A key of early events."),
-    ("unsigned.empty", put("unsigned", {}), ""),
-    ("unsigned.any", put("unsigned", {"age": 1, "x": [None]}), ""),
-    (
+# Changes to a message event that leave it well formed.
+SOUND = (
+    Row("content.empty", put("content", {})),
+    Row("content.any_json", put("content", {"a": [None, True, {"": "\u2028"}], "b": -1})),
+    Row("content.deep", put("content", {"a": [[[[[[[[[[]]]]]]]]]]})),
+    Row("type.empty", put("type", ""), "The specification sets only a greatest length."),
+    Row("type.unknown", put("type", "org.example.thing")),
+    Row("state_key.empty", put("state_key", ""), "An empty key is a key: this is a state event."),
+    Row("state_key.text", put("state_key", "@ü 😀\n"), "Any text."),
+    Row("depth.zero", put("depth", 0)),
+    Row("origin_server_ts.zero", put("origin_server_ts", 0)),
+    Row(
+        "prev_events.none", put("prev_events", []), "Whether that is allowed is for the authorisation rules."
+    ),
+    Row("prev_events.20", references("prev_events", many(20)), "20 are still allowed."),
+    Row("auth_events.none", put("auth_events", [])),
+    Row("unknown_key", put("org.example.key", {"a": 1}), "Unknown top-level keys are no defect."),
+    Row("old_keys", put("prev_state", []), "A key of early events."),
+    Row("unsigned.empty", put("unsigned", {})),
+    Row("unsigned.any", put("unsigned", {"age": 1, "x": [None]})),
+    Row(
         "hashes.further",
         lambda e, v: {**e, "hashes": {**e["hashes"], "sha512": "x"}},
         "Further hashes may stand beside it.",
     ),
-    (
+    Row(
         "signatures.empty",
         put("signatures", {}),
         "Too few, but of the right form: the signature check fails later.",
     ),
-    ("signatures.further", put("signatures", {SERVER: {KEY_ID: "x", "rot13:1": "y"}, "": {}}), ""),
-    ("redacts.top", put("redacts", "$x"), ""),
+    Row("signatures.further", put("signatures", {SERVER: {KEY_ID: "x", "rot13:1": "y"}, "": {}})),
+    Row("redacts.top", put("redacts", "$x")),
 )
 
 LABEL = "a" * 63
@@ -168,17 +212,30 @@ LENGTHS = (
     ("256_wide", "é" * 128, False, "128 times é are 256 bytes: bytes are counted, not code points."),
 )
 
-# Name, room ID in versions 1 to 11, whether it is one, note.
-ROOMS = (
-    ("port", "!room:example.org:8448", True, ""),
+# Name, room ID in versions 1 to 11, whether it is one, note, dispute.
+ROOMS: tuple[tuple[str, Any, bool, str, Dispute | None], ...] = (
+    ("port", "!room:example.org:8448", True, "", None),
     (
         "other_server",
         "!room:example.com",
         True,
         "Only that of a create event must be of the sender's server.",
+        None,
     ),
-    ("no_server", "!" + made_up_id("12", "create")[1:], False, "Version 12 has room IDs of this form."),
-    ("no_sigil", "room:example.org", False, "Synapse tests for a colon only."),
-    ("null", None, False, ""),
-    ("number", 1, False, ""),
+    (
+        "no_server",
+        "!" + made_up_id("12", "create")[1:],
+        False,
+        "Version 12 has room IDs of this form.",
+        UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES,
+    ),
+    (
+        "no_sigil",
+        "room:example.org",
+        False,
+        "Synapse tests for a colon only.",
+        UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES,
+    ),
+    ("null", None, False, "", None),
+    ("number", 1, False, "", None),
 )

@@ -15,8 +15,9 @@ from .constants import (
 )
 from .events import OTHER_USER, USER, bare, signed, whole
 from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
+from .observed import UNCONFIRMED_SYNAPSE_ENCODES, UNCONFIRMED_SYNAPSE_HASHES
 from .redact import CONTENTS, EXTRA
-from .suite import ERROR, SPEC, File, page
+from .suite import ERROR, SPEC, Dispute, File, page
 from .versions import ALL, since
 
 HASH = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
@@ -74,15 +75,31 @@ PUBLISHED_ID = "$zRz9jjiT9wZc3Hl9ij_74aCmTjqV3YMlj9sj3Uqxg6o"
 PUBLISHED_V11_ID = "$XEy9wBUPnTswE8-xZHYlz4NEt7JPyjV5J4RJ1Vl9Tf0"
 
 
-def _hashed(file: File, slug: str, version: str, event: Any, expected: str, notes: str) -> None:
-    outcome = {"sha256": expected}
-    file.add(f"content_hash.{slug}", version, {"event": event}, outcome, spec=HASH, notes=notes)
+def _hashed(
+    file: File,
+    slug: str,
+    version: str,
+    event: Any,
+    expected: str,
+    notes: str,
+    disputed: Dispute | None = None,
+) -> None:
+    name, outcome = f"content_hash.{slug}", {"sha256": expected}
+    file.add(name, version, {"event": event}, outcome, spec=HASH, notes=notes, disputed=disputed)
 
 
-def _named(file: File, slug: str, version: str, event: Any, expected: str | None, notes: str) -> None:
-    outcome = ERROR if expected is None else {"event_id": expected}
+def _named(
+    file: File,
+    slug: str,
+    version: str,
+    event: Any,
+    expected: str | None,
+    notes: str,
+    disputed: Dispute | None = None,
+) -> None:
+    name, outcome = f"event_id.{slug}", ERROR if expected is None else {"event_id": expected}
     spec = page(version, "event-ids")
-    file.add(f"event_id.{slug}", version, {"event": event}, outcome, spec=spec, notes=notes)
+    file.add(name, version, {"event": event}, outcome, spec=spec, notes=notes, disputed=disputed)
 
 
 def _content_hashes() -> File:
@@ -196,9 +213,11 @@ def _numbers() -> File:
         for slug, content in LENIENT_CONTENTS:
             event = whole(version, POWER_LEVELS, content, state_key="")
             notes = "Hashed as they were written; from version 6 on there is no canonical JSON."
-            _hashed(file, slug, version, event, content_hash(event), notes)
+            digest = content_hash(event)
+            _hashed(file, slug, version, event, digest, notes, UNCONFIRMED_SYNAPSE_HASHES)
             if version not in ("1", "2"):
-                _named(file, slug, version, event, event_id(event, version), notes)
+                disputed = UNCONFIRMED_SYNAPSE_ENCODES if slug == "float" else None
+                _named(file, slug, version, event, event_id(event, version), notes, disputed)
     for index, version in enumerate(since("6")):
         if index % 2 == 0:
             event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})

@@ -3,7 +3,8 @@
 from .constants import AUTHORISER, MEMBER
 from .events import OTHER_SERVER, OTHER_USER, SERVER, USER, bare, third_party_signed, whole
 from .independent import Object, redacted
-from .suite import ERROR, SPEC, File, page
+from .observed import OBSERVED_ID_SERVER_MUST_SIGN
+from .suite import ERROR, SPEC, Dispute, File, page
 from .versions import ALL, since, spread
 
 SIGNATURES = f"{SPEC}/server-server-api/#validating-hashes-and-signatures-on-received-events"
@@ -34,7 +35,14 @@ def third_party_invite(version: str, **more: object) -> Object:
 
 
 def _signers(
-    file: File, slug: str, version: str, event: Object, servers: list[str], notes: str, spec: str = ""
+    file: File,
+    slug: str,
+    version: str,
+    event: Object,
+    servers: list[str],
+    notes: str,
+    spec: str = "",
+    disputed: Dispute | None = None,
 ) -> None:
     file.add(
         f"required_signers.{slug}",
@@ -43,6 +51,7 @@ def _signers(
         {"servers": sorted(servers)},
         spec=spec or SIGNATURES,
         notes=notes,
+        disputed=disputed,
     )
 
 
@@ -61,7 +70,9 @@ def files() -> list[File]:
         notes = "A third-party invite may be sent by another server than the sender's."
         if old:
             notes += " In versions 1 and 2 the server in the event ID signs it."
-        _signers(file, "third_party_invite", version, invite, [SERVER] if old else [], notes)
+        servers = [SERVER] if old else []
+        disputed = OBSERVED_ID_SERVER_MUST_SIGN if old else None
+        _signers(file, "third_party_invite", version, invite, servers, notes, disputed=disputed)
         short = redacted(invite, version)
         kept = version in ("11", "12")
         notes = "Redacted: its marker is lost up to version 10, and kept from version 11 on."

@@ -13,9 +13,8 @@ from . import (
     resolution_shapes,
     resolution_v1,
 )
-from .auth_cases import EventsFile
 from .scenes import Scenes
-from .suite import File
+from .suite import EventsFile, File
 from .versions import since
 
 

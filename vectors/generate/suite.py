@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,82 @@ _INVISIBLE = re.compile(
 )
 
 
+class Kind(Enum):
+    """How a case came to be disputed, and what the title of its file says about it."""
+
+    DIFFER = "Authorisation rules where implementations differ"
+    """Known when the case was written: one implementation allows what another rejects."""
+    OBSERVED = "that no other implementation, or one alone, gives"
+    """Seen when the case was run: others answer otherwise, and an honest reading gives their answer."""
+    UNCONFIRMED = "that fewer than two of those who offer it confirm"
+    """Seen when the case was run: the specification has one answer as we read it, but at least two of the
+    three other implementations offer the operation and fewer than two of them give that answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Why a case accepts a second outcome. Such a case goes into a file in ``disputed/``.
+
+    Attributes:
+        kind: how it came to be disputed.
+        other: the second outcome; None for the opposite of a yes or no.
+        ours: why the expected outcome can be held.
+        theirs: why the second outcome can be held, or who gives it.
+    """
+
+    kind: Kind
+    other: dict[str, Any] | None
+    ours: str
+    theirs: str
+
+    def outcomes(self, expected: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what the case expects, given its outcome if there were no dispute."""
+        other = self.other
+        if other is None:
+            ((key, value),) = expected.items()
+            other = {key: not value}
+        return either((expected, self.ours), (other, self.theirs))
+
+    def file_of(self, operation: str) -> tuple[str, str]:
+        """Return the path and the title of the file that a disputed case of an operation goes into."""
+        if self.kind is Kind.DIFFER:
+            return "disputed/auth.json", self.kind.value
+        # Some hashed events hold numbers that not every parser reads. The names of such files end so.
+        numbers = "_numbers" if operation in ("content_hash", "event_id") else ""
+        path = f"disputed/{self.kind.name.lower()}_{operation}{numbers}.json"
+        return path, f"Answers of {operation} {self.kind.value}"
+
+
+def differ(ours: str, theirs: str) -> Dispute:
+    """Return a dispute over a yes or no of the authorisation rules.
+
+    Args:
+        ours: the implementations that answer as the case expects; empty if none does.
+        theirs: the implementations that answer the opposite; empty if none does.
+    """
+    return Dispute(
+        Kind.DIFFER,
+        None,
+        f"roomver's choice, and the answer of {ours}" if ours else "roomver's choice",
+        f"the answer of {theirs}" if theirs else "what the letter would admit",
+    )
+
+
 @dataclass
 class File:
-    """One vector file: cases are added in order."""
+    """One vector file: cases are added in order.
+
+    Attributes:
+        path: where the file goes, below the folder of vectors.
+        title: what the file is about.
+        cases: the cases as they stand in the file.
+        disputed: the cases that go into a file of ``disputed/`` instead, each with its dispute.
+    """
 
     path: str
     title: str
     cases: list[dict[str, Any]] = field(default_factory=list)
+    disputed: list[tuple[dict[str, Any], Dispute]] = field(default_factory=list)
 
     def add(
         self,
@@ -37,26 +108,75 @@ class File:
         *,
         spec: str,
         notes: str,
-        operation: str = "",
+        disputed: Dispute | None = None,
     ) -> None:
-        """Add a case: its operation, if not named, is the first part of the name."""
+        """Add a case.
+
+        Args:
+            name: the first part of the name, up to the first full stop, is the operation.
+            version: the one room version of this case.
+            expected: what is expected, or a list of outcomes (see `either`) in a file of ``disputed/``.
+            disputed: for a case that would have one outcome, were it not for this.
+        """
         case: dict[str, Any] = {
             "name": f"{name}.v{version}",
-            "operation": operation or name.partition(".")[0],
+            "operation": name.partition(".")[0],
             "room_version": version,
             "input": deepcopy(given),
-            "expected": deepcopy(expected),
+            "expected": deepcopy(expected if disputed is None else disputed.outcomes(expected)),
         }
         if spec:
             case["spec"] = spec
         if notes:
             case["notes"] = notes
-        self.cases.append(case)
+        if disputed is None:
+            self.cases.append(case)
+        else:
+            self.disputed.append((case, disputed))
 
     def text(self) -> str:
         """Return the file as text, without the last line end."""
         document = {"format": FORMAT, "title": self.title, "cases": self.cases}
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+@dataclass
+class EventsFile(File):
+    """A vector file in which each event has a line of its own, since events are most of its content."""
+
+    def text(self) -> str:
+        """Return the file as text, without the last line end."""
+        head = json.dumps({"format": FORMAT, "title": self.title}, indent=1)[:-2]
+        return head + ',\n "cases": [\n' + ",\n".join(map(_case_text, self.cases)) + "\n ]\n}"
+
+
+def _case_text(case: dict[str, Any]) -> str:
+    lines = []
+    for key, value in case.items():
+        if key == "input" and "events" in value:
+            events = ",\n".join(f"     {_line(one)}:{_line(pdu)}" for one, pdu in value["events"].items())
+            rest = "".join(
+                f",\n    {_line(name)}: {_line(v)}" for name, v in value.items() if name != "events"
+            )
+            lines.append(f'   "input": {{\n    "events": {{\n{events}\n    }}{rest}\n   }}')
+        else:
+            lines.append(f"   {_line(key)}: {_line(value)}")
+    return "  {\n" + ",\n".join(lines) + "\n  }"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def settled(files: Iterable[File]) -> Iterator[File]:
+    """Yield the files, and after them the files of the disputed cases that they set aside."""
+    apart: dict[str, File] = {}
+    for file in files:
+        for case, dispute in file.disputed:
+            path, title = dispute.file_of(case["operation"])
+            apart.setdefault(path, EventsFile(path, title)).cases.append(case)
+        yield file
+    yield from apart.values()
 
 
 def page(version: str, section: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 from .constants import AUTHORISER, MEMBER, START
 from .events import KEY_ID, OTHER_SERVER, OTHER_USER, SERVER, USER, bare, key_entry, keys, signed, whole
 from .independent import Object, base64, redacted, seed_of, signature, unbase64
+from .observed import OBSERVED_ID_SERVER_HAS_NOT_SIGNED
 from .required_signers import SIGNATURES, third_party_invite
-from .suite import File, page
+from .suite import Dispute, File, page
 from .versions import ALL, since, spread
 
 OTHER_KEY = "ed25519:b_2"
@@ -44,6 +45,7 @@ class _Area:
         notes: str,
         table: Object | None = None,
         spec: str = "",
+        disputed: Dispute | None = None,
     ) -> None:
         given = {"event": event, "keys": keys(SERVER) if table is None else table}
         self.file.add(
@@ -53,6 +55,7 @@ class _Area:
             {"valid": valid},
             spec=spec or SIGNATURES,
             notes=notes,
+            disputed=disputed,
         )
 
 
@@ -114,7 +117,8 @@ def _signers(area: _Area) -> None:
         invite = signed(version, third_party_invite(version), "x.example")
         old = version in ("1", "2")
         notes = "A third-party invite needs no server's signature from version 3 on."
-        area.check("third_party", version, invite, not old, notes, both)
+        disputed = OBSERVED_ID_SERVER_HAS_NOT_SIGNED if old else None
+        area.check("third_party", version, invite, not old, notes, both, disputed=disputed)
 
 
 # Name, key ID, note: what is by such a key is not looked at.
