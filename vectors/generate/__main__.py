@@ -12,6 +12,7 @@ from . import (
     event_format,
     event_id,
     redact,
+    report,
     required_signers,
     resolution,
     signing,
@@ -35,12 +36,15 @@ AREAS = (
 
 
 def main() -> None:
-    """Write the files, and say how many cases each has."""
+    """Write the files, and report what they hold."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
-    for file in settled(file for area in AREAS for file in area.files()):
+    files = list(settled(file for area in AREAS for file in area.files()))
+    differences = [report.difference(file, folder) for file in files]
+    for file in files:
         write(file, folder)
-        print(f"{len(file.cases):5} {file.path}")
     bugs.write(folder)
+    for line in report.lines(files, differences):
+        print(line)
 
 
 if __name__ == "__main__":

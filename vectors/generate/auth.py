@@ -20,7 +20,7 @@ from . import (
     auth_third_party,
 )
 from .auth_cases import Book, Made
-from .suite import EventsFile, File
+from .suite import EventsFile, File, Moved
 from .versions import ALL
 
 PARTS: tuple[tuple[ModuleType, str], ...] = (
@@ -47,16 +47,16 @@ def books() -> tuple[Book, ...]:
         of_part = [Book(part.FILE, version) for version in ALL]
         for book in of_part:
             part.cases(book)
-        _check(of_part)
+        check_versions(of_part)
         found += of_part
     return tuple(found)
 
 
-def _check(of_part: Sequence[Book]) -> None:
-    """Hold a part to what its cases say: the versions that get them, and that each twin is written.
+def check_versions(of_part: Sequence[Book]) -> None:
+    """Check that each case of a part is written in all the versions that it is for.
 
     Raises:
-        ValueError: a case is for a version in which it is never built, or its twin is missing.
+        ValueError: a case is for a version in which nothing builds it.
     """
     stated: dict[str, set[str]] = {}
     for book in of_part:
@@ -70,27 +70,40 @@ def _check(of_part: Sequence[Book]) -> None:
 
 @cache
 def made() -> tuple[Made, ...]:
-    """Return every case.
+    """Return every case."""
+    found = tuple(case for book in books() for case in book.made)
+    check_twins(found)
+    return found
+
+
+def check_twins(found: Sequence[Made]) -> None:
+    """Check that the twin of each case is written.
 
     Raises:
-        ValueError: the twin of a case is not written.
+        ValueError: a twin is missing.
     """
-    found = tuple(case for book in books() for case in book.made)
     names = {case.name for case in found}
     for case in found:
         if case.twin and case.twin not in names:
-            raise ValueError(f"{case.name} needs its twin: write {case.twin} in that room version, too")
-    return found
+            raise ValueError(f"{case.name} needs its twin, and {case.twin} is not written")
+
+
+_NUMBERS = "auth/power_level_numbers.json"
+_REASON = "not every JSON parser reads its numbers"
 
 
 def files() -> Iterator[File]:
     """Yield the vector files."""
     for part, title in PARTS:
-        of_part = [case for case in made() if case.file == part.FILE and not _has_fraction(case.input)]
-        yield _file(f"auth/{part.FILE}.json", title, of_part)
+        of_part = [case for case in made() if case.file == part.FILE]
+        file = _file(
+            f"auth/{part.FILE}.json", title, [one for one in of_part if not _has_fraction(one.input)]
+        )
+        file.moved += [Moved(one.name, _NUMBERS, _REASON) for one in of_part if _has_fraction(one.input)]
+        file.left_out += [name for book in books() if book.file == part.FILE for name in book.left_out]
+        yield file
     fractions = [case for case in made() if _has_fraction(case.input)]
-    title = "Power levels with fractions, which versions 1 to 5 admit"
-    yield _file("auth/power_level_numbers.json", title, fractions)
+    yield _file(_NUMBERS, "Power levels with fractions, which versions 1 to 5 admit", fractions)
 
 
 def _file(path: str, title: str, cases: list[Made]) -> EventsFile:

@@ -71,7 +71,7 @@ class Book:
     Attributes:
         made: the cases, in order.
         stated: for each case, the versions that it was said to be for.
-        left_out: the cases that were built in this version but are not for it.
+        left_out: the full names of the cases that were built in this version but are not for it.
     """
 
     def __init__(self, file: str, version: str) -> None:
@@ -227,7 +227,7 @@ class Book:
             raise ValueError(f"{label} is written twice in room version {self.version}")
         self.stated[label] = versions
         if self.version not in versions:
-            self.left_out.append(label)
+            self.left_out.append(self.full_name(group, name))
             return
         self.made.append(
             Made(

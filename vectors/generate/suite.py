@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FORMAT = "roomver-vectors/1"
 
@@ -83,6 +83,14 @@ def differ(ours: str, theirs: str) -> Dispute:
     )
 
 
+class Moved(NamedTuple):
+    """A case that stands in another file, for the report of the generator."""
+
+    name: str
+    target: str
+    reason: str
+
+
 @dataclass
 class File:
     """One vector file: cases are added in order.
@@ -92,12 +100,16 @@ class File:
         title: what the file is about.
         cases: the cases as they stand in the file.
         disputed: the cases that go into a file of ``disputed/`` instead, each with its dispute.
+        moved: what of this file's generator stands in another file.
+        left_out: the names of cases that were built, but are not for the room version.
     """
 
     path: str
     title: str
     cases: list[dict[str, Any]] = field(default_factory=list)
     disputed: list[tuple[dict[str, Any], Dispute]] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -175,6 +187,7 @@ def settled(files: Iterable[File]) -> Iterator[File]:
         for case, dispute in file.disputed:
             path, title = dispute.file_of(case["operation"])
             apart.setdefault(path, EventsFile(path, title)).cases.append(case)
+            file.moved.append(Moved(case["name"], path, f"also accepted: {dispute.theirs}"))
         yield file
     yield from apart.values()
 
