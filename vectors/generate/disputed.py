@@ -42,36 +42,29 @@ def _canonical() -> File:
         )
         notes = "The appendix has this example, though its prose permits neither -0 nor floats."
         _text(file, "appendix.number", version, '{\n    "a": -0,\n    "b": 1e10\n}', expected, notes)
-    for index, version in enumerate(ALL):
-        if index % 3 == 0:
-            expected = either(
-                ({"canonical": "0"}, "it is the integer 0, however it is spelt"),
-                (ERROR, "it must not appear"),
-                ({"canonical": "-0"}, "kept as it was written, where canonical JSON is not enforced"),
-            )
-            _text(file, "minus_zero", version, "-0", expected, "Negative zero as an integer.")
-            expected = either(
-                ({"canonical": '{"a":2}'}, "the last wins: Synapse, ruma"),
-                (ERROR, "no canonical JSON, for it would have the key twice"),
-            )
-            notes = (
-                "The specification does not say; the first must never win, and both must never be written."
-            )
-            _text(file, "key_twice", version, '{"a":1,"a":2}', expected, notes)
-            expected = either(
-                (ERROR, "deeper than parsers of servers go"),
-                ({"canonical": "[" * 200 + "]" * 200}, "the specification names no limit"),
-            )
-            _text(
-                file, "deep", version, "[" * 200 + "]" * 200, expected, "200 levels: an answer, not a crash."
-            )
-            expected = either(
-                (ERROR, "the text is no JSON"),
-                ({"canonical": "{}"}, "RFC 8259 lets a parser ignore it"),
-            )
-            _text(
-                file, "byte_order_mark", version, "\ufeff{}", expected, "A byte order mark before the text."
-            )
+    for version in ("1", "4", "7", "10"):
+        expected = either(
+            ({"canonical": "0"}, "it is the integer 0, however it is spelt"),
+            (ERROR, "it must not appear"),
+            ({"canonical": "-0"}, "kept as it was written, where canonical JSON is not enforced"),
+        )
+        _text(file, "minus_zero", version, "-0", expected, "Negative zero as an integer.")
+        expected = either(
+            ({"canonical": '{"a":2}'}, "the last wins: Synapse, ruma"),
+            (ERROR, "no canonical JSON, for it would have the key twice"),
+        )
+        notes = "The specification does not say; the first must never win, and both must never be written."
+        _text(file, "key_twice", version, '{"a":1,"a":2}', expected, notes)
+        expected = either(
+            (ERROR, "deeper than parsers of servers go"),
+            ({"canonical": "[" * 200 + "]" * 200}, "the specification names no limit"),
+        )
+        _text(file, "deep", version, "[" * 200 + "]" * 200, expected, "200 levels: an answer, not a crash.")
+        expected = either(
+            (ERROR, "the text is no JSON"),
+            ({"canonical": "{}"}, "RFC 8259 lets a parser ignore it"),
+        )
+        _text(file, "byte_order_mark", version, "\ufeff{}", expected, "A byte order mark before the text.")
     for index, (slug, text, notes) in enumerate(INTEGRAL_FLOATS):
         for version in spread(index, since("1", "5"), 2):
             value = json.loads(text)
@@ -189,17 +182,16 @@ def _formats() -> File:
 
 def _events() -> File:
     file = File("disputed/hashes.json", "Hashes, IDs and redaction on which readings differ")
-    for index, version in enumerate(ALL):
-        if index % 2 == 0:
-            event = bare(version, age_ts=START, outlier=True, destinations=[])
-            short = {k: v for k, v in event.items() if k not in ("age_ts", "outlier", "destinations")}
-            expected = either(
-                ({"sha256": content_hash(event)}, "all keys but three are covered"),
-                ({"sha256": content_hash(short)}, "Synapse leaves these out as well"),
-            )
-            spec = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
-            notes = "Old top-level keys that a server may have left on an event."
-            file.add("content_hash.old_keys", version, {"event": event}, expected, spec=spec, notes=notes)
+    for version in ("1", "3", "5", "7", "9", "11"):
+        event = bare(version, age_ts=START, outlier=True, destinations=[])
+        short = {k: v for k, v in event.items() if k not in ("age_ts", "outlier", "destinations")}
+        expected = either(
+            ({"sha256": content_hash(event)}, "all keys but three are covered"),
+            ({"sha256": content_hash(short)}, "Synapse leaves these out as well"),
+        )
+        spec = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
+        notes = "Old top-level keys that a server may have left on an event."
+        file.add("content_hash.old_keys", version, {"event": event}, expected, spec=spec, notes=notes)
     for version in since("11"):
         for slug, value in (("text", "x"), ("null", None), ("array", [])):
             content: Object = {"membership": "invite", "third_party_invite": value}

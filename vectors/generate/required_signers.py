@@ -109,8 +109,13 @@ def files() -> list[File]:
             version, MEMBER, {"membership": "join", AUTHORISER: "@carol:example.org"}, state_key=USER
         )
         _signers(file, "restricted_join_own", version, event, [SERVER], "The same server is named once.")
-        for slug, value in (("number", 1), ("null", None), ("no_server", "@bob"), ("empty", "")):
-            if version in spread(len(slug), since("8"), 2):
+        for slug, value, versions in (
+            ("number", 1, ("9", "11")),
+            ("null", None, ("9", "12")),
+            ("no_server", "@bob", ("9", "12")),
+            ("empty", "", ("8", "10")),
+        ):
+            if version in versions:
                 event = bare(version, MEMBER, {"membership": "join", AUTHORISER: value}, state_key=USER)
                 notes = "Not a user ID, so that nobody can have signed for it."
                 spec = page(version, "authorisation-rules")
