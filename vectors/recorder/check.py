@@ -95,7 +95,8 @@ class Room:
     ) -> Any:
         """The difference of the auth chains, and the conflicted subgraph if asked for."""
         chains = [self.auth_chain(state_set) for state_set in state_sets]
-        difference = set.union(*chains) - set.intersection(*chains)
+        shared: set[str] = set.intersection(*chains)
+        difference = set.union(*chains) - shared
         subgraph = None
         if conflicted is not None:
             below = self.auth_chain(conflicted)

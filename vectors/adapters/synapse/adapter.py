@@ -88,13 +88,13 @@ def required_signers(given: Outcome, version: str) -> Outcome:
     return {"servers": sorted(asked.servers)}
 
 
-class _Keys(Keyring):
+class _Keys(Keyring):  # type: ignore[misc] # Synapse is not read by mypy, so its classes are Any
     """A keyring that knows the given keys and fetches none."""
 
     def __init__(self, keys: dict[str, dict[str, FetchKeyResult]]) -> None:
         # Not the parent's: it wants a whole server.
         self._known = keys
-        self._local_verify_keys = {}
+        self._local_verify_keys: dict[str, FetchKeyResult] = {}
         self._fetch_keys_queue = self
 
     def _is_mine_server_name(self, _server: str) -> bool:

@@ -51,8 +51,9 @@ def difference_of(events: Mapping[str, Any], states: list[set[str]], conflicted:
     """The auth difference of states, and where it is asked for the conflicted subgraph, plainly: one walk a
     state. The chain of a state has the state's own events in it, as in Synapse's store."""
     chains = [chain(events, ids) for ids in states]
+    shared: set[str] = set.intersection(*chains)
     subgraph = None if conflicted is None else between(events, conflicted)
-    return StateDifference(set.union(*chains) - set.intersection(*chains), subgraph)
+    return StateDifference(set.union(*chains) - shared, subgraph)
 
 
 def chain(events: Mapping[str, Any], event_ids: Iterable[str]) -> set[str]:
