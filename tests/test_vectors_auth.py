@@ -120,10 +120,10 @@ def test_a_twin_is_of_the_same_type_and_membership() -> None:
     # Repairing an event does not make it another kind of event. What repairs an unknown membership, or
     # an event that is not let in for another's sake, is a join.
     for case in made():
-        if not case.twin or case.operation != "auth" or "member.unknown" in case.sense:
+        if not case.twin or case.operation != "auth" or "member.unknown" in case.rule_name:
             continue
         kinds = [kind(one) for one in (case, by_name()[case.twin])]
-        if case.sense not in ("member.malformed", "sender.not_joined", "required_level"):
+        if case.rule_name not in ("member.malformed", "sender.not_joined", "required_level"):
             assert kinds[0] == kinds[1] or "topic" in str(kinds), (case.name, kinds)
 
 

@@ -63,7 +63,7 @@ def _verify(
         {"event": pdu, "keys": {server: {ROOM_KEY_ID: {"key": key(server)}} for server in servers}},
         {"valid": valid},
         page(book.version, "authorisation-rules"),
-        sense="" if valid else "member.authoriser_signature",
+        rule_name="" if valid else "member.authoriser_signature",
         notes=notes,
         twin="" if valid else book.full_name(group, f"{label.partition('.')[0]}.both"),
         versions=versions,

@@ -21,7 +21,7 @@ class Made:
 
     Attributes:
         file: the name of its file, without folder and ending.
-        sense: the name of the rule that decides; empty where none is meant.
+        rule_name: the name of the rule that decides; empty where none is meant.
         twin: the name of the accepting case that a rejecting one becomes when it is repaired; empty for
             an accepting case, and for a rejecting one that nothing can repair.
         disputed: why the case accepts a second outcome, if it does.
@@ -35,7 +35,7 @@ class Made:
     input: dict[str, Any]
     expected: dict[str, Any]
     spec: str
-    sense: str
+    rule_name: str
     notes: str
     twin: str
     odd: bool
@@ -51,8 +51,8 @@ class Made:
             "expected": self.expected if self.disputed is None else self.disputed.outcomes(self.expected),
             "spec": self.spec,
         }
-        if self.sense:
-            case["rule"] = RULE_NUMBERS[self.version][self.sense]
+        if self.rule_name:
+            case["rule"] = RULE_NUMBERS[self.version][self.rule_name]
         if self.notes:
             case["notes"] = self.notes
         return case
@@ -87,32 +87,32 @@ class Book:
         name: str,
         room: Room,
         event: str,
-        sense: str,
+        rule_name: str,
         notes: str = "",
         *,
         versions: Versions,
         **more: Any,
     ) -> None:
-        """Write a case in which the rule ``sense`` allows the event.
+        """Write a case in which the rule ``rule_name`` allows the event.
 
         Args:
             versions: the room versions that get the case.
         """
-        self._auth(name, room, event, {"allowed": True}, sense, notes, versions=versions, **more)
+        self._auth(name, room, event, {"allowed": True}, rule_name, notes, versions=versions, **more)
 
     def reject(
         self,
         name: str,
         room: Room,
         event: str,
-        sense: str,
+        rule_name: str,
         notes: str = "",
         *,
         versions: Versions,
         twin: str,
         **more: Any,
     ) -> None:
-        """Write a case in which the rule ``sense``, and no other, rejects the event.
+        """Write a case in which the rule ``rule_name``, and no other, rejects the event.
 
         Args:
             versions: the room versions that get the case.
@@ -120,7 +120,9 @@ class Book:
                 empty if nothing can repair it.
         """
         full = self.full_name("auth", twin) if twin else ""
-        self._auth(name, room, event, {"allowed": False}, sense, notes, versions=versions, twin=full, **more)
+        self._auth(
+            name, room, event, {"allowed": False}, rule_name, notes, versions=versions, twin=full, **more
+        )
 
     def pair(
         self,
@@ -128,7 +130,7 @@ class Book:
         room: Room,
         bad: str,
         good: str,
-        senses: tuple[str, str],
+        rule_names: tuple[str, str],
         notes: str = "",
         *,
         versions: Versions,
@@ -137,13 +139,13 @@ class Book:
         """Write a rejecting case, and the accepting one with the repaired event in the same room.
 
         Args:
-            senses: the rule that rejects, and the rule that allows.
+            rule_names: the rule that rejects, and the rule that allows.
             versions: the room versions that get both cases.
         """
         repaired = f"{name}.repaired"
-        self.reject(name, room, bad, senses[0], notes, versions=versions, twin=repaired, **more)
+        self.reject(name, room, bad, rule_names[0], notes, versions=versions, twin=repaired, **more)
         self.allow(
-            repaired, room, good, senses[1], "What the other case is when repaired.", versions=versions
+            repaired, room, good, rule_names[1], "What the other case is when repaired.", versions=versions
         )
 
     def error(
@@ -166,7 +168,7 @@ class Book:
         room: Room,
         event: str,
         expected: dict[str, Any],
-        sense: str,
+        rule_name: str,
         notes: str,
         *,
         versions: Versions,
@@ -192,7 +194,7 @@ class Book:
             expected,
             page(self.version, "authorisation-rules"),
             versions=versions,
-            sense=sense,
+            rule_name=rule_name,
             notes=notes,
             twin=twin,
             odd=odd,
@@ -208,7 +210,7 @@ class Book:
         spec: str,
         *,
         versions: Versions,
-        sense: str = "",
+        rule_name: str = "",
         notes: str = "",
         twin: str = "",
         odd: bool = False,
@@ -238,7 +240,7 @@ class Book:
                 given,
                 expected,
                 spec,
-                sense,
+                rule_name,
                 notes,
                 twin,
                 odd,

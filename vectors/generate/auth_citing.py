@@ -180,7 +180,7 @@ def _not_selected(book: Book) -> None:
         )
 
     rule = room.state[JOIN_RULES_KEY]
-    for label, sender, membership, sense in (
+    for label, sender, membership, rule_name in (
         ("leave", BOB, "leave", "member.leave.self"),
         ("ban", ALICE, "ban", "member.ban.level"),
     ):
@@ -188,20 +188,22 @@ def _not_selected(book: Book) -> None:
         good = room.try_member(BOB, membership, sender)
         bad = room.try_member(BOB, membership, sender, auth=[*usual, rule])
         notes = "Join rules are picked for joins, invites and knocks only."
-        senses = ("auth_events.not_selected", sense)
-        book.pair(f"auth_events.not_selected.rules_on_{label}", room, bad, good, senses, notes, versions=ALL)
+        rule_names = ("auth_events.not_selected", rule_name)
+        book.pair(
+            f"auth_events.not_selected.rules_on_{label}", room, bad, good, rule_names, notes, versions=ALL
+        )
 
     offer = room.put(ALICE, THIRD_PARTY_INVITE, {"display_name": "c", "public_keys": []}, "token")
     usual = room.select(ALICE, MEMBER, {"membership": "invite"}, CAROL)
     good = room.try_member(CAROL, "invite", ALICE)
     bad = room.try_member(CAROL, "invite", ALICE, auth=[*usual, offer])
-    senses = ("auth_events.not_selected", "member.invite.level")
+    rule_names = ("auth_events.not_selected", "member.invite.level")
     book.pair(
         "auth_events.not_selected.offer",
         room,
         bad,
         good,
-        senses,
+        rule_names,
         "An invite that is no third-party one.",
         versions=ALL,
     )
@@ -217,10 +219,16 @@ def _not_selected(book: Book) -> None:
     else:
         good = room.try_member(CAROL, "join", content=content)
         bad = room.try_member(CAROL, "join", content=content, auth=[*usual, extra])
-        senses = ("auth_events.not_selected", "member.join.public")
+        rule_names = ("auth_events.not_selected", "member.join.public")
         notes = "This version has no restricted joins, so that nothing picks an authoriser."
         book.pair(
-            "auth_events.not_selected.authoriser", room, bad, good, senses, notes, versions=since("1", "7")
+            "auth_events.not_selected.authoriser",
+            room,
+            bad,
+            good,
+            rule_names,
+            notes,
+            versions=since("1", "7"),
         )
 
 

@@ -178,9 +178,11 @@ def _one(book: Book, rule: str, before: str, *, versions: Versions) -> None:
     elif restricted and inside:
         book.allow(name, room, event, "member.join.restricted.already_in", versions=versions)
     else:
-        sense = "member.join.restricted.authoriser" if restricted else "member.join.otherwise"
+        rule_name = "member.join.restricted.authoriser" if restricted else "member.join.otherwise"
         notes = "" if restricted else _WHO.get(rule, "")
-        book.reject(name, room, event, sense, notes, twin=f"member.join.public.{before}", versions=versions)
+        book.reject(
+            name, room, event, rule_name, notes, twin=f"member.join.public.{before}", versions=versions
+        )
 
 
 def _odd_rules(book: Book) -> None:

@@ -138,8 +138,8 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
         room = room_with(authoriser)
         bad = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
         name = f"{start}.{authoriser}"
-        sense = "member.join.restricted.authoriser"
-        book.reject(name, room, bad, sense, clarified, twin=f"{start}.joined", versions=known)
+        rule_name = "member.join.restricted.authoriser"
+        book.reject(name, room, bad, rule_name, clarified, twin=f"{start}.joined", versions=known)
     values: list[tuple[str, dict[str, Any], str]] = [
         ("no_key", {}, "Nobody authorises it."),
         ("null", {AUTHORISER: None}, ""),
@@ -197,7 +197,7 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
 
 def _authoriser_levels(book: Book) -> None:
     """The authoriser's level around the invite level, from each place that a level comes from."""
-    sense = "member.join.restricted.authoriser"
+    rule_name = "member.join.restricted.authoriser"
     start = "member.join.restricted.level"
 
     def attempt(users: dict[str, int], **named: int) -> tuple[Room, str]:
@@ -208,7 +208,9 @@ def _authoriser_levels(book: Book) -> None:
     for label, level in (("below", 49), ("equal", 50), ("above", 51)):
         room, event = attempt({BOB: level}, invite=50)
         if level < 50:
-            book.reject(f"{start}.{label}", room, event, sense, twin=f"{start}.equal", versions=RESTRICTED)
+            book.reject(
+                f"{start}.{label}", room, event, rule_name, twin=f"{start}.equal", versions=RESTRICTED
+            )
         else:
             book.allow(f"{start}.{label}", room, event, "member.join.restricted.allowed", versions=RESTRICTED)
     room, event = attempt({}, invite=50, users_default=50)
@@ -219,7 +221,7 @@ def _authoriser_levels(book: Book) -> None:
         f"{start}.default_invite",
         room,
         event,
-        sense,
+        rule_name,
         notes,
         twin=f"{start}.default_both",
         versions=RESTRICTED,
@@ -247,7 +249,13 @@ def _creators(book: Book) -> None:
             )
         else:
             notes = "A creator has every level and still authorises only when joined, as clarified in 1.17."
-            sense = "member.join.restricted.authoriser"
+            rule_name = "member.join.restricted.authoriser"
             book.reject(
-                f"{start}.{label}", room, event, sense, notes, twin=f"{start}.joined", versions=since("12")
+                f"{start}.{label}",
+                room,
+                event,
+                rule_name,
+                notes,
+                twin=f"{start}.joined",
+                versions=since("12"),
             )

@@ -92,9 +92,11 @@ def _by_whom(book: Book) -> None:
             if before == "join":
                 book.allow(f"{start}.{before}", room, event, f"member.{membership}.level", versions=ALL)
             else:
-                sense = f"member.{membership}.sender_not_joined"
+                rule_name = f"member.{membership}.sender_not_joined"
                 versions = ALL if before == "none" else SAMPLE
-                book.reject(f"{start}.{before}", room, event, sense, twin=f"{start}.join", versions=versions)
+                book.reject(
+                    f"{start}.{before}", room, event, rule_name, twin=f"{start}.join", versions=versions
+                )
 
 
 def _levels(book: Book) -> None:
@@ -111,12 +113,12 @@ def _levels(book: Book) -> None:
                 event = room.try_member(BOB, membership, CAROL)
                 versions = ALL if where == "given" and by <= 0 else SAMPLE
                 if by < 0:
-                    sense = f"member.{membership}.otherwise"
+                    rule_name = f"member.{membership}.otherwise"
                     book.reject(
                         f"{start}.{where}.{label}",
                         room,
                         event,
-                        sense,
+                        rule_name,
                         twin=f"{start}.{where}.equal",
                         versions=versions,
                     )
@@ -134,7 +136,7 @@ def _ranks(book: Book) -> None:
     """The target's level around the sender's."""
     for membership in ("leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else 'ban'}.rank"
-        sense = f"member.{membership}.otherwise"
+        rule_name = f"member.{membership}.otherwise"
         for label, level in (("below", 59), ("equal", 60), ("above", 61)):
             room = plain_room(book.version, {CAROL: 60, BOB: level}, joined=[CAROL])
             event = room.try_member(BOB, membership, CAROL)
@@ -144,13 +146,19 @@ def _ranks(book: Book) -> None:
                 notes = "Equals cannot remove each other." if label == "equal" else ""
                 versions = ALL if label == "equal" and membership == "leave" else SAMPLE
                 book.reject(
-                    f"{start}.{label}", room, event, sense, notes, twin=f"{start}.below", versions=versions
+                    f"{start}.{label}",
+                    room,
+                    event,
+                    rule_name,
+                    notes,
+                    twin=f"{start}.below",
+                    versions=versions,
                 )
         room = plain_room(book.version, {CAROL: 60}, joined=[CAROL], users_default=60)
         event = room.try_member(BOB, membership, CAROL)
         notes = "The target has the default level of users."
         book.reject(
-            f"{start}.users_default", room, event, sense, notes, twin=f"{start}.below", versions=SAMPLE
+            f"{start}.users_default", room, event, rule_name, notes, twin=f"{start}.below", versions=SAMPLE
         )
     room = plain_room(book.version, {CAROL: 60}, joined=[CAROL])
     event = room.try_member(CAROL, "ban")
@@ -209,9 +217,15 @@ def _unbans(book: Book) -> None:
         if target < 60:
             book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes, versions=ALL)
         else:
-            sense = "member.leave.otherwise"
+            rule_name = "member.leave.otherwise"
             book.reject(
-                f"{start}.rank_{label}", room, event, sense, notes, twin=f"{start}.rank_below", versions=ALL
+                f"{start}.rank_{label}",
+                room,
+                event,
+                rule_name,
+                notes,
+                twin=f"{start}.rank_below",
+                versions=ALL,
             )
 
 
@@ -239,9 +253,9 @@ def _no_power_levels(book: Book) -> None:
             )
         if membership != "invite":
             event = room.try_member(ALICE, membership, CAROL)
-            sense = f"member.{membership}.otherwise"
+            rule_name = f"member.{membership}.otherwise"
             book.reject(
-                f"{start}.against_creator", room, event, sense, twin=f"{start}.creator", versions=SAMPLE
+                f"{start}.against_creator", room, event, rule_name, twin=f"{start}.creator", versions=SAMPLE
             )
 
 
@@ -270,12 +284,12 @@ def _creators(book: Book) -> None:
                 )
             else:
                 notes = "2^53 - 1, the greatest integer, is below every creator; creators are equals."
-                sense = f"member.{membership}.otherwise"
+                rule_name = f"member.{membership}.otherwise"
                 book.reject(
                     f"{start}.{label}",
                     room,
                     event,
-                    sense,
+                    rule_name,
                     notes,
                     twin=f"{start}.over_all",
                     versions=since("12"),

@@ -109,7 +109,7 @@ otherwise
 
 
 def numbers_of(version: str) -> dict[str, str]:
-    """Return, for a room version, the sense of each rule that decides to its number."""
+    """Return, for a room version, the number of each rule that decides, by the name of the rule."""
     numbers: dict[str, str] = {}
     place: list[int] = []
     for line in OUTLINE.strip().splitlines():

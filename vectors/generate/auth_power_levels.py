@@ -30,7 +30,7 @@ def change(
     name: str,
     before: dict[str, Any],
     after: dict[str, Any],
-    sense: str,
+    rule_name: str,
     notes: str = "",
     *,
     versions: Versions,
@@ -43,7 +43,7 @@ def change(
     Args:
         before, after: what is in the content besides; ``users`` are added to the usual ones, and one
             that is None is not there.
-        sense: of the rule that decides, without its ``power_levels``; all but ``allowed`` reject.
+        rule_name: of the rule that decides, without its ``power_levels``; all but ``allowed`` reject.
         twin: for a rejecting case, if not ``.down``'s, which lowers a level.
     """
 
@@ -62,7 +62,7 @@ def change(
     room.member(BOB, "join")
     event = room.make(BOB, POWER_LEVELS, content(room, after), "")
     full = f"power_levels.{name}"
-    if sense == "allowed":
+    if rule_name == "allowed":
         book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed, versions=versions)
     else:
         repaired = f"power_levels.{twin or 'named.kick.down'}"
@@ -70,7 +70,7 @@ def change(
             full,
             room,
             event,
-            f"power_levels.{sense}",
+            f"power_levels.{rule_name}",
             notes,
             twin=repaired,
             disputed=disputed,
@@ -81,20 +81,25 @@ def change(
 def _first(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
-    sense = "power_levels.first"
+    rule_name = "power_levels.first"
     book.allow(
         "power_levels.first.plain",
         room,
         room.make(ALICE, POWER_LEVELS, room.levels(), ""),
-        sense,
+        rule_name,
         versions=ALL,
     )
     notes = "The first power levels may say anything that has their form."
     event = room.make(ALICE, POWER_LEVELS, room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
-    book.allow("power_levels.first.high", room, event, sense, notes, versions=ALL)
+    book.allow("power_levels.first.high", room, event, rule_name, notes, versions=ALL)
     notes = "The users need not be there."
     book.allow(
-        "power_levels.first.empty", room, room.make(ALICE, POWER_LEVELS, {}, ""), sense, notes, versions=ALL
+        "power_levels.first.empty",
+        room,
+        room.make(ALICE, POWER_LEVELS, {}, ""),
+        rule_name,
+        notes,
+        versions=ALL,
     )
 
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
@@ -157,14 +162,16 @@ def _added_or_removed(book: Book) -> None:
     twin = "named.added_or_removed.add_low"
     low = differ("Synapse", "ruma and gomatrixserverlib")
     default = differ("Synapse and ruma", "gomatrixserverlib")
-    for label, before, after, sense, disputed in (
+    for label, before, after, rule_name, disputed in (
         ("add_low", {}, {"kick": 0}, "allowed", low),
         ("remove_low", {"kick": 30}, {}, "allowed", low),
         ("add_default", {}, {"kick": 50}, "level_new", default),
         ("remove_default", {"kick": 50}, {}, "level_current", default),
     ):
         name = f"named.added_or_removed.{label}"
-        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=disputed, versions=ALL)
+        change(
+            book, name, before, after, rule_name, notes, level=40, twin=twin, disputed=disputed, versions=ALL
+        )
     twin = "named.added_or_removed.add_equal"
     notes = "Adding and removing is altering. However an absent level is read, these compare alike."
     change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40, versions=ALL)
@@ -189,7 +196,7 @@ def _entries(book: Book) -> None:
         if book.version not in known:
             continue
         key = TOPIC if kind == "events" else "room"
-        for label, before, after, sense in (
+        for label, before, after, rule_name in (
             ("change.up", 49, 50, "allowed"),
             ("change.down", 50, 49, "allowed"),
             ("change.new_above", 49, 51, "events_new"),
@@ -214,7 +221,14 @@ def _entries(book: Book) -> None:
             versions = sample if label == "change.down" else known
             twin = f"{kind}.{label.split('.')[0]}.{'equal' if 'change' not in label else 'up'}"
             change(
-                book, f"{kind}.{label}", {kind: old}, {kind: new}, sense, notes, twin=twin, versions=versions
+                book,
+                f"{kind}.{label}",
+                {kind: old},
+                {kind: new},
+                rule_name,
+                notes,
+                twin=twin,
+                versions=versions,
             )
         notes = "Without the whole map every entry in it is removed."
         change(
@@ -238,14 +252,16 @@ def _users(book: Book) -> None:
         name: str,
         before: Any,
         after: Any,
-        sense: str,
+        rule_name: str,
         notes: str = "",
         *,
         versions: Versions,
         twin: str = "",
     ) -> None:
         full = f"users.{name}"
-        change(book, full, {"users": before}, {"users": after}, sense, notes, versions=versions, twin=twin)
+        change(
+            book, full, {"users": before}, {"users": after}, rule_name, notes, versions=versions, twin=twin
+        )
 
     users(
         "own.down",
@@ -291,10 +307,11 @@ def _users(book: Book) -> None:
 
 def _spelled_alike(book: Book) -> None:
     """The same level written otherwise is no alteration, however high it is."""
-    if book.number > 9:
+    texts, floats = since("1", "9"), since("1", "5")
+    if book.version not in texts:
         return
     notes = "Levels are compared as numbers: the same one spelled otherwise is not altered."
-    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes, versions=since("1", "9"))
+    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes, versions=texts)
     change(
         book,
         "alike.users",
@@ -302,20 +319,14 @@ def _spelled_alike(book: Book) -> None:
         {"users": {CAROL: " +060"}},
         "allowed",
         notes,
-        versions=since("1", "9"),
+        versions=texts,
     )
     change(
-        book,
-        "alike.events",
-        {"events": {"x": "60"}},
-        {"events": {"x": 60}},
-        "allowed",
-        notes,
-        versions=since("1", "9"),
+        book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes, versions=texts
     )
-    if book.number <= 5:
+    if book.version in floats:
         notes = "Without their fractions they are the same level. ruma refuses every float."
-        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes, versions=since("1", "5"))
+        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes, versions=floats)
         change(
             book,
             "alike.float_users",
@@ -323,18 +334,10 @@ def _spelled_alike(book: Book) -> None:
             {"users": {CAROL: 60.9}},
             "allowed",
             notes,
-            versions=since("1", "5"),
+            versions=floats,
         )
         notes = "With its fraction dropped the new level is the sender's. ruma refuses every float."
-        change(
-            book,
-            "alike.float_equal",
-            {"kick": 10},
-            {"kick": 50.9},
-            "allowed",
-            notes,
-            versions=since("1", "5"),
-        )
+        change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes, versions=floats)
         change(
             book,
             "alike.float_above",
@@ -343,27 +346,27 @@ def _spelled_alike(book: Book) -> None:
             "level_new",
             notes,
             twin="alike.float_equal",
-            versions=since("1", "5"),
+            versions=floats,
         )
 
 
 def _creators(book: Book) -> None:
-    start = "power_levels.creators"
+    start, newest = "power_levels.creators", since("12")
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    sense = "power_levels.creator_listed"
+    rule_name = "power_levels.creator_listed"
     twin = f"{start}.none"
     book.allow(
         twin,
         room,
         room.make(ALICE, POWER_LEVELS, {"users": {CAROL: 100}}, ""),
         "power_levels.first",
-        versions=since("12"),
+        versions=newest,
     )
     notes = "No creator may be listed, not even in a room's first power levels."
     for label, user in (("sender", ALICE), ("additional", BOB)):
         bad = room.make(ALICE, POWER_LEVELS, {"users": {user: 100}}, "")
-        book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin, versions=since("12"))
+        book.reject(f"{start}.first.{label}", room, bad, rule_name, notes, twin=twin, versions=newest)
     room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
@@ -374,10 +377,10 @@ def _creators(book: Book) -> None:
             f"{start}.later.{label}",
             room,
             bad,
-            sense,
+            rule_name,
             "",
             twin=f"{start}.demotes_highest",
-            versions=since("12"),
+            versions=newest,
         )
     listing = Room(book.version)
     listing.member(ALICE, "join")
@@ -385,8 +388,8 @@ def _creators(book: Book) -> None:
     bad = listing.make(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     notes = "The current power levels list a creator, which they should not. That makes no precedent."
     book.reject(
-        f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True, versions=since("12")
+        f"{start}.listed_before", listing, bad, rule_name, notes, twin=twin, odd=True, versions=newest
     )
     notes = "A creator reaches every level."
     good = room.make(BOB, POWER_LEVELS, {"users": {CAROL: 0}, "ban": MAX_INTEGER}, "")
-    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes, versions=since("12"))
+    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes, versions=newest)

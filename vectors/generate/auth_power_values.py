@@ -43,7 +43,7 @@ def _put(
     book: Book,
     name: str,
     content: Any,
-    sense: str,
+    rule_name: str,
     notes: str = "",
     *,
     versions: Versions,
@@ -54,10 +54,10 @@ def _put(
     room.member(ALICE, "join")
     event = room.make(ALICE, POWER_LEVELS, content, "")
     full = f"power_levels.values.{name}"
-    if sense == "first":
+    if rule_name == "first":
         book.allow(full, room, event, "power_levels.first", notes, versions=versions, disputed=disputed)
     else:
-        whole = f"power_levels.{sense}" if sense else ""
+        whole = f"power_levels.{rule_name}" if rule_name else ""
         twin = "power_levels.first.plain"
         book.reject(full, room, event, whole, notes, versions=versions, twin=twin, disputed=disputed)
 

@@ -219,7 +219,7 @@ def _offers(book: Book) -> None:
         "public_key": key("one"),
     }
     start = "third_party_invite"
-    sense = "third_party_invite.level"
+    rule_name = "third_party_invite.level"
     for where, needed in (("given", 30), ("default", 0)):
         for label, by in (("below", -1), ("equal", 0), ("above", 1)):
             if where == "default" and by == 1:
@@ -230,22 +230,27 @@ def _offers(book: Book) -> None:
             name = f"{start}.{where}.{label}"
             versions = SAMPLE if (where, by) in (("given", 1), ("default", -1)) else ALL
             if by < 0:
-                book.reject(name, room, event, sense, twin=f"{start}.{where}.equal", versions=versions)
+                book.reject(name, room, event, rule_name, twin=f"{start}.{where}.equal", versions=versions)
             else:
-                book.allow(name, room, event, sense, versions=versions)
+                book.allow(name, room, event, rule_name, versions=versions)
     room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={THIRD_PARTY_INVITE: 100})
     notes = "The invite level decides: the level of the event type is not looked at."
     book.allow(
         f"{start}.events",
         room,
         room.make(CAROL, THIRD_PARTY_INVITE, content, TOKEN),
-        sense,
+        rule_name,
         notes,
         versions=ALL,
     )
     notes = "The rule on state keys with an @ comes later. gomatrixserverlib applies it."
     book.allow(
-        f"{start}.at", room, room.make(CAROL, THIRD_PARTY_INVITE, content, BOB), sense, notes, versions=ALL
+        f"{start}.at",
+        room,
+        room.make(CAROL, THIRD_PARTY_INVITE, content, BOB),
+        rule_name,
+        notes,
+        versions=ALL,
     )
     bad = room.make(BOB, THIRD_PARTY_INVITE, content, TOKEN)
     book.reject(
