@@ -1,4 +1,4 @@
-"""``python -m vectors.generate [FOLDER]``: write every vector file, into ``vectors/`` unless told else."""
+"""``python -m vectors.generate [FOLDER]``: write every vector file, by default into ``vectors/``."""
 
 import sys
 from pathlib import Path

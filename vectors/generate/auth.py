@@ -41,7 +41,7 @@ PARTS: tuple[tuple[ModuleType, str], ...] = (
 
 @cache
 def books() -> tuple[Book, ...]:
-    """Return the written books: for each part, one per room version."""
+    """Return the books of all parts, one per part and room version, with their cases written."""
     found = []
     for part, _ in PARTS:
         of_part = [Book(part.FILE, version) for version in ALL]
@@ -56,7 +56,7 @@ def check_versions(of_part: Sequence[Book]) -> None:
     """Check that each case of a part is written in all the versions that it is for.
 
     Raises:
-        ValueError: a case is for a version in which nothing builds it.
+        ValueError: A case names a version in which no code builds it.
     """
     stated: dict[str, set[str]] = {}
     for book in of_part:
@@ -70,7 +70,7 @@ def check_versions(of_part: Sequence[Book]) -> None:
 
 @cache
 def made() -> tuple[Made, ...]:
-    """Return every case."""
+    """Return every case, in order."""
     found = tuple(case for book in books() for case in book.made)
     check_twins(found)
     return found
@@ -80,7 +80,7 @@ def check_twins(found: Sequence[Made]) -> None:
     """Check that the twin of each case is written.
 
     Raises:
-        ValueError: a twin is missing.
+        ValueError: A twin is missing.
     """
     names = {case.name for case in found}
     for case in found:
@@ -117,7 +117,7 @@ def _file(path: str, title: str, cases: list[Made]) -> EventsFile:
 
 
 def _has_fraction(value: Any) -> bool:
-    """Tell whether there is a number that not every JSON parser reads: such cases lie apart."""
+    """Tell whether a value holds a fraction. Not every JSON parser reads these, so such cases lie apart."""
     if isinstance(value, dict):
         return any(map(_has_fraction, value.values()))
     return any(map(_has_fraction, value)) if isinstance(value, list) else isinstance(value, float)

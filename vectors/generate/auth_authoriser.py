@@ -1,6 +1,7 @@
-"""Cases of ``verify_signatures`` for the rule on the signature of the authorising user's server.
+"""Cases of ``verify_signatures`` for the signature of the authorising user's server.
 
-The operation ``auth`` takes an event's own signatures as verified, so that this one rule is decided here.
+The operation ``auth`` assumes that an event's own signatures have been verified, so the cases of this one
+rule are cases of ``verify_signatures``.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """The book in which the authorisation generators write their cases.
 
-A rejecting case has a twin: the same event repaired, in the same kind of room, which is an accepting case
-of the suite. So what is wrong with the event is the one thing that the case says. The expected values
-stand in the generators, read off the specification; nothing here asks the library for a verdict.
+A rejecting case has a twin. The twin is an accepting case with the repaired event in the same kind of room.
+This shows that the event has the one defect that the case names, and no other. The generators state the
+expected outcomes, read off the specification. Nothing here asks the library for a verdict.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,15 +17,15 @@ from .versions import Versions
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A case as the generators made it.
+    """A case as a generator made it.
 
     Attributes:
-        file: the name of its file, without folder and ending.
-        rule_name: the name of the rule that decides; empty where none is meant.
-        twin: the name of the accepting case that a rejecting one becomes when it is repaired; empty for
-            an accepting case, and for a rejecting one that nothing can repair.
+        file: the name of its file, without folder and extension.
+        rule_name: the name of the rule that decides; empty if the case is not about a rule.
+        twin: the full name of the accepting case with the repaired event; empty for an accepting case, and
+            for a rejecting case that cannot be repaired.
         disputed: why the case accepts a second outcome, if it does.
-        odd: the setup holds events that the rules would not have let in; their case needs them.
+        odd: whether the setup needs events that the rules would have rejected.
     """
 
     file: str
@@ -42,7 +42,7 @@ class Made:
     disputed: Dispute | None
 
     def document(self) -> dict[str, Any]:
-        """Return the case as it stands in its file."""
+        """Return the case as it is written to its file."""
         case: dict[str, Any] = {
             "name": self.name,
             "operation": self.operation,
@@ -61,17 +61,17 @@ class Made:
 class Book:
     """The cases of one file in one room version.
 
-    A generator's ``cases`` runs once for each room version, with a book for that version. What it writes
-    names the room versions that the case is for; the book keeps the case if its own version is one of them.
+    A generator's ``cases`` function runs once for each room version, with a book for that version. Each case
+    names the room versions that it is for. The book keeps the case if its own version is one of them.
 
     Args:
-        file: the name of the file, without folder and ending.
+        file: the name of the file, without folder and extension.
         version: the room version.
 
     Attributes:
         made: the cases, in order.
-        stated: for each case, the versions that it was said to be for.
-        left_out: the full names of the cases that were built in this version but are not for it.
+        stated: the versions that each case named, by the name of the case without its version.
+        left_out: the full names of the cases that were built here and are not for this version.
     """
 
     def __init__(self, file: str, version: str) -> None:
@@ -117,7 +117,7 @@ class Book:
         Args:
             versions: the room versions that get the case.
             twin: the name of the case with the repaired event, which must be written in the same versions;
-                empty if nothing can repair it.
+                empty if the event cannot be repaired.
         """
         full = self.full_name("auth", twin) if twin else ""
         self._auth(
@@ -136,7 +136,7 @@ class Book:
         versions: Versions,
         **more: Any,
     ) -> None:
-        """Write a rejecting case, and the accepting one with the repaired event in the same room.
+        """Write a rejecting case, and its accepting twin with the repaired event in the same room.
 
         Args:
             rule_names: the rule that rejects, and the rule that allows.
@@ -151,15 +151,15 @@ class Book:
     def error(
         self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str], *, versions: Versions
     ) -> None:
-        """Write a case that cannot be decided, because the ``hidden`` events are missing."""
+        """Write a case that cannot be decided because the ``hidden`` events are missing."""
         self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden, versions=versions)
 
     def written(self) -> set[str]:
-        """Return the cases that are written in this version."""
+        """Return the names of the cases that are for this version, without the version."""
         return {label for label, versions in self.stated.items() if self.version in versions}
 
     def full_name(self, group: str, name: str) -> str:
-        """Return the name of a case with its group and room version."""
+        """Return the full name of a case in this book's room version."""
         return f"{group}.v{self.version}.{name}"
 
     def _auth(
@@ -219,7 +219,7 @@ class Book:
         """Write a case of any operation.
 
         Args:
-            group: what the case's full name begins with; its first word is the operation.
+            group: the part of the full name before the room version. Its first word is the operation.
             versions: the room versions that get the case.
         """
         if disputed is not None and disputed.kind is Kind.DIFFER:

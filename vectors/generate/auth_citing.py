@@ -1,5 +1,7 @@
-"""Cases for the rules on an event's own auth events, on its room ID in version 12, and for which state is
-asked: the event's own auth events or the room's."""
+"""Cases for the rules on an event's auth events and, in version 12, on its room ID.
+
+They also show which state an event is checked against: its own auth events, or a state of the room.
+"""
 
 from .auth_cases import Book
 from .constants import (
@@ -113,7 +115,7 @@ def _shape(book: Book) -> None:
 
 
 def _itself(book: Book) -> None:
-    """Versions 1 and 2 let a sender choose the event ID, and so cite it in the event."""
+    """In versions 1 and 2 the sender chooses the event ID, so an event can cite itself."""
     room = plain_room(book.version)
     room.join_rule("invite")
     usual = room.select(MALLORY, MEMBER, {"membership": "join"}, MALLORY)
@@ -208,7 +210,7 @@ def _not_selected(book: Book) -> None:
         versions=ALL,
     )
 
-    # An authoriser's membership, which is picked from version 8 on whatever the join rule is.
+    # From version 8 on the selection picks the authoriser's membership, whatever the join rule is.
     content = {"membership": "join", AUTHORISER: BOB}
     usual = room.select(CAROL, MEMBER, content, CAROL)
     extra = room.state[MEMBER, BOB]
@@ -330,7 +332,7 @@ def _room_id(book: Book) -> None:
     bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
     notes = "The room ID is made of the ID of an accepted event that is no create event."
     book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="", versions=since("12"))
-    # With a state of the room that was meant: what the room ID names must be refused on its own account.
+    # With a state of the real room, only the event that the room ID names can be the reason.
     topic = room.make(ALICE, TOPIC, {"topic": "x", "room_version": book.version}, "")
     bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
     notes = "The room ID is made of the ID of a topic event, which says room_version as a create event does."

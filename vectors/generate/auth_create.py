@@ -1,4 +1,4 @@
-"""Cases for create events, ``m.federate`` and aliases: rules 1, 3 and, in versions 1 to 5, 4."""
+"""Cases for create events, ``m.federate`` and aliases: rules 1 and 3, and rule 4 of versions 1 to 5."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ def _create(book: Book) -> None:
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
     for label, value in values:
         room = Room(version, {"room_version": value})
-        # In version 11 only Synapse rejects the number and the empty text. It alone rejects the unknown
-        # version there, too, but the rule needs one case: see observed.py.
+        # In version 11 only Synapse rejects the number and the empty string. Only Synapse rejects the
+        # unknown version there, too, but the rule needs one undisputed case: see observed.py.
         unconfirmed = label == "null" or (label != "unknown" and number == 11)
         notes = "Absent means version 1; null and numbers are present and no version that anybody knows."
         book.reject(

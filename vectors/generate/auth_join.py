@@ -1,4 +1,4 @@
-"""Cases for joins, and for member events that are malformed or of an unknown membership."""
+"""Cases for joins, and for member events that are malformed or have an unknown membership."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .versions import ALL, Versions, since
 
 FILE = "join"
 
-# One version of each set of join rules.
+# One version for each set of join rules.
 SAMPLE: Versions = ("1", "7", "8", "10", "12")
 
 RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
@@ -156,7 +156,7 @@ def _first(book: Book) -> None:
 
 
 def _one(book: Book, rule: str, before: str, *, versions: Versions) -> None:
-    """One place of the matrix of join rules and previous memberships."""
+    """Write a join under one join rule and with one previous membership."""
     number = book.number
     room = plain_room(book.version)
     room.was(BOB, before)

@@ -10,7 +10,7 @@ from .versions import Versions, since
 FILE = "knock_restricted"
 
 
-# For each join rule, the versions that have it, and the sample of them: one of each set of join rules.
+# For each join rule, the versions that have it, and a sample with one version for each set of join rules.
 KNOCK, KNOCK_SAMPLE = since("7"), ("7", "8", "10", "12")
 RESTRICTED, RESTRICTED_SAMPLE = since("8"), ("8", "10", "12")
 KNOCK_RESTRICTED, KNOCK_RESTRICTED_SAMPLE = since("10"), ("10", "12")
@@ -37,7 +37,7 @@ def _knocks(book: Book) -> None:
     ):
         if book.version not in known:
             continue
-        # Under `knock` two more are in every version: the first of those allowed, the first of those not.
+        # Two cases under `knock` are in every version: one allowed, one rejected.
         whole = ("none", "knock", "invite") if rule == "knock" else ("knock",)
         for before in ("none", "leave", "knock", "invite", "join", "ban"):
             room = plain_room(book.version)
@@ -106,11 +106,11 @@ def _knocks(book: Book) -> None:
 
 
 def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> None:
-    """Joins by a user who is not in the room, by what the authoriser is.
+    """Joins by a user who is not in the room, for each membership of the authoriser.
 
     Args:
         known: the versions that have the join rule.
-        sample: some of them, for what does not change.
+        sample: some of these versions, for cases whose answer does not change between versions.
     """
     start = f"member.join.{rule}.authoriser"
 
@@ -196,7 +196,7 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
 
 
 def _authoriser_levels(book: Book) -> None:
-    """The authoriser's level around the invite level, from each place that a level comes from."""
+    """Levels of the authoriser just below, at and above the invite level, each explicit or by default."""
     rule_name = "member.join.restricted.authoriser"
     start = "member.join.restricted.level"
 

@@ -1,4 +1,4 @@
-"""Cases for invites, leaving, kicks, bans and the lifting of bans."""
+"""Cases for invites, leaving, kicks, bans and unbans."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def _leaves(book: Book) -> None:
 
 
 def _by_whom(book: Book) -> None:
-    """A powerful sender who is not in the room."""
+    """Invites, kicks and bans by a sender who has the level but is not in the room."""
     for membership in ("invite", "leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.sender"
         for before in ("none", "leave", "invite", "join"):
@@ -100,7 +100,7 @@ def _by_whom(book: Book) -> None:
 
 
 def _levels(book: Book) -> None:
-    """The sender's level around the level that is needed, given and by default."""
+    """Levels of the sender just below, at and above the required level, explicit and by default."""
     for membership, name, default in (("invite", "invite", 0), ("leave", "kick", 50), ("ban", "ban", 50)):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.level"
         for label, by in (("below", -1), ("equal", 0), ("above", 1)):
@@ -133,7 +133,7 @@ def _levels(book: Book) -> None:
 
 
 def _ranks(book: Book) -> None:
-    """The target's level around the sender's."""
+    """Levels of the target just below, at and above the sender's."""
     for membership in ("leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else 'ban'}.rank"
         rule_name = f"member.{membership}.otherwise"
@@ -230,7 +230,7 @@ def _unbans(book: Book) -> None:
 
 
 def _no_power_levels(book: Book) -> None:
-    """The levels before there are any: the creator has 100, all others 0."""
+    """Without power levels the creator has level 100 and everyone else 0."""
     room = Room(book.version)
     room.member(ALICE, "join")
     room.join_rule("public")
@@ -260,7 +260,7 @@ def _no_power_levels(book: Book) -> None:
 
 
 def _creators(book: Book) -> None:
-    """Creators of version 12 stand above every integer, and none above another."""
+    """In version 12 every creator is above every integer level, and creators are equals."""
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
     room.power({CAROL: MAX_INTEGER})

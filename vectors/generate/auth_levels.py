@@ -64,7 +64,7 @@ def _senders(book: Book) -> None:
 
 
 def _required(book: Book) -> None:
-    """The sender's level around the required level, from each place that the one or the other comes from."""
+    """Levels of the sender just below, at and above the required level, each from every possible source."""
 
     def one(name: str, level: int, needed: int, state: bool, *, versions: Versions, **named: Any) -> None:
         listed = {} if "users_default" in named else {BOB: level}
@@ -204,7 +204,7 @@ def _state_keys(book: Book) -> None:
 
 
 def _spellings(book: Book) -> None:
-    """Levels that are no JSON integers, where the power levels that hold them are in force."""
+    """Levels that are not JSON integers, in the power levels of the room's state."""
     if book.number <= 9:
         for label, level, needed in (
             ("equal", "50", "50"),

@@ -1,4 +1,4 @@
-"""Cases for changes of power levels: the rule on ``m.room.power_levels``, but for what may stand in it."""
+"""Cases for changes of power levels. What a level may be is the subject of ``auth_power_values``."""
 
 from typing import Any
 
@@ -38,13 +38,16 @@ def change(
     twin: str = "",
     disputed: Dispute | None = None,
 ) -> None:
-    """Write a case in which Bob changes the power levels. Whatever they are, he may send the event.
+    """Write a case in which Bob changes the power levels. The levels always let him send the event.
 
     Args:
-        before, after: what is in the content besides; ``users`` are added to the usual ones, and one
-            that is None is not there.
-        rule_name: of the rule that decides, without its ``power_levels``; all but ``allowed`` reject.
-        twin: for a rejecting case, if not ``.down``'s, which lowers a level.
+        before: further content of the current power levels. ``users`` are added to the usual ones; a level
+            of None removes a user.
+        after: the same for the new power levels.
+        rule_name: the rule that decides, without ``power_levels.``. All rules but ``allowed`` reject.
+        versions: the room versions that get the case.
+        level: the level of Bob.
+        twin: the twin of a rejecting case, without ``power_levels.``; by default a case that lowers a level.
     """
 
     def content(room: Room, more: dict[str, Any]) -> dict[str, Any]:
@@ -306,7 +309,7 @@ def _users(book: Book) -> None:
 
 
 def _spelled_alike(book: Book) -> None:
-    """The same level written otherwise is no alteration, however high it is."""
+    """A level that is only spelled differently is not changed, however high it is."""
     texts, floats = since("1", "9"), since("1", "5")
     if book.version not in texts:
         return

@@ -1,4 +1,4 @@
-"""Cases for what may stand in power levels at all: which values are levels, by version and place."""
+"""Cases for the values in power levels: which of them are levels, by version and place."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .versions import ALL, Versions, since
 
 FILE = "power_level_values"
 
-# The first and the last version of each set of rules on what a level is.
+# The first and the last version of each set of rules on what a level is (1 to 5, 6 to 9, 10 to 12).
 SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
 
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
@@ -49,7 +49,7 @@ def _put(
     versions: Versions,
     disputed: Dispute | None = None,
 ) -> None:
-    """Write a case of a room's first power levels, which are allowed if they have the form."""
+    """Write a case of a room's first power levels. They are allowed if they are well formed."""
     room = Room(book.version)
     room.member(ALICE, "join")
     event = room.make(ALICE, POWER_LEVELS, content, "")
@@ -124,7 +124,7 @@ def _users(book: Book) -> None:
 
 
 def _checked(book: Book) -> None:
-    """From version 10 on every level is an integer."""
+    """From version 10 on every level must be an integer."""
     strict, sample = since("10"), ("10", "12")
     for place in NAMED:
         for label, value in ODD:
@@ -199,7 +199,7 @@ def _strings(book: Book) -> None:
 
 
 def _unchecked(book: Book) -> None:
-    """Up to version 9 the rules name the users alone, and a bad level elsewhere poisons later checks."""
+    """Up to version 9 the rules check only ``users``. A bad level elsewhere breaks later checks."""
     notes = (
         "Disputed: up to version 9 no rule names this level, and it is none. Synapse allows the room's first"
         " power levels with it and then fails on every event that needs it; ruma and gomatrixserverlib"

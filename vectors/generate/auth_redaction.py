@@ -1,4 +1,4 @@
-"""Cases for redactions: rule 11 of versions 1 and 2, and in every version whether one is to be applied."""
+"""Cases for redactions: rule 11 of versions 1 and 2, and in every version whether a redaction applies."""
 
 from typing import Any
 
@@ -26,19 +26,19 @@ def cases(book: Book) -> None:
 
 
 def redaction(room: Room, sender: str, target: Any, **more: Any) -> str:
-    """Build a redaction, with its target where the room version has it."""
+    """Build a redaction. The room version decides where its target stands."""
     if room.number >= 11:
         return room.make(sender, REDACTION, {"redacts": target}, **more)
     return room.make(sender, REDACTION, {}, top={"redacts": target}, **more)
 
 
 def topic(room: Room, sender: str = ALICE, **more: Any) -> str:
-    """Build something to redact."""
+    """Build a topic to redact."""
     return room.make(sender, TOPIC, {"topic": "Vectors"}, "", **more)
 
 
 def _rule(book: Book) -> None:
-    """Rule 11, where the event IDs are of different servers."""
+    """Write the cases of rule 11, whose event IDs name different servers."""
     level, otherwise = "redaction.level", "redaction.otherwise"
     for where, needed in (("given", 30), ("default", 50)):
         named = {"redact": 30} if where == "given" else {}

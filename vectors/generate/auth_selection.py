@@ -1,4 +1,4 @@
-"""Cases of ``auth_types``: what the auth events selection may pick for an event, by type and version."""
+"""Cases of ``auth_types``: the keys that the auth events selection picks, by event type and version."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ SELECTION = f"{SPEC}/server-server-api/#auth-events-selection"
 
 
 def member(user: str) -> Key:
-    """Return the key of a user's membership."""
+    """Return the state key of a user's membership, with its type."""
     return (MEMBER, user)
 
 

@@ -1,4 +1,4 @@
-"""Cases for third-party invites: the events that offer them, and the invites that take them up."""
+"""Cases for third-party invites: the ``m.room.third_party_invite`` events, and the invites that use them."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ def cases(book: Book) -> None:
 
 
 def key(name: str) -> str:
-    """Return the public key that goes by a name."""
+    """Return the public key that belongs to a name."""
     return public_key(seed_of(name, ROOM_KEY_ID))
 
 
 def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
-    """Return a signed block, with a signature by each key under a key ID of its own."""
+    """Return a signed block with one signature per key, each under its own key ID."""
     block = {"mxid": mxid, "token": TOKEN, **more}
     for number, name in enumerate(keys or ("one",)):
         block = signed_by(block, IDENTITY, name, f"ed25519:{number}")
@@ -38,7 +38,7 @@ def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
 
 
 def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> Room:
-    """Return a room in which Carol has offered a third-party invite."""
+    """Return a room in which Carol has sent a third-party invite."""
     room = plain_room(book.version, {CAROL: 10}, joined=[CAROL], **named)
     usual = {
         "display_name": "b...",
@@ -50,7 +50,7 @@ def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> 
 
 
 def invite(room: Room, block: Any, target: str = BOB, sender: str = CAROL, **more: Any) -> str:
-    """Build the invite that takes the offer up."""
+    """Build the invite that uses the third-party invite."""
     taken = {"display_name": "b...", "signed": block}
     return room.try_member(target, "invite", sender, content={"third_party_invite": taken}, **more)
 
@@ -197,7 +197,7 @@ def _refusals(book: Book) -> None:
 
 
 def _whatever_else(book: Book) -> None:
-    """What the rule on third-party invites does not ask for."""
+    """Invites that are allowed although another rule would reject them."""
     start = "member.invite.third_party"
     allowed = f"{start}.signed"
     room = offered(book, None, invite=10)

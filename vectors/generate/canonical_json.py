@@ -1,4 +1,4 @@
-"""Canonical JSON: the appendix's examples, key order, escapes, numbers, what is no JSON."""
+"""Canonical JSON: the examples of the appendix, key order, escapes, numbers, and text that is not JSON."""
 
 import json
 
@@ -7,7 +7,7 @@ from .observed import UNCONFIRMED_SYNAPSE_ENCODES
 from .suite import CANONICAL, ERROR, Dispute, File, page
 from .versions import ALL, since, spread
 
-# Text and canonical form, as the appendix prints them. Its last example, which has a float, is disputed.
+# Name, text and canonical form, as the appendix prints them. Its last example has a float and is disputed.
 APPENDIX = (
     ("empty", "{}", "{}"),
     ("two_keys", '{\n    "one": 1,\n    "two": "Two"\n}', '{"one":1,"two":"Two"}'),
@@ -138,7 +138,7 @@ INTEGERS = (
     ("least", "-9007199254740991"),
 )
 
-# Name, text, note: no JSON in any version.
+# Name, text, note. None of these is JSON in any version.
 NO_JSON = (
     ("nan", '{"a":NaN}', "Python's parser takes it."),
     ("infinity", '{"a":[Infinity]}', "Python's parser takes it."),
@@ -194,7 +194,7 @@ FRACTIONS = (
     ("minus", "[-0.25]", ""),
 )
 
-# Name, text, note: integral, but not written as an integer.
+# Name, text, note. The value is an integer that is not written as one.
 INTEGRAL_FLOATS = (
     ("fraction_zero", "1.0", "Integral in value, a float in form: servers refuse it."),
     ("zero_fraction", "0.0", "gomatrixserverlib lets it by."),
@@ -242,7 +242,7 @@ def files() -> list[File]:
             _add(text, f"key_order.{slug}", version, given, "{" + ",".join(parts) + "}", notes, CANONICAL)
     for index, (slug, value, expected, notes) in enumerate(STRINGS):
         for version in spread(index, count=2):
-            given = json.dumps(value)  # in ASCII: everything else is escaped
+            given = json.dumps(value)  # ASCII only: everything else is escaped
             _add(text, f"string.{slug}", version, given, expected, notes, CANONICAL)
     for index, (slug, given, expected, notes) in enumerate(TEXTS):
         for version in spread(index, count=2):

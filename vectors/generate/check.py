@@ -1,4 +1,4 @@
-"""Cases of ``check``: a whole room, folded from its create event to its forward extremities."""
+"""Cases of ``check``: a whole room, replayed from its create event to its forward extremities."""
 
 from collections.abc import Iterator
 from copy import deepcopy

@@ -27,4 +27,4 @@ MAX_INTEGER = 2**53 - 1
 """The greatest integer of canonical JSON."""
 
 START = 1_700_000_000_000
-"""When the made-up events begin, in milliseconds since 1970."""
+"""The time of the earliest made-up events, in milliseconds since 1970."""

@@ -1,7 +1,8 @@
-"""Cases where honest readings of the specification, or implementations, differ.
+"""Cases that were known to be disputed when they were written.
 
-Each accepts several outcomes, with who gives which; the first is what this project chose. The reasons
-name what was read in Synapse 1.163.2, ruma and gomatrixserverlib as of mid-2026.
+Interpretations of the specification diverge, or implementations do. Each case accepts several outcomes, and
+each outcome names who gives it; the first is this project's choice. The reasons refer to the source of
+Synapse 1.163.2, ruma and gomatrixserverlib as of mid-2026.
 """
 
 import json
@@ -312,7 +313,7 @@ def _signatures() -> File:
             (INVALID, "unpadded base64 has the standard one: ruma"),
         )
         check("form_url", version, url, table, expected, "The alphabet for URLs.", BASE64)
-        # The last of 86 digits carries four bits of the signature, and two that belong to nothing.
+        # The last of 86 digits holds four bits of the signature and two unused bits.
         digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
         loose = text[:-1] + digits[digits.index(text[-1]) | 3]
         assert unbase64(loose) == unbase64(text)

@@ -202,7 +202,7 @@ def _sizes(file: File, numbers: File) -> None:
             ("65536", 65536, True, "The greatest size, signatures included: ruma allows one byte less."),
             ("65537", 65537, False, "One byte more than the greatest size."),
         ):
-            # With `unsigned`, which Synapse puts on every event before it measures.
+            # With `unsigned`, since Synapse adds it to every event before it measures the size.
             event = {**whole(version, content={"body": ""}), "unsigned": {}}
             event["content"]["body"] = "x" * (size - len(canonical(event)))
             assert len(canonical(event)) == size
@@ -220,7 +220,7 @@ def _sizes(file: File, numbers: File) -> None:
         assert len(canonical(event)) == 65537
         assert len(event["content"]["body"]) < 1000
         notes = "Too large by one byte, with hardly a string in it: what is counted is the canonical JSON."
-        # What strict versions do not have, not every parser reads.
+        # Version 5 allows numbers that not every parser reads.
         into = numbers if version == "5" else file
         _add(into, f"size.{slug}_65537", version, event, False, notes, SIZES)
 
@@ -234,7 +234,7 @@ _FILLINGS: tuple[tuple[str, str, Callable[[int], Any]], ...] = (
     ("large_numbers", "5", lambda count: [10**50] * count),
     ("fractions", "5", lambda count: [-1.2345678901234567e-300] * count),
 )
-"""What fills an event: with so many of it."""
+"""Name, version, and a function that returns ``count`` values to fill an event with."""
 
 
 def _add(

@@ -17,7 +17,7 @@ ABSENT = object()
 
 
 def put(key: str, value: Any) -> Change:
-    """Set a key of the event, or take it away."""
+    """Set a key of the event, or remove it if the value is `ABSENT`."""
 
     def change(event: Object, version: str) -> Object:
         rest = {name: item for name, item in event.items() if name != key}
@@ -27,17 +27,17 @@ def put(key: str, value: Any) -> Change:
 
 
 def instead(value: Any) -> Change:
-    """Give something else than an event."""
+    """Replace the event."""
     return lambda event, version: value
 
 
 def references(key: str, entries: Callable[[str], Any]) -> Change:
-    """Set ``prev_events`` or ``auth_events`` to what the room version makes of it."""
+    """Set ``prev_events`` or ``auth_events`` to entries in the form of the room version."""
     return lambda event, version: {**event, key: entries(version)}
 
 
 def many(count: int) -> Callable[[str], list[Any]]:
-    """Return so many references."""
+    """Return a function that gives ``count`` references in the form of a room version."""
     return lambda version: [reference(version, f"event{index}") for index in range(count)]
 
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     Attributes:
         slug: its name.
-        change: what is done to a sound message event.
+        change: the change to a well-formed message event.
         notes: why the case exists.
         disputed: why the case accepts a second outcome, if it does.
     """
@@ -212,7 +212,7 @@ LENGTHS = (
     ("256_wide", "é" * 128, False, "128 times é are 256 bytes: bytes are counted, not code points."),
 )
 
-# Name, room ID in versions 1 to 11, whether it is one, note, dispute.
+# Name, room ID in versions 1 to 11, whether it is valid, note, dispute.
 ROOMS: tuple[tuple[str, Any, bool, str, Dispute | None], ...] = (
     ("port", "!room:example.org:8448", True, "", None),
     (

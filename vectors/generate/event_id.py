@@ -22,7 +22,7 @@ from .versions import ALL, since
 
 HASH = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
 
-# A create event of version 12, its content hash and its room ID: computed by hand with Synapse 1.163.2.
+# A create event of version 12, its content hash and its event ID, computed with Synapse 1.163.2.
 CREATE_V12: Object = {
     "type": CREATE,
     "state_key": "",
@@ -36,7 +36,7 @@ CREATE_V12: Object = {
 CREATE_V12_HASH = "ksIHpUTLAqMJ08CadfgV5Ok2rT07vMUFBo7XdGP8STE"
 CREATE_V12_ID = "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
 
-# An event of version 1 and its content hash, as Synapse's own tests have them.
+# An event of version 1 and its content hash, from Synapse's own tests.
 SMALL_V1: Object = {
     "event_id": "$0:domain",
     "origin_server_ts": 1000000,
@@ -47,14 +47,14 @@ SMALL_V1: Object = {
 }
 SMALL_V1_HASH = "mq4QfPPpC+QsBd6eqfVsmJIEz8uvMSVK0+AU67PLESk"
 
-# Name and content of power levels that strict canonical JSON does not have.
+# Name and content of power levels that strict canonical JSON forbids.
 LENIENT_CONTENTS: tuple[tuple[str, Object], ...] = (
     ("float", {"users": {USER: 50.57, OTHER_USER: -0.5}}),
     ("big", {"users": {USER: 2**53, OTHER_USER: -(2**53)}, "x": [2**70]}),
 )
 
 
-# What redaction leaves of an event whose IDs are published beside it.
+# The redacted form of an event that was published together with its IDs.
 PUBLISHED: Object = {
     "auth_events": [
         "$gbHO7IPUHybc7ULFnT7P0r3iWlZFHGmr6zBfEYCUyKw",
@@ -195,7 +195,7 @@ def _event_ids() -> File:
 
 
 def _with_letters(version: str, letters: str) -> Object:
-    """Return the first event, by time, whose ID has these letters."""
+    """Return the earliest event whose ID contains these letters."""
     for tick in range(10_000):
         event = whole(version, origin_server_ts=START + tick)
         if all(letter in event_id(event, version) for letter in letters):

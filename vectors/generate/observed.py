@@ -1,11 +1,11 @@
-"""Why cases are disputed that were written as if there were one answer.
+"""Disputes that were found when the cases were run against other implementations.
 
-Each case was run against Synapse 1.163.2, ruma-state-res 0.18.0 and gomatrixserverlib of August 2025. Where
-their answers make a case disputed, the case names one of these records as its ``disputed``, and so goes into
-a file of ``disputed/`` under the name that it has. See `Kind` for the difference between the two kinds.
+These were Synapse 1.163.2, ruma-state-res 0.18.0 and gomatrixserverlib of August 2025. A case that their
+answers make disputed names one of these records as its ``disputed``. It keeps its name and goes into a file
+of ``disputed/``. `Kind` explains when a case is observed and when it is unconfirmed.
 
-One case stays where it was although only Synapse confirms it: ``auth.v11.create.room_version.unknown``.
-Without it, a rule of version 11 would have no case.
+There is one exception. Only Synapse confirms ``auth.v11.create.room_version.unknown``, but without this case
+a rule of version 11 would have none.
 """
 
 from .suite import ERROR, Dispute, Kind
@@ -40,7 +40,7 @@ _NO_FORM = "there is no canonical JSON of it"
 _LET_BY = "the check on receipt lets it by"
 
 UNCONFIRMED_RUMA_REJECTS = Dispute(Kind.UNCONFIRMED, ERROR, _BY_RUMA, "it cannot be judged, and is an error")
-"""ruma rejects the event, or selects for it; the others fail on it."""
+"""Only ruma answers (it rejects the event, or selects keys for it); the others report an error."""
 UNCONFIRMED_ROOM_VERSION = Dispute(
     Kind.UNCONFIRMED,
     {"allowed": True},

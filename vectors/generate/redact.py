@@ -1,4 +1,4 @@
-"""Redaction: what is kept, for each event type in each version."""
+"""Redaction: what it keeps, by event type and room version."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from .independent import Object, redacted
 from .suite import File, page
 from .versions import ALL, since, spread
 
-# For each event type, content with everything that some version keeps, and more.
+# For each event type, content with every key that some version keeps, and further keys.
 CONTENTS: dict[str, Object] = {
     MEMBER: {
         "membership": "join",
@@ -88,7 +88,7 @@ CONTENTS: dict[str, Object] = {
 
 NO_STATE = frozenset({REDACTION, MESSAGE, "m.room.encrypted"})
 
-# Top-level keys that some version keeps, and others that none does.
+# Top-level keys: some versions keep some of them, and no version keeps the rest.
 EXTRA: Object = {
     "origin": "example.org",
     "membership": "join",
@@ -101,7 +101,7 @@ EXTRA: Object = {
     "org.example.key": {"type": CREATE},
 }
 
-# Name, type, content, content after redaction in some versions, note. Typed by hand.
+# Name, type, content, redacted content by versions (typed by hand), note.
 TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] = (
     (
         "invite.no_signed",

@@ -1,4 +1,4 @@
-"""What the generator prints: the cases of each file, what it left out or moved, and what is new."""
+"""The report that the generator prints: cases per file, cases left out or moved, and what is new."""
 
 import json
 import re
@@ -12,7 +12,13 @@ from .versions import ALL
 
 
 class Difference(NamedTuple):
-    """How a file differs from the one that it replaces: whether there is none, and the names of cases."""
+    """How a file differs from the one that it replaces.
+
+    Attributes:
+        path: the file, below the folder of vectors.
+        created: whether there was no such file.
+        new, changed, gone: the names of the cases.
+    """
 
     path: str
     created: bool
@@ -22,7 +28,7 @@ class Difference(NamedTuple):
 
 
 def difference(file: File, folder: Path) -> Difference:
-    """Return how a file differs from the one of its path in a folder."""
+    """Return how a file differs from the file in the folder that it will replace."""
     target = folder / file.path
     if not target.exists():
         return Difference(file.path, True, [], [], [])
@@ -48,7 +54,7 @@ def lines(files: Sequence[File], differences: Sequence[Difference]) -> Iterator[
 
 
 def _elsewhere(files: Sequence[File]) -> Iterator[str]:
-    """Yield what went into another file than the other cases of its generator, and why."""
+    """Yield the cases that went into another file, and why."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for file in files:
         for one in file.moved:
@@ -62,7 +68,7 @@ def _elsewhere(files: Sequence[File]) -> Iterator[str]:
 
 
 def _left_out(files: Sequence[File]) -> Iterator[str]:
-    """Yield what was built in more room versions than it is for."""
+    """Yield the cases that are written in only some of the versions in which they were built."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for file in files:
         absent: dict[str, list[str]] = {}
@@ -86,7 +92,7 @@ def _left_out(files: Sequence[File]) -> Iterator[str]:
 
 
 def _differences(differences: Sequence[Difference]) -> Iterator[str]:
-    """Yield what is new, changed or gone since the files were last written."""
+    """Yield the cases that are new, changed or gone."""
     yield ""
     if not any(one.created or one.new or one.changed or one.gone for one in differences):
         yield "Nothing is new, changed or gone since the files were last written."
@@ -103,7 +109,7 @@ def _differences(differences: Sequence[Difference]) -> Iterator[str]:
 
 
 def _listed(names: Iterable[str]) -> Iterator[str]:
-    """Yield cases as lines of names, each with the room versions that have it."""
+    """Yield the names of cases, grouped by their room versions."""
     versions: dict[str, list[str]] = {}
     for name in names:
         label, version = _split(name)
@@ -120,7 +126,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return the name of a case without its room version, and the version."""
+    """Split the name of a case into the name without room version, and the version."""
     found = re.search(r"\.v(\d+)(?=\.|$)", name)
     assert found is not None, name
     return name[: found.start()] + name[found.end() :], found[1]
@@ -138,7 +144,7 @@ def _ranges(versions: Iterable[str]) -> str:
 
 
 def _braced(labels: Iterable[str]) -> list[str]:
-    """Return names with those that differ in the last part alone as one: ``a.{b, c}``."""
+    """Combine names that differ only in the last part, as in ``a.{b, c}``."""
     groups: dict[str, list[str]] = {}
     for label in labels:
         start, _, last = label.rpartition(".")

@@ -1,4 +1,4 @@
-"""Whose signatures an event needs."""
+"""The servers whose signatures an event needs."""
 
 from .constants import AUTHORISER, MEMBER
 from .events import OTHER_SERVER, OTHER_USER, SERVER, USER, bare, third_party_signed, whole
@@ -26,7 +26,7 @@ SENDERS = (
 
 
 def third_party_invite(version: str, **more: object) -> Object:
-    """Return a third-party invite of one server's user."""
+    """Return a third-party invite by a user of `SERVER`."""
     content = {
         "membership": "invite",
         "third_party_invite": {"display_name": "B.", "signed": third_party_signed()},

@@ -1,7 +1,8 @@
 """Cases of ``resolve``: state resolution by the algorithms of version 2 (versions 2 to 11) and 2.1 (12).
 
-What is expected is reasoned from the definitions, and the notes give the reason. Versions share an
-algorithm, but not the form of events and IDs, so every scene is there in every version that it applies to.
+The expected outcomes follow from the definitions, and the notes give the reasoning. Room versions share an
+algorithm, but not the form of events and IDs. So the cases of version 2's algorithm are written in every
+version from 2 on, unless a function names its versions.
 """
 
 from collections.abc import Iterator

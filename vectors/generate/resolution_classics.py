@@ -1,4 +1,4 @@
-"""Cases of ``resolve`` for common disputes between people: bans, kicks, joins, demotions."""
+"""Cases of ``resolve`` for common disputes between users: bans, kicks, joins, demotions."""
 
 from .rooms import ALICE, BOB, CAROL
 from .scenes import DAVE, Scene, Scenes, with_bob

@@ -1,4 +1,4 @@
-"""Cases of ``resolve`` that one step of the algorithm alone decides, which no classic conflict reaches."""
+"""Cases of ``resolve`` that a single step of the algorithm decides and that no common dispute reaches."""
 
 from .constants import JOIN_RULES, MEMBER, MESSAGE, TOPIC
 from .rooms import ALICE, BOB
@@ -9,7 +9,7 @@ ENTRY = "org.example.entry"
 
 
 def cases(book: Scenes) -> None:
-    """Write the cases of all versions from 2 on."""
+    """Write the cases, from version 2 on."""
     for version in since("2"):
         _kick(book, version)
         _chain_of_a_power_event(book, version)
@@ -77,7 +77,7 @@ def _creator_behind_join_rules(book: Scenes, version: str) -> None:
         " join rules before the create event, and it is the create event that says who the creator is. So"
         " MA2 is tried before Bob's JRB, which is older than it, then JRA, and JRB comes last.",
         state="C MA2 JRA MB",
-        # In version 12 what lies between events in conflict is in the set too.
+        # In version 12 the set includes the events between conflicted events.
         power_order="MA JR MA2 JRA MB JRB" if version == "12" else "MA MA2 JRA JRB",
     )
 
@@ -145,7 +145,7 @@ def _no_create(book: Scenes, version: str) -> None:
 
 
 def _wide(book: Scenes, version: str) -> None:
-    """States of hundreds of entries, in one order and in others."""
+    """Write the cases of states with hundreds of entries, in different orders."""
     scene = with_bob(version)
     agreed = ["C", "MA", "P0", "JR", "MB"]
     size = 295
@@ -167,7 +167,7 @@ def _wide(book: Scenes, version: str) -> None:
         return [f"{name if number in mine else 'E'}{number}" for number in range(size)]
 
     first = [*entries("E"), *agreed]
-    # The same order; then one that goes another way after a time, and one that lacks its first entries.
+    # One state in the same order, one that is partly reversed, and one without the first entries.
     same = [*entries("p"), *agreed]
     turned = [*entries("q"), *agreed]
     turned = [*turned[:100], *reversed(turned[100:145]), "more", *turned[146:]]

@@ -1,4 +1,4 @@
-"""Cases of ``resolve`` where interpretations of the definitions diverge, and on what a power event is."""
+"""Cases of ``resolve`` where interpretations of its definitions diverge, and for power events."""
 
 from .constants import MAX_INTEGER, MEMBER, NAME, POWER_LEVELS
 from .rooms import ALICE, BOB, CAROL

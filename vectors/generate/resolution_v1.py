@@ -1,4 +1,4 @@
-"""Cases of ``resolve`` in room version 1: passes, and within them orders by depth and by SHA-1."""
+"""Cases of ``resolve`` in room version 1: its passes, and the orders by depth and SHA-1 within them."""
 
 from hashlib import sha1
 
@@ -151,7 +151,7 @@ def _members(book: Scenes) -> None:
 
 
 def _passes(book: Scenes) -> None:
-    """What one pass decides, the next goes by."""
+    """Cases in which a pass uses the result of the pass before."""
     scene = with_bob("1")
     scene.levels("P1", 6, "P0", b=0, depth=7)
     scene.topic("T1", 7, "P0", depth=8)

@@ -1,9 +1,9 @@
-"""Rooms for the generators: genuine events of any room version, hashed, signed and under their own IDs.
+"""Rooms for the generators: valid events of any room version, with hashes, signatures and IDs.
 
-A `Room` keeps its events and its current state. `put` sends an event that becomes state or the next
-thing in the timeline; `make` builds one beside it, which is how an event that is to be judged is made.
-The auth events are the selection's unless a caller names others; the selection is written out here and
-is not the library's, so that the two are held against each other.
+A `Room` holds its events and its current state. `Room.put` sends an event, which becomes part of the
+timeline and of the state. `Room.make` builds an event beside the timeline, such as the event that a case is
+about. The auth events are those of the auth events selection unless the caller names others. The selection
+is written out here and does not use the library's, so that each checks the other.
 
 All names are made up, below example.org.
 """
@@ -37,7 +37,7 @@ ALICE = "@alice:a.example.org"
 BOB = "@bob:b.example.org"
 CAROL = "@carol:c.example.org"
 DAN = "@dan:a.example.org"
-"""Of the creator's server."""
+"""A user of the creator's server."""
 MALLORY = "@mallory:m.example.org"
 
 ROOM_KEY_ID = "ed25519:1"
@@ -50,7 +50,7 @@ MEMBERSHIPS: dict[str, Versions] = {
     "ban": ALL,
     "knock": since("7"),
 }
-"""What a user may have been before, with the room versions that have it; see `Room.was`."""
+"""The previous memberships of a user, with the room versions that have each; see `Room.was`."""
 
 HELLO = {"body": "Hello", "msgtype": "m.text"}
 """The content of a message."""
@@ -62,24 +62,24 @@ def server_of(identifier: str) -> str:
 
 
 def signed_by(value: Json, server: str, key: str = "", key_id: str = ROOM_KEY_ID) -> Json:
-    """Return a JSON object with a signature under a server's name, by the key of ``key``, or its own."""
+    """Sign a JSON object under a server's name, with the key named ``key`` or else with the server's own."""
     old = value.get("signatures", {})
     mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, ROOM_KEY_ID))}
     return {**value, "signatures": {**old, server: mine}}
 
 
 def essence(pdu: Pdu, version: str) -> Pdu:
-    """Return what of an event is signed and makes its ID.
+    """Return the part of an event that is signed and from which its ID is computed.
 
-    A ``third_party_invite`` that is no object is dropped by redaction: the specification does not say, and
-    Synapse has it so.
+    Redaction drops a ``third_party_invite`` that is not an object. The specification does not say so; Synapse
+    does it.
     """
     content = pdu["content"]
     if "third_party_invite" in content and not isinstance(content["third_party_invite"], dict):
         content = {key: value for key, value in content.items() if key != "third_party_invite"}
     core = redacted({**pdu, "content": content}, version)
     if version == "12" and pdu["type"] == CREATE:
-        core.pop("room_id", None)  # it must not be there; Synapse takes it away here, too
+        core.pop("room_id", None)  # an event of this type must not have it; Synapse removes it here, too
     return core
 
 
@@ -88,11 +88,10 @@ class Room:
 
     Args:
         version: its room version.
-        content: what to add to the content of the create event; a value of None in ``without`` drops.
-        creator: who sends the create event.
-        name: the localpart of its room ID and of its event IDs, where versions have them.
-        server: of the room ID, if it is not the creator's.
-        without: keys of the create event's content that are left out.
+        content: further content of the create event.
+        creator: the sender of the create event.
+        name: the localpart of the room ID and of the event IDs, in versions that have them.
+        without: keys to leave out of the create event's content.
     """
 
     def __init__(
@@ -135,10 +134,10 @@ class Room:
         """Build an event beside the timeline, and return its ID.
 
         Args:
-            auth: its auth events, if not those that the selection picks.
-            prev: its previous events, if not the room's last one.
-            id_server: the server in its ID, in versions 1 and 2, if not the sender's.
-            top: further keys of the event; None as a value takes one away.
+            auth: its auth events; by default those that the selection picks.
+            prev: its prev events; by default the last event of the room.
+            id_server: the server in its ID, in versions 1 and 2; by default the sender's.
+            top: further top-level keys of the event. A value of None removes the key.
         """
         cited = self.select(sender, kind, content, state_key) if auth is None else list(auth)
         before = self.heads if prev is None else list(prev)
@@ -173,7 +172,7 @@ class Room:
         return identifier
 
     def put(self, sender: str, kind: str, content: Json, state_key: str | None = None, **more: Any) -> str:
-        """Send an event: build it, and let it be the room's last one and, with a state key, state."""
+        """Send an event: build it and make it the last event of the room. With a state key it is state."""
         identifier = self.make(sender, kind, content, state_key, **more)
         if state_key is not None:
             self.state[kind, state_key] = identifier
@@ -204,8 +203,7 @@ class Room:
         return [self.state[key] for key in dict.fromkeys(keys) if key in self.state]
 
     def chain(self, roots: Iterable[str]) -> dict[str, Pdu]:
-        """Return events with all that they rest on by their auth events, in the order they were made; in
-        version 12 with the create event as well."""
+        """Return events with their auth chains, earliest first. Version 12 includes the create event."""
         wanted: set[str] = set()
         pending = list(roots)
         while pending:
@@ -237,10 +235,10 @@ class Room:
             servers.append(server_of(authoriser))
         return sorted(set(servers))
 
-    # What rooms are mostly made of.
+    # Common events.
 
     def levels(self, users: Mapping[str, Json] | None = None, **named: Json) -> Json:
-        """Return the content of a power-levels event in which the creator has 100 where one may say so."""
+        """Return the content of power levels. Up to version 11 the creator is listed, with level 100."""
         mine = {} if self.number >= 12 else {self.creator: 100}
         return {"users": {**mine, **(users or {})}, **named}
 
@@ -259,13 +257,15 @@ class Room:
         return self.put(sender or user, MEMBER, {"membership": membership, **content}, user)
 
     def try_member(self, user: str, membership: Json, sender: str | None = None, **more: Any) -> str:
-        """Build a member event beside the timeline; keywords are those of `make`, and ``content``."""
+        """Build a member event beside the timeline. Keywords are those of `make`, and ``content``."""
         content = {"membership": membership, **more.pop("content", {})}
         return self.make(sender or user, MEMBER, content, user, **more)
 
     def was(self, user: str, membership: str) -> None:
-        """Bring a user, by ordinary ways, to a membership; the join rule is ``public`` after that, or
-        ``knock`` if it is to be a knock."""
+        """Give a user a membership through ordinary events.
+
+        A membership of ``knock`` sets the join rule to ``knock``; others leave the join rule as it is.
+        """
         if membership == "none":
             return
         if membership == "knock":
@@ -283,7 +283,7 @@ class Room:
 def plain_room(
     version: str, users: Mapping[str, Json] | None = None, *, joined: Sequence[str] = (), **named: Json
 ) -> Room:
-    """Return a public room with its creator, power levels and some joined users."""
+    """Return a public room with its creator, power levels and joined users."""
     room = Room(version)
     room.member(ALICE, "join")
     room.power(users, **named)

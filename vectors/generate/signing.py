@@ -28,7 +28,7 @@ WITH_KEY = {"server": SERVER, "key_id": KEY_ID, "seed": SEED}
 WITH_SPEC_KEY = {"server": SPEC_SERVER, "key_id": SPEC_KEY_ID, "seed": SPEC_SEED}
 STRANGE = {"x.example": {"ed25519:1": base64(bytes(64))}}
 
-# Signature of SMALL_V1 with the specification's key, as Synapse's own tests have it.
+# Signature of SMALL_V1 by the specification's key, from Synapse's own tests.
 SMALL_V1_SIGNATURE = "18rGIkd4JJXxw9m+1j3BtN+TmqmLip4VHvFbyXLngpBLXOqbxlQViQABRzep2cODQ2aa5FnFgz+Llt2P03WiAw"
 
 # Name, object, note.
@@ -55,7 +55,7 @@ OBJECTS: tuple[tuple[str, Object, str], ...] = (
     ("literals", {"a": [None, True, False, 0, -1, "", {}]}, ""),
 )
 
-# Name and object, with numbers that strict canonical JSON does not have.
+# Name and object, with numbers that strict canonical JSON forbids.
 LENIENT_OBJECTS: tuple[tuple[str, Object], ...] = (("float", {"a": 0.5}), ("big", {"a": [2**53]}))
 
 
@@ -119,7 +119,7 @@ def _events() -> File:
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS):
             key = None if kind == MESSAGE else USER if kind == MEMBER else ""
             event = bare(version, kind, CONTENTS[kind], state_key=key, **EXTRA)
-            event.pop("age_ts")  # which Synapse leaves out of the content hash: a dispute of its own
+            event.pop("age_ts")  # Synapse leaves it out of the content hash, which is a dispute of its own
             if kind == CREATE and version == "12":
                 assert "room_id" not in event
             given = {"event": event, **WITH_KEY}

@@ -1,4 +1,4 @@
-"""A vector file while it is put together, and how it is written."""
+"""Vector files: how cases are collected, set aside as disputed, and written."""
 
 import json
 import re
@@ -16,33 +16,33 @@ ERROR = {"error": True}
 SPEC = "https://spec.matrix.org/latest"
 CANONICAL = f"{SPEC}/appendices/#canonical-json"
 
-# Code points that nobody sees, or that reorder what is seen, are escaped in the files.
+# The files escape code points that are invisible or that reorder the text around them.
 _INVISIBLE = re.compile(
     "[\x7f-\xa0\xad\u0300-\u036f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ue000-\uf8ff\ufeff\ufffe\uffff]"
 )
 
 
 class Kind(Enum):
-    """How a case came to be disputed, and what the title of its file says about it."""
+    """How a case came to be disputed. The value is the title of its file, or the end of the title."""
 
     DIFFER = "Authorisation rules where implementations differ"
-    """Known when the case was written: one implementation allows what another rejects."""
+    """Known when the case was written: some implementations allow what others reject."""
     OBSERVED = "that no other implementation, or one alone, gives"
-    """Seen when the case was run: others answer otherwise, and an honest reading gives their answer."""
+    """Found when the case was run: others answer differently, and their answer is a fair interpretation."""
     UNCONFIRMED = "that fewer than two of those who offer it confirm"
-    """Seen when the case was run: the specification has one answer as we read it, but at least two of the
-    three other implementations offer the operation and fewer than two of them give that answer."""
+    """Found when the case was run: the specification has one answer as we read it, but fewer than two of the
+    other implementations give it, although at least two of the three offer the operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """Why a case accepts a second outcome. Such a case goes into a file in ``disputed/``.
+    """Why a case accepts a second outcome. The case goes into a file in ``disputed/``.
 
     Attributes:
         kind: how it came to be disputed.
         other: the second outcome; None for the opposite of a yes or no.
-        ours: why the expected outcome can be held.
-        theirs: why the second outcome can be held, or who gives it.
+        ours: the reason for the expected outcome.
+        theirs: the reason for the second outcome, or who gives it.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ class Dispute:
     theirs: str
 
     def outcomes(self, expected: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return what the case expects, given its outcome if there were no dispute."""
+        """Return the accepted outcomes, of which ``expected`` is the first."""
         other = self.other
         if other is None:
             ((key, value),) = expected.items()
@@ -59,10 +59,10 @@ class Dispute:
         return either((expected, self.ours), (other, self.theirs))
 
     def file_of(self, operation: str) -> tuple[str, str]:
-        """Return the path and the title of the file that a disputed case of an operation goes into."""
+        """Return the path and the title of the file for a disputed case of an operation."""
         if self.kind is Kind.DIFFER:
             return "disputed/auth.json", self.kind.value
-        # Some hashed events hold numbers that not every parser reads. The names of such files end so.
+        # These cases hold numbers that not every parser reads, and the names of such files end like this.
         numbers = "_numbers" if operation in ("content_hash", "event_id") else ""
         path = f"disputed/{self.kind.name.lower()}_{operation}{numbers}.json"
         return path, f"Answers of {operation} {self.kind.value}"
@@ -72,8 +72,8 @@ def differ(ours: str, theirs: str) -> Dispute:
     """Return a dispute over a yes or no of the authorisation rules.
 
     Args:
-        ours: the implementations that answer as the case expects; empty if none does.
-        theirs: the implementations that answer the opposite; empty if none does.
+        ours: the implementations that give the expected answer; empty if none does.
+        theirs: the implementations that give the opposite; empty if none does.
     """
     return Dispute(
         Kind.DIFFER,
@@ -84,7 +84,7 @@ def differ(ours: str, theirs: str) -> Dispute:
 
 
 class Moved(NamedTuple):
-    """A case that stands in another file, for the report of the generator."""
+    """A case that went into another file. The generator's report lists it."""
 
     name: str
     target: str
@@ -96,12 +96,12 @@ class File:
     """One vector file: cases are added in order.
 
     Attributes:
-        path: where the file goes, below the folder of vectors.
+        path: the path below the folder of vectors.
         title: what the file is about.
-        cases: the cases as they stand in the file.
+        cases: the cases as they are written.
         disputed: the cases that go into a file of ``disputed/`` instead, each with its dispute.
-        moved: what of this file's generator stands in another file.
-        left_out: the names of cases that were built, but are not for the room version.
+        moved: the cases that went into another file, for the report.
+        left_out: the full names of cases that were built and not written, for the report.
     """
 
     path: str
@@ -125,10 +125,12 @@ class File:
         """Add a case.
 
         Args:
-            name: the first part of the name, up to the first full stop, is the operation.
-            version: the one room version of this case.
-            expected: what is expected, or a list of outcomes (see `either`) in a file of ``disputed/``.
-            disputed: for a case that would have one outcome, were it not for this.
+            name: the name without the room version. The first part, up to the first full stop, is the
+                operation.
+            version: the room version of the case.
+            given: the input.
+            expected: the expected outcome, or in a file of ``disputed/`` a list as `either` returns it.
+            disputed: why the case accepts a second outcome, if it does. It then goes into another file.
         """
         case: dict[str, Any] = {
             "name": f"{name}.v{version}",
@@ -147,17 +149,17 @@ class File:
             self.disputed.append((case, disputed))
 
     def text(self) -> str:
-        """Return the file as text, without the last line end."""
+        """Return the text of the file, without the final newline."""
         document = {"format": FORMAT, "title": self.title, "cases": self.cases}
         return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
 
 
 @dataclass
 class EventsFile(File):
-    """A vector file in which each event has a line of its own, since events are most of its content."""
+    """A vector file that has each event on one line, since most of its content is events."""
 
     def text(self) -> str:
-        """Return the file as text, without the last line end."""
+        """Return the text of the file, without the final newline."""
         head = json.dumps({"format": FORMAT, "title": self.title}, indent=1)[:-2]
         return head + ',\n "cases": [\n' + ",\n".join(map(_case_text, self.cases)) + "\n ]\n}"
 
@@ -181,7 +183,7 @@ def _line(value: Any) -> str:
 
 
 def settled(files: Iterable[File]) -> Iterator[File]:
-    """Yield the files, and after them the files of the disputed cases that they set aside."""
+    """Yield the files, and after them the files for the disputed cases of them all."""
     apart: dict[str, File] = {}
     for file in files:
         for case, dispute in file.disputed:
@@ -198,12 +200,12 @@ def page(version: str, section: str) -> str:
 
 
 def either(*outcomes: tuple[dict[str, Any], str]) -> list[dict[str, Any]]:
-    """Return what a disputed case expects: outcomes with their reasons, this project's choice first."""
+    """Return the accepted outcomes of a disputed case. This project's choice comes first."""
     return [{"outcome": outcome, "reason": reason} for outcome, reason in outcomes]
 
 
 def write(file: File, folder: Path) -> None:
-    """Write a vector file: the same cases always give the same bytes."""
+    """Write a vector file. The same cases always give the same bytes."""
     text = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", file.text())
     target = folder / file.path
     target.parent.mkdir(parents=True, exist_ok=True)

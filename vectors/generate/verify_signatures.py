@@ -12,23 +12,23 @@ from .suite import Dispute, File, page
 from .versions import ALL, since, spread
 
 OTHER_KEY = "ed25519:b_2"
-# The order of the curve's group: a signature (R, S) is also true of (R, S + L) where nobody looks.
+# The order L of the curve's group. If S is not checked to be less than L, (R, S + L) verifies like (R, S).
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def also(event: Object, server: str, key_id: str, text: Any) -> Object:
-    """Add a signature, whatever it is."""
+    """Add a signature, valid or not."""
     old = event["signatures"]
     return {**event, "signatures": {**old, server: {**old.get(server, {}), key_id: text}}}
 
 
 def also_signed(version: str, event: Object, server: str, key_id: str = KEY_ID) -> Object:
-    """Add a true signature."""
+    """Add a valid signature."""
     return also(event, server, key_id, signature(redacted(event, version), seed_of(server, key_id)))
 
 
 def wrong(version: str) -> str:
-    """Return a signature that is a true one of another event."""
+    """Return a valid signature of another event."""
     return str(whole(version, content={}, depth=13)["signatures"][SERVER][KEY_ID])
 
 
@@ -121,7 +121,7 @@ def _signers(area: _Area) -> None:
         area.check("third_party", version, invite, not old, notes, both, disputed=disputed)
 
 
-# Name, key ID, note: what is by such a key is not looked at.
+# Name, key ID, note. Signatures by such keys are ignored.
 IGNORED = (
     ("unknown_key", "ed25519:unknown", "By a key that is not known: ignored."),
     ("unknown_algorithm", "rot13:1", "By an algorithm that is not known: ignored."),
@@ -135,7 +135,7 @@ IGNORED = (
     ("upper_algorithm", "ED25519:a_1", "An algorithm that is not known: ignored."),
 )
 
-# Name, the event with signatures by two keys that are known, whether it is validly signed, note.
+# Name, the event with signatures by two known keys, whether it is validly signed, note.
 TWO_KEYS: tuple[tuple[str, Callable[[str], Object], bool, str], ...] = (
     ("both_good", lambda v: also_signed(v, whole(v), SERVER, OTHER_KEY), True, ""),
     (

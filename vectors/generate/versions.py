@@ -1,4 +1,4 @@
-"""Room versions, and the ways in which a generator says in which of them a case is written."""
+"""Room versions, and ways to name those in which a case is written."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -8,9 +8,9 @@ Versions: TypeAlias = tuple[str, ...]
 ALL: Versions = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
 
 SAMPLE: Versions = ("1", "9", "12")
-"""For a case of a rule that no version changes, beside one case of that rule in every version.
+"""The versions for a further case of a rule that has one in every version, if the answer never changes.
 
-Signed events take room: a case of the authorisation rules is some five kilobytes.
+Signed events take space: a case of the authorisation rules has about five kilobytes.
 """
 
 
@@ -22,9 +22,9 @@ def since(first: str, last: str = "12") -> Versions:
 def spread(index: int, among: Iterable[str] = ALL, count: int = 3) -> Versions:
     """Return ``count`` of the room versions, different ones for each index.
 
-    For tables of cases whose answers no version changes: every version gets some of the rows, and the suite
-    stays small. The index is the row's place in its table, so a new row belongs at the end of the table. In
-    the middle it would move the rows after it to other versions.
+    This is for tables of cases whose answers are the same in all versions. Every version gets some of the
+    rows, and the suite stays small. The index is the row's place in its table. Add a new row at the end of
+    the table: in the middle it would move the rows after it to other versions.
     """
     versions = tuple(among)
     count = min(count, len(versions))
