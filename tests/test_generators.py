@@ -51,6 +51,11 @@ def test_a_case_for_a_version_in_which_it_is_never_built_is_a_mistake() -> None:
     check_versions(books(since("2"), first="2"))
 
 
+def test_a_case_for_an_unknown_version_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match=r"auth\.one is for room versions that do not exist: 13"):
+        books(("1", "13"))
+
+
 def test_two_cases_of_one_name_are_a_mistake() -> None:
     book, room = Book("part", "1"), plain_room("1")
     book.allow("one", room, room.create, "otherwise", versions=ALL)

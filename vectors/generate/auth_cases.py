@@ -12,7 +12,7 @@ from typing import Any
 from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
 from .suite import Dispute, Kind, page
-from .versions import Versions
+from .versions import ALL, Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +227,8 @@ class Book:
         label = f"{group}.{name}"
         if label in self.stated:
             raise ValueError(f"{label} is written twice in room version {self.version}")
+        if unknown := set(versions) - set(ALL):
+            raise ValueError(f"{label} is for room versions that do not exist: {', '.join(sorted(unknown))}")
         self.stated[label] = versions
         if self.version not in versions:
             self.left_out.append(self.full_name(group, name))
