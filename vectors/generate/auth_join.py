@@ -11,7 +11,7 @@ from .versions import ALL, Versions, since
 FILE = "join"
 
 # One version for each set of join rules.
-SAMPLE: Versions = ("1", "7", "8", "10", "12")
+JOIN_SAMPLE: Versions = ("1", "7", "8", "10", "12")
 
 RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
 
@@ -206,7 +206,7 @@ def _odd_rules(book: Book) -> None:
             "member.join.otherwise",
             notes,
             twin="member.join.invite.invite",
-            versions=SAMPLE,
+            versions=JOIN_SAMPLE,
         )
     for label in ("no_event", "no_key"):
         room = Room(book.version)
@@ -218,7 +218,9 @@ def _odd_rules(book: Book) -> None:
         notes = "Nobody takes a missing join rule for public."
         name = f"member.join.{label}"
         twin = "member.join.public.none"
-        book.reject(f"{name}.stranger", room, bad, "member.join.otherwise", notes, twin=twin, versions=SAMPLE)
+        book.reject(
+            f"{name}.stranger", room, bad, "member.join.otherwise", notes, twin=twin, versions=JOIN_SAMPLE
+        )
         room.member(BOB, "invite", ALICE)
         notes = (
             "Disputed: the specification does not say what a missing join rule means. Synapse and"
@@ -240,8 +242,8 @@ def _other(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
     for label, sender, versions in (
         ("joined", BOB, ALL),
-        ("creator", ALICE, SAMPLE),
-        ("stranger", MALLORY, SAMPLE),
+        ("creator", ALICE, JOIN_SAMPLE),
+        ("stranger", MALLORY, JOIN_SAMPLE),
     ):
         bad = room.try_member(CAROL, "join", sender)
         name = f"member.join.for_other.{label}"
@@ -251,7 +253,7 @@ def _other(book: Book) -> None:
     notes = "A third_party_invite means nothing in a join."
     event = room.try_member(CAROL, "join", content={"third_party_invite": {}})
     book.allow(
-        "member.join.with_third_party_invite", room, event, "member.join.public", notes, versions=SAMPLE
+        "member.join.with_third_party_invite", room, event, "member.join.public", notes, versions=JOIN_SAMPLE
     )
     room.member(BOB, "join")
     event = room.try_member(BOB, "join", content={"displayname": "Bob"})
@@ -261,7 +263,7 @@ def _other(book: Book) -> None:
         event,
         "member.join.public",
         "A change of profile is a join.",
-        versions=SAMPLE,
+        versions=JOIN_SAMPLE,
     )
 
 
@@ -271,7 +273,7 @@ def _malformed(book: Book) -> None:
     bad = room.make(BOB, MEMBER, {"membership": "join"})
     book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin, versions=ALL)
     bad = room.make(BOB, MEMBER, {}, BOB)
-    book.reject("member.no_membership", room, bad, "member.malformed", twin=twin, versions=SAMPLE)
+    book.reject("member.no_membership", room, bad, "member.malformed", twin=twin, versions=JOIN_SAMPLE)
     room.put(BOB, MEMBER, {}, BOB)
     event = room.make(BOB, MESSAGE, HELLO)
     notes = "The state has a member event without a membership, which should not be there. It is no join."
@@ -288,11 +290,11 @@ def _malformed(book: Book) -> None:
     room = plain_room(book.version)
     values: list[tuple[str, Any, Versions]] = [
         ("word", "sit", ALL),
-        ("case", "Join", SAMPLE),
-        ("empty", "", SAMPLE),
-        ("null", None, SAMPLE),
-        ("number", 5, SAMPLE),
-        ("list", ["join"], SAMPLE),
+        ("case", "Join", JOIN_SAMPLE),
+        ("empty", "", JOIN_SAMPLE),
+        ("null", None, JOIN_SAMPLE),
+        ("number", 5, JOIN_SAMPLE),
+        ("list", ["join"], JOIN_SAMPLE),
     ]
     for label, value, versions in values:
         notes = "The property is there, and its value is none that the rules know."

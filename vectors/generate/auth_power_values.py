@@ -13,7 +13,7 @@ from .versions import ALL, Versions, since
 FILE = "power_level_values"
 
 # The first and the last version of each set of rules on what a level is (1 to 5, 6 to 9, 10 to 12).
-SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
+LEVEL_SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
 
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
 _POISON = differ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
@@ -66,16 +66,16 @@ def _users(book: Book) -> None:
     maps: list[tuple[str, Any, Versions, Dispute | None]] = [
         ("null", None, ALL, UNCONFIRMED_RUMA_REJECTS),
         ("list", [], ALL, None),
-        ("string", BOB, SAMPLE, None),
-        ("number", 5, SAMPLE, None),
+        ("string", BOB, LEVEL_SAMPLE, None),
+        ("number", 5, LEVEL_SAMPLE, None),
     ]
     for label, value, versions, disputed in maps:
         _put(book, f"users_{label}", {"users": value}, "users", versions=versions, disputed=disputed)
     for label, user, versions in (
         ("word", "foo", ALL),
         ("no_server", "@foo", ALL),
-        ("no_sigil", "bob:b.example.org", SAMPLE),
-        ("empty", "", SAMPLE),
+        ("no_sigil", "bob:b.example.org", LEVEL_SAMPLE),
+        ("empty", "", LEVEL_SAMPLE),
     ):
         _put(
             book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.", versions=versions
@@ -87,7 +87,7 @@ def _users(book: Book) -> None:
         {"users": {"@B o/b:b.example.org": 1}},
         "first",
         "A historical user ID.",
-        versions=SAMPLE,
+        versions=LEVEL_SAMPLE,
     )
     notes = (
         "Disputed: whether an empty localpart makes a user ID. By the historical grammar, which servers must"
@@ -118,7 +118,7 @@ def _users(book: Book) -> None:
     for label, value in ODD:
         if label == "string" and book.number <= 9:
             continue
-        versions = ("10", "12") if label == "string" else ALL if label == "null" else SAMPLE
+        versions = ("10", "12") if label == "string" else ALL if label == "null" else LEVEL_SAMPLE
         notes = "Synapse takes true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
         _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes, versions=versions)
 

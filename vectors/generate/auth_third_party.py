@@ -3,7 +3,7 @@
 from typing import Any
 
 from .auth_cases import Book
-from .constants import MEMBER, THIRD_PARTY_INVITE
+from .constants import IDENTITY, MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
 from .observed import UNCONFIRMED_BAD_SIGNATURE
 from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
@@ -13,7 +13,6 @@ from .versions import ALL, SAMPLE, Versions
 FILE = "third_party"
 
 TOKEN = "token"
-IDENTITY = "id.example.org"
 
 
 def cases(book: Book) -> None:

@@ -23,6 +23,9 @@ POWER_LEVELS_KEY: Key = (POWER_LEVELS, "")
 AUTHORISER = "join_authorised_via_users_server"
 """The key in a join's content that names the user who authorises it."""
 
+IDENTITY = "id.example.org"
+"""The made-up identity server."""
+
 MAX_INTEGER = 2**53 - 1
 """The greatest integer of canonical JSON."""
 

@@ -4,7 +4,7 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 
-from .constants import CREATE, MESSAGE, START
+from .constants import CREATE, IDENTITY, MESSAGE, START
 from .independent import Object, base64, public_key, seed_of, signed_event
 
 USER, OTHER_USER = "@alice:example.org", "@bob:example.com"
@@ -89,5 +89,5 @@ def third_party_signed(mxid: str = OTHER_USER) -> Object:
     return {
         "mxid": mxid,
         "token": INVITE_TOKEN,
-        "signatures": {"id.example.org": {"ed25519:0": base64(sha256(b"signature").digest() * 2)}},
+        "signatures": {IDENTITY: {"ed25519:0": base64(sha256(b"signature").digest() * 2)}},
     }

@@ -10,7 +10,7 @@ from .versions import ALL, since, spread
 SIGNATURES = f"{SPEC}/server-server-api/#validating-hashes-and-signatures-on-received-events"
 
 # Name, user ID, its server, note.
-SENDERS = (
+SENDER_SERVERS = (
     ("port", "@alice:example.org:8448", "example.org:8448", "The port is part of the name."),
     ("ipv6", "@alice:[2001:db8::1]", "[2001:db8::1]", "What follows the first colon, not the last."),
     (
@@ -141,7 +141,7 @@ def files() -> list[File]:
         _signers(file, "event_id_case", version, event, ["Example.org", "example.org"], notes)
         event = whole(version, sender="@alice:example.org:8448", event_id="$x:example.org")
         _signers(file, "event_id_port", version, event, ["example.org", "example.org:8448"], notes)
-    for index, (slug, sender, server, notes) in enumerate(SENDERS):
+    for index, (slug, sender, server, notes) in enumerate(SENDER_SERVERS):
         for version in spread(index, since("3"), 2):
             _signers(file, f"sender_{slug}", version, whole(version, sender=sender), [server], notes)
     return [file]

@@ -3,7 +3,7 @@
 from hashlib import sha1
 
 from .auth_third_party import TOKEN, key, signed
-from .constants import THIRD_PARTY_INVITE
+from .constants import IDENTITY, THIRD_PARTY_INVITE
 from .rooms import ALICE, BOB, CAROL
 from .scenes import DAVE, Scene, Scenes, with_bob
 
@@ -217,7 +217,7 @@ def _third_party(book: Scenes) -> None:
     scene.member("leaveC", CAROL, "leave", 7, "P0", "MC", depth=7)
     offer = {
         "display_name": "c...",
-        "key_validity_url": "https://id.example.org/valid",
+        "key_validity_url": f"https://{IDENTITY}/valid",
         "public_key": key("one"),
         "public_keys": [{"public_key": key("one")}],
     }
