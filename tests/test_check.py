@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name, signed_block
 
-from roomver import Event, KeyTable, UnknownRoomVersion, encode_canonical, read_key_table, redact, sign_event
+from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, check_events, unreadable
 from roomver.cli.wording import (
@@ -20,6 +20,7 @@ from roomver.cli.wording import (
     printable,
     summary_data,
 )
+from roomver.keys import KeyTable, read_key_table
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
 KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})

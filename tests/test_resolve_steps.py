@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_forks import Fork, likely_fork
 
-from roomver import Event, MissingEvents, Resolution, RoomGraph, parse_event, resolve, resolve_steps
+from roomver import Event, MissingEvents, RoomGraph, parse_event, resolve, resolve_steps
 from roomver.canonical import encode_canonical, load_json
+from roomver.resolution import Resolution
 from roomver.types import EventId, StateMap
 from roomver.versions import RoomVersion, get_room_version
 

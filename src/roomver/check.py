@@ -15,15 +15,12 @@ from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
-from unpaddedbase64 import encode_base64
-
 from .canonical import MAX_INTEGER, join_path, shorten
 from .errors import Defect, MalformedEvent
 from .event import Event, parse_event
 from .hashing import (
     SYNAPSE_NOT_HASHED,
     content_digest,
-    decode_unpadded,
     essential_bytes,
     event_id_of_bytes,
 )
@@ -31,9 +28,21 @@ from .identifiers import server_of
 from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
-from .signing import ServerResult, SignatureReport, check_signatures
+from .signatures import ServerResult, SignatureReport, check_signatures
 from .types import EventId, JsonObject, JsonValue
+from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
+
+__all__ = [
+    "Action",
+    "EventCheck",
+    "Finding",
+    "FindingKind",
+    "Reason",
+    "Summary",
+    "check_event",
+    "check_events",
+]
 
 
 class Action(Enum):
@@ -350,7 +359,7 @@ def _judged(
     redacted = False
     carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
     # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
+    if carried != encode_unpadded(computed) and (digest := decode_unpadded(carried)) != computed:
         if digest is None or len(digest) != len(computed):
             text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
@@ -412,7 +421,7 @@ def _why_not(server: ServerResult) -> str:
 
 
 def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
-    text = f"carried {encode_base64(carried)}, computed {encode_base64(computed)}"
+    text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
     if stray and content_digest(pdu, stray) == carried:

@@ -17,6 +17,8 @@ from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 
+__all__ = ["Beliefs", "RoomCheck", "check_room"]
+
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
