@@ -15,7 +15,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .canonical import MAX_INTEGER, join_path, shorten
+from .canonical import MAX_INTEGER, join_path, plain_object, shorten
 from .errors import Defect, MalformedEvent
 from .event import Event, parse_event
 from .hashing import (
@@ -29,7 +29,7 @@ from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
 from .signatures import ServerResult, SignatureReport, check_signatures
-from .types import EventId, JsonObject, JsonValue
+from .types import EventId, JsonObject
 from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
 
@@ -230,7 +230,7 @@ def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
 
 
 def check_event(
-    pdu: JsonValue,
+    pdu: object,
     version: RoomVersion | str,
     *,
     claimed_id: EventId | None = None,
@@ -243,7 +243,7 @@ def check_event(
     checks 1 to 3.
 
     Args:
-        pdu: the PDU as it is on the wire.
+        pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
         version: of its room.
         claimed_id: the ID under which the event was found; compared with the one that it has.
         keys: what is known of the servers' keys; without them signatures are not checked. With them,
@@ -264,7 +264,7 @@ def check_event(
 
 
 def check_events(
-    pdus: Iterable[tuple[JsonValue, EventId | None]],
+    pdus: Iterable[tuple[object, EventId | None]],
     version: RoomVersion | str,
     *,
     keys: KeyTable | None = None,
@@ -284,7 +284,7 @@ def check_events(
     source = iter(pdus)
     more = True
     while more:
-        batch: list[tuple[JsonValue, EventId | None]] = []
+        batch: list[tuple[object, EventId | None]] = []
         failure = None
         try:
             batch.extend(islice(source, _BATCH))
@@ -302,7 +302,7 @@ _BATCH = 32
 
 
 def _check_batch(
-    batch: list[tuple[JsonValue, EventId | None]],
+    batch: list[tuple[object, EventId | None]],
     version: RoomVersion,
     keys: KeyTable | None,
     now: int | None,
@@ -324,15 +324,16 @@ def _check_batch(
     ]
 
 
-def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
-    if type(pdu) is not dict:
+def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
+    plain = plain_object(pdu)
+    if plain is None:
         # Not left to parse_event, which would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
         # Without the claimed ID, which it would believe.
-        return parse_event(pdu, version)
+        return parse_event(plain, version)
     except MalformedEvent as error:
-        return _malformed(pdu, error.defects, claimed_id)
+        return _malformed(plain, error.defects, claimed_id)
 
 
 def _judged(
@@ -376,7 +377,7 @@ def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
     return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
 
 
-def _malformed(pdu: JsonValue, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
+def _malformed(pdu: object, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
     reasons = [Reason(d.path, f"expected {d.expected}, found {d.found}") for d in defects]
     event_id = claimed_id
     if event_id is None and type(pdu) is dict and type(carried := pdu.get("event_id")) is str:

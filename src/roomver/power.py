@@ -54,7 +54,7 @@ def read_level(value: JsonValue, version: RoomVersion) -> int | None:
     >>> read_level(50.57, V9), read_level("50", V9), read_level("50", V10)
     (None, 50, None)
     """
-    if type(value) is int:  # not isinstance, because True is an int in Python
+    if type(value) is int:  # not isinstance: True is an int to Python
         return value
     if type(value) is str and version.string_power_levels:
         match = _DECIMAL.fullmatch(value)
@@ -64,7 +64,7 @@ def read_level(value: JsonValue, version: RoomVersion) -> int | None:
         digits = digits.lstrip("0") or "0"
         return int(sign + digits) if len(digits) <= _MAX_DIGITS else None
     if type(value) is float and version.float_power_levels and isfinite(value):
-        return int(value)  # rounds toward zero
+        return int(value)  # toward zero
     return None
 
 
@@ -83,12 +83,19 @@ class PowerLevels:
 
     __slots__ = ("event_id", "events", "named", "notifications", "unreadable", "users")
 
+    event_id: EventId
+    named: dict[str, int]
+    users: dict[str, int]
+    events: dict[str, int]
+    notifications: dict[str, int]
+    unreadable: list[tuple[str, ...]]
+
     def __init__(self, event: Event) -> None:
         version = event.room_version
         content = event.content
-        self.event_id: EventId = event.event_id
-        self.unreadable: list[tuple[str, ...]] = []
-        self.named: dict[str, int] = {}
+        self.event_id = event.event_id
+        self.unreadable = []
+        self.named = {}
         for name in DEFAULTS:
             if name in content:
                 level = read_level(content[name], version)
@@ -96,13 +103,11 @@ class PowerLevels:
                     self.unreadable.append((name,))
                 else:
                     self.named[name] = level
-        self.users: dict[str, int] = self._entries("users", content, version)
-        self.events: dict[str, int] = self._entries("events", content, version)
+        self.users = self._entries("users", content, version)
+        self.events = self._entries("events", content, version)
         # A version whose rules do not check notifications must not refuse them either.
         checked = version.notification_levels_checked
-        self.notifications: dict[str, int] = (
-            self._entries("notifications", content, version) if checked else {}
-        )
+        self.notifications = self._entries("notifications", content, version) if checked else {}
 
     def _entries(self, name: str, content: JsonObject, version: RoomVersion) -> dict[str, int]:
         entries = content.get(name)
@@ -167,12 +172,14 @@ class Levels:
 
     __slots__ = ("_create", "_infinite", "levels")
 
+    levels: PowerLevels | None
+
     def __init__(self, create: Event | None, power_levels: Event | None) -> None:
         self._create = create
         self._infinite: tuple[UserId, ...] = ()
         if create is not None and create.room_version.infinite_creator_level:
             self._infinite = creators_of(create)
-        self.levels: PowerLevels | None = None if power_levels is None else power_levels_of(power_levels)
+        self.levels = None if power_levels is None else power_levels_of(power_levels)
 
     @classmethod
     def of(cls, create: Event, state: StateMap[Event]) -> "Levels":

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Final
 
-from ..canonical import shorten
+from ..canonical import encode_scanned, shorten
 from ..event import Event
-from ..hashing import signed_bytes
 from ..keys import ALGORITHM
 from ..rules import (
     INVITE_THIRD_PARTY_BANNED,
@@ -71,7 +70,8 @@ def check_third_party_invite(context: Context, target: UserId) -> Verdict:
     # If any signature in signed matches any public key in the m.room.third_party_invite event, allow.
     # Any with any: server names and key IDs are labels. (Synapse gives up on a key at the first
     # signature that fails under it.)
-    message = signed_bytes(signed)
+    covered = {name: value for name, value in signed.items() if name not in ("signatures", "unsigned")}
+    message = encode_scanned(covered)
     pairs = product(_public_keys(offer), _signatures(signed))
     for key, signature in islice(pairs, MAX_PAIRS):
         if verify_bytes(key, message, signature):
