@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 from nacl.signing import VerifyKey
 
-from roomver import RULES, check_auth, encode_canonical, get_room_version, list_rules, parse_event
+from roomver import check_auth, encode_canonical, get_room_version, parse_event
 from roomver.cli import main
 from roomver.readers.suite import load_cases
+from roomver.rules import RULES, list_rules
 from roomver.suite.coverage import coverage_report, measure_coverage
 from roomver.suite.document import Case, run_case
 from roomver.suite.operations import run_operation
