@@ -13,10 +13,10 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
     lines = [
         "# Public bugs of implementations",
         "",
-        "These are public bugs of implementations, and of the specification, in what this suite tests. Each has the",
-        "thread in which it was found or fixed, and the cases that catch it. `*` in the name of a case matches any",
-        "text. [bugs.json](bugs.json) has the same for programs; this page is generated from it. Its schema is",
-        "[schemas/bugs.schema.json](schemas/bugs.schema.json).",
+        "These are public bugs of implementations, and of the specification, in what this suite tests. Each",
+        "has the thread in which it was found or fixed, and the cases that catch it. `*` in the name of a",
+        "case matches any text. This page is generated from [bugs.json](bugs.json), which has the same for",
+        "programs. Its schema is [schemas/bugs.schema.json](schemas/bugs.schema.json).",
         "",
         "We welcome bugs of your own, with their threads: each is worth a case to all implementations.",
     ]
