@@ -193,7 +193,7 @@ def compare(  # noqa: PLR0913 - options by keyword
             results.append(same(result))
         del result
         if seconds < _ROUND:
-            # The very first call is slow: by its time alone, rounds would be too short to warm anything up.
+            # The very first call is slow. Rounds planned by its time would be too short to warm anything up.
             seconds, _ = _time(contender, max(1, int(_ROUND / 10 / max(seconds, 1e-7))), now)
         loops[contender.name] = 1 if seconds >= _ROUND else max(1, int(_ROUND / max(seconds, 1e-7)))
         if seconds >= _LONG:
