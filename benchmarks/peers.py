@@ -2,7 +2,7 @@
 
 Every program answers the operation `time` of the vectors' protocol: roomver with `roomver vectors serve`, the
 others with their adapters. The programs take turns, and must resolve to the same state. `vectors/FORMAT.md`
-defines *warm* and *cold*. A note below the table says what each program had prepared before the clock started.
+defines *warm* and *cold*. A note below the table lists what each program had prepared.
 """
 
 import json
