@@ -73,9 +73,9 @@ def check_auth(
     >>> topic = event("$t", type="m.room.topic", state_key="", sender="@al:a.org", auth_events=["$c"],
     ...               content={"topic": "Hello"})
     >>> print(check_auth(create, None, {}))
-    v11 rule 1.4 (create.allowed): any other create event is allowed
+    v11 rule 1.4 (create.allowed): the create event breaks no rule on create events
     >>> print(check_auth(topic, None, {"$c": create}))
-    v11 rule 5 (sender.not_joined): sender @al:a.org, membership leave
+    v11 rule 5 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)
     """
     if event.type == "m.room.create":
         return check_create(event)
