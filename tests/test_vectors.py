@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from roomver.readers.suite import load_cases, suite_folder
+from roomver.readers.suite import find_suite, load_cases, load_suite
 from roomver.suite import document as vectors
 from roomver.suite import operations
 from roomver.suite.document import Acceptable, Case, Outcome, compare, read_vectors, run_case
@@ -43,7 +43,8 @@ def of_version(version: str) -> list[Case]:
 
 
 def test_the_suite_of_a_checkout_is_its_own() -> None:
-    assert suite_folder() == SUITE
+    assert find_suite() == SUITE
+    assert load_suite() == load_cases([SUITE])
 
 
 def test_every_case_passes() -> None:

@@ -17,7 +17,7 @@ from roomver import Event, power
 from roomver.cli.vectors import vectors_group
 from roomver.cli.vectors.implementation import serve
 from roomver.cli.vectors.show import show_lines
-from roomver.readers.suite import load_cases, suite_folder
+from roomver.readers.suite import load_suite
 from roomver.suite.document import FORMAT, run_case
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -372,7 +372,7 @@ def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: p
         parse(self, event)
 
     monkeypatch.setattr(power.PowerLevels, "__init__", noting)
-    case = next(c for c in load_cases([suite_folder()]) if c.name == "resolve.topic_against_ban.v11")
+    case = next(c for c in load_suite() if c.name == "resolve.topic_against_ban.v11")
     given = {"operation": "resolve", "input": case.input, "runs": 3, "mode": mode}
     (answer,) = served({"id": 1, "operation": "time", "room_version": "11", "input": given})
     assert len(answer["output"]["seconds"]) == 3
@@ -425,7 +425,7 @@ def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> Non
 
 def test_cases_of_every_kind_can_be_shown() -> None:
     # Names end in the version: every fifth case is of any operation and version, and all take long.
-    for case in load_cases([suite_folder()])[::5]:
+    for case in load_suite()[::5]:
         result = run_case(case)
         text = "\n".join(show_lines(result, [{"outcome": one.outcome} for one in case.expected]))
         assert f"\nroomver {result.outcome.value}" in text

@@ -3,6 +3,7 @@
 import click
 
 from .coverage import coverage_command
+from .export import export_command
 from .results import report
 from .run import list_cases, run, serve_requests, show
 
@@ -12,5 +13,5 @@ def vectors_group() -> None:
     """Test vectors: run them here or against another implementation."""
 
 
-for _command in (run, list_cases, show, serve_requests, report, coverage_command):
+for _command in (run, list_cases, show, serve_requests, report, coverage_command, export_command):
     vectors_group.add_command(_command)

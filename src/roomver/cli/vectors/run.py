@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ... import __version__
 from ...canonical import shorten
-from ...readers.suite import load_cases, suite_folder
+from ...readers.suite import load_cases, load_suite
 from ...suite.document import (
     Case,
     CaseResult,
@@ -80,7 +80,7 @@ def _selection(command: F) -> F:
 
 def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Sequence[str]) -> list[Case]:
     try:
-        cases = load_cases(paths or [suite_folder()])
+        cases = load_cases(paths) if paths else load_suite()
     except BadVectors as error:
         raise _Stop(str(error)) from None
     except OSError as error:
