@@ -9,17 +9,18 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 
 from roomver import Event, KeyTable, UnknownRoomVersion, encode_canonical, read_key_table, redact, sign_event
 from roomver.canonical import shorten
-from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, check_events, unreadable
+from roomver.check import check_event, check_events, unreadable
 from roomver.cli.wording import (
     ACTION_TEXT,
     FEATURES,
     FINDING_TEXT,
-    check_data,
     feature_markdown,
     feature_rows,
+    findings_data,
     printable,
     summary_data,
 )
+from roomver.findings import Action, EventCheck, FindingKind, Summary
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
 KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
@@ -256,7 +257,8 @@ def test_a_summary_counts_each_event_once() -> None:
 
 
 def test_a_check_as_data() -> None:
-    data = check_data(unreadable("no JSON", "$x"))
+    check = unreadable("no JSON", "$x")
+    data = findings_data(check.event_id, check.findings, check.notes)
     assert json.loads(json.dumps(data)) == {
         "event_id": "$x",
         "findings": [{"kind": "unreadable", "action": "drop", "reasons": [{"path": "", "text": "no JSON"}]}],

@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from roomver import encode_canonical, get_room_version, list_required_signers, redact, sign_event
 from roomver.canonical import load_json
-from roomver.check import EventCheck, FindingKind, check_event, is_redacted_form, unreadable
+from roomver.check import check_event, is_redacted_form, unreadable
 from roomver.errors import MalformedEvent, NotCanonical
 from roomver.event import find_defects
+from roomver.findings import EventCheck, FindingKind
 from roomver.hashing import content_digest, decode_unpadded
 from roomver.readers import read_room
 from roomver.versions import RoomVersion

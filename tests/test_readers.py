@@ -10,8 +10,10 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
 
 from roomver import RoomVersion, VerifyKey, get_room_version, sign_json
-from roomver.check import Summary, check_event
-from roomver.readers import Entry, InputError, merge_keys, read_keys, read_room
+from roomver.check import check_event
+from roomver.entry import Entry
+from roomver.findings import Summary
+from roomver.readers import InputError, merge_keys, read_keys, read_room
 from roomver.readers import lines as lines_module
 
 KEYS = {"a.example": {"ed25519:1": {"key": public_key("a.example")}}}

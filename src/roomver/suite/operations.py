@@ -10,14 +10,15 @@ from typing import Final, TypeAlias, cast
 
 from ..auth import check_auth, redaction_applies
 from ..canonical import encode_canonical, join_path, parse_json, shorten
-from ..check import check_event, usable
+from ..entry import Entry, Place
 from ..errors import MissingEvents, RoomverError
 from ..event import Event, find_defects, parse_event
+from ..findings import EventCheck
 from ..hashing import compute_content_hash, compute_event_id
 from ..keys import read_key_table
 from ..redaction import redact
-from ..replay import replay_room
 from ..resolution import Resolution, RoomGraph, resolve
+from ..room_check import check_room
 from ..selection import select_auth_types
 from ..signing import list_required_signers, sign_event, sign_json, signing_key, verify_signatures
 from ..types import EventId, JsonObject, JsonValue, StateKey
@@ -171,14 +172,17 @@ def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
 def _check(given: JsonObject, version: RoomVersion) -> JsonObject:
     keys = read_key_table(given["keys"]) if "keys" in given else None
     rejected: JsonObject = {}
-    events = []
-    for claimed_id, pdu in _object(given, "events").items():
-        event = usable(check_event(pdu, version, claimed_id=claimed_id, keys=keys))
-        if event is None:
-            rejected[claimed_id] = True
-        else:
-            events.append(event)
-    replayed = replay_room(events, soft_failure=False)  # an object has no order
+
+    def note_dropped(entry: Entry, check: EventCheck) -> None:
+        if check.usable is None and entry.claimed_id is not None:
+            rejected[entry.claimed_id] = True
+
+    entries = (
+        Entry(Place(None, join_path("events", claimed_id)), claimed_id, pdu)
+        for claimed_id, pdu in _object(given, "events").items()
+    )
+    # An object has no order, and so there is no order of arrival that an event could be soft-failed by.
+    replayed = check_room(entries, version, keys=keys, soft_failure=False, on_check=note_dropped).replay
     if replayed.current_state is None:
         raise MissingEvents(replayed.lacking(None))
     for identifier, outcome in replayed.outcomes.items():
