@@ -195,7 +195,7 @@ def test_a_name_in_two_files_is_refused(run: Run, tmp_path: Path) -> None:
     files = [write(tmp_path / name, case("same", "1", "1")) for name in ("a.json", "b.json")]
     result = run(*files)
     assert result.exit_code == 2
-    assert "same: there is another case of this name" in result.stderr
+    assert "same: another case has this name" in result.stderr
 
 
 # Another implementation

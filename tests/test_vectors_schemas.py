@@ -48,9 +48,9 @@ def test_schema_and_package_know_the_same_operations() -> None:
     assert OPERATIONS.keys() <= known
     for name, operation in OPERATIONS.items():
         given = defined[f"{name}_input"]
-        assert operation.needs == set(given.get("required", ())), name
-        assert operation.needs | operation.may_have == given["properties"].keys(), name
-        assert operation.answers == defined[f"{name}_outcome"]["anyOf"][1]["properties"].keys(), name
+        assert operation.required == set(given.get("required", ())), name
+        assert operation.required | operation.optional == given["properties"].keys(), name
+        assert operation.output_keys == defined[f"{name}_outcome"]["anyOf"][1]["properties"].keys(), name
 
 
 @pytest.mark.parametrize(

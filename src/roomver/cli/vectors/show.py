@@ -9,7 +9,7 @@ from ...canonical import shorten
 from ...errors import CyclicGraph, RoomverError
 from ...graph import in_order
 from ...suite.document import Case, CaseResult
-from ...suite.operations import events_of, resolution_of
+from ...suite.operations import read_events, resolve_case
 from ...types import EventId, JsonObject, JsonValue
 from ...versions import get_room_version
 from ..wording import trace_lines
@@ -152,8 +152,8 @@ def _inline(value: JsonValue, numbered: Words) -> str:
 
 def _resolution_lines(case: Case) -> Iterator[str]:
     try:
-        events = events_of(case.input, get_room_version(case.room_version))
-        resolution = resolution_of(case.input, events)
+        events = read_events(case.input, get_room_version(case.room_version))
+        resolution = resolve_case(case.input, events)
     except RoomverError:
         return  # what roomver gave says so
     steps = resolution.steps

@@ -12,7 +12,7 @@ from ...canonical import shorten
 from ...errors import RoomverError
 from ...event import remember
 from ...resolution import RoomGraph, RoomState, resolve
-from ...suite.operations import BadVectors, error_code, events_of, rejected_of, states_of
+from ...suite.operations import BadVectors, error_code, read_events, read_rejected, read_states
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 
@@ -58,15 +58,15 @@ class _Problem:
     """A resolution with everything read that it takes."""
 
     def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
-        self._events = events_of(given, version)
-        dicts = states_of(given, self._events)
+        self._events = read_events(given, version)
+        dicts = read_states(given, self._events)
         kept = RoomState.sharing(dicts) if mode == "kept" else None
         self._states: list[StateMap[EventId]] = [*(dicts if kept is None else kept)]
         self._add_changed(changes)
         self._sharing = kept is not None and all(
             isinstance(state, RoomState) and state.shares_with(kept[0]) for state in self._states
         )
-        self._rejected = rejected_of(given)
+        self._rejected = read_rejected(given)
         self._by_graph = version.state_resolution is not StateResolution.V1
         self._graph = self._graph_of_all() if mode != "cold" else None
 
