@@ -14,14 +14,13 @@ from ..common import example
 @click.option(
     "--force",
     is_flag=True,
-    help="Write into a folder that is not empty, and replace files of the same names.",
+    help="Write to a folder that is not empty, and overwrite files with the same names.",
 )
 def export_command(folder: Path, force: bool) -> None:
-    """Write the vector files that ship with roomver to FOLDER.
+    """Write the test vectors that ship with roomver to FOLDER.
 
-    FOLDER is created if it does not exist. Besides the vectors it gets the description of their format,
-    the JSON Schemas, the recorded rooms, the list of known bugs and the license. Other files in FOLDER
-    are left alone.
+    FOLDER also gets the description of the format, the JSON Schemas, the recorded rooms, the list of known
+    bugs and the license. It is created if it does not exist. Other files in it are left alone.
 
     Exit codes: 0 the files were written, 2 FOLDER is not empty or a file could not be written.
     """
@@ -32,7 +31,7 @@ def export_command(folder: Path, force: bool) -> None:
     count = 0
     for name, content in read_suite_files():
         target = folder / name
-        # A folder that was there before may hold symbolic links.
+        # With --force the folder may hold symbolic links.
         if not target.resolve().is_relative_to(inside):
             raise InputError(str(target), f"leads out of {folder}")
         target.parent.mkdir(parents=True, exist_ok=True)
