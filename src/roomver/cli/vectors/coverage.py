@@ -20,9 +20,9 @@ from .selection import paths_argument, read_cases
 @paths_argument()
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Count the cases that each authorisation rule decides, by room version.
+    """Count the cases that each authorisation rule decides.
 
-    A cell shows accepting/rejecting cases. One side is empty if the rule can only accept or only reject.
+    The table has a column for each room version. A cell shows accepting/rejecting cases. One side is empty if the rule can only accept or only reject.
     Without a FILE or FOLDER the suite that ships with roomver is counted.
 
     Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 wrong call

@@ -70,7 +70,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     name: str | None,
     as_json: bool,
 ) -> None:
-    """Run test vectors, and compare each output with what the case expects.
+    """Run test vectors and compare the outputs with the expectations.
 
     Without a FILE or FOLDER the suite that ships with roomver is run. A folder is searched for JSON files,
     subfolders included. A case that the program of --impl does not support does not count as failed.

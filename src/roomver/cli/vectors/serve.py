@@ -16,7 +16,7 @@ from .timing import Timer, answer_timing
 
 @click.command("serve", epilog=example('roomver vectors run --impl "roomver vectors serve"'))
 def serve_command() -> None:
-    """Answer requests for operations, as an implementation that is tested.
+    """Answer the requests of a runner, as an implementation.
 
     Requests come on standard input and answers go to standard output, one JSON object per line. FORMAT.md
     describes them.
