@@ -22,8 +22,9 @@ from .selection import paths_argument, read_cases
 def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
     """Count the cases that each authorisation rule decides.
 
-    The table has a column for each room version. A cell shows accepting/rejecting cases. One side is empty if the rule can only accept or only reject.
-    Without a FILE or FOLDER the suite that ships with roomver is counted.
+    The table has a column for each room version. A cell shows accepting/rejecting cases. One side is empty
+    if the rule can only accept or only reject. Without a FILE or FOLDER the suite that ships with roomver is
+    counted.
 
     Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 wrong call
     or unreadable file.
