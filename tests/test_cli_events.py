@@ -238,14 +238,14 @@ def test_versions() -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["Feature", *ROOM_VERSIONS]
-    assert len(lines) == 46
+    assert len(lines) == 45
     assert lines[2].split()[-12:] == ["v1", *["v2"] * 10, "v2.1"]
 
 
 def test_versions_as_json_and_markdown() -> None:
     data = json.loads(run("versions", "--json").stdout)
     assert data["versions"] == list(ROOM_VERSIONS)
-    assert len(data["features"]) == 44
+    assert len(data["features"]) == 43
     assert data["features"][0]["versions"]["12"] == "v2.1"
     assert run("versions", "--markdown").stdout == feature_markdown() + "\n"
 
