@@ -57,7 +57,7 @@ def check_auth(
         rejected: the IDs of events that were rejected.
 
     Returns:
-        A verdict that is true exactly if the event is allowed, with the rule that decided.
+        A verdict: whether the event is allowed, and the rule that decided.
 
     Raises:
         MissingEvents: with all the auth events that are not known; nothing is decided without them.
@@ -106,7 +106,6 @@ def check_state_independent(
 def _check_cited(
     event: Event, cited: list[Event], events: Mapping[EventId, Event], rejected: Container[EventId]
 ) -> Verdict | None:
-    # A refusing verdict is false, so that `or` would pass over it: None is what is tested for.
     verdict = check_room_id(event, events, rejected)
     if verdict is not None:
         return verdict
