@@ -6,8 +6,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..auth import check_against_state, check_auth
-from ..auth.auth_events import cited_events, state_of
+from ..auth import check_against_state, check_auth, state_of_auth_events
 from ..auth.compared import list_compared
 from ..errors import MissingEvents, RoomverError
 from ..event import Event, parse_event
@@ -84,7 +83,7 @@ def _judge_in_room(event_name: str, room: LoadedRoom) -> tuple[_Judged, list[Eve
     rejected = replayed.rejected
     own = {}
     if event.type != "m.room.create":
-        own = state_of(cited_events(event, room.events))
+        own = state_of_auth_events(event, room.events)
     judged = [
         (
             "its auth events",

@@ -11,7 +11,6 @@ from ..errors import CyclicGraph, MissingEvents
 from ..event import Event
 from ..graph import in_order
 from ..resolution import Known, Problem, RoomState, Split, resolve_split, split_states
-from ..resolution.room_graph import auth_parents
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .result import Grouped, Merge, Outcome, Replay, Reset, Status
@@ -115,7 +114,7 @@ class Fold:
         events = self.events
         missing: dict[EventId, dict[EventId, None]] = {}
         for event_id, event in events.items():
-            for cited in (*auth_parents(event), *event.prev_event_ids):
+            for cited in (*event.auth_parents, *event.prev_event_ids):
                 if cited not in events:
                     missing.setdefault(cited, {})[event_id] = None
         self.result.missing = {event_id: tuple(citing) for event_id, citing in missing.items()}
@@ -173,7 +172,7 @@ class Fold:
             self.rejected.add(event_id)
         if event.state_key is not None and outcome.status is not Status.UNDECIDED:
             graph = self.result.graph
-            parents = auth_parents(event)
+            parents = event.auth_parents
             if all(parent in graph for parent in parents):
                 graph.add(event)
             else:

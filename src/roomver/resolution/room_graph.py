@@ -2,21 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ..auth import create_id_of
 from ..errors import WrongRoom
 from ..event import Event
 from ..graph import Dag
 from ..types import EventId
-
-
-def auth_parents(event: Event) -> tuple[EventId, ...]:
-    """Return the events that an event rests on: its auth events, and in version 12 the create event,
-    which its room ID names without citing it."""
-    # First what costs least: this is asked of every event in every walk.
-    if event.room_version.create_in_auth_events or event.type == "m.room.create":
-        return event.auth_event_ids
-    create_id = create_id_of(event)
-    return event.auth_event_ids if create_id is None else (*event.auth_event_ids, create_id)
 
 
 class RoomGraph:
@@ -60,7 +49,7 @@ class RoomGraph:
         room = self._same_room(event, self._room)
         # No state holds a message, and nothing may cite one: a search for what states share need not
         # look at them, and there are more of them than of all others.
-        self._dag.add(event.event_id, auth_parents(event), leaf=event.state_key is None)
+        self._dag.add(event.event_id, event.auth_parents, leaf=event.state_key is None)
         self._room = room
 
     def add_all(self, events: Iterable[Event]) -> None:
@@ -76,7 +65,7 @@ class RoomGraph:
         room = self._room
         for event in events:
             room = self._same_room(event, room)
-            parents_of[event.event_id] = auth_parents(event)
+            parents_of[event.event_id] = event.auth_parents
             if event.state_key is None:
                 leaves.add(event.event_id)
         self._dag.extend(parents_of, leaves)

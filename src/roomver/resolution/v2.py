@@ -20,7 +20,7 @@ from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .need import Known, Steps
 from .problem import Problem
-from .room_graph import RoomGraph, auth_parents
+from .room_graph import RoomGraph
 from .split import Split
 from .trace import Check
 
@@ -41,7 +41,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     known.check_room(full)
     events = known.events
     # Levels, and what a check falls back on, come from the events' own auth events.
-    yield from known.need({parent for event_id in full for parent in auth_parents(events[event_id])})
+    yield from known.need({parent for event_id in full for parent in events[event_id].auth_parents})
 
     # 1. Select the set X of all power events that appear in the full conflicted set. For each such
     #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
@@ -149,7 +149,7 @@ def _graph_of_chains(
     shared = yield from _closure(problem.split.unconflicted.values(), known)
     events = known.events
     graph = RoomGraph()
-    graph.extend({e: [p for p in auth_parents(events[e]) if p in events] for e in chains})
+    graph.extend({e: [p for p in events[e].auth_parents if p in events] for e in chains})
     return graph, shared.__contains__
 
 
@@ -162,7 +162,7 @@ def _closure(event_ids: Iterable[EventId], known: Known) -> Steps[set[EventId]]:
         level -= known.lost
         reached |= level
         events = known.events
-        level = set().union(*[auth_parents(events[event_id]) for event_id in level])
+        level = set().union(*[events[event_id].auth_parents for event_id in level])
         level -= reached
         level -= known.lost
     return reached
@@ -190,7 +190,7 @@ def _power_order(full: set[EventId], known: Known) -> list[EventId]:
     # lies between.
     stack = list(picked)
     while stack:
-        for parent in auth_parents(events[stack.pop()]):
+        for parent in events[stack.pop()].auth_parents:
             if parent in full and parent not in picked:
                 picked.add(parent)
                 stack.append(parent)
@@ -200,7 +200,7 @@ def _power_order(full: set[EventId], known: Known) -> list[EventId]:
         return -_sender_level(event, events), event.origin_server_ts, event_id
 
     return lexicographic_topological_sort(
-        sorted(picked), lambda event_id: auth_parents(events[event_id]), sort_key
+        sorted(picked), lambda event_id: events[event_id].auth_parents, sort_key
     )
 
 
@@ -211,7 +211,7 @@ def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
     by_room_id = event.room_version.room_id_form is RoomIdForm.CREATE_HASH
     if by_room_id and (event.type, event.state_key) == CREATE:
         create = event
-    for parent in auth_parents(event):
+    for parent in event.auth_parents:
         other = events.get(parent)
         if other is None:
             continue
@@ -281,7 +281,7 @@ def _iterative_auth_checks(
                 # If a key that is required for the rules is not in the state, the event's own auth
                 # event is used, if that is not rejected. In version 12 the create event counts as one.
                 own: dict[StateKey, Event] = {}
-                for parent in auth_parents(event):
+                for parent in event.auth_parents:
                     other = events.get(parent)
                     if other is not None and other.state_key is not None and parent not in rejected:
                         own.setdefault((other.type, other.state_key), other)
