@@ -10,7 +10,7 @@ from ..auth import check_against_state, check_auth
 from ..errors import CyclicGraph, MissingEvents
 from ..event import Event
 from ..graph import in_order
-from ..resolution import Known, Problem, RoomState, Split, resolve_split, split_states
+from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .result import Grouped, Merge, Outcome, Replay, Reset, Status
@@ -271,7 +271,7 @@ class Fold:
             None,
             self.rejected,
             self.skip_rejected,
-            Known(self.events, ignore_missing=False),
+            KnownEvents(self.events, ignore_missing=False),
             None,
         )
         steps = resolve_split(problem)

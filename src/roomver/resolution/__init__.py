@@ -10,7 +10,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from ..event import Event
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .need import Known, Steps
+from .need import KnownEvents, Steps
 from .problem import Problem
 from .room_graph import RoomGraph
 from .room_state import RoomState
@@ -22,7 +22,7 @@ from .v2 import resolve_v2
 __all__ = [
     "Candidate",
     "Check",
-    "Known",
+    "KnownEvents",
     "NotTraced",
     "Problem",
     "Resolution",
@@ -155,7 +155,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         conflicted_subgraph,
         rejected,
         skip_rejected,
-        Known(events, ignore_missing=ignore_missing),
+        KnownEvents(events, ignore_missing=ignore_missing),
         _trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)

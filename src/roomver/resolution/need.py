@@ -18,7 +18,7 @@ Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event] | Mappi
 """Yields IDs of events, is sent those of them that exist, and returns its result."""
 
 
-class Known:
+class KnownEvents:
     """The events of a resolution that are known, and those that nobody has.
 
     Attributes:

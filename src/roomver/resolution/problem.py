@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..types import EventId
 from ..versions import StateResolution
-from .need import Known
+from .need import KnownEvents
 from .room_graph import RoomGraph
 from .split import Split
 from .trace import Trace
@@ -35,5 +35,5 @@ class Problem:
     conflicted_subgraph: Collection[EventId] | None
     rejected: Container[EventId]
     skip_rejected: bool
-    known: Known
+    known: KnownEvents
     trace: Trace | None

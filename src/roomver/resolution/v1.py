@@ -12,7 +12,7 @@ from ..event import Event
 from ..power import CREATE, POWER_LEVELS
 from ..selection import select_auth_types
 from ..types import EventId, StateKey
-from .need import Known, Steps
+from .need import KnownEvents, Steps
 from .problem import Problem
 from .split import Split
 from .trace import Check, Trace
@@ -83,7 +83,7 @@ def _looked_at(
     split: Split,
     resolved: Mapping[StateKey, EventId],
     conflicts: Mapping[StateKey, list[EventId]],
-    known: Known,
+    known: KnownEvents,
 ) -> dict[StateKey, EventId]:
     """The events without a conflict that the rules may look at, by key."""
     wanted = {CREATE, POWER_LEVELS, ("m.room.join_rules", "")}
@@ -102,7 +102,7 @@ def _looked_at(
     return {key: event_id for key, event_id in found.items() if event_id is not None}
 
 
-def _in_order(ids: list[EventId], known: Known) -> list[EventId]:
+def _in_order(ids: list[EventId], known: KnownEvents) -> list[EventId]:
     """Ascending depth, then descending sha1(event_id)."""
     events = known.events
     depths = {event_id: events[event_id].depth for event_id in ids}
@@ -117,7 +117,7 @@ def _in_order(ids: list[EventId], known: Known) -> list[EventId]:
 
 
 def _first_that_fails_stops(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
 ) -> EventId:
     first, *others = _in_order(ids, known)
     # Add the first event in the list to R.
@@ -140,7 +140,7 @@ def _first_that_fails_stops(
 
 
 def _first_that_passes(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
 ) -> EventId:
     event_id = ""
     for event_id in reversed(_in_order(ids, known)):
