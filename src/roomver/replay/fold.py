@@ -263,16 +263,13 @@ class Fold:
     ) -> dict[StateKey, EventId | None]:
         """Resolve states, and return what each key in conflict resolved to, and each that is new."""
         problem = Problem(
-            split,
-            count,
-            algorithm,
-            self.result.graph,
-            None,
-            None,
-            self.rejected,
-            self.skip_rejected,
-            KnownEvents(self.events, ignore_missing=False),
-            None,
+            split=split,
+            states=count,
+            known=KnownEvents(self.events, ignore_missing=False),
+            algorithm=algorithm,
+            graph=self.result.graph,
+            rejected=self.rejected,
+            skip_rejected=self.skip_rejected,
         )
         steps = resolve_split(problem)
         try:

@@ -28,12 +28,14 @@ class _StateView:
         absent: the keys that were read and had no event.
     """
 
-    __slots__ = ("_base", "_changes", "_problem", "absent", "events")
+    __slots__ = ("_base", "_changes", "_known", "_rejected", "_skip_rejected", "absent", "events")
 
     def __init__(self, base: Split, changes: dict[StateKey, EventId], problem: Problem) -> None:
         self._base = base
         self._changes = changes
-        self._problem = problem
+        self._known = problem.known
+        self._rejected = problem.rejected
+        self._skip_rejected = problem.skip_rejected
         self.events: dict[StateKey, Event] = {}
         self.absent: set[StateKey] = set()
 
@@ -56,22 +58,21 @@ class _StateView:
 
     def read(self, event_ids: Mapping[StateKey, EventId]) -> None:
         """Read the events of keys. A key is absent if its event is lost or left out as rejected."""
-        problem = self._problem
-        known, rejected, skip_rejected = problem.known, problem.rejected, problem.skip_rejected
+        events, skip_rejected = self._known.events, self._skip_rejected
         found = []
         for key, event_id in event_ids.items():
-            event = known.events.get(event_id)
-            if event is None or (skip_rejected and event_id in rejected):
+            event = events.get(event_id)
+            if event is None or (skip_rejected and event_id in self._rejected):
                 self.absent.add(key)
             else:
                 found.append(event_id)
                 self.events[key] = event
-        known.check_room(found)
+        self._known.check_room(found)
 
     def completed_for(self, event: Event, keys: Collection[StateKey]) -> dict[StateKey, Event]:
         """Return the events of keys, with the event's own auth events where the state has none."""
         # In version 12 the create event counts as an auth event.
-        events, rejected = self._problem.known.events, self._problem.rejected
+        events, rejected = self._known.events, self._rejected
         result: dict[StateKey, Event] = {}
         for parent in event.auth_parents:
             other = events.get(parent)
@@ -118,8 +119,10 @@ def iterative_auth_checks(
     """
     known, trace = problem.known, problem.trace
     rejected, skip_rejected = problem.rejected, problem.skip_rejected
+    # Invariant: the view shows `base` with `changes` on top. Its two collections stay the same objects, so
+    # that a check which reads nothing new costs no call.
     view = _StateView(base, changes, problem)
-    # Invariant: `view` shows `base` with `changes` on top.
+    state, absent = view.events, view.absent
     for event_id in order:
         if skip_rejected and event_id in rejected:
             continue
@@ -131,15 +134,15 @@ def iterative_auth_checks(
         keys: Collection[StateKey] = select_auth_types(event)
         if not event.room_version.create_in_auth_events:
             keys = {CREATE, *keys}
-        seen = view.events
-        unread = [key for key in keys if key not in seen]
+        seen = state
+        unread = [key for key in keys if key not in state]
         if unread:
             event_ids = view.find(unread)
             if event_ids:
                 if known.lacks(event_ids.values()):
                     yield from known.need(event_ids.values())
                 view.read(event_ids)
-            if not view.absent.isdisjoint(unread):
+            if not absent.isdisjoint(unread):
                 seen = view.completed_for(event, keys)
         verdict = check_against_state(event, seen)
         key = (event.type, state_key)
