@@ -12,9 +12,9 @@ from collections.abc import Container, Mapping
 
 from ..event import Event
 from ..rules import AUTH_EVENTS_NO_CREATE, OTHERWISE, ROOM_ID_OF_CREATE, Verdict
-from ..types import EventId, StateMap
+from ..types import EventId, StateKey, StateMap
 from .aliases import check_aliases
-from .auth_events import check_auth_events, check_room_id, cited_events, create_id_of, state_of
+from .auth_events import check_auth_events, check_room_id, cited_events, state_of
 from .context import Context, create_of
 from .create import check_create
 from .federation import check_federation
@@ -28,11 +28,21 @@ __all__ = [
     "check_against_state",
     "check_auth",
     "check_state_independent",
-    "create_id_of",
     "redaction_applies",
+    "state_of_auth_events",
 ]
 
 _NOTHING: frozenset[EventId] = frozenset()
+
+
+def state_of_auth_events(event: Event, events: Mapping[EventId, Event]) -> dict[StateKey, Event]:
+    """Return the room state that an event's auth events make up, with the create event in version 12.
+
+    Raises:
+        MissingEvents: naming all the auth events that are not in `events`.
+        WrongRoom: if an auth event is of another room version.
+    """
+    return state_of(cited_events(event, events))
 
 
 def check_auth(

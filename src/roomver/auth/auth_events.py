@@ -20,23 +20,13 @@ from ..types import EventId, StateKey
 from ..versions import RoomIdForm
 
 
-def create_id_of(event: Event) -> EventId | None:
-    """Return the ID of the create event that a room ID names; None where it names none (up to 11)."""
-    if event.room_version.room_id_form is RoomIdForm.CREATE_HASH:
-        return "$" + event.room_id[1:]
-    return None
-
-
 def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
     """Return an event's auth events in its order, then the create event that its room ID names.
 
     Raises:
         MissingEvents: with all that are not known.
     """
-    wanted = event.auth_event_ids
-    create_id = create_id_of(event)
-    if create_id is not None:
-        wanted = (*wanted, create_id)
+    wanted = event.auth_parents
     try:
         found = [events[event_id] for event_id in wanted]
     except KeyError:
@@ -59,9 +49,9 @@ def check_room_id(
     If the event's room_id is not an event ID for an accepted m.room.create event, with the sigil !
     instead of $, reject.
     """
-    create_id = create_id_of(event)
-    if create_id is None:
+    if event.room_version.room_id_form is not RoomIdForm.CREATE_HASH:
         return None
+    create_id = event.auth_parents[-1]
     create = events[create_id]
     problem = None
     if create.type != "m.room.create" or create.state_key != "":

@@ -7,7 +7,6 @@ from typing import Final
 from ..auth import check_against_state
 from ..errors import MissingEvents
 from ..resolution import RoomState
-from ..resolution.room_graph import auth_parents
 from ..rules import Verdict
 from ..types import EventId
 from .fold import EventsOf, Fold
@@ -89,7 +88,7 @@ class Ends:
                 continue
             for parent in (
                 *event.prev_event_ids,
-                *auth_parents(event),
+                *event.auth_parents,
                 *self._fold.given.get(one, {}).values(),
             ):
                 if parent not in found:

@@ -10,8 +10,7 @@ from ..auth import check_against_state, check_auth
 from ..errors import CyclicGraph, MissingEvents
 from ..event import Event
 from ..graph import in_order
-from ..resolution import Known, Problem, RoomState, Split, resolve_split, split_states
-from ..resolution.room_graph import auth_parents
+from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .result import Grouped, Merge, Outcome, Replay, Reset, Status
@@ -116,7 +115,7 @@ class Fold:
         events = self.events
         missing: dict[EventId, dict[EventId, None]] = {}
         for event_id, event in events.items():
-            for cited in (*auth_parents(event), *event.prev_event_ids):
+            for cited in (*event.auth_parents, *event.prev_event_ids):
                 if cited not in events:
                     missing.setdefault(cited, {})[event_id] = None
         self.result.missing = {event_id: tuple(citing) for event_id, citing in missing.items()}
@@ -174,7 +173,7 @@ class Fold:
             self.rejected.add(event_id)
         if event.state_key is not None and outcome.status is not Status.UNDECIDED:
             graph = self.result.graph
-            parents = auth_parents(event)
+            parents = event.auth_parents
             if all(parent in graph for parent in parents):
                 graph.add(event)
             else:
@@ -265,16 +264,13 @@ class Fold:
     ) -> dict[StateKey, EventId | None]:
         """Resolve states, and return what each key in conflict resolved to, and each that is new."""
         problem = Problem(
-            split,
-            count,
-            algorithm,
-            self.result.graph,
-            None,
-            None,
-            self.rejected,
-            self.skip_rejected,
-            Known(self.events, ignore_missing=False),
-            None,
+            split=split,
+            states=count,
+            known=KnownEvents(self.events, ignore_missing=False),
+            algorithm=algorithm,
+            graph=self.result.graph,
+            rejected=self.rejected,
+            skip_rejected=self.skip_rejected,
         )
         steps = resolve_split(problem)
         try:
