@@ -38,7 +38,8 @@ def ask(run: Run) -> Iterator[Row]:
         ]
         if synapse.installed():
             make = synapse.parser(VERSION)
-            theirs = [make(state[key].pdu) for key in sorted(roomver.auth_types(event)) if key in state]
+            selected = sorted(roomver.select_auth_types(event))
+            theirs = [make(state[key].pdu) for key in selected if key in state]
             check = synapse.module("event_auth").check_state_dependent_auth_rules
             contenders.append(Contender(THEIRS, partial(_by_synapse, check, make(event.pdu), theirs)))
         row = run.compare(subject, contenders, full=not run.quick, note="seconds a check")

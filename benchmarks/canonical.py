@@ -32,9 +32,9 @@ Function = Callable[[Any], Any]
 def ask(run: Run) -> Iterator[Row]:
     """Encode and hash the same events by each."""
     given = pdus(VERSION, run.count(50_000))
-    version = roomver.room_version(VERSION)
+    version = roomver.get_room_version(VERSION)
     yield _row(
-        run, "canonical JSON", given, roomver.canonical_json, {PACKAGE: (encode_canonical_json, given)}
+        run, "canonical JSON", given, roomver.encode_canonical, {PACKAGE: (encode_canonical_json, given)}
     )
     hashes: dict[str, tuple[Function, Sequence[Any]]] = {}
     ids: dict[str, tuple[Function, Sequence[Any]]] = {}
@@ -48,8 +48,8 @@ def ask(run: Run) -> Iterator[Row]:
             list(map(make, given)),
         )
     for subject, ours, theirs in (
-        ("content hashes", partial(roomver.content_hash, version=version), hashes),
-        ("event IDs", partial(roomver.event_id, version=version), ids),
+        ("content hashes", partial(roomver.compute_content_hash, version=version), hashes),
+        ("event IDs", partial(roomver.compute_event_id, version=version), ids),
     ):
         row = _row(run, subject, given, ours, theirs)
         if not theirs:

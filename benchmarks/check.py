@@ -28,7 +28,7 @@ GOALS = [
 def ask(run: Run) -> Iterator[Row]:
     """Check events whole, and do the parts alone, in turns."""
     count = run.count(20_000)
-    version = roomver.room_version(VERSION)
+    version = roomver.get_room_version(VERSION)
     events, keys = signed_events(count)
 
     def whole() -> int:

@@ -31,7 +31,7 @@ def ask(run: Run) -> Iterator[Row]:
     count = run.count(300_000)
     given = pdus(VERSION, count)
     texts = [json.dumps(pdu, ensure_ascii=False, separators=(",", ":")) for pdu in given]
-    version = roomver.room_version(VERSION)
+    version = roomver.get_room_version(VERSION)
 
     def ours(pdu: Any) -> roomver.Event:
         return roomver.parse_event(pdu, version)

@@ -42,7 +42,7 @@ def ask(run: Run) -> Iterator[Row]:
 
 def fold(shape: Shape) -> int:
     """Replay, and return how many events were accepted."""
-    replayed = roomver.replay(shape.events.values())
+    replayed = roomver.replay_room(shape.events.values())
     return sum(outcome.accepted for outcome in replayed.outcomes.values())
 
 
@@ -50,7 +50,7 @@ def main(file: str) -> None:
     """Print the peak memory in bytes beyond the events; run in a process of its own."""
     shape = load(Path(file))
     before = reset_peak()
-    replayed = roomver.replay(shape.events.values())
+    replayed = roomver.replay_room(shape.events.values())
     print(max(0, peak() - before))
     assert replayed.outcomes
 

@@ -55,7 +55,7 @@ class Builder:
     """Makes the events of one room, choosing auth events from a given state as servers do."""
 
     def __init__(self, version: str) -> None:
-        self.version = roomver.room_version(version)
+        self.version = roomver.get_room_version(version)
         self.events: dict[EventId, roomver.Event] = {}
         self.state: State = {}
         self.room_id: str | None = None if version == "12" else "!room:hq.example"
@@ -104,7 +104,7 @@ class Builder:
             pdu["event_id"] = f"${self._number}:hq.example"
         if kind != "m.room.create":
             # The selection looks at the event alone, which may cite nothing yet.
-            keys = roomver.auth_types(roomver.parse_event(pdu, self.version, event_id="$"))
+            keys = roomver.select_auth_types(roomver.parse_event(pdu, self.version, event_id="$"))
             cited = sorted(current[key] for key in keys if key in current)
             pdu["auth_events"] = [[e, {}] for e in cited] if chosen else cited
         event = roomver.parse_event(pdu, self.version)
@@ -386,7 +386,7 @@ def pdus(version: str = "11", count: int = 300_000, seed: int = 10) -> list[dict
     """PDUs as a busy public room has them, of the kinds and sizes that are common there: they cite events
     that do not exist, and their hashes and signatures are of the right form alone."""
     rng = Random(seed)
-    pairs = roomver.room_version(version).references_carry_hashes
+    pairs = roomver.get_room_version(version).references_carry_hashes
     room = "!room:hq.example"
     users = [_user(number) for number in range(max(10, count // 20))]
     words = ["lorem", "ipsum", "dolor", "sit", "amet", "größer", "été", "consectetur", "🙂", "elit"]

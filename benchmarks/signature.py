@@ -25,7 +25,7 @@ GOALS: list[Goal] = []
 def ask(run: Run) -> Iterator[Row]:
     """Verify the same signatures by each."""
     count = run.count(20_000)
-    version = roomver.room_version(VERSION)
+    version = roomver.get_room_version(VERSION)
     events, keys = signed_events(count)
     parsed = [json.loads(event.text) for event in events]
 

@@ -54,7 +54,7 @@ def each(events: Sequence[Signed], part: Callable[[Signed], object]) -> int:
 
 def signed_events(count: int) -> tuple[list[Signed], Keys]:
     """Return events with genuine hashes and signatures, and the keys of the servers that signed."""
-    version = roomver.room_version(VERSION)
+    version = roomver.get_room_version(VERSION)
     rng = Random(11)
     signers: dict[str, Any] = {}
     keys: Keys = {}

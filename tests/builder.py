@@ -24,11 +24,11 @@ from roomver import (
     RoomVersion,
     Rule,
     Verdict,
-    auth_types,
     check_against_state,
     check_auth,
+    get_room_version,
     parse_event,
-    room_version,
+    select_auth_types,
     sign_event,
     sign_json,
     signing_key,
@@ -97,7 +97,7 @@ class Room:
         name: str = "room",
         signed: bool = True,
     ) -> None:
-        self.version: RoomVersion = room_version(version)
+        self.version: RoomVersion = get_room_version(version)
         self.signed = signed
         self.events: dict[str, Event] = {}
         self.state: State = {}
@@ -165,7 +165,7 @@ class Room:
         if auth == "select":
             draft = parse_event({"hashes": {"sha256": ""}, **pdu}, self.version)
             # Sorted, for a set of strings has another order in every run.
-            auth = [self.state[key] for key in sorted(auth_types(draft)) if key in self.state]
+            auth = [self.state[key] for key in sorted(select_auth_types(draft)) if key in self.state]
         if "auth_events" not in fields:
             pdu["auth_events"] = [self._reference(event) for event in auth]
         if "hashes" in fields:

@@ -20,7 +20,7 @@ from builder import ALICE, BOB, CAROL, DAVE, Content, Room, State, server_name
 from unpaddedbase64 import encode_base64
 
 from roomver import Event, check_against_state, check_auth, parse_event
-from roomver.versions import RoomVersion, room_version
+from roomver.versions import RoomVersion, get_room_version
 
 EVE = "@eve:a.example:443"
 FRANK = "@frank:b.example"
@@ -331,7 +331,7 @@ def citing(event: Event, auth: list[str], *, prev: tuple[str, ...] = (), depth: 
 
 def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
     """Draw a room in which events cite whatever there is."""
-    record = room_version(version)
+    record = get_room_version(version)
     order = list(range(100, 100 + length))
     rng.shuffle(order)
 

@@ -12,12 +12,12 @@ from roomver import (
     MissingEvents,
     Verdict,
     WrongRoom,
-    auth_types,
     check_against_state,
     check_auth,
     check_state_independent,
     parse_event,
     rules,
+    select_auth_types,
 )
 from roomver.auth import create_id_of
 from roomver.versions import V11, V12
@@ -217,7 +217,7 @@ def test_if_there_are_entries_that_the_selection_does_not_specify_reject(version
         wrong_key,
         no_state,
     ):
-        good = [room.state[key] for key in sorted(auth_types(topic)) if key in room.state]
+        good = [room.state[key] for key in sorted(select_auth_types(topic)) if key in room.state]
         cited = [e for e in good if (e.type, e.state_key) != ("m.room.member", ALICE)]
         event = room.make("m.room.message", BOB, auth=[*cited, room.state["m.room.member", BOB], extra])
         refuses(room.verdict(event), rules.AUTH_EVENTS_NOT_SELECTED)
@@ -690,7 +690,7 @@ def test_of_a_state_only_what_the_selection_picks_and_the_create_event_is_read(v
     ):
         state = Recording(room.state)
         check_against_state(event, state)
-        assert state.asked <= auth_types(event) | {("m.room.create", "")}
+        assert state.asked <= select_auth_types(event) | {("m.room.create", "")}
 
 
 def test_the_events_may_be_any_mapping_and_any_order() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import roomver
-from roomver.cli.timing import Timer
-from roomver.operations import BadVectors
+from roomver.cli.vectors.timing import Timer
+from roomver.suite.operations import BadVectors
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

@@ -7,22 +7,23 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name, signed_block
 
-from roomver import Event, KeyTable, UnknownRoomVersion, canonical_json, key_table, redact, sign_event
+from roomver import Event, KeyTable, UnknownRoomVersion, encode_canonical, read_key_table, redact, sign_event
 from roomver.canonical import shorten
-from roomver.check import Action, EventCheck, FindingKind, Summary, check_event, check_events, unreadable
-from roomver.explain import (
+from roomver.check import check_event, check_events, unreadable
+from roomver.cli.wording import (
     ACTION_TEXT,
     FEATURES,
     FINDING_TEXT,
-    check_data,
     feature_markdown,
     feature_rows,
+    findings_data,
     printable,
     summary_data,
 )
+from roomver.findings import Action, EventCheck, FindingKind, Summary
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
-KEYS: KeyTable = key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
+KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
 Pdu = dict[str, Any]
 
 MESSAGE = {"msgtype": "m.text", "body": "hello"}
@@ -149,7 +150,7 @@ def test_every_defect_of_the_format_is_a_reason() -> None:
 
 
 def test_text_is_no_event() -> None:
-    text = canonical_json(message("11").pdu).decode()
+    text = encode_canonical(message("11").pdu).decode()
     assert reasons(check_event(text, "11")) == [f"expected a JSON object, found {shorten(text)}"]
 
 
@@ -182,9 +183,9 @@ def test_each_server_that_has_not_signed_is_a_reason() -> None:
 
 def test_a_false_signature_and_a_key_out_of_time() -> None:
     event = message("11")
-    swapped = key_table({"a.example": {"ed25519:1": public_key("b.example")}})
+    swapped = read_key_table({"a.example": {"ed25519:1": public_key("b.example")}})
     assert "does not verify" in reasons(check_event(event.pdu, "11", keys=swapped))[0]
-    old = key_table({"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 5}}})
+    old = read_key_table({"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 5}}})
     assert "was not valid" in reasons(check_event(event.pdu, "11", keys=old))[0]
     early = check_event(event.pdu, "11", keys=KEYS, now=5)
     assert "was not valid" in reasons(early)[0]
@@ -226,9 +227,9 @@ def test_a_create_event_of_another_room_version_is_noted() -> None:
 
 def test_nothing_handed_in_is_changed() -> None:
     pdu = {**message("11").pdu, "age_ts": 5}
-    before = canonical_json(pdu)
+    before = encode_canonical(pdu)
     check_event(pdu, "11", claimed_id="$x", keys=KEYS)
-    assert canonical_json(pdu) == before
+    assert encode_canonical(pdu) == before
 
 
 def test_a_summary_counts_each_event_once() -> None:
@@ -256,7 +257,8 @@ def test_a_summary_counts_each_event_once() -> None:
 
 
 def test_a_check_as_data() -> None:
-    data = check_data(unreadable("no JSON", "$x"))
+    check = unreadable("no JSON", "$x")
+    data = findings_data(check.event_id, check.findings, check.notes)
     assert json.loads(json.dumps(data)) == {
         "event_id": "$x",
         "findings": [{"kind": "unreadable", "action": "drop", "reasons": [{"path": "", "text": "no JSON"}]}],

@@ -18,11 +18,12 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomver import canonical_json, redact, required_signers, room_version, sign_event
+from roomver import encode_canonical, get_room_version, list_required_signers, redact, sign_event
 from roomver.canonical import load_json
-from roomver.check import EventCheck, FindingKind, check_event, is_redacted_form, unreadable
+from roomver.check import check_event, is_redacted_form, unreadable
 from roomver.errors import MalformedEvent, NotCanonical
 from roomver.event import find_defects
+from roomver.findings import EventCheck, FindingKind
 from roomver.hashing import content_digest, decode_unpadded
 from roomver.readers import read_room
 from roomver.versions import RoomVersion
@@ -48,7 +49,7 @@ class Line:
 
 def line_of(event_id: str, pdu: Pdu, strict: bool) -> Line:
     def text(value: Any) -> bytes:
-        return canonical_json(value, strict=strict)
+        return encode_canonical(value, strict=strict)
 
     parts = tuple((key, text(key) + b":" + text(value)) for key, value in sorted(pdu.items()))
     return Line(event_id, pdu, b'{"event_id":' + text(event_id) + b',"pdu":{', parts)
@@ -73,7 +74,7 @@ class RoomText:
 
 def recorded(path: Path) -> RoomText:
     header, *lines = map(json.loads, path.read_bytes().splitlines())  # of text, U+2028 would end a line
-    version = room_version(header["room_version"])
+    version = get_room_version(header["room_version"])
     strict = version.strict_canonical_json
     events = tuple(line_of(entry["event_id"], entry["pdu"], strict) for entry in lines)
     return RoomText(version, json.dumps(header).encode(), events)
@@ -125,7 +126,7 @@ def checked(text: bytes) -> Iterator[tuple[int, EventCheck]]:
 
 def essential(pdu: Pdu, version: RoomVersion) -> bytes:
     kept = {key: value for key, value in redact(pdu, version).items() if key != "signatures"}
-    return canonical_json(kept, strict=version.strict_canonical_json)
+    return encode_canonical(kept, strict=version.strict_canonical_json)
 
 
 def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
@@ -136,7 +137,7 @@ def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
         return {key_id: decode_unpadded(text) for key_id, text in by_key.items()}
 
     try:
-        servers = required_signers(new, version)
+        servers = list_required_signers(new, version)
     except MalformedEvent:
         return False
     if servers and essential(new, version) != essential(old, version):

@@ -17,15 +17,15 @@ from roomver import (
     ROOM_VERSIONS,
     Event,
     __version__,
-    canonical_json,
-    content_hash,
+    compute_content_hash,
+    compute_reference_hash,
+    encode_canonical,
     redact,
-    reference_hash,
     sign_event,
     signing_key,
 )
 from roomver.cli import main
-from roomver.explain import feature_markdown
+from roomver.cli.wording import feature_markdown
 
 COMMANDS = sorted(main.commands)
 OF_EVENTS = ["event-id", "hash", "redact", "sign", "verify", "canonical"]
@@ -62,20 +62,20 @@ def test_each_command_on_each_version(version: str, tmp_path: Path) -> None:
         assert run("event-id", *option, *arguments, stdin=stdin).stdout == f"{event.event_id}\n"
         result = run("hash", "--json", *option, *arguments, stdin=stdin)
         assert json.loads(result.stdout) == {
-            "content_hash": content_hash(event),
-            "reference_hash": reference_hash(event),
+            "content_hash": compute_content_hash(event),
+            "reference_hash": compute_reference_hash(event),
             "check": "intact",
         }
         result = run("redact", *option, *arguments, stdin=stdin)
-        assert result.stdout_bytes == canonical_json(redact(event)) + b"\n"
+        assert result.stdout_bytes == encode_canonical(redact(event)) + b"\n"
 
 
 def test_hash_as_text() -> None:
     event = message("11")
     result = run("hash", "--room-version", "11", stdin={**event.pdu, "hashes": {}})
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["content_hash", content_hash(event)],
-        ["reference_hash", reference_hash({**event.pdu, "hashes": {}}, "11")],
+        ["content_hash", compute_content_hash(event)],
+        ["reference_hash", compute_reference_hash({**event.pdu, "hashes": {}}, "11")],
         ["check", "drop"],
     ]
 

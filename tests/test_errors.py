@@ -53,6 +53,7 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         "events cite each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
         "and 2 more",
     ),
+    (errors.NotAState("two events"), {"detail": "two events"}, "this is not a room state: two events"),
     (WrongRoom("two rooms"), {"detail": "two rooms"}, "two rooms"),
     (
         BadKey("x.org ed25519:1", "too short"),

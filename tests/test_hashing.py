@@ -17,12 +17,12 @@ from roomver import (
     MalformedEvent,
     NotCanonical,
     check_hashes,
-    content_hash,
-    event_id,
+    compute_content_hash,
+    compute_event_id,
+    compute_reference_hash,
+    get_room_version,
     parse_event,
     redact,
-    reference_hash,
-    room_version,
 )
 from roomver.hashing import SYNAPSE_NOT_HASHED, decode_unpadded, essential_bytes
 
@@ -74,13 +74,13 @@ class TestPublishedValues:
         assert decode_unpadded(encoded + "=" * (-len(encoded) % 4)) == data
 
     def test_a_version_12_create_event(self) -> None:
-        digest = content_hash(CREATE_12, "12")
+        digest = compute_content_hash(CREATE_12, "12")
         assert digest == "ksIHpUTLAqMJ08CadfgV5Ok2rT07vMUFBo7XdGP8STE"
         pdu = CREATE_12 | {"hashes": {"sha256": digest}}
-        assert event_id(pdu, "12") == "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
+        assert compute_event_id(pdu, "12") == "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
         assert parse_event(pdu, "12").room_id == "!37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
         # A room ID that a client was shown is never hashed into the ID.
-        assert event_id(pdu | {"room_id": "!x"}, "12") == event_id(pdu, "12")
+        assert compute_event_id(pdu | {"room_id": "!x"}, "12") == compute_event_id(pdu, "12")
 
     def test_the_event_of_the_appendix(self) -> None:
         pdu: JsonObject = {
@@ -98,7 +98,7 @@ class TestPublishedValues:
             "unsigned": {"age_ts": 1000000},
         }
         for version in VERSIONS:
-            assert content_hash(pdu, version) == "5jM4wQpv6lnBo7CLIghJuHdW+s2CMBJPUOGOC89ncos"
+            assert compute_content_hash(pdu, version) == "5jM4wQpv6lnBo7CLIghJuHdW+s2CMBJPUOGOC89ncos"
 
     def test_the_event_of_the_appendix_with_redactable_content(self) -> None:
         pdu: JsonObject = {
@@ -112,7 +112,7 @@ class TestPublishedValues:
             "signatures": {},
             "unsigned": {"age_ts": 1000000},
         }
-        assert content_hash(pdu, "1") == "onLKD1bGljeBWQhWZ1kaP9SorVmRQNdN5aM2JYU2n/g"
+        assert compute_content_hash(pdu, "1") == "onLKD1bGljeBWQhWZ1kaP9SorVmRQNdN5aM2JYU2n/g"
 
 
 @given(versions_and_pdus)
@@ -120,12 +120,12 @@ def test_the_hashes_are_those_of_the_specifications_steps(drawn: tuple[str, Json
     version, pdu = drawn
     event = parse_event(pdu, version)
     for either, named in ((pdu, version), (event, None)):
-        assert content_hash(either, named) == reference.content_hash(pdu)
+        assert compute_content_hash(either, named) == reference.content_hash(pdu)
         digest = reference.unpadded_base64(reference.reference_hash(pdu, version))
-        assert reference_hash(either, named) == digest
-        assert event_id(either, named) == reference.event_id(pdu, version)
+        assert compute_reference_hash(either, named) == digest
+        assert compute_event_id(either, named) == reference.event_id(pdu, version)
     assert event.event_id == reference.event_id(pdu, version)
-    assert essential_bytes(pdu, room_version(version)) == reference.signed_bytes(pdu, version)
+    assert essential_bytes(pdu, get_room_version(version)) == reference.signed_bytes(pdu, version)
 
 
 @given(versions_and_pdus, signatures, strict_json)
@@ -133,12 +133,12 @@ def test_an_event_id_is_the_same_before_and_after_redaction_and_signing(
     drawn: tuple[str, JsonObject], added: JsonObject, unsigned: Any
 ) -> None:
     version, pdu = drawn
-    expected = event_id(pdu, version)
-    assert event_id(redact(pdu, version), version) == expected
-    assert event_id(pdu | {"signatures": added, "unsigned": {"a": unsigned}}, version) == expected
+    expected = compute_event_id(pdu, version)
+    assert compute_event_id(redact(pdu, version), version) == expected
+    assert compute_event_id(pdu | {"signatures": added, "unsigned": {"a": unsigned}}, version) == expected
     bare = {k: v for k, v in pdu.items() if k not in ("signatures", "unsigned")}
-    assert event_id(bare, version) == expected
-    assert reference_hash(bare, version) == reference_hash(pdu, version)
+    assert compute_event_id(bare, version) == expected
+    assert compute_reference_hash(bare, version) == compute_reference_hash(pdu, version)
 
 
 @given(versions_and_pdus, signatures, strict_json)
@@ -147,7 +147,7 @@ def test_the_content_hash_leaves_out_unsigned_signatures_and_hashes(
 ) -> None:
     version, pdu = drawn
     other = pdu | {"signatures": added, "unsigned": {"a": unsigned}, "hashes": {"sha256": "x"}}
-    assert content_hash(other, version) == content_hash(pdu, version)
+    assert compute_content_hash(other, version) == compute_content_hash(pdu, version)
 
 
 @given(versions_and_pdus, st.sampled_from(["foo", "age_ts", "outlier", "destinations", "origin", "redacts"]))
@@ -155,21 +155,21 @@ def test_the_content_hash_covers_every_other_key(drawn: tuple[str, JsonObject], 
     version, pdu = drawn
     pdu.pop(key, None)
     added = pdu | {key: "another value"}
-    assert content_hash(added, version) != content_hash(pdu, version)
-    left_out = content_hash(added, version, leave_out=SYNAPSE_NOT_HASHED)
+    assert compute_content_hash(added, version) != compute_content_hash(pdu, version)
+    left_out = compute_content_hash(added, version, leave_out=SYNAPSE_NOT_HASHED)
     if key in SYNAPSE_NOT_HASHED:
-        assert left_out == content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
+        assert left_out == compute_content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
     else:
-        assert left_out != content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
+        assert left_out != compute_content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
 
 
 @given(versions_and_pdus)
 def test_hashing_changes_nothing(drawn: tuple[str, JsonObject]) -> None:
     version, pdu = drawn
     before = copy.deepcopy(pdu)
-    content_hash(pdu, version)
-    reference_hash(pdu, version)
-    event_id(pdu, version)
+    compute_content_hash(pdu, version)
+    compute_reference_hash(pdu, version)
+    compute_event_id(pdu, version)
     check_hashes(pdu, version)
     assert pdu == before
 
@@ -182,26 +182,26 @@ class TestEventIds:
             digest = reference.unpadded_base64(reference.reference_hash(pdu, "3"))
             if "+" in digest and "/" in digest:
                 break
-        assert event_id(pdu, "3") == "$" + digest
+        assert compute_event_id(pdu, "3") == "$" + digest
         for version in HASH_ID_VERSIONS[1:8]:
-            assert event_id(pdu, version) == "$" + digest.replace("+", "-").replace("/", "_")
+            assert compute_event_id(pdu, version) == "$" + digest.replace("+", "-").replace("/", "_")
 
     def test_stray_origin_is_in_the_id_up_to_version_10(self) -> None:
         without = {k: v for k, v in MESSAGE.items() if k != "origin"}
         for version in HASH_ID_VERSIONS:
-            same = event_id(without, version) == event_id(MESSAGE, version)
+            same = compute_event_id(without, version) == compute_event_id(MESSAGE, version)
             assert same is (version in ("11", "12"))
 
     @pytest.mark.parametrize("version", ["1", "2"])
     def test_versions_1_and_2_carry_theirs(self, version: str) -> None:
-        assert event_id({"event_id": "$anything"}, version) == "$anything"
+        assert compute_event_id({"event_id": "$anything"}, version) == "$anything"
         odd: list[Any] = [None, 5, {}]
         for value in odd:
             with pytest.raises(MalformedEvent) as caught:
-                event_id({"event_id": value}, version)
+                compute_event_id({"event_id": value}, version)
             assert caught.value.defects[0].path == "event_id"
         with pytest.raises(MalformedEvent, match="found nothing"):
-            event_id({}, version)
+            compute_event_id({}, version)
 
     @pytest.mark.parametrize("version", ["3", "4", "5"])
     def test_floats_and_great_integers_are_hashed_as_python_prints_them(self, version: str) -> None:
@@ -213,14 +213,14 @@ class TestEventIds:
         )
         digest = hashlib.sha256(text.encode()).digest()
         altchars = b"+/" if version == "3" else b"-_"
-        assert event_id(pdu, version) == "$" + base64.b64encode(digest, altchars).decode().rstrip("=")
-        assert content_hash(pdu, version) == base64.b64encode(digest).decode().rstrip("=")
+        assert compute_event_id(pdu, version) == "$" + base64.b64encode(digest, altchars).decode().rstrip("=")
+        assert compute_content_hash(pdu, version) == base64.b64encode(digest).decode().rstrip("=")
 
 
 class TestCheckHashes:
     @staticmethod
     def hashed(version: str, **changes: Any) -> JsonObject:
-        pdu = MESSAGE | {"hashes": {"sha256": content_hash(MESSAGE, version)}}
+        pdu = MESSAGE | {"hashes": {"sha256": compute_content_hash(MESSAGE, version)}}
         return pdu | changes
 
     @every_version
@@ -237,7 +237,7 @@ class TestCheckHashes:
         pdu = self.hashed(version)
         tampered = pdu | {"content": {"body": "tampered"}}
         if version in HASH_ID_VERSIONS:
-            assert event_id(tampered, version) == event_id(pdu, version)
+            assert compute_event_id(tampered, version) == compute_event_id(pdu, version)
         assert check_hashes(redact(pdu, version), version) is HashCheck.REDACT
 
     @every_version
@@ -259,7 +259,7 @@ class TestCheckHashes:
         # One whose base64 shows the alphabet.
         for depth in range(100):
             pdu = MESSAGE | {"depth": depth}
-            digest = content_hash(pdu, "11")
+            digest = compute_content_hash(pdu, "11")
             if "+" in digest and "/" in digest:
                 break
         last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -305,7 +305,9 @@ class TestBase64:
         assert decode_unpadded("YQ") == decode_unpadded("YR") == b"a"
 
 
-@pytest.mark.parametrize("call", [content_hash, reference_hash, event_id, check_hashes])
+@pytest.mark.parametrize(
+    "call", [compute_content_hash, compute_reference_hash, compute_event_id, check_hashes]
+)
 class TestInput:
     @pytest.mark.parametrize("value", [[], None, "{}", 5])
     def test_what_is_no_object_is_malformed(self, call: Any, value: Any) -> None:

@@ -12,9 +12,9 @@ from roomver import (
     NotCanonical,
     RoomverError,
     VerifyKey,
-    key_table,
-    room_version,
-    server_keys,
+    get_room_version,
+    read_key_table,
+    read_server_keys,
     sign_json,
     signing_key,
 )
@@ -30,7 +30,7 @@ TIME = 1700000000000
 
 def test_the_public_key_of_the_appendix_seed() -> None:
     assert bytes(KEY.verify_key) == RAW
-    assert key_table({"domain": {"ed25519:1": PUBLIC}}) == {"domain": {"ed25519:1": VerifyKey(RAW)}}
+    assert read_key_table({"domain": {"ed25519:1": PUBLIC}}) == {"domain": {"ed25519:1": VerifyKey(RAW)}}
 
 
 class TestValidity:
@@ -38,20 +38,20 @@ class TestValidity:
     def test_valid_until_ts_must_be_at_least_origin_server_ts(self, name: str) -> None:
         key = VerifyKey(RAW, valid_until_ts=TIME)
         for timestamp, expected in ((TIME - 1, True), (TIME, True), (TIME + 1, False)):
-            assert key.valid_at(timestamp, room_version(name), now=None, honour_expired=False) is expected
+            assert key.valid_at(timestamp, get_room_version(name), now=None, honour_expired=False) is expected
 
     @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
     def test_versions_1_to_4_do_not_enforce_it(self, name: str) -> None:
         key = VerifyKey(RAW, valid_until_ts=TIME)
-        assert key.valid_at(TIME + 1, room_version(name), now=TIME, honour_expired=False)
-        assert key.valid_at(TIME + 1, room_version(name), now=TIME, honour_expired=True)
+        assert key.valid_at(TIME + 1, get_room_version(name), now=TIME, honour_expired=False)
+        assert key.valid_at(TIME + 1, get_room_version(name), now=TIME, honour_expired=True)
 
     @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
     @pytest.mark.parametrize("until", [None, TIME + 10 * VALIDITY_CAP_MS])
     def test_the_lesser_of_valid_until_ts_and_7_days_into_the_future(
         self, name: str, until: int | None
     ) -> None:
-        key, version = VerifyKey(RAW, valid_until_ts=until), room_version(name)
+        key, version = VerifyKey(RAW, valid_until_ts=until), get_room_version(name)
         last = TIME + 7 * 24 * 3600 * 1000
         assert key.valid_at(last, version, now=TIME, honour_expired=False)
         assert not key.valid_at(last + 1, version, now=TIME, honour_expired=False)
@@ -60,13 +60,13 @@ class TestValidity:
     @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
     @pytest.mark.parametrize("honour", [True, False])
     def test_an_old_key_counts_up_to_the_time_it_expired(self, name: str, honour: bool) -> None:
-        key, version = VerifyKey(RAW, expired_ts=TIME), room_version(name)
+        key, version = VerifyKey(RAW, expired_ts=TIME), get_room_version(name)
         assert key.valid_at(TIME, version, now=TIME, honour_expired=honour)
         assert not key.valid_at(TIME + 1, version, now=TIME, honour_expired=honour)
 
     @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
     def test_in_versions_1_to_4_only_where_asked_for(self, name: str) -> None:
-        key, version = VerifyKey(RAW, expired_ts=TIME), room_version(name)
+        key, version = VerifyKey(RAW, expired_ts=TIME), get_room_version(name)
         assert key.valid_at(TIME + 1, version, now=None, honour_expired=False)
         assert not key.valid_at(TIME + 1, version, now=None, honour_expired=True)
         assert key.valid_at(TIME, version, now=None, honour_expired=True)
@@ -74,7 +74,7 @@ class TestValidity:
 
 class TestPlainTable:
     def test_a_key_may_stand_alone_or_with_its_times(self) -> None:
-        table = key_table(
+        table = read_key_table(
             {
                 "a": {"ed25519:1": PUBLIC, "ed25519:2": {"key": PUBLIC + "=", "valid_until_ts": 5}},
                 "b": {"ed25519:x": {"key": PUBLIC, "expired_ts": 7, "valid_until_ts": None}},
@@ -88,7 +88,7 @@ class TestPlainTable:
         }
 
     def test_a_key_of_an_unknown_algorithm_is_left_out(self) -> None:
-        assert key_table({"a": {"rsa:1": 5, "": None, "ed25519": "x"}}) == {"a": {}}
+        assert read_key_table({"a": {"rsa:1": 5, "": None, "ed25519": "x"}}) == {"a": {}}
 
     @pytest.mark.parametrize(
         ("table", "where"),
@@ -111,7 +111,7 @@ class TestPlainTable:
     )
     def test_what_cannot_be_used_is_named(self, table: Any, where: str) -> None:
         with pytest.raises(BadKey) as caught:
-            key_table(table)
+            read_key_table(table)
         assert caught.value.where == where
 
     @often
@@ -120,7 +120,7 @@ class TestPlainTable:
         tables: list[Any] = [value, {"a": value}, {"a": {"ed25519:1": value}}]
         for table in tables:
             try:
-                assert isinstance(key_table(table), dict)
+                assert isinstance(read_key_table(table), dict)
             except BadKey as error:
                 str(error).encode("utf-8", "surrogatepass")
 
@@ -140,42 +140,42 @@ class TestServerKeys:
         signed = sign_json(response(), "domain", KEY)
         before = copy.deepcopy(signed)
         expected = {"ed25519:1": VerifyKey(RAW, TIME), "ed25519:old": VerifyKey(RAW, None, 5)}
-        assert server_keys(signed) == ("domain", expected)
+        assert read_server_keys(signed) == ("domain", expected)
         assert signed == before
 
     def test_old_keys_and_keys_of_unknown_algorithms_may_be_missing_or_there(self) -> None:
         pdu = response(verify_keys={"ed25519:1": {"key": PUBLIC}, "rsa:1": "?"})
         del pdu["old_verify_keys"]
-        assert server_keys(sign_json(pdu, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
+        assert read_server_keys(sign_json(pdu, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
 
     def test_a_key_that_is_both_old_and_in_use_is_in_use(self) -> None:
         both = response(old_verify_keys={"ed25519:1": {"key": PUBLIC, "expired_ts": 5}})
-        assert server_keys(sign_json(both, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
+        assert read_server_keys(sign_json(both, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
 
     def test_a_response_that_is_not_signed_is_refused(self) -> None:
         with pytest.raises(BadKey, match=r"not signed by the server's own keys \(domain: no signature\)"):
-            server_keys(response())
+            read_server_keys(response())
         assert published_keys(response())[0] == "domain"
 
     def test_a_signature_under_another_name_does_not_count(self) -> None:
         with pytest.raises(BadKey, match="not signed"):
-            server_keys(sign_json(response(), "notary", KEY))
+            read_server_keys(sign_json(response(), "notary", KEY))
 
     def test_a_tampered_response_is_refused(self) -> None:
         signed = sign_json(response(), "domain", KEY)
         tamperings: list[JsonObject] = [{"valid_until_ts": TIME + 1}, {"old_verify_keys": {}}, {"foo": 1}]
         for changes in tamperings:
             with pytest.raises(BadKey, match="does not verify"):
-                server_keys(signed | changes)
+                read_server_keys(signed | changes)
 
     def test_a_signature_by_an_old_key_alone_does_not_count(self) -> None:
         old = signing_key("ed25519:old", SEED)
         with pytest.raises(BadKey, match="unknown key"):
-            server_keys(sign_json(response(), "domain", old))
+            read_server_keys(sign_json(response(), "domain", old))
 
     def test_a_response_without_keys_in_use_proves_nothing(self) -> None:
         with pytest.raises(BadKey, match="not signed"):
-            server_keys(sign_json(response(verify_keys={}), "domain", KEY))
+            read_server_keys(sign_json(response(verify_keys={}), "domain", KEY))
 
     @pytest.mark.parametrize(
         ("changes", "where"),
@@ -194,7 +194,7 @@ class TestServerKeys:
         ],
     )
     def test_what_has_not_the_form_of_a_response_is_refused(self, changes: JsonObject, where: str) -> None:
-        for read in (published_keys, server_keys):
+        for read in (published_keys, read_server_keys):
             with pytest.raises(BadKey) as caught:
                 read(response(**changes))
             assert caught.value.where == where
@@ -202,15 +202,15 @@ class TestServerKeys:
     @pytest.mark.parametrize("value", [None, [], "x", 5])
     def test_so_is_what_is_no_object(self, value: Any) -> None:
         with pytest.raises(BadKey):
-            server_keys(value)
+            read_server_keys(value)
 
     def test_a_response_without_canonical_json_is_refused(self) -> None:
         with pytest.raises(NotCanonical):
-            server_keys(response(foo=1.5))
+            read_server_keys(response(foo=1.5))
 
     @often
     @given(hostile_json, hostile_json)
     def test_any_json_value_ends_in_keys_or_an_error_of_ours(self, value: Any, other: Any) -> None:
         for answer in (value, response(verify_keys=value), response(old_verify_keys=value, signatures=other)):
             with pytest.raises(RoomverError):
-                server_keys(answer)
+                read_server_keys(answer)

@@ -8,7 +8,7 @@ from mutation.mutants import mutants
 from mutation.run import caught_by
 from mutation.slip import PACKAGE
 
-from roomver.cli.vectors import load, suite_folder
+from roomver.readers.suite import load_cases, suite_folder
 
 SOURCE = '''
 """A docstring."""
@@ -65,14 +65,14 @@ def test_every_change_has_a_name_of_its_own_and_what_is_for_people_has_none() ->
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each mutant runs in a fork of this process")
 def test_a_change_that_matters_is_caught_and_one_that_does_not_is_not() -> None:
     text = (PACKAGE / "selection.py").read_text(encoding="utf-8")
-    cases = [case for case in load([suite_folder()]) if case.operation == "auth_types"]
+    cases = [case for case in load_cases([suite_folder()]) if case.operation == "auth_types"]
     by_name = {mutant.name: mutant for mutant in mutants("selection.py", text)}
-    caught = by_name["selection.py auth_types: membership == 'invite' -> False"]
+    caught = by_name["selection.py select_auth_types: membership == 'invite' -> False"]
     by = caught_by("selection.py", caught.tree, cases)
     assert by in {case.name for case in cases}
     assert caught_by("selection.py", caught.tree, []) is None
     # A change that makes the process die is caught too.
-    broken = by_name["selection.py auth_types: return frozenset(keys) -> return (2)"]
+    broken = by_name["selection.py select_auth_types: return frozenset(keys) -> return (2)"]
     assert caught_by("selection.py", broken.tree, cases) is not None
 
 

@@ -9,9 +9,11 @@ from typing import Any, BinaryIO
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
 
-from roomver import RoomVersion, VerifyKey, room_version, sign_json
-from roomver.check import Summary, check_event
-from roomver.readers import Entry, InputError, merge_keys, read_keys, read_room
+from roomver import RoomVersion, VerifyKey, get_room_version, sign_json
+from roomver.check import check_event
+from roomver.entry import Entry
+from roomver.findings import Summary
+from roomver.readers import InputError, merge_keys, read_keys, read_room
 from roomver.readers import lines as lines_module
 
 KEYS = {"a.example": {"ed25519:1": {"key": public_key("a.example")}}}
@@ -70,7 +72,7 @@ PDUS = [pdu for _, pdu in events()]
 
 def test_a_recorded_room() -> None:
     room = read_room(io.BytesIO(json_lines([header(state=["$x"]), *wrapped()])), "input")
-    assert room.version is room_version("11")
+    assert room.version is get_room_version("11")
     assert room.header is not None
     assert (room.header.room_id, room.header.fields["state"]) == ("!r:x", ["$x"])
     assert room.keys == {"a.example": {"ed25519:1": VerifyKey(bytes(key_of("a.example").verify_key))}}
@@ -132,7 +134,7 @@ def test_every_form_gives_the_same_events(form: str) -> None:
     text, places = FORMS[form]
     for stream in (io.BytesIO(text), Pipe(text)):
         room = read_room(stream, "input")
-        assert room.version is room_version("11")
+        assert room.version is get_room_version("11")
         entries = list(room.entries)
         assert pdus(entries) == PDUS
         assert [str(entry.place) for entry in entries] == places
@@ -147,7 +149,7 @@ def test_one_event_alone(indent: int | None) -> None:
 
 
 def test_an_id_that_is_no_string() -> None:
-    (entry,) = read(json_lines([{"event_id": 5, "pdu": ONE}]), room_version("11"))
+    (entry,) = read(json_lines([{"event_id": 5, "pdu": ONE}]), get_room_version("11"))
     assert (entry.pdu, entry.error) == (None, "event_id: expected a string, found 5")
 
 
@@ -160,14 +162,16 @@ def test_the_create_event_says_the_room_version(version: str) -> None:
     for values in (lines, lines[::-1], wrapped(version)[::-1]):
         for stream in (io.BytesIO(json_lines(values)), Pipe(json_lines(values))):
             room = read_room(stream, "input")
-            assert room.version is room_version(version)
+            assert room.version is get_room_version(version)
             assert len(list(room.entries)) == len(values)
-        assert read_room(io.BytesIO(json.dumps(values).encode()), "input").version is room_version(version)
+        assert read_room(io.BytesIO(json.dumps(values).encode()), "input").version is get_room_version(
+            version
+        )
 
 
 def test_a_create_event_that_names_no_version_is_of_version_1() -> None:
     pdu = {"type": "m.room.create", "state_key": "", "content": {}}
-    assert read_room(io.BytesIO(json_lines([{}, pdu])), "input").version is room_version("1")
+    assert read_room(io.BytesIO(json_lines([{}, pdu])), "input").version is get_room_version("1")
 
 
 def test_a_search_for_the_create_event_goes_past_broken_lines() -> None:
@@ -178,12 +182,12 @@ def test_a_search_for_the_create_event_goes_past_broken_lines() -> None:
     )
     for stream in (io.BytesIO(text), Pipe(text)):
         room = read_room(stream, "input")
-        assert room.version is room_version("11")
+        assert room.version is get_room_version("11")
         assert [entry.place.line for entry in room.entries] == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_callers_version_counts_for_an_input_without_a_header() -> None:
-    ten = room_version("10")
+    ten = get_room_version("10")
     for text in (json_lines(PDUS), json.dumps(PDUS).encode(), json_lines(PDUS[1:])):
         assert read_room(io.BytesIO(text), "input", ten).version is ten
 
@@ -191,9 +195,9 @@ def test_the_callers_version_counts_for_an_input_without_a_header() -> None:
 def test_a_document_may_name_its_room_version() -> None:
     text = document(room_version="9", pdus=PDUS[1:], keys=KEYS)
     room = read_room(io.BytesIO(text.encode()), "input")
-    assert room.version is room_version("9")
+    assert room.version is get_room_version("9")
     assert room.keys is not None
-    assert failure(text, room_version("10")) == "it says that it is of room version 9, not 10"
+    assert failure(text, get_room_version("10")) == "it says that it is of room version 9, not 10"
 
 
 @pytest.mark.parametrize("text", [json_lines(PDUS[1:]), json.dumps(PDUS[1:]).encode(), b"[]"])
@@ -290,8 +294,8 @@ def test_a_broken_header(fields: Any, reason: str) -> None:
 
 def test_a_header_of_another_version_than_asked_for() -> None:
     text = json_lines([header(), *wrapped()])
-    assert failure(text, room_version("10")) == "it says that it is of room version 11, not 10"
-    assert len(read(text, room_version("11"))) == 4
+    assert failure(text, get_room_version("10")) == "it says that it is of room version 11, not 10"
+    assert len(read(text, get_room_version("11"))) == 4
 
 
 # Broken lines.
@@ -378,7 +382,7 @@ def peak(lines: int, *, version: bool, seekable: bool = True) -> int:
 
     tracemalloc.start()
     try:
-        room = read_room(Stream(), "input", room_version("11") if version else None)  # type: ignore[arg-type]
+        room = read_room(Stream(), "input", get_room_version("11") if version else None)  # type: ignore[arg-type]
         summary = Summary()
         for entry in room.entries:
             summary.add(check_event(entry.pdu, room.version, claimed_id=entry.claimed_id))

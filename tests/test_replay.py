@@ -26,7 +26,7 @@ from roomver import (
     WrongRoom,
     check_against_state,
     parse_event,
-    replay,
+    replay_room,
     resolve,
     split_states,
 )
@@ -121,7 +121,7 @@ def recorded(version: str) -> tuple[dict[str, Any], list[Event]]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_recorded_room_ends_in_what_its_server_believed(version: str) -> None:
     header, events = recorded(version)
-    replayed = replay(events)
+    replayed = replay_room(events)
     assert replayed.current_state is not None
     assert sorted(replayed.current_state.values()) == sorted(header["state"])
     assert list(replayed.forward_extremities) == sorted(header["forward_extremities"])
@@ -134,10 +134,10 @@ def test_a_recorded_room_ends_in_what_its_server_believed(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_order_in_which_events_are_given_matters_to_soft_failure_alone(version: str) -> None:
     _, events = recorded(version)
-    expected = replay(events)
+    expected = replay_room(events)
     shuffled = list(events)
     Random(version).shuffle(shuffled)
-    replayed = replay(shuffled + events[:5])
+    replayed = replay_room(shuffled + events[:5])
     assert replayed.rejected == expected.rejected
     assert replayed.outcomes == expected.outcomes
     assert set(replayed.order) == set(expected.order)
@@ -153,7 +153,7 @@ def test_the_order_in_which_events_are_given_matters_to_soft_failure_alone(versi
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_state_before_is_what_the_resolver_makes_of_the_states_after(version: str) -> None:
     _, events = recorded(version)
-    replayed = replay(events)
+    replayed = replay_room(events)
     for event in events:
         before = replayed.state_before(event.event_id)
         after = replayed.state_after(event.event_id)
@@ -181,14 +181,14 @@ def test_each_state_before_is_what_the_resolver_makes_of_the_states_after(versio
 def test_progress_is_told() -> None:
     _, events = recorded("11")
     told: list[int] = []
-    replay(events, progress=told.append)
+    replay_room(events, progress=told.append)
     assert told == [0]
     room = Room("11", signed=False)
     room.join(ALICE)
     for number in range(600):
         room.add("m.room.message", ALICE, {"n": number})
     told.clear()
-    replay(room.events.values(), progress=told.append)
+    replay_room(room.events.values(), progress=told.append)
     assert told == [0, 256, 512]
 
 
@@ -235,7 +235,7 @@ def _base(version: str, **users: int) -> Room:
 def test_a_room_in_a_line_has_no_merges(version: str) -> None:
     room = _base(version)
     room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert replayed.current_state == ids(room.state)
     assert replayed.merges == []
     assert replayed.resets() == []
@@ -257,7 +257,7 @@ def test_a_room_in_a_line_has_no_merges(version: str) -> None:
 
 
 def test_no_events_are_no_room() -> None:
-    replayed = replay([])
+    replayed = replay_room([])
     assert replayed.current_state == {}
     assert replayed.forward_extremities == ()
     assert replayed.order == []
@@ -278,7 +278,7 @@ def test_branches_that_agree_or_change_different_keys_merge_to_both(version: str
     room.add("m.room.message", CAROL, {})
     fork.end()
     merge = fork.merge()
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     expected = {**ids(fork.state), TOPIC: topic.event_id, ("m.room.name", ""): name.event_id}
     assert replayed.state_before(merge.event_id) == expected
     (noted,) = replayed.merges
@@ -318,7 +318,7 @@ def test_a_change_by_one_who_was_banned_elsewhere_is_undone_in_all_versions_but_
 ) -> None:
     fork, ban, old, new = _reset_room(version)
     merge = fork.merge()
-    replayed = replay(fork.room.events.values())
+    replayed = replay_room(fork.room.events.values())
     state = replayed.state_before(merge.event_id)
     assert state is not None
     if version == "1":
@@ -353,7 +353,7 @@ def _outdated_member(version: str) -> tuple[Replay, Event, Event, Event]:
     room.state = dict(fork.state)
     merge = room.make("m.room.message", ALICE, {}, prev=fork.ends)
     room.take(merge)
-    replayed = replay(room.events.values(), given={other.event_id: state_there})
+    replayed = replay_room(room.events.values(), given={other.event_id: state_there})
     return replayed, merge, old, new
 
 
@@ -397,7 +397,7 @@ def _banned_beside_a_topic(room: Room) -> tuple[_Fork, Event, Event]:
 def test_a_key_that_is_lost_is_a_reset_to_nothing(version: str) -> None:
     room = _base(version)
     _, topic, merge = _banned_beside_a_topic(room)
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     state = replayed.state_before(merge.event_id)
     assert state is not None
     assert TOPIC not in state
@@ -423,7 +423,7 @@ def test_a_value_that_was_replaced_twice_is_older_and_a_rival_is_not() -> None:
     second = room.add("m.room.name", CAROL, {"name": "2"}, state_key="", origin_server_ts=1)
     fork.end()
     fork.merge()
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     resets = [r for r in replayed.resets() if r.key == TOPIC]
     assert [room.events[r.restored].content["topic"] for r in resets if r.restored] == ["0"]
     assert [room.events[r.lost].content["topic"] for r in resets] == ["2"]
@@ -449,7 +449,7 @@ def test_a_value_that_a_merge_replaced_is_older_too() -> None:
     ban = room.member(BOB, "ban", by=ALICE)
     fork.branch()
     second = room.add("m.room.message", ALICE, {}, prev=[first, ban])
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     before = [replayed.state_before(event.event_id) for event in (first, second)]
     assert [state and state[TOPIC] for state in before] == [lost.event_id, kept.event_id]
     assert [(r.merge, r.lost, r.restored) for r in replayed.resets() if r.key == TOPIC] == [
@@ -461,7 +461,7 @@ def test_a_value_that_a_merge_replaced_is_older_too() -> None:
 @given(merged_rooms(), st.booleans())
 def test_resets_and_states_are_what_the_definitions_say(events: list[Event], soft_failure: bool) -> None:
     """By the reference's resolution, event by event; and by looking back from every side of a merge."""
-    replayed = replay(events, soft_failure=soft_failure)
+    replayed = replay_room(events, soft_failure=soft_failure)
     by_id = replayed.events
     parents: dict[str, set[str]] = {}
     expected = set()
@@ -511,7 +511,7 @@ def test_a_given_state_of_what_comes_later_does_no_harm() -> None:
     fork.merge()
     state = ids(fork.state)
     given = {one.event_id: {**state, TOPIC: two.event_id}, two.event_id: {**state, TOPIC: one.event_id}}
-    replayed = replay(room.events.values(), given=given)
+    replayed = replay_room(room.events.values(), given=given)
     assert {reset.key for reset in replayed.resets()} <= {TOPIC, ("m.room.member", BOB)}
     # An event on a cycle, in a state that was given.
     room = _base("2")
@@ -519,7 +519,7 @@ def test_a_given_state_of_what_comes_later_does_no_harm() -> None:
     own = "$own:a.example"
     cyclic = room.make("m.room.topic", ALICE, {}, state_key="", event_id=own, prev=[own])
     fork, topic, merge = _banned_beside_a_topic(room)
-    replayed = replay(
+    replayed = replay_room(
         [*room.events.values(), cyclic],
         given={topic.event_id: {**ids(fork.state), TOPIC: cyclic.event_id}},
     )
@@ -539,7 +539,7 @@ def test_a_given_state_needs_no_order_of_the_events(events: list[Event], rng: Ra
     older = [other for other in events if other.state_key is not None and other.event_id not in after]
     state = {(other.type, other.state_key or ""): other.event_id for other in older}
     shuffled = rng.sample(events, len(events))
-    replays = [replay(some, given={event.event_id: state}) for some in (events, shuffled)]
+    replays = [replay_room(some, given={event.event_id: state}) for some in (events, shuffled)]
     for replayed in replays:
         for gap in replayed.gaps:
             # Nothing that is here and decided is said to be missing.
@@ -556,7 +556,7 @@ def test_events_after_the_same_branches_share_their_state() -> None:
         room.add("m.room.topic", BOB, {"topic": topic}, state_key="")
         fork.end()
     merges = [fork.merge() for _ in range(50)]
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert len({replayed._before[merge.event_id] for merge in merges}) == 1
     assert len(replayed.merges) == 50
 
@@ -581,7 +581,7 @@ def test_a_rejected_event_of_a_given_state_is_tried_again_or_left_out(version: s
     given = {first.event_id: {**ids(fork.state), TOPIC: refused.event_id}}
     topics = []
     for skip in (False, True):
-        replayed = replay(room.events.values(), given=given, skip_rejected=skip)
+        replayed = replay_room(room.events.values(), given=given, skip_rejected=skip)
         assert replayed.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
         state = replayed.state_before(merge.event_id)
         assert state is not None
@@ -599,7 +599,7 @@ def test_a_reset_over_the_forward_extremities_has_no_event() -> None:
     room.last = room.events[new.event_id]
     room.state = {**fork.state, TOPIC: new}
     room.add("m.room.message", ALICE, {})
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert len(replayed.forward_extremities) == 2
     assert [(r.merge, r.key, r.lost) for r in replayed.resets()] == [(None, TOPIC, new.event_id)]
     assert replayed.merges[-1].event_id is None
@@ -617,7 +617,7 @@ def test_a_gap_is_told_and_a_given_state_bridges_it(version: str) -> None:
     after = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     last = room.add("m.room.message", CAROL, {})
     events = [event for event in room.events.values() if event is not gone]
-    replayed = replay(events)
+    replayed = replay_room(events)
     # What was missing before the first is missing to what follows, by way of it.
     assert replayed.gaps == {after.event_id: (gone.event_id,), last.event_id: (after.event_id,)}
     assert replayed.state_before(after.event_id) is None
@@ -629,14 +629,14 @@ def test_a_gap_is_told_and_a_given_state_bridges_it(version: str) -> None:
     with pytest.raises(MissingEvents) as caught:
         replayed.resolution_at(after.event_id)
     assert caught.value.event_ids == (gone.event_id,)
-    bridged = replay(events, given={after.event_id: state})
+    bridged = replay_room(events, given={after.event_id: state})
     assert bridged.gaps == {}
     assert bridged.state_before(after.event_id) == state
     assert bridged.current_state == ids(room.state)
     assert last.event_id in bridged.forward_extremities
     # A given state has the last word, also where the previous events are there.
     del state["m.room.join_rules", ""]
-    whole = replay(room.events.values(), given={after.event_id: state})
+    whole = replay_room(room.events.values(), given={after.event_id: state})
     assert whole.state_before(after.event_id) == state
 
 
@@ -644,7 +644,7 @@ def test_a_given_state_of_events_that_are_not_there_is_an_error() -> None:
     room = _base("11")
     assert room.last is not None
     with pytest.raises(MissingEvents) as caught:
-        replay(room.events.values(), given={room.last.event_id: {TOPIC: "$b", LEVELS: "$a"}})
+        replay_room(room.events.values(), given={room.last.event_id: {TOPIC: "$b", LEVELS: "$a"}})
     assert caught.value.event_ids == ("$a", "$b")
 
 
@@ -654,7 +654,7 @@ def test_without_auth_events_an_event_is_undecided_and_so_is_what_cites_it(versi
     join = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
     topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     third = room.add("m.room.name", ALICE, {}, state_key="", auth=[room.create, topic])
-    replayed = replay([event for event in room.events.values() if event is not join])
+    replayed = replay_room([event for event in room.events.values() if event is not join])
     outcome = replayed.outcomes[topic.event_id]
     assert outcome.status is Status.UNDECIDED
     assert not outcome.accepted
@@ -674,7 +674,7 @@ def test_given_states_that_are_equal_meet_without_a_merge() -> None:
         given[room.add("m.room.message", ALICE, {}).event_id] = ids(fork.state)
         fork.end()
     merge = fork.merge()
-    replayed = replay(room.events.values(), given=given)
+    replayed = replay_room(room.events.values(), given=given)
     assert replayed.merges == []
     assert replayed.state_before(merge.event_id) == ids(fork.state)
 
@@ -697,24 +697,24 @@ def _answer_to_a_join(replayed: Replay, event_id: str) -> list[Event]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_room_joined_anywhere_has_the_state_that_was_given(version: str) -> None:
     _, events = recorded(version)
-    whole = replay(events)
+    whole = replay_room(events)
     places = [e for e in whole.order if whole.outcomes[e].accepted and whole.state_before(e)]
     for event_id in places[::9]:
         given = whole.state_before(event_id)
         assert given is not None
-        part = replay(_answer_to_a_join(whole, event_id), given={event_id: given})
+        part = replay_room(_answer_to_a_join(whole, event_id), given={event_id: given})
         # The events of the state and of its auth chain lie before the join, though nothing here says so.
         assert part.forward_extremities == (event_id,)
         assert part.current_state == part.state_after(event_id) == whole.state_after(event_id)
         assert part.soft_failed == {}
         # Without the join, the state is that of the room as it was then.
         answer = [event for event in part.events.values() if event.event_id != event_id]
-        before = replay(answer, current=given)
+        before = replay_room(answer, current=given)
         assert before.current_state == given
         assert before.resolution_at(None).state == given
         assert before.forward_extremities == ()
         # Nobody says what the state was: then nobody knows.
-        unknown = replay(answer)
+        unknown = replay_room(answer)
         if unknown.gaps:
             assert unknown.current_state is None
 
@@ -724,10 +724,10 @@ def test_whichever_event_is_missing_is_named_and_no_old_state_is_taken_for_the_c
     version: str,
 ) -> None:
     _, events = recorded(version)
-    whole = replay(events)
+    whole = replay_room(events)
     assert whole.missing == {}
     for gone in events[::7]:
-        part = replay([event for event in events if event is not gone])
+        part = replay_room([event for event in events if event is not gone])
         cited = {e for e in events if gone.event_id in (*e.auth_event_ids, *e.prev_event_ids)}
         assert part.missing.keys() <= {gone.event_id}
         assert part.missing or not cited
@@ -744,19 +744,19 @@ def test_whichever_event_is_missing_is_named_and_no_old_state_is_taken_for_the_c
 @pytest.mark.parametrize("version", VERSIONS)
 def test_beyond_a_hole_the_current_state_is_the_true_one_or_not_known(version: str) -> None:
     _, events = recorded(version)
-    whole = replay(events)
+    whole = replay_room(events)
     known = 0
     for gone in events[::3]:
         rest = [event for event in events if event is not gone]
         if not any(gone.event_id in e.prev_event_ids and whole.outcomes[e.event_id].accepted for e in rest):
             continue  # nothing says that it was there
         given = {}
-        for event_id, lacks in replay(rest).gaps.items():
+        for event_id, lacks in replay_room(rest).gaps.items():
             if gone.event_id in lacks:
                 given[event_id] = whole.state_before(event_id) or {}
         if any(gone.event_id in state.values() for state in given.values()):
             continue
-        part = replay(rest, given=given)
+        part = replay_room(rest, given=given)
         if part.current_state is None:
             # It may have followed one of the ends.
             assert part.lacking(None) == [gone.event_id]
@@ -775,7 +775,7 @@ def test_many_ends_that_what_is_missing_may_follow_are_not_walked_from_one_by_on
 
     def replayed_with(ends: int) -> Replay:
         made = [room.make("m.room.message", ALICE, {"n": n}, prev=[bridged]) for n in range(ends)]
-        return replay([*events, *made], given=given)
+        return replay_room([*events, *made], given=given)
 
     few, many = replayed_with(40), replayed_with(90)
     assert (len(few.forward_extremities), len(many.forward_extremities)) == (40, 90)
@@ -792,12 +792,12 @@ def test_after_an_undecided_event_of_the_state_the_state_is_not_known() -> None:
     last = room.add("m.room.message", ALICE, {})
     events = [event for event in room.events.values() if event is not join]
     assert levels in events
-    replayed = replay(events)
+    replayed = replay_room(events)
     assert replayed.outcomes[topic.event_id].status is Status.UNDECIDED
     assert replayed.gaps[last.event_id] == (topic.event_id,)
     assert replayed.lacking(last.event_id) == [join.event_id]
     # An undecided event at the end may be an extremity, or not.
-    ended = replay([event for event in events if event is not last])
+    ended = replay_room([event for event in events if event is not last])
     assert ended.current_state is None
     assert topic.event_id not in ended.forward_extremities
     assert ended.lacking(None) == [join.event_id]
@@ -805,7 +805,7 @@ def test_after_an_undecided_event_of_the_state_the_state_is_not_known() -> None:
 
 def test_without_its_create_event_nothing_is_known_of_a_room() -> None:
     room = _base("11")
-    replayed = replay([event for event in room.events.values() if event is not room.create])
+    replayed = replay_room([event for event in room.events.values() if event is not room.create])
     assert replayed.current_state is None
     assert replayed.forward_extremities == ()
     assert replayed.lacking(None) == [room.create.event_id]
@@ -828,7 +828,7 @@ def test_by_which_of_the_two_an_event_is_rejected_is_told(version: str) -> None:
     by_state = room.add("m.room.topic", BOB, {}, state_key="")
     room.state = after
     last = room.add("m.room.message", ALICE, {})
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert replayed.outcomes[by_auth.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
     assert replayed.outcomes[by_state.event_id].status is Status.REJECTED_BY_STATE
     assert replayed.rejected == {by_auth.event_id, by_state.event_id}
@@ -865,7 +865,7 @@ def test_events_that_cite_each_other_are_rejected_and_do_no_harm(version: str) -
     )
     follows = room.make("m.room.message", ALICE, {}, event_id="$follows:a.example", prev=["$two:a.example"])
     good = room.make("m.room.message", ALICE, {}, event_id="$good:a.example", prev=[base])
-    replayed = replay([one, two, itself, cites, follows, good, *room.events.values()])
+    replayed = replay_room([one, two, itself, cites, follows, good, *room.events.values()])
     for event in (one, two, itself):
         assert replayed.outcomes[event.event_id] == Outcome(event.event_id, Status.CYCLIC)
         assert event.event_id not in replayed.order
@@ -890,7 +890,7 @@ def test_an_end_that_the_current_state_refuses_is_soft_failed(version: str) -> N
     # Bob's server builds on what was before his ban, more than once.
     first = room.add("m.room.message", BOB, {})
     second = room.add("m.room.message", BOB, {})
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert set(replayed.soft_failed) == {first.event_id, second.event_id}
     assert not any(verdict.allowed for verdict in replayed.soft_failed.values())
     assert replayed.rejected == set()
@@ -899,12 +899,12 @@ def test_an_end_that_the_current_state_refuses_is_soft_failed(version: str) -> N
     assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
     # Came they before the ban, they stand.
     events = [event for event in room.events.values() if event is not ban]
-    earlier = replay([*events, ban])
+    earlier = replay_room([*events, ban])
     assert earlier.soft_failed == {}
     assert set(earlier.forward_extremities) == {ban.event_id, second.event_id}
     # Without soft failure the order of arrival does not matter.
     for arrived in (room.events.values(), [*events, ban]):
-        plain = replay(arrived, soft_failure=False)
+        plain = replay_room(arrived, soft_failure=False)
         assert plain.soft_failed == {}
         assert set(plain.forward_extremities) == {ban.event_id, second.event_id}
         assert plain.current_state == earlier.current_state
@@ -918,7 +918,7 @@ def test_a_branch_that_is_refused_for_long_is_left() -> None:
     fork.branch()
     for _ in range(40):
         room.add("m.room.message", BOB, {})
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert ban.event_id in replayed.forward_extremities
     assert replayed.current_state is not None
     assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
@@ -932,7 +932,7 @@ def test_an_end_beyond_a_gap_is_kept_without_a_state() -> None:
     fork.branch()
     gone = room.add("m.room.message", CAROL, {})
     beyond = room.add("m.room.message", CAROL, {})
-    replayed = replay([event for event in room.events.values() if event is not gone])
+    replayed = replay_room([event for event in room.events.values() if event is not gone])
     assert set(replayed.forward_extremities) == {good.event_id, beyond.event_id}
     # What is missing may have changed the state, or not.
     assert replayed.current_state is None
@@ -949,9 +949,9 @@ def test_an_end_beyond_a_gap_is_kept_without_a_state() -> None:
 def test_events_of_two_rooms_or_versions_are_no_room() -> None:
     one, other = Room("11", signed=False), Room("11", name="other", signed=False)
     with pytest.raises(WrongRoom, match="events of more than one room"):
-        replay([one.create, other.create])
+        replay_room([one.create, other.create])
     with pytest.raises(WrongRoom, match="events of more than one room"):
-        replay([one.create, Room("10", signed=False).create])
+        replay_room([one.create, Room("10", signed=False).create])
 
 
 @pytest.mark.parametrize(
@@ -965,9 +965,9 @@ def test_a_create_event_that_names_another_version_is_no_room(version: str, name
     create = Room(version, content=content, signed=False).create
     if wrong:
         with pytest.raises(WrongRoom, match="is read as of"):
-            replay([create])
+            replay_room([create])
     else:
-        assert replay([create]).order == [create.event_id]
+        assert replay_room([create]).order == [create.event_id]
 
 
 # Memory
@@ -980,7 +980,7 @@ def test_states_share_what_they_have_in_common() -> None:
     events = list(room.events.values())
     events += [room.add("m.room.topic", BOB, {"topic": str(n)}, state_key="") for n in range(800)]
     tracemalloc.start()
-    replayed = replay(events)
+    replayed = replay_room(events)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert replayed.current_state == ids(room.state)
@@ -1120,7 +1120,7 @@ def test_a_state_event_that_cites_a_message_is_rejected_and_no_error(version: st
         room.add(kind, ALICE, {}, state_key="")
         fork.end()
     merge = fork.merge()
-    replayed = replay(room.events.values())
+    replayed = replay_room(room.events.values())
     assert replayed.outcomes[topic.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
     assert replayed.outcomes[name.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
     before = replayed.state_before(merge.event_id)
@@ -1135,7 +1135,7 @@ def test_a_state_event_that_cites_a_cycle_is_rejected_and_no_error(version: str)
     assert base is not None
     itself = room.make("x.one", ALICE, {}, state_key="", event_id="$i:a.example", prev=["$i:a.example"])
     cites = room.make("x.two", ALICE, {}, state_key="", event_id="$c:a.example", auth=[itself], prev=[base])
-    replayed = replay([*room.events.values(), itself, cites])
+    replayed = replay_room([*room.events.values(), itself, cites])
     assert replayed.outcomes[itself.event_id].status is Status.CYCLIC
     assert replayed.outcomes[cites.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
 
@@ -1158,7 +1158,7 @@ def test_a_given_state_may_hold_what_is_undecided_or_rejected(version: str) -> N
         fork.end()
     merge = fork.merge()
     events = [event for event in room.events.values() if event is not bobs]
-    replayed = replay(events, given=given)
+    replayed = replay_room(events, given=given)
     # Version 1 looks at the topics and at the state; the others need what the undecided one cites.
     known = version == "1"
     assert (replayed.state_before(merge.event_id) is not None) == known
@@ -1174,7 +1174,7 @@ def test_whatever_events_follow_and_cite_a_replay_ends(
 ) -> None:
     if in_order:
         events = sorted(events, key=lambda event: event.depth)
-    replayed = replay(events, skip_rejected=skip_rejected)
+    replayed = replay_room(events, skip_rejected=skip_rejected)
     assert replayed.outcomes.keys() == {event.event_id for event in events}
     assert set(replayed.forward_extremities) <= replayed.outcomes.keys() - replayed.rejected
     assert replayed.rejected >= {e for e, o in replayed.outcomes.items() if o.status is Status.CYCLIC}

@@ -22,9 +22,9 @@ from roomver import (
     StateResolution,
     WrongRoom,
     check_auth,
+    get_room_version,
     resolve,
     resolve_steps,
-    room_version,
     rules,
 )
 
@@ -41,7 +41,7 @@ class Room:
     """A room of events by label; `ALICE` makes it, as C, and joins it, as MA."""
 
     def __init__(self, version: str) -> None:
-        self.version = room_version(version)
+        self.version = get_room_version(version)
         self.creators_are_above_all = version == "12"
         self.events: dict[str, Event] = {}
         self.labels: dict[str, str] = {}

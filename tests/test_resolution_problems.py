@@ -8,7 +8,7 @@ from builder import versions_from
 from random_forks import hash_id, hostile_event
 from test_resolution import ALICE, BEFORE_12, BOB, CAROL, LATER, Room
 
-from roomver import Resolution, RoomGraph, Trace, resolve, room_version, rules
+from roomver import Resolution, RoomGraph, Trace, get_room_version, resolve, rules
 
 DAVE = "@d:x"
 EVE = "@e:x"
@@ -288,7 +288,7 @@ def test_the_list_that_is_checked_is_one_of_state_events(version: str) -> None:
 @pytest.mark.parametrize("version", ["11", "12"])
 def test_a_chain_of_100_000_power_levels_is_resolved(version: str) -> None:
     length = 100_000
-    record = room_version(version)
+    record = get_room_version(version)
     room_id = "!r:x" if version == "11" else "!" + hash_id("C")[1:]
     implied = [hash_id("C")] if version == "11" else []
     users = {ALICE: 100} if version == "11" else {}

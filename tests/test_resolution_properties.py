@@ -31,9 +31,9 @@ from roomver import (
     RoomverError,
     StateResolution,
     WrongRoom,
+    get_room_version,
     resolve,
     resolve_steps,
-    room_version,
 )
 
 versions = st.sampled_from(VERSIONS)
@@ -511,7 +511,7 @@ def test_a_cycle_of_power_levels_off_the_mainline_is_named() -> None:
 
 
 def _cycle_of_levels() -> Fork:
-    version = room_version("2")
+    version = get_room_version("2")
 
     def event(name: str, kind: str, auth: list[str]) -> Event:
         content = {"room_version": "2", "creator": "@a:x"}

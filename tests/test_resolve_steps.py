@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from random_forks import Fork, likely_fork
 
 from roomver import Event, MissingEvents, Resolution, RoomGraph, parse_event, resolve, resolve_steps
-from roomver.canonical import canonical_json, load_json
+from roomver.canonical import encode_canonical, load_json
 from roomver.types import EventId, StateMap
-from roomver.versions import RoomVersion, room_version
+from roomver.versions import RoomVersion, get_room_version
 
 forks = st.builds(
     lambda version, seed: likely_fork(Random(f"{version}/{seed}"), version),
@@ -31,11 +31,11 @@ class Table:
     """Events in a database, by ID."""
 
     def __init__(self, fork: Fork) -> None:
-        self.version: RoomVersion = room_version(fork.version)
+        self.version: RoomVersion = get_room_version(fork.version)
         self.asked = 0
         self.database = sqlite3.connect(":memory:")
         self.database.execute("CREATE TABLE events (event_id TEXT PRIMARY KEY, pdu BLOB)")
-        rows = [(e, canonical_json(event.pdu, strict=False)) for e, event in fork.events.items()]
+        rows = [(e, encode_canonical(event.pdu, strict=False)) for e, event in fork.events.items()]
         self.database.executemany("INSERT INTO events VALUES (?, ?)", rows)
 
     def get(self, event_ids: Collection[EventId]) -> dict[EventId, Event]:

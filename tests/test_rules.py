@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 
-from roomver import RULES, Decision, Rule, Verdict, room_version, rules, rules_of
+from roomver import RULES, Decision, Rule, Verdict, get_room_version, list_rules, rules
 from roomver.rules import RULE_LISTS
 from roomver.versions import V1, V11, V12
 
@@ -65,7 +65,7 @@ STRUCTURE = read_structure((_HERE / "data" / "auth_rules.txt").read_text(encodin
 
 def test_the_structure_has_a_list_for_each_version_that_changed_it() -> None:
     assert list(STRUCTURE) == list(RULE_LISTS)
-    assert {room_version(v).rule_list for v in VERSIONS} == set(RULE_LISTS)
+    assert {get_room_version(v).rule_list for v in VERSIONS} == set(RULE_LISTS)
     assert [len(leaves) for leaves in STRUCTURE.values()] == [59, 56, 53, 57, 61, 63, 62, 64]
 
 
@@ -75,8 +75,8 @@ def _number(leaf: Leaf) -> str:
 
 @pytest.mark.parametrize("rule_list", RULE_LISTS)
 def test_every_deciding_rule_of_a_list_is_one_rule_with_its_decision(rule_list: str) -> None:
-    version = room_version(rule_list)
-    ours = [Leaf(str(rule.number(version)), rule.decision, rule.name) for rule in rules_of(version)]
+    version = get_room_version(rule_list)
+    ours = [Leaf(str(rule.number(version)), rule.decision, rule.name) for rule in list_rules(version)]
     expected = STRUCTURE[rule_list]
     assert sorted(ours, key=_number) == sorted(expected, key=_number)
     assert len({leaf.number for leaf in ours}) == len(ours)
@@ -84,15 +84,15 @@ def test_every_deciding_rule_of_a_list_is_one_rule_with_its_decision(rule_list: 
 
 @pytest.mark.parametrize("rule_list", RULE_LISTS)
 def test_rules_of_a_version_are_in_the_order_of_their_numbers(rule_list: str) -> None:
-    assert [rule.name for rule in rules_of(room_version(rule_list))] == [
+    assert [rule.name for rule in list_rules(get_room_version(rule_list))] == [
         leaf.name for leaf in STRUCTURE[rule_list]
     ]
 
 
 def test_versions_that_share_a_list_share_its_rules() -> None:
     for identifier in VERSIONS:
-        version = room_version(identifier)
-        assert rules_of(version) == rules_of(room_version(version.rule_list))
+        version = get_room_version(identifier)
+        assert list_rules(version) == list_rules(get_room_version(version.rule_list))
 
 
 def test_every_rule_is_in_some_list() -> None:
@@ -116,7 +116,7 @@ def test_every_rule_is_in_some_list() -> None:
     ],
 )
 def test_numbers_that_are_known_from_elsewhere(version: str, name: str, number: str) -> None:
-    assert RULES[name].number(room_version(version)) == number
+    assert RULES[name].number(get_room_version(version)) == number
 
 
 def test_every_rule_is_one_that_the_checks_decide_by() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, versions_from
 
-from roomver import auth_types
+from roomver import select_auth_types
 from roomver.selection import third_party_token
 
 POWER = ("m.room.power_levels", "")
@@ -21,7 +21,7 @@ def keys_of(
     version: str, kind: str, content: dict[str, Any] | None = None, **options: Any
 ) -> set[tuple[str, str]]:
     """The keys that an event by ALICE may cite, without the create event, which is asked for here."""
-    keys = set(auth_types(Room(version).make(kind, ALICE, content, **options)))
+    keys = set(select_auth_types(Room(version).make(kind, ALICE, content, **options)))
     if kind != "m.room.create":
         assert (CREATE in keys) is (version != "12"), "depending on the room version, the create event"
     return keys - {CREATE}

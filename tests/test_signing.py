@@ -37,11 +37,11 @@ from roomver import (
     SignatureResult,
     SignatureStatus,
     VerifyKey,
-    content_hash,
-    event_id,
+    compute_content_hash,
+    compute_event_id,
+    list_required_signers,
     parse_event,
     redact,
-    required_signers,
     signing_key,
     verify_signatures,
 )
@@ -272,13 +272,13 @@ class TestRequiredSigners:
     @every_version
     def test_the_server_of_the_sender_must_sign(self, version: str) -> None:
         pdu = member(version, {"membership": "join"}, sender="@u:a")
-        assert required_signers(pdu, version) == ("a",)
+        assert list_required_signers(pdu, version) == ("a",)
 
     @every_version
     def test_in_versions_1_and_2_so_must_the_server_in_the_event_id(self, version: str) -> None:
         if version in ("1", "2"):
             pdu = member(version, {"membership": "join"}, event_id="$e:b")
-            assert required_signers(pdu, version) == ("a", "b")
+            assert list_required_signers(pdu, version) == ("a", "b")
             assert not verify_signatures(signed_by(pdu, version, "a"), KEYS, version)
             assert not verify_signatures(signed_by(pdu, version, "b"), KEYS, version)
             assert verify_signatures(signed_by(pdu, version, "a", "b"), KEYS, version)
@@ -290,7 +290,7 @@ class TestRequiredSigners:
     @pytest.mark.parametrize("invite", [{"signed": {}}, {}, None, "x", []])
     def test_a_third_party_invite_needs_no_signature_of_the_sender(self, version: str, invite: Any) -> None:
         pdu = member(version, {"membership": "invite", "third_party_invite": invite})
-        assert required_signers(pdu, version) == (("a",) if version in ("1", "2") else ())
+        assert list_required_signers(pdu, version) == (("a",) if version in ("1", "2") else ())
         report = verify_signatures(pdu, KEYS, version)
         assert bool(report) is (version not in ("1", "2"))
         if report:
@@ -300,21 +300,21 @@ class TestRequiredSigners:
     def test_its_redacted_copy_needs_one_up_to_version_10(self, version: str) -> None:
         pdu = member(version, {"membership": "invite", "third_party_invite": {"signed": {}}})
         needed = () if version in ("11", "12") else ("a",)
-        assert required_signers(redact(pdu, version), version) == needed
+        assert list_required_signers(redact(pdu, version), version) == needed
 
     @every_version
     @pytest.mark.parametrize("membership", ["join", "leave", "knock", "ban", None, 5])
     def test_the_key_exempts_invites_only(self, version: str, membership: Any) -> None:
         pdu = member(version, {"membership": membership, "third_party_invite": {"signed": {}}})
-        assert required_signers(pdu, version) == ("a",)
+        assert list_required_signers(pdu, version) == ("a",)
         pdu = member(version, {"membership": "invite", "third_party_invite": {}}, type="X")
-        assert required_signers(pdu, version) == ("a",)
+        assert list_required_signers(pdu, version) == ("a",)
 
     @every_version
     def test_from_version_8_on_the_authorising_server_must_sign_a_join(self, version: str) -> None:
         pdu = member(version, {"membership": "join", "join_authorised_via_users_server": "@v:b"})
         on = int(version) >= 8
-        assert required_signers(pdu, version) == (("a", "b") if on else ("a",))
+        assert list_required_signers(pdu, version) == (("a", "b") if on else ("a",))
         assert bool(verify_signatures(signed_by(pdu, version, "a"), KEYS, version)) is not on
         assert verify_signatures(signed_by(pdu, version, "a", "b"), KEYS, version)
 
@@ -323,14 +323,14 @@ class TestRequiredSigners:
     def test_the_key_counts_on_a_join_only(self, version: str, membership: Any) -> None:
         # The rule is written for any membership; servers apply it to joins.
         pdu = member(version, {"membership": membership, "join_authorised_via_users_server": "@v:b"})
-        assert required_signers(pdu, version) == ("a",)
+        assert list_required_signers(pdu, version) == ("a",)
 
     @pytest.mark.parametrize("version", VERSIONS[7:])
     @pytest.mark.parametrize("user", [None, 5, "", "v:b", "@v", "@v:", "@v:b c", "@" + "v" * 300 + ":b"])
     def test_an_authorising_user_that_is_none_is_a_defect(self, version: str, user: Any) -> None:
         pdu = member(version, {"membership": "join", "join_authorised_via_users_server": user})
         with pytest.raises(MalformedEvent) as caught:
-            required_signers(pdu, version)
+            list_required_signers(pdu, version)
         report = verify_signatures(signed_by(pdu, version, "a"), KEYS, version)
         assert not report
         assert caught.value.defects == (report.defect,)
@@ -341,12 +341,12 @@ class TestRequiredSigners:
     @pytest.mark.parametrize("value", [None, 5, "", "@a"])
     def test_an_identifier_without_a_server_is_a_defect(self, key: str, value: Any) -> None:
         with pytest.raises(MalformedEvent) as caught:
-            required_signers(member("1", {}) | {key: value}, "1")
+            list_required_signers(member("1", {}) | {key: value}, "1")
         assert caught.value.defects[0].path == key
         without = member("1", {})
         del without[key]
         with pytest.raises(MalformedEvent, match="found nothing"):
-            required_signers(without, "1")
+            list_required_signers(without, "1")
 
     def test_servers_are_compared_with_case_and_port(self) -> None:
         for other in ("A", "a:80"):
@@ -363,7 +363,7 @@ class TestSignEvent:
         before = copy.deepcopy(pdu)
         signed = sign_event(pdu, version, "a", KEY)
         assert pdu == before
-        assert signed["hashes"] == {"sha256": content_hash(pdu, version)}
+        assert signed["hashes"] == {"sha256": compute_content_hash(pdu, version)}
         assert {k: v for k, v in signed.items() if k not in ("hashes", "signatures")} == {
             k: v for k, v in pdu.items() if k not in ("hashes", "signatures")
         }
@@ -392,7 +392,7 @@ class TestSignEvent:
         assert verify_signatures(signed, KEYS, version)
         assert verify_signatures(redact(signed, version), KEYS, version)
         assert verify_signatures(parse_event(signed, version), KEYS)
-        assert event_id(signed, version) == event_id(redact(signed, version), version)
+        assert compute_event_id(signed, version) == compute_event_id(redact(signed, version), version)
 
     @given(versions, st.integers(0, 2**32), st.integers(0, 2**32))
     def test_any_change_of_what_is_kept_breaks_the_signature(
@@ -568,11 +568,11 @@ def test_a_tampered_body_keeps_id_and_signature_and_a_tampered_kept_key_does_not
     pdu = signed_by(member(version, {"membership": "join", "displayname": "A"}), version, "a")
     body = pdu | {"content": {"membership": "join", "displayname": "B"}}
     assert verify_signatures(body, KEYS, version)
-    assert event_id(body, version) == event_id(pdu, version)
+    assert compute_event_id(body, version) == compute_event_id(pdu, version)
     kept = pdu | {"content": {"membership": "leave", "displayname": "A"}}
     assert not verify_signatures(kept, KEYS, version)
     if version in HASH_ID_VERSIONS:
-        assert event_id(kept, version) != event_id(pdu, version)
+        assert compute_event_id(kept, version) != compute_event_id(pdu, version)
 
 
 @given(versions_and_pdus)

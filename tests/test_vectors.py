@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from roomver import operations, vectors
-from roomver.cli.vectors import load, suite_folder
-from roomver.operations import OPERATIONS, BadVectors, error_code, run_operation
-from roomver.vectors import Acceptable, Case, Outcome, compare, read_vectors, run_case
+from roomver.readers.suite import load_cases, suite_folder
+from roomver.suite import document as vectors
+from roomver.suite import operations
+from roomver.suite.document import Acceptable, Case, Outcome, compare, read_vectors, run_case
+from roomver.suite.operations import OPERATIONS, BadVectors, error_code, run_operation
 from roomver.versions import ROOM_VERSIONS, RoomVersion
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def vector_files() -> list[Path]:
 
 @cache
 def suite() -> tuple[Case, ...]:
-    return tuple(load([SUITE]))
+    return tuple(load_cases([SUITE]))
 
 
 def of_version(version: str) -> list[Case]:
@@ -63,8 +64,8 @@ def test_an_input_is_left_as_it_was() -> None:
 
 
 def test_disputed_cases_lie_apart() -> None:
-    assert {case.name for case in load([SUITE / "disputed"])} == {c.name for c in suite() if c.disputed}
-    assert all(case.disputed for case in load([SUITE / "disputed"]))
+    assert {case.name for case in load_cases([SUITE / "disputed"])} == {c.name for c in suite() if c.disputed}
+    assert all(case.disputed for case in load_cases([SUITE / "disputed"]))
 
 
 def test_the_generators_write_what_is_there(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def others(value: Any) -> Iterator[Any]:
 
 def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatch) -> bool:
     with patch.context() as context:
-        context.setattr(operations, "room_version", lambda _: flipped)
+        context.setattr(operations, "get_room_version", lambda _: flipped)
         return any(run_case(c).outcome is Outcome.FAILED for c in of_version(version.identifier))
 
 

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from nacl.signing import VerifyKey
 
-from roomver import RULES, canonical_json, check_auth, parse_event, room_version, rules_of
+from roomver import RULES, check_auth, encode_canonical, get_room_version, list_rules, parse_event
 from roomver.cli import main
-from roomver.cli.vectors import load
-from roomver.coverage import coverage, coverage_report
-from roomver.operations import run_operation
-from roomver.vectors import Case, run_case
+from roomver.readers.suite import load_cases
+from roomver.suite.coverage import coverage_report, measure_coverage
+from roomver.suite.document import Case, run_case
+from roomver.suite.operations import run_operation
 from roomver.versions import ROOM_VERSIONS
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ ANSWERS = {"auth": "allowed", "verify_signatures": "valid", "redaction_applies":
 
 @cache
 def cases() -> tuple[Case, ...]:
-    return tuple(load([SUITE / "auth", *sorted((SUITE / "disputed").glob("*auth*.json"))]))
+    return tuple(load_cases([SUITE / "auth", *sorted((SUITE / "disputed").glob("*auth*.json"))]))
 
 
 @cache
@@ -64,12 +64,14 @@ def test_the_files_are_what_the_generators_write(tmp_path: Path) -> None:
 
 
 def test_coverage_is_complete() -> None:
-    assert [row for row in coverage(cases()) if row.lacking] == []
+    assert [row for row in measure_coverage(cases()) if row.lacking] == []
 
 
 @pytest.mark.parametrize("version", ROOM_VERSIONS)
 def test_rule_numbers_are_those_of_the_specification(version: str) -> None:
-    known = {rule.name: rule.number(room_version(version)) for rule in rules_of(room_version(version))}
+    known = {
+        rule.name: rule.number(get_room_version(version)) for rule in list_rules(get_room_version(version))
+    }
     assert known == NUMBERS[version]
 
 
@@ -168,7 +170,7 @@ def test_events_are_signed_and_hashed() -> None:
         seen.add((case.version, event_id))
         assert pdu["hashes"]["sha256"] == content_hash(pdu), (case.name, event_id)
         core = {k: v for k, v in essence(pdu, case.version).items() if k not in ("signatures", "unsigned")}
-        message = canonical_json(core, strict=False)
+        message = encode_canonical(core, strict=False)
         assert pdu["sender"].split(":", 1)[1] in pdu["signatures"]
         for server, by_key in pdu["signatures"].items():
             key = VerifyKey(unbase64(public_key(seed_of(server, KEY_ID))))
@@ -189,7 +191,7 @@ def test_vectors_coverage() -> None:
     assert "member.authoriser_signature" in result.output
     assert "0 without a case" in result.output
     result = CliRunner().invoke(main, ["vectors", "coverage", "--json"])
-    assert json.loads(result.output) == coverage_report(coverage(load([SUITE])))
+    assert json.loads(result.output) == coverage_report(measure_coverage(load_cases([SUITE])))
 
 
 def test_vectors_coverage_fails_where_a_rule_has_no_case() -> None:

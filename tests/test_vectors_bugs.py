@@ -14,8 +14,8 @@ from mutation.run import caught_by
 from mutation.slip import PACKAGE, apply
 from mutation.slips import SLIPS
 
-from roomver.cli.vectors import load
-from roomver.vectors import Outcome, run_case
+from roomver.readers.suite import load_cases
+from roomver.suite.document import Outcome, run_case
 from vectors.generate.bugs import as_markdown
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -68,7 +68,7 @@ def catalogue() -> dict[str, Any]:
 
 @cache
 def suite() -> list[Any]:
-    return load([SUITE])
+    return load_cases([SUITE])
 
 
 def named(bug: dict[str, Any]) -> list[Any]:

@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roomver import Event, power
-from roomver.cli.implementation import serve
-from roomver.cli.show import show_lines
-from roomver.cli.vectors import load, suite_folder, vectors
-from roomver.vectors import FORMAT, run_case
+from roomver.cli.vectors import vectors_group
+from roomver.cli.vectors.implementation import serve
+from roomver.cli.vectors.show import show_lines
+from roomver.readers.suite import load_cases, suite_folder
+from roomver.suite.document import FORMAT, run_case
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -27,7 +28,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run() -> Run:
     def call(*arguments: object) -> Result:
-        return CliRunner().invoke(vectors, ["run", *map(str, arguments)], catch_exceptions=False)
+        return CliRunner().invoke(vectors_group, ["run", *map(str, arguments)], catch_exceptions=False)
 
     return call
 
@@ -371,7 +372,7 @@ def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: p
         parse(self, event)
 
     monkeypatch.setattr(power.PowerLevels, "__init__", noting)
-    case = next(c for c in load([suite_folder()]) if c.name == "resolve.topic_against_ban.v11")
+    case = next(c for c in load_cases([suite_folder()]) if c.name == "resolve.topic_against_ban.v11")
     given = {"operation": "resolve", "input": case.input, "runs": 3, "mode": mode}
     (answer,) = served({"id": 1, "operation": "time", "room_version": "11", "input": given})
     assert len(answer["output"]["seconds"]) == 3
@@ -380,7 +381,7 @@ def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: p
 
 
 def test_the_suite_passes_through_serve(run: Run) -> None:
-    program = "from roomver.cli.vectors import vectors; vectors(['serve'])"
+    program = "from roomver.cli.vectors import vectors_group; vectors_group(['serve'])"
     result = run("--json", "--impl", shlex.join([sys.executable, "-c", program]), SUITE)
     report = json.loads(result.stdout)
     assert [entry for entry in report["cases"] if entry["outcome"] != "passed"] == []
@@ -392,23 +393,23 @@ def test_the_suite_passes_through_serve(run: Run) -> None:
 
 
 def test_listing(three: Path) -> None:
-    result = CliRunner().invoke(vectors, ["list", str(three)])
+    result = CliRunner().invoke(vectors_group, ["list", str(three)])
     assert result.output.split("\n")[0] == "a  canonical_json  11"
     assert len(result.output.splitlines()) == 3
 
 
 def test_showing(three: Path) -> None:
-    result = CliRunner().invoke(vectors, ["show", "b", str(three)])
+    result = CliRunner().invoke(vectors_group, ["show", "b", str(three)])
     assert result.exit_code == 0
     for text in ("canonical_json, room version 11", 'input\n  json "\\"b\\""', "roomver passed"):
         assert text in result.output
-    assert CliRunner().invoke(vectors, ["show", "d", str(three)]).exit_code == 2
-    document = json.loads(CliRunner().invoke(vectors, ["show", "b", "--json", str(three)]).output)
+    assert CliRunner().invoke(vectors_group, ["show", "d", str(three)]).exit_code == 2
+    document = json.loads(CliRunner().invoke(vectors_group, ["show", "b", "--json", str(three)]).output)
     assert (document["name"], document["input"], document["outcome"]) == ("b", {"json": '"b"'}, "passed")
 
 
 def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> None:
-    shown = CliRunner().invoke(vectors, ["show", "resolve.hole.tried.v12"]).output
+    shown = CliRunner().invoke(vectors_group, ["show", "resolve.hole.tried.v12"]).output
     lines = shown.splitlines()
     ids = [line.split() for line in lines if re.fullmatch(r" +\d+  \$\S+", line)]
     assert [number for number, _ in ids] == [str(number) for number in range(1, len(ids) + 1)]
@@ -424,7 +425,7 @@ def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> Non
 
 def test_cases_of_every_kind_can_be_shown() -> None:
     # Names end in the version: every fifth case is of any operation and version, and all take long.
-    for case in load([suite_folder()])[::5]:
+    for case in load_cases([suite_folder()])[::5]:
         result = run_case(case)
         text = "\n".join(show_lines(result, [{"outcome": one.outcome} for one in case.expected]))
         assert f"\nroomver {result.outcome.value}" in text
@@ -449,6 +450,6 @@ def test_a_case_of_any_json_can_be_shown(events: Any, tmp_path: Path) -> None:
     file.write_text(
         json.dumps({"format": "roomver-vectors/1", "title": "x", "cases": [{**case, "input": given}]})
     )
-    result = CliRunner().invoke(vectors, ["show", "x", str(file)])
+    result = CliRunner().invoke(vectors_group, ["show", "x", str(file)])
     assert result.exit_code == 0, result.exception
     assert "roomver " in result.output

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from reference import resolution as reference
 
-from roomver import ROOM_VERSIONS, Event, parse_event, resolve, room_version
-from roomver.cli.vectors import load
-from roomver.vectors import Case
+from roomver import ROOM_VERSIONS, Event, get_room_version, parse_event, resolve
+from roomver.readers.suite import load_cases
+from roomver.suite.document import Case
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -18,13 +18,13 @@ SUITE = Path(__file__).parents[1] / "vectors"
 @cache
 def cases() -> tuple[Case, ...]:
     return tuple(
-        case for case in load([SUITE / "resolution", SUITE / "disputed"]) if case.operation == "resolve"
+        case for case in load_cases([SUITE / "resolution", SUITE / "disputed"]) if case.operation == "resolve"
     )
 
 
 def loaded(case: Case) -> tuple[dict[str, Event], list[dict[tuple[str, str], str]]]:
     """The events of a case, and its states."""
-    version = room_version(case.room_version)
+    version = get_room_version(case.room_version)
     given: Any = case.input
     events = {i: parse_event(pdu, version, event_id=i) for i, pdu in given["events"].items()}
     states = []

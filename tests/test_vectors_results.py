@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from roomver.cli.vectors import load
-from roomver.vectors import run_case
+from roomver.readers.suite import load_cases
+from roomver.suite.document import run_case
 from vectors.generate.results import answers, disputed_cases, judgements_page, matches, questions_page
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -98,7 +98,7 @@ def test_who_is_named_in_a_reason_gave_that_outcome(name: str, index: int) -> No
 
 
 def test_the_first_outcome_of_a_disputed_case_is_ours() -> None:
-    cases = [case for case in load([SUITE / "disputed"]) if len(case.expected) > 1]
+    cases = [case for case in load_cases([SUITE / "disputed"]) if len(case.expected) > 1]
     assert len(cases) > 500
     assert [case.name for case in cases if run_case(case).accepted != 0] == []
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from roomver.cli.implementation import serve
-from roomver.cli.vectors import load, report
-from roomver.operations import OPERATIONS
-from roomver.vectors import is_vectors, run_case
+from roomver.cli.vectors.implementation import serve
+from roomver.cli.vectors.run import report
+from roomver.readers.suite import load_cases
+from roomver.suite.document import is_vectors, run_case
+from roomver.suite.operations import OPERATIONS
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -94,7 +95,7 @@ def _timed(operation: str, given: dict[str, Any], version: str = "11") -> dict[s
 
 
 def test_time_is_answered_and_has_its_schema() -> None:
-    case = next(c for c in load([SUITE]) if c.name == "resolve.topic_against_ban.v11")
+    case = next(c for c in load_cases([SUITE]) if c.name == "resolve.topic_against_ban.v11")
     first = {"operation": "resolve", "input": case.input, "runs": 2, "mode": "warm"}
     states: Any = case.input["state_sets"]
     gone = [one for one in states[0] if one not in states[1]]
@@ -152,7 +153,7 @@ def test_what_is_no_request_for_time_is_an_error(change: dict[str, Any]) -> None
 
 
 def test_results_have_their_schema() -> None:
-    cases = [case for case in load([SUITE]) if case.room_version == "1"][:200]
+    cases = [case for case in load_cases([SUITE]) if case.room_version == "1"][:200]
     wrong = replace(cases[0], expected=(replace(cases[0].expected[0], outcome={"sha256": "x"}),))
     results = [run_case(case) for case in [*cases, wrong]]
     document = report(results, "x")

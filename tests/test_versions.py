@@ -13,10 +13,10 @@ from roomver import (
     ROOM_VERSIONS,
     RoomVersion,
     UnknownRoomVersion,
-    event_id,
+    compute_event_id,
+    get_room_version,
     parse_event,
     redact,
-    room_version,
 )
 from roomver.check import check_event, check_events
 from roomver.versions import EventIdForm, RoomIdForm, StateResolution
@@ -50,7 +50,7 @@ SINCE: dict[str, set[int]] = {
 def test_the_known_versions_are_1_to_12_in_order() -> None:
     assert list(ROOM_VERSIONS) == VERSIONS
     assert [str(v) for v in ROOM_VERSIONS.values()] == VERSIONS
-    assert all(room_version(name) is ROOM_VERSIONS[name] for name in VERSIONS)
+    assert all(get_room_version(name) is ROOM_VERSIONS[name] for name in VERSIONS)
 
 
 @pytest.mark.parametrize("feature", SINCE)
@@ -65,7 +65,7 @@ def test_every_switch_of_a_record_stands_in_the_table_above() -> None:
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_event_ids_room_ids_depth_and_state_resolution(name: str) -> None:
-    version, number = room_version(name), int(name)
+    version, number = get_room_version(name), int(name)
     assert version.event_id_form is (
         EventIdForm.CHOSEN if number < 3 else EventIdForm.HASH if number == 3 else EventIdForm.URLSAFE_HASH
     )
@@ -78,7 +78,7 @@ def test_event_ids_room_ids_depth_and_state_resolution(name: str) -> None:
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_the_keep_tables_are_those_of_the_page(name: str) -> None:
-    version = room_version(name)
+    version = get_room_version(name)
     keys, types = PAGES[name]
     assert version.redaction_keeps == set(keys)
     assert version.redaction_keeps_all_content == {kind for kind, kept in types.items() if kept == ALL}
@@ -90,13 +90,13 @@ def test_the_keep_tables_are_those_of_the_page(name: str) -> None:
 )
 def test_nothing_is_guessed_about_an_unknown_version(name: Any) -> None:
     with pytest.raises(UnknownRoomVersion) as caught:
-        room_version(name)
+        get_room_version(name)
     assert caught.value == UnknownRoomVersion(name, VERSIONS)
     assert caught.value.known == tuple(VERSIONS)
 
 
 def test_a_record_cannot_be_changed() -> None:
-    version = room_version("11")
+    version = get_room_version("11")
     with pytest.raises(FrozenInstanceError):
         version.knock = False  # type: ignore[misc]
     with pytest.raises(TypeError):
@@ -107,11 +107,11 @@ def test_a_record_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_a_record_stays_the_same_object_when_copied_or_pickled(name: str) -> None:
-    version = room_version(name)
+    version = get_room_version(name)
     assert copy.copy(version) is version
     assert copy.deepcopy(version) is version
     assert pickle.loads(pickle.dumps(version)) is version
-    assert {version: 1}[room_version(name)] == 1
+    assert {version: 1}[get_room_version(name)] == 1
 
 
 @pytest.mark.parametrize("version", [11, 11.0, None, True, [], {}, "", "11 ", b"11"])
@@ -121,10 +121,10 @@ def test_what_is_no_room_version_is_said_to_be_none_everywhere(version: Any) -> 
 
     pdu: dict[str, Any] = {"type": "m.room.message"}
     for asked in (
-        lambda: room_version(version),
+        lambda: get_room_version(version),
         lambda: parse_event(pdu, version),
         # Beside an Event, None says that it is of its own version.
-        lambda: event_id(pdu, wrong(version)),
+        lambda: compute_event_id(pdu, wrong(version)),
         lambda: redact(pdu, wrong(version)),
         lambda: check_event(pdu, version),
         lambda: list(check_events([(pdu, None)], version)),

@@ -12,7 +12,7 @@ from .auth import (
     check_state_independent,
     redaction_applies,
 )
-from .canonical import canonical_json, parse_json
+from .canonical import encode_canonical, parse_json
 from .errors import (
     BadKey,
     CyclicGraph,
@@ -25,10 +25,10 @@ from .errors import (
     WrongRoom,
 )
 from .event import Event, parse_event
-from .hashing import HashCheck, check_hashes, content_hash, event_id, reference_hash
-from .keys import KeyTable, VerifyKey, key_table
+from .hashing import HashCheck, check_hashes, compute_content_hash, compute_event_id, compute_reference_hash
+from .keys import KeyTable, VerifyKey, read_key_table
 from .redaction import redact
-from .replay import Merge, Outcome, Replay, Reset, Status, replay
+from .replay import Merge, Outcome, Replay, Reset, Status, replay_room
 from .resolution import (
     NotTraced,
     Resolution,
@@ -40,22 +40,22 @@ from .resolution import (
     resolve_steps,
     split_states,
 )
-from .rules import RULES, Decision, Rule, Verdict, rules_of
-from .selection import auth_types
+from .rules import RULES, Decision, Rule, Verdict, list_rules
+from .selection import select_auth_types
 from .signing import (
     ServerResult,
     SignatureReport,
     SignatureResult,
     SignatureStatus,
-    required_signers,
-    server_keys,
+    list_required_signers,
+    read_server_keys,
     sign_event,
     sign_json,
     signing_key,
     verify_json,
     verify_signatures,
 )
-from .versions import ROOM_VERSIONS, RoomVersion, StateResolution, room_version
+from .versions import ROOM_VERSIONS, RoomVersion, StateResolution, get_room_version
 
 __version__ = "0.1.0"
 
@@ -96,27 +96,27 @@ __all__ = [
     "VerifyKey",
     "Why",
     "WrongRoom",
-    "auth_types",
-    "canonical_json",
     "check_against_state",
     "check_auth",
     "check_hashes",
     "check_state_independent",
-    "content_hash",
-    "event_id",
-    "key_table",
+    "compute_content_hash",
+    "compute_event_id",
+    "compute_reference_hash",
+    "encode_canonical",
+    "get_room_version",
+    "list_required_signers",
+    "list_rules",
     "parse_event",
     "parse_json",
+    "read_key_table",
+    "read_server_keys",
     "redact",
     "redaction_applies",
-    "reference_hash",
-    "replay",
-    "required_signers",
+    "replay_room",
     "resolve",
     "resolve_steps",
-    "room_version",
-    "rules_of",
-    "server_keys",
+    "select_auth_types",
     "sign_event",
     "sign_json",
     "signing_key",

@@ -216,7 +216,7 @@ def _refusal(value: object, strict: bool) -> str | None:
     return f"a Python {kind.__name__} is no JSON value"
 
 
-def canonical_json(value: JsonValue, *, strict: bool = True) -> bytes:
+def encode_canonical(value: JsonValue, *, strict: bool = True) -> bytes:
     """Return the canonical JSON of a value, in UTF-8.
 
     Source: https://spec.matrix.org/latest/appendices/#canonical-json
@@ -233,9 +233,9 @@ def canonical_json(value: JsonValue, *, strict: bool = True) -> bytes:
 
     Cost: a few passes over the value, and sorting each object's keys.
 
-    >>> canonical_json({"b": 1, "a": ["é", None, True]})
+    >>> encode_canonical({"b": 1, "a": ["é", None, True]})
     b'{"a":["\\xc3\\xa9",null,true],"b":1}'
-    >>> canonical_json({"content": {"users": {"@a:x": 1.5}}})
+    >>> encode_canonical({"content": {"users": {"@a:x": 1.5}}})
     Traceback (most recent call last):
     roomver.errors.NotCanonical: content.users["@a:x"]: the number 1.5 is a float
     """
@@ -292,7 +292,7 @@ def parse_json(
 
     Args:
         text: UTF-8 if bytes; no byte order mark.
-        strict: as in `canonical_json`.
+        strict: as in `encode_canonical`.
         unique_keys: refuse an object that has a key twice; otherwise the last one wins, as it does
             in Synapse and most parsers. The specification does not say.
         integral_floats: read ``1e10`` and ``1.0`` as integers, as an example in the specification's

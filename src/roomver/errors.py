@@ -144,6 +144,17 @@ class WrongRoom(RoomverError):
         return self.detail
 
 
+class NotAState(RoomverError):
+    """Events that are handed in as a room state and are not one: two for a key, or a message."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+    def __str__(self) -> str:
+        return f"this is not a room state: {self.detail}"
+
+
 class BadKey(RoomverError):
     """A signing key, or a table of them, that cannot be used.
 

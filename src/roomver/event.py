@@ -17,7 +17,7 @@ from .errors import Defect, MalformedEvent, NotCanonical
 from .hashing import essential_bytes, event_id_of_bytes
 from .identifiers import fits, is_chosen_event_id, is_domain_room_id, is_hash_room_id, is_user_id
 from .types import EventId, JsonObject, JsonValue, RoomId, UserId
-from .versions import EventIdForm, RoomIdForm, RoomVersion, room_version, version_record
+from .versions import EventIdForm, RoomIdForm, RoomVersion, get_room_version, version_record
 
 MAX_EVENT_BYTES: Final = 65536
 """The longest canonical JSON of an event, signatures included: this many bytes are still allowed."""
@@ -232,7 +232,7 @@ def _build(pdu: JsonObject, version: RoomVersion, event_id: EventId | None) -> E
 
 def _restore(pdu: JsonObject, version: str, event_id: EventId | None) -> Event:
     # Unpickling: the PDU was checked when the event was made.
-    return _build(pdu, room_version(version), event_id)
+    return _build(pdu, get_room_version(version), event_id)
 
 
 def find_defects(pdu: JsonValue, version: RoomVersion, *, lenient_identifiers: bool = False) -> list[Defect]:

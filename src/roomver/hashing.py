@@ -15,7 +15,8 @@ from canonicaljson import encode_canonical_json
 from unpaddedbase64 import encode_base64
 
 from .errors import Defect, MalformedEvent
-from .redaction import CarriesPdu, kept, unpack
+from .pdu import CarriesPdu, unpack
+from .redaction import kept
 from .types import EventId, JsonObject
 from .versions import EventIdForm, RoomVersion
 
@@ -79,7 +80,7 @@ def event_id_of_bytes(essential: bytes, version: RoomVersion) -> EventId:
     return "$" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
-def content_hash(
+def compute_content_hash(
     event: JsonObject | CarriesPdu,
     version: RoomVersion | str | None = None,
     *,
@@ -103,7 +104,7 @@ def content_hash(
     return encode_base64(content_digest(pdu, leave_out))
 
 
-def reference_hash(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> str:
+def compute_reference_hash(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> str:
     """Return the reference hash of an event, in unpadded base64 of the standard alphabet.
 
     Source: https://spec.matrix.org/latest/server-server-api/#calculating-the-reference-hash-for-an-event
@@ -118,7 +119,7 @@ def reference_hash(event: JsonObject | CarriesPdu, version: RoomVersion | str | 
     return encode_base64(sha256(essential_bytes(pdu, known)).digest())
 
 
-def event_id(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> EventId:
+def compute_event_id(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> EventId:
     """Return the ID of an event: computed from version 3 on, and before that the one it carries.
 
     Source: https://spec.matrix.org/latest/rooms/v4/#event-ids
@@ -132,8 +133,8 @@ def event_id(event: JsonObject | CarriesPdu, version: RoomVersion | str | None =
     ...     "content": {"room_version": "12"}, "prev_events": [], "auth_events": [],
     ...     "origin_server_ts": 1700000000000,
     ... }
-    >>> create["hashes"] = {"sha256": content_hash(create, "12")}
-    >>> event_id(create, "12")
+    >>> create["hashes"] = {"sha256": compute_content_hash(create, "12")}
+    >>> compute_event_id(create, "12")
     '$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c'
     """
     pdu, known = unpack(event, version)

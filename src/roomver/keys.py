@@ -56,7 +56,7 @@ KeyTable: TypeAlias = Mapping[ServerName, Mapping[KeyId, VerifyKey]]
 """Server name to key ID to key."""
 
 
-def key_table(table: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
+def read_key_table(table: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
     """Read a plain table of keys.
 
     Args:
@@ -66,7 +66,7 @@ def key_table(table: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
     Raises:
         BadKey: naming the server and key that cannot be used.
 
-    >>> table = key_table({"example.org": {"ed25519:1": {"key": "A" * 43, "valid_until_ts": 5}}})
+    >>> table = read_key_table({"example.org": {"ed25519:1": {"key": "A" * 43, "valid_until_ts": 5}}})
     >>> table["example.org"]["ed25519:1"].valid_until_ts
     5
     """

@@ -138,7 +138,7 @@ def _rule(name: str, decision: Decision, numbers: str, sense: str) -> Rule:
     return rule
 
 
-def rules_of(version: RoomVersion) -> list[Rule]:
+def list_rules(version: RoomVersion) -> list[Rule]:
     """Return the rules in a room version's list, in the order of their numbers."""
     return [rule for rule in RULES.values() if rule.number(version) is not None]
 

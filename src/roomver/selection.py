@@ -14,7 +14,7 @@ def third_party_token(invite: JsonValue) -> str | None:
     return token if type(token) is str else None
 
 
-def auth_types(event: Event) -> frozenset[StateKey]:
+def select_auth_types(event: Event) -> frozenset[StateKey]:
     """Return the keys of the room state that the selection may pick auth events from.
 
     Not every key must have an event. Of these, state-dependent rules need no other part of the
@@ -28,7 +28,7 @@ def auth_types(event: Event) -> frozenset[StateKey]:
     ...     "room_id": "!r:example.org", "origin_server_ts": 1, "hashes": {"sha256": ""},
     ...     "prev_events": [], "auth_events": [],
     ... }
-    >>> sorted(auth_types(parse_event(pdu, "11")))
+    >>> sorted(select_auth_types(parse_event(pdu, "11")))
     [('m.room.create', ''), ('m.room.member', '@a:example.org'), ('m.room.power_levels', '')]
     """
     kind = event.type

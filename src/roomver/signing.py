@@ -22,7 +22,7 @@ from .errors import BadKey, Defect, MalformedEvent, NotCanonical
 from .hashing import content_digest, decode_unpadded, essential_bytes
 from .identifiers import is_user_id, server_of
 from .keys import ALGORITHM, KeyTable, VerifyKey, published_keys
-from .redaction import CarriesPdu, copied, unpack
+from .pdu import CarriesPdu, copied, unpack
 from .types import JsonObject, JsonValue, KeyId, ServerName
 from .versions import RoomVersion
 
@@ -178,7 +178,7 @@ def sign_json(value: JsonObject, server: ServerName, key: SigningKey, *, strict:
         value: the object; ``signatures`` and ``unsigned`` at its top are not covered.
         server: in whose name.
         key: from `signing_key`.
-        strict: as in `canonical_json`.
+        strict: as in `encode_canonical`.
 
     Raises:
         NotCanonical: if it is no object, or has no canonical JSON.
@@ -213,7 +213,7 @@ def verify_json(
     return _check_server(server, value.get("signatures"), message, keys, lambda _: True)
 
 
-def server_keys(response: JsonObject) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
+def read_server_keys(response: JsonObject) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
     """Read one server's answer of the key API, and check that the server signed it.
 
     Source: https://spec.matrix.org/latest/server-server-api/#publishing-keys
@@ -259,7 +259,7 @@ def sign_event(
     return _with_signature(hashed, essential_bytes(hashed, known), server, key)
 
 
-def required_signers(
+def list_required_signers(
     event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None
 ) -> tuple[ServerName, ...]:
     """Return the servers whose signatures an event needs, sorted.

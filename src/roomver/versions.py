@@ -130,7 +130,7 @@ class RoomVersion:
 
     # A record is looked up, not rebuilt: a copy would be another version to whoever compares with `is`.
     def __reduce__(self) -> tuple[Callable[[str], "RoomVersion"], tuple[str]]:
-        return room_version, (self.identifier,)
+        return get_room_version, (self.identifier,)
 
 
 _KEEPS_ALWAYS = frozenset(
@@ -310,7 +310,7 @@ ROOM_VERSIONS: Mapping[str, RoomVersion] = MappingProxyType(
 """Every known room version by identifier, oldest first."""
 
 
-def room_version(identifier: str) -> RoomVersion:
+def get_room_version(identifier: str) -> RoomVersion:
     """Return the record of the room version with this identifier.
 
     Args:
@@ -320,9 +320,9 @@ def room_version(identifier: str) -> RoomVersion:
     Raises:
         UnknownRoomVersion: with the identifiers that are known.
 
-    >>> room_version("11").redacts_in_content
+    >>> get_room_version("11").redacts_in_content
     True
-    >>> room_version("13")  # doctest: +ELLIPSIS
+    >>> get_room_version("13")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     roomver.errors.UnknownRoomVersion: unknown room version '13'; known are 1, 2, ..., 11, 12
     """
@@ -338,4 +338,4 @@ def version_record(version: RoomVersion | str) -> RoomVersion:
     Raises:
         UnknownRoomVersion: if it is anything else.
     """
-    return version if isinstance(version, RoomVersion) else room_version(version)
+    return version if isinstance(version, RoomVersion) else get_room_version(version)

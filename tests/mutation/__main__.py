@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from roomver.vectors import Outcome, run_case
+from roomver.suite.document import Outcome, run_case
 
 from .run import caught_by, load_cases, ordered
 from .slip import CannotApply, apply
@@ -23,17 +23,17 @@ def main(words: Sequence[str]) -> int:
     if not slips:
         print("no slip contains any of these words")
         return 1
-    problems = []
+    problems: dict[str, None] = {}  # in order, and the slips of one place have one problem
     trees = []
     for slip in slips:
         try:
             trees.append(apply(slip))
         except CannotApply as error:
-            problems.append(str(error))
+            problems[f"slips do not apply: {error}"] = None
     cases = load_cases()
     failed = [case.name for case in cases if run_case(case).outcome is Outcome.FAILED]
     if failed:
-        problems.append(f"without any slip, these cases fail: {', '.join(failed)}")
+        problems[f"without any slip, these cases fail: {', '.join(failed)}"] = None
     if problems:
         print("\n".join(problems))
         return 1
@@ -48,9 +48,9 @@ def main(words: Sequence[str]) -> int:
         )
         for slip, answer in zip(slips, answers, strict=True):
             if answer is None:
-                problems.append(f"not caught: {slip.name}")
+                problems[f"not caught: {slip.name}"] = None
             elif answer.startswith("!"):
-                problems.append(f"broken, so it proves nothing: {slip.name}: {answer[1:]}")
+                problems[f"broken, so it proves nothing: {slip.name}: {answer[1:]}"] = None
             else:
                 caught += 1
                 print(f"{slip.name}\n    {answer}", flush=True)

@@ -16,13 +16,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from roomver.vectors import Case
+from roomver.suite.document import Case
 
 from .mutants import Mutant, mutants
 from .run import caught_by, load_cases, ordered
 from .slip import PACKAGE
 
-CORE = ("auth", "canonical.py", "graph.py", "power.py", "redaction.py", "resolution", "selection.py")
+CORE = (
+    "auth",
+    "canonical.py",
+    "graph.py",
+    "pdu.py",
+    "power.py",
+    "redaction.py",
+    "resolution",
+    "selection.py",
+)
+NOT_CORE = ("auth/compared.py",)  # it is for people, and no operation uses it
 OPEN = "open: "
 """The prefix of a reason: a case could catch the survivor, and none does yet."""
 
@@ -41,6 +51,7 @@ def chosen(wanted: Sequence[str]) -> list[str]:
         path
         for path in paths
         if any(path == one or path.startswith(f"{one}/") for one in CORE)
+        and path not in NOT_CORE
         and (not wanted or any(path == one or path.startswith(f"{one}/") for one in wanted))
     ]
 

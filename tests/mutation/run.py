@@ -12,8 +12,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from roomver.cli.vectors import load
-from roomver.vectors import Case
+from roomver.readers.suite import load_cases as load
+from roomver.suite.document import Case
 
 from .slip import PACKAGE
 
@@ -29,6 +29,7 @@ _FIRST: Final = {
     "event.py": ("redaction_applies",),
     "graph.py": ("resolve",),
     "identifiers.py": ("auth",),
+    "pdu.py": ("redact",),
     "power.py": ("auth",),
     "redaction.py": ("redact",),
     "resolution": ("resolve",),
@@ -117,7 +118,7 @@ def _run(module: str, tree: ast.Module, cases: Sequence[Case]) -> str | None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "roomver"]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Changed(module, tree))
-    from roomver.vectors import run_case  # noqa: PLC0415 - of the changed package
+    from roomver.suite.document import run_case  # noqa: PLC0415 - of the changed package
 
     for case in cases:
         if run_case(case).outcome.value == "failed":

@@ -103,12 +103,9 @@ def apply(placed: PlacedSlip, package: Path = PACKAGE) -> ast.Module:
 
 
 def _cannot(placed: PlacedSlip, problem: str, *hints: str) -> CannotApply:
-    where = f"{placed.module}, {placed.scope}"
-    return CannotApply(
-        f"{placed.slip.sense!r} does not apply: {problem} ({where})\n"
-        + indent(dedent(placed.old).strip(), "    | ")
-        + "".join(hints)
-    )
+    # Only the place is described, so that all slips of one place have the same message.
+    source = indent(dedent(placed.old).strip(), "    | ")
+    return CannotApply(f"{placed.module}, {placed.scope}: {problem}\n{source}{''.join(hints)}")
 
 
 def _nearest(wanted: str, lines: Mapping[str, int]) -> str:

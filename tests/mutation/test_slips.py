@@ -114,5 +114,5 @@ def test_a_place_is_an_expression_statements_arguments_or_entries(
 def test_a_slip_whose_place_has_changed_is_an_error_that_shows_what_is_there(
     package: Path, slip: PlacedSlip, message: str
 ) -> None:
-    with pytest.raises(CannotApply, match=f"(?s)'it goes wrong' does not apply: .*{message}"):
+    with pytest.raises(CannotApply, match=f"(?s){slip.module}, {slip.scope}: .*{message}"):
         apply(slip, package)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from builder import server_name
 from random_rooms import Case
 
-from roomver import MalformedEvent, Verdict, required_signers, rules
+from roomver import MalformedEvent, Verdict, list_required_signers, rules
 
 ALLOW: Final = "allow"
 REJECT: Final = "reject"
@@ -177,7 +177,7 @@ def _unhashable_authoriser(case: Case, seen: Outcomes) -> bool:
         return False
     # The rule on the authoriser's signature refuses it in any case: there is no server that could sign.
     try:
-        required_signers(case.event)
+        list_required_signers(case.event)
     except MalformedEvent:
         return seen.theirs == CRASH
     return False

@@ -30,11 +30,11 @@ from roomver import (
     HashCheck,
     VerifyKey,
     check_hashes,
-    content_hash,
-    event_id,
+    compute_content_hash,
+    compute_event_id,
+    compute_reference_hash,
+    get_room_version,
     redact,
-    reference_hash,
-    room_version,
     sign_event,
     signing_key,
     verify_signatures,
@@ -52,9 +52,9 @@ with warnings.catch_warnings():
     from synapse.crypto.event_signing import (
         add_hashes_and_signatures,
         check_event_content_hash,
-        compute_content_hash,
         compute_event_reference_hash,
     )
+    from synapse.crypto.event_signing import compute_content_hash as compute_synapse_hash
     from synapse.event_auth import _check_size_limits
     from synapse.events import make_event_from_dict
     from synapse.federation.federation_base import parse_events_from_pdu_json
@@ -108,11 +108,11 @@ def test_event_ids_and_reference_hashes_are_the_same(
 ) -> None:
     for pdu in events(version, examples):
         event = parsed_by_synapse(pdu, version)
-        assert event.event_id == event_id(pdu, version), pdu
+        assert event.event_id == compute_event_id(pdu, version), pdu
         tally["event IDs compared"] += 1
         if not cannot_be_redacted_by_synapse(pdu, version):
             _, digest = compute_event_reference_hash(event)
-            assert encode_base64(digest) == reference_hash(pdu, version), pdu
+            assert encode_base64(digest) == compute_reference_hash(pdu, version), pdu
 
 
 @every_version
@@ -130,10 +130,10 @@ def test_content_hashes_are_the_same_but_for_the_listed_differences(
     version: str, examples: int, tally: Counter[str]
 ) -> None:
     for pdu in events(version, examples):
-        theirs = encode_base64(compute_content_hash(pdu, sha256)[1])
-        if theirs != content_hash(pdu, version):
+        theirs = encode_base64(compute_synapse_hash(pdu, sha256)[1])
+        if theirs != compute_content_hash(pdu, version):
             assert explained(CONTENT_HASH, pdu, version, tally), pdu
-        assert theirs == content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED), pdu
+        assert theirs == compute_content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED), pdu
         tally["content hashes compared"] += 1
 
 
@@ -141,8 +141,8 @@ def test_content_hashes_are_the_same_but_for_the_listed_differences(
 def test_a_listed_difference_of_content_hashes_is_there(row: Difference) -> None:
     for version in VERSIONS:
         pdu = row.example(version)
-        theirs = encode_base64(compute_content_hash(pdu, sha256)[1])
-        assert (theirs != content_hash(pdu, version)) is (version in row.versions)
+        theirs = encode_base64(compute_synapse_hash(pdu, sha256)[1])
+        assert (theirs != compute_content_hash(pdu, version)) is (version in row.versions)
         assert row.explains(pdu, version)
 
 
@@ -173,7 +173,7 @@ HASH_SPELLINGS = {
 @pytest.mark.parametrize("spelling", HASH_SPELLINGS)
 def test_what_a_hash_means_for_an_event_is_the_same(version: str, spelling: str, tally: Counter[str]) -> None:
     for pdu in events(version, 50):
-        digest = content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
+        digest = compute_content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
         pdu["hashes"] = {"sha256": HASH_SPELLINGS[spelling](digest)}  # type: ignore[no-untyped-call]
         ours = check_hashes(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
         if ours is not synapse_hash_check(pdu, version):
@@ -245,7 +245,7 @@ def accepted_by_synapse(pdu: JsonObject, version: str) -> bool:
 
 
 def compare_formats(pdu: JsonObject, version: str, tally: Counter[str]) -> None:
-    defects = find_defects(pdu, room_version(version))
+    defects = find_defects(pdu, get_room_version(version))
     theirs = accepted_by_synapse(pdu, version)
     tally["formats compared"] += 1
     if defects and theirs:
@@ -277,7 +277,7 @@ def test_formats_are_judged_the_same_but_for_the_listed_differences(
 def test_a_listed_refusal_of_synapse_is_there(row: Difference, version: str) -> None:
     if version in row.versions:
         pdu = row.example(version)
-        assert find_defects(pdu, room_version(version)) == []
+        assert find_defects(pdu, get_room_version(version)) == []
         assert not accepted_by_synapse(pdu, version)
         assert row.explains(pdu, version)
     assert not row.explains(plain(version), version)
@@ -287,7 +287,7 @@ def test_a_listed_refusal_of_synapse_is_there(row: Difference, version: str) -> 
 @pytest.mark.parametrize("row", SYNAPSE_ACCEPTS, ids=lambda row: row.row)
 def test_a_listed_leniency_of_synapse_is_there(row: Refusal, version: str) -> None:
     pdu = row.example(version)
-    defects = find_defects(pdu, room_version(version))
+    defects = find_defects(pdu, get_room_version(version))
     assert defects
     assert accepted_by_synapse(pdu, version) is (version in row.versions)
     if version in row.versions:
@@ -321,7 +321,7 @@ def test_a_listed_leniency_of_synapse_is_there(row: Refusal, version: str) -> No
 def test_the_limits_are_the_same(version: str, changes: JsonObject, accepted: bool) -> None:
     pdu = plain(version, **copy.deepcopy(changes))
     assert accepted_by_synapse(pdu, version) is accepted
-    assert (find_defects(pdu, room_version(version)) == []) is accepted
+    assert (find_defects(pdu, get_room_version(version)) == []) is accepted
 
 
 @every_version
@@ -329,7 +329,7 @@ def test_so_is_the_size(version: str) -> None:
     for size, accepted in ((65536, True), (65537, False)):
         pdu = of_size(plain(version, signatures={}, unsigned={}), size)
         assert accepted_by_synapse(pdu, version) is accepted
-        assert (find_defects(pdu, room_version(version)) == []) is accepted
+        assert (find_defects(pdu, get_room_version(version)) == []) is accepted
 
 
 @every_version
@@ -340,7 +340,7 @@ def test_so_are_the_numbers_of_references(version: str, key: str, most: int) -> 
     for count in (most, most + 1):
         pdu = plain(version)
         pdu[key] *= count
-        accepted = find_defects(pdu, room_version(version)) == []
+        accepted = find_defects(pdu, get_room_version(version)) == []
         assert accepted_by_synapse(pdu, version) is accepted is (count == most)
 
 
@@ -348,14 +348,14 @@ def test_so_are_the_numbers_of_references(version: str, key: str, most: int) -> 
 @pytest.mark.parametrize("value", ["$e:x.org", "$" + "A" * 43, None])
 def test_an_event_id_from_version_3_on_is_refused_by_both(version: str, value: Any) -> None:
     pdu = plain(version, event_id=value)
-    assert find_defects(pdu, room_version(version))
+    assert find_defects(pdu, get_room_version(version))
     assert not accepted_by_synapse(pdu, version)
 
 
 def test_a_room_id_on_a_version_12_create_event_is_refused_by_both() -> None:
     pdu = plain("12", type="m.room.create", state_key="")
-    assert find_defects(pdu, room_version("12"))
+    assert find_defects(pdu, get_room_version("12"))
     assert not accepted_by_synapse(pdu, "12")
     del pdu["room_id"]
-    assert find_defects(pdu, room_version("12")) == []
+    assert find_defects(pdu, get_room_version("12")) == []
     assert accepted_by_synapse(pdu, "12")

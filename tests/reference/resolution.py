@@ -28,7 +28,7 @@ from hashlib import sha1
 from itertools import chain
 from typing import Any
 
-from roomver import Event, auth_types, check_against_state
+from roomver import Event, check_against_state, select_auth_types
 
 from . import auth
 
@@ -286,7 +286,7 @@ class Resolution:
             # If a key that is required is not present in the state, then the appropriate state event
             # from the event's auth_events is used if the auth event is not rejected.
             required: dict[Key, Event] = {}
-            for key in [CREATE, *auth_types(event)]:
+            for key in [CREATE, *select_auth_types(event)]:
                 current = state.get(key)
                 if self.skip_rejected and current in rejected:
                     current = None

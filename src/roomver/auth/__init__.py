@@ -122,7 +122,7 @@ def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
 
     Args:
         event: the event to judge; signatures are taken as verified.
-        state: the room state, of events. Of it only the keys that `roomver.auth_types` gives, and the
+        state: the room state, of events. Of it only the keys that `roomver.select_auth_types` gives, and the
             create event, are looked at.
 
     Raises:

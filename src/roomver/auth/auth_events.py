@@ -15,7 +15,7 @@ from ..rules import (
     Rule,
     Verdict,
 )
-from ..selection import auth_types
+from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm
 
@@ -99,7 +99,7 @@ def check_auth_events(event: Event, cited: list[Event], rejected: Container[Even
 
     # If there are entries that the selection would not pick, reject. A message is never picked, nor
     # in version 12 the create event.
-    selectable = auth_types(event)
+    selectable = select_auth_types(event)
     if not entries <= selectable:
         stray = next(index for index, key in enumerate(keys) if key not in selectable)
         return _refused(event, AUTH_EVENTS_NOT_SELECTED, cited[stray])

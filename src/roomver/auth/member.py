@@ -14,7 +14,7 @@ def check_member(context: Context) -> Verdict:
     """Judge an ``m.room.member`` event by its membership.
 
     The signature of the authorising user's server has a rule of its own here, which decides nothing:
-    signatures are taken as verified beforehand (`roomver.required_signers` names that server).
+    signatures are taken as verified beforehand (`roomver.list_required_signers` names that server).
     """
     event = context.event
     # If there is no state_key property, or no membership property in content, reject.

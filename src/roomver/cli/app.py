@@ -8,15 +8,14 @@ import click
 
 from .. import __version__
 from ..errors import RoomverError
-from ..explain import printable
 from .auth import auth
 from .check import check
-from .coverage import coverage_command
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .rules import rules
 from .state import resolve_command, state
-from .vectors import vectors
+from .vectors import vectors_group
 from .versions import versions
+from .wording import printable
 
 
 class _Group(click.Group):
@@ -58,8 +57,7 @@ def main() -> None:
     """
 
 
-vectors.add_command(coverage_command)
 for command in (check, auth, state, resolve_command, event_id, hash_command, redact, sign, verify, canonical):
     main.add_command(command)
-for command in (versions, rules, vectors):
+for command in (versions, rules, vectors_group):
     main.add_command(command)

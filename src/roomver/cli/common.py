@@ -11,11 +11,11 @@ from rich.console import Console
 
 from ..canonical import load_json, shorten
 from ..errors import NotCanonical, UnknownRoomVersion
-from ..explain import printable
 from ..keys import KeyTable
 from ..readers import InputError, merge_keys, read_keys
 from ..types import JsonObject, JsonValue
-from ..versions import RoomVersion, room_version
+from ..versions import RoomVersion, get_room_version
+from .wording import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]
 
 def _known_version(_: click.Context, __: click.Parameter, identifier: str | None) -> RoomVersion | None:
     try:
-        return None if identifier is None else room_version(identifier)
+        return None if identifier is None else get_room_version(identifier)
     except UnknownRoomVersion as error:
         raise click.BadParameter(str(error)) from None
 

@@ -4,11 +4,10 @@ import json
 
 import click
 
-from ..canonical import canonical_json, scan
+from ..canonical import encode_canonical, scan
 from ..errors import BadKey
-from ..explain import printable
-from ..hashing import check_hashes, content_hash, reference_hash
-from ..hashing import event_id as id_of
+from ..hashing import check_hashes, compute_content_hash, compute_reference_hash
+from ..hashing import compute_event_id as id_of
 from ..identifiers import is_server_name
 from ..keys import ALGORITHM
 from ..readers import InputError
@@ -29,6 +28,7 @@ from .common import (
     room_version_option,
     write_line,
 )
+from .wording import printable
 
 _VERSION_HELP = "The version of the event's room."
 
@@ -58,8 +58,8 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
     """
     event = read_event(file)
     result = {
-        "content_hash": content_hash(event, version),
-        "reference_hash": reference_hash(event, version),
+        "content_hash": compute_content_hash(event, version),
+        "reference_hash": compute_reference_hash(event, version),
         "check": check_hashes(event, version).value,
     }
     if as_json:
@@ -78,7 +78,7 @@ def redact(file: str, version: RoomVersion) -> None:
     FILE holds one PDU, or one line of a recorded room; by default it is standard input.
     """
     strict = version.strict_canonical_json
-    write_line(canonical_json(redacted_form(read_event(file), version), strict=strict))
+    write_line(encode_canonical(redacted_form(read_event(file), version), strict=strict))
 
 
 @click.command(
@@ -110,7 +110,7 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
     except BadKey as error:
         raise InputError(display_name(seed_file), str(error)) from None
     signed = sign_event(read_event(file), version, server, key)
-    write_line(canonical_json(signed, strict=version.strict_canonical_json))
+    write_line(encode_canonical(signed, strict=version.strict_canonical_json))
 
 
 def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
@@ -170,4 +170,4 @@ def canonical(
         strict = version is None or version.strict_canonical_json
     value = read_json(file, unique_keys=unique_keys, integral_floats=integral_floats)
     scan(value, strict=strict)
-    write_line(canonical_json(value, strict=strict))
+    write_line(encode_canonical(value, strict=strict))

@@ -7,7 +7,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..rules import RULES, Rule, rules_of
+from ..rules import RULES, Rule, list_rules
 from ..versions import ROOM_VERSIONS, RoomVersion
 from .common import console, example, room_version_option
 
@@ -21,7 +21,7 @@ def rules(version: RoomVersion | None, as_json: bool) -> None:
     Without a room version every rule is printed once, with its number in each list of rules; the twelve
     room versions share eight lists.
     """
-    chosen = list(RULES.values()) if version is None else rules_of(version)
+    chosen = list(RULES.values()) if version is None else list_rules(version)
     if as_json:
         click.echo(json.dumps([_plain(rule, version) for rule in chosen], indent=2, ensure_ascii=False))
         return

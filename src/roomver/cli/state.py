@@ -7,7 +7,6 @@ import click
 
 from ..canonical import load_json
 from ..errors import MissingEvents, NotCanonical, RoomverError
-from ..explain import printable, trace_lines
 from ..readers import InputError
 from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
@@ -15,6 +14,7 @@ from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import console, display_name, example, room_version_option
 from .loaded import LoadedRoom, load_room
+from .wording import printable, trace_lines
 
 _State = dict[StateKey, EventId]
 
@@ -45,7 +45,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     if before and at is None:
         raise click.UsageError("--before needs --at")
     loaded = load_room(room, version)
-    replayed = loaded.replayed()
+    replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
     if at is not None:
@@ -54,7 +54,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         where = "before" if before else "after"
         what = f"the state {where} {event_id}"
     if found is None:
-        loaded.say_missing(replayed, what, event_id)
+        loaded.say_missing(what, event_id)
         raise click.exceptions.Exit(1)
     chosen = {
         entry: event_id
@@ -119,7 +119,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("give one of --at and --sets")
     loaded = load_room(room, version)
     try:
-        replayed = loaded.replayed()
+        replayed = loaded.replay
         names, sets = _state_sets(loaded, replayed, at, set_files)
         resolution = resolve(
             sets,

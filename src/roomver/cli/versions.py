@@ -6,9 +6,9 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..explain import feature_markdown, feature_rows
 from ..versions import ROOM_VERSIONS
 from .common import console, example
+from .wording import feature_markdown, feature_rows
 
 
 @click.command(epilog=example("roomver versions --json | jq '.features[0]'"))

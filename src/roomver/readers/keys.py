@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from ..canonical import parse_json
 from ..errors import RoomverError
-from ..keys import KeyTable, VerifyKey, key_table
-from ..signing import server_keys
+from ..keys import KeyTable, VerifyKey, read_key_table
+from ..signing import read_server_keys
 from ..types import JsonValue, KeyId, ServerName
 from .entries import InputError
 
@@ -46,12 +46,12 @@ def _read(value: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
     elif type(value) is dict and "verify_keys" in value:
         answers = [value]
     else:
-        return key_table(value)
+        return read_key_table(value)
     table: dict[ServerName, dict[KeyId, VerifyKey]] = {}
     for index, answer in enumerate(answers):
         if type(answer) is not dict:
             raise InputError("", f"answer {index + 1} of {len(answers)} is no JSON object")
-        server, keys = server_keys(answer)
+        server, keys = read_server_keys(answer)
         mine = table.setdefault(server, {})
         for key_id, key in keys.items():
             mine[key_id] = _newer(mine.get(key_id), key)

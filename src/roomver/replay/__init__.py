@@ -18,10 +18,10 @@ from .ends import Ends
 from .fold import Fold
 from .result import Merge, Outcome, Replay, Reset, Status
 
-__all__ = ["Merge", "Outcome", "Replay", "Reset", "Status", "replay"]
+__all__ = ["Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
 
 
-def replay(
+def replay_room(
     events: Iterable[Event],
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,

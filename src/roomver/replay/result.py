@@ -95,7 +95,7 @@ Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
 class Replay:
-    """A room, replayed. Made by `replay`.
+    """A room, replayed. Made by `replay_room`.
 
     Attributes:
         events: all events by ID.

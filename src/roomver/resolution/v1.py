@@ -10,7 +10,7 @@ from typing import Final
 from ..auth import check_against_state
 from ..event import Event
 from ..power import CREATE, POWER_LEVELS
-from ..selection import auth_types
+from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from .need import Known, Steps
 from .problem import Problem
@@ -96,7 +96,7 @@ def _looked_at(
             event = known.events[event_id]
             users.add(event.sender)
             if event.type == "m.room.member" and not _SELECTED.isdisjoint(event.content):
-                wanted |= auth_types(event)
+                wanted |= select_auth_types(event)
     wanted.update([("m.room.member", user) for user in users])
     found = {key: resolved.get(key) or split.get(key) for key in wanted}
     return {key: event_id for key, event_id in found.items() if event_id is not None}

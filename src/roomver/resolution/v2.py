@@ -15,7 +15,7 @@ from ..errors import CyclicGraph
 from ..event import Event
 from ..graph import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
-from ..selection import auth_types
+from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .need import Known, Steps
@@ -87,7 +87,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 
 def _looked_up(event_ids: Iterable[EventId], base: Split, known: Known) -> set[EventId]:
     """Return what the checks of some events will look up in the state that they start from."""
-    keys = {key for event_id in event_ids for key in auth_types(known.events[event_id])}
+    keys = {key for event_id in event_ids for key in select_auth_types(known.events[event_id])}
     return {event_id for key in keys if (event_id := base.get(key)) is not None}
 
 
@@ -249,7 +249,7 @@ def _iterative_auth_checks(
         # The list is one of state events: a message that some event cites against the rules is none.
         if state_key is None:
             continue
-        needed: Collection[StateKey] = auth_types(event)
+        needed: Collection[StateKey] = select_auth_types(event)
         if not event.room_version.create_in_auth_events:
             needed = {CREATE, *needed}
         seen: Mapping[StateKey, Event] = state

@@ -21,8 +21,8 @@ SLIPS: Table = {
                 "[(other.type, other.state_key) for other in dict.fromkeys(cited)]",
             ),
         ],
-        "auth_types(event)": [
-            Slip("the create event may be cited in version 12", "auth_types(event) | {CREATE}"),
+        "select_auth_types(event)": [
+            Slip("the create event may be cited in version 12", "select_auth_types(event) | {CREATE}"),
         ],
         "entries <= selectable": [
             Slip(

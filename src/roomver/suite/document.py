@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from .canonical import join_path, shorten
-from .errors import RoomverError
+from ..canonical import join_path, shorten
+from ..errors import RoomverError
+from ..resolution import RoomGraph
+from ..types import JsonObject, JsonValue
+from ..versions import ROOM_VERSIONS, get_room_version
 from .operations import OPERATIONS, BadVectors, Operation, check_keys, events_of, resolution_of, run_operation
-from .resolution import RoomGraph
-from .types import JsonObject, JsonValue
-from .versions import ROOM_VERSIONS, room_version
 
 FORMAT: Final = "roomver-vectors/1"
 """The value of ``format`` in a document that this module reads."""
@@ -187,7 +187,7 @@ def run_case(case: Case) -> CaseResult:
 def _same_with_graph(case: Case) -> bool:
     """Tell whether a resolution comes to the same in both ways that there are to come to it."""
     try:
-        events = events_of(case.input, room_version(case.room_version))
+        events = events_of(case.input, get_room_version(case.room_version))
         alone, graph = resolution_of(case.input, events), RoomGraph(events.values())
     except RoomverError:
         return True  # the outcome is an error, or the events are no graph

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from ..vectors import CaseResult, Outcome
+from ...suite.document import CaseResult, Outcome
 
 # What XML 1.0 admits no form of, lone surrogates among it.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -5,14 +5,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..canonical import shorten
-from ..errors import CyclicGraph, RoomverError
-from ..explain import trace_lines
-from ..graph import in_order
-from ..operations import events_of, resolution_of
-from ..types import EventId, JsonObject, JsonValue
-from ..vectors import Case, CaseResult
-from ..versions import room_version
+from ...canonical import shorten
+from ...errors import CyclicGraph, RoomverError
+from ...graph import in_order
+from ...suite.document import Case, CaseResult
+from ...suite.operations import events_of, resolution_of
+from ...types import EventId, JsonObject, JsonValue
+from ...versions import get_room_version
+from ..wording import trace_lines
 
 _CONTENT = 100  # characters of a content
 
@@ -152,7 +152,7 @@ def _inline(value: JsonValue, numbered: Words) -> str:
 
 def _resolution_lines(case: Case) -> Iterator[str]:
     try:
-        events = events_of(case.input, room_version(case.room_version))
+        events = events_of(case.input, get_room_version(case.room_version))
         resolution = resolution_of(case.input, events)
     except RoomverError:
         return  # what roomver gave says so

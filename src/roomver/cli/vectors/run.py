@@ -16,27 +16,24 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from .. import __version__
-from ..canonical import shorten
-from ..explain import printable
-from ..operations import OPERATIONS, BadVectors
-from ..types import JsonObject
-from ..vectors import (
+from ... import __version__
+from ...canonical import shorten
+from ...readers.suite import load_cases, suite_folder
+from ...suite.document import (
     Case,
     CaseResult,
     Outcome,
-    check_unique,
     compare,
-    is_vectors,
-    read_vectors,
     run_case,
 )
-from ..versions import ROOM_VERSIONS
+from ...suite.operations import OPERATIONS, BadVectors
+from ...types import JsonObject
+from ...versions import ROOM_VERSIONS
+from ..wording import printable
 from .implementation import CannotStart, Implementation, NoAnswer, serve
 from .junit import as_junit
 from .results import FORMAT as RESULTS_FORMAT
 from .results import brief, cell
-from .results import report as report_command
 from .show import as_document, show_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,14 +51,6 @@ class _Stop(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         click.echo(f"roomver: {self.message}", err=True)
-
-
-@click.group()
-def vectors() -> None:
-    """Test vectors: run them here or against another implementation."""
-
-
-vectors.add_command(report_command)
 
 
 def _selection(command: F) -> F:
@@ -89,72 +78,9 @@ def _selection(command: F) -> F:
     return command
 
 
-def suite_folder() -> Path:
-    """Return the folder of the suite that ships with the package.
-
-    Raises:
-        FileNotFoundError: if there is none, as in a copy of the source without its vectors.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package / "_suite", package.parents[1] / "vectors"):
-        if (folder / "FORMAT.md").is_file():
-            return folder
-    raise FileNotFoundError("no vectors ship with this copy of roomver: name a file or a folder")
-
-
-def load(paths: Sequence[Path]) -> list[Case]:
-    """Read the cases of files, and of all vector files in folders and below, in the order of paths.
-
-    A folder may hold other JSON: it is passed over if it has nothing of a vector document. A file that
-    is no JSON, or has a vector document's keys and is none, is an error wherever it lies.
-
-    Raises:
-        OSError: for what cannot be read.
-        BadVectors: naming the file.
-    """
-    cases: list[Case] = []
-    for path in paths:
-        if path.is_dir():
-            files, named = sorted(path.rglob("*.json"), key=lambda file: file.relative_to(path).parts), False
-        else:
-            files, named = [path], True
-        for file in files:
-            try:
-                document = _parse(file.read_bytes())
-                if named or is_vectors(document):
-                    cases += read_vectors(document)
-            except BadVectors as error:
-                raise BadVectors(
-                    f"{file}: {error.where}" if error.where else str(file), error.reason
-                ) from None
-    check_unique(cases)
-    return cases
-
-
-def _parse(raw: bytes) -> Any:
-    # Not `parse_json`: a case may hold an event that is nested as deep as that allows.
-    try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise BadVectors("", f"not UTF-8: {error.reason} at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadVectors("", f"not JSON: {error}") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError(f"an object has a key twice among {', '.join(sorted(map(shorten, found)))}")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
 def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Sequence[str]) -> list[Case]:
     try:
-        cases = load(paths or [suite_folder()])
+        cases = load_cases(paths or [suite_folder()])
     except BadVectors as error:
         raise _Stop(str(error)) from None
     except OSError as error:
@@ -170,7 +96,7 @@ def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Seq
     return chosen
 
 
-@vectors.command()
+@click.command()
 @_selection
 @click.option(
     "--impl",
@@ -366,7 +292,7 @@ def _failure(result: CaseResult) -> Iterator[Text]:
         yield Text(f"  {result.reason}".encode("ascii", "backslashreplace").decode())
 
 
-@vectors.command("list")
+@click.command("list")
 @_selection
 def list_cases(paths: tuple[Path, ...], operations: tuple[str, ...], room_versions: tuple[str, ...]) -> None:
     """List the names of test vectors, with operation and room version."""
@@ -376,7 +302,7 @@ def list_cases(paths: tuple[Path, ...], operations: tuple[str, ...], room_versio
         click.echo(f"{case.name:{width}}  {case.operation}  {case.room_version}")
 
 
-@vectors.command()
+@click.command()
 @click.argument("name")
 @click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every event whole.")
@@ -396,7 +322,7 @@ def show(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
         click.echo(printable(line))
 
 
-@vectors.command("serve")
+@click.command("serve")
 def serve_requests() -> None:
     """Answer requests in JSON Lines on standard input, as an implementation under test does."""
     for line in serve(sys.stdin.buffer):

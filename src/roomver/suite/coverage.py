@@ -9,10 +9,10 @@ agree is for a test to see.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .rules import Decision, Rule, rules_of
-from .types import JsonObject
-from .vectors import Case
-from .versions import ROOM_VERSIONS
+from ..rules import Decision, Rule, list_rules
+from ..types import JsonObject
+from ..versions import ROOM_VERSIONS
+from .document import Case
 
 _ANSWERS: Mapping[str, str] = {"auth": "allowed", "verify_signatures": "valid"}
 
@@ -43,7 +43,7 @@ class RuleCoverage:
         return tuple(lacking)
 
 
-def coverage(cases: Iterable[Case]) -> list[RuleCoverage]:
+def measure_coverage(cases: Iterable[Case]) -> list[RuleCoverage]:
     """Count the cases that each rule decides, in the order of room versions and of their rules."""
     counted: dict[tuple[str, str, bool], int] = {}
     for case in cases:
@@ -55,7 +55,7 @@ def coverage(cases: Iterable[Case]) -> list[RuleCoverage]:
             counted[key] = counted.get(key, 0) + 1
     rows = []
     for name, version in ROOM_VERSIONS.items():
-        for rule in rules_of(version):
+        for rule in list_rules(version):
             number = rule.numbers[version.rule_list]
             accepting, rejecting = (counted.get((name, number, way), 0) for way in (True, False))
             rows.append(RuleCoverage(rule, name, number, accepting, rejecting))

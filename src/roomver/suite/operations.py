@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
-from .auth import check_auth, redaction_applies
-from .canonical import canonical_json, join_path, parse_json, shorten
-from .check import check_event
-from .errors import MissingEvents, RoomverError
-from .event import Event, find_defects, parse_event
-from .hashing import content_hash, event_id
-from .keys import key_table
-from .redaction import redact
-from .replay import replay
-from .resolution import Resolution, RoomGraph, resolve
-from .room_check import usable
-from .selection import auth_types
-from .signing import required_signers, sign_event, sign_json, signing_key, verify_signatures
-from .types import EventId, JsonObject, JsonValue, StateKey
-from .versions import EventIdForm, RoomVersion, room_version
+from ..auth import check_auth, redaction_applies
+from ..canonical import encode_canonical, join_path, parse_json, shorten
+from ..entry import Entry, Place
+from ..errors import MissingEvents, RoomverError
+from ..event import Event, find_defects, parse_event
+from ..findings import EventCheck
+from ..hashing import compute_content_hash, compute_event_id
+from ..keys import read_key_table
+from ..redaction import redact
+from ..resolution import Resolution, RoomGraph, resolve
+from ..room_check import check_room
+from ..selection import select_auth_types
+from ..signing import list_required_signers, sign_event, sign_json, signing_key, verify_signatures
+from ..types import EventId, JsonObject, JsonValue, StateKey
+from ..versions import EventIdForm, RoomVersion, get_room_version
 
 
 class BadVectors(RoomverError):
@@ -45,7 +45,7 @@ class BadVectors(RoomverError):
 def _canonical_json(given: JsonObject, version: RoomVersion) -> JsonObject:
     strict = version.strict_canonical_json
     value = parse_json(_text(given, "json"), strict=strict)
-    return {"canonical": canonical_json(value, strict=strict).decode()}
+    return {"canonical": encode_canonical(value, strict=strict).decode()}
 
 
 def _event_format(given: JsonObject, version: RoomVersion) -> JsonObject:
@@ -54,11 +54,11 @@ def _event_format(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _content_hash(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"sha256": content_hash(_object(given, "event"), version)}
+    return {"sha256": compute_content_hash(_object(given, "event"), version)}
 
 
 def _event_id(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"event_id": event_id(_object(given, "event"), version)}
+    return {"event_id": compute_event_id(_object(given, "event"), version)}
 
 
 def _redact(given: JsonObject, version: RoomVersion) -> JsonObject:
@@ -66,11 +66,11 @@ def _redact(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _required_signers(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"servers": list(required_signers(_object(given, "event"), version))}
+    return {"servers": list(list_required_signers(_object(given, "event"), version))}
 
 
 def _verify_signatures(given: JsonObject, version: RoomVersion) -> JsonObject:
-    report = verify_signatures(_object(given, "event"), key_table(given["keys"]), version)
+    report = verify_signatures(_object(given, "event"), read_key_table(given["keys"]), version)
     return {"valid": report.valid, "detail": str(report)}
 
 
@@ -86,7 +86,11 @@ def _sign_event(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _auth_types(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"keys": [list(key) for key in sorted(auth_types(parse_event(_object(given, "event"), version)))]}
+    return {
+        "keys": [
+            list(key) for key in sorted(select_auth_types(parse_event(_object(given, "event"), version)))
+        ]
+    }
 
 
 def _auth(given: JsonObject, version: RoomVersion) -> JsonObject:
@@ -166,16 +170,19 @@ def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _check(given: JsonObject, version: RoomVersion) -> JsonObject:
-    keys = key_table(given["keys"]) if "keys" in given else None
+    keys = read_key_table(given["keys"]) if "keys" in given else None
     rejected: JsonObject = {}
-    events = []
-    for claimed_id, pdu in _object(given, "events").items():
-        event = usable(check_event(pdu, version, claimed_id=claimed_id, keys=keys))
-        if event is None:
-            rejected[claimed_id] = True
-        else:
-            events.append(event)
-    replayed = replay(events, soft_failure=False)  # an object has no order
+
+    def note_dropped(entry: Entry, check: EventCheck) -> None:
+        if check.usable is None and entry.claimed_id is not None:
+            rejected[entry.claimed_id] = True
+
+    entries = (
+        Entry(Place(None, join_path("events", claimed_id)), claimed_id, pdu)
+        for claimed_id, pdu in _object(given, "events").items()
+    )
+    # An object has no order, and so there is no order of arrival that an event could be soft-failed by.
+    replayed = check_room(entries, version, keys=keys, soft_failure=False, on_check=note_dropped).replay
     if replayed.current_state is None:
         raise MissingEvents(replayed.lacking(None))
     for identifier, outcome in replayed.outcomes.items():
@@ -335,7 +342,7 @@ def run_operation(operation: str, version: str, given: JsonObject) -> JsonObject
         return {"unsupported": True}
     try:
         check_keys(given, known, "input")
-        return known.run(given, room_version(version))
+        return known.run(given, get_room_version(version))
     except RoomverError as error:
         return {"error": error_code(error), "message": str(error)}
 

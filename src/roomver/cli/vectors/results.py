@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import click
 
-from ..operations import OPERATIONS
-from ..readers import InputError
-from ..types import JsonObject
-from ..vectors import Outcome
-from ..versions import ROOM_VERSIONS
-from .common import display_name, opened, write_line
+from ...readers import InputError
+from ...suite.document import Outcome
+from ...suite.operations import OPERATIONS
+from ...types import JsonObject
+from ...versions import ROOM_VERSIONS
+from ..common import display_name, opened, write_line
 
 FORMAT: Final = "roomver-results/1"
 _SHOWN: Final = 300  # characters of an outcome

@@ -5,9 +5,9 @@ A verdict names what decided; this names everything that was looked at, also whe
 
 from typing import NamedTuple
 
-from .event import Event
-from .power import CREATE, POWER_LEVELS, Levels
-from .types import StateMap, UserId
+from ..event import Event
+from ..power import CREATE, POWER_LEVELS, Levels
+from ..types import StateMap, UserId
 
 
 class Compared(NamedTuple):
@@ -24,7 +24,7 @@ class Compared(NamedTuple):
     source: str
 
 
-def compared(event: Event, state: StateMap[Event]) -> list[Compared]:
+def list_compared(event: Event, state: StateMap[Event]) -> list[Compared]:
     """Return what the rules compare for an event before a state; nothing for a create event, or where the
     state has no create event to begin with."""
     create = state.get(CREATE)

@@ -9,11 +9,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..coverage import RuleCoverage, coverage, coverage_report
-from ..rules import RULES, Decision
-from ..versions import ROOM_VERSIONS
-from .common import console, example
-from .vectors import load, suite_folder
+from ...readers.suite import load_cases, suite_folder
+from ...rules import RULES, Decision
+from ...suite.coverage import RuleCoverage, coverage_report, measure_coverage
+from ...versions import ROOM_VERSIONS
+from ..common import console, example
 
 
 @click.command("coverage", epilog=example("roomver vectors coverage --json | jq .complete"))
@@ -26,7 +26,7 @@ def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
     empty. Exit codes: 0 every rule of every room version has the cases that it should, 1 one lacks
     them, 2 wrong call or unreadable file.
     """
-    rows = coverage(load(paths or (suite_folder(),)))
+    rows = measure_coverage(load_cases(paths or (suite_folder(),)))
     lacking = [row for row in rows if row.lacking]
     if as_json:
         click.echo(json.dumps(coverage_report(rows), indent=1))

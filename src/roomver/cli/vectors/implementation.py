@@ -16,10 +16,10 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
-from ..canonical import shorten
-from ..operations import run_operation
-from ..types import JsonObject
-from ..vectors import Case
+from ...canonical import shorten
+from ...suite.document import Case
+from ...suite.operations import run_operation
+from ...types import JsonObject
 from .timing import Timer, timed
 
 MAX_LINE: Final = 64 * 2**20
@@ -71,7 +71,7 @@ class Implementation:
         self.stop()
 
     def ask(self, case: Case) -> JsonObject:
-        """Return the program's output for a case, in the form of `roomver.vectors.run_operation`.
+        """Return the program's output for a case, in the form of `roomver.suite.operations.run_operation`.
 
         Raises:
             NoAnswer: if the program died, said nothing in time, or said something else. It has then

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from .canonical import shorten
-from .check import Action, EventCheck, FindingKind, Reason, Summary
-from .errors import SHOWN, listed
-from .replay import Replay, Status
-from .resolution import Trace
-from .room_check import RoomCheck
-from .types import EventId, JsonObject, StateKey
-from .versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
+from ..canonical import shorten
+from ..errors import SHOWN, listed
+from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..replay import Replay, Status
+from ..resolution import Trace
+from ..room_check import RoomCheck
+from ..types import EventId, JsonObject, StateKey
+from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
 
 YES: Final = "●"
 NO: Final = "-"
@@ -230,19 +230,21 @@ def reason_data(reason: Reason) -> JsonObject:
     return {"path": reason.path, "text": reason.text}
 
 
-def check_data(check: EventCheck) -> JsonObject:
-    """Return the check of one event as a JSON object."""
+def findings_data(
+    event_id: EventId | None, findings: tuple[Finding, ...], notes: tuple[Reason, ...] = ()
+) -> JsonObject:
+    """Return what was found of one event as a JSON object."""
     return {
-        "event_id": check.event_id,
+        "event_id": event_id,
         "findings": [
             {
                 "kind": finding.kind.value,
                 "action": finding.kind.action.value,
                 "reasons": [reason_data(reason) for reason in finding.reasons],
             }
-            for finding in check.findings
+            for finding in findings
         ],
-        "notes": [reason_data(note) for note in check.notes],
+        "notes": [reason_data(note) for note in notes],
     }
 
 
@@ -293,6 +295,7 @@ def room_data(result: RoomCheck) -> JsonObject:
             for key, (ours, theirs) in result.state_differs.items()
         ],
         "state_not_compared": result.not_compared,
+        "repeated": result.gathered.repeated,
     }
 
 

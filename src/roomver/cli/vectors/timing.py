@@ -7,14 +7,14 @@ import gc
 from time import perf_counter
 from typing import Any
 
-from .. import __version__
-from ..canonical import shorten
-from ..errors import RoomverError
-from ..event import remember
-from ..operations import BadVectors, error_code, events_of, rejected_of, states_of
-from ..resolution import RoomGraph, RoomState, resolve
-from ..types import EventId, JsonObject, StateKey, StateMap
-from ..versions import RoomVersion, StateResolution, room_version
+from ... import __version__
+from ...canonical import shorten
+from ...errors import RoomverError
+from ...event import remember
+from ...resolution import RoomGraph, RoomState, resolve
+from ...suite.operations import BadVectors, error_code, events_of, rejected_of, states_of
+from ...types import EventId, JsonObject, StateKey, StateMap
+from ...versions import RoomVersion, StateResolution, get_room_version
 
 
 class Timer:
@@ -49,7 +49,7 @@ class Timer:
             raise BadVectors("input.input", f"must be an object, is {shorten(given['input'])}")
         self._problem = None  # the last one need not be held beside the next
         self._problem = _Problem(
-            given["input"], given.get("changes"), room_version(version), str(given["mode"])
+            given["input"], given.get("changes"), get_room_version(version), str(given["mode"])
         )
         return self._problem.run(runs)
 
