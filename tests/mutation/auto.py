@@ -5,7 +5,7 @@ Only the vector suite is run. A change that survives must be in ``survivors.json
 case can or need catch it, or as open. An entry whose change is caught must be removed. Exits 1 otherwise.
 
 A module is named by its path under ``src/roomver``, and a folder stands for all modules in it:
-``power.py auth/join.py resolution``. The whole core takes about three quarters of an hour on two processors.
+``power.py auth/join.py resolution``. The whole core takes about half an hour on two processors.
 """
 
 import json

@@ -2,6 +2,9 @@
 
 A slip names its place by module, scope and source, and not by line. So it still applies when code moves
 within its function, and when a comment, a line break or another part of the module changes.
+
+A slip that no longer applies is an error. The message shows the nearest source, and where the source of
+the slip occurs now.
 """
 
 import ast
@@ -93,7 +96,7 @@ def apply(placed: PlacedSlip, package: Path = PACKAGE) -> ast.Module:
         near = _nearest(readings[0].source, {run.source: run.line for run in runs})
         raise _cannot(placed, "it does not occur", near, _elsewhere(readings, package))
     ((site, reading),) = sites
-    site.replace(reading.new)
+    site.replace(reading)
     ast.fix_missing_locations(tree)
     compile(tree, placed.module, "exec")
     return tree
@@ -173,10 +176,11 @@ class _Run(NamedTuple):
     def source(self) -> str:
         return _source([_opened(node) for node in self.nodes])
 
-    def replace(self, new: Sequence[ast.AST]) -> None:
-        """Put new nodes into the place of these."""
-        bodies = [node for node in self.nodes if isinstance(node, _Compound)]
-        new = [_filled(node, bodies) for node in deepcopy(list(new))]
+    def replace(self, reading: "_Reading") -> None:
+        """Replace these nodes, which are those of a reading, by its new ones."""
+        pairs = zip(self.nodes, reading.old, strict=True)
+        bodies = [node for node, old in pairs if isinstance(node, _Compound) and _is_open(old)]
+        new = [_filled(node, bodies) for node in deepcopy(list(reading.new))]
         place = slice(self.start, self.start + len(self.nodes))
         if isinstance(self.owner, ast.Dict) and not self.field:
             entries = [node for node in new if isinstance(node, ast.Dict)]
@@ -215,13 +219,13 @@ def _opened(node: ast.AST) -> ast.AST:
     return node
 
 
-def _filled(node: ast.AST, old: Sequence[_Compound]) -> ast.AST:
-    """Put the body of the statement that was replaced into the place of each ``...``."""
+def _filled(node: ast.AST, bodies: Sequence[_Compound]) -> ast.AST:
+    """Put the body of the first of some statements into the place of each ``...``."""
     for inner in ast.walk(node):
-        if old and isinstance(inner, _Compound) and _is_open(inner):
-            inner.body = deepcopy(old[0].body)
-            if not isinstance(inner, ast.With) and not isinstance(old[0], ast.With):
-                inner.orelse = deepcopy(old[0].orelse)
+        if bodies and isinstance(inner, _Compound) and _is_open(inner):
+            inner.body = deepcopy(bodies[0].body)
+            if not isinstance(inner, ast.With) and not isinstance(bodies[0], ast.With):
+                inner.orelse = deepcopy(bodies[0].orelse)
     return node
 
 
