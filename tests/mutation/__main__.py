@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from roomver.suite.document import Outcome, run_case
 
-from .run import caught_by, load_cases, ordered
+from .run import caught_by, ordered, suite_cases
 from .slip import CannotApply, apply
 from .slips import SLIPS
 
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
             trees.append(apply(slip))
         except CannotApply as error:
             problems[f"slips do not apply: {error}"] = None
-    cases = load_cases()
+    cases = suite_cases()
     failed = [case.name for case in cases if run_case(case).outcome is Outcome.FAILED]
     if failed:
         problems[f"without any slip, these cases fail: {', '.join(failed)}"] = None

@@ -19,7 +19,7 @@ from pathlib import Path
 from roomver.suite.document import Case
 
 from .mutants import Mutant, mutants
-from .run import caught_by, load_cases, ordered
+from .run import caught_by, ordered, suite_cases
 from .slip import PACKAGE
 
 CORE = (
@@ -60,7 +60,7 @@ class _Suite:
     """The cases. Those that have caught the most changes come first."""
 
     def __init__(self) -> None:
-        self._cases = load_cases()
+        self._cases = suite_cases()
         self._caught: Counter[str] = Counter()
 
     def cases_for(self, module: str) -> list[Case]:

@@ -1,4 +1,4 @@
-"""Run vectors against a copy of the package in which one module is changed."""
+"""Run vectors against the package with one module changed, in a fork of this process."""
 
 import ast
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from roomver.readers.suite import load_cases as load
+from roomver.readers.suite import load_cases
 from roomver.suite.document import Case
 
 from .slip import PACKAGE
@@ -40,9 +40,9 @@ _FIRST: Final = {
 _ONLY: Final = {"graph.py": {"resolve", "check"}, "resolution": {"resolve", "check"}}
 
 
-def load_cases() -> list[Case]:
+def suite_cases() -> list[Case]:
     """Return the cases of the vector suite."""
-    return load([VECTORS])
+    return load_cases([VECTORS])
 
 
 def ordered(cases: Iterable[Case], module: str) -> list[Case]:
