@@ -13,6 +13,7 @@ from canonicaljson import encode_canonical_json
 from unpaddedbase64 import encode_base64
 
 import roomver
+from roomver.hashing import compute_content_hash
 
 from . import synapse
 from .measure import Contender, Goal, Row
@@ -48,7 +49,7 @@ def ask(run: Run) -> Iterator[Row]:
             list(map(make, given)),
         )
     for subject, ours, theirs in (
-        ("content hashes", partial(roomver.compute_content_hash, version=version), hashes),
+        ("content hashes", partial(compute_content_hash, version=version), hashes),
         ("event IDs", partial(roomver.compute_event_id, version=version), ids),
     ):
         row = _row(run, subject, given, ours, theirs)

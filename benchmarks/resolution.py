@@ -13,6 +13,7 @@ from random import Random
 
 import roomver
 from roomver.event import remember
+from roomver.resolution import RoomState
 from roomver.types import EventId, StateMap
 
 from .measure import Contender, Goal, Row, peak, reset_peak
@@ -126,7 +127,7 @@ def contenders(shape: Shape) -> list[Contender[StateMap[EventId]]]:
 
 def _sharing(shape: Shape) -> Shape:
     """The same states, sharing what is alike."""
-    return Shape(shape.name, shape.version, shape.events, [*roomver.RoomState.sharing(shape.state_sets)])
+    return Shape(shape.name, shape.version, shape.events, [*RoomState.sharing(shape.state_sets)])
 
 
 def _resolve(shape: Shape, graph: roomver.RoomGraph | None) -> StateMap[EventId]:

@@ -11,8 +11,8 @@ from nacl.bindings import crypto_sign_open
 from unpaddedbase64 import encode_base64
 
 import roomver
-from roomver.hashing import decode_unpadded
 from roomver.redaction import kept
+from roomver.unpadded import decode_unpadded
 
 from .shapes import pdus
 
@@ -62,7 +62,7 @@ def signed_events(count: int) -> tuple[list[Signed], Keys]:
     for pdu in pdus(VERSION, count):
         server = pdu["sender"].partition(":")[2]
         if server not in signers:
-            signers[server] = roomver.signing_key(KEY_ID, encode_base64(rng.randbytes(32)))
+            signers[server] = roomver.SigningKey.from_seed(KEY_ID, encode_base64(rng.randbytes(32)))
             public = bytes(signers[server].verify_key)
             keys[server] = {KEY_ID: roomver.VerifyKey(public)}
         del pdu["signatures"], pdu["hashes"], pdu["unsigned"]

@@ -16,13 +16,11 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from nacl.signing import SigningKey
 from unpaddedbase64 import encode_base64
 
 from roomver import (
     Event,
     RoomVersion,
-    Rule,
     Verdict,
     check_against_state,
     check_auth,
@@ -31,9 +29,10 @@ from roomver import (
     select_auth_types,
     sign_event,
     sign_json,
-    signing_key,
 )
 from roomver.hashing import content_digest
+from roomver.keys import SigningKey
+from roomver.rules import Rule
 from roomver.versions import EventIdForm, RoomIdForm
 
 ALICE = "@alice:a.example"
@@ -60,12 +59,12 @@ def server_name(user: str) -> str:
 @cache
 def key_of(name: str) -> SigningKey:
     """The signing key of a server, or of whatever else has a name: always the same one."""
-    return signing_key("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
+    return SigningKey.from_seed("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
 
 
 def public_key(name: str) -> str:
     """The public half of `key_of`, as events carry it."""
-    return encode_base64(bytes(key_of(name).verify_key))
+    return encode_base64(key_of(name).verify_key.key)
 
 
 def signed_block(mxid: Any, token: Any, *signers: str, **more: Any) -> Content:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Content, Room, allows, refuses, versions_from
 
-from roomver import Rule, Verdict, rules
+from roomver import Verdict, rules
+from roomver.rules import Rule
 
 MEMBERSHIPS = ["absent", "join", "invite", "leave", "ban", "knock"]
 

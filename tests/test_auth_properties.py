@@ -18,7 +18,6 @@ from reference import auth as reference
 from strategies import CONTENT_KEYS, LENIENT_VERSIONS, hostile
 
 from roomver import (
-    Decision,
     Event,
     RoomverError,
     Verdict,
@@ -29,6 +28,7 @@ from roomver import (
     redaction_applies,
     select_auth_types,
 )
+from roomver.rules import Decision
 
 CREATE = ("m.room.create", "")
 

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Content, Room, allows, refuses, versions_from
 
-from roomver import (
-    Event,
-    MissingEvents,
-    RedactionDecision,
-    WrongRoom,
-    parse_event,
-    redaction_applies,
-    rules,
-)
+from roomver import Event, MissingEvents, WrongRoom, parse_event, redaction_applies, rules
+from roomver.auth import RedactionDecision
 
 
 def room_of(version: str, **power: Any) -> Room:
@@ -101,7 +94,6 @@ def test_the_power_level_of_the_redactions_sender_is_at_least_the_redact_level(
         message = room.add("m.room.message", ALICE)
         decision = decide(room, BOB, message)
         assert decision.applies is enough
-        assert bool(decision) is enough
         assert f"sender level {level}, redact level 50" in decision.reason
 
 
@@ -112,8 +104,8 @@ def test_the_domain_of_the_redactions_sender_matches_that_of_the_original_events
     # Any user of the server.
     decision = decide(room, CAROL, message)
     assert decision == (True, "both senders are of a.example")
-    assert not decide(room, BOB, message)
-    assert not decide(room, "@x:a.example:80", message)
+    assert not decide(room, BOB, message).applies
+    assert not decide(room, "@x:a.example:80", message).applies
 
 
 @pytest.mark.parametrize("version", versions_from(3))
@@ -124,7 +116,7 @@ def test_who_has_the_redact_level_redacts_also_what_it_could_not_send(version: s
     room = room_of(version, users={BOB: 50}, events={kind: 100}, state_default=100, events_default=0)
     target = room.make(kind, ALICE, state_key="")
     refuses(room.verdict(room.make(kind, BOB, state_key="")), rules.REQUIRED_LEVEL)
-    assert decide(room, BOB, target)
+    assert decide(room, BOB, target).applies
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -132,18 +124,18 @@ def test_in_versions_1_and_2_a_redaction_applies_exactly_if_the_rules_allow_it(v
     room = room_of(version)
     ours = room.add("m.room.message", CAROL, event_id="$m1:b.example")
     theirs = room.add("m.room.message", BOB, event_id="$m2:c.example")
-    assert decide(room, BOB, ours)
+    assert decide(room, BOB, ours).applies
     refused = decide(room, BOB, theirs)
     assert not refused
     assert "rule 11.3 (redaction.otherwise)" in refused.reason
-    assert decide(room, ALICE, theirs)
+    assert decide(room, ALICE, theirs).applies
 
 
 def test_from_version_3_on_it_is_the_senders_whose_domains_are_compared() -> None:
     # The opposite of the case above: same senders' domain, whatever the event IDs.
     room = room_of("3")
-    assert decide(room, CAROL, room.add("m.room.message", ALICE))
-    assert not decide(room, CAROL, room.add("m.room.message", BOB))
+    assert decide(room, CAROL, room.add("m.room.message", ALICE)).applies
+    assert not decide(room, CAROL, room.add("m.room.message", BOB)).applies
 
 
 @pytest.mark.parametrize("version", versions_from(1, 10))
@@ -152,7 +144,7 @@ def test_up_to_version_10_the_target_is_named_at_the_top(version: str) -> None:
     message = room.add("m.room.message", ALICE)
     event = room.make("m.room.redaction", ALICE, {"redacts": message.event_id})
     assert redaction_applies(event, message, room.state) == (False, "the redaction names no event")
-    assert decide(room, ALICE, message)
+    assert decide(room, ALICE, message).applies
 
 
 @pytest.mark.parametrize("version", versions_from(11))
@@ -162,7 +154,7 @@ def test_from_version_11_on_the_target_is_named_in_the_content(version: str) -> 
     pdu = {**room.pdu("m.room.redaction", ALICE), "redacts": message.event_id}
     event = parse_event(pdu, version)
     assert redaction_applies(event, message, room.state) == (False, "the redaction names no event")
-    assert decide(room, ALICE, message)
+    assert decide(room, ALICE, message).applies
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -212,4 +204,4 @@ def test_the_state_is_of_the_redactions_room(version: str) -> None:
 def test_a_creator_redacts_whatever_the_level() -> None:
     room = room_of("12", redact=2**53 - 1)
     message = room.add("m.room.message", BOB)
-    assert decide(room, ALICE, message)
+    assert decide(room, ALICE, message).applies

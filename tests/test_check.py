@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name, signed_block
 
-from roomver import Event, KeyTable, UnknownRoomVersion, encode_canonical, read_key_table, redact, sign_event
+from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
 from roomver.cli.wording import (
@@ -21,6 +21,7 @@ from roomver.cli.wording import (
     summary_data,
 )
 from roomver.findings import Action, EventCheck, FindingKind, Summary
+from roomver.keys import KeyTable, read_key_table
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
 KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
@@ -291,11 +292,11 @@ def test_text_is_safe_on_a_terminal(text: object, safe: str) -> None:
 
 def test_the_feature_table_has_a_cell_for_each_version() -> None:
     rows = feature_rows()
-    assert len(rows) == len(FEATURES) == 44
-    assert len({label for label, _ in rows}) == 44
+    assert len(rows) == len(FEATURES) == 43
+    assert len({label for label, _ in rows}) == 43
     assert all(len(cells) == 12 and all(0 < len(cell) <= 4 for cell in cells) for _, cells in rows)
     markdown = feature_markdown().splitlines()
-    assert len(markdown) == 46
+    assert len(markdown) == 45
     assert {line.count("|") for line in markdown} == {14}
 
 
@@ -313,7 +314,6 @@ def test_the_feature_table_has_a_cell_for_each_version() -> None:
         ("Redaction keeps of m.room.create", "C C C C C C C C C C all all"),
         ("Redaction keeps m.room.member join_auth", "- - - - - - - - ● ● ● ●"),
         ("State resolution: first", "- U U U U U U U U U U ∅"),
-        ("Synapse on identifiers", "R R R R R R R R R R D D"),
     ],
 )
 def test_rows_of_the_feature_table(label: str, cells: str) -> None:

@@ -16,10 +16,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "roomver"
 # A name stands for the module of that name, or for the whole folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
-    ("canonical", "graph"),
+    ("canonical", "graph", "unpadded"),
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing"),
-    ("event", "keys", "signing"),
+    ("event", "keys", "signatures", "signing"),
     ("rules", "power", "selection", "findings"),
     ("auth",),
     ("resolution",),
@@ -35,6 +35,7 @@ SAME_FLOOR = frozenset(
         ("redaction", "pdu"),
         ("hashing", "pdu"),
         ("hashing", "redaction"),
+        ("signatures", "keys"),
         ("signing", "keys"),
         ("suite", "room_check"),
         ("cli", "readers"),

@@ -12,19 +12,16 @@ from hypothesis import strategies as st
 from reference import hashing as reference
 from strategies import HASH_ID_VERSIONS, VERSIONS, JsonObject, signatures, strict_json, versions_and_pdus
 
-from roomver import (
+from roomver import MalformedEvent, NotCanonical, compute_event_id, get_room_version, parse_event, redact
+from roomver.hashing import (
+    SYNAPSE_NOT_HASHED,
     HashCheck,
-    MalformedEvent,
-    NotCanonical,
     check_hashes,
     compute_content_hash,
-    compute_event_id,
     compute_reference_hash,
-    get_room_version,
-    parse_event,
-    redact,
+    essential_bytes,
 )
-from roomver.hashing import SYNAPSE_NOT_HASHED, decode_unpadded, essential_bytes
+from roomver.unpadded import decode_unpadded
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
 

@@ -75,7 +75,7 @@ def test_a_recorded_room() -> None:
     assert room.version is get_room_version("11")
     assert room.header is not None
     assert (room.header.room_id, room.header.fields["state"]) == ("!r:x", ["$x"])
-    assert room.keys == {"a.example": {"ed25519:1": VerifyKey(bytes(key_of("a.example").verify_key))}}
+    assert room.keys == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
     entries = list(room.entries)
     assert [(entry.claimed_id, entry.pdu) for entry in entries] == events()
     assert [str(entry.place) for entry in entries] == ["line 2", "line 3", "line 4", "line 5"]
@@ -213,9 +213,9 @@ def test_a_create_event_of_an_unknown_version(named: Any) -> None:
     pdu = {**ONE, "content": {"room_version": named}}
     for text in (json_lines([pdu, pdu]), json.dumps([pdu]).encode()):
         expected = (
-            f"unknown room version {named!r}; known are 1, 2"
+            f"unknown room version {named!r}; known versions: 1, 2"
             if isinstance(named, str)
-            else f'a room version is a string, such as "11"; {named!r} is none'
+            else f'a room version must be a string such as "11", not {named!r}'
         )
         assert failure(text).startswith(f"its create event: {expected}")
 
@@ -263,7 +263,7 @@ def test_no_keys_at_all_are_none(keys: Any) -> None:
             "this is a file of test vectors, not a room: see `roomver vectors run`",
         ),
         (b'{"pdus": [], "keys": {"x": 5}}', "x: must be an object, is 5"),
-        (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known are"),
+        (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known versions:"),
     ],
 )
 def test_an_input_that_is_no_room(text: bytes, reason: str) -> None:
@@ -274,7 +274,7 @@ def test_an_input_that_is_no_room(text: bytes, reason: str) -> None:
     ("fields", "reason"),
     [
         ({"room_version": "13"}, "the header: unknown room version '13'"),
-        ({"room_version": 11}, 'the header: a room version is a string, such as "11"; 11 is none'),
+        ({"room_version": 11}, 'the header: a room version must be a string such as "11", not 11'),
         ({"keys": []}, "the header: keys: must be an object, is []"),
         ({"keys": {"x": {"ed25519:1": "A"}}}, "the header: x ed25519:1: key must be 32 bytes"),
         ({"state": float("nan")}, "the header: state: NaN is not a JSON number"),
@@ -418,14 +418,14 @@ def keys_of(value: Any) -> Any:
 
 
 def test_keys_as_a_table() -> None:
-    assert keys_of(KEYS) == {"a.example": {"ed25519:1": VerifyKey(bytes(key_of("a.example").verify_key))}}
+    assert keys_of(KEYS) == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
 
 
 @pytest.mark.parametrize("form", ["one", "list", "query"])
 def test_keys_as_servers_answers(form: str) -> None:
     one = answer("a.example")
     value = {"one": one, "list": [one], "query": {"server_keys": [one]}}[form]
-    key = VerifyKey(bytes(key_of("a.example").verify_key), 1000)
+    key = VerifyKey(key_of("a.example").verify_key.key, 1000)
     assert keys_of(value) == {"a.example": {"ed25519:1": key}}
 
 

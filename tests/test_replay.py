@@ -15,21 +15,10 @@ from random_forks import citing, hash_id, hostile_event, hostile_fork, likely_fo
 from reference import resolution as reference
 from strategies import often
 
-from roomver import (
-    Event,
-    MissingEvents,
-    Outcome,
-    Replay,
-    RoomState,
-    StateResolution,
-    Status,
-    WrongRoom,
-    check_against_state,
-    parse_event,
-    replay_room,
-    resolve,
-    split_states,
-)
+from roomver import Event, MissingEvents, WrongRoom, check_against_state, parse_event, replay_room, resolve
+from roomver.replay import Outcome, Replay, Status
+from roomver.resolution import RoomState, split_states
+from roomver.versions import StateResolution
 
 ROOMS = Path(__file__).parent.parent / "vectors" / "rooms"
 TOPIC = ("m.room.topic", "")

@@ -16,10 +16,7 @@ from roomver import (
     CyclicGraph,
     Event,
     MissingEvents,
-    NotTraced,
-    Resolution,
     RoomGraph,
-    StateResolution,
     WrongRoom,
     check_auth,
     get_room_version,
@@ -27,6 +24,8 @@ from roomver import (
     resolve_steps,
     rules,
 )
+from roomver.resolution import NotTraced, Resolution
+from roomver.versions import StateResolution
 
 ALICE = "@a:x"
 BOB = "@b:x"

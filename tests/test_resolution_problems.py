@@ -8,7 +8,8 @@ from builder import versions_from
 from random_forks import hash_id, hostile_event
 from test_resolution import ALICE, BEFORE_12, BOB, CAROL, LATER, Room
 
-from roomver import Resolution, RoomGraph, Trace, get_room_version, resolve, rules
+from roomver import RoomGraph, get_room_version, resolve, rules
+from roomver.resolution import Resolution, Trace
 
 DAVE = "@d:x"
 EVE = "@e:x"

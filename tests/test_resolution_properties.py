@@ -25,16 +25,15 @@ from roomver import (
     CyclicGraph,
     Event,
     MissingEvents,
-    Resolution,
     RoomGraph,
-    RoomState,
     RoomverError,
-    StateResolution,
     WrongRoom,
     get_room_version,
     resolve,
     resolve_steps,
 )
+from roomver.resolution import Resolution, RoomState
+from roomver.versions import StateResolution
 
 versions = st.sampled_from(VERSIONS)
 

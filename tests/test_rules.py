@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 
-from roomver import RULES, Decision, Rule, Verdict, get_room_version, list_rules, rules
-from roomver.rules import RULE_LISTS
+from roomver import Verdict, get_room_version, rules
+from roomver.rules import RULE_LISTS, RULES, Decision, Rule, list_rules
 from roomver.versions import V1, V11, V12
 
 _HERE = Path(__file__).parent
@@ -155,9 +155,18 @@ def test_a_rule_has_no_number_in_a_version_without_it() -> None:
     assert rules.REDACTION_LEVEL.number(V12) is None
 
 
-def test_a_verdict_is_true_exactly_if_it_allows() -> None:
-    assert Verdict(True, rules.OTHERWISE, V11, {})
-    assert not Verdict(False, rules.OTHERWISE, V11, {})
+def test_a_verdict_has_no_truth_value() -> None:
+    for allowed in (True, False):
+        verdict = Verdict(allowed, rules.OTHERWISE, V11, {})
+        assert verdict.allowed is allowed
+        for asked in (bool, lambda verdict: verdict or None, lambda verdict: all([verdict])):
+            with pytest.raises(TypeError, match=r"a Verdict has no truth value: use \.allowed"):
+                asked(verdict)
+
+
+def test_the_rules_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RULES["otherwise"] = rules.CREATE_ALLOWED  # type: ignore[index]
 
 
 def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:

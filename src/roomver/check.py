@@ -11,9 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from unpaddedbase64 import encode_base64
-
-from .canonical import MAX_INTEGER, join_path, shorten
+from .canonical import MAX_INTEGER, join_path, plain_object, shorten
 from .entry import Entry
 from .errors import Defect, MalformedEvent, RoomverError
 from .event import Event, parse_event
@@ -21,7 +19,6 @@ from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
     content_digest,
-    decode_unpadded,
     essential_bytes,
     event_id_of_bytes,
 )
@@ -29,9 +26,12 @@ from .identifiers import server_of
 from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
-from .signing import ServerResult, SignatureReport, check_signatures
+from .signatures import ServerResult, SignatureReport, check_signatures
 from .types import EventId, JsonObject, JsonValue
+from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
+
+__all__ = ["check_entries", "check_event", "check_events"]
 
 
 def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
@@ -41,7 +41,7 @@ def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
 
 
 def check_event(
-    pdu: JsonValue,
+    pdu: object,
     version: RoomVersion | str,
     *,
     claimed_id: EventId | None = None,
@@ -54,7 +54,7 @@ def check_event(
     checks 1 to 3.
 
     Args:
-        pdu: the PDU as it is on the wire.
+        pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
         version: of its room.
         claimed_id: the ID under which the event was found; compared with the one that it has.
         keys: what is known of the servers' keys; without them signatures are not checked. With them,
@@ -75,7 +75,7 @@ def check_event(
 
 
 def check_events(
-    pdus: Iterable[tuple[JsonValue, EventId | None]],
+    pdus: Iterable[tuple[object, EventId | None]],
     version: RoomVersion | str,
     *,
     keys: KeyTable | None = None,
@@ -95,7 +95,7 @@ def check_events(
     source = iter(pdus)
     more = True
     while more:
-        batch: list[tuple[JsonValue, EventId | None]] = []
+        batch: list[tuple[object, EventId | None]] = []
         failure = None
         try:
             batch.extend(islice(source, _BATCH))
@@ -153,7 +153,7 @@ _BATCH = 32
 
 
 def _check_batch(
-    batch: list[tuple[JsonValue, EventId | None]],
+    batch: list[tuple[object, EventId | None]],
     version: RoomVersion,
     keys: KeyTable | None,
     now: int | None,
@@ -175,15 +175,16 @@ def _check_batch(
     ]
 
 
-def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
-    if type(pdu) is not dict:
+def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
+    plain = plain_object(pdu)
+    if plain is None:
         # Not left to parse_event, which would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
         # Without the claimed ID, which it would believe.
-        return parse_event(pdu, version)
+        return parse_event(plain, version)
     except MalformedEvent as error:
-        return _malformed(pdu, error.defects, claimed_id)
+        return _malformed(plain, error.defects, claimed_id)
 
 
 def _judged(
@@ -210,7 +211,7 @@ def _judged(
     redacted = False
     carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
     # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
+    if carried != encode_unpadded(computed) and (digest := decode_unpadded(carried)) != computed:
         if digest is None or len(digest) != len(computed):
             text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
@@ -229,7 +230,7 @@ def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
     return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
 
 
-def _malformed(pdu: JsonValue, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
+def _malformed(pdu: object, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
     reasons = [Reason(d.path, f"expected {d.expected}, found {d.found}") for d in defects]
     event_id = claimed_id
     if event_id is None and type(pdu) is dict and type(carried := pdu.get("event_id")) is str:
@@ -274,7 +275,7 @@ def _why_not(server: ServerResult) -> str:
 
 
 def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
-    text = f"carried {encode_base64(carried)}, computed {encode_base64(computed)}"
+    text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
     if stray and content_digest(pdu, stray) == carried:

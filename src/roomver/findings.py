@@ -14,6 +14,8 @@ from typing import NamedTuple
 from .event import Event
 from .types import EventId
 
+__all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Reason", "Summary"]
+
 
 class Action(Enum):
     """What a server must do with an event."""

@@ -21,6 +21,8 @@ from .rules import AUTH_EVENTS_REJECTED
 from .types import EventId, JsonObject, RoomId, StateKey
 from .versions import RoomVersion, version_record
 
+__all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
+
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:

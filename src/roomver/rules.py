@@ -1,43 +1,47 @@
-"""The authorisation rules as values: a name for each, and its number in every room version's list.
+"""The authorisation rules as values: the name of each, and its number in every room version.
 
-The twelve room versions share eight lists of rules, and most rules stand in several of them under
-different numbers. So code names a rule, and the table here gives its number. What a rule checks is
-no matter of this module.
+The twelve room versions share eight lists of rules. Most rules are in several lists, under different
+numbers. So code refers to a rule by its name, and the table here gives the number. The checks are in
+`roomver.auth`. The table of rules is one list, so this module has more than 400 lines.
 
 Source: https://spec.matrix.org/latest/rooms/v12/#authorisation-rules, and the same section of the
-page of each other room version.
+other room versions' pages.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
+from .errors import refuse_truth
 from .versions import RoomVersion
 
+__all__ = ["RULES", "RULE_LISTS", "Decision", "Rule", "Verdict", "list_rules"]
+
 RULE_LISTS: Final = ("1", "3", "6", "7", "8", "10", "11", "12")
-"""The room version that introduced each list of rules; it serves up to the next one."""
+"""The room version that introduced each list of rules. Later versions use it until the next list."""
 
 
 class Decision(Enum):
-    """Which way a rule decides when it is the one that decides."""
+    """What a rule says when it decides."""
 
     ALLOW = "allow"
     REJECT = "reject"
     EITHER = "allow or reject"
-    """The rule reads "allow if and only if"."""
+    """The rule says "allow if and only if"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One authorisation rule that can decide about an event.
+    """One authorisation rule that can decide whether an event is allowed.
 
     Attributes:
-        name: its sense in dotted words, the same in every room version.
-        decision: which way it decides.
-        sense: what it asks for, in one line.
-        numbers: list, by the room version that introduced it, to the rule's number there.
+        name: dotted words, the same in every room version.
+        decision: what it says when it decides.
+        sense: what it requires, in one line.
+        numbers: its number in each list that has it. A list is named by the room version that
+            introduced it.
     """
 
     name: str
@@ -46,8 +50,10 @@ class Rule:
     numbers: Mapping[str, str]
 
     def number(self, version: RoomVersion) -> str | None:
-        """Return the rule's number in a room version's list as the specification shows it, such as
-        ``5.3.2``; None if the list has no such rule."""
+        """Return the rule's number in a room version, as the specification shows it, such as ``5.3.2``.
+
+        None if the room version does not have the rule.
+        """
         return self.numbers.get(version.rule_list)
 
     def __str__(self) -> str:
@@ -57,7 +63,7 @@ class Rule:
         return f"<Rule {self.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A rule is one object, so that `is` compares it; a copy would be another.
+        # A rule is looked up, not rebuilt: code compares rules with `is`, and a copy would differ.
         return _rule_named, (self.name,)
 
 
@@ -66,15 +72,15 @@ def _rule_named(name: str) -> Rule:
 
 
 class Verdict(NamedTuple):
-    """The answer of the authorisation rules for one event, with the rule that gave it.
+    """The decision of the authorisation rules on one event, and the rule that decided.
 
-    It is true exactly if the event is allowed.
+    It has no truth value: use `allowed`.
 
     Attributes:
-        allowed: whether the rules allow the event.
+        allowed: whether the event is allowed.
         rule: the rule that decided.
-        room_version: the room version whose rules were asked.
-        detail: what was compared, by name: ``{"sender": "@a:x", "target": "@b:x"}``.
+        room_version: the room version whose rules were applied.
+        detail: the values that were compared, by name: ``{"sender": "@a:x", "target": "@b:x"}``.
 
     >>> from roomver.versions import V12
     >>> detail = {"sender": "@a:x", "target": "@b:x"}
@@ -87,12 +93,12 @@ class Verdict(NamedTuple):
     room_version: RoomVersion
     detail: Mapping[str, object]
 
-    def __bool__(self) -> bool:
-        return self.allowed
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, ".allowed")
 
     @property
     def number(self) -> str | None:
-        """The number of the rule in the room version's list."""
+        """The number of the rule in the room version."""
         return self.rule.number(self.room_version)
 
     @property
@@ -119,14 +125,15 @@ class Verdict(NamedTuple):
 
 
 def _plain(value: object) -> object:
-    # The level of a version 12 creator is infinite, which JSON has no number for.
+    # The level of a version 12 creator is infinite, and JSON has no number for that.
     if value == float("inf"):
         return "infinite"
     return value if type(value) in (bool, int, str) or value is None else str(value)
 
 
-RULES: Final[dict[str, Rule]] = {}
-"""Every rule by name, in the order of the specification."""
+_RULES: dict[str, Rule] = {}
+RULES: Final[Mapping[str, Rule]] = MappingProxyType(_RULES)
+"""Every rule by its name, in the order of the specification. Read-only."""
 
 _ALLOWS, _REJECTS, _DECIDES = Decision.ALLOW, Decision.REJECT, Decision.EITHER
 
@@ -134,18 +141,19 @@ _ALLOWS, _REJECTS, _DECIDES = Decision.ALLOW, Decision.REJECT, Decision.EITHER
 def _rule(name: str, decision: Decision, numbers: str, sense: str) -> Rule:
     by_list = {of: number for of, number in zip(RULE_LISTS, numbers.split(), strict=True) if number != "-"}
     rule = Rule(name, decision, sense, MappingProxyType(by_list))
-    RULES[name] = rule
+    _RULES[name] = rule
     return rule
 
 
 def list_rules(version: RoomVersion) -> list[Rule]:
-    """Return the rules in a room version's list, in the order of their numbers."""
+    """Return the rules of a room version, in the order of their numbers."""
     return [rule for rule in RULES.values() if rule.number(version) is not None]
 
 
-# The columns are the lists of versions 1-2, 3-5, 6, 7, 8-9, 10, 11 and 12; "-" where a list has no
-# such rule. Numbers are as the specification is rendered: the source of version 12 numbers the last
-# item of rule 3 as 5 and has 10 twice at the end of rule 10, where a reader sees 3.4 and 10.11.
+# The columns are the lists of versions 1-2, 3-5, 6, 7, 8-9, 10, 11 and 12; "-" means that the list does
+# not have the rule. The numbers are those of the rendered specification. The source of version 12
+# numbers the last item of rule 3 as 5, and uses 10 twice at the end of rule 10. It renders as 3.4 and
+# 10.11.
 
 CREATE_HAS_PREV_EVENTS = _rule(
     "create.has_prev_events",

@@ -119,7 +119,7 @@ def _nodes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.expr | ast.stmt
             if not isinstance(child, ast.AST) or _is_text(child) or _is_detail(node, child):
                 continue
             inner = scope
-            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 if child.name in {"__repr__", "__str__"}:
                     continue
                 inner = f"{scope}.{child.name}".lstrip(".")

@@ -1,6 +1,6 @@
 """Write ``bugs.md`` from ``bugs.json``, the catalogue of public bugs in implementations.
 
-The JSON is kept by hand: what was seen in a thread is not derived from anything here.
+The JSON is edited by hand.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def as_markdown(catalogue: dict[str, Any]) -> str:
-    """Return the catalogue as a document for people."""
+    """Return the catalogue as Markdown."""
     lines = [
         "# Bugs that others had",
         "",
@@ -43,13 +43,13 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
 
 
 def thread_name(thread: str) -> str:
-    """Return ``owner/name#5`` of a thread's address."""
+    """Return ``owner/name#5`` for the address of a thread."""
     owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
     return f"{owner}/{name}#{number}"
 
 
 def write(folder: Path) -> None:
-    """Write ``bugs.md`` in a folder of vectors that has ``bugs.json``; without that, nothing."""
+    """Write ``bugs.md`` into a folder of vectors, if the folder has a ``bugs.json``."""
     source = folder / "bugs.json"
     if source.exists():
         catalogue = json.loads(source.read_text(encoding="utf-8"))

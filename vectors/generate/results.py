@@ -1,14 +1,14 @@
-"""Write what other implementations answer, and what this project makes of it, as documents for people.
+"""Write documents on what other implementations answer, and on how this project judges it.
 
-``python -m vectors.generate.results RESULTS.json...`` keeps, of results that `roomver vectors run --json`
-wrote, what each implementation answers to the disputed cases, in ``results/answers.json``; and the
-documents are written anew:
+``python -m vectors.generate.results RESULTS.json...`` reads results that ``roomver vectors run --json``
+wrote. It stores each implementation's answers to the disputed cases in ``results/answers.json``, and writes
+these documents:
 
-- ``disputed/README.md``: each disputed question, from ``results/questions.json``, with those answers;
-- ``results/judgements.md``: each way in which an implementation fails cases, from
+- ``disputed/README.md``: the disputed questions of ``results/questions.json``, with those answers;
+- ``results/judgements.md``: the ways in which implementations fail cases, from
   ``results/judgements.json``.
 
-Questions and judgements are kept by hand: they are what somebody has read and thought.
+Questions and judgements are written by hand.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 from .bugs import thread_name
 
 NONE = "none of these"
-ABSENT = "does not offer this"
+NOT_OFFERED = "does not offer this"
 
 _KINDS = {
     "departs": "*Departs*: the specification decides, and the implementation answers otherwise.",
@@ -32,11 +32,11 @@ _KINDS = {
 
 
 def answers(results: Sequence[Mapping[str, Any]], disputed: Sequence[str]) -> dict[str, Any]:
-    """Return which of the accepted outcomes each implementation gives, case by case.
+    """Return which of the accepted outcomes each implementation gives, by case.
 
     Returns:
-        ``{"date", "implementations": [...], "answers": {name: [index, "other" or null, ...]}}``: "other" is
-        an outcome that the case does not accept, null that the operation is not offered.
+        ``{"date", "implementations": [...], "answers": {name: [index, "other" or null, ...]}}``. "other" is
+        an outcome that the case does not accept. null means that the operation is not offered.
     """
     known = [{case["name"]: case for case in one["cases"]} for one in results]
     return {
@@ -58,7 +58,7 @@ def _answer(case: Mapping[str, Any] | None) -> int | str | None:
 def questions_page(
     questions: Mapping[str, Any], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Return the document on disputed questions.
+    """Return the document on disputed questions, as Markdown.
 
     Args:
         questions: as in ``results/questions.json``.
@@ -92,28 +92,28 @@ def questions_page(
 def _outcomes(
     names: Sequence[str], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """Who gave each outcome, by its reason, and in how many of the cases."""
+    """Return who gave each outcome, by its reason, with the number of cases if it is not all of them."""
     found: dict[str, dict[str, int]] = {}
     for name in names:
         reasons = [one["reason"] for one in cases[name]["expected"]]
         for reason in reasons:
             found.setdefault(reason, {})
         for who, answer in zip(seen["implementations"], seen["answers"][name], strict=True):
-            reason = ABSENT if answer is None else NONE if answer == "other" else reasons[answer]
+            reason = NOT_OFFERED if answer is None else NONE if answer == "other" else reasons[answer]
             by = found.setdefault(reason, {})
             by[who] = by.get(who, 0) + 1
-        # The first outcome is the one that this project gives.
+        # The first outcome is this project's.
         found[reasons[0]]["roomver"] = found[reasons[0]].get("roomver", 0) + 1
     whole = len(names)
     told = {}
-    for reason in sorted(found, key=lambda one: (one in (NONE, ABSENT), one == ABSENT)):
+    for reason in sorted(found, key=lambda one: (one in (NONE, NOT_OFFERED), one == NOT_OFFERED)):
         givers = [who if count == whole else f"{who} ({count})" for who, count in found[reason].items()]
         told[reason] = givers or ["nobody of these"]
     return told
 
 
 def judgements_page(judgements: Mapping[str, Any]) -> str:
-    """Return the document on failed cases.
+    """Return the document on failed cases, as Markdown.
 
     Args:
         judgements: as in ``results/judgements.json``.
@@ -137,7 +137,7 @@ def judgements_page(judgements: Mapping[str, Any]) -> str:
 
 
 def matches(patterns: Sequence[str], name: str) -> bool:
-    """Tell whether the name of a case is meant by one of some patterns."""
+    """Tell whether one of the patterns matches the name of a case."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -165,7 +165,7 @@ def _read(file: Path) -> Any:
 
 
 def main(paths: Sequence[str]) -> None:
-    """Keep the answers of some results, and write the documents."""
+    """Store the answers of some results, and write the documents."""
     folder = Path(__file__).parents[1]
     if paths:
         kept = answers([_read(Path(path)) for path in paths], list(disputed_cases(folder)))

@@ -21,9 +21,9 @@ class Context:
     __slots__ = ("_levels", "create", "event", "state", "version")
 
     def __init__(self, event: Event, state: StateMap[Event], create: Event) -> None:
-        self.event = event
-        self.state = state
-        self.create = create
+        self.event: Event = event
+        self.state: StateMap[Event] = state
+        self.create: Event = create
         self.version: RoomVersion = event.room_version
         self._levels: Levels | None = None
         if create.room_version is not self.version or create.room_id != event.room_id:

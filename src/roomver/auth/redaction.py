@@ -1,8 +1,8 @@
 """Who may redact: rule 11 of versions 1 and 2, and later the test before a redaction is applied."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from ..errors import MissingEvents
+from ..errors import MissingEvents, refuse_truth
 from ..event import Event
 from ..identifiers import server_of
 from ..rules import REDACTION_LEVEL, REDACTION_OTHERWISE, REDACTION_SAME_DOMAIN, Verdict
@@ -30,13 +30,16 @@ def _same_server(one: str, other: str) -> bool:
 
 
 class RedactionDecision(NamedTuple):
-    """Whether a redaction is to be applied to its target, and why. It is true exactly if it is."""
+    """Whether a redaction is to be applied to its target, and why.
+
+    It has no truth value: use `applies`.
+    """
 
     applies: bool
     reason: str
 
-    def __bool__(self) -> bool:
-        return self.applies
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, ".applies")
 
 
 def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -> RedactionDecision:

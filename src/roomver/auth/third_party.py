@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Final
 
-from canonicaljson import encode_canonical_json
-
-from ..canonical import shorten
+from ..canonical import encode_scanned, shorten
 from ..event import Event
-from ..hashing import decode_unpadded
 from ..keys import ALGORITHM
 from ..rules import (
     INVITE_THIRD_PARTY_BANNED,
@@ -25,8 +22,9 @@ from ..rules import (
     Verdict,
 )
 from ..selection import third_party_token
-from ..signing import verify_bytes
+from ..signatures import verify_bytes
 from ..types import JsonObject, JsonValue, UserId
+from ..unpadded import decode_unpadded
 from .context import Context
 
 MAX_PAIRS: Final = 1024
@@ -73,7 +71,7 @@ def check_third_party_invite(context: Context, target: UserId) -> Verdict:
     # Any with any: server names and key IDs are labels. (Synapse gives up on a key at the first
     # signature that fails under it.)
     covered = {name: value for name, value in signed.items() if name not in ("signatures", "unsigned")}
-    message = encode_canonical_json(covered)
+    message = encode_scanned(covered)
     pairs = product(_public_keys(offer), _signatures(signed))
     for key, signature in islice(pairs, MAX_PAIRS):
         if verify_bytes(key, message, signature):

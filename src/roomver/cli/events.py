@@ -9,10 +9,11 @@ from ..errors import BadKey
 from ..hashing import check_hashes, compute_content_hash, compute_reference_hash
 from ..hashing import compute_event_id as id_of
 from ..identifiers import is_server_name
-from ..keys import ALGORITHM
+from ..keys import ALGORITHM, SigningKey
 from ..readers import InputError
 from ..redaction import redact as redacted_form
-from ..signing import sign_event, signing_key, verify_signatures
+from ..signatures import verify_signatures
+from ..signing import sign_event
 from ..types import KeyId
 from ..versions import RoomVersion
 from .common import (
@@ -106,7 +107,7 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
         raise click.UsageError("The event and the seed cannot both come from standard input.")
     key_id, seed = _read_seed(seed_file, key_id)
     try:
-        key = signing_key(key_id, seed)
+        key = SigningKey.from_seed(key_id, seed)
     except BadKey as error:
         raise InputError(display_name(seed_file), str(error)) from None
     signed = sign_event(read_event(file), version, server, key)

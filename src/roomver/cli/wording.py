@@ -146,10 +146,6 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "State resolution: conflicted subgraph joins the full conflicted set",
         lambda v: _mark(v.state_resolution is StateResolution.V2_1),
     ),
-    Feature(
-        "Synapse on identifiers of more than 255 bytes: R keeps as rejected, D drops",
-        lambda v: "RD"[v.oversized_identifiers_dropped],
-    ),
 )
 """Every feature in which room versions differ, and three in which one might think so."""
 

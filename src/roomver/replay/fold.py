@@ -65,7 +65,7 @@ class Fold:
         skip_rejected: bool,
     ) -> None:
         self.result = result
-        self.events = result.events
+        self.events: Mapping[EventId, Event] = result.events
         self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected = skip_rejected
@@ -79,9 +79,10 @@ class Fold:
         # The state after each event that has followers still to come, with its group.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        self.outliers = result.outliers = self._outliers(given, current)
+        self.outliers: frozenset[EventId] = self._outliers(given, current)
+        result.outliers = self.outliers
         result._groups.append((-1, ()))
-        self.nothing = (RoomState(), 0)
+        self.nothing: Grouped = (RoomState(), 0)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""

@@ -130,7 +130,7 @@ class Replay:
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
         self.current_state: dict[StateKey, EventId] | None = {}
-        self.graph = RoomGraph()
+        self.graph: RoomGraph = RoomGraph()
         # States are kept as what changed from another: group to (the other group, its changes).
         self._groups: list[tuple[int, Delta]] = []
         self._before: dict[EventId, int] = {}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from ..event import Event
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .need import Known, Steps
+from .need import Known, Steps, run_steps, run_steps_async
 from .problem import Problem
 from .room_graph import RoomGraph
 from .room_state import RoomState
@@ -29,11 +29,14 @@ __all__ = [
     "RoomGraph",
     "RoomState",
     "Split",
+    "Steps",
     "Trace",
     "Why",
     "resolve",
     "resolve_split",
     "resolve_steps",
+    "run_steps",
+    "run_steps_async",
     "split_states",
 ]
 
@@ -99,13 +102,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         algorithm=algorithm,
         trace=trace,
     )
-    try:
-        next(steps)
-        while True:
-            steps.send({})  # what is not in `events` is nowhere
-    except StopIteration as done:
-        resolution: Resolution = done.value
-        return resolution
+    return run_steps(steps, lambda _: {})  # what is not in `events` is nowhere
 
 
 def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
@@ -126,18 +123,12 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     A generator: it yields sets of event IDs, and wants to be sent a mapping with those of the events
     that exist (None stands for one that does not); it returns the `Resolution`. With a graph, or with the
     auth difference (and in version 12 the conflicted subgraph) handed in, it asks for little more than
-    the disagreement.
+    the disagreement. `run_steps` and `run_steps_async` run it, with the type of the result known.
 
     The arguments and errors are those of `resolve`; `events` are those already at hand.
 
     >>> def resolve_from(store, state_sets):
-    ...     steps = resolve_steps(state_sets)
-    ...     try:
-    ...         wanted = next(steps)
-    ...         while True:
-    ...             wanted = steps.send({e: store[e] for e in wanted if e in store})
-    ...     except StopIteration as done:
-    ...         return done.value
+    ...     return run_steps(resolve_steps(state_sets), lambda ids: {e: store[e] for e in ids if e in store})
     >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
     {('m.room.name', ''): '$a'}
     """

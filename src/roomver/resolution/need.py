@@ -5,7 +5,7 @@ awaits it.
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
@@ -14,8 +14,45 @@ from ..types import EventId
 
 T = TypeVar("T")
 
-Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event] | Mapping[EventId, Event | None], T]
+Fetched: TypeAlias = Mapping[EventId, Event] | Mapping[EventId, Event | None]
+"""The events among those that were asked for that exist. None stands for one that does not."""
+Steps: TypeAlias = Generator[frozenset[EventId], Fetched, T]
 """Yields IDs of events, is sent those of them that exist, and returns its result."""
+
+
+def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -> T:
+    """Run the steps of a resolution, and return its result.
+
+    Args:
+        steps: what `resolve_steps` returns.
+        fetch: is called with the IDs of events, and returns those of them that exist.
+
+    >>> from roomver.resolution import resolve_steps
+    >>> same = {("m.room.name", ""): "$a"}
+    >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state
+    {('m.room.name', ''): '$a'}
+    """
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(fetch(wanted))
+    except StopIteration as done:
+        result: T = done.value  # typeshed says Any
+        return result
+
+
+async def run_steps_async(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Awaitable[Fetched]]) -> T:
+    """Run the steps of a resolution with a `fetch` that is awaited, and return its result.
+
+    The arguments are those of `run_steps`.
+    """
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(await fetch(wanted))
+    except StopIteration as done:
+        result: T = done.value  # typeshed says Any
+        return result
 
 
 class Known:

@@ -27,8 +27,8 @@ class Split:
     __slots__ = ("base", "conflicted")
 
     def __init__(self, base: StateMap[EventId], conflicted: Mapping[StateKey, Mapping[EventId, int]]) -> None:
-        self.base = base
-        self.conflicted = conflicted
+        self.base: StateMap[EventId] = base
+        self.conflicted: Mapping[StateKey, Mapping[EventId, int]] = conflicted
 
     def get(self, key: StateKey) -> EventId | None:
         """Return the event that every state has under a key; None if there is none."""

@@ -15,12 +15,13 @@ from ..errors import MissingEvents, RoomverError
 from ..event import Event, find_defects, parse_event
 from ..findings import EventCheck
 from ..hashing import compute_content_hash, compute_event_id
-from ..keys import read_key_table
+from ..keys import SigningKey, read_key_table
 from ..redaction import redact
 from ..resolution import Resolution, RoomGraph, resolve
 from ..room_check import check_room
 from ..selection import select_auth_types
-from ..signing import list_required_signers, sign_event, sign_json, signing_key, verify_signatures
+from ..signatures import list_required_signers, verify_signatures
+from ..signing import sign_event, sign_json
 from ..types import EventId, JsonObject, JsonValue, StateKey
 from ..versions import EventIdForm, RoomVersion, get_room_version
 
@@ -75,13 +76,13 @@ def _verify_signatures(given: JsonObject, version: RoomVersion) -> JsonObject:
 
 
 def _sign_json(given: JsonObject, version: RoomVersion) -> JsonObject:
-    key = signing_key(_text(given, "key_id"), _text(given, "seed"))
+    key = SigningKey.from_seed(_text(given, "key_id"), _text(given, "seed"))
     strict = version.strict_canonical_json
     return {"object": sign_json(_object(given, "object"), _text(given, "server"), key, strict=strict)}
 
 
 def _sign_event(given: JsonObject, version: RoomVersion) -> JsonObject:
-    key = signing_key(_text(given, "key_id"), _text(given, "seed"))
+    key = SigningKey.from_seed(_text(given, "key_id"), _text(given, "seed"))
     return {"event": sign_event(_object(given, "event"), version, _text(given, "server"), key)}
 
 

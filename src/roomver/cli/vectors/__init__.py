@@ -4,7 +4,7 @@ import click
 
 from .coverage import coverage_command
 from .results import report
-from .run import list_cases, run, serve_requests, show
+from .run import list_cases, run_command, serve_requests, show_command
 
 
 @click.group("vectors")
@@ -12,5 +12,5 @@ def vectors_group() -> None:
     """Test vectors: run them here or against another implementation."""
 
 
-for _command in (run, list_cases, show, serve_requests, report, coverage_command):
+for _command in (run_command, list_cases, show_command, serve_requests, report, coverage_command):
     vectors_group.add_command(_command)

@@ -96,7 +96,7 @@ def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Seq
     return chosen
 
 
-@click.command()
+@click.command("run")
 @_selection
 @click.option(
     "--impl",
@@ -128,7 +128,7 @@ def _chosen(paths: Sequence[Path], operations: Sequence[str], room_versions: Seq
 )
 @click.option("--name", metavar="TEXT", help="What results call the implementation; else its command.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def run(  # noqa: PLR0913, PLR0917 - one for each option
+def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     paths: tuple[Path, ...],
     operations: tuple[str, ...],
     room_versions: tuple[str, ...],
@@ -302,11 +302,11 @@ def list_cases(paths: tuple[Path, ...], operations: tuple[str, ...], room_versio
         click.echo(f"{case.name:{width}}  {case.operation}  {case.room_version}")
 
 
-@click.command()
+@click.command("show")
 @click.argument("name")
 @click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every event whole.")
-def show(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
+def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
     """Show one test vector: its events, parents first, what it expects, what roomver gives, and what decides
     it."""
     for case in _chosen(paths, (), ()):
