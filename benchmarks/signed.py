@@ -1,4 +1,4 @@
-"""Signed events as text, and the parts of checking one that nobody can spare, each alone."""
+"""Make signed events as text, and define the unavoidable parts of checking one, each alone."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ Keys = dict[str, dict[str, roomver.VerifyKey]]
 
 
 class Signed(NamedTuple):
-    """A signed event as text, and what the parts of the work are done on."""
+    """A signed event as text, and the inputs of the parts of the work."""
 
     text: str
     event_id: str
@@ -42,7 +42,7 @@ PARTS: Final[Mapping[str, Callable[[Signed], object]]] = {
     JSON: lambda event: json.loads(event.text),
     CANONICAL: lambda event: (encode_canonical_json(event.to_hash), encode_canonical_json(event.to_sign)),
 }
-"""What has to be done for each event, however it is done."""
+"""The work that every implementation must do for each event."""
 
 
 def each(events: Sequence[Signed], part: Callable[[Signed], object]) -> int:

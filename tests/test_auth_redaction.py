@@ -126,7 +126,9 @@ def test_in_versions_1_and_2_a_redaction_applies_exactly_if_the_rules_allow_it(v
     theirs = room.add("m.room.message", BOB, event_id="$m2:c.example")
     assert decide(room, BOB, ours).applies
     refused = decide(room, BOB, theirs)
-    assert not refused
+    assert not refused.applies
+    with pytest.raises(TypeError, match=r"a RedactionDecision has no truth value: use \.applies"):
+        bool(refused)
     assert "rule 11.3 (redaction.otherwise)" in refused.reason
     assert decide(room, ALICE, theirs).applies
 

@@ -262,7 +262,7 @@ def test_no_keys_at_all_are_none(keys: Any) -> None:
             b'{"format": "roomver-vectors/1", "cases": []}',
             "this is a file of test vectors, not a room: see `roomver vectors run`",
         ),
-        (b'{"pdus": [], "keys": {"x": 5}}', "x: must be an object, is 5"),
+        (b'{"pdus": [], "keys": {"x": 5}}', "x: must be an object, not 5"),
         (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known versions:"),
     ],
 )
@@ -275,7 +275,7 @@ def test_an_input_that_is_no_room(text: bytes, reason: str) -> None:
     [
         ({"room_version": "13"}, "the header: unknown room version '13'"),
         ({"room_version": 11}, 'the header: a room version must be a string such as "11", not 11'),
-        ({"keys": []}, "the header: keys: must be an object, is []"),
+        ({"keys": []}, "the header: keys: must be an object, not []"),
         ({"keys": {"x": {"ed25519:1": "A"}}}, "the header: x ed25519:1: key must be 32 bytes"),
         ({"state": float("nan")}, "the header: state: NaN is not a JSON number"),
         ({"state": 5}, "the header: state: expected an array of event IDs, found 5"),
@@ -449,7 +449,7 @@ def test_several_answers_of_one_server() -> None:
     ("value", "reason"),
     [
         ([5], "answer 1 of 1 is no JSON object"),
-        (5, "keys: must be an object, is 5"),
+        (5, "keys: must be an object, not 5"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
         ([{}], "server_name: must be a server name"),
     ],
