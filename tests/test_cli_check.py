@@ -175,7 +175,7 @@ def test_keys_from_files(write: Write) -> None:
     forged = write("forged.json", sign_json(published, "b.example", key_of("c.example")))
     result = run("check", "--alone", "--keys", forged, file)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "the answer is not signed by the server's own keys" in result.stderr
+    assert "the response is not signed by the server's own keys" in result.stderr
 
 
 def test_now_caps_how_long_keys_are_valid(write: Write) -> None:

@@ -54,7 +54,8 @@ def test_an_event_that_the_rules_refuse_is_a_finding_with_its_rule(version: str,
     found = checked(write, recording(built), 1)
     ((kind, reason),) = findings(found)[topic.event_id]
     assert kind == "rejected"
-    assert "(required_level): sender @bob:b.example, sender level 0" in reason
+    said = "the sender does not have the required power level (sender @bob:b.example, sender level 0"
+    assert f"(required_level): {said}" in reason
     assert list(findings(found)) == [topic.event_id]
     assert found["room"]["state_size"] == 5, "it has not become part of the state"
 

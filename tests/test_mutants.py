@@ -8,7 +8,7 @@ from mutation.mutants import mutants
 from mutation.run import caught_by
 from mutation.slip import PACKAGE
 
-from roomver.readers.suite import load_cases, suite_folder
+from roomver.readers.suite import load_suite
 
 SOURCE = '''
 """A docstring."""
@@ -65,7 +65,7 @@ def test_every_change_has_a_name_of_its_own_and_what_is_for_people_has_none() ->
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each mutant runs in a fork of this process")
 def test_a_change_that_matters_is_caught_and_one_that_does_not_is_not() -> None:
     text = (PACKAGE / "selection.py").read_text(encoding="utf-8")
-    cases = [case for case in load_cases([suite_folder()]) if case.operation == "auth_types"]
+    cases = [case for case in load_suite() if case.operation == "auth_types"]
     by_name = {mutant.name: mutant for mutant in mutants("selection.py", text)}
     caught = by_name["selection.py select_auth_types: membership == 'invite' -> False"]
     by = caught_by("selection.py", caught.tree, cases)

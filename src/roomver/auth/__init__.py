@@ -57,7 +57,7 @@ def check_auth(
         rejected: the IDs of events that were rejected.
 
     Returns:
-        A verdict that is true exactly if the event is allowed, with the rule that decided.
+        A verdict: whether the event is allowed, and the rule that decided.
 
     Raises:
         MissingEvents: with all the auth events that are not known; nothing is decided without them.
@@ -73,9 +73,9 @@ def check_auth(
     >>> topic = event("$t", type="m.room.topic", state_key="", sender="@al:a.org", auth_events=["$c"],
     ...               content={"topic": "Hello"})
     >>> print(check_auth(create, None, {}))
-    v11 rule 1.4 (create.allowed): any other create event is allowed
+    v11 rule 1.4 (create.allowed): the create event breaks no rule on create events
     >>> print(check_auth(topic, None, {"$c": create}))
-    v11 rule 5 (sender.not_joined): sender @al:a.org, membership leave
+    v11 rule 5 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)
     """
     if event.type == "m.room.create":
         return check_create(event)
@@ -106,7 +106,6 @@ def check_state_independent(
 def _check_cited(
     event: Event, cited: list[Event], events: Mapping[EventId, Event], rejected: Container[EventId]
 ) -> Verdict | None:
-    # A refusing verdict is false, so that `or` would pass over it: None is what is tested for.
     verdict = check_room_id(event, events, rejected)
     if verdict is not None:
         return verdict
