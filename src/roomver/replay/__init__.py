@@ -74,7 +74,8 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
             named = event.content.get("room_version", "1")
             if named != event.room_version.identifier and type(named) is str and named in ROOM_VERSIONS:
                 raise WrongRoom(
-                    f"{event_id} creates a room of version {named}, but is read as version {event.room_version}"
+                    f"{event_id} makes a room of version {named}, but it is read as of version"
+                    f" {event.room_version}"
                 )
     if len(rooms) > 1:
         listed = ", ".join(f"{event_id} of {room} (version {v})" for (room, v), event_id in rooms.items())
