@@ -176,7 +176,7 @@ def test_each_server_that_has_not_signed_is_a_reason() -> None:
         'signatures["a.example"]: a.example must sign and has not',
         'signatures["b.example"]: no valid signature of b.example ("ed25519:1": ignored: unknown key)',
         "content.join_authorised_via_users_server: v11 rule 4.2.1 (member.authoriser_signature):"
-        f" authoriser {ALICE}",
+        f" the server of the user who authorises the join did not sign the event (authoriser {ALICE})",
     ]
     signed = sign_event(event.pdu, "11", "a.example", key_of("a.example"))
     assert check_event(signed, "11", keys=KEYS).ok

@@ -1,6 +1,7 @@
 """What the authorisation rules compare for an event: levels and memberships, each with its source.
 
-A verdict names what decided; this names everything that was looked at, also where the event is allowed.
+A verdict names the values that decided. This module names all values that were compared, also if the event
+is allowed.
 """
 
 from typing import NamedTuple
@@ -11,12 +12,12 @@ from ..types import StateMap, UserId
 
 
 class Compared(NamedTuple):
-    """One thing that was compared.
+    """One value that was compared.
 
     Attributes:
-        what: such as ``sender's level``.
-        value: an integer, ``infinite``, or a membership or join rule.
-        source: where it comes from, naming the event.
+        what: a name, for example ``sender's level``.
+        value: an integer, ``infinite``, a membership or a join rule.
+        source: the event that the value comes from, or the default.
     """
 
     what: str
@@ -25,8 +26,10 @@ class Compared(NamedTuple):
 
 
 def list_compared(event: Event, state: StateMap[Event]) -> list[Compared]:
-    """Return what the rules compare for an event before a state; nothing for a create event, or where the
-    state has no create event to begin with."""
+    """Return what the rules compare for an event and a state.
+
+    The list is empty for a create event, and if the state has no create event.
+    """
     create = state.get(CREATE)
     if event.type == "m.room.create" or create is None:
         return []

@@ -8,7 +8,7 @@ from .join import join_rule_of
 
 
 def check_knock(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``knock``."""
+    """Check a member event of membership ``knock``."""
     event = context.event
 
     # If the join_rule is anything other than knock (from version 10 on: or knock_restricted), reject.

@@ -57,7 +57,7 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if trace is not None:
         trace.conflicted = {key: split.conflicted[key] for key in (*conflicts, *alone)}
         trace.unconflicted = {**split.unconflicted, **resolved}
-    # The rules may read any of these events. Which others they need is not known before.
+    # These are the unconflicted events that the rules may read: ask for all of them at once.
     looked_at = _looked_at(split, resolved, conflicts, known)
     yield from known.need(looked_at.values())
     events = known.events
@@ -99,9 +99,9 @@ def _looked_at(
 ) -> dict[StateKey, EventId]:
     """Return the unconflicted events that the rules may read, by key."""
     wanted = {CREATE, POWER_LEVELS, ("m.room.join_rules", "")}
-    # Equivalent to `select_auth_types` of each event, but faster. Beyond the three keys above, that
-    # selects the member events of the sender and of the target. The target's key is the conflicted
-    # one. Only an invite with a token and a restricted join need more.
+    # Equivalent to `select_auth_types` of each event, but faster. Beyond the three keys above, that selects
+    # the member events of the sender and of the target. The target's key is the conflicted one. Only an
+    # invite with a token and a restricted join need more.
     users = set()
     for ids in conflicts.values():
         for event_id in ids:
