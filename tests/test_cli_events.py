@@ -69,7 +69,7 @@ def test_hash_as_text() -> None:
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["content_hash", compute_content_hash(event)],
         ["reference_hash", compute_reference_hash({**event.pdu, "hashes": {}}, "11")],
-        ["check", "drop"],
+        ["check", "unreadable"],
     ]
 
 

@@ -18,6 +18,8 @@ from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
+    HashCheck,
+    compare_content_hash,
     content_digest,
     essential_bytes,
     event_id_of_bytes,
@@ -209,20 +211,18 @@ def _judged(
         findings.append(_not_signed(event, report))
 
     redacted = False
-    carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
-    # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_unpadded(computed) and (digest := decode_unpadded(carried)) != computed:
-        if digest is None or len(digest) != len(computed):
-            text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
+    usable = event
+    match compare_content_hash(pdu, computed):
+        case HashCheck.UNREADABLE:
+            found = shorten(event.hashes["sha256"])
+            text = f"expected base64 of {len(computed)} bytes, found {found}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
-        elif is_redacted_form(pdu, version):
+        case HashCheck.MISMATCH if is_redacted_form(pdu, version):
             redacted = True
-        else:
-            findings.append(_content_not_hashed(pdu, digest, computed))
-            stored = parse_event(redact(event), version, event_id=event_id)
-            return EventCheck(event_id, stored, tuple(findings), redacted, signed, _notes(event))
-
-    return EventCheck(event_id, event, tuple(findings), redacted, signed, _notes(event))
+        case HashCheck.MISMATCH:
+            findings.append(_content_not_hashed(event, computed))
+            usable = parse_event(redact(event), version, event_id=event_id)
+    return EventCheck(event_id, usable, tuple(findings), redacted, signed, _notes(event))
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -274,7 +274,8 @@ def _why_not(server: ServerResult) -> str:
     return f"no valid signature of {server.server} ({each})"
 
 
-def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
+def _content_not_hashed(event: Event, computed: bytes) -> Finding:
+    pdu, carried = event.pdu, decode_unpadded(str(event.hashes["sha256"])) or b""
     text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())

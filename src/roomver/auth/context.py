@@ -1,11 +1,15 @@
 """What the state-dependent rules read: the event, the room state, and the power levels in that state."""
 
+from typing import Final
+
 from ..errors import WrongRoom
 from ..event import Event
 from ..power import CREATE, Level, Levels
 from ..rules import Rule, Verdict
-from ..types import StateMap, UserId
+from ..types import JsonValue, StateKey, StateMap, UserId
 from ..versions import RoomVersion
+
+JOIN_RULES: Final[StateKey] = ("m.room.join_rules", "")
 
 
 class Context:
@@ -51,6 +55,16 @@ class Context:
             return "leave"
         membership = member.content.get("membership")
         return membership if type(membership) is str else ""
+
+    @property
+    def join_rule(self) -> JsonValue:
+        """The room's join rule.
+
+        Without a join-rules event, or without ``join_rule`` in it, it is ``invite``, as in Synapse and
+        gomatrixserverlib. (The specification is silent. ruma rejects every join.)
+        """
+        event = self.state.get(JOIN_RULES)
+        return "invite" if event is None else event.content.get("join_rule", "invite")
 
     def allow(self, rule: Rule, **detail: object) -> Verdict:
         """Return the verdict that a rule allows the event."""

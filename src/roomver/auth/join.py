@@ -1,4 +1,4 @@
-"""The rule on joins, and the room's join rule, which the rule on knocks also reads."""
+"""The rule on joins."""
 
 from ..canonical import shorten
 from ..identifiers import is_user_id
@@ -15,18 +15,8 @@ from ..rules import (
     JOIN_SENDER_IS_TARGET,
     Verdict,
 )
-from ..types import JsonValue, UserId
+from ..types import UserId
 from .context import Context
-
-
-def join_rule_of(context: Context) -> JsonValue:
-    """Return the join rule of the state.
-
-    Without a join-rules event, or without ``join_rule`` in it, it is ``invite``, as in Synapse and
-    gomatrixserverlib. (The specification is silent. ruma rejects every join.)
-    """
-    event = context.state.get(("m.room.join_rules", ""))
-    return "invite" if event is None else event.content.get("join_rule", "invite")
 
 
 def check_join(context: Context, target: UserId) -> Verdict:
@@ -47,7 +37,7 @@ def check_join(context: Context, target: UserId) -> Verdict:
     if membership == "ban":
         return context.reject(JOIN_BANNED, sender=target)
 
-    join_rule = join_rule_of(context)
+    join_rule = context.join_rule
     already_in = membership in ("invite", "join")
     # If the join_rule is invite (from version 7 on: or knock) then allow if membership state is
     # invite or join.

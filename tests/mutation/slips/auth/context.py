@@ -1,4 +1,4 @@
-"""Memberships and levels in a room state."""
+"""Memberships, levels and the join rule in a room state."""
 
 from ...slip import Slip, Table
 
@@ -9,6 +9,22 @@ SLIPS: Table = {
         ],
         'member.content.get("membership")': [
             Slip("a member event without a membership raises", 'member.content["membership"]'),
+        ],
+    },
+    "Context.join_rule": {
+        '"invite" if event is None else event.content.get("join_rule", "invite")': [
+            Slip(
+                "a room without join rules is public",
+                '"public" if event is None else event.content.get("join_rule", "invite")',
+            ),
+            Slip(
+                "nobody can join a room without join rules",
+                'None if event is None else event.content.get("join_rule", "invite")',
+                "ruma",
+            ),
+        ],
+        'event.content.get("join_rule", "invite")': [
+            Slip("nobody can join if the join rules lack a join_rule", 'event.content.get("join_rule")'),
         ],
     },
     "Context.outranks": {

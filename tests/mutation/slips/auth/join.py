@@ -5,22 +5,6 @@ from ...slip import Slip, Table
 _AUTHORISER_JOINED = "the authorising user must be joined, whatever its level: matrix-spec #2220"
 
 SLIPS: Table = {
-    "join_rule_of": {
-        '"invite" if event is None else event.content.get("join_rule", "invite")': [
-            Slip(
-                "a room without join rules is public",
-                '"public" if event is None else event.content.get("join_rule", "invite")',
-            ),
-            Slip(
-                "nobody can join a room without join rules",
-                'None if event is None else event.content.get("join_rule", "invite")',
-                "ruma",
-            ),
-        ],
-        'event.content.get("join_rule", "invite")': [
-            Slip("nobody can join if the join rules lack a join_rule", 'event.content.get("join_rule")'),
-        ],
-    },
     "check_join": {
         "event.prev_event_ids == (context.create.event_id,)": [
             Slip(
@@ -51,7 +35,7 @@ SLIPS: Table = {
         'membership == "ban"': [
             Slip(
                 "a banned user can join a public room",
-                'membership == "ban" and join_rule_of(context) != "public"',
+                'membership == "ban" and context.join_rule != "public"',
             ),
         ],
         'membership in ("invite", "join")': [
