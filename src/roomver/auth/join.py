@@ -74,10 +74,10 @@ def _check_restricted(context: Context, membership: str, already_in: bool) -> Ve
     if already_in:
         return context.allow(JOIN_RESTRICTED_ALREADY_IN, membership=membership)
 
-    # If the join_authorised_via_users_server key in content is not a user with sufficient permission to invite
-    # other users or is not a joined member of the room, reject. As clarified in 1.17, this holds if the key is
-    # missing, and for a user who is not in the room or only invited, whatever the user's level: a version 12
-    # creator's too.
+    # If the join_authorised_via_users_server key in content is not a user with sufficient permission to
+    # invite other users or is not a joined member of the room, reject. As clarified in 1.17, this holds if
+    # the key is missing. It also holds for a user who is not in the room or only invited, whatever the
+    # user's level, and so for a creator in version 12.
     authoriser = context.event.content.get("join_authorised_via_users_server")
     if type(authoriser) is not str or not is_user_id(authoriser):
         found = shorten(authoriser) if authoriser is not None else "none"
