@@ -10,16 +10,8 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
-from roomver.cli.wording import (
-    ACTION_TEXT,
-    FEATURES,
-    FINDING_TEXT,
-    feature_markdown,
-    feature_rows,
-    findings_data,
-    printable,
-    summary_data,
-)
+from roomver.cli.features import FEATURES, feature_markdown, feature_rows
+from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
 from roomver.findings import Action, EventCheck, FindingKind, Summary
 from roomver.keys import KeyTable, read_key_table
 
