@@ -15,13 +15,11 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from nacl.signing import SigningKey
 from unpaddedbase64 import encode_base64
 
 from roomver import (
     Event,
     RoomVersion,
-    Rule,
     Verdict,
     check_against_state,
     check_auth,
@@ -30,9 +28,10 @@ from roomver import (
     select_auth_types,
     sign_event,
     sign_json,
-    signing_key,
 )
 from roomver.hashing import content_digest
+from roomver.keys import SigningKey
+from roomver.rules import Rule
 from roomver.versions import EventIdForm, RoomIdForm
 
 ALICE = "@alice:a.example"
@@ -59,12 +58,12 @@ def server_name(user: str) -> str:
 @cache
 def key_of(name: str) -> SigningKey:
     """Return the signing key for a name, such as that of a server. It is always the same one."""
-    return signing_key("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
+    return SigningKey.from_seed("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
 
 
 def public_key(name: str) -> str:
     """Return the public half of `key_of` in unpadded base64."""
-    return encode_base64(bytes(key_of(name).verify_key))
+    return encode_base64(key_of(name).verify_key.key)
 
 
 def signed_block(mxid: Any, token: Any, *signers: str, **more: Any) -> Content:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from nacl.signing import SigningKey
 from strategies import VERSIONS, JsonObject
 
 import roomver
-from roomver import ServerResult, SignatureReport, SignatureStatus, VerifyKey, signing_key
+from roomver import VerifyKey
+from roomver.keys import SigningKey
+from roomver.signatures import ServerResult, SignatureReport, SignatureStatus
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
 TIME = 1700000000000
@@ -28,11 +29,11 @@ def verify_json(value: JsonObject, server: str, keys: Any, *, strict: bool = Tru
 
 # https://spec.matrix.org/latest/appendices/#cryptographic-test-vectors
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
-KEY = signing_key("ed25519:1", SEED)
-PUBLIC = bytes(KEY.verify_key)
-OTHER = signing_key("ed25519:2", "B" * 43)
+KEY = SigningKey.from_seed("ed25519:1", SEED)
+PUBLIC = KEY.verify_key.key
+OTHER = SigningKey.from_seed("ed25519:2", "B" * 43)
 KEYS = {
-    server: {"ed25519:1": VerifyKey(PUBLIC), "ed25519:2": VerifyKey(bytes(OTHER.verify_key))}
+    server: {"ed25519:1": VerifyKey(PUBLIC), "ed25519:2": VerifyKey(OTHER.verify_key.key)}
     for server in "abcd"
 }
 

@@ -6,7 +6,6 @@ from auth_rooms import open_room
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Content, Room, allows, refuses, versions_from
 
 from roomver import Event, MissingEvents, Verdict, check_state_independent, rules, select_auth_types
-from roomver.auth import create_id_of
 
 # Considering the event's auth_events
 
@@ -209,14 +208,27 @@ def test_a_create_event_that_names_another_version_is_not_of_a_room_of_version_1
 def test_a_missing_create_event_is_an_error() -> None:
     room = open_room("12")
     event = room.make("m.room.message", BOB, room_id="!unknown")
-    assert create_id_of(event) == "$unknown"
+    assert event.auth_parents == (*event.auth_event_ids, "$unknown")
     with pytest.raises(MissingEvents) as raised:
         room.verdict(event)
     assert raised.value.event_ids == ("$unknown",)
 
 
-def test_up_to_version_11_a_room_id_names_no_event() -> None:
-    assert create_id_of(open_room("11").create) is None
+@pytest.mark.parametrize("version", versions_from(1, 11))
+def test_up_to_version_11_the_auth_parents_are_the_auth_events(version: str) -> None:
+    room = open_room(version)
+    assert room.create.auth_parents == ()
+    event = room.make("m.room.message", BOB)
+    assert event.auth_parents == event.auth_event_ids
+    assert room.create.event_id in event.auth_parents
+
+
+def test_in_version_12_a_create_event_is_not_its_own_auth_parent() -> None:
+    room = open_room("12")
+    assert room.create.auth_parents == ()
+    # Whatever its state key: one that has a state key is not the room's create event, and has a room ID.
+    odd = room.make("m.room.create", ALICE, {"room_version": "12"}, state_key="x", auth=[], prev=[])
+    assert odd.auth_parents == ()
 
 
 def test_the_room_id_comes_before_the_auth_events() -> None:

@@ -7,7 +7,8 @@ import pytest
 from auth_rooms import JOIN_RULES, MEMBERSHIPS, levels, room_with
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, allows, refuses, versions_from
 
-from roomver import Rule, Verdict, rules
+from roomver import Verdict, rules
+from roomver.rules import Rule
 
 # If membership is join
 

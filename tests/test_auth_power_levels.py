@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Content, Room, allows, refuses, versions_from
 
-from roomver import MalformedEvent, Rule, Verdict, rules
+from roomver import MalformedEvent, Verdict, rules
 from roomver.power import DEFAULTS
+from roomver.rules import Rule
 
 NAMED = sorted(DEFAULTS)
 

@@ -173,7 +173,7 @@ def test_goals_are_judged_by_their_figures() -> None:
     assert _judged(goal, Row("y", True))[0] == "not measured"
     assert _judged(goal, Row("x", True, skipped={"a": "not built"})) == ("not measured", "not built")
     other = Row("x", True, figures={"a / b": 10.0}, differ={"a": "known"})
-    assert _judged(goal, other) == (REACHED, "its state is another")
+    assert _judged(goal, other) == (REACHED, "resolved to another state")
 
 
 def test_a_goal_is_not_measured_if_the_program_gave_no_answer() -> None:

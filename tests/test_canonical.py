@@ -23,8 +23,8 @@ from strategies import (
     strict_json,
 )
 
-from roomver import NotCanonical, encode_canonical, parse_json
-from roomver.canonical import MAX_DEPTH, MAX_INTEGER, join_path, load_json, scan, shorten
+from roomver import NotCanonical, encode_canonical
+from roomver.canonical import MAX_DEPTH, MAX_INTEGER, join_path, load_json, parse_json, scan, shorten
 
 
 def refusal(call: Callable[[], object]) -> NotCanonical:
@@ -282,7 +282,7 @@ class TestText:
 
     def test_a_repeated_key_is_refused_on_request(self) -> None:
         error = refusal(lambda: parse_json('{"c": [{"a": 1, "b": 0, "a": 1}]}', unique_keys=True))
-        assert (error.path, error.reason) == ("c[0].a", "the key is there twice")
+        assert (error.path, error.reason) == ("c[0].a", "the key occurs twice")
         assert parse_json('{"a": {"a": 1}}', unique_keys=True) == {"a": {"a": 1}}
 
 
@@ -330,7 +330,7 @@ class TestForeignValues:
     def test_a_type_that_json_lacks_is_refused(self, value: Any, kind: str) -> None:
         for strict in (True, False):
             error = refusal(lambda s=strict: encode_canonical({"a": value}, strict=s))  # type: ignore[misc]
-            assert (error.path, error.reason) == ("a", f"a Python {kind} is no JSON value")
+            assert (error.path, error.reason) == ("a", f"a Python {kind} is not a JSON value")
 
     @pytest.mark.parametrize("key", [1, None, True, 1.5, b"a", OddStr("a")])
     def test_object_keys_are_strings(self, key: Any) -> None:

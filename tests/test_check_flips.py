@@ -18,13 +18,16 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomver import encode_canonical, get_room_version, list_required_signers, redact, sign_event
+from roomver import encode_canonical, get_room_version, redact, sign_event
 from roomver.canonical import load_json
-from roomver.check import EventCheck, FindingKind, check_event, is_redacted_form, unreadable
+from roomver.check import check_event, is_redacted_form, unreadable
 from roomver.errors import MalformedEvent, NotCanonical
 from roomver.event import find_defects
-from roomver.hashing import content_digest, decode_unpadded
+from roomver.findings import EventCheck, FindingKind
+from roomver.hashing import content_digest
 from roomver.readers import read_room
+from roomver.signatures import list_required_signers
+from roomver.unpadded import decode_unpadded
 from roomver.versions import RoomVersion
 
 RECORDED = sorted((Path(__file__).parents[1] / "vectors" / "rooms").glob("v*.jsonl"))

@@ -175,7 +175,7 @@ def test_keys_from_files(write: Write) -> None:
     forged = write("forged.json", sign_json(published, "b.example", key_of("c.example")))
     result = run("check", "--alone", "--keys", forged, file)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "the answer is not signed by the server's own keys" in result.stderr
+    assert "the response is not signed by the server's own keys" in result.stderr
 
 
 def test_now_caps_how_long_keys_are_valid(write: Write) -> None:
@@ -196,7 +196,7 @@ def test_the_room_version_option(write: Write) -> None:
     assert run("check", "--alone", "--room-version", "11", file).exit_code == 0
     result = run("check", "--alone", "--room-version", "13", file)
     assert result.exit_code == 2
-    assert "unknown room version '13'; known are 1, 2, 3" in result.stderr
+    assert "unknown room version '13'; known versions: 1, 2, 3" in result.stderr
 
 
 def test_json(write: Write, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import roomver
 from roomver import (
     BadKey,
     CyclicGraph,
-    Defect,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
@@ -18,6 +17,7 @@ from roomver import (
     WrongRoom,
     errors,
 )
+from roomver.errors import Defect
 
 DEFECTS = [Defect("sender", "a user ID", "nothing"), Defect("", "a JSON object", "[]")]
 
@@ -25,7 +25,7 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
     (
         UnknownRoomVersion("13", ["1", "2"]),
         {"version": "13", "known": ("1", "2")},
-        "unknown room version '13'; known are 1, 2",
+        "unknown room version '13'; known versions: 1, 2",
     ),
     (NotCanonical("a.b", "is a float"), {"path": "a.b", "reason": "is a float"}, "a.b: is a float"),
     (NotCanonical("", "not JSON"), {"path": "", "reason": "not JSON"}, "not JSON"),
@@ -46,13 +46,14 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
         "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
     ),
-    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
+    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),
         {"event_ids": tuple(f"${n}" for n in range(100, 112))},
-        "events cite each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
+        "events refer to each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
         "and 2 more",
     ),
+    (errors.NotAState("two events"), {"detail": "two events"}, "this is not a room state: two events"),
     (WrongRoom("two rooms"), {"detail": "two rooms"}, "two rooms"),
     (
         BadKey("x.org ed25519:1", "too short"),

@@ -16,11 +16,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "roomver"
 # A name is a module or a folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
-    ("canonical", "graph"),
+    ("canonical", "graph", "unpadded"),
     ("versions",),
-    ("identifiers", "pdu", "redaction", "hashing"),
-    ("event", "keys", "signing"),
-    ("rules", "power", "selection"),
+    ("identifiers", "entry", "pdu", "redaction", "hashing"),
+    ("event", "keys", "signatures", "signing"),
+    ("rules", "power", "selection", "findings"),
     ("auth",),
     ("resolution",),
     ("check", "replay"),
@@ -35,7 +35,9 @@ SAME_FLOOR = frozenset(
         ("redaction", "pdu"),
         ("hashing", "pdu"),
         ("hashing", "redaction"),
+        ("signatures", "keys"),
         ("signing", "keys"),
+        ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),
     }

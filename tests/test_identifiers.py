@@ -11,7 +11,6 @@ from roomver.identifiers import (
     is_chosen_event_id,
     is_domain_room_id,
     is_hash_room_id,
-    is_room_version,
     is_server_name,
     is_user_id,
     server_of,
@@ -155,18 +154,6 @@ class TestRoomIdsWithoutServer:
     )
     def test_anything_else_is_invalid(self, name: str) -> None:
         assert not is_hash_room_id(name)
-
-
-class TestRoomVersions:
-    @pytest.mark.parametrize(
-        "name", ["1", "1.2", "1.2-beta", "com.example.version", "org.x-1", "a" * 32, "-", "."]
-    )
-    def test_a_room_version_has_1_to_32_of_a_z_0_9_dot_and_hyphen(self, name: str) -> None:
-        assert is_room_version(name)
-
-    @pytest.mark.parametrize("name", ["", "A", "a" * 33, "1\n", "\uff11", "1_2", "é", "1 ", "ß"])
-    def test_anything_else_is_invalid(self, name: str) -> None:
-        assert not is_room_version(name)
 
 
 @pytest.mark.parametrize(

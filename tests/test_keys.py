@@ -12,23 +12,21 @@ from roomver import (
     NotCanonical,
     VerifyKey,
     get_room_version,
-    read_key_table,
     read_server_keys,
     sign_json,
-    signing_key,
 )
-from roomver.keys import VALIDITY_CAP_MS, published_keys
+from roomver.keys import VALIDITY_CAP_MS, SigningKey, published_keys, read_key_table
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 # The public half of the seed, as ed25519 gives it.
 PUBLIC = "XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI"
 RAW = bytes.fromhex("5c65f42514b601fddb7b7927cf67c18916c0a639b60e1eb58170c903c91c24d2")
-KEY = signing_key("ed25519:1", SEED)
+KEY = SigningKey.from_seed("ed25519:1", SEED)
 TIME = 1700000000000
 
 
 def test_the_public_key_of_the_appendix_seed() -> None:
-    assert bytes(KEY.verify_key) == RAW
+    assert KEY.verify_key.key == RAW
     assert read_key_table({"domain": {"ed25519:1": PUBLIC}}) == {"domain": {"ed25519:1": VerifyKey(RAW)}}
 
 
@@ -168,7 +166,7 @@ class TestServerKeys:
                 read_server_keys(signed | changes)
 
     def test_a_signature_by_an_old_key_does_not_count(self) -> None:
-        old = signing_key("ed25519:old", SEED)
+        old = SigningKey.from_seed("ed25519:old", SEED)
         with pytest.raises(BadKey, match="unknown key"):
             read_server_keys(sign_json(response(), "domain", old))
 

@@ -10,8 +10,10 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room, key_of, public_key
 
 from roomver import RoomVersion, VerifyKey, get_room_version, sign_json
-from roomver.check import Summary, check_event
-from roomver.readers import Entry, InputError, merge_keys, read_keys, read_room
+from roomver.check import check_event
+from roomver.entry import Entry
+from roomver.findings import Summary
+from roomver.readers import InputError, merge_keys, read_keys, read_room
 from roomver.readers import lines as lines_module
 
 KEYS = {"a.example": {"ed25519:1": {"key": public_key("a.example")}}}
@@ -73,7 +75,7 @@ def test_a_recorded_room() -> None:
     assert room.version is get_room_version("11")
     assert room.header is not None
     assert (room.header.room_id, room.header.fields["state"]) == ("!r:x", ["$x"])
-    assert room.keys == {"a.example": {"ed25519:1": VerifyKey(bytes(key_of("a.example").verify_key))}}
+    assert room.keys == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
     entries = list(room.entries)
     assert [(entry.claimed_id, entry.pdu) for entry in entries] == events()
     assert [str(entry.place) for entry in entries] == ["line 2", "line 3", "line 4", "line 5"]
@@ -211,9 +213,9 @@ def test_a_create_event_of_an_unknown_version_is_an_error(named: Any) -> None:
     pdu = {**ONE, "content": {"room_version": named}}
     for text in (json_lines([pdu, pdu]), json.dumps([pdu]).encode()):
         expected = (
-            f"unknown room version {named!r}; known are 1, 2"
+            f"unknown room version {named!r}; known versions: 1, 2"
             if isinstance(named, str)
-            else f'a room version is a string, such as "11"; {named!r} is none'
+            else f'a room version must be a string such as "11", not {named!r}'
         )
         assert failure(text).startswith(f"its create event: {expected}")
 
@@ -260,8 +262,8 @@ def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
             b'{"format": "roomver-vectors/1", "cases": []}',
             "this is a file of test vectors, not a room: see `roomver vectors run`",
         ),
-        (b'{"pdus": [], "keys": {"x": 5}}', "x: must be an object, is 5"),
-        (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known are"),
+        (b'{"pdus": [], "keys": {"x": 5}}', "x: must be an object, not 5"),
+        (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known versions:"),
     ],
 )
 def test_an_input_that_is_not_a_room_is_an_error(text: bytes, reason: str) -> None:
@@ -272,8 +274,8 @@ def test_an_input_that_is_not_a_room_is_an_error(text: bytes, reason: str) -> No
     ("fields", "reason"),
     [
         ({"room_version": "13"}, "the header: unknown room version '13'"),
-        ({"room_version": 11}, 'the header: a room version is a string, such as "11"; 11 is none'),
-        ({"keys": []}, "the header: keys: must be an object, is []"),
+        ({"room_version": 11}, 'the header: a room version must be a string such as "11", not 11'),
+        ({"keys": []}, "the header: keys: must be an object, not []"),
         ({"keys": {"x": {"ed25519:1": "A"}}}, "the header: x ed25519:1: key must be 32 bytes"),
         ({"state": float("nan")}, "the header: state: NaN is not a JSON number"),
         ({"state": 5}, "the header: state: expected an array of event IDs, found 5"),
@@ -416,14 +418,14 @@ def keys_of(value: Any) -> Any:
 
 
 def test_keys_as_a_table() -> None:
-    assert keys_of(KEYS) == {"a.example": {"ed25519:1": VerifyKey(bytes(key_of("a.example").verify_key))}}
+    assert keys_of(KEYS) == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
 
 
 @pytest.mark.parametrize("form", ["one", "list", "query"])
 def test_keys_as_answers_of_servers(form: str) -> None:
     one = answer("a.example")
     value = {"one": one, "list": [one], "query": {"server_keys": [one]}}[form]
-    key = VerifyKey(bytes(key_of("a.example").verify_key), 1000)
+    key = VerifyKey(key_of("a.example").verify_key.key, 1000)
     assert keys_of(value) == {"a.example": {"ed25519:1": key}}
 
 
@@ -447,7 +449,7 @@ def test_several_answers_of_one_server() -> None:
     ("value", "reason"),
     [
         ([5], "answer 1 of 1 is no JSON object"),
-        (5, "keys: must be an object, is 5"),
+        (5, "keys: must be an object, not 5"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
         ([{}], "server_name: must be a server name"),
     ],

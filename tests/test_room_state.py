@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomver import RoomState, split_states
+from roomver.resolution import RoomState, split_states
 
 keys = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"]))
 numbers = st.integers(1, 3)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 
-from roomver import RULES, Decision, Rule, Verdict, get_room_version, list_rules, rules
-from roomver.rules import RULE_LISTS
+from roomver import Verdict, get_room_version, rules
+from roomver.rules import RULE_LISTS, RULES, Decision, Rule, list_rules
 from roomver.versions import V1, V11, V12
 
 _HERE = Path(__file__).parent
@@ -134,11 +134,13 @@ def test_every_rule_is_used_by_a_check() -> None:
     assert set(RULES) - used == _NOT_IN_AUTH
 
 
-def test_a_rule_has_a_name_and_a_sense_in_one_line() -> None:
+def test_a_rule_has_a_name_and_two_sentences() -> None:
     for rule in RULES.values():
         assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", rule.name)
-        assert rule.sense
-        assert "\n" not in rule.sense
+        assert rule.acceptance != rule.refusal
+        for sentence in (rule.acceptance, rule.refusal):
+            # It follows a citation and may be followed by what was compared.
+            assert re.fullmatch(r"[a-z][^\n.]*[^\n. ]", sentence), rule
         assert str(rule) == rule.name
         assert repr(rule) == f"<Rule {rule.name}>"
 
@@ -155,30 +157,42 @@ def test_a_rule_has_no_number_in_a_version_without_it() -> None:
     assert rules.REDACTION_LEVEL.number(V12) is None
 
 
-def test_a_verdict_is_true_exactly_if_it_allows() -> None:
-    assert Verdict(True, rules.OTHERWISE, V11, {})
-    assert not Verdict(False, rules.OTHERWISE, V11, {})
+def test_a_verdict_has_no_truth_value() -> None:
+    for allowed in (True, False):
+        verdict = Verdict(allowed, rules.OTHERWISE, V11, {})
+        assert verdict.allowed is allowed
+        for asked in (bool, lambda verdict: verdict or None, lambda verdict: all([verdict])):
+            with pytest.raises(TypeError, match=r"a Verdict has no truth value: use \.allowed"):
+                asked(verdict)
+
+
+def test_the_rules_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RULES["otherwise"] = rules.CREATE_ALLOWED  # type: ignore[index]
 
 
 def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
     verdict = Verdict(False, rules.JOIN_SENDER_IS_TARGET, V12, {"sender": "@a:x", "target": "@b:x"})
-    assert str(verdict) == "v12 rule 5.3.2 (member.join.sender_is_target): sender @a:x, target @b:x"
+    assert str(verdict) == (
+        "v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to join another user"
+        " (sender @a:x, target @b:x)"
+    )
     assert verdict.number == "5.3.2"
     assert verdict.url == "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules"
     assert verdict.to_dict() == {
         "allowed": False,
         "rule": "5.3.2",
         "name": "member.join.sender_is_target",
-        "sense": "users join for themselves only",
+        "reason": "the sender tries to join another user",
         "room_version": "12",
         "detail": {"sender": "@a:x", "target": "@b:x"},
         "url": "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules",
     }
 
 
-def test_a_verdict_without_details_prints_the_rules_sense() -> None:
+def test_a_verdict_without_details_says_what_decided() -> None:
     assert (
-        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): any other event is allowed"
+        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): no rule rejects the event"
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from reference import resolution as reference
 
-from roomver import ROOM_VERSIONS, Event, get_room_version, parse_event, resolve
+from roomver import Event, get_room_version, parse_event, resolve
 from roomver.readers.suite import load_cases
 from roomver.suite.document import Case
+from roomver.versions import ROOM_VERSIONS
 
 SUITE = Path(__file__).parents[1] / "vectors"
 

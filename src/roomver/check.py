@@ -7,23 +7,20 @@ and nothing is made for a good one that it does not need.
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections import deque
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from types import MappingProxyType
-from typing import NamedTuple
 
-from unpaddedbase64 import encode_base64
-
-from .canonical import MAX_INTEGER, join_path, shorten
-from .errors import Defect, MalformedEvent
+from .canonical import MAX_INTEGER, join_path, plain_object, shorten
+from .entry import Entry
+from .errors import Defect, MalformedEvent, RoomverError
 from .event import Event, parse_event
+from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
+    HashCheck,
+    compare_content_hash,
     content_digest,
-    decode_unpadded,
     essential_bytes,
     event_id_of_bytes,
 )
@@ -31,187 +28,12 @@ from .identifiers import server_of
 from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
-from .signing import ServerResult, SignatureReport, check_signatures
+from .signatures import ServerResult, SignatureReport, check_signatures
 from .types import EventId, JsonObject, JsonValue
+from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
 
-
-class Action(Enum):
-    """What a server must do with an event."""
-
-    DROP = "drop"
-    """Drop it: it was never received."""
-    REDACT = "redact"
-    """Use its redacted form instead."""
-    REJECT = "reject"
-    """Reject it: keep it out of the state, and do not relay it."""
-    SOFT_FAIL = "soft-fail"
-    """Neither relay it nor build on it, until other events do."""
-    FETCH = "fetch"
-    """Fetch what is missing before anything is decided."""
-    LOOK = "look"
-    """Nothing: it is for people to find out."""
-
-
-class FindingKind(Enum):
-    """What is wrong with an event. The values are stable: programs may match on them."""
-
-    UNREADABLE = "unreadable"
-    """There is no event to check: a line that is no JSON, say."""
-    MALFORMED = "malformed"
-    """It has not the format of its room version. Nothing else was checked."""
-    EVENT_ID = "event-id"
-    """It is not the event that it is said to be."""
-    SIGNATURE = "signature"
-    """A server that must sign has not signed validly."""
-    CONTENT_HASH = "content-hash"
-    """It carries content that its content hash does not cover."""
-    NO_CONTENT_HASH = "no-content-hash"
-    """Its content hash is no base64 of 32 bytes."""
-    OTHER_ROOM = "other-room"
-    """It is of another room than the rest."""
-    CYCLE = "cycle"
-    """It cites itself, or events that cite it in turn."""
-    AUTH_EVENT_MISSING = "auth-event-missing"
-    """Events that it cites as auth events are not here, so that nothing can be decided."""
-    AUTH_EVENT_REJECTED = "auth-event-rejected"
-    """It cites an event that was rejected."""
-    REJECTED = "rejected"
-    """The rules refuse it by its own auth events."""
-    REJECTED_BY_STATE = "rejected-by-state"
-    """The rules refuse it by the state before it."""
-    SOFT_FAILED = "soft-failed"
-    """The rules refuse it by the current state of the room."""
-    SERVER_DIFFERS = "server-differs"
-    """The server that recorded the room decided otherwise."""
-
-    @property
-    def action(self) -> Action:
-        """What a server must do with an event of which this was found."""
-        return _ACTIONS[self]
-
-
-_ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
-    {
-        FindingKind.UNREADABLE: Action.DROP,
-        FindingKind.MALFORMED: Action.DROP,
-        FindingKind.EVENT_ID: Action.DROP,
-        FindingKind.SIGNATURE: Action.DROP,
-        FindingKind.CONTENT_HASH: Action.REDACT,
-        FindingKind.NO_CONTENT_HASH: Action.DROP,
-        FindingKind.OTHER_ROOM: Action.DROP,
-        FindingKind.CYCLE: Action.REJECT,
-        FindingKind.AUTH_EVENT_MISSING: Action.FETCH,
-        FindingKind.AUTH_EVENT_REJECTED: Action.REJECT,
-        FindingKind.REJECTED: Action.REJECT,
-        FindingKind.REJECTED_BY_STATE: Action.REJECT,
-        FindingKind.SOFT_FAILED: Action.SOFT_FAIL,
-        FindingKind.SERVER_DIFFERS: Action.LOOK,
-    }
-)
-
-
-class Reason(NamedTuple):
-    """One thing that makes a finding, or that is worth knowing."""
-
-    path: str
-    """The place in the event: ``content.membership``; ``""`` is the event as a whole."""
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}" if self.path else self.text
-
-
-class Finding(NamedTuple):
-    """One kind of thing that is wrong with an event, with every reason; there is at least one."""
-
-    kind: FindingKind
-    reasons: tuple[Reason, ...]
-
-
-class EventCheck(NamedTuple):
-    """What came of checking one event."""
-
-    event_id: EventId | None
-    """The ID that the event has; of one that is malformed or unreadable, the ID it is said to have."""
-    event: Event | None
-    """The event, unless it is malformed or unreadable."""
-    findings: tuple[Finding, ...]
-    """Everything that is wrong with it, in the order of the checks."""
-    redacted: bool = False
-    """It is in its redacted form, which its content hash was not made for. That is no finding."""
-    signed: bool | None = None
-    """Whether every server that must sign has; None where signatures were not checked."""
-    notes: tuple[Reason, ...] = ()
-    """What is no finding and still worth a look."""
-
-    @property
-    def ok(self) -> bool:
-        """Nothing is wrong with it."""
-        return not self.findings
-
-
-@dataclass(slots=True)
-class Summary:
-    """Counts over the checks of many events: each is good, redacted, rejected or bad."""
-
-    events: int = 0
-    bad: int = 0
-    redacted: int = 0
-    rejected: int = 0
-    signed: int = 0
-    not_signed: int = 0
-    notes: int = 0
-    kinds: Counter[FindingKind] = field(default_factory=Counter)
-
-    def add(self, check: EventCheck) -> None:
-        """Count one more event."""
-        self.events += 1
-        if check.signed:
-            self.signed += 1
-        elif check.signed is False:
-            self.not_signed += 1
-        if check.findings:
-            self.bad += 1
-            self.kinds.update(finding.kind for finding in check.findings)
-        elif check.redacted:
-            self.redacted += 1
-        if check.notes:
-            self.notes += 1
-
-    def add_in_room(self, before: EventCheck, findings: tuple[Finding, ...]) -> None:
-        """Count what was found of an event among others, after it was counted by itself."""
-        self.kinds.update(finding.kind for finding in findings)
-        if not before.findings:
-            self.bad += 1
-            self.redacted -= before.redacted
-
-    def add_rejected(self, before: EventCheck) -> None:
-        """Count an event that its server rejected too, after it was counted by itself."""
-        if not before.findings:
-            self.rejected += 1
-            self.redacted -= before.redacted
-
-    def merge(self, other: "Summary") -> None:
-        """Count the events of another summary as well."""
-        self.events += other.events
-        self.bad += other.bad
-        self.redacted += other.redacted
-        self.rejected += other.rejected
-        self.signed += other.signed
-        self.not_signed += other.not_signed
-        self.notes += other.notes
-        self.kinds.update(other.kinds)
-
-    @property
-    def intact(self) -> int:
-        """Events of which nothing is wrong and nothing is missing."""
-        return self.events - self.redacted - self.rejected - self.bad
-
-    @property
-    def signatures_not_checked(self) -> int:
-        """Events whose signatures were not checked: without keys, or because the format is wrong."""
-        return self.events - self.signed - self.not_signed
+__all__ = ["check_entries", "check_event", "check_events"]
 
 
 def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
@@ -221,7 +43,7 @@ def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
 
 
 def check_event(
-    pdu: JsonValue,
+    pdu: object,
     version: RoomVersion | str,
     *,
     claimed_id: EventId | None = None,
@@ -234,7 +56,7 @@ def check_event(
     checks 1 to 3.
 
     Args:
-        pdu: the PDU as it is on the wire.
+        pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
         version: of its room.
         claimed_id: the ID under which the event was found; compared with the one that it has.
         keys: what is known of the servers' keys; without them signatures are not checked. With them,
@@ -255,7 +77,7 @@ def check_event(
 
 
 def check_events(
-    pdus: Iterable[tuple[JsonValue, EventId | None]],
+    pdus: Iterable[tuple[object, EventId | None]],
     version: RoomVersion | str,
     *,
     keys: KeyTable | None = None,
@@ -275,7 +97,7 @@ def check_events(
     source = iter(pdus)
     more = True
     while more:
-        batch: list[tuple[JsonValue, EventId | None]] = []
+        batch: list[tuple[object, EventId | None]] = []
         failure = None
         try:
             batch.extend(islice(source, _BATCH))
@@ -287,13 +109,53 @@ def check_events(
             raise failure
 
 
+def check_entries(
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
+    *,
+    keys: KeyTable | None = None,
+    now: int | None = None,
+) -> Iterator[tuple[Entry, EventCheck]]:
+    """Check the entries of an input, each by itself: what `check_event` gives for each, in their order.
+
+    An entry that could not be read keeps its place among the others, as a finding.
+
+    Args:
+        entries: taken a few at a time; an error from them comes after the checks of those before it.
+        version, keys, now: as in `check_event`.
+
+    Raises:
+        UnknownRoomVersion: if there is no such version.
+    """
+    waiting: deque[Entry] = deque()
+
+    def pdus() -> Iterator[tuple[JsonValue, EventId | None]]:
+        for entry in entries:
+            waiting.append(entry)
+            if entry.error is None:
+                yield entry.pdu, entry.claimed_id
+
+    failure = None
+    try:
+        for check in check_events(pdus(), version, keys=keys, now=now):
+            while (entry := waiting.popleft()).error is not None:
+                yield entry, unreadable(entry.error, entry.claimed_id)
+            yield entry, check
+    except RoomverError as error:
+        failure = error
+    for entry in waiting:
+        yield entry, unreadable(entry.error or "", entry.claimed_id)
+    if failure is not None:
+        raise failure
+
+
 # Events go through each stage together: what verifies signatures and what encodes JSON then stay in the
 # processor's caches. One by one takes a fifth longer; longer batches gain nothing more.
 _BATCH = 32
 
 
 def _check_batch(
-    batch: list[tuple[JsonValue, EventId | None]],
+    batch: list[tuple[object, EventId | None]],
     version: RoomVersion,
     keys: KeyTable | None,
     now: int | None,
@@ -315,15 +177,16 @@ def _check_batch(
     ]
 
 
-def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
-    if type(pdu) is not dict:
+def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
+    plain = plain_object(pdu)
+    if plain is None:
         # Not left to parse_event, which would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
         # Without the claimed ID, which it would believe.
-        return parse_event(pdu, version)
+        return parse_event(plain, version)
     except MalformedEvent as error:
-        return _malformed(pdu, error.defects, claimed_id)
+        return _malformed(plain, error.defects, claimed_id)
 
 
 def _judged(
@@ -348,18 +211,18 @@ def _judged(
         findings.append(_not_signed(event, report))
 
     redacted = False
-    carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
-    # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
-        if digest is None or len(digest) != len(computed):
-            text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
+    usable = event
+    match compare_content_hash(pdu, computed):
+        case HashCheck.UNREADABLE:
+            found = shorten(event.hashes["sha256"])
+            text = f"expected base64 of {len(computed)} bytes, found {found}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
-        elif is_redacted_form(pdu, version):
+        case HashCheck.MISMATCH if is_redacted_form(pdu, version):
             redacted = True
-        else:
-            findings.append(_content_not_hashed(pdu, digest, computed))
-
-    return EventCheck(event_id, event, tuple(findings), redacted, signed, _notes(event))
+        case HashCheck.MISMATCH:
+            findings.append(_content_not_hashed(event, computed))
+            usable = parse_event(redact(event), version, event_id=event_id)
+    return EventCheck(event_id, usable, tuple(findings), redacted, signed, _notes(event))
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -367,7 +230,7 @@ def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
     return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
 
 
-def _malformed(pdu: JsonValue, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
+def _malformed(pdu: object, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
     reasons = [Reason(d.path, f"expected {d.expected}, found {d.found}") for d in defects]
     event_id = claimed_id
     if event_id is None and type(pdu) is dict and type(carried := pdu.get("event_id")) is str:
@@ -411,8 +274,9 @@ def _why_not(server: ServerResult) -> str:
     return f"no valid signature of {server.server} ({each})"
 
 
-def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
-    text = f"carried {encode_base64(carried)}, computed {encode_base64(computed)}"
+def _content_not_hashed(event: Event, computed: bytes) -> Finding:
+    pdu, carried = event.pdu, decode_unpadded(str(event.hashes["sha256"])) or b""
+    text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
     if stray and content_digest(pdu, stray) == carried:
@@ -431,14 +295,3 @@ def _notes(event: Event) -> tuple[Reason, ...]:
             text = f"says {shorten(named)}, but the event was checked as of room version {checked}"
             notes += (Reason("content.room_version", text),)
     return notes
-
-
-def usable(check: EventCheck) -> Event | None:
-    """Return the event that a server would go on with: none if it must be dropped, and the redacted form
-    where the content hash does not cover the content."""
-    event = check.event
-    if event is None or any(finding.kind.action is Action.DROP for finding in check.findings):
-        return None
-    if any(finding.kind is FindingKind.CONTENT_HASH for finding in check.findings):
-        return parse_event(redact(event), event.room_version, event_id=event.event_id)
-    return event

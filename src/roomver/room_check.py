@@ -1,21 +1,27 @@
-"""Check the events of a room together: by the authorisation rules, and by the states they lead to.
+"""Check the events of a room: from what was handed in to findings, the one way that all commands take.
 
-What `roomver.check` finds of an event by itself comes before this: here events are well formed, and
-those that a server would drop are left out. What comes out is data, as there.
+Entries are checked by themselves (`roomver.check`), those that a server would go on with are kept, the
+room is replayed (`roomver.replay`), and the outcomes become findings. What comes out is data.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from .canonical import shorten
-from .check import Finding, FindingKind, Reason
-from .errors import SHOWN
+from .check import check_entries
+from .entry import Entry, Part, Place
+from .errors import SHOWN, NotAState
 from .event import Event
+from .findings import EventCheck, Finding, FindingKind, Reason, Summary
+from .keys import KeyTable
 from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
-from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+from .types import EventId, JsonObject, RoomId, StateKey
+from .versions import RoomVersion, version_record
+
+__all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,118 @@ class Beliefs:
 
 
 @dataclass(slots=True)
+class Gathered:
+    """The events of one input that a server would go on with, and the states that the input gives.
+
+    Attributes:
+        version: the room version that they were checked as of.
+        events: the usable events by ID, in the order of the input; of those with the same ID the first.
+        places: where each of them is in the input.
+        checks: what was found of each by itself. The check holds no event: `events` does.
+        summary: counts of the entries that are in none of these: those dropped, and those repeated.
+        dropped: how many events a server would drop.
+        first_dropped: where the first of them is, and what is wrong with it.
+        repeated: how many events came before under the same ID.
+        given: the state before an event, if the input gives it.
+        current: the current state, if the input gives it.
+    """
+
+    version: RoomVersion
+    events: dict[EventId, Event] = field(default_factory=dict)
+    places: dict[EventId, Place] = field(default_factory=dict)
+    checks: dict[EventId, EventCheck] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
+    dropped: int = 0
+    first_dropped: tuple[Place, Finding] | None = None
+    repeated: int = 0
+    given: dict[EventId, dict[StateKey, EventId]] = field(default_factory=dict)
+    current: dict[StateKey, EventId] | None = None
+
+    def as_state(self) -> dict[StateKey, Event]:
+        """Return the state events as a room state, each under its key; messages are passed over.
+
+        Raises:
+            NotAState: if two have the same key.
+        """
+        state: dict[StateKey, EventId] = {}
+        for event in self.events.values():
+            if event.state_key is not None:
+                _add_to_state(state, event)
+        return {key: self.events[event_id] for key, event_id in state.items()}
+
+    def _add(self, entry: Entry, check: EventCheck) -> None:
+        event = check.usable
+        if event is None:
+            self.summary.add(check)
+            self.dropped += 1
+            if self.first_dropped is None:
+                self.first_dropped = entry.place, check.findings[0]
+            return
+        event_id = event.event_id
+        if event_id in self.events:
+            self.summary.add(check)
+            self.repeated += 1
+            return
+        self.events[event_id] = event
+        self.places[event_id] = entry.place
+        self.checks[event_id] = check._replace(event=None)
+
+
+def gather_events(
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
+    *,
+    keys: KeyTable | None = None,
+    now: int | None = None,
+    on_check: Callable[[Entry, EventCheck], None] | None = None,
+) -> Gathered:
+    """Check the entries of an input, each by itself, and keep the events that a server would go on with.
+
+    Args:
+        entries: of one room, in the order of the input.
+        version, keys, now: as in `check_event`.
+        on_check: called with each entry and what was found of it.
+
+    Raises:
+        NotAState: if the state that the input gives is not one.
+        UnknownRoomVersion: if there is no such version.
+    """
+    gathered = Gathered(version_record(version))
+    state: dict[StateKey, EventId] | None = None
+    joined: EventId | None = None
+    for entry, check in check_entries(entries, version, keys=keys, now=now):
+        gathered._add(entry, check)
+        if on_check is not None:
+            on_check(entry, check)
+        event = check.usable
+        if event is not None and entry.part is Part.STATE:
+            state = {} if state is None else state
+            _add_to_state(state, event)
+        elif event is not None and entry.part is Part.JOINED:
+            joined = event.event_id
+    if joined is None:
+        gathered.current = state
+    elif state is not None:
+        gathered.given[joined] = state
+    return gathered
+
+
+def _add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
+    if event.state_key is None:
+        raise NotAState(f"{event.event_id} is a message, not a state event")
+    key = (event.type, event.state_key)
+    if state.setdefault(key, event.event_id) != event.event_id:
+        raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
+
+
+@dataclass(slots=True)
 class RoomCheck:
     """What came of checking the events of a room together.
 
     Attributes:
+        gathered: the usable events of the room, and those that were left out.
         replay: the room, replayed.
+        summary: counts over all events.
         findings: for each event of which something was found, what, in the order of the room's graph.
         rejected: events that are rejected, or soft-failed, just as the recording server says: no finding.
         resets: keys that went back to an older value at a merge.
@@ -54,10 +167,12 @@ class RoomCheck:
             and to its.
         not_compared: the recording server says what the state was, and it is not known here.
         soft_failed_there: events that the recording server soft-failed, as it got them later than they
-            come in `replay_room`, which accepts them: no finding.
+            come in `replay`, which accepts them: no finding.
     """
 
+    gathered: Gathered
     replay: Replay
+    summary: Summary = field(default_factory=Summary)
     findings: dict[EventId, tuple[Finding, ...]] = field(default_factory=dict)
     rejected: set[EventId] = field(default_factory=set)
     resets: list[Reset] = field(default_factory=list)
@@ -68,7 +183,7 @@ class RoomCheck:
     @property
     def ok(self) -> bool:
         """Nothing was found, and the recording server agrees on the state, if it says what that is."""
-        return not self.findings and self.state_agrees
+        return not self.summary.bad and self.state_agrees
 
     @property
     def state_agrees(self) -> bool:
@@ -76,39 +191,74 @@ class RoomCheck:
         return not self.state_differs and not self.not_compared
 
 
-def check_room(
-    events: Collection[Event],
+def check_room(  # noqa: PLR0913 - all but two are options by keyword
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
     *,
+    keys: KeyTable | None = None,
+    now: int | None = None,
     beliefs: Beliefs | None = None,
-    given: Mapping[EventId, StateMap[EventId]] | None = None,
-    current: StateMap[EventId] | None = None,
-    progress: Callable[[int], None] | None = None,
+    soft_failure: bool = True,
+    on_check: Callable[[Entry, EventCheck], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
-    """Judge every event of a room by the authorisation rules.
+    """Check every event of a room: each by itself, and then all together by the authorisation rules.
 
     Each event is judged against its own auth events and against the state before it, in the order of
     the room's graph; those at its ends against the current state too.
 
+    Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
+    checks 1 to 6.
+
     Args:
-        events: well-formed events in any order. Those that are not of the room of the first create
-            event, or without one of most of them, are findings and are left out.
+        entries: in any order. Events that are not of the room of the first create event, or without one
+            of most of them, are findings and are left out.
+        version, keys, now: as in `check_event`.
         beliefs: what the server that recorded the room held of it. An event that it rejected as well
             is no finding; one on which it differs is.
-        given, current: states that are known from elsewhere: see `replay_room`.
-        progress: called now and then with the number of events done.
+        soft_failure: as in `replay_room`.
+        on_check: called with each entry and what was found of it by itself.
+        progress: called now and then with the number of events replayed, and the number of all.
 
     Raises:
+        NotAState: if the state that the input gives is not one.
         MissingEvents: naming events of a given state that are not among the events.
-        WrongRoom: if the events are not all of one room version, or the create event names another.
+        WrongRoom: if the create event makes a room of another version.
+        UnknownRoomVersion: if there is no such version.
     """
-    held = beliefs or Beliefs()
-    room_id = _main_room(events)
-    own = [event for event in events if event.room_id == room_id]
-    result = RoomCheck(replay_room(own, given=given, current=current, progress=progress))
-    for event in events:
+    gathered = gather_events(entries, version, keys=keys, now=now, on_check=on_check)
+    events = gathered.events
+    room_id = _main_room(events.values())
+    own = [event for event in events.values() if event.room_id == room_id]
+    # A state may hold an event of another room, which is found below.
+    given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
+    replayed = replay_room(
+        own,
+        given=given,
+        current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
+        soft_failure=soft_failure,
+        progress=None if progress is None else lambda done: progress(done, len(own)),
+    )
+    result = RoomCheck(gathered, replayed)
+    for event_id, event in events.items():
         if event.room_id != room_id:
             reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
-            result.findings[event.event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
+            result.findings[event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
+    _judge(result, beliefs or Beliefs())
+    result.summary.merge(gathered.summary)
+    for event_id, check in gathered.checks.items():
+        result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.rejected)
+    return result
+
+
+def _of_room(
+    state: Mapping[StateKey, EventId], events: Mapping[EventId, Event], room_id: RoomId
+) -> dict[StateKey, EventId]:
+    return {key: event_id for key, event_id in state.items() if events[event_id].room_id == room_id}
+
+
+def _judge(result: RoomCheck, held: Beliefs) -> None:
+    """Turn the outcomes of a replay into findings, beside what the recording server believed."""
     replayed = result.replay
     in_order = set(replayed.order)
     lacks: dict[EventId, tuple[EventId, ...]] = {}
@@ -141,7 +291,6 @@ def check_room(
     result.resets = replayed.resets()
     if held.state is not None:
         _compare_states(result, held.state)
-    return result
 
 
 def _main_room(events: Collection[Event]) -> RoomId:

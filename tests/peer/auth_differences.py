@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from builder import server_name
 from random_rooms import Case
 
-from roomver import MalformedEvent, Verdict, list_required_signers, rules
+from roomver import MalformedEvent, Verdict, rules
+from roomver.signatures import list_required_signers
 
 ALLOW: Final = "allow"
 REJECT: Final = "reject"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from canonicaljson import encode_canonical_json
 from strategies import CHOSEN_ID_VERSIONS, LENIENT_VERSIONS, STRICT_VERSIONS, VERSIONS, JsonObject
 
-from roomver import Defect
+from roomver.errors import Defect
 from roomver.hashing import SYNAPSE_NOT_HASHED
 
 

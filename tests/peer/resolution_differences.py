@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from random_forks import Fork
 
-from roomver import Resolution
+from roomver.resolution import Resolution
 
 StateIds = Mapping[tuple[str, str], str]
 

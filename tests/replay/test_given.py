@@ -7,7 +7,8 @@ from builder import ALICE, BOB, CAROL, VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomver import Event, MissingEvents, Replay, Status, replay_room
+from roomver import Event, MissingEvents, replay_room
+from roomver.replay import Replay, Status
 
 from .rooms import LEVELS, TOPIC, Branches, banned_beside_a_topic, base_room, ids, merged_rooms, recorded
 

@@ -3,7 +3,8 @@
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS
 
-from roomver import MissingEvents, Replay, Status, replay_room
+from roomver import MissingEvents, replay_room
+from roomver.replay import Replay, Status
 
 from .rooms import LEVELS, Branches, base_room, ids, recorded
 

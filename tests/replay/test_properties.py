@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from reference import resolution as reference
 from strategies import often
 
-from roomver import Event, MissingEvents, Status, replay_room
+from roomver import Event, MissingEvents, replay_room
+from roomver.replay import Status
 
 from .rooms import hostile_rooms, merged_rooms
 

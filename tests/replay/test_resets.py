@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room, versions_from
 
-from roomver import Event, Replay, StateResolution, replay_room
+from roomver import Event, replay_room
+from roomver.replay import Replay
+from roomver.versions import StateResolution
 
 from .rooms import TOPIC, Branches, banned_beside_a_topic, base_room, ids
 

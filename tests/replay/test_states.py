@@ -5,7 +5,8 @@ import tracemalloc
 import pytest
 from builder import BOB, CAROL, VERSIONS
 
-from roomver import MissingEvents, Replay, check_against_state, replay_room, resolve
+from roomver import MissingEvents, check_against_state, replay_room, resolve
+from roomver.replay import Replay
 
 from .rooms import TOPIC, Branches, base_room, ids, recorded
 

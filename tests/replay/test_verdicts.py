@@ -3,7 +3,8 @@
 import pytest
 from builder import ALICE, BOB, VERSIONS
 
-from roomver import Event, Outcome, Status, replay_room
+from roomver import Event, replay_room
+from roomver.replay import Outcome, Status
 
 from .rooms import TOPIC, Branches, base_room, ids
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from random_forks import Fork, hostile_fork, likely_fork
 from reference import resolution as reference
 
-from roomver import Event, MissingEvents, Resolution, RoomGraph, resolve
+from roomver import Event, MissingEvents, RoomGraph, resolve
+from roomver.resolution import Resolution
 
 versions = st.sampled_from(VERSIONS)
 

@@ -5,7 +5,8 @@ from typing import Any
 from builder import versions_from
 from random_forks import hash_id, hostile_event
 
-from roomver import Event, Resolution, RoomGraph, get_room_version, resolve
+from roomver import Event, RoomGraph, get_room_version, resolve
+from roomver.resolution import Resolution
 
 ALICE = "@a:x"
 BOB = "@b:x"

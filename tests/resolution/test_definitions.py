@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from random_forks import Fork
 from reference import resolution as reference
 
-from roomver import StateResolution, resolve
+from roomver import resolve
+from roomver.versions import StateResolution
 
 from .forks import Expected, assert_same, forks, graph_of, hostile_forks, resolve_fork
 

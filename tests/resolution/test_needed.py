@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from random_forks import Fork
 from reference import resolution as reference
 
-from roomver import Event, MissingEvents, Resolution, RoomGraph, StateResolution, resolve, resolve_steps
+from roomver import Event, MissingEvents, RoomGraph, resolve, resolve_steps
+from roomver.resolution import Resolution
+from roomver.versions import StateResolution
 
 from .forks import Expected, assert_same, cited_by, forks, graph_of, hostile_forks, later_forks, resolve_fork
 

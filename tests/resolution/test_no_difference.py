@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_forks import Fork, shuffled_mapping
 
-from roomver import RoomState, resolve
+from roomver import resolve
+from roomver.resolution import RoomState
 
 from .forks import forks, graph_of, resolve_fork
 

@@ -7,7 +7,9 @@ import pytest
 from builder import versions_from
 from random_forks import likely_fork
 
-from roomver import Resolution, StateResolution, resolve, resolve_steps
+from roomver import resolve, resolve_steps
+from roomver.resolution import Resolution
+from roomver.versions import StateResolution
 
 from .labelled import ALICE, BOB, LATER, Room
 

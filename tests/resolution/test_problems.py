@@ -4,7 +4,8 @@ that only one reading of the definitions gives."""
 import pytest
 from builder import versions_from
 
-from roomver import Resolution, Trace, rules
+from roomver import rules
+from roomver.resolution import Resolution, Trace
 
 from .labelled import ALICE, BEFORE_12, BOB, CAROL, LATER, Room
 

@@ -12,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_forks import Fork, likely_fork
 
-from roomver import Event, MissingEvents, Resolution, RoomGraph, parse_event, resolve, resolve_steps
+from roomver import Event, MissingEvents, RoomGraph, parse_event, resolve, resolve_steps
 from roomver.canonical import encode_canonical, load_json
+from roomver.resolution import Resolution, run_steps, run_steps_async
 from roomver.types import EventId, StateMap
 from roomver.versions import RoomVersion, get_room_version
 
@@ -53,14 +54,7 @@ class Table:
 def resolve_from_table(
     table: Table, state_sets: list[StateMap[EventId]], rejected: Collection[EventId]
 ) -> Resolution:
-    steps = resolve_steps(state_sets, rejected=rejected)
-    try:
-        wanted = next(steps)
-        while True:
-            wanted = steps.send(table.get(wanted))
-    except StopIteration as done:
-        resolution: Resolution = done.value
-        return resolution
+    return run_steps(resolve_steps(state_sets, rejected=rejected), table.get)
 
 
 def longest_chain(fork: Fork) -> int:
@@ -101,17 +95,12 @@ class Remote:
 async def resolve_from_remote(
     remote: Remote, state_sets: list[StateMap[EventId]], rejected: Collection[EventId]
 ) -> Resolution:
-    steps = resolve_steps(state_sets, rejected=rejected)
-    try:
-        wanted = next(steps)
-        while True:
-            event_ids = list(wanted)
-            events = await asyncio.gather(*[remote.fetch(event_id) for event_id in event_ids])
-            found = zip(event_ids, events, strict=True)
-            wanted = steps.send({event_id: event for event_id, event in found if event is not None})
-    except StopIteration as done:
-        resolution: Resolution = done.value
-        return resolution
+    async def fetch(wanted: frozenset[EventId]) -> dict[EventId, Event | None]:
+        event_ids = list(wanted)
+        events = await asyncio.gather(*[remote.fetch(event_id) for event_id in event_ids])
+        return dict(zip(event_ids, events, strict=True))
+
+    return await run_steps_async(resolve_steps(state_sets, rejected=rejected), fetch)
 
 
 @given(forks, forks)

@@ -9,7 +9,8 @@ import pytest
 from builder import allows, refuses
 from random_forks import hostile_event
 
-from roomver import MissingEvents, Resolution, check_auth, resolve, rules
+from roomver import MissingEvents, check_auth, resolve, rules
+from roomver.resolution import Resolution
 
 from .labelled import ALICE, BEFORE_12, BOB, CAROL, GREATEST, LATER, Room
 
@@ -187,7 +188,7 @@ def test_the_unconflicted_state_overrides_what_was_checked(version: str) -> None
     assert resolution.steps.restored == {key: room.id("MX1")}
     why = resolution.why(key)
     assert why.event_id == room.id("MX2")
-    assert why.reason == "unconflicted: every state has it, which has the last word over what was tried"
+    assert why.reason == "unconflicted: every state has it, so it replaces the event that was allowed"
     (candidate,) = why.candidates
     assert (candidate.outcome, candidate.by, candidate.states) == ("restored", room.id("MX2"), ())
     text = f"{room.id('MX1')} in no state, but among the auth events: restored by {room.id('MX2')}"

@@ -6,17 +6,16 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..auth import check_against_state, check_auth
-from ..auth.auth_events import cited_events, state_of
+from ..auth import check_against_state, check_auth, state_of_auth_events
 from ..auth.compared import list_compared
-from ..errors import MissingEvents, RoomverError
+from ..errors import MissingEvents, NotAState, RoomverError
 from ..event import Event, parse_event
 from ..readers import InputError
 from ..rules import Verdict
-from ..types import EventId, StateKey
+from ..types import EventId, JsonObject, StateKey
 from ..versions import RoomVersion
 from .common import console, display_name, example, read_event, room_version_option
-from .loaded import LoadedRoom, load_room
+from .loaded import load_events, load_room
 from .wording import printable
 
 
@@ -45,9 +44,9 @@ def auth(
         raise click.UsageError("give one of --room and --state")
     try:
         judged, lacks = (
-            _judge_in_room(event, load_room(room_file, version))
+            _judge_in_room(event, room_file, version)
             if room_file is not None
-            else (_judge_against(event, load_room(state_file or "", version)), None)
+            else (_judge_against(event, state_file or "", version), None)
         )
     except MissingEvents as error:
         raise InputError(display_name(room_file or state_file or ""), str(error)) from None
@@ -70,54 +69,55 @@ _Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
 _BEFORE = "the state before it"
 
 
-def _judge_in_room(event_name: str, room: LoadedRoom) -> tuple[_Judged, list[EventId] | None]:
-    """Judge an event of a room; and say for lack of what the state before it is not known, if it is not."""
+def _judge_in_room(
+    event_name: str, file: str, version: RoomVersion | None
+) -> tuple[_Judged, list[EventId] | None]:
+    """Judge an event of a room.
+
+    Returns:
+        The verdicts, and the missing events that leave the state before it unknown; None if it is known.
+    """
     if event_name.startswith("$"):
+        room = load_room(file, version)
         event = room.event(event_name)
     else:
-        event = _read(event_name, room.version)
-        room.events.setdefault(event.event_id, event)
-    replayed = room.replayed()
-    outcome = replayed.outcomes[event.event_id]
+        pdu = read_event(event_name)
+        room = load_room(file, version, pdu)
+        event = _parse(pdu, room.version, event_name)
+    replayed = room.replay
+    outcome = replayed.outcomes.get(event.event_id)
+    if outcome is None:
+        raise InputError(room.file, f"{event.event_id} is of another room than the others: {event.room_id}")
     if outcome.missing:
         raise MissingEvents(replayed.lacking(event.event_id))
-    rejected = replayed.rejected
     own = {}
     if event.type != "m.room.create":
-        own = state_of(cited_events(event, room.events))
-    judged = [
-        (
-            "its auth events",
-            check_auth(event, None, room.events, rejected=rejected - {event.event_id}),
-            event,
-            own,
-        )
-    ]
+        own = state_of_auth_events(event, room.events)
+    rejected = replayed.rejected - {event.event_id}
+    verdict = check_auth(event, None, room.events, rejected=rejected)
+    judged = [("its auth events", verdict, event, own)]
     before = replayed.state_before(event.event_id)
     if before is None:
-        room.say_missing(replayed, _BEFORE, event.event_id)
+        room.say_missing(_BEFORE, event.event_id)
         return judged, replayed.lacking(event.event_id)
     state = {key: room.events[event_id] for key, event_id in before.items()}
     judged.append((_BEFORE, check_against_state(event, state), event, state))
     return judged, None
 
 
-def _judge_against(event_name: str, room: LoadedRoom) -> _Judged:
-    event = _read(event_name, room.version)
-    state: dict[StateKey, Event] = {}
-    for other in room.events.values():
-        if other.state_key is None:
-            continue
-        key = (other.type, other.state_key)
-        if key in state:
-            raise InputError(room.file, f"two events for {key[0]} {key[1]!r}: it is no state of a room")
-        state[key] = other
+def _judge_against(event_name: str, file: str, version: RoomVersion | None) -> _Judged:
+    gathered = load_events(file, version)
+    event = _parse(read_event(event_name), gathered.version, event_name)
+    try:
+        state = gathered.as_state()
+    except NotAState as error:
+        raise InputError(display_name(file), str(error)) from None
     return [("the state", check_against_state(event, state), event, state)]
 
 
-def _read(file: str, version: RoomVersion) -> Event:
+def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
     try:
-        return parse_event(read_event(file), version)
+        return parse_event(pdu, version)
     except RoomverError as error:
         raise InputError(display_name(file), str(error)) from None
 

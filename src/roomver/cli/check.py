@@ -1,7 +1,6 @@
 """``roomver check``: every event of a room, one by one and then together."""
 
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +8,13 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..check import EventCheck, Summary, check_events, unreadable, usable
-from ..errors import WrongRoom
-from ..event import Event
+from ..check import check_entries
+from ..entry import Entry
+from ..errors import NotAState, WrongRoom
+from ..findings import EventCheck, Summary
 from ..keys import KeyTable
-from ..readers import Entry, InputError, Place, Room, merge_keys, read_room
+from ..readers import InputError, Room, merge_keys, read_room
 from ..room_check import Beliefs, check_room
-from ..types import EventId, JsonValue
 from ..versions import RoomVersion
 from .common import (
     console,
@@ -27,7 +26,7 @@ from .common import (
     read_key_files,
     room_version_option,
 )
-from .loaded import Answer, progress_of
+from .loaded import replay_progress
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes some seconds
@@ -101,93 +100,43 @@ def _check_file(
     report: Report,
 ) -> bool:
     """Check one file, and tell whether there is anything wrong with it."""
-    summary = Summary()
-    together = None if alone else _Together(display_name(file))
+    name = display_name(file)
+
+    def tell(entry: Entry, check: EventCheck) -> None:
+        if check.findings or check.notes:
+            report.event(entry, check)
+
     with opened(file) as stream:
-        room = read_room(stream, display_name(file), version)
+        room = read_room(stream, name, version)
         keys = merge_keys(room.keys, given)
         report.start(file, room)
         with _progress(file, room) as entries:
-            for entry, result in _checked(entries, room.version, keys, now):
-                summary.add(result)
-                if result.findings or result.notes:
-                    report.event(entry, result)
-                if together is not None:
-                    together.add(entry, result)
-    good = together is None or together.check(room, summary, report)
-    report.end(summary)
-    return summary.bad > 0 or not good
-
-
-class _Together:
-    """The events that a server would go on with, and how each was found."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._events: dict[EventId, Event] = {}
-        self._checks: dict[EventId, tuple[Place, EventCheck]] = {}
-        self._answer = Answer(name)
-        self._repeated = 0
-
-    def add(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event, if it is usable; of those with the same ID the first."""
-        event = usable(check)
-        if event is None:
-            return
-        self._answer.add(entry.place, event)
-        if event.event_id in self._events:
-            self._repeated += 1
-            return
-        self._events[event.event_id] = event
-        # What was found of it has been told; the PDU it came from is not held as well.
-        self._checks[event.event_id] = (entry.place, check._replace(event=None))
-
-    def check(self, room: Room, summary: Summary, report: Report) -> bool:
-        """Judge the events together, and tell whether nothing speaks against the recording server's state."""
-        beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
-        given, current = self._answer.states()
-        try:
-            with progress_of("rules and states", len(self._events)) as tell:
-                found = check_room(
-                    self._events.values(), beliefs=beliefs, given=given, current=current, progress=tell
-                )
-        except WrongRoom as error:
-            raise InputError(self._name, str(error)) from None
-        for event_id in found.rejected:
-            summary.add_rejected(self._checks[event_id][1])
-        for event_id, findings in found.findings.items():
-            place, before = self._checks[event_id]
-            summary.add_in_room(before, findings)
-            event = self._events[event_id]
-            report.event(Entry(place, None, event.pdu), EventCheck(event_id, event, findings))
-        report.room(found, self._repeated)
-        return found.state_agrees
-
-
-def _checked(
-    entries: Iterator[Entry], version: RoomVersion, keys: KeyTable | None, now: int | None
-) -> Iterator[tuple[Entry, EventCheck]]:
-    """Check each entry by itself; an entry without a PDU keeps its place among the others."""
-    waiting: deque[Entry] = deque()
-
-    def pdus() -> Iterator[tuple[JsonValue, EventId | None]]:
-        for entry in entries:
-            waiting.append(entry)
-            if entry.error is None:
-                yield entry.pdu, entry.claimed_id
-
-    failure = None
-    try:
-        for check in check_events(pdus(), version, keys=keys, now=now):
-            while (entry := waiting.popleft()).error is not None:
-                yield entry, unreadable(entry.error, entry.claimed_id)
-            yield entry, check
-    except InputError as error:
-        failure = error
-    for entry in waiting:
-        yield entry, unreadable(entry.error or "", entry.claimed_id)
-    if failure is not None:
-        raise failure
+            if alone:
+                summary = Summary()
+                for entry, check in check_entries(entries, room.version, keys=keys, now=now):
+                    summary.add(check)
+                    tell(entry, check)
+                report.end(summary)
+                return summary.bad > 0
+            beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+            with replay_progress("rules and states") as progress:
+                try:
+                    found = check_room(
+                        entries,
+                        room.version,
+                        keys=keys,
+                        now=now,
+                        beliefs=beliefs,
+                        on_check=tell,
+                        progress=progress,
+                    )
+                except (WrongRoom, NotAState) as error:
+                    raise InputError(name, str(error)) from None
+    for event_id, findings in found.findings.items():
+        report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
+    report.room(found)
+    report.end(found.summary)
+    return not found.ok
 
 
 @contextmanager

@@ -13,12 +13,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..check import EventCheck, FindingKind, Summary
-from ..readers import Entry, Room
+from ..entry import Entry, Place
+from ..event import Event
+from ..findings import EventCheck, Finding, FindingKind, Reason, Summary
+from ..readers import Room
 from ..room_check import RoomCheck
-from ..types import JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
-from .wording import ACTION_TEXT, FINDING_TEXT, check_data, printable, room_data, room_lines, summary_data
+from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, room_data, room_lines, summary_data
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
 _COPY_CHARACTERS = 2**16
@@ -33,11 +35,13 @@ class Report(Protocol):
         """Begin with a file that could be opened."""
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event that has findings or notes."""
+        """Take an event of which something was found or noted by itself."""
 
-    def room(self, found: RoomCheck, repeated: int) -> None:
-        """Take what was found of the events together, beyond the events themselves, and how many entries
-        repeat an event that came before."""
+    def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
+        """Take what was found of an event among the others of its room."""
+
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
 
     def end(self, summary: Summary) -> None:
         """End with a file."""
@@ -68,17 +72,24 @@ class JsonReport:
         self._events = 0
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event that has findings or notes."""
-        place: JsonObject = {"line": entry.place.line, "path": entry.place.path}
-        data = {**place, "claimed_id": entry.claimed_id, **_heading(entry.pdu), **check_data(check)}
-        click.echo(("," if self._events else "") + "\n" + json.dumps(data), nl=False)
+        """Take an event of which something was found or noted by itself."""
+        data = findings_data(check.event_id, check.findings, check.notes)
+        self._event(entry.place, entry.claimed_id, entry.pdu, data)
+
+    def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
+        """Take what was found of an event among the others of its room."""
+        self._event(place, None, event.pdu, findings_data(event.event_id, findings))
+
+    def _event(self, place: Place, claimed_id: EventId | None, pdu: JsonValue, data: JsonObject) -> None:
+        where: JsonObject = {"line": place.line, "path": place.path, "claimed_id": claimed_id}
+        line = json.dumps({**where, **_heading(pdu), **data})
+        click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
-    def room(self, found: RoomCheck, repeated: int) -> None:
-        """Take what was found of the events together, beyond the events themselves, and how many entries
-        repeat an event that came before."""
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
         self._good &= found.state_agrees
-        self._room = f', "room": {json.dumps({**room_data(found), "repeated": repeated})}'
+        self._room = f', "room": {json.dumps(room_data(found))}'
 
     def end(self, summary: Summary) -> None:
         """End with a file."""
@@ -131,39 +142,52 @@ class TextReport:
         self._undecided = 0
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event that has findings or notes."""
-        if [finding.kind for finding in check.findings] == [FindingKind.AUTH_EVENT_MISSING]:
+        """Take an event of which something was found or noted by itself."""
+        self._event(entry.place, check.event_id, entry.pdu, check.findings, check.notes)
+
+    def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
+        """Take what was found of an event among the others of its room."""
+        if [finding.kind for finding in findings] == [FindingKind.AUTH_EVENT_MISSING]:
             # One event that is missing can leave a whole room undecided.
             self._undecided += 1
             if self._undecided > _UNDECIDED_SHOWN:
                 return
+        self._event(place, event.event_id, event.pdu, findings)
+
+    def _event(
+        self,
+        place: Place,
+        event_id: EventId | None,
+        pdu: JsonValue,
+        findings: tuple[Finding, ...],
+        notes: tuple[Reason, ...] = (),
+    ) -> None:
         # There may be a million of them, which would take rich half an hour: these lines need no layout.
         lines = []
         if not self._named:
             lines += ["", self._styled(self._file, bold=True)]
             self._named = True
-        heading = _heading(entry.pdu)
-        words = [str(entry.place), check.event_id, heading["type"], heading["sender"]]
+        heading = _heading(pdu)
+        words = [str(place), event_id, heading["type"], heading["sender"]]
         title = "  ".join(printable(word) for word in words if word is not None)
         lines += ["", self._styled(title, bold=True)]
-        for finding in check.findings:
+        for finding in findings:
             kind = self._styled(finding.kind.value, fg="red")
             lines.append(f"  {kind}: the event {FINDING_TEXT[finding.kind]}")
             lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
-        lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in check.notes]
-        if check.findings:
+        lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
+        if findings:
             # Dropping goes before all else that could be done with an event.
-            actions = {finding.kind.action for finding in check.findings}
+            actions = {finding.kind.action for finding in findings}
             action = next(action for action in ACTION_TEXT if action in actions)
             lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
-    def room(self, found: RoomCheck, repeated: int) -> None:
-        """Take what was found of the events together, beyond the events themselves, and how many entries
-        repeat an event that came before."""
+    def room(self, found: RoomCheck) -> None:
+        """Take what was found of the events together, beyond the events themselves."""
         lines = room_lines(found)
-        if repeated:
-            lines.append(f"{repeated:,} of the events counted repeat one that came before")
+        if found.gathered.repeated:
+            lines.append(f"{found.gathered.repeated:,} of the events counted repeat one that came before")
         if self._undecided > _UNDECIDED_SHOWN:
             more = self._undecided - _UNDECIDED_SHOWN
             lines.append(f"{more:,} more undecided events are not shown: --json has them all")

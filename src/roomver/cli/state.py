@@ -45,7 +45,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     if before and at is None:
         raise click.UsageError("--before needs --at")
     loaded = load_room(room, version)
-    replayed = loaded.replayed()
+    replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
     if at is not None:
@@ -54,7 +54,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         where = "before" if before else "after"
         what = f"the state {where} {event_id}"
     if found is None:
-        loaded.say_missing(replayed, what, event_id)
+        loaded.say_missing(what, event_id)
         raise click.exceptions.Exit(1)
     chosen = {
         entry: event_id
@@ -119,7 +119,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("give one of --at and --sets")
     loaded = load_room(room, version)
     try:
-        replayed = loaded.replayed()
+        replayed = loaded.replay
         names, sets = _state_sets(loaded, replayed, at, set_files)
         resolution = resolve(
             sets,

@@ -4,8 +4,8 @@ The only place of the package, besides the command line, that does input. What i
 whether an entry is an event, and a good one, is for the floors below to say.
 """
 
-from .entries import Entry, InputError, Place
+from .entries import InputError
 from .keys import merge_keys, read_keys
 from .rooms import Header, Room, read_room
 
-__all__ = ["Entry", "Header", "InputError", "Place", "Room", "merge_keys", "read_keys", "read_room"]
+__all__ = ["Header", "InputError", "Room", "merge_keys", "read_keys", "read_room"]

@@ -1,10 +1,9 @@
 """What a reader hands on: entries, each with its place in the input."""
 
 import re
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..canonical import load_json, shorten
+from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
 from ..types import EventId, JsonObject, JsonValue
 from ..versions import RoomVersion, get_room_version
@@ -27,44 +26,20 @@ class InputError(RoomverError):
         return f"{self.name}: {self.reason}"
 
 
-class Place(NamedTuple):
-    """Where in the input an entry stands."""
-
-    line: int | None
-    """The line, counted from 1, of an entry that has one to itself."""
-    path: str
-    """The path in the JSON document otherwise, such as ``pdus[3]``."""
-
-    def __str__(self) -> str:
-        return f"line {self.line}" if self.line is not None else self.path or "the document"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry: a PDU, or why there is none.
-
-    Attributes:
-        claimed_id: the event ID that the input gives beside the PDU, if it does.
-        pdu: any JSON value; None where there is an error.
-        error: why the entry could not be read, if so.
-    """
-
-    place: Place
-    claimed_id: EventId | None
-    pdu: JsonValue
-    error: str | None = None
-
-
-def entry_of(value: JsonValue, place: Place, claimed_id: EventId | None = None) -> Entry:
+def entry_of(
+    value: JsonValue, place: Place, claimed_id: EventId | None = None, part: Part = Part.EVENT
+) -> Entry:
     """Return the entry of a JSON value: a PDU, or ``{"event_id": …, "pdu": …}``."""
     if type(value) is dict and "pdu" in value and "type" not in value:
         if "event_id" in value:
             claimed = value["event_id"]
             if type(claimed) is not str:
-                return Entry(place, None, None, f"event_id: expected a string, found {shorten(claimed)}")
+                return Entry(
+                    place, None, None, f"event_id: expected a string, found {shorten(claimed)}", part
+                )
             claimed_id = claimed
         value = value["pdu"]
-    return Entry(place, claimed_id, value)
+    return Entry(place, claimed_id, value, None, part)
 
 
 def entry_of_line(raw: bytes, number: int) -> Entry:

@@ -35,7 +35,7 @@ class Lines(Iterator[Line]):
         self._stream = stream
         self._number = 0
         self._ahead: deque[Line] = deque()
-        self.bytes_read = 0
+        self.bytes_read: int = 0
 
     def __iter__(self) -> "Lines":
         return self

@@ -13,11 +13,12 @@ from itertools import chain
 from typing import BinaryIO, Final
 
 from ..canonical import join_path, load_json, scan, shorten
+from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
 from ..keys import KeyTable, read_key_table
 from ..types import JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, get_room_version
-from .entries import Entry, InputError, Place, created_version, entry_of, entry_of_line, is_pdu, line_error
+from .entries import InputError, created_version, entry_of, entry_of_line, is_pdu, line_error
 from .lines import MAX_LINE_BYTES, Line, Lines
 
 ROOM_FORMAT: Final = "roomver-room/1"
@@ -279,11 +280,14 @@ def _read_document(
 
 def _groups(document: JsonObject) -> list[Iterator[Entry]]:
     groups = []
+    parts = {"state": Part.STATE, "auth_chain": Part.AUTH_CHAIN}
+    if "state" not in document and "auth_chain" in document:
+        parts["pdus"] = Part.STATE  # an answer to a request for a state
     for key in _LISTS:
         held = document.get(key)
         # A document that has its events by ID may have lists of IDs beside them.
         if type(held) is list and not (held and all(type(item) is str for item in held)):
-            groups.append(_listed(key, held))
+            groups.append(_listed(key, held, parts.get(key, Part.EVENT)))
     events = document.get("events")
     if type(events) is dict:
         groups.append(
@@ -292,9 +296,11 @@ def _groups(document: JsonObject) -> list[Iterator[Entry]]:
         )
     # The event that an answer to a join may hand back, signed by the server that let it in.
     if groups and type(joined := document.get("event")) is dict:
-        groups.append(iter([entry_of(joined, Place(None, "event"))]))
+        groups.append(iter([entry_of(joined, Place(None, "event"), part=Part.JOINED)]))
     return groups
 
 
-def _listed(key: str, values: list[JsonValue]) -> Iterator[Entry]:
-    return (entry_of(value, Place(None, join_path(key, index))) for index, value in enumerate(values))
+def _listed(key: str, values: list[JsonValue], part: Part = Part.EVENT) -> Iterator[Entry]:
+    return (
+        entry_of(value, Place(None, join_path(key, index)), part=part) for index, value in enumerate(values)
+    )
