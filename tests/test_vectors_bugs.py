@@ -32,10 +32,10 @@ SAME: dict[str, tuple[str, ...]] = {
         "auth/auth_events.py check_auth_events: len(entries) != len(keys) -> False",
     ),
     "rejected_events_resolved_into_state": (
-        "resolution/v2.py _iterative_auth_checks:"
+        "resolution/iterative.py _StateView.completed_for:"
         " other is not None and other.state_key is not None and (parent not in rejected)"
         " -> other is not None and other.state_key is not None",
-        "resolution/v2.py _iterative_auth_checks: skip_rejected and event_id in rejected"
+        "resolution/iterative.py iterative_auth_checks: skip_rejected and event_id in rejected"
         " -> event_id in rejected",
     ),
     "levels_as_strings": ("a string is a level in version 10",),
