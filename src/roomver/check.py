@@ -13,13 +13,15 @@ from itertools import islice
 
 from unpaddedbase64 import encode_base64
 
-from .canonical import MAX_INTEGER, join_path, shorten
+from .canonical import MAX_INTEGER, join_path, scan, shorten
 from .entry import Entry
-from .errors import Defect, MalformedEvent, RoomverError
+from .errors import Defect, MalformedEvent, NotCanonical, RoomverError
 from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
+    HashCheck,
+    check_hashes,
     content_digest,
     decode_unpadded,
     essential_bytes,
@@ -138,13 +140,32 @@ def check_entries(
         for check in check_events(pdus(), version, keys=keys, now=now):
             while (entry := waiting.popleft()).error is not None:
                 yield entry, unreadable(entry.error, entry.claimed_id)
-            yield entry, check
+            yield entry, _compare_claims(entry, check)
     except RoomverError as error:
         failure = error
     for entry in waiting:
         yield entry, unreadable(entry.error or "", entry.claimed_id)
     if failure is not None:
         raise failure
+
+
+def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
+    """Add what a dump says inside of the event, which the wire format has no key for."""
+    event = check.event
+    if event is None or (entry.carried_id is None and entry.claimed_room_id is None):
+        return check
+    reasons: tuple[Reason, ...] = ()
+    if entry.carried_id is not None and entry.carried_id != event.event_id:
+        reasons = _wrong_id(entry.carried_id, event.event_id, event.room_version).reasons
+    if entry.claimed_room_id is not None and entry.claimed_room_id != event.room_id:
+        claimed, computed = shorten(entry.claimed_room_id, 300), shorten(event.room_id, 300)
+        reasons += (Reason("room_id", f"it is said to be {claimed}, its reference hash makes {computed}"),)
+    if not reasons:
+        return check
+    found = [finding for finding in check.findings if finding.kind is FindingKind.EVENT_ID]
+    others = [finding for finding in check.findings if finding.kind is not FindingKind.EVENT_ID]
+    reasons = sum((finding.reasons for finding in found), ()) + reasons
+    return check._replace(findings=(Finding(FindingKind.EVENT_ID, reasons), *others))
 
 
 # Events go through each stage together: what verifies signatures and what encodes JSON then stay in the
@@ -183,7 +204,24 @@ def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) ->
         # Without the claimed ID, which it would believe.
         return parse_event(pdu, version)
     except MalformedEvent as error:
-        return _malformed(pdu, error.defects, claimed_id)
+        return _malformed(pdu, error.defects, claimed_id or _computed_id(pdu, version))
+
+
+def _computed_id(pdu: JsonObject, version: RoomVersion) -> EventId | None:
+    """Return the event ID of a malformed PDU, by which others may cite it; None if it has none.
+
+    With an ``event_id`` inside, servers disagree about what the reference hash is made over.
+    """
+    if version.event_id_form is EventIdForm.CHOSEN:
+        return None
+    if "event_id" in pdu or type(pdu.get("type")) is not str:
+        return None
+    try:
+        # Only what redaction keeps: the ID does not depend on the rest, whatever is wrong with it.
+        scan(kept(pdu, version), strict=version.strict_canonical_json)
+    except NotCanonical:
+        return None
+    return event_id_of_bytes(essential_bytes(pdu, version), version)
 
 
 def _judged(
@@ -282,11 +320,16 @@ def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Fin
     return Finding(FindingKind.CONTENT_HASH, tuple(reasons))
 
 
+def _has_lost_its_version(event: Event) -> bool:
+    """Tell whether a create event is not as it was made, so that its room version may have been redacted."""
+    return "room_version" not in event.content and check_hashes(event) is not HashCheck.INTACT
+
+
 def _notes(event: Event) -> tuple[Reason, ...]:
     notes: tuple[Reason, ...] = ()
     if event.depth > MAX_INTEGER:
         notes += (Reason("depth", f"{event.depth} is legal here, but Synapse drops what is above 2^53 - 1"),)
-    if event.type == "m.room.create" and event.state_key == "":
+    if event.type == "m.room.create" and event.state_key == "" and not _has_lost_its_version(event):
         named = event.content.get("room_version", "1")
         checked = event.room_version.identifier
         if named != checked:
