@@ -256,7 +256,7 @@ def test_no_keys_at_all_are_none(keys: Any) -> None:
         (b"5", "expected events, found 5"),
         (b'"text"', 'expected events, found "text"'),
         (b"{}", "a JSON object that is not an event and has none of pdus, events, state, auth_chain"),
-        (b'{"pdus": 5}', "a JSON object that is not an event and has none of pdus, events, state, auth_chain"),
+        (b'{"pdus": 5}', "a JSON object that is not an event and has none of pdus, events, state,"),
         (b'{"format": "roomver-room/2"}\n{}', 'unknown format "roomver-room/2"; known is roomver-room/1'),
         (
             b'{"format": "roomver-vectors/1", "cases": []}',

@@ -112,8 +112,8 @@ class EventCheck(NamedTuple):
     """What came of checking one event."""
 
     event_id: EventId | None
-    """The ID that the event has. Of one that is malformed or unreadable: the ID that it is said to have, or else
-    the one that can be computed."""
+    """The ID that the event has. Of one that is malformed or unreadable: the ID that it is said to have, or
+    else the one that can be computed."""
     event: Event | None
     """The event; None if it is malformed or unreadable. Where the content hash does not cover the content
     it is the redacted form: what a server goes on with and may store."""

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from typing import BinaryIO, Protocol, TypeAlias
 
-from ..canonical import load_json
+from ..canonical import load_json, shorten
 from ..entry import Entry, Place
 from ..errors import NotCanonical
 from ..keys import KeyTable
 from ..types import JsonValue
 from ..versions import RoomVersion
 from .documents import Document, open_documents
-from .entries import UNCHANGED, InputError, Read, entries_in, find_version, line_error
+from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
 from .forms import IDS_ONLY, check_form
 from .headers import Header, header_of
 from .keys import merge_keys
@@ -136,6 +136,39 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
     header = next((file.header for file in files if file.header is not None), None)
     return Room(known, merge_keys(*(file.keys for file in files)), header, entries, sources)
+
+
+def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:
+    """Read the only event of a file, in any of the forms of a room.
+
+    Args:
+        stream: to be read from where it stands.
+        name: what messages call it.
+        version: of its room; None leaves in the event what a reader takes out, for `fit_entry`.
+        draft: take an event that lacks what only a server adds.
+
+    Raises:
+        InputError: if the file does not hold one event.
+        OSError: if it cannot be read.
+    """
+    file = _open(Source(stream, name))
+    if version is not None and file.said is not None and file.said is not version:
+        raise InputError(name, f"it says that it is of room version {file.said}, not {version}")
+    entries = file.entries(version or UNCHANGED, count())
+    found = list(islice(entries if draft else check_form(entries, name), 2))
+    if len(found) != 1:
+        raise InputError(name, f"expected one event, found {'several' if found else 'none'}")
+    (entry,) = found
+    if entry.error is not None:
+        raise InputError(name, entry.error)
+    if type(entry.pdu) is not dict or "type" not in entry.pdu:
+        raise InputError(name, f"expected an event, a JSON object with a type; found {shorten(entry.pdu)}")
+    return entry
+
+
+def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
+    """Return an entry that was read without a room version as it is read with one."""
+    return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
 def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:

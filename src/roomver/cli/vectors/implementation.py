@@ -10,9 +10,8 @@ import signal
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue
 from threading import Thread
-from time import monotonic
 from types import TracebackType
 from typing import Any, BinaryIO, Final
 
@@ -26,6 +25,8 @@ MAX_LINE: Final = 64 * 2**20
 """The longest answer that is read, in bytes."""
 
 _CLOSED: Final = b""  # what readline gives at the end
+_QUEUED: Final = 4  # answers that nobody has asked for yet
+_LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
 
 
 class NoAnswer(Exception):
@@ -58,7 +59,7 @@ class Implementation:
             raise CannotStart("the command is empty")
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
-        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._lines: Queue[bytes] = Queue(_QUEUED)
         self._next_id = 0
 
     def __enter__(self) -> "Implementation":
@@ -108,25 +109,22 @@ class Implementation:
             raise CannotStart(f"cannot start {shorten(self._arguments[0])}: {error}") from None
         assert process.stdout is not None
         # A queue for each process: what a stopped one still had to say is no answer to the next case.
-        self._lines = SimpleQueue()
-        Thread(target=_read, args=(process.stdout, self._lines), daemon=True).start()
+        self._lines = Queue(_QUEUED)
+        Thread(target=_read, args=(process, process.stdout, self._lines), daemon=True).start()
         self._process = process
         return process
 
     def _read_line(self, process: subprocess.Popen[bytes]) -> bytes:
-        until = monotonic() + self._timeout
-        while True:
-            try:
-                line = self._lines.get(timeout=max(0.0, until - monotonic()))
-            except Empty:
-                raise NoAnswer(f"no answer within {self._timeout:g} s") from None
-            if line == _CLOSED:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=1)
-                code = process.returncode
-                raise NoAnswer("closed its output" if code is None else f"died with exit code {code}")
-            if line.strip():
-                return line
+        try:
+            line = self._lines.get(timeout=self._timeout)
+        except Empty:
+            raise NoAnswer(f"no answer within {self._timeout:g} s") from None
+        if line == _CLOSED:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+            code = process.returncode
+            raise NoAnswer("closed its output" if code is None else f"died with exit code {code}")
+        return line
 
     def stop(self, *, at_once: bool = False) -> None:
         """Stop the program: let it end by itself on the end of its input, unless `at_once`."""
@@ -160,11 +158,21 @@ def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
         process.stdin.flush()
 
 
-def _read(stream: BinaryIO, lines: "SimpleQueue[bytes]") -> None:
+def _read(process: "subprocess.Popen[bytes]", stream: BinaryIO, lines: "Queue[bytes]") -> None:
+    """Queue the lines that a program prints. Blank lines are not answers: a flood of them is passed over."""
     with stream:
         while True:
             line = stream.readline(MAX_LINE)
-            lines.put(line)
+            if line != _CLOSED and not line.strip():
+                continue
+            while True:
+                # The queue is full while nobody asks, and stays so when the program has been stopped.
+                try:
+                    lines.put(line, timeout=_LOOK_UP)
+                    break
+                except Full:
+                    if process.returncode is not None:
+                        return
             if line == _CLOSED:
                 return
 

@@ -12,7 +12,15 @@ from ...canonical import shorten
 from ...errors import RoomverError
 from ...event import remember
 from ...resolution import RoomGraph, RoomState, resolve
-from ...suite.operations import BadVectors, error_code, events_of, rejected_of, states_of
+from ...suite.operations import (
+    OPERATIONS,
+    BadVectors,
+    check_keys,
+    error_code,
+    events_of,
+    rejected_of,
+    states_of,
+)
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 
@@ -47,6 +55,7 @@ class Timer:
             raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(given['mode'])}")
         if type(given["input"]) is not dict:
             raise BadVectors("input.input", f"must be an object, is {shorten(given['input'])}")
+        check_keys(given["input"], OPERATIONS["resolve"], "input.input")
         self._problem = None  # the last one need not be held beside the next
         self._problem = _Problem(
             given["input"], given.get("changes"), get_room_version(version), str(given["mode"])
