@@ -139,7 +139,8 @@ def _judge_against(
     try:
         state = gathered.as_state()
     except NotAState as error:
-        raise InputError(display_name(file), str(error)) from None
+        hint = "`roomver state --json` prints one of a room"
+        raise InputError(display_name(file), f"{error}; {hint}") from None
     pdu = fit_entry(given.entry, gathered.version).pdu
     assert type(pdu) is dict  # it was when it was read
     completed = complete_draft(pdu, gathered.version, state)

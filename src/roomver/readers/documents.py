@@ -11,7 +11,7 @@ from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
 from ..keys import KeyTable, read_key_table
-from ..types import JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue
 from ..versions import RoomVersion, get_room_version
 from .entries import (
     LISTS,
@@ -104,12 +104,17 @@ class _Long:
 class Documents:
     """JSON documents one after another, or one that is too long to be parsed whole.
 
-    Attributes: as in `Document`.
+    Attributes:
+        name, header, said, keys: as in `Document`.
+        broken: the text is not JSON behind the last of them.
     """
 
-    def __init__(self, source: Source, first: JsonValue, count: int, long: dict[int, _Long]) -> None:
+    def __init__(
+        self, source: Source, first: JsonValue, count: int, long: dict[int, _Long], *, broken: bool
+    ) -> None:
         """Take documents that `open_documents` has looked through."""
         self.name = source.name
+        self.broken = broken
         self._source = source
         self._count = count
         self._long = long
@@ -119,7 +124,9 @@ class Documents:
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
         elif count == 1:
-            self.said, self.keys = _take_fields(long[0].fields, self.name)
+            fields = long[0].fields if 0 in long else first
+            if type(fields) is dict:
+                self.said, self.keys = _take_fields(fields, self.name)
 
     def search(self) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
@@ -127,15 +134,16 @@ class Documents:
         Raises:
             InputError: if it names an unknown one.
         """
-        entries = self.entries(UNCHANGED, iter(range(self._count + 1)))
+        entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
         return find_version((entry.pdu for entry in entries), self.name)
 
-    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
+    def entries(self, version: RoomVersion, numbers: Iterator[int], likely: bytes = b"") -> Iterator[Entry]:
         """Yield the entries of all documents.
 
         Args:
             version: of the room.
             numbers: gives each document its number.
+            likely: pass over what does not have this in its text.
 
         Raises:
             InputError: where the text is not JSON, after the entries before that.
@@ -147,11 +155,12 @@ class Documents:
                 if not values.peek():
                     return
                 if index in self._long:
-                    yield from self._entries_of_long(values, self._long[index], version, next(numbers))
-                elif index or self.header is None:
-                    yield from _entries_of(self._read(values.value()), version, next(numbers))
-                else:
-                    values.value()
+                    long = self._long[index]
+                    yield from self._entries_of_long(values, long, version, next(numbers), likely)
+                    continue
+                piece = values.value()
+                if (index or self.header is None) and piece.has(likely):
+                    yield from _entries_of(self._read(piece), version, next(numbers))
         except NotCanonical as error:
             raise InputError(self.name, f"{error}; only the values before that were read") from None
 
@@ -159,11 +168,12 @@ class Documents:
         return _read_piece(piece, Place(piece.line if self._count > 1 else None, ""))
 
     def _entries_of_long(
-        self, values: Values, long: _Long, version: RoomVersion, document: int
+        self, values: Values, long: _Long, version: RoomVersion, document: int, likely: bytes
     ) -> Iterator[Entry]:
         place = Place(None, "")
         if values.peek() == b"[":
-            yield from _entries_of_array(values, place, version, Part.EVENT, document)
+            for here, piece in _elements(values, place, likely):
+                yield entry_of(_read_piece(piece, here), version, document=document)
             return
         if long.is_event:
             yield entry_of(self._read(values.value()), version, document=document)
@@ -173,12 +183,14 @@ class Documents:
             first = values.peek()
             here = place._replace(path=join_path("", key))
             if key in LISTS and first == b"[":
-                yield from _entries_of_array(values, here, version, parts[key], document)
+                for inside, piece in _elements(values, here, likely):
+                    yield entry_of(_read_piece(piece, inside), version, parts[key], document)
             elif key == "events" and first == b"{":
                 for event_id in values.members():
-                    read = _read_piece(values.value(), here._replace(path=join_path(here.path, event_id)))
-                    read = Read(read.value, read.place, event_id, read.error)
-                    yield entry_of(read, version, document=document)
+                    piece = values.value()
+                    if piece.has(likely):
+                        inside = here._replace(path=join_path(here.path, event_id))
+                        yield entry_of(_read_piece(piece, inside, event_id), version, document=document)
             elif key == "event" and first == b"{":
                 yield entry_of(_read_piece(values.value(), here), version, Part.JOINED, document)
             else:
@@ -223,7 +235,7 @@ def open_documents(source: Source) -> Document | Documents:
                 _survey(values, long[index])
             else:
                 values.value()
-    return Documents(source, first, count, long)
+    return Documents(source, first, count, long, broken=ends)
 
 
 def _survey(values: Values, long: _Long) -> None:
@@ -288,16 +300,14 @@ def _entries_of(read: Read, version: RoomVersion, document: int) -> Iterator[Ent
         yield from entries_in(Read(value, read.place, read.claimed_id, read.error), version, document)
 
 
-def _entries_of_array(
-    values: Values, place: Place, version: RoomVersion, part: Part, document: int
-) -> Iterator[Entry]:
+def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Place, Piece]]:
     for index, piece in enumerate(values.elements()):
-        here = place._replace(path=join_path(place.path, index))
-        yield entry_of(_read_piece(piece, here), version, part, document)
+        if piece.has(likely):
+            yield place._replace(path=join_path(place.path, index)), piece
 
 
-def _read_piece(piece: Piece, place: Place) -> Read:
+def _read_piece(piece: Piece, place: Place, claimed_id: EventId | None = None) -> Read:
     try:
-        return Read(piece.load(), place)
+        return Read(piece.load(), place, claimed_id)
     except NotCanonical as error:
-        return Read(None, place, error=str(error))
+        return Read(None, place, claimed_id, str(error))

@@ -219,9 +219,15 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
         # Inside of a document, two objects on lines of their own have a comma between them.
         if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
             try:
-                return open_documents(source)
+                documents = open_documents(source)
             except NotCanonical as whole:
                 error = whole if len(ahead) > 1 or not first.raw else NotCanonical("", line_error(whole))
+            else:
+                if isinstance(documents, Document) or not documents.broken:
+                    return documents
+                lines.restart()
+                if not any(map(_is_object, lines)):
+                    return documents  # reading by lines would find no more
     elif (table := find_table(ahead)) is not None:
         lines.push_back(*ahead)
         return _LineFile(source, lines, table.read)

@@ -6,8 +6,10 @@ such as a pipe, is kept in a temporary file for that, on disk if it is long.
 
 import gzip
 import zlib
+from collections.abc import Callable
+from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import IO, BinaryIO, Final, Protocol, cast
+from typing import IO, BinaryIO, Final, cast
 from weakref import finalize
 
 from .entries import InputError
@@ -51,17 +53,15 @@ _ENCODINGS: Final = (
 )
 
 
-class _Bytes(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-    def readline(self, limit: int, /) -> bytes: ...
-
-
 class _Twice:
     """A stream that can be read from its start once more.
 
     Attributes:
-        count: how many bytes have been read since the start.
+        read, readline: as those of a stream.
     """
+
+    read: Callable[[int], bytes]
+    readline: Callable[[int], bytes]
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -72,7 +72,17 @@ class _Twice:
             finalize(self, self._kept.close)
         self._from_kept = False
         self._keep = True
-        self.count = 0
+        self._count = 0
+        if self._kept is None:
+            # Directly, which matters for a million short lines.
+            self.read, self.readline = stream.read, stream.readline
+        else:
+            self.read, self.readline = self._read, self._readline
+
+    @property
+    def count(self) -> int:
+        """How many bytes have been read since the start."""
+        return self._count if self._start is None else self._stream.tell() - self._start
 
     def restart(self) -> None:
         """Go back to the start."""
@@ -82,14 +92,13 @@ class _Twice:
         else:
             assert self._start is not None
             self._stream.seek(self._start)
-        self.count = 0
+        self._count = 0
 
     def settle(self) -> None:
         """Promise that there will be no other restart."""
         self._keep = False
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Return up to so many bytes; at the end, none."""
+    def _read(self, size: int) -> bytes:
         data = b""
         if self._from_kept and self._kept is not None:
             data = self._kept.read(size)
@@ -97,11 +106,10 @@ class _Twice:
         if not data:
             data = self._stream.read(size)
             self._store(data)
-        self.count += len(data)
+        self._count += len(data)
         return data
 
-    def readline(self, limit: int, /) -> bytes:
-        """Return one line, or so much of it as the limit allows."""
+    def _readline(self, limit: int) -> bytes:
         line = b""
         if self._from_kept and self._kept is not None:
             line = self._kept.readline(limit)
@@ -110,7 +118,7 @@ class _Twice:
             rest = self._stream.readline(limit - len(line))
             self._store(rest)
             line += rest
-        self.count += len(line)
+        self._count += len(line)
         return line
 
     def _store(self, data: bytes) -> None:
@@ -129,19 +137,23 @@ class Source:
     Attributes:
         name: what messages call the input.
         head: its first bytes.
+        read: returns up to so many bytes; at the end, none.
+        readline: returns one line, or as much of it as the limit allows; at the end, nothing.
     """
+
+    read: Callable[[int], bytes]
+    readline: Callable[[int], bytes]
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         """Begin to read a stream.
 
         Raises:
             InputError: if it is empty, or begins like something that is not UTF-8 text.
-            OSError: if it cannot be read; so do the methods.
+            OSError: if it cannot be read; `read` and `readline` raise the same.
         """
         self.name = name
         self._raw = _Twice(stream)
         self._packed = self._raw.readline(_HEAD_BYTES).startswith(_GZIP)
-        self._bytes: _Bytes = self._raw
         self.restart()
         self.head = self.readline(_HEAD_BYTES)
         if not self.head:
@@ -163,25 +175,18 @@ class Source:
         """Go back to the start."""
         self._raw.restart()
         if self._packed:
-            self._bytes = gzip.GzipFile(fileobj=cast(BinaryIO, self._raw), mode="rb")
+            unpacked = gzip.GzipFile(fileobj=cast(BinaryIO, self._raw), mode="rb")
+            self.read = partial(self._guarded, unpacked.read)
+            self.readline = partial(self._guarded, unpacked.readline)
+        else:
+            self.read, self.readline = self._raw.read, self._raw.readline
 
     def settle(self) -> None:
         """Promise that there will be no other restart, so that nothing more need be kept."""
         self._raw.settle()
 
-    def read(self, size: int) -> bytes:
-        """Return up to so many bytes; at the end, none."""
+    def _guarded(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return self._bytes.read(size)
+            return read(size)
         except _BAD_GZIP as error:
-            raise self._damaged(error) from None
-
-    def readline(self, limit: int) -> bytes:
-        """Return one line, or as much of it as the limit allows; at the end, nothing."""
-        try:
-            return self._bytes.readline(limit)
-        except _BAD_GZIP as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(self.name, f"the gzip data is damaged: {error}")
+            raise InputError(self.name, f"the gzip data is damaged: {error}") from None

@@ -15,18 +15,21 @@ from ..errors import NotCanonical
 from ..hashing import HashCheck, check_hashes
 from ..types import EventId, JsonValue
 from .entries import Read, is_pdu, line_error, unwrap
-from .lines import Line, check_line
+from .lines import Line, check_line, load_bounded
 from .streams import EXPORT
 
 NOT_A_TABLE: Final = f"it looks like a table whose rows cannot be read back. Export the events with {EXPORT}"
 
 _RULE: Final = re.compile(r"-+(\+-+)*")
 _NAMES: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_MAX_COLUMNS: Final = 1000  # PostgreSQL allows no more than 1,600
+_TOO_MANY: Final = f"there are more than {_MAX_COLUMNS} columns"
 _JSON_COLUMNS: Final = frozenset({"json", "jsonb", "event_json", "row_to_json", "to_json", "to_jsonb", "pdu"})
 _FOOTER: Final = re.compile(r"\([0-9]+ rows?\)")
 _RECORD: Final = re.compile(r"-\[ RECORD [0-9]+ \]")
 _BORDER: Final = re.compile(r"\+-[-+]*-\+|[┌╔]")
 _COPY: Final = re.compile(r"COPY [^;]+ FROM stdin;", re.IGNORECASE)
+_SEPARATOR: Final = re.compile(r"[|\t,]")
 _EVENT_ID: Final = re.compile(r"\$\S+")
 
 # In COPY text a backslash begins an escape.
@@ -101,11 +104,11 @@ def find_table(first: Sequence[Line]) -> Table | None:
 def _forms(texts: Sequence[str], numbers: Sequence[int]) -> Iterator[tuple[Table, int]]:
     """Yield the forms that the first lines allow, each with the index of its first row."""
     if len(texts) > 1 and _RULE.fullmatch(texts[1].strip()):
-        names = [name.strip() for name in texts[0].split("|")]
-        if len(names) == texts[1].count("+") + 1:
+        names = [name.strip() for name in texts[0].split("|", _MAX_COLUMNS)]
+        if len(names) == texts[1].count("+") + 1 <= _MAX_COLUMNS:
             yield Table(_split_aligned, names, numbers[1]), 2
     for split, separator in ((_split_bars, "|"), (_split_tabs, "\t"), (_split_commas, ",")):
-        names = texts[0].split(separator)
+        names = texts[0].split(separator, _MAX_COLUMNS)
         # A single word is a heading only if it is what psql calls a column of JSON.
         if all(map(_NAMES.fullmatch, names)) and (len(names) > 1 or names[0] in _JSON_COLUMNS):
             yield Table(split, names, numbers[0]), 1
@@ -143,7 +146,7 @@ def read_copied(raw: bytes, value: "JsonValue | NotCanonical") -> "JsonValue | N
     if b"\\\\" not in raw or _SINGLE_BACKSLASH.search(raw):
         return value
     try:
-        copied = load_json(raw.replace(b"\\\\", b"\\"))
+        copied = load_bounded(raw.replace(b"\\\\", b"\\"))
     except NotCanonical:
         return value
     if isinstance(value, NotCanonical):
@@ -197,9 +200,9 @@ def _object_end(text: str, start: int) -> int:
 
 def _split_bars(text: str) -> list[str]:
     """Split a row of ``psql -A``: fields with ``|`` between them, and no escapes."""
-    fields = []
+    fields: list[str] = []
     at = 0
-    while True:
+    while len(fields) < _MAX_COLUMNS:
         if text.startswith("{", at):
             end = _object_end(text, at)
             if end < len(text) and text[end] != "|":
@@ -211,13 +214,14 @@ def _split_bars(text: str) -> list[str]:
         if end >= len(text):
             return fields
         at = end + 1
+    raise _Damaged(_TOO_MANY)
 
 
 def _split_aligned(text: str) -> list[str]:
     """Split a row of psql's default output: fields padded with spaces, and ``|`` between them."""
-    fields = []
+    fields: list[str] = []
     at = 0
-    while True:
+    while len(fields) < _MAX_COLUMNS:
         while text.startswith(" ", at):
             at += 1
         if text.startswith("{", at):
@@ -234,13 +238,14 @@ def _split_aligned(text: str) -> list[str]:
         if bar >= len(text):
             return fields
         at = bar + 1
+    raise _Damaged(_TOO_MANY)
 
 
 def _split_tabs(text: str) -> list[str]:
     """Split a row of COPY's text form: fields with tabs between them, special characters escaped."""
-    fields = text.split("\t")
-    if len(fields) < 2:
-        raise _Damaged("expected several columns")
+    fields = text.split("\t", _MAX_COLUMNS)
+    if not 1 < len(fields) <= _MAX_COLUMNS:
+        raise _Damaged(_TOO_MANY if len(fields) > 1 else "expected several columns")
     return [_COPY_ESCAPE.sub(_unescape, field) for field in fields]
 
 
@@ -254,9 +259,9 @@ def _unescape(match: re.Match[str]) -> str:
 
 def _split_commas(text: str) -> list[str]:
     """Split a row of CSV: fields with commas between them, in quotation marks where needed."""
-    fields = []
+    fields: list[str] = []
     at = 0
-    while True:
+    while len(fields) < _MAX_COLUMNS:
         if text.startswith('"', at):
             end = at + 1
             while True:
@@ -277,11 +282,12 @@ def _split_commas(text: str) -> list[str]:
         if end >= len(text):
             return fields
         at = end + 1
+    raise _Damaged(_TOO_MANY)
 
 
 def ids_in_row(raw: bytes) -> list[EventId]:
     """Return the event IDs in a row, each a field of its own between ``|``, tabs or commas."""
-    fields = re.split(r"[|\t,]", _text(raw))
+    fields = _SEPARATOR.split(_text(raw), _MAX_COLUMNS)
     return [field for one in fields if _EVENT_ID.fullmatch(field := one.strip(" \r"))]
 
 
@@ -299,5 +305,5 @@ def heading_of_ids(first: Sequence[Line]) -> int:
     """Return how many lines stand before the rows of a table of IDs."""
     if len(first) > 1 and _RULE.fullmatch(_text(first[1].raw).strip()):
         return first[1].number
-    names = re.split(r"[|\t,]", _text(first[0].raw))
+    names = _SEPARATOR.split(_text(first[0].raw), _MAX_COLUMNS)
     return first[0].number if all(map(_NAMES.fullmatch, names)) else 0

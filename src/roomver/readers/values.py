@@ -47,6 +47,10 @@ class Piece(NamedTuple):
             return True
         return False
 
+    def has(self, text: bytes) -> bool:
+        """Tell whether a text is in that of the value; the empty text is in each."""
+        return not text or (self.raw is not None and text in self.raw)
+
     def load(self) -> JsonValue:
         """Parse the value.
 

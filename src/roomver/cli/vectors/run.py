@@ -325,6 +325,8 @@ def show(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
 @click.command("serve")
 def serve_requests() -> None:
     """Answer requests in JSON Lines on standard input, as an implementation under test does."""
+    if sys.stdin is None:  # as Python leaves it if the caller has closed it
+        raise _Stop("standard input is closed")
     for line in serve(sys.stdin.buffer):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
