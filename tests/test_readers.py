@@ -448,7 +448,7 @@ def test_several_answers_of_one_server() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([5], "answer 1 of 1 is no JSON object"),
+        ([5], "answer 1 of 1 is not a JSON object"),
         (5, "keys: must be an object, is 5"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
         ([{}], "server_name: must be a server name"),

@@ -155,8 +155,8 @@ def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
     if event is None or (entry.carried_id is None and entry.claimed_room_id is None):
         return check
     reasons: tuple[Reason, ...] = ()
-    if entry.carried_id is not None and entry.carried_id != event.event_id:
-        reasons = _wrong_id(entry.carried_id, event.event_id, event.room_version).reasons
+    if entry.carried_id not in (None, entry.claimed_id, event.event_id):
+        reasons = _wrong_id(entry.carried_id or "", event.event_id, event.room_version).reasons
     if entry.claimed_room_id is not None and entry.claimed_room_id != event.room_id:
         claimed, computed = shorten(entry.claimed_room_id, 300), shorten(event.room_id, 300)
         reasons += (Reason("room_id", f"it is said to be {claimed}, its reference hash makes {computed}"),)

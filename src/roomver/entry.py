@@ -48,13 +48,13 @@ class Entry:
 
     Attributes:
         place: where it is.
-        claimed_id: the event ID that the input gives beside the PDU, or else inside it although its room
-            version has no such key; None if it gives none.
+        claimed_id: the event ID that the input gives beside the PDU, or else `carried_id`; None if it gives
+            none.
         pdu: any JSON value, without such keys; None if there is an error.
         error: why the entry could not be read; None if it could.
         part: what it is in the input.
         document: the number of its document in the input. A state is given by one document.
-        carried_id: the event ID inside the PDU if `claimed_id` is another one, given beside it.
+        carried_id: the event ID inside the PDU although its room version has no such key.
         claimed_room_id: the ``room_id`` inside a create event whose room version has no such key.
     """
 

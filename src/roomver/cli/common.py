@@ -169,20 +169,27 @@ class GivenEvent:
     entry: Entry
 
     def compare_ids(self, version: RoomVersion, pdu: JsonObject | None = None) -> bool:
-        """Say on standard error whether the event ID in the file is the computed one; tell the same.
+        """Tell whether the event ID in the file is the computed one, and say on standard error what there is
+        to say about it.
 
         Args:
             version: of the event's room.
             pdu: the event as it has become, if a command changes its ID.
         """
-        said = [one for one in (self.entry.claimed_id, self.entry.carried_id) if one is not None]
+        carried = self.entry.carried_id
+        said = {one for one in (self.entry.claimed_id, carried) if one is not None}
         if not said:
             return True
         computed = compute_event_id(self.pdu if pdu is None else pdu, version)
-        for one in said:
-            verb = "is right" if one == computed else f"is wrong: it is {computed}"
-            click.echo(printable(f"roomver: {self.file}: the event ID in it, {one}, {verb}"), err=True)
-        return all(one == computed for one in said)
+        for one in sorted(said):
+            if one != computed:
+                told = f"the event ID in it, {one}, is wrong: it is {computed}"
+            elif one == carried:
+                told = f"the event_id in it is right; it is not part of the event in room version {version}"
+            else:
+                continue
+            click.echo(printable(f"roomver: {self.file}: {told}"), err=True)
+        return said == {computed}
 
 
 def read_event(

@@ -118,10 +118,7 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
         return entry
     if version.event_id_form is not EventIdForm.CHOSEN and type(carried := pdu.get("event_id")) is str:
         pdu = {key: item for key, item in pdu.items() if key != "event_id"}
-        beside = claimed_id is not None and claimed_id != carried
-        entry = replace(
-            entry, pdu=pdu, claimed_id=claimed_id or carried, carried_id=carried if beside else None
-        )
+        entry = replace(entry, pdu=pdu, claimed_id=claimed_id or carried, carried_id=carried)
     if (
         version.room_id_form is RoomIdForm.CREATE_HASH
         and _is_create(pdu)

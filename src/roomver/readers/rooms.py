@@ -202,10 +202,17 @@ def _open(source: Source) -> _File:
     value = _json_of(first)
     if isinstance(value, NotCanonical):
         return _open_unclear(source, lines, first, value)
-    following = next(lines, None)
-    if following is None:
+    ahead = list(islice(lines, _LOOKED_AT - 1))
+    if not ahead:
         return Document(value, source.name, first.number)
-    lines.push_back(following)
+    if not any(map(_is_json, ahead)):
+        # Two lines that are not JSON: rather a document over several lines, after one on a single line.
+        documents = open_documents(source)
+        if isinstance(documents, Document) or not documents.broken:
+            return documents
+        lines.restart()
+        first, *ahead = islice(lines, _LOOKED_AT)
+    lines.push_back(*ahead)
     header = header_of(value, source.name)
     if header is None:
         lines.push_back(first)
@@ -263,6 +270,10 @@ def _json_of(line: Line) -> "JsonValue | NotCanonical":
     except NotCanonical as error:
         value = error
     return read_copied(line.raw, value)
+
+
+def _is_json(line: Line) -> bool:
+    return not isinstance(_json_of(line), NotCanonical)
 
 
 def _is_object(line: Line) -> bool:
