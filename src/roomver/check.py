@@ -7,15 +7,15 @@ and nothing is made for a good one that it does not need.
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from unpaddedbase64 import encode_base64
 
 from .canonical import MAX_INTEGER, join_path, scan, shorten
 from .entry import Entry
-from .errors import Defect, MalformedEvent, NotCanonical, RoomverError
+from .errors import Defect, MalformedEvent, NotCanonical
 from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
@@ -94,19 +94,8 @@ def check_events(
         UnknownRoomVersion: if there is no such version.
     """
     known = version_record(version)
-    source = iter(pdus)
-    more = True
-    while more:
-        batch: list[tuple[JsonValue, EventId | None]] = []
-        failure = None
-        try:
-            batch.extend(islice(source, _BATCH))
-        except Exception as error:
-            failure = error
-        more = len(batch) == _BATCH
+    for batch in _batches(pdus):
         yield from _check_batch(batch, known, keys, now)
-        if failure is not None:
-            raise failure
 
 
 def check_entries(
@@ -127,26 +116,35 @@ def check_entries(
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
-    waiting: deque[Entry] = deque()
-
-    def pdus() -> Iterator[tuple[JsonValue, EventId | None]]:
-        for entry in entries:
-            waiting.append(entry)
-            if entry.error is None:
-                yield entry.pdu, entry.claimed_id
-
-    failure = None
-    try:
-        for check in check_events(pdus(), version, keys=keys, now=now):
-            while (entry := waiting.popleft()).error is not None:
+    known = version_record(version)
+    for batch in _batches(entries):
+        pdus = [(entry.pdu, entry.claimed_id) for entry in batch if entry.error is None]
+        checks = iter(_check_batch(pdus, known, keys, now))
+        for entry in batch:
+            if entry.error is not None:
                 yield entry, unreadable(entry.error, entry.claimed_id)
-            yield entry, _compare_claims(entry, check)
-    except RoomverError as error:
-        failure = error
-    for entry in waiting:
-        yield entry, unreadable(entry.error or "", entry.claimed_id)
-    if failure is not None:
-        raise failure
+            else:
+                yield entry, _compare_claims(entry, next(checks))
+
+
+_T = TypeVar("_T")
+
+
+def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield items a few at a time. An exception from them comes after the items before it."""
+    source = iter(items)
+    more = True
+    while more:
+        batch: list[_T] = []
+        failure = None
+        try:
+            batch.extend(islice(source, _BATCH))
+        except Exception as error:
+            failure = error
+        more = len(batch) == _BATCH
+        yield batch
+        if failure is not None:
+            raise failure
 
 
 def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:

@@ -301,8 +301,12 @@ def _entries_of(read: Read, version: RoomVersion, document: int) -> Iterator[Ent
 
 
 def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Place, Piece]]:
+    ids_only = False
     for index, piece in enumerate(values.elements()):
-        if piece.has(likely):
+        is_string = piece.raw is not None and piece.raw.startswith(b'"')
+        # Beside events by ID there may be lists of IDs.
+        ids_only = is_string and (ids_only or not index)
+        if not ids_only and piece.has(likely):
             yield place._replace(path=join_path(place.path, index)), piece
 
 

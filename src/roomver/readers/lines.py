@@ -51,6 +51,8 @@ class Line(NamedTuple):
     """Counted from 1, blank lines included."""
     raw: bytes
     """Without its line end; empty if the line is too long."""
+    start: bytes
+    """Its first byte that is not white space; empty if a line that is too long begins with nothing else."""
 
 
 def check_line(line: Line) -> None:
@@ -83,11 +85,12 @@ class Lines(Iterator[Line]):
             self._number += 1
             if self._number == 1:
                 raw = raw.removeprefix(_BYTE_ORDER_MARK)
+            start = raw.lstrip(_BLANK)[:1]
             if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 self._skip_line()
-                return Line(self._number, b"")
-            if raw.strip(_BLANK):
-                return Line(self._number, raw.rstrip(b"\r\n"))
+                return Line(self._number, b"", start)
+            if start:
+                return Line(self._number, raw.rstrip(b"\r\n"), start)
         raise StopIteration
 
     def push_back(self, *lines: Line) -> None:

@@ -222,7 +222,10 @@ def _open(source: Source) -> _File:
 def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> _File:
     """Find out the form of a file whose first line is not a JSON value."""
     ahead = [first, *islice(lines, _LOOKED_AT - 1)]
-    if source.head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+    if (table := find_table(ahead)) is not None:
+        lines.push_back(*ahead)
+        return _LineFile(source, lines, table.read)
+    if first.start in (b"{", b"["):
         # Inside of a document, two objects on lines of their own have a comma between them.
         if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
             try:
@@ -235,13 +238,10 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
                 lines.restart()
                 if not any(map(_is_object, lines)):
                     return documents  # reading by lines would find no more
-    elif (table := find_table(ahead)) is not None:
-        lines.push_back(*ahead)
-        return _LineFile(source, lines, table.read)
-    elif is_table(ahead):
-        raise InputError(source.name, NOT_A_TABLE)
     elif holds_ids_only(ahead):
         raise InputError(source.name, IDS_ONLY)
+    elif is_table(ahead):
+        raise InputError(source.name, NOT_A_TABLE)
     elif len(ahead) == 1:
         error = NotCanonical("", line_error(error))
     lines.restart()

@@ -1,13 +1,13 @@
 """States as lists of event IDs, in the forms in which servers and databases give them."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, Final
 
 from ..errors import NotCanonical
 from ..types import EventId, JsonValue
 from .entries import InputError
-from .lines import Lines, check_line
+from .lines import Line, Lines, check_line
 from .streams import Source
 from .tables import heading_of_ids, ids_in_row, is_footer
 from .values import Values
@@ -29,10 +29,13 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
     """
     source = Source(stream, name)
     try:
-        if source.head.lstrip()[:1] in (b"[", b"{"):
+        lines = Lines(source)
+        first = next(lines, None)
+        if first is not None and first.start in (b"[", b"{"):
+            source.restart()
             found = [*_ids_of_json(Values(source), name)]
         else:
-            found = [*_ids_of_text(Lines(source), name)]
+            found = [] if first is None else [*_ids_of_text(first, lines, name)]
     except NotCanonical as error:
         raise InputError(name, str(error)) from None
     if not found:
@@ -63,11 +66,10 @@ def _id_of(value: JsonValue, name: str) -> EventId:
     return value
 
 
-def _ids_of_text(lines: Lines, name: str) -> Iterator[EventId]:
-    ahead = list(islice(lines, 2))
+def _ids_of_text(first: Line, lines: Lines, name: str) -> Iterator[EventId]:
+    ahead = [first, *islice(lines, 1)]
     heading = heading_of_ids(ahead)
-    lines.push_back(*ahead)
-    for line in lines:
+    for line in chain(ahead, lines):
         if line.number <= heading or is_footer(line.raw):
             continue
         check_line(line)

@@ -298,7 +298,7 @@ def holds_ids_only(first: Sequence[Line]) -> bool:
         rows = [ids_in_row(line.raw) for line in first if line.number > heading and not is_footer(line.raw)]
     except NotCanonical:
         return False
-    return bool(rows) and all(len(ids) == 1 for ids in rows)
+    return bool(rows) and all(len(ids) == 1 for ids in rows) and not any(b"{" in line.raw for line in first)
 
 
 def heading_of_ids(first: Sequence[Line]) -> int:

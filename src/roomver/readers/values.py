@@ -14,6 +14,7 @@ from . import lines
 from .streams import Source
 
 _CHUNK: Final = 2**16
+_MAX_ATOM: Final = 2**16  # a longer number, without a bracket or a quotation mark, is cut off
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _QUOTE: Final = ord('"')
 
@@ -80,7 +81,10 @@ class Values:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._text = bytearray(source.read(_CHUNK).removeprefix(_BYTE_ORDER_MARK))
+        self._text = bytearray()
+        while len(self._text) < len(_BYTE_ORDER_MARK) and (chunk := source.read(_CHUNK)):
+            self._text += chunk
+        self._text = self._text.removeprefix(_BYTE_ORDER_MARK)
         self._at = 0
         self._line = 1
         self._line_start = 0  # where in `_text` the current line begins; negative if it began before
@@ -163,7 +167,7 @@ class Values:
             match = _ATOM.match(self._text, at)
             assert match is not None  # it may be empty
             at = match.end()
-            if at < len(self._text) or at - self._at > _CHUNK:
+            if at < len(self._text) or at - self._at > _MAX_ATOM:
                 break
             kept = at - self._at
             if not self._more(self._at):
