@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .event import Event
-from .types import EventId
+from .signature_results import SigningStatus
+from .types import EventId, KeyId, ServerName
 
 __all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Reason", "Summary"]
 
@@ -30,6 +31,8 @@ class Action(Enum):
     """Neither relay it nor build on it, until other events do."""
     FETCH = "fetch"
     """Fetch what is missing before anything is decided."""
+    FETCH_KEY = "fetch-key"
+    """Fetch the keys of servers that must sign, and check the signatures."""
     LOOK = "look"
     """Nothing: it is for people to find out."""
 
@@ -44,7 +47,11 @@ class FindingKind(Enum):
     EVENT_ID = "event-id"
     """It is not the event that it is said to be."""
     SIGNATURE = "signature"
-    """A server that must sign has not signed validly."""
+    """A server that must sign has signed, and not validly."""
+    SIGNATURE_MISSING = "signature-missing"
+    """A server that must sign has not signed. No key is needed to see it."""
+    SIGNATURE_UNCHECKED = "signature-unchecked"
+    """A signature cannot be checked, because a key is unknown. A finding only if signatures are required."""
     CONTENT_HASH = "content-hash"
     """It carries content that its content hash does not cover."""
     NO_CONTENT_HASH = "no-content-hash"
@@ -78,6 +85,8 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.MALFORMED: Action.DROP,
         FindingKind.EVENT_ID: Action.DROP,
         FindingKind.SIGNATURE: Action.DROP,
+        FindingKind.SIGNATURE_MISSING: Action.DROP,
+        FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.CONTENT_HASH: Action.REDACT,
         FindingKind.NO_CONTENT_HASH: Action.DROP,
         FindingKind.OTHER_ROOM: Action.DROP,
@@ -122,10 +131,13 @@ class EventCheck(NamedTuple):
     """Everything that is wrong with it, in the order of the checks."""
     redacted: bool = False
     """It is in its redacted form, which its content hash was not made for. That is no finding."""
-    signed: bool | None = None
-    """Whether every server that must sign has; None where signatures were not checked."""
+    signatures: SigningStatus | None = None
+    """Whether every server that must sign has; None if signatures were not looked at, or the event is
+    malformed or unreadable."""
     notes: tuple[Reason, ...] = ()
     """What is no finding and still worth a look."""
+    unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
+    """The keys that would decide about the signatures, if that is open: at most `SHOWN`."""
 
     @property
     def ok(self) -> bool:
@@ -139,18 +151,27 @@ class EventCheck(NamedTuple):
         return None if dropped else self.event
 
 
+_KEYS_COUNTED = 10_000  # different ones: the names come from events, and there may be any number of them
+
+
 @dataclass(slots=True)
 class Summary:
-    """Counts over the checks of many events: each is good, redacted, rejected or bad."""
+    """Counts over the checks of many events: each is good, redacted, rejected or bad.
+
+    Attributes:
+        signatures: how many events have each signing status. Events that are not among them were not
+            looked at.
+        unknown_keys: the keys without which signatures are open, with how many events need each.
+    """
 
     events: int = 0
     bad: int = 0
     redacted: int = 0
     rejected: int = 0
-    signed: int = 0
-    not_signed: int = 0
     notes: int = 0
     kinds: Counter[FindingKind] = field(default_factory=Counter)
+    signatures: Counter[SigningStatus] = field(default_factory=Counter)
+    unknown_keys: Counter[tuple[ServerName, KeyId]] = field(default_factory=Counter)
 
     def add(
         self, check: EventCheck, among_others: tuple[Finding, ...] = (), *, rejected: bool = False
@@ -163,10 +184,11 @@ class Summary:
             rejected: the recording server rejected or soft-failed it, and the rules refuse it too.
         """
         self.events += 1
-        if check.signed:
-            self.signed += 1
-        elif check.signed is False:
-            self.not_signed += 1
+        if check.signatures is not None:
+            self.signatures[check.signatures] += 1
+        for key in check.unknown_keys:
+            if key in self.unknown_keys or len(self.unknown_keys) < _KEYS_COUNTED:
+                self.unknown_keys[key] += 1
         if check.findings or among_others:
             self.bad += 1
             self.kinds.update(finding.kind for finding in (*check.findings, *among_others))
@@ -183,10 +205,10 @@ class Summary:
         self.bad += other.bad
         self.redacted += other.redacted
         self.rejected += other.rejected
-        self.signed += other.signed
-        self.not_signed += other.not_signed
         self.notes += other.notes
         self.kinds.update(other.kinds)
+        self.signatures.update(other.signatures)
+        self.unknown_keys.update(other.unknown_keys)
 
     @property
     def intact(self) -> int:
@@ -195,5 +217,11 @@ class Summary:
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not checked: without keys, or because the format is wrong."""
-        return self.events - self.signed - self.not_signed
+        """Events whose signatures were not looked at: malformed and unreadable ones, or all of them."""
+        return self.events - self.signatures.total()
+
+    @property
+    def keys_to_fetch(self) -> list[tuple[ServerName, KeyId, int]]:
+        """The unknown keys, each with the number of events that need it. The most needed come first."""
+        ordered = sorted(self.unknown_keys.items(), key=lambda item: (-item[1], item[0]))
+        return [(server, key_id, events) for (server, key_id), events in ordered]

@@ -9,15 +9,28 @@ from rich.table import Table
 from ..auth import check_against_state, check_auth
 from ..auth.auth_events import cited_events, state_of
 from ..auth.compared import list_compared
+from ..check import check_event
 from ..errors import MissingEvents, NotAState, RoomverError
 from ..event import Event, parse_event
+from ..findings import EventCheck, Finding, FindingKind
+from ..keys import KeyRing
 from ..readers import InputError
 from ..rules import Verdict
 from ..types import EventId, JsonObject, StateKey
 from ..versions import RoomVersion
-from .common import console, display_name, example, read_event, room_version_option
+from .common import (
+    console,
+    display_name,
+    example,
+    keys_option,
+    now_option,
+    read_event,
+    read_key_files,
+    room_version_option,
+    unsigned_option,
+)
 from .loaded import load_events, load_room
-from .wording import printable
+from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
 
 
 @click.command(
@@ -27,9 +40,19 @@ from .wording import printable
 @click.option("--room", "room_file", metavar="FILE", help="Judge it as an event of this room.")
 @click.option("--state", "state_file", metavar="FILE", help="Judge it against the state events in a file.")
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def auth(
-    event: str, room_file: str | None, state_file: str | None, version: RoomVersion | None, as_json: bool
+def auth(  # noqa: PLR0913, PLR0917 - one for each option
+    event: str,
+    room_file: str | None,
+    state_file: str | None,
+    version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
+    as_json: bool,
 ) -> None:
     """Judge one event by the authorisation rules, and print the rule that decided with what was compared.
 
@@ -38,17 +61,24 @@ def auth(
     it, with --state against the state events in the file, which is of any form that `roomver check` reads;
     `roomver state --json` writes such.
 
+    An event that a server drops before any rule, because a server that must sign has not signed it, is
+    refused.
+
     Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
     the event is not known, it may yet be refused.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
+    keys = None if unsigned else read_key_files(key_files, now)
     try:
         judged, lacks = (
-            _judge_in_room(event, room_file, version)
+            _judge_in_room(event, room_file, version, keys)
             if room_file is not None
-            else (_judge_against(event, state_file or "", version), None)
+            else (_judge_against(event, state_file or "", version, keys), None)
         )
+    except _Dropped as dropped:
+        _print_dropped(dropped.event_id, dropped.finding, as_json)
+        raise click.exceptions.Exit(1) from None
     except MissingEvents as error:
         raise InputError(display_name(room_file or state_file or ""), str(error)) from None
     if as_json:
@@ -68,10 +98,20 @@ def auth(
 
 _Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
 _BEFORE = "the state before it"
+_ON_RECEIPT = "the checks on receipt"
+
+
+class _Dropped(Exception):
+    """The event is dropped before any rule is asked."""
+
+    def __init__(self, event_id: EventId, finding: Finding) -> None:
+        self.event_id = event_id
+        self.finding = finding
+        super().__init__(event_id, finding)
 
 
 def _judge_in_room(
-    event_name: str, file: str, version: RoomVersion | None
+    event_name: str, file: str, version: RoomVersion | None, keys: KeyRing | None
 ) -> tuple[_Judged, list[EventId] | None]:
     """Judge an event of a room.
 
@@ -79,12 +119,16 @@ def _judge_in_room(
         The verdicts, and the missing events that leave the state before it unknown; None if it is known.
     """
     if event_name.startswith("$"):
-        room = load_room(file, version)
-        event = room.event(event_name)
+        room = load_room(file, version, keys)
+        found = room.find(event_name)
+        if not isinstance(found, Event):
+            raise _Dropped(*found)
+        event = found
     else:
         pdu = read_event(event_name)
-        room = load_room(file, version, pdu)
+        room = load_room(file, version, keys, pdu)
         event = _parse(pdu, room.version, event_name)
+        _refuse_unsigned(event, room.added)
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
     if outcome is None:
@@ -106,9 +150,10 @@ def _judge_in_room(
     return judged, None
 
 
-def _judge_against(event_name: str, file: str, version: RoomVersion | None) -> _Judged:
-    gathered = load_events(file, version)
+def _judge_against(event_name: str, file: str, version: RoomVersion | None, keys: KeyRing | None) -> _Judged:
+    gathered, keys = load_events(file, version, keys)
     event = _parse(read_event(event_name), gathered.version, event_name)
+    _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
     try:
         state = gathered.as_state()
     except NotAState as error:
@@ -121,6 +166,27 @@ def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
         return parse_event(pdu, version)
     except RoomverError as error:
         raise InputError(display_name(file), str(error)) from None
+
+
+def _refuse_unsigned(event: Event, check: EventCheck | None) -> None:
+    """Refuse an event whose signatures are missing or invalid."""
+    for finding in () if check is None else check.findings:
+        if finding.kind in (FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING):
+            raise _Dropped(event.event_id, finding)
+
+
+def _print_dropped(event_id: EventId, finding: Finding, as_json: bool) -> None:
+    if as_json:
+        found = findings_data(event_id, (finding,))
+        click.echo(json.dumps([{**found, "against": _ON_RECEIPT, "allowed": False}], indent=2))
+        return
+    out = console()
+    out.print(printable(event_id), soft_wrap=True)
+    out.print(f"\nagainst {_ON_RECEIPT}: REFUSED", style="bold")
+    out.print(f"  {finding.kind.value}: the event {FINDING_TEXT[finding.kind]}", soft_wrap=True)
+    for reason in finding.reasons:
+        out.print(printable(f"    {reason}"), soft_wrap=True)
+    out.print(f"  A server must {ACTION_TEXT[finding.kind.action]}.", soft_wrap=True)
 
 
 def _data(against: str, verdict: Verdict, event: Event, state: dict[StateKey, Event]) -> dict[str, object]:

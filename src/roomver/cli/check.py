@@ -12,11 +12,12 @@ from ..check import check_entries
 from ..entry import Entry
 from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
-from ..keys import KeyTable
-from ..readers import InputError, Room, merge_keys, read_room
+from ..keys import KeyRing
+from ..readers import InputError, Room, read_room
 from ..room_check import Beliefs, check_room
 from ..versions import RoomVersion
 from .common import (
+    add_room_keys,
     console,
     display_name,
     example,
@@ -25,6 +26,7 @@ from .common import (
     opened,
     read_key_files,
     room_version_option,
+    unsigned_option,
 )
 from .loaded import replay_progress
 from .report import JsonReport, Report, TextReport
@@ -42,17 +44,25 @@ _TICK = 500  # events between two looks at the progress
 @room_version_option("The version of rooms that do not say it themselves.", required=False)
 @keys_option()
 @now_option()
+@unsigned_option()
+@click.option(
+    "--require-signatures",
+    is_flag=True,
+    help="Signatures that cannot be checked, because a key is unknown, are findings.",
+)
 @click.option(
     "--alone",
     is_flag=True,
     help="Check each event by itself: no authorisation rules, no states, and no event is held in memory.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(
+def check(  # noqa: PLR0913, PLR0917 - one for each option
     files: tuple[str, ...],
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
+    unsigned: bool,
+    require_signatures: bool,
     alone: bool,
     as_json: bool,
 ) -> None:
@@ -62,10 +72,11 @@ def check(
     events, or a server's answer to /send_join or /state; - is standard input. The room version comes from the
     file's header, from --room-version, or from the room's create event.
 
-    Signatures are checked with the keys in the file's header and those of --keys; without any keys they
-    are not, and the report says so. An event in its redacted form whose content hash no longer holds is
-    counted as redacted, and is no finding. A line that cannot be read is a finding, and the rest is still
-    checked.
+    Signatures are checked with the keys in the file's header and those of --keys. A signature by an unknown
+    key is counted, and is no finding unless --require-signatures is given. An event that a server must sign
+    and has not signed is a finding even without any keys. An event in its redacted form whose content hash
+    no longer holds is counted as redacted, and is no finding. A line that cannot be read is a finding, and
+    the rest is still checked.
 
     Each event that a server would go on with is then judged by the authorisation rules, in the order of the
     room's graph: against its own auth events, and against the state before it, resolved where branches meet.
@@ -77,12 +88,14 @@ def check(
 
     Exit code: 0 all good, 1 findings, 2 wrong call or unreadable file.
     """
-    given = read_key_files(key_files)
+    if unsigned and (key_files or require_signatures):
+        raise click.UsageError("--unsigned does not go with --keys and --require-signatures")
+    given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport()
     bad = unread = False
     for file in files:
         try:
-            bad |= _check_file(file, version, given, now, alone, report)
+            bad |= _check_file(file, version, given, alone, report)
         except InputError as error:
             unread = True
             report.error(file, error.reason)
@@ -94,8 +107,7 @@ def check(
 def _check_file(
     file: str,
     version: RoomVersion | None,
-    given: KeyTable | None,
-    now: int | None,
+    given: KeyRing | None,
     alone: bool,
     report: Report,
 ) -> bool:
@@ -108,15 +120,15 @@ def _check_file(
 
     with opened(file) as stream:
         room = read_room(stream, name, version)
-        keys = merge_keys(room.keys, given)
+        keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(file, room) as entries:
             if alone:
                 summary = Summary()
-                for entry, check in check_entries(entries, room.version, keys=keys, now=now):
+                for entry, check in check_entries(entries, room.version, keys=keys):
                     summary.add(check)
                     tell(entry, check)
-                report.end(summary)
+                report.end(summary, keys)
                 return summary.bad > 0
             beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
             with replay_progress("rules and states") as progress:
@@ -125,7 +137,6 @@ def _check_file(
                         entries,
                         room.version,
                         keys=keys,
-                        now=now,
                         beliefs=beliefs,
                         on_check=tell,
                         progress=progress,
@@ -135,7 +146,7 @@ def _check_file(
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
-    report.end(found.summary)
+    report.end(found.summary, keys)
     return not found.ok
 
 

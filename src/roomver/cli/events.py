@@ -137,9 +137,7 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
     Prints a line for each server that must sign. The exit code is 0 if all have signed validly, 1 if not.
     FILE holds one PDU, or one line of a recorded room; by default it is standard input.
     """
-    keys = read_key_files(key_files)
-    assert keys is not None  # the option is required
-    report = verify_signatures(read_event(file), keys, version, now=now)
+    report = verify_signatures(read_event(file), read_key_files(key_files, now), version)
     if report.defect is not None or not report.servers:
         click.echo(printable(str(report)))
     for server in report.servers:

@@ -16,11 +16,22 @@ from rich.text import Text
 from ..entry import Entry, Place
 from ..event import Event
 from ..findings import EventCheck, Finding, FindingKind, Reason, Summary
+from ..keys import KeyRing
 from ..readers import Room
 from ..room_check import RoomCheck
+from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
-from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, room_data, room_lines, summary_data
+from .wording import (
+    ACTION_TEXT,
+    FINDING_TEXT,
+    findings_data,
+    printable,
+    room_data,
+    room_lines,
+    signature_lines,
+    summary_data,
+)
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
 _COPY_CHARACTERS = 2**16
@@ -43,8 +54,8 @@ class Report(Protocol):
     def room(self, found: RoomCheck) -> None:
         """Take what was found of the events together, beyond the events themselves."""
 
-    def end(self, summary: Summary) -> None:
-        """End with a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End with a file, whose signatures were checked with these keys, or were not looked at."""
 
     def error(self, file: str, reason: str) -> None:
         """Take that a file could not be read, or not to its end."""
@@ -91,8 +102,8 @@ class JsonReport:
         self._good &= found.state_agrees
         self._room = f', "room": {json.dumps(room_data(found))}'
 
-    def end(self, summary: Summary) -> None:
-        """End with a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End with a file, whose signatures were checked with these keys, or were not looked at."""
         self._good &= not summary.bad
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -193,9 +204,11 @@ class TextReport:
             lines.append(f"{more:,} more undecided events are not shown: --json has them all")
         self._rooms.append((self._file, lines))
 
-    def end(self, summary: Summary) -> None:
-        """End with a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End with a file, whose signatures were checked with these keys, or were not looked at."""
         self._rows.append((self._file, self._version, summary))
+        if lines := signature_lines(summary, keys):
+            self._rooms.append((self._file, lines))
 
     def error(self, file: str, reason: str) -> None:
         """Take that a file could not be read, or not to its end."""
@@ -253,8 +266,7 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
 
 def _counts(summary: Summary) -> dict[str, str]:
     signatures = {
-        "valid": summary.signed,
-        "not valid": summary.not_signed,
+        **{status.value: summary.signatures[status] for status in SigningStatus},
         "not checked": summary.signatures_not_checked,
     }
     return {

@@ -12,7 +12,16 @@ from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
-from .common import console, display_name, example, room_version_option
+from .common import (
+    console,
+    display_name,
+    example,
+    keys_option,
+    now_option,
+    read_key_files,
+    room_version_option,
+    unsigned_option,
+)
 from .loaded import LoadedRoom, load_room
 from .wording import printable, trace_lines
 
@@ -28,6 +37,9 @@ _State = dict[StateKey, EventId]
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
 @click.option("--key", metavar="K", help="Only this state key.")
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -36,6 +48,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     kind: str | None,
     key: str | None,
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
@@ -44,7 +59,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    loaded = load_room(room, version)
+    loaded = load_room(room, version, None if unsigned else read_key_files(key_files, now))
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -96,6 +111,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Say why this entry is as it is.")
 @click.option("--trace", is_flag=True, help="Print every step.")
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -105,6 +123,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     why: tuple[str, str] | None,
     trace: bool,
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -117,7 +138,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    loaded = load_room(room, version)
+    loaded = load_room(room, version, None if unsigned else read_key_files(key_files, now))
     try:
         replayed = loaded.replay
         names, sets = _state_sets(loaded, replayed, at, set_files)

@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 from ..canonical import shorten
 from ..errors import SHOWN, listed
 from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..keys import KeyRing
 from ..replay import Replay, Status
 from ..resolution import Trace
 from ..room_check import RoomCheck
+from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, StateKey
 from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
 
@@ -170,6 +172,8 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.MALFORMED: "has not the format of its room version",
         FindingKind.EVENT_ID: "is not the event that it is said to be",
         FindingKind.SIGNATURE: "lacks a valid signature of a server that must sign",
+        FindingKind.SIGNATURE_MISSING: "is not signed by a server that must sign",
+        FindingKind.SIGNATURE_UNCHECKED: "has a signature that cannot be checked without further keys",
         FindingKind.CONTENT_HASH: "carries content that its content hash does not cover",
         FindingKind.NO_CONTENT_HASH: "carries no readable content hash",
         FindingKind.OTHER_ROOM: "is of another room than the rest",
@@ -189,6 +193,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
         Action.FETCH: "fetch the events that are missing",
+        Action.FETCH_KEY: "fetch the keys and check the signatures",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event: neither relay it nor build on it",
         Action.LOOK: "do nothing: find out which of the two is wrong",
@@ -253,10 +258,13 @@ def summary_data(summary: Summary) -> JsonObject:
         "rejected": summary.rejected,
         "bad": summary.bad,
         "signatures": {
-            "valid": summary.signed,
-            "not_valid": summary.not_signed,
+            **{status.value.replace(" ", "_"): summary.signatures[status] for status in SigningStatus},
             "not_checked": summary.signatures_not_checked,
         },
+        "keys_to_fetch": [
+            {"server": server, "key_id": key_id, "events": events}
+            for server, key_id, events in summary.keys_to_fetch
+        ],
         "noted": summary.notes,
         "kinds": {kind.value: summary.kinds[kind] for kind in FindingKind if summary.kinds[kind]},
     }
@@ -293,6 +301,32 @@ def room_data(result: RoomCheck) -> JsonObject:
         "state_not_compared": result.not_compared,
         "repeated": result.gathered.repeated,
     }
+
+
+def signature_lines(summary: Summary, keys: KeyRing | None) -> list[str]:
+    """Return what was not checked of the signatures, and why, as lines of text.
+
+    Args:
+        summary: counts over the events.
+        keys: the keys they were checked with; None if signatures were not looked at.
+    """
+    if keys is None:
+        return ["signatures were not looked at, as --unsigned asks"]
+    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+    if not unchecked:
+        return []
+    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
+    if not any(keys.keys.values()):
+        return [f"{said}: no keys are given (--keys)"]
+    wanted = summary.keys_to_fetch
+    lines = [f"{said}: these keys are unknown, or not known to be valid at that time"]
+    lines += [
+        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
+        for server, key_id, events in wanted[:SHOWN]
+    ]
+    if len(wanted) > SHOWN:
+        lines.append(f"  and {len(wanted) - SHOWN:,} more: --json has them all")
+    return [printable(line) for line in lines]
 
 
 def _undecided(result: RoomCheck) -> list[EventId]:

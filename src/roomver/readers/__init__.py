@@ -5,7 +5,7 @@ whether an entry is an event, and a good one, is for the floors below to say.
 """
 
 from .entries import InputError
-from .keys import merge_keys, read_keys
+from .keys import ReadKeys, read_keys
 from .rooms import Header, Room, read_room
 
-__all__ = ["Header", "InputError", "Room", "merge_keys", "read_keys", "read_room"]
+__all__ = ["Header", "InputError", "ReadKeys", "Room", "read_keys", "read_room"]

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from ..canonical import join_path, load_json, scan, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
-from ..keys import KeyTable, read_key_table
+from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..types import JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, get_room_version
 from .entries import InputError, created_version, entry_of, entry_of_line, is_pdu, line_error
@@ -37,7 +37,7 @@ class Header:
 
     version: RoomVersion
     room_id: RoomId | None
-    keys: KeyTable | None
+    keys: KeyRing
     fields: JsonObject
 
 
@@ -47,12 +47,12 @@ class Room:
 
     Attributes:
         version: from the header, the caller, or the create event.
-        keys: from the header; None if it gives none.
+        keys: from the header; empty if it gives none.
         entries: to be iterated over once.
     """
 
     version: RoomVersion
-    keys: KeyTable | None
+    keys: KeyRing
     header: Header | None
     entries: Iterator[Entry]
     _lines: Lines = field(repr=False)
@@ -147,8 +147,7 @@ def _header(value: JsonValue, name: str) -> Header | None:
     try:
         scan(value, strict=False)
         version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
-        # No keys at all are none to check signatures with.
-        keys = read_key_table(value["keys"]) or None if "keys" in value else None
+        keys = read_key_table(value["keys"], source=name) if "keys" in value else NO_KEYS
         _check_beliefs(value)
     except RoomverError as error:
         raise InputError(name, f"the header: {error}") from None
@@ -186,7 +185,7 @@ def _check_ids(path: str, value: JsonValue) -> None:
 def _read_lines(lines: Lines, name: str, version: RoomVersion | None, header: Header | None) -> Room:
     known = _agreed(name, version, header.version if header else None) or _search(lines, name)
     entries = map(_entry_of_line, lines)
-    return Room(known, header.keys if header else None, header, entries, lines)
+    return Room(known, header.keys if header else NO_KEYS, header, entries, lines)
 
 
 def _entry_of_line(line: Line) -> Entry:
@@ -252,7 +251,7 @@ def _read_document(
     if (header := _header(value, name)) is not None:
         return _read_lines(lines, name, version, header)
     said: RoomVersion | None = None
-    keys: KeyTable | None = None
+    keys = NO_KEYS
     if type(value) is list:
         groups = [_listed("", value)]
     elif type(value) is not dict:
@@ -266,7 +265,8 @@ def _read_document(
         try:
             if type(named := value.get("room_version")) is str:
                 said = get_room_version(named)
-            keys = read_key_table(value["keys"]) or None if type(value.get("keys")) is dict else None
+            if type(value.get("keys")) is dict:
+                keys = read_key_table(value["keys"], source=name)
         except RoomverError as error:
             raise InputError(name, str(error)) from None
     entries = list(chain.from_iterable(groups))
