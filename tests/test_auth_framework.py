@@ -19,7 +19,6 @@ from roomver import (
     rules,
     select_auth_types,
 )
-from roomver.auth import create_id_of
 from roomver.versions import V11, V12
 
 HASHED = versions_from(3)
@@ -377,14 +376,27 @@ def test_a_create_event_that_names_another_version_makes_no_room_of_version_12(n
 def test_an_unknown_create_event_is_asked_for() -> None:
     room = open_room("12")
     event = room.make("m.room.message", BOB, room_id="!unknown")
-    assert create_id_of(event) == "$unknown"
+    assert event.auth_parents == (*event.auth_event_ids, "$unknown")
     with pytest.raises(MissingEvents) as raised:
         room.verdict(event)
     assert raised.value.event_ids == ("$unknown",)
 
 
-def test_up_to_version_11_a_room_id_names_no_event() -> None:
-    assert create_id_of(open_room("11").create) is None
+@pytest.mark.parametrize("version", versions_from(1, 11))
+def test_up_to_version_11_the_auth_parents_are_the_auth_events(version: str) -> None:
+    room = open_room(version)
+    assert room.create.auth_parents == ()
+    event = room.make("m.room.message", BOB)
+    assert event.auth_parents == event.auth_event_ids
+    assert room.create.event_id in event.auth_parents
+
+
+def test_in_version_12_a_create_event_is_not_its_own_auth_parent() -> None:
+    room = open_room("12")
+    assert room.create.auth_parents == ()
+    # Whatever its state key: one that has a state key is not the room's create event, and has a room ID.
+    odd = room.make("m.room.create", ALICE, {"room_version": "12"}, state_key="x", auth=[], prev=[])
+    assert odd.auth_parents == ()
 
 
 def test_the_room_id_comes_before_the_auth_events() -> None:

@@ -10,16 +10,8 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
-from roomver.cli.wording import (
-    ACTION_TEXT,
-    FEATURES,
-    FINDING_TEXT,
-    feature_markdown,
-    feature_rows,
-    findings_data,
-    printable,
-    summary_data,
-)
+from roomver.cli.features import FEATURES, feature_markdown, feature_rows
+from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
 from roomver.findings import Action, EventCheck, FindingKind, Summary
 from roomver.keys import NO_KEYS, KeyRing, format_time, read_key_table
 from roomver.signature_results import SigningStatus
@@ -184,7 +176,7 @@ def test_a_server_that_has_not_signed_is_a_finding_whatever_the_keys(keys: KeyRi
     assert [str(reason) for reason in check.findings[0].reasons] == [
         'signatures["a.example"]: a.example must sign and has not',
         "content.join_authorised_via_users_server: v11 rule 4.2.1 (member.authoriser_signature):"
-        f" authoriser {ALICE}",
+        f" the server of the user who authorises the join did not sign the event (authoriser {ALICE})",
     ]
     signed = sign_event(event.pdu, "11", "a.example", key_of("a.example"))
     assert check_event(signed, "11", keys=KEYS).ok

@@ -15,7 +15,7 @@ from unpaddedbase64 import encode_base64
 
 from roomver import Event, __version__, encode_canonical, redact, sign_event
 from roomver.cli import main
-from roomver.cli.wording import feature_markdown
+from roomver.cli.features import feature_markdown
 from roomver.hashing import compute_content_hash, compute_reference_hash
 from roomver.keys import SigningKey
 from roomver.versions import ROOM_VERSIONS
@@ -69,7 +69,7 @@ def test_hash_as_text() -> None:
     assert [line.split() for line in result.stdout.splitlines()] == [
         ["content_hash", compute_content_hash(event)],
         ["reference_hash", compute_reference_hash({**event.pdu, "hashes": {}}, "11")],
-        ["check", "drop"],
+        ["check", "unreadable"],
     ]
 
 

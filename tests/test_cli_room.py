@@ -1,6 +1,8 @@
 """``roomver check``, ``auth``, ``state`` and ``resolve`` on whole rooms: the rules, states and reasons."""
 
 import json
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -54,7 +56,8 @@ def test_an_event_that_the_rules_refuse_is_a_finding_with_its_rule(version: str,
     found = checked(write, recording(built), 1)
     ((kind, reason),) = findings(found)[topic.event_id]
     assert kind == "rejected"
-    assert "(required_level): sender @bob:b.example, sender level 0" in reason
+    said = "the sender does not have the required power level (sender @bob:b.example, sender level 0"
+    assert f"(required_level): {said}" in reason
     assert list(findings(found)) == [topic.event_id]
     assert found["room"]["state_size"] == 5, "it has not become part of the state"
 
@@ -100,18 +103,18 @@ def test_one_event_that_is_missing_is_named_once_and_not_a_thousand_times(write:
     reasons = {reason for kinds in findings(found).values() for _, reason in kinds}
     assert reasons == {
         f"{join.event_id} is missing",
-        f"{topic.event_id} is undecided for lack of {join.event_id}",
+        f"{topic.event_id} is undecided: {join.event_id} is missing",
     }
     assert found["room"]["state_size"] is None
     # What cannot be compared is not said to differ, nor taken for the same.
     assert found["room"]["state_differs"] == []
     assert found["room"]["state_not_compared"]
     text = run("check", write("room.jsonl", lines)).stdout
-    assert "current state not known" in text
-    assert "41 events undecided for lack of" in text
+    assert "current state unknown" in text
+    assert "41 events undecided; these events are missing:" in text
     assert f"{join.event_id}, cited by {topic.event_id}\n" in text
-    assert "31 more undecided events are not shown" in text
-    assert text.count("is undecided for lack of") == 9
+    assert "31 more undecided events: --all lists them" in text
+    assert text.count("is undecided: $") == 9
 
 
 def test_an_event_that_its_own_auth_events_allow_and_the_state_refuses(write: Write) -> None:
@@ -213,7 +216,19 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
     ]
     text = run("check", write("again.jsonl", recording(built))).stdout
     assert "state of 6 entries over 1 forward extremity" in text
-    assert "1 change undone in these" in text
+    assert (
+        "1 merge of states that differ: state resolution undid 1 change; version 12 would undo it too" in text
+    )
+    assert 'state reset of m.room.topic ""; version 12 would undo it too' in text
+    assert f"at the merge before {event['merge'].event_id}" in text
+    assert f"lost {event['new'].event_id}, back to {event['old'].event_id}" in text
+    # The command that it names explains it.
+    (line,) = [line for line in text.splitlines() if "to explain the first: " in line]
+    program, *arguments = shlex.split(line.partition(": ")[2])
+    assert program == "roomver"
+    explained = run(*arguments)
+    assert explained.exit_code == 0
+    assert re.search(rf"{re.escape(event['new'].event_id)} in state \d: refused", explained.stdout)
 
 
 def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) -> None:
@@ -225,7 +240,7 @@ def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) 
     assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
     file = write("room.jsonl", lines)
     text = run("check", file).stdout
-    assert "state not known before 1 event" in text
+    assert "state unknown before 1 event" in text
     assert f"{gone.event_id}, cited by {after.event_id}" in text
     # No command takes what is not known for known.
     for command in (["state"], ["resolve"], ["state", "--at", after.event_id]):
@@ -261,7 +276,7 @@ def test_a_recording_that_was_cut_is_no_good_room(write: Write) -> None:
         assert {one["theirs"] for one in found["room"]["state_differs"]} <= set(state)
         assert found["room"]["state_differs"]
     text = run("check", write("room.jsonl", lines[:1])).stdout
-    assert "the recording server's state has 5 events that are not here" in text
+    assert "missing events of the recording server's state: " in text
 
 
 def _answer(built: Room, form: str) -> Any:
@@ -463,3 +478,16 @@ def test_resolve_given_sets_and_another_algorithm(write: Write) -> None:
     wrong = run("resolve", file, "--sets", twice, "--sets", sets[0])
     assert wrong.exit_code == 2
     assert "two events for m.room.topic ''" in wrong.stderr
+
+
+def test_the_first_findings_are_listed_and_all_of_them_if_asked(write: Write) -> None:
+    built = public_room()
+    built.join(BOB)
+    topics = [built.add("m.room.topic", BOB, {"topic": str(number)}, state_key="") for number in range(8)]
+    file = write("room.jsonl", recording(built, rejected=[topic.event_id for topic in topics]))
+    short, whole = run("check", file).stdout, run("check", "--all", file).stdout
+    assert "8 events not accepted here nor by the recording server:" in short
+    assert "and 3 more: --all lists them" in short
+    assert [topic.event_id in short for topic in topics] == [True] * 5 + [False] * 3
+    assert all(topic.event_id in whole for topic in topics)
+    assert "(required_level): the sender does not have the required power level" in short

@@ -210,6 +210,7 @@ class TestReadOnly:
                 "depth",
                 "prev_event_ids",
                 "auth_event_ids",
+                "auth_parents",
                 "redacts",
                 "hashes",
                 "signatures",

@@ -16,7 +16,7 @@ from roomver import MalformedEvent, NotCanonical, compute_event_id, get_room_ver
 from roomver.hashing import (
     SYNAPSE_NOT_HASHED,
     HashCheck,
-    check_hashes,
+    check_content_hash,
     compute_content_hash,
     compute_reference_hash,
     essential_bytes,
@@ -167,7 +167,7 @@ def test_hashing_changes_nothing(drawn: tuple[str, JsonObject]) -> None:
     compute_content_hash(pdu, version)
     compute_reference_hash(pdu, version)
     compute_event_id(pdu, version)
-    check_hashes(pdu, version)
+    check_content_hash(pdu, version)
     assert pdu == before
 
 
@@ -222,35 +222,36 @@ class TestCheckHashes:
 
     @every_version
     def test_an_event_that_its_hash_covers_is_intact(self, version: str) -> None:
-        assert check_hashes(self.hashed(version), version) is HashCheck.INTACT
+        assert check_content_hash(self.hashed(version), version) is HashCheck.INTACT
         assert (
-            check_hashes(self.hashed(version, unsigned={"a": 1}, signatures={}), version) is HashCheck.INTACT
+            check_content_hash(self.hashed(version, unsigned={"a": 1}, signatures={}), version)
+            is HashCheck.INTACT
         )
 
     @every_version
     def test_if_the_hash_check_fails_the_redacted_copy_is_used(self, version: str) -> None:
         for changes in ({"content": {"body": "tampered"}}, {"foo": 1}, {"depth": 4}):
-            assert check_hashes(self.hashed(version, **changes), version) is HashCheck.REDACT
+            assert check_content_hash(self.hashed(version, **changes), version) is HashCheck.MISMATCH
         pdu = self.hashed(version)
         tampered = pdu | {"content": {"body": "tampered"}}
         if version in HASH_ID_VERSIONS:
             assert compute_event_id(tampered, version) == compute_event_id(pdu, version)
-        assert check_hashes(redact(pdu, version), version) is HashCheck.REDACT
+        assert check_content_hash(redact(pdu, version), version) is HashCheck.MISMATCH
 
     @every_version
     @pytest.mark.parametrize(
         "hashes", [None, [], "x", {}, {"sha256": 5}, {"sha256": None}, {"md5": "A" * 43}]
     )
     def test_a_missing_hash_drops_the_event(self, version: str, hashes: Any) -> None:
-        assert check_hashes(self.hashed(version, hashes=hashes), version) is HashCheck.DROP
+        assert check_content_hash(self.hashed(version, hashes=hashes), version) is HashCheck.UNREADABLE
         without = {k: v for k, v in MESSAGE.items() if k != "hashes"}
-        assert check_hashes(without, version) is HashCheck.DROP
+        assert check_content_hash(without, version) is HashCheck.UNREADABLE
 
     @pytest.mark.parametrize(
         "text", ["", "$" * 43, "A" * 42, "A" * 44, "A" * 41, "A" * 43 + "\n", "é" * 43, "A=B"]
     )
     def test_a_hash_that_is_no_base64_of_32_bytes_drops_it(self, text: str) -> None:
-        assert check_hashes(self.hashed("11", hashes={"sha256": text}), "11") is HashCheck.DROP
+        assert check_content_hash(self.hashed("11", hashes={"sha256": text}), "11") is HashCheck.UNREADABLE
 
     def test_digests_are_compared_and_not_their_spelling(self) -> None:
         # One whose base64 shows the alphabet.
@@ -263,15 +264,15 @@ class TestCheckHashes:
         trailing = digest[:-1] + last[last.index(digest[-1]) + 1]
         url_safe = digest.replace("+", "-").replace("/", "_")
         for spelling in (digest, digest + "=", url_safe, url_safe + "=", trailing):
-            checked = check_hashes(pdu | {"hashes": {"sha256": spelling}}, "11")
+            checked = check_content_hash(pdu | {"hashes": {"sha256": spelling}}, "11")
             assert checked is HashCheck.INTACT, spelling
         junk = digest[:10] + "$" + digest[10:]
-        assert check_hashes(pdu | {"hashes": {"sha256": junk}}, "11") is HashCheck.DROP
+        assert check_content_hash(pdu | {"hashes": {"sha256": junk}}, "11") is HashCheck.UNREADABLE
 
     def test_what_synapse_leaves_out_may_be_left_out(self) -> None:
         pdu = self.hashed("11", age_ts=5)
-        assert check_hashes(pdu, "11") is HashCheck.REDACT
-        assert check_hashes(pdu, "11", leave_out=SYNAPSE_NOT_HASHED) is HashCheck.INTACT
+        assert check_content_hash(pdu, "11") is HashCheck.MISMATCH
+        assert check_content_hash(pdu, "11", leave_out=SYNAPSE_NOT_HASHED) is HashCheck.INTACT
 
 
 class TestBase64:
@@ -303,7 +304,7 @@ class TestBase64:
 
 
 @pytest.mark.parametrize(
-    "call", [compute_content_hash, compute_reference_hash, compute_event_id, check_hashes]
+    "call", [compute_content_hash, compute_reference_hash, compute_event_id, check_content_hash]
 )
 class TestInput:
     @pytest.mark.parametrize("value", [[], None, "{}", 5])

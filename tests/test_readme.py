@@ -22,7 +22,7 @@ import pytest
 from test_floors import FLOORS
 
 from roomver.cli import main
-from roomver.cli.wording import feature_markdown
+from roomver.cli.features import feature_markdown
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

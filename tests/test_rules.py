@@ -134,11 +134,13 @@ def test_every_rule_is_one_that_the_checks_decide_by() -> None:
     assert set(RULES) - used == _NOT_IN_AUTH
 
 
-def test_a_rule_has_a_name_for_its_sense_and_a_sense_in_one_line() -> None:
+def test_a_rule_has_a_name_and_two_sentences() -> None:
     for rule in RULES.values():
         assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", rule.name)
-        assert rule.sense
-        assert "\n" not in rule.sense
+        assert rule.acceptance != rule.refusal
+        for sentence in (rule.acceptance, rule.refusal):
+            # It follows a citation and may be followed by what was compared.
+            assert re.fullmatch(r"[a-z][^\n.]*[^\n. ]", sentence), rule
         assert str(rule) == rule.name
         assert repr(rule) == f"<Rule {rule.name}>"
 
@@ -171,23 +173,26 @@ def test_the_rules_cannot_be_changed() -> None:
 
 def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
     verdict = Verdict(False, rules.JOIN_SENDER_IS_TARGET, V12, {"sender": "@a:x", "target": "@b:x"})
-    assert str(verdict) == "v12 rule 5.3.2 (member.join.sender_is_target): sender @a:x, target @b:x"
+    assert str(verdict) == (
+        "v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to join another user"
+        " (sender @a:x, target @b:x)"
+    )
     assert verdict.number == "5.3.2"
     assert verdict.url == "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules"
     assert verdict.to_dict() == {
         "allowed": False,
         "rule": "5.3.2",
         "name": "member.join.sender_is_target",
-        "sense": "users join for themselves only",
+        "reason": "the sender tries to join another user",
         "room_version": "12",
         "detail": {"sender": "@a:x", "target": "@b:x"},
         "url": "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules",
     }
 
 
-def test_a_verdict_with_nothing_to_compare_tells_the_rules_sense() -> None:
+def test_a_verdict_with_nothing_to_compare_says_what_decided() -> None:
     assert (
-        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): any other event is allowed"
+        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): no rule rejects the event"
     )
 
 

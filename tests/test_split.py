@@ -83,3 +83,12 @@ def test_a_key_in_the_place_of_another() -> None:
     other["newer", ""] = "$newer"
     for states in ([room, other], [other, room], [room, other, room]):
         assert split_states(states).conflicted == by_definition(states)
+
+
+def test_an_entry_of_one_state_far_from_the_beginning_of_large_states() -> None:
+    room = {("m.room.member", f"@{number}:x"): f"${number}" for number in range(3000)}
+    entries = list(room.items())
+    added = dict([*entries[:500], (("new", ""), "$new"), *entries[500:]])
+    removed = dict([*entries[:500], *entries[501:]])
+    for states in ([room, added], [added, room], [room, removed], [removed, room], [added, removed, room]):
+        assert split_states(states).conflicted == by_definition(states)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from roomver.readers.suite import load_cases, suite_folder
+from roomver.readers.suite import find_suite, load_cases, load_suite
 from roomver.suite import document as vectors
 from roomver.suite import operations
-from roomver.suite.document import Acceptable, Case, Outcome, compare, read_vectors, run_case
+from roomver.suite.document import Case, Expectation, Outcome, compare, read_vectors, run_case
 from roomver.suite.operations import OPERATIONS, BadVectors, error_code, run_operation
 from roomver.versions import ROOM_VERSIONS, RoomVersion
 
@@ -43,7 +43,8 @@ def of_version(version: str) -> list[Case]:
 
 
 def test_the_suite_of_a_checkout_is_its_own() -> None:
-    assert suite_folder() == SUITE
+    assert find_suite() == SUITE
+    assert load_suite() == load_cases([SUITE])
 
 
 def test_every_case_passes() -> None:
@@ -127,20 +128,20 @@ def test_a_changed_expectation_fails() -> None:
     for case in suite():
         outcome = case.expected[0].outcome
         wrong: Any = {"canonical": "x"} if "error" in outcome else spoiled(outcome)
-        other = dataclasses.replace(case, expected=(Acceptable(wrong),))
+        other = dataclasses.replace(case, expected=(Expectation(wrong),))
         assert run_case(other).outcome is Outcome.FAILED, case.name
 
 
 def test_an_error_where_none_is_expected_fails_and_the_other_way_round() -> None:
     given: dict[str, Any] = {"json": "NaN"}
-    case = Case("x", "canonical_json", "1", given, (Acceptable({"canonical": "NaN"}),))
+    case = Case("x", "canonical_json", "1", given, (Expectation({"canonical": "NaN"}),))
     assert run_case(case).outcome is Outcome.FAILED
-    case = Case("x", "canonical_json", "1", {"json": "1"}, (Acceptable({"error": True}),))
+    case = Case("x", "canonical_json", "1", {"json": "1"}, (Expectation({"error": True}),))
     assert run_case(case).outcome is Outcome.FAILED
 
 
 def test_of_a_disputed_case_roomver_must_give_its_own_choice() -> None:
-    other, ours = Acceptable({"error": True}, "they"), Acceptable({"canonical": "1"}, "we")
+    other, ours = Expectation({"error": True}, "they"), Expectation({"canonical": "1"}, "we")
     case = Case("x", "canonical_json", "1", {"json": "1"}, (other, ours))
     result = run_case(case)
     assert (result.outcome, result.accepted) == (Outcome.FAILED, 1)
@@ -303,19 +304,19 @@ TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": Tru
         (document(input=[]), "cases[0] (x).input: must be an object, is []"),
         (document(input={}), "cases[0] (x).input: lacks json"),
         (document(input={"json": "", "x": 1}), "cases[0] (x).input: has unknown x"),
-        (document(expected=None), "cases[0] (x).expected: must be an object with a key to compare"),
-        (document(expected={}), "cases[0] (x).expected: must be an object with a key to compare"),
-        (document(expected={"json": ""}), "cases[0] (x).expected: the operation does not answer json"),
-        (document(expected={"error": False}), "cases[0] (x).expected: an error must stand alone"),
-        (document(expected={"error": True, "canonical": ""}), "cases[0] (x).expected: an error must stand"),
-        (document(expected=TWO[:1]), "cases[0] (x).expected: a list must name two"),
-        (document(expected=[*TWO, 1]), "cases[0] (x).expected[2]: must be an object of an outcome"),
+        (document(expected=None), "cases[0] (x).expected: must be an object with at least one key"),
+        (document(expected={}), "cases[0] (x).expected: must be an object with at least one key"),
+        (document(expected={"json": ""}), "cases[0] (x).expected: the output of the operation has no json"),
+        (document(expected={"error": False}), "cases[0] (x).expected: an expected error must be"),
+        (document(expected={"error": True, "canonical": ""}), "cases[0] (x).expected: an expected error"),
+        (document(expected=TWO[:1]), "cases[0] (x).expected: a list must have two"),
+        (document(expected=[*TWO, 1]), "cases[0] (x).expected[2]: must be an object with an outcome"),
         (
             document(expected=[*TWO, {**TWO[0], "reason": 1}]),
-            "cases[0] (x).expected[2]: must be an object of",
+            "cases[0] (x).expected[2]: must be an object with",
         ),
         (document(expected=[*TWO, {**TWO[0], "outcome": 1}]), "cases[0] (x).expected[2].outcome: must be"),
-        ({**document(), "cases": document()["cases"] * 2}, "x: there is another case of this name"),
+        ({**document(), "cases": document()["cases"] * 2}, "x: another case has this name"),
     ],
 )
 def test_a_broken_document_is_refused_by_case_and_path(broken: Any, message: str) -> None:

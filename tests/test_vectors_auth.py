@@ -14,7 +14,7 @@ from nacl.signing import VerifyKey
 from roomver import check_auth, encode_canonical, get_room_version, parse_event
 from roomver.cli import main
 from roomver.readers.suite import load_cases
-from roomver.rules import RULES, list_rules
+from roomver.rules import RULES, Decision, list_rules
 from roomver.suite.coverage import coverage_report, measure_coverage
 from roomver.suite.document import Case, run_case
 from roomver.suite.operations import run_operation
@@ -220,3 +220,22 @@ def test_rules() -> None:
     assert {rule["name"]: rule["number"] for rule in of_12} == RULE_NUMBERS["12"]
     assert CliRunner().invoke(main, ["rules"]).output.count("\n") > len(RULES)
     assert CliRunner().invoke(main, ["rules", "--room-version", "13"]).exit_code == 2
+
+
+def test_every_sentence_of_a_rule_is_given_for_its_own_decision_and_for_no_other() -> None:
+    said: dict[tuple[str, bool], set[str]] = {}
+    for case in cases():
+        if case.operation != "auth":
+            continue
+        output = run_operation("auth", case.room_version, case.input)
+        if "rule" in output:
+            cited, _, told = str(output["detail"]).partition("): ")
+            said.setdefault((cited.partition(" (")[2], output["allowed"] is True), set()).add(told)
+    for rule in RULES.values():
+        for allowed, sentence in ((True, rule.acceptance), (False, rule.refusal)):
+            decides = rule.decision in (Decision.EITHER, Decision.ALLOW if allowed else Decision.REJECT)
+            told_by = said.get((rule.name, allowed), set())
+            # The signature is checked before the rules are asked.
+            assert bool(told_by) is (decides and rule.name != "member.authoriser_signature"), rule
+            for told in told_by:
+                assert told == sentence or told.startswith(f"{sentence} ("), (rule, told)

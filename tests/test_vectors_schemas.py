@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from roomver.cli.vectors.implementation import serve
-from roomver.cli.vectors.run import report
+from roomver.cli.vectors.results import results_document
+from roomver.cli.vectors.serve import answer_requests
 from roomver.readers.suite import load_cases
 from roomver.suite.document import is_vectors, run_case
 from roomver.suite.operations import OPERATIONS
@@ -48,9 +48,9 @@ def test_schema_and_package_know_the_same_operations() -> None:
     assert OPERATIONS.keys() <= known
     for name, operation in OPERATIONS.items():
         given = defined[f"{name}_input"]
-        assert operation.needs == set(given.get("required", ())), name
-        assert operation.needs | operation.may_have == given["properties"].keys(), name
-        assert operation.answers == defined[f"{name}_outcome"]["anyOf"][1]["properties"].keys(), name
+        assert operation.required == set(given.get("required", ())), name
+        assert operation.required | operation.optional == given["properties"].keys(), name
+        assert operation.output_keys == defined[f"{name}_outcome"]["anyOf"][1]["properties"].keys(), name
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_protocol_has_its_schema() -> None:
     requests = [request, {**request, "operation": "fly"}, {**request, "input": {"json": "NaN"}}]
     for line in requests:
         assert validator("protocol").is_valid(line)
-    for answer in serve(json.dumps(line).encode() for line in requests):
+    for answer in answer_requests(json.dumps(line).encode() for line in requests):
         assert validator("protocol").is_valid(json.loads(answer)), answer
     assert not validator("protocol").is_valid({"id": 1, "output": {}, "error": "x"})
 
@@ -109,7 +109,7 @@ def test_time_is_answered_and_has_its_schema() -> None:
     ]
     for line in requests:
         assert validator("protocol").is_valid(line)
-    answers = [json.loads(line) for line in serve(json.dumps(line).encode() for line in requests)]
+    answers = [json.loads(line) for line in answer_requests(json.dumps(line).encode() for line in requests)]
     output = jsonschema.Draft202012Validator(
         {**validator("protocol").schema, "anyOf": [{"$ref": "#/$defs/time_output"}]}
     )
@@ -145,10 +145,12 @@ def test_what_is_no_request_for_time_is_an_error(change: dict[str, Any]) -> None
     good, bad = _timed("time", given), _timed("time", {**given, **change})
     assert validator("protocol").is_valid(good)
     assert not validator("protocol").is_valid(bad)
-    answers = [json.loads(line) for line in serve([json.dumps(good).encode(), json.dumps(bad).encode()])]
+    answers = [
+        json.loads(line) for line in answer_requests([json.dumps(good).encode(), json.dumps(bad).encode()])
+    ]
     assert answers[0]["output"]["state"] == []
     assert answers[1]["error"] == "bad_vectors", answers[1]
-    (alone,) = serve([json.dumps(_timed("time", {"again": True, "runs": 1})).encode()])
+    (alone,) = answer_requests([json.dumps(_timed("time", {"again": True, "runs": 1})).encode()])
     assert json.loads(alone)["error"] == "bad_vectors"
 
 
@@ -156,7 +158,7 @@ def test_results_have_their_schema() -> None:
     cases = [case for case in load_cases([SUITE]) if case.room_version == "1"][:200]
     wrong = replace(cases[0], expected=(replace(cases[0].expected[0], outcome={"sha256": "x"}),))
     results = [run_case(case) for case in [*cases, wrong]]
-    document = report(results, "x")
+    document = results_document(results, "x")
     assert document["failed"] == 1
     assert validator("results").is_valid(document)
     for change in ({"format": "x"}, {"passed": -1}, {"more": 1}, {"cases": [{"name": "x"}]}):

@@ -1,8 +1,7 @@
-"""Check one event by itself: format, event ID, signatures, content hash.
+"""Check one event by itself: its format, event ID, signatures and content hash.
 
-These are the checks on receipt of a PDU that need no other event. What comes out is data: findings of
-stable kinds, each with its reasons and with what a server must do. Nothing here is raised for a bad event,
-and nothing is made for a good one that it does not need.
+These are the checks on receipt of a PDU that need no other event. The result is data: findings of stable
+kinds, each with its reasons and with what a server must do. A bad event never raises an exception.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
@@ -18,6 +17,8 @@ from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
+    HashCheck,
+    compare_content_hash,
     content_digest,
     essential_bytes,
     event_id_of_bytes,
@@ -36,7 +37,7 @@ __all__ = ["check_entries", "check_event", "check_events"]
 
 
 def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
-    """Return the check of something that should have been an event and cannot be read as one."""
+    """Return the check of an entry that cannot be read as an event."""
     finding = Finding(FindingKind.UNREADABLE, (Reason("", reason),))
     return EventCheck(event_id, None, (finding,))
 
@@ -55,11 +56,11 @@ def check_event(
 
     Args:
         pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
-        version: of its room.
-        claimed_id: the ID under which the event was found; compared with the one that it has.
-        keys: what is known of the servers' keys, and the current time. Without a key, a signature stays
-            open: it is neither valid nor a finding. A signature that is missing is a finding even without
-            any keys. With None, signatures are not looked at: for made-up events, which have none.
+        version: the version of its room.
+        claimed_id: the event ID that the input gives. It is compared with the ID of the event.
+        keys: the servers' keys, and the current time. A signature by a key that is not among them stays
+            open: it is neither valid nor a finding. A missing signature is a finding even without any
+            keys. With None, signatures are not looked at: for made-up events, which have none.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -80,11 +81,13 @@ def check_events(
     *,
     keys: KeyRing | None = NO_KEYS,
 ) -> Iterator[EventCheck]:
-    """Check many events, each by itself: what `check_event` gives for each, in their order, sooner.
+    """Check many events, each by itself.
+
+    The results are those of `check_event`, in the same order, but this is faster.
 
     Args:
-        pdus: each with the ID under which it was found, or None. They are taken a few at a time; an
-            exception from them comes after the checks of those before it.
+        pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If
+            the iterator raises, the events before are checked first.
         version, keys: as in `check_event`.
 
     Raises:
@@ -112,12 +115,12 @@ def check_entries(
     *,
     keys: KeyRing | None = NO_KEYS,
 ) -> Iterator[tuple[Entry, EventCheck]]:
-    """Check the entries of an input, each by itself: what `check_event` gives for each, in their order.
+    """Check the entries of an input, each by itself, and yield each entry with its check, in order.
 
-    An entry that could not be read keeps its place among the others, as a finding.
+    An entry that could not be read keeps its place among the others: it is a finding.
 
     Args:
-        entries: taken a few at a time; an error from them comes after the checks of those before it.
+        entries: taken in batches. If the iterator raises, the entries before are checked first.
         version, keys: as in `check_event`.
 
     Raises:
@@ -210,22 +213,18 @@ def _judged(
         unknown_keys = _unknown_keys(report)
 
     redacted = False
-    carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
-    # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_unpadded(computed) and (digest := decode_unpadded(carried)) != computed:
-        if digest is None or len(digest) != len(computed):
-            text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
+    usable = event
+    match compare_content_hash(pdu, computed):
+        case HashCheck.UNREADABLE:
+            found = shorten(event.hashes["sha256"])
+            text = f"expected base64 of {len(computed)} bytes, found {found}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
-        elif is_redacted_form(pdu, version):
+        case HashCheck.MISMATCH if is_redacted_form(pdu, version):
             redacted = True
-        else:
-            findings.append(_content_not_hashed(pdu, digest, computed))
-            stored = parse_event(redact(event), version, event_id=event_id)
-            return EventCheck(
-                event_id, stored, tuple(findings), redacted, status, _notes(event), unknown_keys
-            )
-
-    return EventCheck(event_id, event, tuple(findings), redacted, status, _notes(event), unknown_keys)
+        case HashCheck.MISMATCH:
+            findings.append(_content_not_hashed(event, computed))
+            usable = parse_event(redact(event), version, event_id=event_id)
+    return EventCheck(event_id, usable, tuple(findings), redacted, status, _notes(event), unknown_keys)
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -300,7 +299,8 @@ def _unknown_keys(report: SignatureReport) -> tuple[tuple[ServerName, KeyId], ..
     return tuple(islice(keys, SHOWN))
 
 
-def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
+def _content_not_hashed(event: Event, computed: bytes) -> Finding:
+    pdu, carried = event.pdu, decode_unpadded(str(event.hashes["sha256"])) or b""
     text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())

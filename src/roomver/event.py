@@ -9,6 +9,7 @@ versions' pages; sizes in https://spec.matrix.org/latest/client-server-api/#size
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Self, cast
 
 from .canonical import encode_scanned, join_path, load_json, plain_object, scan, shorten
@@ -25,6 +26,7 @@ MAX_EVENT_BYTES: Final = 65536
 MAX_PREV_EVENTS: Final = 20
 MAX_AUTH_EVENTS: Final = 10
 _INT64: Final = 2**63
+_CREATE_HASH: Final = RoomIdForm.CREATE_HASH
 
 
 class _Fields:
@@ -35,6 +37,7 @@ class _Fields:
         "_memo",
         "_room_id",
         "auth_event_ids",
+        "auth_parents",
         "content",
         "depth",
         "origin_server_ts",
@@ -51,6 +54,7 @@ class _Fields:
     _memo: Any
     _room_id: RoomId | None
     auth_event_ids: tuple[EventId, ...]
+    auth_parents: tuple[EventId, ...]
     content: JsonObject
     depth: int
     origin_server_ts: int
@@ -79,6 +83,8 @@ class Event(_Fields):
         state_key: None if the PDU has none. Only an event with a state key is a state event.
         prev_event_ids, auth_event_ids: the IDs in the PDU's order. The hashes beside them in versions
             1 and 2, which no server checks, are left out.
+        auth_parents: the events that an auth chain goes on to: the auth events, and after them in
+            version 12 the create event, which the room ID names. For a create event, only its auth events.
         redacts: the target of an ``m.room.redaction`` event, read from where the room version puts it.
             None for other types, and if the target is missing or not a string.
     """
@@ -229,20 +235,31 @@ def _build(pdu: JsonObject, version: RoomVersion, event_id: EventId | None) -> E
     authorising: Any = pdu["auth_events"]
     if version.references_carry_hashes:
         fields.prev_event_ids = tuple([reference[0] for reference in previous])
-        fields.auth_event_ids = tuple([reference[0] for reference in authorising])
+        cited = tuple([reference[0] for reference in authorising])
     else:
         fields.prev_event_ids = tuple(previous)
-        fields.auth_event_ids = tuple(authorising)
+        cited = tuple(authorising)
+    fields.auth_event_ids = fields.auth_parents = cited
     fields.redacts = None
     if kind == "m.room.redaction":
         target = content.get("redacts") if version.redacts_in_content else pdu.get("redacts")  # type: ignore[union-attr]
         if type(target) is str:
             fields.redacts = target
     fields._event_id = pdu["event_id"] if version.event_id_form is EventIdForm.CHOSEN else event_id
-    fields._room_id = pdu.get("room_id")
+    fields._room_id = room_id = pdu.get("room_id")
+    if version.room_id_form is _CREATE_HASH and kind != "m.room.create":
+        # Computed here and not when asked for: a plain slot makes walks of auth chains in version 12 up
+        # to twice as fast, and costs 0.2 us per event.
+        fields.auth_parents = cited + (_create_id(room_id),)  # type: ignore[arg-type]  # noqa: RUF005 - unpacking is slower
     fields._memo = None
     fields.__class__ = Event
     return cast(Event, fields)
+
+
+@lru_cache(maxsize=128)
+def _create_id(room_id: RoomId) -> EventId:
+    # Cached, so that the events of a room share one string.
+    return "$" + room_id[1:]
 
 
 def _restore(pdu: JsonObject, version: str, event_id: EventId | None) -> Event:

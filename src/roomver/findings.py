@@ -1,7 +1,7 @@
-"""What can be found of an event, as data: kinds of findings, reasons, and counts over many events.
+"""Findings as data: their kinds, their reasons, and counts over many events.
 
-Nothing is checked here. `roomver.check` finds what is wrong with one event, `roomver.room_check` what is
-wrong with the events of a room.
+Nothing is checked here. `roomver.check` finds what is wrong with one event. `roomver.room_check` finds what
+is wrong with the events of a room.
 """
 
 from collections import Counter
@@ -22,60 +22,60 @@ class Action(Enum):
     """What a server must do with an event."""
 
     DROP = "drop"
-    """Drop it: it was never received."""
+    """Drop the event, as if it had never been received."""
     REDACT = "redact"
-    """Use its redacted form instead."""
+    """Use the redacted form of the event."""
     REJECT = "reject"
-    """Reject it: keep it out of the state, and do not relay it."""
+    """Reject the event: keep it out of the room state, and do not relay it to clients."""
     SOFT_FAIL = "soft-fail"
-    """Neither relay it nor build on it, until other events do."""
+    """Soft-fail the event: do not relay it to clients, and do not make new events follow it."""
     FETCH = "fetch"
-    """Fetch what is missing before anything is decided."""
+    """Fetch the missing events. Nothing is decided without them."""
     FETCH_KEY = "fetch-key"
-    """Fetch the keys of servers that must sign, and check the signatures."""
+    """Fetch the missing keys, and check the signatures with them."""
     LOOK = "look"
-    """Nothing: it is for people to find out."""
+    """Do nothing. A person has to look at it."""
 
 
 class FindingKind(Enum):
-    """What is wrong with an event. The values are stable: programs may match on them."""
+    """The kinds of findings. The values are stable, so programs may match on them."""
 
     UNREADABLE = "unreadable"
-    """There is no event to check: a line that is no JSON, say."""
+    """The entry cannot be read as an event, for example because the line is not JSON."""
     MALFORMED = "malformed"
-    """It has not the format of its room version. Nothing else was checked."""
+    """The event is not in the event format of its room version. Nothing else was checked."""
     EVENT_ID = "event-id"
-    """It is not the event that it is said to be."""
+    """The event ID that the input gives is not the ID of the event."""
     SIGNATURE = "signature"
-    """A server that must sign has signed, and not validly."""
+    """A server that must sign has signed, but not validly."""
     SIGNATURE_MISSING = "signature-missing"
-    """A server that must sign has not signed. No key is needed to see it."""
+    """A server that must sign has not signed. This shows without any keys."""
     SIGNATURE_UNCHECKED = "signature-unchecked"
-    """A signature cannot be checked, because a key is unknown. A finding only if signatures are required."""
+    """A required signature cannot be checked, because a key is unknown. Found only on request."""
     CONTENT_HASH = "content-hash"
-    """It carries content that its content hash does not cover."""
+    """The content hash in the event does not match the event."""
     NO_CONTENT_HASH = "no-content-hash"
-    """Its content hash is no base64 of 32 bytes."""
+    """The content hash in the event is not 32 bytes of base64."""
     OTHER_ROOM = "other-room"
-    """It is of another room than the rest."""
+    """The event belongs to another room than the other events."""
     CYCLE = "cycle"
-    """It cites itself, or events that cite it in turn."""
+    """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
-    """Events that it cites as auth events are not here, so that nothing can be decided."""
+    """Auth events of the event are missing, so the event is undecided."""
     AUTH_EVENT_REJECTED = "auth-event-rejected"
-    """It cites an event that was rejected."""
+    """The event cites an auth event that was rejected."""
     REJECTED = "rejected"
-    """The rules refuse it by its own auth events."""
+    """The event fails the auth rules when checked against its own auth events."""
     REJECTED_BY_STATE = "rejected-by-state"
-    """The rules refuse it by the state before it."""
+    """The event fails the auth rules when checked against the state before it."""
     SOFT_FAILED = "soft-failed"
-    """The rules refuse it by the current state of the room."""
+    """The event fails the auth rules when checked against the current state of the room."""
     SERVER_DIFFERS = "server-differs"
-    """The server that recorded the room decided otherwise."""
+    """The server that recorded the room decided differently."""
 
     @property
     def action(self) -> Action:
-        """What a server must do with an event of which this was found."""
+        """What a server must do with an event that has such a finding."""
         return _ACTIONS[self]
 
 
@@ -85,6 +85,8 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.MALFORMED: Action.DROP,
         FindingKind.EVENT_ID: Action.DROP,
         FindingKind.SIGNATURE: Action.DROP,
+        FindingKind.SIGNATURE_MISSING: Action.DROP,
+        FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.SIGNATURE_MISSING: Action.DROP,
         FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.CONTENT_HASH: Action.REDACT,
@@ -102,10 +104,10 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
 
 
 class Reason(NamedTuple):
-    """One thing that makes a finding, or that is worth knowing."""
+    """One fact about an event: a reason for a finding, or a note."""
 
     path: str
-    """The place in the event: ``content.membership``; ``""`` is the event as a whole."""
+    """Where in the event, for example ``content.membership``; ``""`` is the whole event."""
     text: str
 
     def __str__(self) -> str:
@@ -113,40 +115,40 @@ class Reason(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One kind of thing that is wrong with an event, with every reason; there is at least one."""
+    """A kind of finding, with all its reasons. There is at least one reason."""
 
     kind: FindingKind
     reasons: tuple[Reason, ...]
 
 
 class EventCheck(NamedTuple):
-    """What came of checking one event."""
+    """The result of checking one event by itself."""
 
     event_id: EventId | None
-    """The ID that the event has; of one that is malformed or unreadable, the ID it is said to have."""
+    """The event ID. For a malformed or unreadable event, the ID that the input gives, if any."""
     event: Event | None
-    """The event; None if it is malformed or unreadable. Where the content hash does not cover the content
-    it is the redacted form: what a server goes on with and may store."""
+    """The event; None if it is malformed or unreadable. If the content hash does not match, this is the
+    redacted form: a server uses and stores only that."""
     findings: tuple[Finding, ...]
-    """Everything that is wrong with it, in the order of the checks."""
+    """All findings, in the order of the checks."""
     redacted: bool = False
-    """It is in its redacted form, which its content hash was not made for. That is no finding."""
+    """Whether the event is in its redacted form, so that its content hash cannot match. Not a finding."""
     signatures: SigningStatus | None = None
-    """Whether every server that must sign has; None if signatures were not looked at, or the event is
-    malformed or unreadable."""
+    """Whether the event has all required signatures; None if signatures were not looked at, or if the event
+    is malformed or unreadable."""
     notes: tuple[Reason, ...] = ()
-    """What is no finding and still worth a look."""
+    """Facts that are not findings but worth knowing."""
     unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
-    """The keys that would decide about the signatures, if that is open: at most `SHOWN`."""
+    """The keys without which the signatures are open: up to 10 pairs of a server name and a key ID."""
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong with it."""
+        """Whether there are no findings."""
         return not self.findings
 
     @property
     def usable(self) -> Event | None:
-        """The event that a server goes on with; None if it must be dropped."""
+        """The event that a server uses; None if a server must drop it."""
         dropped = any(finding.kind.action is Action.DROP for finding in self.findings)
         return None if dropped else self.event
 
@@ -156,12 +158,17 @@ _KEYS_COUNTED = 10_000  # different ones: the names come from events, and there 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over the checks of many events: each is good, redacted, rejected or bad.
+    """Counts over many events. Each event is intact, redacted, rejected or bad.
 
     Attributes:
-        signatures: how many events have each signing status. Events that are not among them were not
-            looked at.
-        unknown_keys: the keys without which signatures are open, with how many events need each.
+        events: all events.
+        bad: events with findings.
+        redacted: events without findings, in their redacted form.
+        rejected: events that the rules reject or soft-fail, as the recording server did.
+        notes: events with notes.
+        kinds: the number of events by kind of finding.
+        signatures: the number of events by the status of their required signatures, if that was looked at.
+        unknown_keys: the number of events by the keys without which their signatures are open.
     """
 
     events: int = 0
@@ -179,9 +186,9 @@ class Summary:
         """Count one more event.
 
         Args:
-            check: what was found of the event by itself.
-            among_others: what was found of it in its room.
-            rejected: the recording server rejected or soft-failed it, and the rules refuse it too.
+            check: the check of the event by itself.
+            among_others: the findings of the event in its room.
+            rejected: the recording server rejected or soft-failed the event, and the rules agree.
         """
         self.events += 1
         if check.signatures is not None:
@@ -200,7 +207,7 @@ class Summary:
             self.notes += 1
 
     def merge(self, other: "Summary") -> None:
-        """Count the events of another summary as well."""
+        """Add the counts of another summary."""
         self.events += other.events
         self.bad += other.bad
         self.redacted += other.redacted
@@ -212,12 +219,12 @@ class Summary:
 
     @property
     def intact(self) -> int:
-        """Events of which nothing is wrong and nothing is missing."""
+        """Events without findings that are neither redacted nor rejected."""
         return self.events - self.redacted - self.rejected - self.bad
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not looked at: malformed and unreadable ones, or all of them."""
+        """Events whose signatures were not looked at, because they are malformed or on request."""
         return self.events - self.signatures.total()
 
     @property

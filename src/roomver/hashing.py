@@ -6,7 +6,6 @@ Source: https://spec.matrix.org/latest/server-server-api/#signing-events
 from collections.abc import Collection, Mapping
 from enum import Enum
 from hashlib import sha256
-from hmac import compare_digest
 from typing import Final, NoReturn
 
 from .canonical import encode_scanned
@@ -20,7 +19,7 @@ from .versions import EventIdForm, RoomVersion
 __all__ = [
     "SYNAPSE_NOT_HASHED",
     "HashCheck",
-    "check_hashes",
+    "check_content_hash",
     "compute_content_hash",
     "compute_event_id",
     "compute_reference_hash",
@@ -33,14 +32,14 @@ SYNAPSE_NOT_HASHED: Final = frozenset({"age_ts", "outlier", "destinations"})
 
 
 class HashCheck(Enum):
-    """What a server must do with an event because of its content hash."""
+    """How the content hash in an event compares with the computed one."""
 
     INTACT = "intact"
-    """Use the event as it is: the hash matches."""
-    REDACT = "redact"
-    """Use the redacted form: the hash does not match."""
-    DROP = "drop"
-    """Drop the event: there is no readable hash."""
+    """The hash matches: a server uses the event as it is."""
+    MISMATCH = "mismatch"
+    """The hash does not match: a server uses the redacted form."""
+    UNREADABLE = "unreadable"
+    """The hash is missing or not 32 bytes of base64: a server drops the event."""
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, "a comparison with HashCheck.INTACT")
@@ -154,7 +153,7 @@ def compute_event_id(
     return event_id_of_bytes(essential_bytes(pdu, known), known)
 
 
-def check_hashes(
+def check_content_hash(
     event: Mapping[str, object] | CarriesPdu,
     version: RoomVersion | str | None = None,
     *,
@@ -166,7 +165,7 @@ def check_hashes(
 
     The specification covers only a mismatch: use the redacted form. A hash that is missing, or that is
     not 32 bytes of base64, can never match, not even after redaction. Synapse drops such an event, so
-    the answer is `HashCheck.DROP`. The bytes are compared, not their base64.
+    the answer is `HashCheck.UNREADABLE`.
 
     Args:
         event: an `Event`, or a raw PDU with its room version.
@@ -178,11 +177,19 @@ def check_hashes(
         NotCanonical: if a raw PDU has no canonical JSON.
     """
     pdu, _ = unpack(event, version)
+    return compare_content_hash(pdu, content_digest(pdu, leave_out))
+
+
+def compare_content_hash(pdu: JsonObject, computed: bytes) -> HashCheck:
+    """Compare the content hash in a PDU with a computed digest of 32 bytes."""
     hashes = pdu.get("hashes")
-    claimed = hashes.get("sha256") if type(hashes) is dict else None
-    digest = decode_unpadded(claimed) if type(claimed) is str else None
-    if digest is None or len(digest) != 32:
-        return HashCheck.DROP
-    if compare_digest(digest, content_digest(pdu, leave_out)):
+    carried = hashes.get("sha256") if type(hashes) is dict else None
+    if type(carried) is not str:
+        return HashCheck.UNREADABLE
+    # The bytes count, not their base64. But if the base64 is the same there is nothing to decode.
+    if carried == encode_unpadded(computed):
         return HashCheck.INTACT
-    return HashCheck.REDACT
+    digest = decode_unpadded(carried)
+    if digest is None or len(digest) != len(computed):
+        return HashCheck.UNREADABLE
+    return HashCheck.INTACT if digest == computed else HashCheck.MISMATCH

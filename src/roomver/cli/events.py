@@ -6,7 +6,7 @@ import click
 
 from ..canonical import encode_canonical, scan
 from ..errors import BadKey
-from ..hashing import check_hashes, compute_content_hash, compute_reference_hash
+from ..hashing import check_content_hash, compute_content_hash, compute_reference_hash
 from ..hashing import compute_event_id as id_of
 from ..identifiers import is_server_name
 from ..keys import ALGORITHM, SigningKey
@@ -53,15 +53,16 @@ def event_id(file: str, version: RoomVersion) -> None:
 def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
     """Print the content hash and the reference hash of an event.
 
-    Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256;
-    whether it does is printed as well: "intact", "redact" (use the redacted form) or "drop" (it carries
-    none). FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256.
+    "check" says whether it does: "intact", "mismatch" (a server uses the redacted form) or "unreadable" (a
+    server drops the event). FILE holds one PDU, or one line of a recorded room; by default it is standard
+    input.
     """
     event = read_event(file)
     result = {
         "content_hash": compute_content_hash(event, version),
         "reference_hash": compute_reference_hash(event, version),
-        "check": check_hashes(event, version).value,
+        "check": check_content_hash(event, version).value,
     }
     if as_json:
         click.echo(json.dumps(result))
@@ -134,8 +135,9 @@ def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
 def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int | None) -> None:
     """Check that an event has the signatures that it needs.
 
-    Prints a line for each server that must sign. The exit code is 0 if all have signed validly, 1 if not.
-    FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    Prints a line for each server that must sign. The exit code is 0 if all have signed validly, 1 if not,
+    and 3 if that is open, because a key is unknown. FILE holds one PDU, or one line of a recorded room; by
+    default it is standard input.
     """
     report = verify_signatures(read_event(file), read_key_files(key_files, now), version)
     if report.defect is not None or not report.servers:
@@ -143,7 +145,7 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
     for server in report.servers:
         click.echo(printable(str(server)))
     if not report.valid:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(1 if report.status.decided else 3)
 
 
 @click.command(epilog=example("""echo '{"b": 1, "a": [true, "é"]}' | roomver canonical"""))
