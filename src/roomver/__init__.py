@@ -14,9 +14,10 @@ in these modules:
 - `roomver.redaction`: the redacted form of an event.
 - `roomver.hashing`: content hash, reference hash and event ID.
 - `roomver.event`: the event format.
-- `roomver.keys`: signing keys and verify keys.
+- `roomver.keys`: signing keys, verify keys, and which keys are known.
 - `roomver.signing`: signatures that are made.
 - `roomver.signatures`: signatures that are checked.
+- `roomver.signature_results`: the results of checking signatures.
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
@@ -47,7 +48,7 @@ from .errors import (
 )
 from .event import Event, parse_event
 from .hashing import compute_event_id
-from .keys import SigningKey, VerifyKey
+from .keys import KeyRing, SigningKey, VerifyKey
 from .redaction import redact
 from .replay import replay_room
 from .resolution import RoomGraph, resolve, resolve_steps
@@ -67,6 +68,7 @@ __all__ = [
     "Event",
     "EventId",
     "JsonObject",
+    "KeyRing",
     "MalformedEvent",
     "MissingEvents",
     "NotCanonical",
