@@ -242,7 +242,7 @@ def test_the_signatures_of_a_draft_are_not_looked_at(write: Write) -> None:
     for more in ({}, {"signatures": {"b.example": {"ed25519:1": "A" * 86}}}):
         result = run("auth", "--state", state, write("draft.json", {**draft, **more}))
         assert (result.exit_code, result.stderr) == (0, "")
-        assert result.stdout.startswith("a draft  m.room.message  by @b:b.example\n")
+        assert result.stdout.startswith("a draft  m.room.message  by @bob:b.example\n")
 
 
 def test_an_event_that_carries_its_id_is_refused_without_its_signatures(write: Write) -> None:

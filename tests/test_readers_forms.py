@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from builder import ALICE, Room
+from builder import ALICE, Room, public_key
 from forms import BODY, FORMS, TABLES, copied, lines, pairs, small_room, stored
 from test_readers import Pipe, failure, json_lines, read
 
