@@ -160,7 +160,7 @@ def test_an_unknown_room_version_is_an_error() -> None:
 
 
 def restricted_join() -> Event:
-    """A join whose authoriser's server has not signed."""
+    """Return a join that the authoriser's server has not signed."""
     room = Room("11")
     room.join(ALICE)
     return room.make_member(BOB, "join", more={"join_authorised_via_users_server": ALICE})

@@ -119,7 +119,7 @@ ROOMS = [*VERSIONS, *(path.stem for path in RECORDED)]
 
 
 def checked(text: bytes) -> Iterator[tuple[int, EventCheck]]:
-    """The line and the check of each event. Signatures that cannot be checked are findings."""
+    """Yield the line and the check of each event. Signatures that cannot be checked are findings."""
     room = read_room(io.BytesIO(text), "room")
     keys = room.keys | KeyRing(required=True)
     for entry in room.entries:
@@ -137,7 +137,7 @@ def essential(pdu: Pdu, version: RoomVersion) -> bytes:
 
 
 def signature_kinds(old: Pdu, new: Pdu, room: RoomText) -> set[FindingKind]:
-    """What must be found of the signatures: all were made over the essential part of the old text."""
+    """Return the findings of the signatures. All were made over the essential part of the old text."""
     version, found = room.version, set()
     try:
         servers = list_required_signers(new, version)
@@ -163,7 +163,7 @@ def signature_kinds(old: Pdu, new: Pdu, room: RoomText) -> set[FindingKind]:
 
 
 def counts(key: Any, pdu: Pdu, version: RoomVersion) -> bool:
-    """Whether there is such a key, and it is known to be valid at the time of the event."""
+    """Tell whether there is such a key that is known to be valid at the time of the event."""
     if key is None:
         return False
     until = key.get("valid_until_ts")
@@ -171,7 +171,7 @@ def counts(key: Any, pdu: Pdu, version: RoomVersion) -> bool:
 
 
 def expected_kinds(line: Line, raw: bytes, room: RoomText) -> set[FindingKind]:
-    """What must be found of the line when its text is `raw`."""
+    """Return the kinds of findings that the line must have if its text is `raw`."""
     version = room.version
     try:
         entry = load_json(raw)

@@ -416,7 +416,7 @@ def answer(server: str, **more: Any) -> dict[str, Any]:
 
 
 def keys_of(value: Any) -> dict[str, dict[str, VerifyKey]]:
-    """The keys that a file has, all of which can be used, and no two of which have one ID."""
+    """Return the keys of a file. All can be used, and no two have the same ID."""
     read = read_keys(json.dumps(value).encode(), "keys.json")
     assert read.refused == ()
     return {server: {i: key for i, (key,) in by_id.items()} for server, by_id in read.keys.keys.items()}
