@@ -13,7 +13,8 @@ in these modules:
 - `roomver.canonical`: JSON text and canonical JSON.
 - `roomver.redaction`: the redacted form of an event.
 - `roomver.hashing`: content hash, reference hash and event ID.
-- `roomver.event`: the event format.
+- `roomver.event`: `Event` and `parse_event`.
+- `roomver.event_format`: the checks of the event format, `find_defects`.
 - `roomver.keys`: signing keys and verify keys.
 - `roomver.signing`: signatures that are made.
 - `roomver.signatures`: signatures that are checked.

@@ -117,7 +117,8 @@ class MalformedEvent(RoomverError):
     """An event that does not match the event format of its room version.
 
     Attributes:
-        defects: every violation found, in the order of the checks; never empty.
+        defects: the violations found, in the order of the checks; never empty. Of many bad entries in one
+            list, the first few are here, and one more that counts the others.
         room_version: the identifier of the room version whose format was checked.
     """
 

@@ -14,7 +14,7 @@ from .check import check_entries
 from .entry import Entry, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Reason, Summary
+from .findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from .keys import KeyTable
 from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
@@ -93,7 +93,8 @@ class Gathered:
             self.summary.add(check)
             self.dropped += 1
             if self.first_dropped is None:
-                self.first_dropped = entry.place, check.findings[0]
+                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
+                self.first_dropped = entry.place, next(dropped)
             return
         event_id = event.event_id
         if event_id in self.events:
