@@ -268,7 +268,7 @@ def _json_of(line: Line) -> "JsonValue | NotCanonical":
         check_line(line)
         value = load_json(line.raw)
     except NotCanonical as error:
-        value = error
+        value = NotCanonical(error.path, error.reason)  # without the traceback, which holds on to the line
     return read_copied(line.raw, value)
 
 
