@@ -1,1 +1,4 @@
-"""Measurements: how fast, beside what, on which shapes of rooms. Run `python -m benchmarks`."""
+"""Measure how fast roomver is, beside other implementations and on rooms of many shapes.
+
+Run `python -m benchmarks`.
+"""

@@ -1,4 +1,4 @@
-"""Ask the questions, and print the answers: `python -m benchmarks`."""
+"""Ask the questions and print the answers: `python -m benchmarks`."""
 
 import argparse
 import json
@@ -59,7 +59,7 @@ Rows = dict[str, list[Row]]
 
 
 class Question(Protocol):
-    """What a module that asks a question has."""
+    """What the module of each question provides."""
 
     GOALS: Sequence[Goal]
 
@@ -76,34 +76,32 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", action="append", choices=QUESTIONS, help="this question alone; may be repeated"
+        "--only", action="append", choices=QUESTIONS, help="ask only this question; may be repeated"
     )
-    parser.add_argument("--quick", action="store_true", help="tiny inputs, one round: whether all agree")
-    parser.add_argument("--scale", type=float, default=1.0, help="of all inputs; the goals are set for 1")
-    parser.add_argument("--rounds", type=int, default=9, help="at most so many of each row (default 9)")
+    parser.add_argument("--quick", action="store_true", help="tiny inputs, one round: check that all agree")
+    parser.add_argument("--scale", type=float, default=1.0, help="scale of all inputs; goals are set for 1")
+    parser.add_argument("--rounds", type=int, default=9, help="most rounds for each row (default 9)")
     parser.add_argument(
-        "--budget", type=float, default=60, help="seconds after which a row ends (default 60)"
+        "--budget", type=float, default=60, help="seconds after which a row starts no round (default 60)"
     )
     parser.add_argument(
-        "--shape", action="append", help="ask peers and growth of this shape alone; may be repeated"
+        "--shape", action="append", help="ask peers and growth only about this shape; may be repeated"
     )
     parser.add_argument(
         "--patience", type=float, default=120, help="seconds for a peer's first answer (default 120)"
     )
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: where the machine is busy")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="use cpu if the machine is busy")
     parser.add_argument("--no-memory", action="store_true", help="leave out peak memory")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rooms there, for the next run")
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the answers of growth there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the answers of peers there")
-    parser.add_argument(
-        "--pyperf", type=Path, metavar="FILE", help="write the times there, for pyperf to compare"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the rooms for the next run")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the answers of growth")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the answers of peers")
+    parser.add_argument("--pyperf", type=Path, metavar="FILE", help="write the times for pyperf to compare")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run; 1 if implementations do not agree."""
+    """Run the benchmarks and return the exit code: 1 if implementations do not agree, else 0."""
     options = arguments(argv)
     if options.keep is not None:
         return _run(options, options.keep)
@@ -129,7 +127,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     measured_on = {**machine(), "roomver": roomver.__version__, **versions(PACKAGES)}
     out.print(", ".join(f"{name} {value}" for name, value in measured_on.items()))
     out.print(
-        f"scale {run.scale:g}, up to {run.rounds} rounds in turns; medians, with half the quartiles' distance"
+        f"scale {run.scale:g}, up to {run.rounds} rounds in turns; medians ± half the quartile distance"
     )
     rows: Rows = {}
     outcomes: list[Outcome] = []
@@ -140,38 +138,38 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         for row in module.ask(run):
             rows[name].append(row)
             if not run.quick:
-                known = ", ".join(f"{who} {seconds(stats.median)}" for who, stats in row.times.items())
-                print(f"{name}: {row.subject}: {known}", file=sys.stderr, flush=True)
+                medians = ", ".join(f"{who} {seconds(stats.median)}" for who, stats in row.times.items())
+                print(f"{name}: {row.subject}: {medians}", file=sys.stderr, flush=True)
         outcomes += judge(name, module.GOALS, rows[name])
         out.print(f"\n[{name}] {first_paragraph(module.__doc__ or '')}", style="bold")
         out.print(question_table(rows[name]))
         for line in notes(rows[name]):
             out.print(f"  {line}", soft_wrap=True)
-        out.print(f"  {perf_counter() - began:.0f} s in all")
+        out.print(f"  took {perf_counter() - began:.0f} s")
     if outcomes:
         out.print()
         out.print(goal_table(outcomes))
     for row in (row for answers in rows.values() for row in answers):
         measured_on |= row.implementations
     for file in _write(options, run, measured_on, rows, outcomes):
-        out.print(f"written: {file}", soft_wrap=True)
+        out.print(f"wrote {file}", soft_wrap=True)
     disagree = [
         f"{name}: {row.subject}" for name, answers in rows.items() for row in answers if row.agree is False
     ]
     for line in disagree:
-        out.print(f"NOT THE SAME RESULT: {line}", style="bold red")
+        out.print(f"RESULTS DIFFER: {line}", style="bold red")
     out.print(_counted(row for answers in rows.values() for row in answers if row.compared))
     return 1 if disagree else 0
 
 
 def _counted(rows: Iterable[Row]) -> str:
-    """How many results were compared with roomver's, and what came of it."""
-    same, known, other = 0, 0, 0
+    """Count the results that are the same as roomver's, that differ as listed, and that differ."""
+    same, listed, other = 0, 0, 0
     for row in rows:
-        known += sum(map(bool, row.differ.values()))
+        listed += sum(map(bool, row.differ.values()))
         other += len(row.differ) - sum(map(bool, row.differ.values()))
         same += sum(name in row.ratios and name not in row.differ for name in row.times)
-    return f"{same} results are the same as roomver's, {known} are known to differ, {other} differ"
+    return f"{same} results are the same as roomver's, {listed} differ as listed, {other} differ"
 
 
 def _write(
@@ -181,7 +179,7 @@ def _write(
     rows: Rows,
     outcomes: Sequence[Outcome],
 ) -> Iterator[Path]:
-    """Write the files that are asked for."""
+    """Write the files that the options name, and yield their paths."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     if options.plots is not None:
         yield from draw(rows.get("growth", ()), options.plots)
@@ -217,6 +215,6 @@ def _write(
 
 
 if __name__ == "__main__":
-    # Ended from outside, it ends what it has started: peers hold gigabytes.
+    # End the peers too if this process is ended from outside: they hold gigabytes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

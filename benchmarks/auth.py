@@ -1,8 +1,8 @@
-"""How long does one authorisation check take, on a warm interpreter, in a room with 100 users in its power
-levels, beside Synapse's state-dependent check?
+"""How long does one authorisation check take in a room with 100 users in its power levels, on a warm
+interpreter, beside Synapse's state-dependent check?
 
-`check_auth` judges by all rules; `check_against_state` by those that look at the state, which is all that
-the peer's function does. Events and state are at hand, parsed.
+`check_auth` applies all rules. `check_against_state` applies only the rules that look at the state, as
+Synapse's function does. Events and state are already parsed.
 """
 
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ def ask(run: Run) -> Iterator[Row]:
             theirs = [make(state[key].pdu) for key in selected if key in state]
             check = synapse.module("event_auth").check_state_dependent_auth_rules
             contenders.append(Contender(THEIRS, partial(_by_synapse, check, make(event.pdu), theirs)))
-        row = run.compare(subject, contenders, full=not run.quick, note="seconds a check")
+        row = run.compare(subject, contenders, full=not run.quick, note="seconds per check")
         if not synapse.installed():
             row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
         yield row
 
 
 def room() -> tuple[dict[str, roomver.Event], dict[StateKey, roomver.Event], dict[str, roomver.Event]]:
-    """Return the events of a room, its state, and events to be checked, by their kind."""
+    """Return the events of a room, its state, and the events to check by kind."""
     builder = Builder(VERSION)
     users = [f"@user{number}:server{number}.example" for number in range(100)]
     builder.power(dict.fromkeys(users, 50))

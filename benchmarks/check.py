@@ -1,7 +1,7 @@
-"""How many events a second are checked for format, ID, content hash and one signature, from text, and how
-much of that is libsodium's verification, SHA-256, parsing JSON and canonical bytes, measured alone?
+"""How many events per second are checked for format, ID, content hash and one signature, from text, and how
+much of the time is libsodium's verification, SHA-256, JSON parsing and canonical bytes, measured alone?
 
-*Whole / parts* says what the library adds to the work that nobody can spare.
+*Whole / parts* shows what the library adds to the work that no implementation can avoid.
 """
 
 import json
@@ -26,7 +26,7 @@ GOALS = [
 
 
 def ask(run: Run) -> Iterator[Row]:
-    """Check events whole, and do the parts alone, in turns."""
+    """Measure whole checks and the parts alone, in turns."""
     count = run.count(20_000)
     version = roomver.get_room_version(VERSION)
     events, keys = signed_events(count)
@@ -43,17 +43,17 @@ def ask(run: Run) -> Iterator[Row]:
         "checked events",
         contenders,
         units=count,
-        note=f"{count} events, one signature each; events/s and the parts in seconds an event",
+        note=f"{count} events with one signature each; seconds per event",
     )
     if not synapse.installed():
         row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
-    row.figures["events a second"] = 1 / row.times[WHOLE].median
+    row.figures["events per second"] = 1 / row.times[WHOLE].median
     beside_parts(row, WHOLE)
     yield row
 
 
 def beside_parts(row: Row, whole: str) -> None:
-    """Note what the whole takes beside the sum of its parts."""
+    """Add the ratios of the whole to the sum of its parts to the figures of a row."""
     alone = {name: row.times[name].median for name in PARTS}
     seconds, parts = row.times[whole].median, sum(alone.values())
     row.figures["whole / parts"] = seconds / parts
@@ -61,8 +61,8 @@ def beside_parts(row: Row, whole: str) -> None:
 
 
 def _by_synapse(events: list[Signed], keys: Keys) -> int:
-    """The same checks by Synapse's own functions, as its federation code calls them."""
-    from signedjson.key import decode_verify_key_bytes  # noqa: PLC0415 - for the peer alone
+    """Run the same checks with Synapse's own functions, as its federation code calls them."""
+    from signedjson.key import decode_verify_key_bytes  # noqa: PLC0415 - only for the peer
     from signedjson.sign import verify_signed_json  # noqa: PLC0415
 
     make = synapse.parser(VERSION)

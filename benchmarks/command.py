@@ -1,8 +1,8 @@
-"""How long does `roomver check` take as a process, from a file of signed events to its report, beside
-libsodium's verification, SHA-256, parsing JSON and canonical bytes, measured alone?
+"""How long does `roomver check` take as a process, from a file of signed events to its output, beside
+libsodium's verification, SHA-256, JSON parsing and canonical bytes, measured alone?
 
-The start of Python and the imports are in it; the parts are done in this process, without either. The
-events are checked each by itself (`--alone`), signatures on.
+The time includes the start of Python and the imports. The parts run in this process, without either. Each
+event is checked by itself (`--alone`), with its signatures.
 """
 
 import json
@@ -25,7 +25,7 @@ GOALS = [Goal("file of events", "whole / parts without canonical bytes", "x", at
 
 
 def ask(run: Run) -> Iterator[Row]:
-    """Check a file, and do the parts alone, in turns."""
+    """Measure the check of a file and the parts alone, in turns."""
     count = run.count(20_000)
     events, keys = signed_events(count)
     file = run.folder / f"signed-{count}.jsonl"
@@ -37,11 +37,11 @@ def ask(run: Run) -> Iterator[Row]:
         "file of events",
         contenders,
         units=count,
-        # The processor's time of this process says nothing of another.
+        # The CPU time of this process does not include other processes.
         clock="wall",
-        note=f"{count} events, one signature each; seconds an event",
+        note=f"{count} events with one signature each; seconds per event",
     )
-    row.figures["events a second"] = 1 / row.times[WHOLE].median
+    row.figures["events per second"] = 1 / row.times[WHOLE].median
     beside_parts(row, WHOLE)
     yield row
 
@@ -62,7 +62,7 @@ def _write(file: Path, events: Sequence[Signed], keys: Keys) -> None:
 
 
 def _check(file: Path) -> int:
-    """Return how many events were found good."""
+    """Return the number of events with valid signatures."""
     command = [sys.executable, "-m", "roomver", "check", "--alone", "--json", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     good: int = json.loads(done.stdout)["files"][0]["summary"]["signatures"]["valid"]

@@ -1,7 +1,7 @@
-"""Does the auth difference cost what the disagreement is, or what the room is?
+"""Does the cost of the auth difference depend on the disagreement, or on the size of the room?
 
-The `hq` room at a tenth of its size and at full size, with the same fork among those who joined first: the
-time of the auth difference alone, given the conflicted events.
+Measures only the auth difference, with the conflicted events as input, in the `hq` room at a tenth of its
+size and at full size. The fork is the same, among the members who joined first.
 """
 
 from collections.abc import Iterator

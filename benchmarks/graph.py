@@ -1,6 +1,7 @@
-"""How many bytes an event does a `RoomGraph` take beyond the events, and how long does it take to build?
+"""How many bytes per event does a `RoomGraph` take beyond the events, and how long does it take to build?
 
-Measured by `tracemalloc` on the `hq` room. The event IDs' texts are the events' own and not counted.
+Measured with `tracemalloc` on the `hq` room. The strings of the event IDs belong to the events and do not
+count.
 """
 
 import gc
@@ -12,24 +13,24 @@ from .run import Run
 
 OURS = "roomver"
 
-GOALS = [Goal("hq", "bytes an event", "B/event", at_most=200)]
+GOALS = [Goal("hq", "bytes per event", "B/event", at_most=200)]
 
 
 def ask(run: Run) -> Iterator[Row]:
-    """Build the graph on the clock, and once more while memory is traced."""
+    """Build the graph on the clock, and build it again while memory is traced."""
     shape = run.shape("hq", "11")
     row = run.compare(
         "hq",
         [Contender(OURS, shape.build_graph)],
         units=len(shape.events),
         same=None,
-        note=f"{len(shape.events)} events; seconds an event to build",
+        note=f"{len(shape.events)} events; seconds per event to build",
     )
     gc.collect()
     tracemalloc.start()
     try:
         graph = shape.build_graph()
-        row.figures["bytes an event"] = tracemalloc.get_traced_memory()[0] / len(graph)
+        row.figures["bytes per event"] = tracemalloc.get_traced_memory()[0] / len(graph)
     finally:
         tracemalloc.stop()
     yield row

@@ -1,8 +1,8 @@
 """How do time and memory grow with the room, beside other implementations?
 
-Two shapes at five sizes each, warm, every program a process of its own as in `peers`. In `hq` the fork keeps
-its length and the room grows, and roomver is measured with states that are kept as well; in `busy` the fork
-grows with the room. `--plots` draws this.
+Measures two shapes at five sizes each, warm, with each program in a process of its own as in `peers`. In `hq`
+the room grows and the fork keeps its length; roomver is also measured with states kept. In `busy` the fork
+grows with the room. `--plots` draws the results.
 """
 
 from collections.abc import Iterator

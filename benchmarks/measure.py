@@ -1,9 +1,9 @@
-"""How things are measured: interleaved rounds, medians and their spread, ratios, peak memory.
+"""Measure contenders: interleaved rounds, medians and their spread, ratios, peak memory.
 
-Contenders take turns, A B A B, so that a machine that is slow for a while is slow for all of them; a ratio
-is the median of the ratios of single rounds. The cyclic garbage collector runs between the rounds and not
-in them, as it does in `timeit`. On a machine that has other work to do, the CPU time of the process says
-more than the time on the wall: everything measured here is one thread that waits for nothing.
+Contenders take turns, A B A B, so that a machine that is slow for a while slows all of them. A ratio is the
+median of the ratios of single rounds. The cyclic garbage collector runs between rounds, not within them, as
+in `timeit`. On a machine that has other work, CPU time says more than wall time: everything measured here is
+one thread that waits for nothing.
 """
 
 import gc
@@ -21,22 +21,22 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# A call shorter than this is repeated within a round, seconds.
+# Seconds: a shorter call is repeated within a round.
 _ROUND = 0.02
 CLOCKS: dict[str, Callable[[], float]] = {"wall": perf_counter, "cpu": process_time}
 """The clocks that calls can be timed with."""
 
-# A first call that takes longer than this counts as a round: what it warms up is of no account.
+# Seconds: a longer first call counts as a round, because warming up makes no difference to it.
 _LONG = 1.0
 
 
 @dataclass(frozen=True)
 class Contender(Generic[T]):
-    """One way to do a thing.
+    """One way to do the measured work.
 
     Attributes:
-        name: ``roomver`` or a peer, and what it was given beforehand.
-        run: does the thing; what it returns is compared.
+        name: ``roomver`` or a peer, and what was prepared for it.
+        run: does the work; its results are compared.
         prepare: makes the arguments of one call of `run`, off the clock. Without it, short calls are
             repeated within a round.
     """
@@ -48,7 +48,7 @@ class Contender(Generic[T]):
 
 @dataclass(frozen=True)
 class Stats:
-    """Some measurements of one quantity."""
+    """The measurements of one quantity."""
 
     values: tuple[float, ...]
 
@@ -66,25 +66,25 @@ class Stats:
 
     @property
     def spread(self) -> float:
-        """Half the distance of the quartiles, as a part of the median."""
+        """Half the distance between the quartiles, relative to the median."""
         low, high = self.quartiles
         return (high - low) / 2 / self.median if self.median else 0.0
 
 
 def ratios(others: Sequence[float], ours: Sequence[float]) -> Stats:
-    """How many times as long another takes, round by round."""
+    """Return how many times as long the others take, for each round."""
     return Stats(tuple(other / one for other, one in zip(others, ours, strict=True)))
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure of a row should be at full size.
+    """A bound for a figure of a row at full size.
 
     Attributes:
-        subject: of the row.
-        figure: its name there.
+        subject: the subject of the row.
+        figure: the name of the figure in the row.
+        unit: ``s``, ``B``, ``x`` or ``B/event``, for printing.
         at_most, at_least: the bound.
-        unit: ``s``, ``B``, ``x`` or ``B/event``: for printing.
     """
 
     subject: str
@@ -105,20 +105,21 @@ class Row:
 
     Attributes:
         subject: the shape or the input.
-        full: it has the size that the goals are set for.
-        times: seconds a call, or a unit of work, by contender; the first is what ratios refer to.
-        ratios: how many times longer than the first contender the others take.
-        memory: bytes at the peak, by contender: beyond what was there before, or of a whole process that
-            reads its input by itself.
+        full: whether it has the size that the goals are set for.
+        times: seconds per call, or per unit of work, by contender; ratios refer to the first contender.
+        ratios: how many times as long as the first contender the others take.
+        memory: peak memory in bytes, by contender: beyond the inputs, or of a whole process that reads its
+            input itself.
         figures: every number that a goal may refer to: ``NAME seconds``, ``NAME / FIRST``,
-            ``NAME bytes``, and what the question adds.
-        skipped: contenders that could not run, and what is needed for them.
-        late: contenders that gave no answer within so many seconds, reading their input included.
-        compared: the results were compared.
-        differ: contenders whose result was not that of the first, and why, if that is known.
-        note: what the subject is.
-        implementations: what contenders that are programs call themselves, with their versions.
-        given: what they had ready before the clock started.
+            ``NAME bytes``, and the figures that the question adds.
+        skipped: contenders that did not run, with the reason or with what they need.
+        late: contenders that timed out, with the time limit in seconds; it includes reading the input.
+        compared: whether the results were compared.
+        differ: contenders with another result than the first, with the reason, or empty if it is not
+            listed.
+        note: a description of the subject.
+        implementations: the names that contenders that are programs give for themselves, with versions.
+        given: what these programs had prepared before the clock started.
     """
 
     subject: str
@@ -137,11 +138,11 @@ class Row:
 
     @property
     def agree(self) -> bool | None:
-        """Whether all results were the same, but for what is known; None if none were compared."""
+        """Whether all results were the same or differ for a listed reason; None if none were compared."""
         return all(self.differ.values()) if self.compared else None
 
     def reckon(self, values: Mapping[str, Sequence[float]], first: str) -> None:
-        """Note the seconds of whole rounds, and what they are beside those of the first contender."""
+        """Add the seconds of whole rounds, and their ratios to those of the first contender."""
         for name, seconds in values.items():
             self.times[name] = Stats(tuple(seconds))
             self.figures[f"{name} seconds"] = self.times[name].median
@@ -150,7 +151,7 @@ class Row:
             self.figures[f"{name} / {first}"] = self.ratios[name].median
 
     def remember(self, name: str, peak: int) -> None:
-        """Note the peak memory of a contender."""
+        """Add the peak memory of a contender, in bytes."""
         self.memory[name] = peak
         self.figures[f"{name} bytes"] = peak
 
@@ -170,15 +171,15 @@ def compare(  # noqa: PLR0913 - options by keyword
     """Measure contenders in interleaved rounds.
 
     Args:
-        subject: names the row.
-        contenders: the first is what the ratios refer to.
-        rounds: at most so many, and where one is long at least three.
-        budget: seconds after which no further round is begun.
+        subject: the name of the row.
+        contenders: ratios refer to the first.
+        rounds: the maximum number of rounds; long rounds run at least three times.
+        budget: seconds after which no further round starts.
         full: whether the input has full size.
-        units: how much work a call does; seconds are for one of them.
-        same: what is compared of the results; None if they say nothing.
-        note: what the subject is.
-        clock: which of `CLOCKS` calls are timed with.
+        units: units of work per call; seconds are per unit.
+        same: returns the part of a result that is compared; None if results are not compared.
+        note: a description of the subject.
+        clock: the name of the clock in `CLOCKS`.
     """
     row = Row(subject, full, note=note)
     now = CLOCKS[clock]
@@ -192,7 +193,7 @@ def compare(  # noqa: PLR0913 - options by keyword
             results.append(same(result))
         del result
         if seconds < _ROUND:
-            # The first call of all is slow, and would leave rounds too short to warm anything up.
+            # The very first call is slow. Rounds planned by its time would be too short to warm anything up.
             seconds, _ = _time(contender, max(1, int(_ROUND / 10 / max(seconds, 1e-7))), now)
         loops[contender.name] = 1 if seconds >= _ROUND else max(1, int(_ROUND / max(seconds, 1e-7)))
         if seconds >= _LONG:
@@ -204,7 +205,7 @@ def compare(  # noqa: PLR0913 - options by keyword
     results.clear()
     done = int(all(values.values()))
     if not done:
-        # Rounds are whole: otherwise there is no ratio.
+        # A ratio needs whole rounds.
         values = {name: [] for name in values}
     while done < rounds and (done < min(3, rounds) or perf_counter() - began < budget):
         for contender in contenders:
@@ -215,7 +216,7 @@ def compare(  # noqa: PLR0913 - options by keyword
 
 
 def _time(contender: Contender[T], loops: int, now: Callable[[], float]) -> tuple[float, T]:
-    """Seconds of one call, and what it returned."""
+    """Return the seconds of one call, and its result."""
     run, prepare = contender.run, contender.prepare
     gc.collect()
     gc.disable()
@@ -228,7 +229,7 @@ def _time(contender: Contender[T], loops: int, now: Callable[[], float]) -> tupl
             result = run()
             return (now() - began) / loops, result
         seconds = []
-        # Each call finds what is prepared for it; the median of some, where they are short.
+        # Each call gets newly prepared arguments. Short calls give the median of several.
         for _ in range(min(loops, 25)):
             arguments = prepare()
             began = now()
@@ -240,9 +241,9 @@ def _time(contender: Contender[T], loops: int, now: Callable[[], float]) -> tupl
 
 
 def reset_peak() -> int:
-    """Let the peak memory of this process begin at what it uses now, and return that, in bytes.
+    """Reset the peak memory of this process to its current memory, and return it in bytes.
 
-    Where the system cannot, the peak is that of the whole process, and what is returned is that.
+    If the system cannot do this, return the peak since the process started.
     """
     gc.collect()
     try:
@@ -256,14 +257,14 @@ def peak() -> int:
     """Return the peak memory of this process, in bytes."""
     if Path("/proc/self/status").exists():
         return status_bytes("VmHWM")
-    import resource  # noqa: PLC0415 - not on every system
+    import resource  # noqa: PLC0415 - missing on some systems
 
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024
 
 
 def status_bytes(name: str, process: int | str = "self") -> int:
-    """Return one of the sizes that Linux tells of a process, in bytes."""
+    """Return one of the sizes in Linux's status of a process, in bytes."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
@@ -271,10 +272,10 @@ def status_bytes(name: str, process: int | str = "self") -> int:
 
 
 def optional(module: str) -> Any:
-    """Import a module that need not be installed; None if it is not."""
+    """Import and return an optional module; return None if it is not installed."""
     try:
         with warnings.catch_warnings():
-            # What is imported may warn of its own outdated parts.
+            # The imported package may warn about its own outdated parts.
             warnings.simplefilter("ignore")
             return importlib.import_module(module)
     except ImportError:
@@ -282,7 +283,7 @@ def optional(module: str) -> Any:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of packages; ``-`` for those that are not installed."""
+    """Return the version of each package, or ``-`` if it is not installed."""
     found = {}
     for package in packages:
         try:
@@ -293,7 +294,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Return what the figures were measured on."""
+    """Describe the machine that the figures were measured on."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
@@ -313,7 +314,7 @@ def _cpu() -> str:
 
 def _load() -> str:
     try:
-        import os  # noqa: PLC0415 - for this alone
+        import os  # noqa: PLC0415 - used only here
 
         return f"{os.getloadavg()[0]:.1f}"
     except (AttributeError, OSError):

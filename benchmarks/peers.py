@@ -1,8 +1,8 @@
-"""How long does a whole resolution take beside other implementations, each a process of its own?
+"""How long does a whole resolution take beside other implementations, each in a process of its own?
 
-Every program is driven by the operation `time` of the vectors' protocol, roomver by `roomver vectors serve`
-and the others by their adapters; they take turns, and must come to the same state. *Warm* and *cold* are as
-`vectors/FORMAT.md` has them. What each had ready before the clock started stands below the table.
+Every program answers the operation `time` of the vectors' protocol: roomver with `roomver vectors serve`, the
+others with their adapters. The programs take turns, and must resolve to the same state. `vectors/FORMAT.md`
+defines *warm* and *cold*. A note below the table lists what each program had prepared.
 """
 
 import json
@@ -56,10 +56,12 @@ GOALS = [
     Goal("toy v11 warm", f"{SYNAPSE} / {OURS}", "x", at_least=5),
 ]
 
-_NO_STATES = "its function for the states of version 12 panics, and the one it has for events knows no states"
+_NO_STATES = (
+    "in version 12 its function for states panics, and its function for events does not have the states"
+)
 _OTHER_ORDER = (
-    "it pulls in with a power event what is in conflict alone, and sorts by the steps to the mainline before"
-    " the time"
+    "it adds only conflicted events with a power event, and sorts by the number of steps to the mainline"
+    " before the time"
 )
 DEPARTURES: Mapping[tuple[str, str], str] = {
     ("toy v12", GOMATRIXSERVERLIB): _NO_STATES,
@@ -67,12 +69,12 @@ DEPARTURES: Mapping[tuple[str, str], str] = {
     ("busy v12", GOMATRIXSERVERLIB): _NO_STATES,
     ("busy v11", GOMATRIXSERVERLIB): _OTHER_ORDER,
 }
-"""Shapes in which an implementation is known to come to another state, and why."""
+"""The listed differences: shapes that an implementation resolves to another state, with the reason."""
 
 LARGE = ("hq", "merge", "wide")
-"""Shapes whose states have much in common: warm, roomver is measured with states that share it as well."""
+"""Shapes whose states have much in common. Warm, roomver is also measured with states that share entries."""
 
-_ROUND = 0.02  # a run shorter than this is repeated within a round, seconds
+_ROUND = 0.02  # seconds: a shorter run is repeated within a round
 _LOOPS = 200
 
 
@@ -81,12 +83,12 @@ class Program:
     """An implementation that answers `time`.
 
     Attributes:
-        name: as the table has it.
-        command: what starts it.
-        build: the command that builds it, for those who have not.
+        name: its name in the table.
+        command: the command that starts it.
+        build: the command that builds it.
         there: whether it has been built.
-        environment: variables that it needs.
-        mode: what it is asked for instead of *warm*; it then takes part in nothing else.
+        environment: the environment variables that it needs.
+        mode: the mode that replaces *warm*; with it, the program runs in no other mode.
     """
 
     name: str
@@ -103,7 +105,7 @@ def programs() -> list[Program]:
     go = ADAPTERS / "gomatrixserverlib" / "adapter"
     venv = ADAPTERS / "synapse" / "venv" / "bin" / "python"
     python = str(venv) if venv.exists() else sys.executable
-    # The roomver that is imported here, wherever it lies.
+    # The roomver that is imported here, wherever it is installed.
     path = os.pathsep.join([str(Path(roomver.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     serve = [sys.executable, "-m", "roomver", "vectors", "serve"]
     environment = {"PYTHONPATH": path.rstrip(os.pathsep)}
@@ -133,11 +135,11 @@ def programs() -> list[Program]:
 
 
 class NoAnswer(Exception):
-    """A program did not answer as it should; the message says how."""
+    """A program ended, did not answer in the protocol, or answered with an error; the message says which."""
 
 
 class Process:
-    """A program that runs: asked one thing at a time."""
+    """A running program, which gets one request at a time."""
 
     def __init__(self, program: Program) -> None:
         self._errors = TemporaryFile()  # noqa: SIM115 - it lives as long as the process
@@ -169,15 +171,20 @@ class Process:
         self._errors.close()
 
     def ask(self, version: str, given: bytes, timeout: float) -> dict[str, Any]:
-        """Ask for a measurement.
+        """Ask for a measurement, and return the output.
+
+        Args:
+            version: the room version.
+            given: the input of the `time` request, as JSON.
+            timeout: seconds to wait for the answer.
 
         Raises:
             TimeoutError: if there is no answer in time.
-            NoAnswer: if there is another one.
+            NoAnswer: if the answer has no output.
         """
         head = f'{{"id": 1, "operation": "time", "room_version": "{version}", "input": '.encode()
         deadline = perf_counter() + timeout
-        # Written by a thread: a program that does not read would block the writer for good.
+        # Write in a thread: a program that does not read would block the writer forever.
         Thread(target=self._write, args=(head, given), daemon=True).start()
         try:
             line = self._lines.get(timeout=max(0.0, deadline - perf_counter()))
@@ -188,7 +195,7 @@ class Process:
         try:
             answer = json.loads(line)
         except ValueError:
-            raise NoAnswer("it answered with no JSON") from None
+            raise NoAnswer("its answer is not JSON") from None
         output = answer.get("output")
         if type(output) is not dict:
             said = str(answer.get("message") or answer.get("error"))[:200]
@@ -196,28 +203,27 @@ class Process:
         return output
 
     def _write(self, head: bytes, given: bytes) -> None:
-        with suppress(OSError, ValueError):  # it died: the reader says so
+        with suppress(OSError, ValueError):  # the program died: the reader reports it
             self._in.write(head + given + b"}\n")
             self._in.flush()
 
     def _last_words(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
-        return next((line[:200] for line in reversed(lines) if line.strip()), "without a word")
+        return next((line[:200] for line in reversed(lines) if line.strip()), "no message")
 
     def peak(self) -> int | None:
-        """Return the peak memory of the process since it began, in bytes; None where the system does not
-        say."""
+        """Return the peak memory of the process since it started, in bytes, or None if it is unknown."""
         with suppress(OSError):
             return status_bytes("VmHWM", self._process.pid)
         return None
 
 
 class Processes:
-    """The programs that run.
+    """The running programs.
 
     Args:
-        keep: do not start them anew for each problem: for a run that is not about memory.
+        keep: reuse them for the next problem, for a run that does not measure memory.
     """
 
     def __init__(self, keep: bool) -> None:
@@ -233,24 +239,24 @@ class Processes:
         self.stop(*self._running)
 
     def start(self, program: Program) -> Process:
-        """Return a process of a program."""
+        """Return the process of a program, and start it if it is not running."""
         if program.name not in self._running:
             self._running[program.name] = Process(program)
         return self._running[program.name]
 
     def stop(self, *names: str) -> None:
-        """End some programs."""
+        """End the programs with these names."""
         for name in names:
             self._running.pop(name).stop()
 
     def next_problem(self) -> None:
-        """End all programs that are not kept."""
+        """End all programs, unless they are kept for the next problem."""
         if not self._keep:
             self.stop(*self._running)
 
 
 def ask(run: Run) -> Iterator[Row]:
-    """Measure every shape with every program that is there."""
+    """Measure every shape with every program that has been built."""
     with Processes(keep=run.quick) as processes:
         for name, version in ROOMS:
             if not run.wants(name):
@@ -263,7 +269,7 @@ def ask(run: Run) -> Iterator[Row]:
             full = run.full or (name == "toy" and not run.quick)
             del shape
             run.forget()
-            # Who has not answered in time is not waited for again.
+            # Do not wait again for a program that timed out.
             late: dict[str, float] = {}
             for variant, body in bodies.items():
                 for kind in (WARM, COLD) if version != "1" else (WARM,):
@@ -274,7 +280,7 @@ def ask(run: Run) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be resolved: a shape as `problem` gives it, and how."""
+    """A shape to resolve, as `problem` returns it, and how to resolve it."""
 
     shape: str
     version: str
@@ -283,7 +289,7 @@ class Problem:
     body: bytes
 
     def is_for(self, program: Program) -> bool:
-        """Tell whether a program takes part."""
+        """Return whether a program takes part."""
         return not program.mode or (self.kind == WARM and not self.variant and self.shape in LARGE)
 
     def request(self, program: Program) -> bytes:
@@ -292,8 +298,11 @@ class Problem:
 
 
 def problem(shape: Shape) -> bytes:
-    """Return a shape as the input of `time`, but for its end. States keep the order of their entries. Where
-    there are many, all but the first are given by how they differ from it."""
+    """Return a shape as the input of `time`, without the last brace.
+
+    States keep the order of their entries. If there are many states, all but the first are written as their
+    differences from the first.
+    """
     first, *others = [list(state.values()) for state in shape.state_sets]
     sets, changes = [first], []
     if len(others) > 20:
@@ -317,7 +326,7 @@ def problem(shape: Shape) -> bytes:
 
 @dataclass
 class _Taken:
-    """What is known of one program on one problem."""
+    """The state of one program on one problem."""
 
     process: Process
     loops: int
@@ -335,7 +344,7 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
             row.skipped[program.name] = f"not built: {program.build}"
             continue
         if program.name in row.late:
-            row.skipped[program.name] = f"no answer to this shape within {row.late[program.name]:g} s before"
+            row.skipped[program.name] = f"skipped: no answer within {row.late[program.name]:g} s earlier"
             continue
         process = processes.start(program)
         try:
@@ -361,7 +370,7 @@ def measured(run: Run, row: Row, processes: Processes, problem: Problem) -> Row:
             if one.state != taken[OURS].state:
                 row.differ[name] = DEPARTURES.get((f"{problem.shape} v{problem.version}", name), "")
     else:
-        # Not to be able to is no better than a wrong answer.
+        # A failure of roomver is as bad as a wrong answer.
         row.compared, row.differ = True, {OURS: ""}
     for name, one in taken.items():
         peak = one.process.peak() if run.memory else None
@@ -391,7 +400,7 @@ def _take_turns(run: Run, row: Row, processes: Processes, version: str, taken: d
                 _give_up(row, processes, name, error, run.patience)
                 del taken[name]
                 if name == OURS:
-                    return  # there is nothing left to compare with
+                    return  # nothing is left to compare with
                 continue
             one.seconds.append(sum(output["seconds"]) / len(output["seconds"]))
         done += 1

@@ -1,4 +1,4 @@
-"""Plots of how time and memory grow, as SVG and PNG."""
+"""Draw how time and memory grow, as SVG and PNG."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from .measure import Row
 
-# By Okabe and Ito: told apart by those who do not see all colours; and each has a mark of its own.
+# Colours by Okabe and Ito, which colour-blind readers can tell apart. Each line also has its own marker.
 STYLES = {
     "roomver": ("#0072B2", "o"),
     "roomver, states kept": ("#56B4E9", "v"),
@@ -23,14 +23,14 @@ KINDS: Mapping[str, tuple[str, str, Callable[[Row], Mapping[str, float]]]] = {
         lambda row: {name: size / 1e6 for name, size in row.memory.items()},
     ),
 }
-"""What is drawn of a row: title, unit, and the value of each implementation."""
+"""What is drawn for a row: title, unit, and the value of each implementation."""
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draw the answers of `growth`: for each shape a plot of each kind, log-log.
+    """Draw the answers of `growth`: for each shape one log-log plot of each kind.
 
     Returns:
-        The files written.
+        The paths of the files.
 
     Raises:
         ImportError: if matplotlib is not installed.

@@ -1,7 +1,7 @@
-"""How long does the replay of a whole room take, and how much memory beyond its events?
+"""How long does the replay of a whole room take, and how much memory does it need beyond the events?
 
-`history`: 100,000 events, 20,000 members, 2,000 forks; every event is checked against its auth events and
-against the state before it, and every fork's states are resolved.
+`history` has 100,000 events, 20,000 members and 2,000 forks. The replay checks every event against its auth
+events and against the state before it, and resolves the states of every fork.
 """
 
 import sys
@@ -32,7 +32,7 @@ def ask(run: Run) -> Iterator[Row]:
         rounds=min(run.rounds, 3),
         note=f"{len(shape.events)} events",
     )
-    row.figures["events a second"] = len(shape.events) / row.times[OURS].median
+    row.figures["events per second"] = len(shape.events) / row.times[OURS].median
     if run.memory:
         used = run.peak("replay", run.shape_file("history", VERSION), OURS)
         if used is not None:
@@ -41,13 +41,13 @@ def ask(run: Run) -> Iterator[Row]:
 
 
 def fold(shape: Shape) -> int:
-    """Replay, and return how many events were accepted."""
+    """Replay the room, and return the number of accepted events."""
     replayed = roomver.replay_room(shape.events.values())
     return sum(outcome.accepted for outcome in replayed.outcomes.values())
 
 
 def main(file: str) -> None:
-    """Print the peak memory in bytes beyond the events; run in a process of its own."""
+    """Print the peak memory beyond the events, in bytes; run this in a process of its own."""
     shape = load(Path(file))
     before = reset_peak()
     replayed = roomver.replay_room(shape.events.values())

@@ -1,4 +1,4 @@
-"""What the benchmarks print: a table for each question, and the goals; the same as Markdown."""
+"""Print a table for each question and the goals; write the same as Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -11,13 +11,13 @@ from rich.text import Text
 from .measure import Goal, Row, Stats
 
 REACHED, NOT_REACHED = "reached", "NOT REACHED"
-OTHER, KNOWN = "NO", "no, known"
-_STYLES: Final = {NOT_REACHED: "red", REACHED: "green", OTHER: "bold red", KNOWN: "yellow"}
-_PLAIN_WIDTH: Final = 180  # of tables where the output is no terminal
+OTHER, LISTED = "NO", "no, listed"
+_STYLES: Final = {NOT_REACHED: "red", REACHED: "green", OTHER: "bold red", LISTED: "yellow"}
+_PLAIN_WIDTH: Final = 180  # the width of tables if the output is not a terminal
 
 
 class Outcome(NamedTuple):
-    """A goal, and what came of it."""
+    """A goal and its verdict."""
 
     question: str
     goal: Goal
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 def seconds(value: float) -> str:
-    """A time in a unit that gives it few digits."""
+    """Format a time in the unit that needs the fewest digits."""
     for factor, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us")):
         if value >= factor:
             return f"{digits(value / factor)} {unit}"
@@ -35,19 +35,19 @@ def seconds(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """A number of bytes."""
+    """Format a number of bytes."""
     return f"{digits(value / 1e6)} MB" if value < 1e9 else f"{digits(value / 1e9)} GB"
 
 
 def digits(value: float) -> str:
-    """Three digits."""
+    """Format a number with three digits."""
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def amount(value: float, unit: str) -> str:
-    """A figure in the unit of a goal."""
+    """Format a figure in the unit of a goal."""
     if unit == "s":
         return seconds(value)
     if unit == "B":
@@ -56,13 +56,13 @@ def amount(value: float, unit: str) -> str:
 
 
 def ratio(stats: Stats) -> str:
-    """A ratio with its quartiles."""
+    """Format a ratio with its quartiles."""
     low, high = stats.quartiles
     return f"{digits(stats.median)}x ({digits(low)}-{digits(high)})"
 
 
 def console() -> Console:
-    """Return what prints: wide enough for the tables where the output is no terminal."""
+    """Return a console; if the output is not a terminal, it is wide enough for the tables."""
     made = Console(highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
         made.width = max(made.width, _PLAIN_WIDTH)
@@ -103,38 +103,38 @@ def question_table(rows: Sequence[Row]) -> Table:
 
 def _same(row: Row, name: str) -> str:
     if name in row.differ:
-        return KNOWN if row.differ[name] else OTHER
+        return LISTED if row.differ[name] else OTHER
     return "yes" if row.compared and name in row.ratios else ""
 
 
 def notes(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what a table has no column for: subjects, figures of the question's own, other results."""
-    known = {f"{name} {what}" for row in rows for name in row.times for what in ("seconds", "bytes")}
+    """Yield what the table has no column for: notes, the question's own figures, differing results."""
+    shown = {f"{name} {what}" for row in rows for name in row.times for what in ("seconds", "bytes")}
     for row in rows:
         if row.note:
             yield f"{row.subject}: {row.note}"
         ratios = {f"{name} / {next(iter(row.times), '')}" for name in row.ratios}
         for figure, value in row.figures.items():
-            if figure not in known | ratios:
+            if figure not in shown | ratios:
                 yield f"{row.subject}: {figure}: {digits(value)}"
     for name, reasons in other_results(rows).items():
         for why, subjects in reasons.items():
-            yield f"{name} comes to another result in {', '.join(subjects)}: {why}"
+            yield f"{name} has another result in {', '.join(subjects)}: {why}"
     for name, given in everything_given(rows).items():
-        yield f"{name} had ready before the clock started: {', '.join(given) or 'nothing'}"
+        yield f"{name} had prepared before the clock started: {', '.join(given) or 'nothing'}"
 
 
 def other_results(rows: Sequence[Row]) -> dict[str, dict[str, list[str]]]:
-    """Return who came to another result than the first, why, and in what."""
+    """Return the contenders with another result than the first: reason to subjects, by contender."""
     found: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         for name, why in row.differ.items():
-            found.setdefault(name, {}).setdefault(why or "NOT KNOWN WHY", []).append(row.subject)
+            found.setdefault(name, {}).setdefault(why or "NO LISTED REASON", []).append(row.subject)
     return found
 
 
 def everything_given(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return what each program was given in any of its rows."""
+    """Return what each program had prepared in any of its rows."""
     found: dict[str, dict[str, None]] = {}
     for row in rows:
         for name, given in row.given.items():
@@ -143,12 +143,12 @@ def everything_given(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def first_paragraph(docstring: str) -> str:
-    """The question that a module opens with."""
+    """Return the first paragraph of a docstring on one line: the question of a module."""
     return " ".join(docstring.strip().split("\n\n")[0].split())
 
 
 def judge(question: str, goals: Sequence[Goal], rows: Sequence[Row]) -> list[Outcome]:
-    """Say of each goal whether it was reached."""
+    """Return whether each goal was reached."""
     found = {row.subject: row for row in rows}
     return [_judged(question, goal, found.get(goal.subject)) for goal in goals]
 
@@ -159,12 +159,13 @@ def _judged(question: str, goal: Goal, row: Row | None) -> Outcome:
     measured = row.figures.get(goal.figure)
     name = goal.figure.partition(" / ")[0]
     if measured is None:
-        # Also where a program was late: how much of that was the reading of its input nobody knows.
+        # A program that timed out counts as not measured too: we cannot tell how long it read its input.
         return Outcome(question, goal, None, "not measured", row.skipped.get(name, ""))
     if not row.full:
         return Outcome(question, goal, measured, "not judged", "at another size")
     verdict = REACHED if goal.reached(measured) else NOT_REACHED
-    return Outcome(question, goal, measured, verdict, "its state is another" if name in row.differ else "")
+    because = "resolved to another state" if name in row.differ else ""
+    return Outcome(question, goal, measured, verdict, because)
 
 
 def _goal_cells(outcome: Outcome) -> list[str]:
@@ -198,7 +199,7 @@ def goal_table(outcomes: Sequence[Outcome]) -> Table:
 def markdown(
     head: Mapping[str, str], rows: Mapping[str, Sequence[Row]], outcomes: Sequence[Outcome]
 ) -> Iterator[str]:
-    """Yield the lines of a Markdown document: the answers of `peers`, and all goals.
+    """Yield the lines of a Markdown document with the answers of `peers` and all goals.
 
     Args:
         head: the command, the date, the machine, the versions.

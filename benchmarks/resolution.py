@@ -1,7 +1,7 @@
-"""What does roomver's resolution cost with a graph that is kept, one that is built, and none, and with states
-that share what is alike; and how does it grow?
+"""What does roomver's resolution cost with a kept graph, a new graph and no graph, and with states that share
+common entries; and how does the cost grow?
 
-In this process, roomver alone, the events parsed. `peers` has whole resolutions beside other
+Measures only roomver, in this process, with parsed events. `peers` measures whole resolutions beside other
 implementations.
 """
 
@@ -13,6 +13,7 @@ from random import Random
 
 import roomver
 from roomver.event import remember
+from roomver.resolution import RoomState
 from roomver.types import EventId, StateMap
 
 from .measure import Contender, Goal, Row, peak, reset_peak
@@ -36,10 +37,10 @@ ROOMS = [
     ("deep", "11"),
     ("wide", "11"),
 ]
-"""Shapes with their room versions."""
+"""The shapes with their room versions."""
 
 SHUFFLED = ("hq", "11")
-"""The one that is resolved a second time, with its states `shuffled`."""
+"""The shape that is resolved a second time, with its states `shuffled`."""
 
 GOALS = [
     Goal("toy v11", f"{OURS} seconds", "s", at_most=150e-6),
@@ -79,9 +80,9 @@ def _row(run: Run, shape: Shape, variant: str = "") -> Row:
 
 
 def _growth(run: Run) -> Row:
-    """`deep` at a quarter, half and full size: linear if the time grows as the size does."""
+    """Measure `deep` at a quarter, half and full size: linear if the time grows as the size does."""
     sizes = (0.25, 0.5, 1.0)
-    row = Row("deep v11 growth", run.full, note="seconds at full size over 4 times those at a quarter")
+    row = Row("deep v11 growth", run.full, note="seconds at full size / (4 x seconds at a quarter)")
     for size in sizes:
         shape = run.shape("deep", "11", size)
         name = f"{OURS}, {len(shape.events)} events"
@@ -95,8 +96,10 @@ def _growth(run: Run) -> Row:
 
 
 def shuffled(shape: Shape) -> Shape:
-    """The same states with their entries in another order each, their texts not shared: as states are
-    that a server reads from its database one by one."""
+    """Return a shape whose states have their entries in different orders and share no strings.
+
+    States that a server reads from its database one by one are like this.
+    """
     rng = Random(9)
     states = []
     for state in shape.state_sets:
@@ -111,7 +114,7 @@ def _copy(text: str) -> str:
 
 
 def contenders(shape: Shape) -> list[Contender[StateMap[EventId]]]:
-    """Return the ways to resolve a shape, the first with a graph that is there; version 1 has one way."""
+    """Return the ways to resolve a shape, first the one with a kept graph; version 1 has only one way."""
     if shape.version == "1":
         return [Contender(OURS, partial(_resolve, shape, None))]
     anew = partial(_forget_levels, shape)
@@ -125,8 +128,8 @@ def contenders(shape: Shape) -> list[Contender[StateMap[EventId]]]:
 
 
 def _sharing(shape: Shape) -> Shape:
-    """The same states, sharing what is alike."""
-    return Shape(shape.name, shape.version, shape.events, [*roomver.RoomState.sharing(shape.state_sets)])
+    """Return a shape whose states share common entries."""
+    return Shape(shape.name, shape.version, shape.events, [*RoomState.sharing(shape.state_sets)])
 
 
 def _resolve(shape: Shape, graph: roomver.RoomGraph | None) -> StateMap[EventId]:
@@ -138,14 +141,14 @@ def _build_and_resolve(shape: Shape) -> StateMap[EventId]:
 
 
 def _forget_levels(shape: Shape) -> tuple[()]:
-    """Make events as they were when they had just been parsed."""
+    """Reset the events to how they were just after parsing."""
     for event in shape.events.values():
         remember(event, None)
     return ()
 
 
 def main(file: str, contender: str) -> None:
-    """Print the peak memory of one contender, in bytes beyond its inputs; run in a process of its own."""
+    """Print the peak memory of a contender beyond its inputs, in bytes; run this in a process of its own."""
     shape = load(Path(file))
     found = {c.name: c for c in contenders(shape)}[contender]
     before = reset_peak()

@@ -1,4 +1,4 @@
-"""One run of the benchmarks: its sizes, and the shapes that it has made."""
+"""Hold the options of one run of the benchmarks, and make its shapes."""
 
 import hashlib
 import pickle
@@ -18,18 +18,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Run:
-    """What every question is asked with.
+    """The options of a run, which every question gets.
 
     Attributes:
-        folder: where shapes are kept, for the next question and for other processes.
-        scale: of all inputs; the goals are set for 1.
-        rounds: at most so many a row.
-        budget: seconds after which a row begins no further round.
-        quick: leave out what takes long, for a run that is about the results and not the seconds.
-        memory: measure peak memory too, in a process for each contender.
+        folder: where shapes are stored, for the next question and for other processes.
+        scale: the scale of all inputs; the goals are set for 1.
+        rounds: the maximum number of rounds for each row.
+        budget: seconds after which a row starts no further round.
+        quick: leave out what takes long, for a run that checks results and not times.
+        memory: also measure peak memory, in one process per contender.
+        clock: ``wall``, or ``cpu`` for the CPU time of this process.
         patience: seconds that a peer may take to read its input and resolve once.
-        shapes: those that `peers` and `growth` are asked of; all if there are none.
-        clock: ``wall``, or ``cpu`` for the time of this process alone.
+        shapes: the shapes that `peers` and `growth` measure; all if empty.
     """
 
     folder: Path
@@ -45,51 +45,54 @@ class Run:
 
     @property
     def full(self) -> bool:
-        """Whether sizes and rounds are those that the goals are set for."""
+        """Whether the goals apply to the sizes of this run."""
         return self.scale == 1.0 and not self.quick
 
     def wants(self, shape: str) -> bool:
-        """Whether `peers` and `growth` are asked of a shape."""
+        """Return whether `peers` and `growth` measure a shape."""
         return not self.shapes or shape in self.shapes
 
     def compare(self, subject: str, contenders: Sequence[Contender[Any]], **options: Any) -> Row:
-        """Measure contenders in turns; the options are those of `measure.compare`."""
+        """Measure contenders in turns; `options` are those of `measure.compare`."""
         given = {"rounds": self.rounds, "budget": self.budget, "full": self.full, "clock": self.clock}
         return compare(subject, contenders, **{**given, **options})
 
     def count(self, number: int, least: int = 10) -> int:
-        """Scale a number of things."""
+        """Scale a number of inputs."""
         return max(least, round(number * self.scale))
 
     def shape_file(self, name: str, version: str, scale: float = 1.0) -> Path:
-        """Return the file of a shape, making it if there is none."""
+        """Return the file of a shape, and write it if it is missing."""
         scale *= self.scale
         source = hashlib.sha256(Path(shapes.__file__).read_bytes()).hexdigest()[:8]
         file = self.folder / f"{name}-{version}-{scale:g}-{source}.pickle"
         if not file.exists():
             shape = SHAPES[name](version, scale)
             for event in shape.events.values():
-                event.event_id  # noqa: B018 - computed once, and kept with the event
+                event.event_id  # noqa: B018 - computed here, and stored with the event
             self.folder.mkdir(parents=True, exist_ok=True)
             with file.open("wb") as stream:
                 pickle.dump(shape, stream, protocol=5)
         return file
 
     def shape(self, name: str, version: str, scale: float = 1.0) -> Shape:
-        """Return a shape of a room; the last one is kept."""
+        """Return a shape; the last one stays in memory."""
         file = self.shape_file(name, version, scale)
         if self._last is None or self._last[0] != file:
-            self._last = None  # two large ones need not be there at once
+            self._last = None  # two large shapes need not be in memory at once
             self._last = (file, load(file))
         return self._last[1]
 
     def forget(self) -> None:
-        """Let the last shape go."""
+        """Release the last shape."""
         self._last = None
 
     def peak(self, module: str, file: Path, contender: str) -> int | None:
-        """Return the peak memory of one contender in a process of its own, beyond its inputs; None if
-        it could not be measured."""
+        """Measure the peak memory of one contender beyond its inputs, in bytes, in a process of its own.
+
+        Returns:
+            The peak, or None if the process failed.
+        """
         command = [sys.executable, "-m", f"benchmarks.{module}", str(file), contender]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -99,7 +102,7 @@ class Run:
 
 
 def load(file: Path) -> Shape:
-    """Read a shape from its file."""
+    """Read a shape from a file."""
     with file.open("rb") as stream:
         shape = pickle.load(stream)
     assert isinstance(shape, Shape)

@@ -1,23 +1,23 @@
-"""The rooms that are measured: made from a seed, with genuine event IDs, at any size.
+"""Make the rooms to measure: from a seed, with genuine event IDs, at any size.
 
-Each shape gives the events of a room and the states to resolve:
+Each shape has the events of a room and the states to resolve:
 
 * ``hq``: a large public room (323,368 members, 713 server_acl, 22 power_levels, 14 join_rules, 169
   other state events) with two branches of 50 state events each;
-* ``early``: the same with a fork among its first 10,000 members, for growth at one and the same fork: it
-  is the same in every room that has so many;
-* ``merge``: many states of one old room that differ here and there (359 states over 108,480 distinct
+* ``early``: the same room with a fork among its first 10,000 members; the fork is the same in every room with
+  at least that many members, so growth can be measured with one fork;
+* ``merge``: many states of one old room that differ in a few places (359 states over 108,480 distinct
   state events, about 102,500 entries each), room version 5;
 * ``storm``: a version 1 room, 8 states, 5,552 conflicted events;
 * ``busy``: a room of 30,000 events with two long branches;
 * ``deep``: power levels that were changed 100,000 times;
 * ``wide``: 20 forward extremities over 10,000 members;
 * ``toy``: 10 events, 3 conflicts;
-* ``history``: a whole room with its previous events, to be replayed; it has no states.
+* ``history``: a whole room with its prev events, for a replay; it has no states.
 
-`pdus` makes single events, for what is asked of one event at a time.
+`pdus` makes single events, for questions about single events.
 
-The signatures and content hashes in the events are placeholders: nothing here checks them.
+The signatures and content hashes in the events are placeholders, because nothing here checks them.
 """
 
 from base64 import b64encode, urlsafe_b64encode
@@ -36,7 +36,7 @@ CREATOR = "@creator:hq.example"
 
 @dataclass
 class Shape:
-    """A room to resolve: its events, parents first, and the states that are to be merged."""
+    """A room to resolve: its events, parents first, and the states to merge."""
 
     name: str
     version: str
@@ -52,7 +52,7 @@ class Shape:
 
 
 class Builder:
-    """Makes the events of one room, choosing auth events from a given state as servers do."""
+    """Make the events of one room; select their auth events from a state, as servers do."""
 
     def __init__(self, version: str) -> None:
         self.version = roomver.get_room_version(version)
@@ -68,7 +68,7 @@ class Builder:
         self.room_id = self.events[create].room_id
         self.add("m.room.member", CREATOR, {"membership": "join"}, CREATOR)
 
-    def add(  # noqa: PLR0913 - what an event has, by keyword
+    def add(  # noqa: PLR0913 - the fields of an event, by keyword
         self,
         kind: str,
         sender: str,
@@ -80,7 +80,11 @@ class Builder:
         depth: int | None = None,
         prev: list[EventId] | None = None,
     ) -> EventId:
-        """Add an event that cites what the selection picks from a state, and put it into that state."""
+        """Add an event and return its ID.
+
+        The auth events selection picks its auth events from `state`, the current state by default. If the
+        event has a state key, it becomes an entry of that state.
+        """
         current = self.state if state is None else state
         self._now += 1000
         self._number += 1
@@ -103,7 +107,7 @@ class Builder:
         if chosen:
             pdu["event_id"] = f"${self._number}:hq.example"
         if kind != "m.room.create":
-            # The selection looks at the event alone, which may cite nothing yet.
+            # The selection looks only at the event, which need not cite anything yet.
             keys = roomver.select_auth_types(roomver.parse_event(pdu, self.version, event_id="$"))
             cited = sorted(current[key] for key in keys if key in current)
             pdu["auth_events"] = [[e, {}] for e in cited] if chosen else cited
@@ -114,7 +118,7 @@ class Builder:
         return event.event_id
 
     def power(self, users: dict[str, int], state: State | None = None, **levels: Any) -> EventId:
-        """Add a power-levels event by the creator."""
+        """Add power levels sent by the creator."""
         listed = users if self.version.infinite_creator_level else {CREATOR: 100, **users}
         return self.add("m.room.power_levels", CREATOR, {"users": listed, **levels}, "", state=state)
 
@@ -128,8 +132,11 @@ def _user(number: int) -> str:
 
 
 def hq(version: str = "11", scale: float = 1.0, seed: int = 1, among: int | None = None) -> Shape:
-    """A large public room with a short fork; `scale` multiplies the members and the history. `among` has
-    the fork drawn from so many of the first members."""
+    """Make a large public room with a short fork.
+
+    `scale` multiplies the members and the history. With `among`, the fork draws members only from the first
+    `among` of them.
+    """
     rng = Random(seed)
     room = Builder(version)
     counts = {"members": 323_368, "server_acl": 713, "power_levels": 22, "join_rules": 14, "other": 169}
@@ -181,12 +188,12 @@ def hq(version: str = "11", scale: float = 1.0, seed: int = 1, among: int | None
 
 
 def early(version: str = "11", scale: float = 1.0) -> Shape:
-    """`hq` with a fork among its first 10,000 members, the same in every room that has so many."""
+    """Make `hq` with a fork among its first 10,000 members; larger rooms have the same fork."""
     return hq(version, scale, among=10_000)
 
 
 def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
-    """Many states of one old room, each with up to twenty changes of its own."""
+    """Make many states of one old room, each with up to twenty changes of its own."""
     rng = Random(seed)
     room = Builder(version)
     members, states = max(50, round(100_400 * scale)), max(4, round(359 * scale))
@@ -200,7 +207,7 @@ def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
     for number in range(members):
         user = _user(number)
         if number % 3 == 0:
-            # Two in three entries of the auth chains are not in any state: invites before the join.
+            # Two in three entries of the auth chains are in no state: invites before the join.
             room.add("m.room.member", rng.choice(admins), {"membership": "invite"}, user)
             room.add("m.room.member", user, {"membership": "join"}, user)
         else:
@@ -228,7 +235,7 @@ def merge(version: str = "5", scale: float = 1.0, seed: int = 2) -> Shape:
 
 
 def storm(version: str = "1", scale: float = 1.0, seed: int = 3) -> Shape:
-    """Eight states that disagree about nearly everybody."""
+    """Make eight states that disagree about nearly every member."""
     rng = Random(seed)
     room = Builder(version)
     room.power({})
@@ -247,7 +254,7 @@ def storm(version: str = "1", scale: float = 1.0, seed: int = 3) -> Shape:
 
 
 def busy(version: str = "11", scale: float = 1.0, seed: int = 4) -> Shape:
-    """Two long branches, so that a large part of the room is in conflict."""
+    """Make two long branches, so that a large part of the room is in conflict."""
     rng = Random(seed)
     room = Builder(version)
     admins = [_user(10_000_000 + i) for i in range(10)]
@@ -280,7 +287,7 @@ def busy(version: str = "11", scale: float = 1.0, seed: int = 4) -> Shape:
 
 
 def deep(version: str = "11", scale: float = 1.0, seed: int = 5) -> Shape:
-    """A long chain of power levels, forked at its very start."""
+    """Make a long chain of power levels, forked at the start."""
     room = Builder(version)
     room.power({})
     first = dict(room.state)
@@ -294,7 +301,7 @@ def deep(version: str = "11", scale: float = 1.0, seed: int = 5) -> Shape:
 
 
 def wide(version: str = "11", scale: float = 1.0, seed: int = 6) -> Shape:
-    """Twenty forward extremities over many members."""
+    """Make twenty forward extremities over many members."""
     rng = Random(seed)
     room = Builder(version)
     admins = [_user(10_000_000 + i) for i in range(20)]
@@ -318,7 +325,7 @@ def wide(version: str = "11", scale: float = 1.0, seed: int = 6) -> Shape:
 
 
 def toy(version: str = "11", scale: float = 1.0, seed: int = 7) -> Shape:
-    """Ten events, three conflicts."""
+    """Make ten events with three conflicts."""
     del scale, seed
     room = Builder(version)
     bob = "@bob:hq.example"
@@ -335,7 +342,7 @@ def toy(version: str = "11", scale: float = 1.0, seed: int = 7) -> Shape:
 
 
 def history(version: str = "11", scale: float = 1.0, seed: int = 8) -> Shape:
-    """A whole room with its previous events: 100,000 events, 20,000 members, 2,000 forks; no states."""
+    """Make a whole room with its prev events: 100,000 events, 20,000 members, 2,000 forks; no states."""
     rng = Random(seed)
     room = Builder(version)
     total, members, forks = round(100_000 * scale), round(20_000 * scale), round(2_000 * scale)
@@ -369,7 +376,7 @@ def history(version: str = "11", scale: float = 1.0, seed: int = 8) -> Shape:
 
     while len(room.events) < total:
         if joined > 20 and len(room.events) % max(1, total // max(1, forks)) < 3:
-            # A fork: two branches of a few events, and an event that joins them again.
+            # A fork: two branches of a few events, and an event that merges them.
             other_state, other_head = dict(room.state), head
             for _ in range(3):
                 head = step(room.state, head)
@@ -383,8 +390,10 @@ def history(version: str = "11", scale: float = 1.0, seed: int = 8) -> Shape:
 
 
 def pdus(version: str = "11", count: int = 300_000, seed: int = 10) -> list[dict[str, Any]]:
-    """PDUs as a busy public room has them, of the kinds and sizes that are common there: they cite events
-    that do not exist, and their hashes and signatures are of the right form alone."""
+    """Make PDUs of the kinds and sizes that are common in a busy public room.
+
+    They cite events that do not exist. Their hashes and signatures have the right format but are not genuine.
+    """
     rng = Random(seed)
     pairs = roomver.get_room_version(version).references_carry_hashes
     room = "!room:hq.example"

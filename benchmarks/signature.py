@@ -1,8 +1,8 @@
 """How long does the check of an event's signatures take, beside libsodium's verification of the same bytes
-alone, and beside Synapse's way to it?
+alone, and beside Synapse's check?
 
-Events and keys are at hand, parsed; one signature an event. What is more than libsodium's part is redaction,
-canonical JSON and finding out whose signatures are asked for.
+Events and keys are already parsed, with one signature per event. The time beyond libsodium's goes into
+redaction, canonical JSON and finding the required signatures.
 """
 
 import json
@@ -23,7 +23,7 @@ GOALS: list[Goal] = []
 
 
 def ask(run: Run) -> Iterator[Row]:
-    """Verify the same signatures by each."""
+    """Verify the same signatures with each contender."""
     count = run.count(20_000)
     version = roomver.get_room_version(VERSION)
     events, keys = signed_events(count)
@@ -34,7 +34,7 @@ def ask(run: Run) -> Iterator[Row]:
 
     contenders = [Contender(OURS, ours), Contender(VERIFY, partial(each, events, PARTS[VERIFY]))]
     if synapse.installed():
-        from signedjson.key import decode_verify_key_bytes  # noqa: PLC0415 - for the peer alone
+        from signedjson.key import decode_verify_key_bytes  # noqa: PLC0415 - only for the peer
         from signedjson.sign import verify_signed_json  # noqa: PLC0415
 
         prune = synapse.module("events.utils").prune_event
@@ -44,11 +44,12 @@ def ask(run: Run) -> Iterator[Row]:
         def theirs() -> int:
             for event in made:
                 server = event.sender.partition(":")[2]
-                verify_signed_json(prune(event).get_pdu_json(), server, ready[server])  # raises if it is bad
+                # Raises if the signature is invalid.
+                verify_signed_json(prune(event).get_pdu_json(), server, ready[server])
             return len(made)
 
         contenders.append(Contender(THEIRS, theirs))
-    row = run.compare("signatures", contenders, units=count, note=f"{count} events; seconds an event")
+    row = run.compare("signatures", contenders, units=count, note=f"{count} events; seconds per event")
     if not synapse.installed():
         row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
     yield row

@@ -1,4 +1,4 @@
-"""Signed events as text, and the parts of checking one that nobody can spare, each alone."""
+"""Make signed events as text, and define the unavoidable parts of checking one, each alone."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +11,8 @@ from nacl.bindings import crypto_sign_open
 from unpaddedbase64 import encode_base64
 
 import roomver
-from roomver.hashing import decode_unpadded
 from roomver.redaction import kept
+from roomver.unpadded import decode_unpadded
 
 from .shapes import pdus
 
@@ -23,7 +23,7 @@ Keys = dict[str, dict[str, roomver.VerifyKey]]
 
 
 class Signed(NamedTuple):
-    """A signed event as text, and what the parts of the work are done on."""
+    """A signed event as text, and the inputs of the parts of the work."""
 
     text: str
     event_id: str
@@ -42,7 +42,7 @@ PARTS: Final[Mapping[str, Callable[[Signed], object]]] = {
     JSON: lambda event: json.loads(event.text),
     CANONICAL: lambda event: (encode_canonical_json(event.to_hash), encode_canonical_json(event.to_sign)),
 }
-"""What has to be done for each event, however it is done."""
+"""The work that every implementation must do for each event."""
 
 
 def each(events: Sequence[Signed], part: Callable[[Signed], object]) -> int:
@@ -62,7 +62,7 @@ def signed_events(count: int) -> tuple[list[Signed], Keys]:
     for pdu in pdus(VERSION, count):
         server = pdu["sender"].partition(":")[2]
         if server not in signers:
-            signers[server] = roomver.signing_key(KEY_ID, encode_base64(rng.randbytes(32)))
+            signers[server] = roomver.SigningKey.from_seed(KEY_ID, encode_base64(rng.randbytes(32)))
             public = bytes(signers[server].verify_key)
             keys[server] = {KEY_ID: roomver.VerifyKey(public)}
         del pdu["signatures"], pdu["hashes"], pdu["unsigned"]

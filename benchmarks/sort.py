@@ -1,9 +1,9 @@
-"""How long does the lexicographic topological sort of 100,000 events take, beside networkx's, and beside
-Synapse's own?
+"""How long does the lexicographic topological sort of 100,000 events take, beside the sorts of networkx and
+Synapse?
 
-The same graph and the same keys for each. networkx is given its `DiGraph` ready made in one column, and
-makes it on the clock in the other; Synapse is given a copy of its mapping, which it uses up. All must give
-the same order.
+Each sorts the same graph with the same keys. networkx is measured twice: with its `DiGraph` prepared, and
+with the `DiGraph` built on the clock. Synapse gets a copy of its mapping, because its sort consumes it. All
+must return the same order.
 """
 
 from base64 import urlsafe_b64encode
@@ -35,7 +35,7 @@ def ask(run: Run) -> Iterator[Row]:
     """Sort two graphs."""
     for subject, make, note in (
         ("chains", chains, "one or two parents among the last 50"),
-        ("hubs", hubs, "four parents, as auth events are: a few hubs, and the same sender's last"),
+        ("hubs", hubs, "four parents, like auth events: a few hubs, and the sender's last event"),
     ):
         parents, keys = make(run.count(100_000))
         contenders: list[Contender[list[str]]] = [Contender(OURS, partial(_ours, parents, keys))]
@@ -71,7 +71,7 @@ def _names(rng: Random, count: int) -> list[str]:
 
 
 def _keys(rng: Random, names: list[str]) -> dict[str, Key]:
-    """A power level, a time that ties now and then, the ID."""
+    """Return a sort key for each name: a power level, a time with some ties, and the ID."""
     return {
         name: (-rng.choice([0, 0, 0, 50, 100]), number // 3 + rng.randrange(100), name)
         for number, name in enumerate(names)
@@ -79,7 +79,7 @@ def _keys(rng: Random, names: list[str]) -> dict[str, Key]:
 
 
 def chains(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
-    """Events that follow one another on some branches."""
+    """Return the parents and sort keys of events that follow each other on several branches."""
     rng = Random(12)
     names = _names(rng, count)
     parents = {
@@ -90,7 +90,10 @@ def chains(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
 
 
 def hubs(count: int) -> tuple[dict[str, list[str]], dict[str, Key]]:
-    """Events that rest on the create event, on the latest of two kinds, and on their sender's last."""
+    """Return the parents and sort keys of events that cite as auth events do.
+
+    Each has as parents the create event, the latest event of two kinds, and its sender's last event.
+    """
     rng = Random(13)
     names = _names(rng, count)
     parents: dict[str, list[str]] = {}

@@ -1,8 +1,7 @@
-"""The times as a suite of pyperf's, which compares two of them: `python -m pyperf compare_to A.json B.json`.
+"""Write the times as a pyperf suite, to compare two runs: `python -m pyperf compare_to A.json B.json`.
 
-pyperf's own runner measures one thing to its end and then the next. Here contenders take turns, so that
-what is taken from pyperf is its file, with what it notes of the machine, and its test of whether two runs
-differ.
+pyperf's own runner finishes one benchmark before it starts the next. Here contenders take turns, so we use
+only pyperf's file format, with its notes on the machine, and its test for whether two runs differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ def write(rows: Mapping[str, Sequence[Row]], file: Path) -> None:
     for question, answers in rows.items():
         for row in answers:
             for name, seconds in row.times.items():
-                key = f"{question}: {row.subject}: {name}"  # the same twice where tiny sizes come to one
+                key = f"{question}: {row.subject}: {name}"  # tiny sizes may give the same key twice
                 run = pyperf.Run(seconds.values, metadata={"name": key, "unit": "second"})
                 benchmarks[key] = pyperf.Benchmark([run])
     pyperf.BenchmarkSuite(list(benchmarks.values())).dump(str(file), replace=True)

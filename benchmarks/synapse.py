@@ -1,6 +1,6 @@
-"""Synapse's functions in this process, for what is asked of one event at a time, and for the sort.
+"""Provide Synapse's functions in this process, for questions about single events and for the sort.
 
-Whole resolutions run in a process of their own: see `peers`. Installed by `pip install 'roomver[peer]'`.
+Whole resolutions run in a process of their own: see `peers`. `pip install '.[peer]'` installs Synapse.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,13 +12,15 @@ HOW_TO_INSTALL = "pip install '.[peer]'"
 
 
 def installed() -> bool:
-    """Tell whether the wheel is there."""
+    """Return whether Synapse is installed."""
     return optional("synapse.server") is not None
 
 
 def module(name: str) -> Any:
-    """Import a module of Synapse's; `synapse.server` comes first, or they import each other in a
-    circle."""
+    """Import and return a module of Synapse.
+
+    `synapse.server` is imported first: without it, Synapse's modules import each other in a circle.
+    """
     if optional("synapse.server") is None:
         raise RuntimeError(f"matrix-synapse is not installed: {HOW_TO_INSTALL}")
     return optional(f"synapse.{name}")
@@ -27,5 +29,5 @@ def module(name: str) -> Any:
 def parser(version: str) -> Callable[[Mapping[str, Any]], Any]:
     """Return Synapse's `make_event_from_dict` for a room version."""
     make = module("events").make_event_from_dict
-    known = module("api.room_versions").KNOWN_ROOM_VERSIONS[version]
-    return lambda pdu: make(pdu, known)
+    room_version = module("api.room_versions").KNOWN_ROOM_VERSIONS[version]
+    return lambda pdu: make(pdu, room_version)

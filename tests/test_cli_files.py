@@ -31,10 +31,8 @@ def test_a_wrong_id_inside_of_an_event_is_a_finding(write: Write) -> None:
     result = run("check", write("room.jsonl", lines))
     assert result.exit_code == 1
     assert (
-        "event-id: the event is not the event that it is said to be\n    event_id: it is said to be"
-        in result.stdout
+        f'event_id: it is said to be "${"A" * 43}", its reference hash makes "{MESSAGE_ID}"' in result.stdout
     )
-    assert MESSAGE_ID in result.stdout
     # Two claims, of which one is true.
     for wrapped in (
         {"event_id": MESSAGE_ID, "pdu": {**MESSAGE, "event_id": "$x"}},
@@ -99,7 +97,7 @@ def test_a_create_event_that_was_never_of_the_version_is_still_told(write: Write
     built = Room("10", content={"creator": ALICE})
     result = run("check", "--room-version", "10", write("room.jsonl", [built.create.pdu] * 2))
     assert result.exit_code == 2
-    assert "makes a room of version 1, and is read as of 10" in result.stderr
+    assert "makes a room of version 1, but it is read as of version 10" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "state", "resolve", "auth"])

@@ -205,7 +205,7 @@ def test_a_short_option_that_does_not_exist_is_not_called_an_id(write: Write) ->
     ("command", "code", "told"),
     [
         ("check - <&-", 2, "roomver: standard input: it is closed\n"),
-        ("vectors serve <&-", 2, "roomver: standard input is closed\n"),
+        ("vectors serve <&-", 2, "roomver: standard input: it is closed\n"),
         ("check ROOM >&-", 2, "roomver: standard output is closed\n"),
         ("check - <&- >&-", 2, "roomver: standard output is closed\n"),
         ("check ROOM 2>&-", 0, ""),

@@ -1,4 +1,4 @@
-"""The errors: they hold their values, compare equal by them, and survive pickling and copying."""
+"""The errors: they hold values, compare by them, and survive pickling and copying."""
 
 import copy
 import pickle
@@ -9,7 +9,6 @@ import roomver
 from roomver import (
     BadKey,
     CyclicGraph,
-    Defect,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
@@ -18,6 +17,7 @@ from roomver import (
     WrongRoom,
     errors,
 )
+from roomver.errors import Defect
 
 DEFECTS = [Defect("sender", "a user ID", "nothing"), Defect("", "a JSON object", "[]")]
 
@@ -25,7 +25,7 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
     (
         UnknownRoomVersion("13", ["1", "2"]),
         {"version": "13", "known": ("1", "2")},
-        "unknown room version '13'; known are 1, 2",
+        "unknown room version '13'; known versions: 1, 2",
     ),
     (NotCanonical("a.b", "is a float"), {"path": "a.b", "reason": "is a float"}, "a.b: is a float"),
     (NotCanonical("", "not JSON"), {"path": "", "reason": "not JSON"}, "not JSON"),
@@ -46,11 +46,11 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
         "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
     ),
-    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
+    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),
         {"event_ids": tuple(f"${n}" for n in range(100, 112))},
-        "events cite each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
+        "events refer to each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
         "and 2 more",
     ),
     (errors.NotAState("two events"), {"detail": "two events"}, "this is not a room state: two events"),
@@ -67,7 +67,7 @@ NAMED = pytest.mark.parametrize(
 
 
 @NAMED
-def test_an_error_holds_its_values_and_says_them(
+def test_an_error_holds_its_values_and_prints_them(
     error: RoomverError, values: dict[str, object], text: str
 ) -> None:
     assert {name: getattr(error, name) for name in values} == values
@@ -87,7 +87,7 @@ def test_an_error_survives_pickling_and_copying(
         assert {name: getattr(again, name) for name in values} == values
 
 
-def test_errors_are_equal_exactly_if_their_kinds_and_values_are() -> None:
+def test_errors_are_equal_exactly_if_their_types_and_values_are() -> None:
     those = [error for error, _, _ in ERRORS]
     for i, error in enumerate(those):
         assert [error == other for other in those] == [j == i for j in range(len(those))]

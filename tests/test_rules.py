@@ -1,4 +1,4 @@
-"""The table of rules, held to the structure of the specification's lists: ``data/auth_rules.txt``."""
+"""The table of rules, compared with the specification's lists in ``data/auth_rules.txt``."""
 
 import ast
 import copy
@@ -10,16 +10,16 @@ from typing import NamedTuple
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 
-from roomver import RULES, Decision, Rule, Verdict, get_room_version, list_rules, rules
-from roomver.rules import RULE_LISTS
+from roomver import Verdict, get_room_version, rules
+from roomver.rules import RULE_LISTS, RULES, Decision, Rule, list_rules
 from roomver.versions import V1, V11, V12
 
 _HERE = Path(__file__).parent
 _AUTH = Path(rules.__file__).parent / "auth"
 
-# The rules that nothing in auth/ decides by, each with the reason.
+# Rules that no check in auth/ decides by, with the reason.
 _NOT_IN_AUTH = {
-    # Signatures are taken as verified before the rules are asked. Who checks them cites this one.
+    # Signatures are verified before the rules are checked. The check of signatures cites this rule.
     "member.authoriser_signature",
 }
 
@@ -74,7 +74,7 @@ def _number(leaf: Leaf) -> str:
 
 
 @pytest.mark.parametrize("rule_list", RULE_LISTS)
-def test_every_deciding_rule_of_a_list_is_one_rule_with_its_decision(rule_list: str) -> None:
+def test_the_rules_of_a_list_have_its_numbers_decisions_and_names(rule_list: str) -> None:
     version = get_room_version(rule_list)
     ours = [Leaf(str(rule.number(version)), rule.decision, rule.name) for rule in list_rules(version)]
     expected = STRUCTURE[rule_list]
@@ -104,10 +104,10 @@ def test_every_rule_is_in_some_list() -> None:
 @pytest.mark.parametrize(
     ("version", "name", "number"),
     [
-        # As the page is shown: its source numbers the first as 3.5, and the second as another 10.10.
+        # As the rendered page numbers them. Its source has 3.5 for the first and a second 10.10.
         ("12", "auth_events.other_room", "3.4"),
         ("12", "power_levels.allowed", "10.11"),
-        # Numbers that the pages themselves speak of.
+        # Numbers that the pages mention.
         ("12", "power_levels.creator_listed", "10.4"),
         ("12", "auth_events.not_selected", "3.2"),
         ("6", "power_levels.events_current", "9.4.1"),
@@ -119,7 +119,7 @@ def test_numbers_that_are_known_from_elsewhere(version: str, name: str, number: 
     assert RULES[name].number(get_room_version(version)) == number
 
 
-def test_every_rule_is_one_that_the_checks_decide_by() -> None:
+def test_every_rule_is_used_by_a_check() -> None:
     constants = {name: value.name for name, value in vars(rules).items() if isinstance(value, Rule)}
     assert sorted(constants.values()) == sorted(RULES)
     used = set()
@@ -134,11 +134,13 @@ def test_every_rule_is_one_that_the_checks_decide_by() -> None:
     assert set(RULES) - used == _NOT_IN_AUTH
 
 
-def test_a_rule_has_a_name_for_its_sense_and_a_sense_in_one_line() -> None:
+def test_a_rule_has_a_name_and_two_sentences() -> None:
     for rule in RULES.values():
         assert re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", rule.name)
-        assert rule.sense
-        assert "\n" not in rule.sense
+        assert rule.acceptance != rule.refusal
+        for sentence in (rule.acceptance, rule.refusal):
+            # It follows a citation and may be followed by what was compared.
+            assert re.fullmatch(r"[a-z][^\n.]*[^\n. ]", sentence), rule
         assert str(rule) == rule.name
         assert repr(rule) == f"<Rule {rule.name}>"
 
@@ -155,34 +157,46 @@ def test_a_rule_has_no_number_in_a_version_without_it() -> None:
     assert rules.REDACTION_LEVEL.number(V12) is None
 
 
-def test_a_verdict_is_true_exactly_if_it_allows() -> None:
-    assert Verdict(True, rules.OTHERWISE, V11, {})
-    assert not Verdict(False, rules.OTHERWISE, V11, {})
+def test_a_verdict_has_no_truth_value() -> None:
+    for allowed in (True, False):
+        verdict = Verdict(allowed, rules.OTHERWISE, V11, {})
+        assert verdict.allowed is allowed
+        for asked in (bool, lambda verdict: verdict or None, lambda verdict: all([verdict])):
+            with pytest.raises(TypeError, match=r"a Verdict has no truth value: use \.allowed"):
+                asked(verdict)
+
+
+def test_the_rules_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RULES["otherwise"] = rules.CREATE_ALLOWED  # type: ignore[index]
 
 
 def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
     verdict = Verdict(False, rules.JOIN_SENDER_IS_TARGET, V12, {"sender": "@a:x", "target": "@b:x"})
-    assert str(verdict) == "v12 rule 5.3.2 (member.join.sender_is_target): sender @a:x, target @b:x"
+    assert str(verdict) == (
+        "v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to join another user"
+        " (sender @a:x, target @b:x)"
+    )
     assert verdict.number == "5.3.2"
     assert verdict.url == "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules"
     assert verdict.to_dict() == {
         "allowed": False,
         "rule": "5.3.2",
         "name": "member.join.sender_is_target",
-        "sense": "users join for themselves only",
+        "reason": "the sender tries to join another user",
         "room_version": "12",
         "detail": {"sender": "@a:x", "target": "@b:x"},
         "url": "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules",
     }
 
 
-def test_a_verdict_with_nothing_to_compare_tells_the_rules_sense() -> None:
+def test_a_verdict_without_details_says_what_decided() -> None:
     assert (
-        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): any other event is allowed"
+        str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): no rule rejects the event"
     )
 
 
-def test_a_creators_level_is_told_without_a_number_that_json_lacks() -> None:
+def test_a_creators_level_is_the_text_infinite() -> None:
     room = Room("12", content={"room_version": "12", "additional_creators": [BOB]})
     room.join(ALICE)
     verdict = room.against_state(room.make_member(BOB, "leave", by=ALICE))
@@ -192,6 +206,6 @@ def test_a_creators_level_is_told_without_a_number_that_json_lacks() -> None:
     assert "sender level infinite" in str(verdict)
 
 
-def test_a_detail_of_another_type_is_told_as_text() -> None:
+def test_a_detail_of_another_type_becomes_text() -> None:
     verdict = Verdict(False, rules.OTHERWISE, V11, {"n": 5, "t": True, "none": None, "list": ["a"], "f": 0.5})
     assert verdict.to_dict()["detail"] == {"n": 5, "t": True, "none": None, "list": "['a']", "f": "0.5"}

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from roomver import Event, power
-from roomver.cli.vectors import vectors_group
-from roomver.cli.vectors.implementation import serve
+from roomver.cli import main
+from roomver.cli.vectors.serve import answer_requests
 from roomver.cli.vectors.show import show_lines
-from roomver.readers.suite import load_cases, suite_folder
+from roomver.readers.suite import load_suite
 from roomver.suite.document import FORMAT, run_case
 
 SUITE = Path(__file__).parents[1] / "vectors"
@@ -28,7 +28,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run() -> Run:
     def call(*arguments: object) -> Result:
-        return CliRunner().invoke(vectors_group, ["run", *map(str, arguments)], catch_exceptions=False)
+        return CliRunner().invoke(main, ["vectors", "run", *map(str, arguments)], catch_exceptions=False)
 
     return call
 
@@ -56,7 +56,7 @@ def three(tmp_path: Path) -> Path:
 
 
 def python(tmp_path: Path, body: str) -> str:
-    """The command of an implementation: `body` makes `answer` of `request`, whose text is `text`."""
+    """Return the command of an implementation. `body` changes `answer`, made from `request` and `text`."""
     program = tmp_path / "program.py"
     program.write_text(
         "import json, os, sys, time\n"
@@ -89,7 +89,7 @@ def test_the_suite_passes(run: Run) -> None:
     assert "failed" not in result.output.splitlines()[-1]
 
 
-def test_a_failure_is_shown_with_what_was_expected_and_what_came(run: Run, tmp_path: Path) -> None:
+def test_a_failure_is_shown_with_the_expected_and_the_actual_output(run: Run, tmp_path: Path) -> None:
     wrong = case("bad.one", "[2, 1]", "[1,2]", notes="Never sorted", spec="https://example.org/", rule="4.1")
     result = run(write(tmp_path / "v.json", wrong, case("good", "1", "1")))
     assert result.exit_code == 1
@@ -165,7 +165,7 @@ def test_a_wrong_call_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
         (b"[" * 100_000, "not JSON"),
     ],
 )
-def test_a_broken_file_is_never_passed_over(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_broken_file_is_an_error(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
     write(tmp_path / "good.json", case("a", "1", "1"))
     file = tmp_path / "below" / "broken.json"
     file.parent.mkdir()
@@ -176,7 +176,7 @@ def test_a_broken_file_is_never_passed_over(run: Run, tmp_path: Path, content: b
     assert message in result.stderr
 
 
-def test_other_json_in_a_folder_is_passed_over_but_not_when_it_is_named(run: Run, tmp_path: Path) -> None:
+def test_other_json_is_skipped_in_a_folder_but_an_error_if_named(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "good.json", case("a", "1", "1"))
     (tmp_path / "keys.json").write_text('{"example.org": {}}')
     (tmp_path / "list.json").write_text("[]")
@@ -185,7 +185,7 @@ def test_other_json_in_a_folder_is_passed_over_but_not_when_it_is_named(run: Run
     assert run(tmp_path / "keys.json").exit_code == 2
 
 
-def test_no_case_at_all_is_a_wrong_call(run: Run, tmp_path: Path) -> None:
+def test_an_input_without_cases_is_an_error(run: Run, tmp_path: Path) -> None:
     assert run(write(tmp_path / "v.json")).exit_code == 2
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty").exit_code == 2
@@ -195,7 +195,7 @@ def test_a_name_in_two_files_is_refused(run: Run, tmp_path: Path) -> None:
     files = [write(tmp_path / name, case("same", "1", "1")) for name in ("a.json", "b.json")]
     result = run(*files)
     assert result.exit_code == 2
-    assert "same: there is another case of this name" in result.stderr
+    assert "same: another case has this name" in result.stderr
 
 
 # Another implementation
@@ -218,7 +218,7 @@ def test_a_wrong_answer_fails(run: Run, tmp_path: Path, three: Path) -> None:
     assert outcomes(result) == {"a": "failed", "b": "passed", "c": "failed"}
 
 
-def test_an_error_is_compared_as_one(run: Run, tmp_path: Path) -> None:
+def test_errors_are_compared_by_code_if_one_is_expected(run: Run, tmp_path: Path) -> None:
     file = write(
         tmp_path / "v.json",
         {**case("any", "1", ""), "expected": {"error": True}},
@@ -244,7 +244,7 @@ def test_a_program_that_ends_at_once_fails_every_case(run: Run, three: Path) -> 
     assert set(outcomes(result).values()) == {"failed"}
 
 
-def test_silence_fails_its_case_in_time(run: Run, tmp_path: Path, three: Path) -> None:
+def test_a_case_without_an_answer_fails_at_the_time_limit(run: Run, tmp_path: Path, three: Path) -> None:
     started = time.monotonic()
     body = "if text == 'b': time.sleep(60)"
     result = run("--json", "--timeout", "1", "--impl", python(tmp_path, body), three)
@@ -260,7 +260,7 @@ def test_a_flood_of_lines_ends_in_time(text: str, run: Run, tmp_path: Path, thre
     result = run("--json", "--timeout", "1", "--impl", python(tmp_path, body), three)
     assert outcomes(result) == {"a": "passed", "b": "failed", "c": "passed"}
     (reason,) = reasons(result)
-    assert reason.startswith("no answer within 1 s" if not text else "answered another request: ")
+    assert reason.startswith("no answer within 1 s" if not text else "the answer does not have the id")
     assert time.monotonic() - started < 30
 
 
@@ -279,7 +279,7 @@ def test_a_program_that_does_not_read_cannot_block_the_runner(run: Run, tmp_path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are of POSIX")
-def test_what_a_silent_program_started_is_stopped_with_it(run: Run, tmp_path: Path) -> None:
+def test_the_children_of_a_silent_program_are_stopped_with_it(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "v.json", case("a", "1", "1"))
     mark = tmp_path / "child"
     child = (
@@ -299,21 +299,21 @@ def test_what_a_silent_program_started_is_stopped_with_it(run: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("print('hello'); continue", "answered with no JSON"),
-        ("print('[' * 100000); continue", "answered with no JSON"),
-        ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush(); continue", "answered with no JSON"),
-        ("answer = []", "answered another request"),
-        ("answer['id'] += 1", "answered another request"),
-        ("answer['id'] = True", "answered another request"),
-        ("del answer['id']", "answered another request"),
-        ("del answer['output']", "answered with neither"),
-        ("answer['output'] = 1", "answered with neither"),
-        ("answer['error'] = 'both'", "answered with neither"),
-        ("answer = {'id': request['id'], 'error': True}", "answered with neither"),
-        ("answer = {'id': request['id'], 'unsupported': 1}", "answered with neither"),
+        ("print('hello'); continue", "the answer is not JSON"),
+        ("print('[' * 100000); continue", "the answer is not JSON"),
+        ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush(); continue", "the answer is not JSON"),
+        ("answer = []", "the answer does not have the id"),
+        ("answer['id'] += 1", "the answer does not have the id"),
+        ("answer['id'] = True", "the answer does not have the id"),
+        ("del answer['id']", "the answer does not have the id"),
+        ("del answer['output']", "the answer must have one of"),
+        ("answer['output'] = 1", "the answer must have one of"),
+        ("answer['error'] = 'both'", "the answer must have one of"),
+        ("answer = {'id': request['id'], 'error': True}", "the answer must have one of"),
+        ("answer = {'id': request['id'], 'unsupported': 1}", "the answer must have one of"),
     ],
 )
-def test_garbage_fails_its_case_and_the_next_one_is_tried(
+def test_an_invalid_answer_fails_its_case_and_the_next_case_is_run(
     run: Run, tmp_path: Path, three: Path, body: str, reason: str
 ) -> None:
     guarded = f"if text == 'b':\n    {body}".replace("continue", "sys.stdout.flush(); continue")
@@ -322,13 +322,15 @@ def test_garbage_fails_its_case_and_the_next_one_is_tried(
     assert reasons(result)[0].startswith(reason)
 
 
-def test_what_a_program_prints_cannot_write_to_the_terminal(run: Run, tmp_path: Path, three: Path) -> None:
+def test_control_characters_of_a_program_do_not_reach_the_terminal(
+    run: Run, tmp_path: Path, three: Path
+) -> None:
     result = run("--impl", python(tmp_path, r"print('\x1b[2J\u009b'); continue"), three)
     assert "\x1b" not in result.output
     assert "\x9b" not in result.output
 
 
-def test_unsupported_is_counted_apart(run: Run, tmp_path: Path, three: Path) -> None:
+def test_unsupported_cases_are_counted_separately(run: Run, tmp_path: Path, three: Path) -> None:
     body = "answer = {'id': request['id'], 'unsupported': True}"
     some = python(tmp_path, f"if text != 'b': {body}")
     result = run("--impl", some, three)
@@ -343,7 +345,7 @@ def test_unsupported_is_counted_apart(run: Run, tmp_path: Path, three: Path) -> 
 
 def served(*requests: object) -> list[Any]:
     lines = [r if type(r) is bytes else json.dumps(r).encode() + b"\n" for r in requests]
-    return [json.loads(answer) for answer in serve(lines)]
+    return [json.loads(answer) for answer in answer_requests(lines)]
 
 
 def test_serving() -> None:
@@ -370,7 +372,7 @@ def test_serving() -> None:
         ({"id": 7, "operation": "redact", "room_version": "1", "input": []}, 7),
     ],
 )
-def test_a_line_that_is_no_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
+def test_a_line_that_is_not_a_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
     (answer,) = served(request_line)
     assert (answer["id"], answer["error"]) == (request_id, "bad_request")
 
@@ -380,7 +382,9 @@ def test_an_empty_line_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(("mode", "anew"), [("cold", 3), ("warm", 1)])
-def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cold_run_parses_power_levels_each_time(
+    mode: str, anew: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: list[str] = []
     parse = power.PowerLevels.__init__
 
@@ -389,7 +393,7 @@ def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: p
         parse(self, event)
 
     monkeypatch.setattr(power.PowerLevels, "__init__", noting)
-    case = next(c for c in load_cases([suite_folder()]) if c.name == "resolve.topic_against_ban.v11")
+    case = next(c for c in load_suite() if c.name == "resolve.topic_against_ban.v11")
     given = {"operation": "resolve", "input": case.input, "runs": 3, "mode": mode}
     (answer,) = served({"id": 1, "operation": "time", "room_version": "11", "input": given})
     assert len(answer["output"]["seconds"]) == 3
@@ -409,7 +413,7 @@ def test_a_timing_request_without_its_input_is_answered_with_an_error(given: Any
 
 
 def test_the_suite_passes_through_serve(run: Run) -> None:
-    program = "from roomver.cli.vectors import vectors_group; vectors_group(['serve'])"
+    program = "from roomver.cli import main; main(['vectors', 'serve'])"
     result = run("--json", "--impl", shlex.join([sys.executable, "-c", program]), SUITE)
     report = json.loads(result.stdout)
     assert [entry for entry in report["cases"] if entry["outcome"] != "passed"] == []
@@ -421,23 +425,23 @@ def test_the_suite_passes_through_serve(run: Run) -> None:
 
 
 def test_listing(three: Path) -> None:
-    result = CliRunner().invoke(vectors_group, ["list", str(three)])
+    result = CliRunner().invoke(main, ["vectors", "list", str(three)])
     assert result.output.split("\n")[0] == "a  canonical_json  11"
     assert len(result.output.splitlines()) == 3
 
 
 def test_showing(three: Path) -> None:
-    result = CliRunner().invoke(vectors_group, ["show", "b", str(three)])
+    result = CliRunner().invoke(main, ["vectors", "show", "b", str(three)])
     assert result.exit_code == 0
     for text in ("canonical_json, room version 11", 'input\n  json "\\"b\\""', "roomver passed"):
         assert text in result.output
-    assert CliRunner().invoke(vectors_group, ["show", "d", str(three)]).exit_code == 2
-    document = json.loads(CliRunner().invoke(vectors_group, ["show", "b", "--json", str(three)]).output)
+    assert CliRunner().invoke(main, ["vectors", "show", "d", str(three)]).exit_code == 2
+    document = json.loads(CliRunner().invoke(main, ["vectors", "show", "b", "--json", str(three)]).output)
     assert (document["name"], document["input"], document["outcome"]) == ("b", {"json": '"b"'}, "passed")
 
 
-def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> None:
-    shown = CliRunner().invoke(vectors_group, ["show", "resolve.hole.tried.v12"]).output
+def test_a_case_is_shown_with_its_events_parents_first_and_the_deciding_rule() -> None:
+    shown = CliRunner().invoke(main, ["vectors", "show", "resolve.hole.tried.v12"]).output
     lines = shown.splitlines()
     ids = [line.split() for line in lines if re.fullmatch(r" +\d+  \$\S+", line)]
     assert [number for number, _ in ids] == [str(number) for number in range(1, len(ids) + 1)]
@@ -447,15 +451,15 @@ def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> Non
     topic = next(number for number, _ in ids if f"[{number}] allowed" in shown)
     assert f"  mainline: [{topic}] allowed - v12 rule 11 (otherwise)" in shown
     assert f"m.room.topic '': [{topic}]" in shown
-    # Past the list every event is called by its number.
-    assert not any(event_id in shown.split("input besides")[1] for _, event_id in ids)
+    # After the list, every event is referred to by its number.
+    assert not any(event_id in shown.split("rest of the input")[1] for _, event_id in ids)
 
 
 def test_cases_of_every_kind_can_be_shown() -> None:
-    # Names end in the version: every fifth case is of any operation and version, and all take long.
-    for case in load_cases([suite_folder()])[::5]:
+    # Every fifth case, because all would take long. They are of every operation and version.
+    for case in load_suite()[::5]:
         result = run_case(case)
-        text = "\n".join(show_lines(result, [{"outcome": one.outcome} for one in case.expected]))
+        text = "\n".join(show_lines(result))
         assert f"\nroomver {result.outcome.value}" in text
         assert text.startswith(f"{case.name}\n{case.operation}, room version {case.room_version}\n")
 
@@ -478,6 +482,6 @@ def test_a_case_of_any_json_can_be_shown(events: Any, tmp_path: Path) -> None:
     file.write_text(
         json.dumps({"format": "roomver-vectors/1", "title": "x", "cases": [{**case, "input": given}]})
     )
-    result = CliRunner().invoke(vectors_group, ["show", "x", str(file)])
+    result = CliRunner().invoke(main, ["vectors", "show", "x", str(file)])
     assert result.exit_code == 0, result.exception
     assert "roomver " in result.output

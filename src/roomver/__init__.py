@@ -1,22 +1,43 @@
-"""The rules of a Matrix room, for room versions 1 to 12, each answer with its reason.
+"""The rules of Matrix rooms, for room versions 1 to 12. Every answer comes with its reason.
 
-Pure functions over JSON values: canonical JSON, event format, event IDs, hashes, signatures,
-redaction, authorisation rules, state resolution, and the replay of whole rooms. Nothing here reads a
-file, asks the time or opens a connection.
+These are pure functions over JSON values: canonical JSON, the event format, event IDs, hashes,
+signatures, redaction, authorisation rules, state resolution and the replay of whole rooms. Nothing here
+reads a file, reads the clock or opens a connection.
+
+This package exports the functions and types that most programs need. The rest of the public interface is
+in these modules:
+
+- `roomver.types`: type aliases.
+- `roomver.errors`: the exceptions.
+- `roomver.versions`: the room versions, and how they differ.
+- `roomver.canonical`: JSON text and canonical JSON.
+- `roomver.redaction`: the redacted form of an event.
+- `roomver.hashing`: content hash, reference hash and event ID.
+- `roomver.event`: the event format.
+- `roomver.keys`: signing keys and verify keys.
+- `roomver.signing`: signatures that are made.
+- `roomver.signatures`: signatures that are checked.
+- `roomver.rules`: the authorisation rules as values, and verdicts.
+- `roomver.power`: power levels.
+- `roomver.selection`: the auth events selection.
+- `roomver.auth`: the checks of the authorisation rules.
+- `roomver.resolution`: state resolution.
+- `roomver.replay`: the replay of a whole room.
+- `roomver.entry`: what is handed in where an event is expected.
+- `roomver.findings`: what can be found of an event, as data.
+- `roomver.check`: the checks of one event by itself.
+- `roomver.room_check`: the checks of a room's events together.
+
+In these modules, names that are in `__all__` are public. Every other module and every other name is
+private and may change in any release.
 """
 
-from .auth import (
-    RedactionDecision,
-    check_against_state,
-    check_auth,
-    check_state_independent,
-    redaction_applies,
-)
-from .canonical import encode_canonical, parse_json
+from .auth import check_against_state, check_auth, check_state_independent, redaction_applies
+from .canonical import encode_canonical
+from .check import check_event, check_events
 from .errors import (
     BadKey,
     CyclicGraph,
-    Defect,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
@@ -25,91 +46,50 @@ from .errors import (
     WrongRoom,
 )
 from .event import Event, parse_event
-from .hashing import HashCheck, check_hashes, compute_content_hash, compute_event_id, compute_reference_hash
-from .keys import KeyTable, VerifyKey, read_key_table
+from .hashing import compute_event_id
+from .keys import SigningKey, VerifyKey
 from .redaction import redact
-from .replay import Merge, Outcome, Replay, Reset, Status, replay_room
-from .resolution import (
-    NotTraced,
-    Resolution,
-    RoomGraph,
-    RoomState,
-    Trace,
-    Why,
-    resolve,
-    resolve_steps,
-    split_states,
-)
-from .rules import RULES, Decision, Rule, Verdict, list_rules
+from .replay import replay_room
+from .resolution import RoomGraph, resolve, resolve_steps
+from .room_check import check_room
+from .rules import Verdict
 from .selection import select_auth_types
-from .signing import (
-    ServerResult,
-    SignatureReport,
-    SignatureResult,
-    SignatureStatus,
-    list_required_signers,
-    read_server_keys,
-    sign_event,
-    sign_json,
-    signing_key,
-    verify_json,
-    verify_signatures,
-)
-from .versions import ROOM_VERSIONS, RoomVersion, StateResolution, get_room_version
+from .signatures import read_server_keys, verify_json, verify_signatures
+from .signing import sign_event, sign_json
+from .types import EventId, JsonObject, StateKey, StateMap
+from .versions import RoomVersion, get_room_version
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ROOM_VERSIONS",
-    "RULES",
     "BadKey",
     "CyclicGraph",
-    "Decision",
-    "Defect",
     "Event",
-    "HashCheck",
-    "KeyTable",
+    "EventId",
+    "JsonObject",
     "MalformedEvent",
-    "Merge",
     "MissingEvents",
     "NotCanonical",
-    "NotTraced",
-    "Outcome",
-    "RedactionDecision",
-    "Replay",
-    "Reset",
-    "Resolution",
     "RoomGraph",
-    "RoomState",
     "RoomVersion",
     "RoomverError",
-    "Rule",
-    "ServerResult",
-    "SignatureReport",
-    "SignatureResult",
-    "SignatureStatus",
-    "StateResolution",
-    "Status",
-    "Trace",
+    "SigningKey",
+    "StateKey",
+    "StateMap",
     "UnknownRoomVersion",
     "Verdict",
     "VerifyKey",
-    "Why",
     "WrongRoom",
     "check_against_state",
     "check_auth",
-    "check_hashes",
+    "check_event",
+    "check_events",
+    "check_room",
     "check_state_independent",
-    "compute_content_hash",
     "compute_event_id",
-    "compute_reference_hash",
     "encode_canonical",
     "get_room_version",
-    "list_required_signers",
-    "list_rules",
     "parse_event",
-    "parse_json",
-    "read_key_table",
     "read_server_keys",
     "redact",
     "redaction_applies",
@@ -119,8 +99,6 @@ __all__ = [
     "select_auth_types",
     "sign_event",
     "sign_json",
-    "signing_key",
-    "split_states",
     "verify_json",
     "verify_signatures",
 ]

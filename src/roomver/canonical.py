@@ -1,11 +1,11 @@
-"""JSON text to value, and value to canonical JSON bytes.
+"""Parse JSON text, and encode JSON values as canonical JSON.
 
-Two strengths, as the room versions have them: *strict* (version 6 on) refuses floats and integers
-outside ±(2^53 - 1); *lenient* (versions 1 to 5) lets both by. Everything else is refused in both:
-what is no JSON at all (``NaN``, lone surrogates, UTF-16, a byte order mark), what no peer could read
-(nesting past 128 levels), and Python values that JSON has no type for.
+There are two modes. The *strict* mode (room version 6 and later) refuses floats and integers outside
+±(2^53 - 1). The *lenient* mode (room versions 1 to 5) accepts both. Both modes refuse what is not JSON
+(``NaN``, lone surrogates, UTF-16, a byte order mark), nesting deeper than 128 levels, which other
+servers cannot read, and Python values without a JSON type.
 
-Only text and JSON values are known here; what an event is, is not.
+This module deals with text and JSON values only. It does not know what an event is.
 
 Source: https://spec.matrix.org/latest/appendices/#canonical-json
 """
@@ -15,33 +15,35 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from math import isfinite
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from canonicaljson import encode_canonical_json
 
 from .errors import NotCanonical
-from .types import JsonValue
+from .types import JsonObject, JsonValue
 
-MAX_DEPTH = 128
-"""Levels of arrays and objects inside each other. The specification names no limit; parsers of
-other servers stop near this one, so that an event beyond it can never federate."""
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "encode_canonical", "parse_json"]
 
-MAX_INTEGER = 2**53 - 1
+MAX_DEPTH: Final = 128
+"""How many levels of arrays and objects may be nested. The specification sets no limit. Parsers of
+other servers stop near this one, so a deeper event cannot federate."""
+
+MAX_INTEGER: Final = 2**53 - 1
 """The greatest magnitude of an integer in strict canonical JSON."""
 
-# CPython refuses to convert longer integers from and to decimal text (a quadratic algorithm).
+# CPython refuses to convert longer integers from and to decimal text: that algorithm is quadratic.
 _MAX_DIGITS = 4300
 _MAX_MAGNITUDE = 10**_MAX_DIGITS - 1
 
-# A Python value can hold itself, or the same list many times over, which text cannot. This bounds
-# the work on such a value; no document that a server would take comes near it.
+# Unlike text, a Python value can contain itself, or the same list many times. This limit bounds the
+# work on such a value. No document that a server would accept comes near it.
 _MAX_CONTAINERS = 5_000_000
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _Refused:
-    """Stands in a parsed value where the text had something that is not JSON."""
+    """A placeholder in a parsed value for something in the text that is not JSON."""
 
     __slots__ = ("reason",)
 
@@ -50,7 +52,7 @@ class _Refused:
 
 
 def join_path(path: str, key: str | int) -> str:
-    """Extend a path to a value by an object's key or an array's index.
+    """Append an object's key or an array's index to a path.
 
     >>> join_path(join_path("content", "users"), "@a:x")
     'content.users["@a:x"]'
@@ -61,12 +63,12 @@ def join_path(path: str, key: str | int) -> str:
         return f"{path}[{key}]"
     if type(key) is str and _PLAIN_KEY.fullmatch(key):
         return f"{path}.{key}" if path else key
-    # ASCII escapes, so that a lone surrogate in the key can be printed.
+    # ASCII escapes, because the key may hold a lone surrogate, which cannot be printed.
     return f"{path}[{shorten(key)}]"
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """Return a value as one short line of printable text, for messages."""
+    """Describe a value for a message, in one short line of printable text."""
     if type(value) is str:
         text = json.dumps(value[: limit + 1])
     elif type(value) is int and not -_MAX_MAGNITUDE <= value <= _MAX_MAGNITUDE:
@@ -85,16 +87,17 @@ def shorten(value: object, limit: int = 80) -> str:
 
 
 def scan(value: object, *, strict: bool) -> int:
-    """Check a value, and return an upper bound of the length of its canonical JSON in bytes.
+    """Check that a value has canonical JSON, and return an upper bound of its length in bytes.
 
     Raises:
-        NotCanonical: naming the path to the first offending value.
+        NotCanonical: with the path to the first value that has no canonical JSON.
 
     Cost: one visit to each value, no encoding.
     """
-    # This is run on every event, so it only tells *whether* something is wrong; `_locate` walks
-    # again to say where. Level by level, so that depth costs nothing to track and nothing recurses.
-    # Six bytes bound a code point: the longest escape is \u00xx, the longest UTF-8 sequence is four.
+    # This runs on every event, so it only finds out *whether* something is wrong; `_locate` walks
+    # again to say where. It goes level by level: that tracks the depth for free, without recursion.
+    # A code point takes at most six bytes: the longest escape is \u00xx, the longest UTF-8 sequence
+    # has four.
     size = 0
     depth = 0
     containers = 0
@@ -111,7 +114,7 @@ def scan(value: object, *, strict: bool) -> int:
                 for key in node:
                     if type(key) is not str:
                         raise _locate(value, strict)
-                # All keys at once: one call into C instead of two for each key.
+                # Join all keys: that is one call into C instead of two for each key.
                 keys = "".join(node)
                 if not (keys.isascii() or _encodes(keys)):
                     raise _locate(value, strict)
@@ -153,8 +156,8 @@ def _encodes(text: str) -> bool:
 
 
 def _locate(value: object, strict: bool) -> NotCanonical:
-    """Find the first value in document order that `scan` stumbled over."""
-    # Paths are linked pairs (parent, key) and become text only for the one that is reported.
+    """Return the error for the first value, in document order, that `scan` refuses."""
+    # A path is a linked pair (parent, key). Only the reported one is turned into text.
     root: tuple[Any, ...] = ()
     stack: list[tuple[object, tuple[Any, ...], int]] = [(value, root, 1)]
     containers = 0
@@ -194,7 +197,7 @@ def _path_text(path: tuple[Any, ...]) -> str:
 
 
 def _refusal(value: object, strict: bool) -> str | None:
-    """Say why a value, not looking inside it, has no canonical JSON; None if it has."""
+    """Return why a value has no canonical JSON, without looking inside it; None if it has."""
     kind = type(value)
     if kind is str:
         return None if _encodes(cast(str, value)) else "the string holds a lone surrogate"
@@ -213,25 +216,54 @@ def _refusal(value: object, strict: bool) -> str | None:
         return cast(_Refused, value).reason
     if value is None or kind in (bool, dict, list):
         return None
-    return f"a Python {kind.__name__} is no JSON value"
+    return f"a Python {kind.__name__} is not a JSON value"
 
 
-def encode_canonical(value: JsonValue, *, strict: bool = True) -> bytes:
-    """Return the canonical JSON of a value, in UTF-8.
+def plain_object(value: object) -> JsonObject | None:
+    """Return a mapping as a dict that is still to be scanned; None for anything else.
+
+    A dict is returned as it is. Another mapping is copied, so that what is checked later is what is
+    used later.
+    """
+    if type(value) is dict:
+        return value
+    return dict(value) if isinstance(value, Mapping) else None
+
+
+def scanned_object(value: object, *, strict: bool) -> JsonObject:
+    """Return a mapping as a dict that has canonical JSON.
+
+    Raises:
+        NotCanonical: if it is not a mapping, or has no canonical JSON.
+    """
+    plain = plain_object(value)
+    if plain is None:
+        raise NotCanonical("", f"expected a JSON object, found {shorten(value)}")
+    scan(plain, strict=strict)
+    return plain
+
+
+encode_scanned: Final[Callable[[object], bytes]] = encode_canonical_json
+"""Return the canonical JSON of a value that `scan` has accepted, in UTF-8."""
+
+
+def encode_canonical(value: object, *, strict: bool = True) -> bytes:
+    """Encode a value as canonical JSON, in UTF-8.
 
     Source: https://spec.matrix.org/latest/appendices/#canonical-json
 
     Args:
-        value: dicts with string keys, lists, strings, integers, booleans and None, of exactly these
-            types: a subclass could encode as something else than what was checked.
+        value: a JSON value made of dicts with string keys, lists, strings, integers, floats, booleans
+            and None. These exact types are required: a subclass could be encoded differently from
+            what was checked. Copy another mapping into a dict first.
         strict: refuse floats and integers outside ±(2^53 - 1), as room versions 6 and later do.
-            Otherwise floats are written as Python writes them, which is what the event IDs and
-            signatures of versions 1 to 5 were made over.
+            Otherwise floats are written the way Python writes them. The event IDs and signatures of
+            versions 1 to 5 cover that form.
 
     Raises:
-        NotCanonical: naming the path to the value that has no canonical form.
+        NotCanonical: with the path to the value that has no canonical JSON.
 
-    Cost: a few passes over the value, and sorting each object's keys.
+    Cost: a few passes over the value, and a sort of each object's keys.
 
     >>> encode_canonical({"b": 1, "a": ["é", None, True]})
     b'{"a":["\\xc3\\xa9",null,true],"b":1}'
@@ -240,20 +272,20 @@ def encode_canonical(value: JsonValue, *, strict: bool = True) -> bytes:
     roomver.errors.NotCanonical: content.users["@a:x"]: the number 1.5 is a float
     """
     scan(value, strict=strict)
-    return encode_canonical_json(value)
+    return encode_scanned(value)
 
 
 def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
     """Parse JSON text into a value that is still to be scanned.
 
-    What is JSON to Python alone (``NaN``) comes out as a value that `scan` refuses with its path.
-    For the arguments, see `parse_json`.
+    What only Python accepts as JSON (``NaN``) becomes a value that `scan` refuses with its path. The
+    arguments are those of `parse_json`.
 
     Raises:
-        NotCanonical: for what is no JSON text at all, with line and column.
+        NotCanonical: if the text is not JSON, with line and column.
     """
     if isinstance(text, bytes):
-        # Not left to json.loads, which would guess UTF-16 and UTF-32.
+        # json.loads would also accept UTF-16 and UTF-32.
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -267,7 +299,7 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
         hooks["object_pairs_hook"] = _refuse_duplicates
     if integral_floats:
         hooks["parse_float"] = _parse_integral
-    # json.loads makes a decoder for each call that has hooks, which takes as long as half an event.
+    # json.loads makes a new decoder for a call with hooks, which takes half as long as parsing an event.
     decoder = _DECODER if len(hooks) == 1 else json.JSONDecoder(**hooks)  # type: ignore[arg-type]
     try:
         return cast(JsonValue, decoder.decode(text))
@@ -277,14 +309,14 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
     except RecursionError:
         raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError:
-        # The only other one that json.loads lets out: an integer too long for int().
+        # json.loads raises no other ValueError than this: an integer is too long for int().
         return _load_long_integers(text, hooks)
 
 
 def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
     """Parse text with an integer that is too long for int(), which `scan` then refuses.
 
-    Such text may be broken or too deep behind the integer, where the first attempt did not look.
+    The first attempt stopped at that integer, so the text behind it may still be broken or too deep.
     """
     try:
         return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]
@@ -305,16 +337,16 @@ def parse_json(
     """Parse JSON text into a value that has canonical JSON.
 
     Args:
-        text: UTF-8 if bytes; no byte order mark.
+        text: the text, in UTF-8 if it is bytes, without a byte order mark.
         strict: as in `encode_canonical`.
-        unique_keys: refuse an object that has a key twice; otherwise the last one wins, as it does
-            in Synapse and most parsers. The specification does not say.
+        unique_keys: refuse an object in which a key occurs twice. Otherwise the last value wins, as in
+            Synapse and most parsers. The specification does not say.
         integral_floats: read ``1e10`` and ``1.0`` as integers, as an example in the specification's
-            appendix has it. Servers refuse them in events, so this is never used on one.
+            appendix does. Servers refuse them in events, so do not use this for events.
 
     Raises:
-        NotCanonical: naming the path to the first value that has no canonical form, or line and
-            column where the text is no JSON.
+        NotCanonical: with the path to the first value that has no canonical JSON, or with line and
+            column if the text is not JSON.
 
     >>> parse_json('{"a": 1, "a": -0}')
     {'a': 0}
@@ -337,7 +369,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result: dict[str, object] = {}
     for key, value in pairs:
-        result[key] = _Refused("the key is there twice") if key in result else value
+        result[key] = _Refused("the key occurs twice") if key in result else value
     return result
 
 
@@ -352,8 +384,8 @@ def _parse_integral(digits: str) -> int | float:
     if not isfinite(number) or not number.is_integer():
         return number
     if number == 0:
-        # Zero, or too small for a double; Decimal refuses exponents of 19 digits.
+        # Zero, or too small for a double. Decimal cannot be asked: it refuses exponents of 19 digits.
         return number if digits.lower().partition("e")[0].strip("-0.") else 0
-    # Through Decimal, since the double nearest to 9007199254740993.0 is another integer.
+    # Decimal is exact: the double nearest to 9007199254740993.0 is another integer.
     exact = Decimal(digits)
     return int(exact) if exact == exact.to_integral_value() else number

@@ -1,8 +1,7 @@
-"""Check one event by itself: format, event ID, signatures, content hash.
+"""Check one event by itself: its format, event ID, signatures and content hash.
 
-These are the checks on receipt of a PDU that need no other event. What comes out is data: findings of
-stable kinds, each with its reasons and with what a server must do. Nothing here is raised for a bad event,
-and nothing is made for a good one that it does not need.
+These are the checks on receipt of a PDU that need no other event. The result is data: findings of stable
+kinds, each with its reasons and with what a server must do. A bad event never raises an exception.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
@@ -11,9 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from unpaddedbase64 import encode_base64
-
-from .canonical import MAX_INTEGER, join_path, scan, shorten
+from .canonical import MAX_INTEGER, join_path, plain_object, scan, shorten
 from .entry import Entry
 from .errors import Defect, MalformedEvent, NotCanonical
 from .event import Event, parse_event
@@ -21,9 +18,9 @@ from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
     HashCheck,
-    check_hashes,
+    check_content_hash,
+    compare_content_hash,
     content_digest,
-    decode_unpadded,
     essential_bytes,
     event_id_of_bytes,
 )
@@ -31,19 +28,22 @@ from .identifiers import server_of
 from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
-from .signing import ServerResult, SignatureReport, check_signatures
-from .types import EventId, JsonObject, JsonValue
+from .signatures import ServerResult, SignatureReport, check_signatures
+from .types import EventId, JsonObject
+from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
+
+__all__ = ["check_entries", "check_event", "check_events"]
 
 
 def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
-    """Return the check of something that should have been an event and cannot be read as one."""
+    """Return the check of an entry that cannot be read as an event."""
     finding = Finding(FindingKind.UNREADABLE, (Reason("", reason),))
     return EventCheck(event_id, None, (finding,))
 
 
 def check_event(
-    pdu: JsonValue,
+    pdu: object,
     version: RoomVersion | str,
     *,
     claimed_id: EventId | None = None,
@@ -56,12 +56,12 @@ def check_event(
     checks 1 to 3.
 
     Args:
-        pdu: the PDU as it is on the wire.
-        version: of its room.
-        claimed_id: the ID under which the event was found; compared with the one that it has.
-        keys: what is known of the servers' keys; without them signatures are not checked. With them,
-            a key that is not there verifies nothing.
-        now: milliseconds since the epoch: with it, a key counts for at most seven days from now.
+        pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
+        version: the version of its room.
+        claimed_id: the event ID that the input gives. It is compared with the ID of the event.
+        keys: the servers' keys. Without them, signatures are not checked.
+        now: the time in milliseconds since the epoch. With it, a key counts for at most seven days from
+            now.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -77,17 +77,19 @@ def check_event(
 
 
 def check_events(
-    pdus: Iterable[tuple[JsonValue, EventId | None]],
+    pdus: Iterable[tuple[object, EventId | None]],
     version: RoomVersion | str,
     *,
     keys: KeyTable | None = None,
     now: int | None = None,
 ) -> Iterator[EventCheck]:
-    """Check many events, each by itself: what `check_event` gives for each, in their order, sooner.
+    """Check many events, each by itself.
+
+    The results are those of `check_event`, in the same order, but this is faster.
 
     Args:
-        pdus: each with the ID under which it was found, or None. They are taken a few at a time; an
-            exception from them comes after the checks of those before it.
+        pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If
+            the iterator raises, the events before are checked first.
         version, keys, now: as in `check_event`.
 
     Raises:
@@ -105,12 +107,12 @@ def check_entries(
     keys: KeyTable | None = None,
     now: int | None = None,
 ) -> Iterator[tuple[Entry, EventCheck]]:
-    """Check the entries of an input, each by itself: what `check_event` gives for each, in their order.
+    """Check the entries of an input, each by itself, and yield each entry with its check, in order.
 
-    An entry that could not be read keeps its place among the others, as a finding.
+    An entry that could not be read keeps its place among the others: it is a finding.
 
     Args:
-        entries: taken a few at a time; an error from them comes after the checks of those before it.
+        entries: taken in batches. If the iterator raises, the entries before are checked first.
         version, keys, now: as in `check_event`.
 
     Raises:
@@ -118,7 +120,9 @@ def check_entries(
     """
     known = version_record(version)
     for batch in _batches(entries):
-        pdus = [(entry.pdu, entry.claimed_id) for entry in batch if entry.error is None]
+        pdus: list[tuple[object, EventId | None]] = [
+            (entry.pdu, entry.claimed_id) for entry in batch if entry.error is None
+        ]
         checks = iter(_check_batch(pdus, known, keys, now))
         for entry in batch:
             if entry.error is not None:
@@ -172,7 +176,7 @@ _BATCH = 32
 
 
 def _check_batch(
-    batch: list[tuple[JsonValue, EventId | None]],
+    batch: list[tuple[object, EventId | None]],
     version: RoomVersion,
     keys: KeyTable | None,
     now: int | None,
@@ -194,29 +198,29 @@ def _check_batch(
     ]
 
 
-def _parsed(pdu: JsonValue, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
-    if type(pdu) is not dict:
+def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
+    plain = plain_object(pdu)
+    if plain is None:
         # Not left to parse_event, which would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
         # Without the claimed ID, which it would believe.
-        return parse_event(pdu, version)
+        return parse_event(plain, version)
     except MalformedEvent as error:
-        return _malformed(pdu, error.defects, claimed_id or _computed_id(pdu, version))
+        return _malformed(plain, error.defects, claimed_id or _computed_id(plain, version))
 
 
 def _computed_id(pdu: JsonObject, version: RoomVersion) -> EventId | None:
-    """Return the event ID of a malformed PDU, by which others may cite it; None if it has none.
+    """Return the event ID of a malformed PDU, by which others may cite it; None if it cannot be computed.
 
-    With an ``event_id`` inside, servers disagree about what the reference hash is made over.
+    With an ``event_id`` inside, servers disagree about which keys the reference hash covers.
     """
-    if version.event_id_form is EventIdForm.CHOSEN:
+    if version.event_id_form is EventIdForm.CHOSEN or "event_id" in pdu or type(pdu.get("type")) is not str:
         return None
-    if "event_id" in pdu or type(pdu.get("type")) is not str:
-        return None
+    essential = kept(pdu, version)
     try:
-        # Only what redaction keeps: the ID does not depend on the rest, whatever is wrong with it.
-        scan(kept(pdu, version), strict=version.strict_canonical_json)
+        # The ID does not depend on the rest, whatever is wrong with it.
+        scan(essential, strict=version.strict_canonical_json)
     except NotCanonical:
         return None
     return event_id_of_bytes(essential_bytes(pdu, version), version)
@@ -244,20 +248,18 @@ def _judged(
         findings.append(_not_signed(event, report))
 
     redacted = False
-    carried: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
-    # Digests are what counts, but where the spelling is the same there is nothing to decode.
-    if carried != encode_base64(computed) and (digest := decode_unpadded(carried)) != computed:
-        if digest is None or len(digest) != len(computed):
-            text = f"expected base64 of {len(computed)} bytes, found {shorten(carried)}"
+    usable = event
+    match compare_content_hash(pdu, computed):
+        case HashCheck.UNREADABLE:
+            found = shorten(event.hashes["sha256"])
+            text = f"expected base64 of {len(computed)} bytes, found {found}"
             findings.append(Finding(FindingKind.NO_CONTENT_HASH, (Reason("hashes.sha256", text),)))
-        elif is_redacted_form(pdu, version):
+        case HashCheck.MISMATCH if is_redacted_form(pdu, version):
             redacted = True
-        else:
-            findings.append(_content_not_hashed(pdu, digest, computed))
-            stored = parse_event(redact(event), version, event_id=event_id)
-            return EventCheck(event_id, stored, tuple(findings), redacted, signed, _notes(event))
-
-    return EventCheck(event_id, event, tuple(findings), redacted, signed, _notes(event))
+        case HashCheck.MISMATCH:
+            findings.append(_content_not_hashed(event, computed))
+            usable = parse_event(redact(event), version, event_id=event_id)
+    return EventCheck(event_id, usable, tuple(findings), redacted, signed, _notes(event))
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -265,7 +267,7 @@ def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
     return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
 
 
-def _malformed(pdu: JsonValue, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
+def _malformed(pdu: object, defects: tuple[Defect, ...], claimed_id: EventId | None) -> EventCheck:
     reasons = [Reason(d.path, f"expected {d.expected}, found {d.found}") for d in defects]
     event_id = claimed_id
     if event_id is None and type(pdu) is dict and type(carried := pdu.get("event_id")) is str:
@@ -309,8 +311,9 @@ def _why_not(server: ServerResult) -> str:
     return f"no valid signature of {server.server} ({each})"
 
 
-def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Finding:
-    text = f"carried {encode_base64(carried)}, computed {encode_base64(computed)}"
+def _content_not_hashed(event: Event, computed: bytes) -> Finding:
+    pdu, carried = event.pdu, decode_unpadded(str(event.hashes["sha256"])) or b""
+    text = f"carried {encode_unpadded(carried)}, computed {encode_unpadded(computed)}"
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
     if stray and content_digest(pdu, stray) == carried:
@@ -320,7 +323,7 @@ def _content_not_hashed(pdu: JsonObject, carried: bytes, computed: bytes) -> Fin
 
 def _has_lost_its_version(event: Event) -> bool:
     """Tell whether a create event is not as it was made, so that its room version may have been redacted."""
-    return "room_version" not in event.content and check_hashes(event) is not HashCheck.INTACT
+    return "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT
 
 
 def _notes(event: Event) -> tuple[Reason, ...]:

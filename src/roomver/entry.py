@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from .types import EventId, JsonValue, RoomId
 
+__all__ = ["Entry", "Part", "Place"]
+
 
 class Place(NamedTuple):
     """Where in the input an entry is."""

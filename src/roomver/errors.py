@@ -1,18 +1,30 @@
-"""The exceptions of the package: each for input that the caller must mend.
+"""The exceptions of the package. Each reports input that the caller must correct.
 
-An error holds the values it speaks of, compares equal to one with the same values, and is a
-:class:`RoomverError`. A verdict of the authorisation rules is never an exception.
+Every error is a :class:`RoomverError`. It holds the values that its message names, and equals another
+error with the same values. A verdict of the authorisation rules is never an exception.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
+
+__all__ = [
+    "BadKey",
+    "CyclicGraph",
+    "Defect",
+    "MalformedEvent",
+    "MissingEvents",
+    "NotCanonical",
+    "RoomverError",
+    "UnknownRoomVersion",
+    "WrongRoom",
+]
 
 SHOWN: Final = 10
-"""The most events that a line of text lists."""
+"""How many event IDs a line of text lists at most."""
 
 
 def listed(event_ids: Sequence[str]) -> str:
-    """Return event IDs as text, of many the first and how many more there are.
+    """Return event IDs as text. A long sequence is cut, and the rest is counted.
 
     >>> listed(["$a", "$b"])
     '$a, $b'
@@ -21,8 +33,17 @@ def listed(event_ids: Sequence[str]) -> str:
     return ", ".join(event_ids[:SHOWN]) + more
 
 
+def refuse_truth(result: object, instead: str) -> NoReturn:
+    """Raise the `TypeError` of a result that must not be used as a condition.
+
+    ``if check_auth(...)`` would read well and hide a bug: a refusal would count as true if the result
+    were an ordinary object, and ``or`` would skip it if a refusal were false.
+    """
+    raise TypeError(f"a {type(result).__name__} has no truth value: use {instead}")
+
+
 class RoomverError(Exception):
-    """The base of every error that this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
     def __init__(self, *values: object) -> None:
         # The values are the arguments, so that pickling and copying an error keep them.
@@ -36,7 +57,15 @@ class RoomverError(Exception):
 
 
 class UnknownRoomVersion(RoomverError):
-    """A room version that this package has no rules for."""
+    """A room version that this package does not know.
+
+    Attributes:
+        version: what was passed as the room version.
+        known: the identifiers of the known room versions, oldest first.
+    """
+
+    version: object
+    known: tuple[str, ...]
 
     def __init__(self, version: object, known: Iterable[str]) -> None:
         self.version = version
@@ -45,17 +74,20 @@ class UnknownRoomVersion(RoomverError):
 
     def __str__(self) -> str:
         if type(self.version) is not str:
-            return f'a room version is a string, such as "11"; {repr(self.version)[:100]} is none'
-        return f"unknown room version {self.version[:100]!r}; known are {', '.join(self.known)}"
+            return f'a room version must be a string such as "11", not {repr(self.version)[:100]}'
+        return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(self.known)}"
 
 
 class NotCanonical(RoomverError):
     """A text or value that has no canonical JSON form.
 
     Attributes:
-        path: where it is, such as ``content.users["@a:x"]``; ``""`` is the whole document.
-        reason: what is wrong with it.
+        path: the place, such as ``content.users["@a:x"]``; ``""`` is the whole document.
+        reason: what is wrong there.
     """
+
+    path: str
+    reason: str
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
@@ -67,14 +99,14 @@ class NotCanonical(RoomverError):
 
 
 class Defect(NamedTuple):
-    """One thing that is wrong with an event's format."""
+    """One violation of the event format."""
 
     path: str
-    """Where: ``sender``, ``prev_events[3]``; ``""`` is the event as a whole."""
+    """The place, such as ``sender`` or ``prev_events[3]``; ``""`` is the whole event."""
     expected: str
-    """What the event format of its room version asks for."""
+    """What the event format of the room version requires there."""
     found: str
-    """What is there, shortened."""
+    """What is there instead, shortened."""
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -82,12 +114,15 @@ class Defect(NamedTuple):
 
 
 class MalformedEvent(RoomverError):
-    """An event that does not have the format of its room version, with every defect found.
+    """An event that does not match the event format of its room version.
 
     Attributes:
-        defects: all that is wrong, in the order of the checks; never empty.
-        room_version: the identifier of the room version it was checked against.
+        defects: every violation found, in the order of the checks; never empty.
+        room_version: the identifier of the room version whose format was checked.
     """
+
+    defects: tuple[Defect, ...]
+    room_version: str
 
     def __init__(self, defects: Iterable[Defect], room_version: str) -> None:
         self.defects = tuple(defects)
@@ -100,15 +135,18 @@ class MalformedEvent(RoomverError):
 
 
 class MissingEvents(RoomverError):
-    """Events that are needed for an answer and are not known: nothing is decided without them.
+    """Events that an answer needs and that were not passed in. Nothing is decided without them.
 
     Attributes:
-        event_ids: all that could already be told to be missing, sorted.
-        where: what they are missing from, if it is not the events: such as "the graph".
+        event_ids: every event known to be missing so far, sorted.
+        where: what they are missing from, such as "the graph"; ``""`` means from the events.
     """
 
+    event_ids: tuple[str, ...]
+    where: str
+
     def __init__(self, event_ids: Iterable[str], where: str = "") -> None:
-        # A caller who has states of events in place of IDs is told so by what is listed.
+        # str: a caller who passed states of events instead of IDs sees the events listed.
         self.event_ids = tuple(sorted(map(str, set(event_ids))))
         self.where = where
         super().__init__(self.event_ids, where)
@@ -119,22 +157,30 @@ class MissingEvents(RoomverError):
 
 
 class CyclicGraph(RoomverError):
-    """Events that cite each other in a circle, so that no order of them exists.
+    """Events that refer to each other in a cycle, so they cannot be ordered.
 
     Attributes:
-        event_ids: events that lie on a cycle or behind one, sorted.
+        event_ids: events on a cycle, and events that depend on one, sorted.
     """
+
+    event_ids: tuple[str, ...]
 
     def __init__(self, event_ids: Iterable[str]) -> None:
         self.event_ids = tuple(sorted(set(event_ids)))
         super().__init__(self.event_ids)
 
     def __str__(self) -> str:
-        return f"events cite each other in a cycle: {listed(self.event_ids)}"
+        return f"events refer to each other in a cycle: {listed(self.event_ids)}"
 
 
 class WrongRoom(RoomverError):
-    """Events of more than one room, or of more than one room version, handed in together."""
+    """Events of different rooms, or of different room versions, passed in together.
+
+    Attributes:
+        detail: which events, and which rooms or room versions.
+    """
+
+    detail: str
 
     def __init__(self, detail: str) -> None:
         self.detail = detail
@@ -156,12 +202,15 @@ class NotAState(RoomverError):
 
 
 class BadKey(RoomverError):
-    """A signing key, or a table of them, that cannot be used.
+    """A key, or a table of keys, that cannot be used.
 
     Attributes:
-        where: which key, such as ``example.org ed25519:1``.
+        where: the key, such as ``example.org ed25519:1``.
         reason: what is wrong with it.
     """
+
+    where: str
+    reason: str
 
     def __init__(self, where: str, reason: str) -> None:
         self.where = where

@@ -1,27 +1,28 @@
-"""A directed acyclic graph of integers that grows, and the walks that state resolution makes on it.
+"""A growing directed acyclic graph of integers, and the walks that state resolution makes on it.
 
-No word of Matrix here: nodes are numbered as they come, have a key each, and point to *parents* that
-came before them. So a node's number is its place in a topological order, and that order is the graph's
-own: nothing that a sender claims is needed for it.
+This module knows nothing of Matrix. Nodes are numbered in the order in which they are added. Each node has a
+key and points to its *parents*, which were added before it. So the number of a node is its place in a
+topological order, which follows from the edges only and not from anything that a sender claims.
 
-What was tried, on the auth events of a room of 323,368 members with two branches of 50 events: 324,410 nodes
+What was tried, on the auth events of a room with 323,368 members and two branches of 50 events: 324,410 nodes
 and 973,294 edges (CPython 3.11).
 
-* *Parents in a flat array with offsets* take 16 bytes a node, a tuple of integers for each node 125. Walking
-  the tuples is twice as fast; memory was chosen, for walks are short.
-* *Children as a linked list through arrays*, newest first, take 28 bytes a node, lists of lists 121.
-* *A byte for each node, searched backwards with `bytearray.rfind`*, as the queue of a descending sweep, takes
-  as long as a heap for a hundred recent nodes (0.13 ms), and a third of its time for 200,000 (175 ms against
-  546). For two nodes the heap is faster, by 12 microseconds, which are those of clearing the bytes.
-* *Sets of shared nodes not walked*: the sweep asks of a node whether something shared lies above it,
-  and looks downstream for an answer, newest child first. Of an old node it finds one at once, and a
-  recent one has few descendants. The auth difference takes 0.8 ms so, and 482 ms where bit masks are swept
-  over all that is shared.
-* *A heap of sort keys* in the topological sort of 100,000 events takes as long as one of ranks, for which all
-  keys are sorted first, or up to a fifth less; a `SortedList` of the package sortedcontainers, instead of
-  the heap, a fifth more.
-* *Chain positions* (every node by chain and place, so that reachability is a comparison) were not built: an
-  index must be kept for every node added, and hubs with a hundred thousand children have as many chains.
+* *Parents in a flat array with offsets* take 16 bytes per node; a tuple of integers per node takes 125.
+  Walking the tuples is twice as fast. The array was chosen, because walks are short and memory is not.
+* *Children as a linked list through arrays*, newest first, take 28 bytes per node; lists of lists take 121.
+* *A byte per node, searched backwards with `bytearray.rfind`*, is the queue of a descending sweep. For a
+  hundred recent nodes it is as fast as a heap (0.13 ms); for 200,000 nodes it takes a third of the time
+  (175 ms against 546). For two nodes the heap is 12 microseconds faster: the bytes must be cleared first.
+* *Shared nodes are not walked.* The sweep asks whether a node is above a shared node, and searches the node's
+  descendants for one, newest child first. An old node has one close by, and a recent node has few
+  descendants. The auth difference takes 0.8 ms this way, and 482 ms if bit masks are swept over all shared
+  nodes.
+* *A heap of sort keys*, in the topological sort of 100,000 events, is up to 20 % faster than a heap of ranks,
+  for which all keys must be sorted first. A `SortedList` of the package sortedcontainers instead of the heap
+  is 20 % slower.
+* *Chain positions* (each node by chain and place, so that reachability is a comparison) were not built. The
+  index would have to be updated for each new node, and a hub with a hundred thousand children has as many
+  chains.
 """
 
 from array import array
@@ -35,12 +36,12 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Dag:
-    """A directed acyclic graph that grows: parents come before their children.
+    """A growing directed acyclic graph: parents come before their children.
 
-    Nodes are integers from 0 in the order in which they were added. Keys are event IDs to the
-    callers; here they only name a node.
+    Nodes are integers from 0, in the order in which they were added. Each node has a key, which is an event
+    ID for the callers; here it only names the node.
 
-    Cost: `add` is amortised constant in each edge; some 130 bytes a node with four edges.
+    Cost: `add` takes amortised constant time per edge. A node with four edges takes some 130 bytes.
     """
 
     __slots__ = ("_child", "_first", "_index", "_leaves", "_next", "_offsets", "_parents", "keys")
@@ -51,12 +52,12 @@ class Dag:
         # The parents of node n are _parents[_offsets[n] : _offsets[n + 1]].
         self._offsets = array("I", [0])
         self._parents = array("I")
-        # The edges that lead down from node n: edge _first[n], then edge _next[that], until 0. Edge e
-        # leads to node _child[e]. Edge 0 is no edge.
+        # The edges from node n to its children are edge _first[n], then edge _next[that], and so on until 0.
+        # Edge e leads to node _child[e]. There is no edge 0.
         self._first = array("I")
         self._next = array("I", [0])
         self._child = array("I", [0])
-        # Nodes without children, to which no edge leads down yet.
+        # Nodes without children, to which no parent has an edge yet.
         self._leaves: set[int] = set()
 
     def __len__(self) -> int:
@@ -66,10 +67,10 @@ class Dag:
         return key in self._index
 
     def nodes(self, keys: Iterable[str]) -> list[int]:
-        """Return the nodes of some keys, in their order.
+        """Return the nodes of keys, in the order of the keys.
 
         Raises:
-            MissingEvents: naming all that there are none of.
+            MissingEvents: naming all keys that are not in the graph.
         """
         index = self._index
         keys = list(keys)
@@ -79,26 +80,26 @@ class Dag:
             raise MissingEvents([key for key in keys if key not in index], "the graph") from None
 
     def parents(self, node: int) -> Sequence[int]:
-        """Return the parents of a node."""
+        """Return the parents of a node, in the order in which they were added with it."""
         return self._parents[self._offsets[node] : self._offsets[node + 1]]
 
     def add(self, key: str, parents: Iterable[str], *, leaf: bool = False) -> int:
-        """Add a node and return its number; a key that is there already stays as it is.
+        """Add a node and return its number. A key that is in the graph already is not changed.
 
         Args:
-            key: of the node.
+            key: the node's key.
             parents: the keys of its parents.
-            leaf: the node will hardly have children, and is not shared by anything while it has none.
-                It then stands in no search's way.
+            leaf: the node will probably have no children, and is never a shared node while it has none.
+                Searches skip it until it has.
 
         Raises:
             MissingEvents: naming the parents that are not in the graph.
             CyclicGraph: if the node is its own parent.
         """
         index = self._index
-        known = index.get(key)
-        if known is not None:
-            return known
+        present = index.get(key)
+        if present is not None:
+            return present
         above = []
         missing = []
         for parent in parents:
@@ -127,7 +128,7 @@ class Dag:
         return node
 
     def _link(self, node: int, above: Iterable[int]) -> None:
-        """Let the edges of a node lead down to it as well."""
+        """Add edges from the parents of a node to the node."""
         first, following, child = self._first, self._next, self._child
         for parent_node in above:
             following.append(first[parent_node])
@@ -137,13 +138,15 @@ class Dag:
     def extend(self, parents_of: Mapping[str, Collection[str]], leaves: Collection[str] = ()) -> None:
         """Add many nodes in any order.
 
+        If this raises, it has added nothing.
+
         Args:
             parents_of: key to the keys of its parents, which are in the graph or in this mapping.
-            leaves: those of them that are leaves: see `add`.
+            leaves: the keys of the leaves: see `add`.
 
         Raises:
-            MissingEvents: naming all the parents that are in neither.
-            CyclicGraph: naming the nodes that lie on a cycle. Nothing has been added in either case.
+            MissingEvents: naming all parents that are in neither.
+            CyclicGraph: naming the nodes on a cycle.
 
         Cost: linear in the edges, without recursion.
         """
@@ -151,25 +154,25 @@ class Dag:
             self.add(key, parents_of[key], leaf=key in leaves)
 
     def difference(self, masks: Mapping[int, int], full: int, is_shared: Callable[[int], bool]) -> list[int]:
-        """Return the nodes that lie above some of several sets of nodes, but not above all of them.
+        """Return the nodes that are above some of several sets of nodes, but not above all of them.
 
-        A node lies above a set that it is in, and above whatever has it as an ancestor.
+        A node is above a set if it is in the set or is an ancestor of a node in the set.
 
         Args:
-            masks: each node that is in some sets but not in all: the bits of the sets it is in.
+            masks: each node that is in some of the sets, to the bits of these sets.
             full: the bits of all sets.
-            is_shared: whether a node is in all sets.
+            is_shared: tells whether a node is in all sets.
 
         Returns:
             The nodes, children before parents.
 
-        Cost: it follows the nodes in the answer, their parents, and the descendants of these that must
-        be looked at to find one that is shared. What all sets have in common is not walked.
+        Cost: linear in the returned nodes, their parents, and the descendants of these that are searched for
+        a shared node. What all sets have in common is not walked.
         """
-        # Invariant: `found` has, for each node that is queued, the bits of the sets that it is known
-        # to lie above, and those bits are complete once the node is the last in the queue: all of its
-        # descendants come after it and have been taken. `partial` counts queued nodes that lack bits.
-        # Ancestors of a complete node are complete, so that when none lacks bits, no more will.
+        # Invariant: `found` maps each queued node to the bits of the sets that it was found to be above. They
+        # are complete when the node is the last in the queue, because all its descendants come after it and
+        # have been taken. `partial` counts the queued nodes that lack bits. The ancestors of a complete node
+        # are complete, so once no node lacks bits, no later one will.
         found = {node: mask for node, mask in masks.items() if mask}
         partial = len(found)
         if not partial:
@@ -186,7 +189,7 @@ class Dag:
             mask = found.pop(node)
             if mask != full:
                 partial -= 1
-                # Above a shared node everything is shared, and says so itself if it is asked.
+                # The ancestors of this node are above the same shared node. Each tells so when it is asked.
                 if lies_above_shared(node):
                     continue
                 result.append(node)
@@ -203,19 +206,19 @@ class Dag:
         return result
 
     def between(self, nodes: Collection[int]) -> set[int]:
-        """Return the nodes on the paths between any two of the given ones, and these themselves.
+        """Return the nodes on all paths between any two of some nodes, including these nodes.
 
-        Cost: two passes over those ancestors of the given nodes that are not older than the oldest.
+        Cost: two passes over the ancestors of these nodes that are not older than the oldest of them.
         """
         if not nodes:
             return set()
         offsets, parents = self._offsets, self._parents
-        given = set(nodes)
-        oldest = min(given)
-        end = max(given) + 1
-        # Down the numbers: every ancestor of the given nodes, children before parents.
+        endpoints = set(nodes)
+        oldest = min(endpoints)
+        end = max(endpoints) + 1
+        # Down the numbers: find all ancestors of the endpoints, children before parents.
         queue = bytearray(end - oldest)
-        for node in given:
+        for node in endpoints:
             queue[node - oldest] = 1
         ancestors = []
         place = len(queue)
@@ -225,16 +228,16 @@ class Dag:
             for parent in parents[offsets[node] : offsets[node + 1]]:
                 if parent >= oldest:
                     queue[parent - oldest] = 1
-        # Up again: those of them that descend from a given node.
+        # Up again: keep the ancestors that descend from an endpoint.
         result: set[int] = set()
         for node in reversed(ancestors):
-            if node in given or not result.isdisjoint(parents[offsets[node] : offsets[node + 1]]):
+            if node in endpoints or not result.isdisjoint(parents[offsets[node] : offsets[node + 1]]):
                 result.add(node)
         return result
 
 
 class _Descendants:
-    """Tells of a node whether it is shared, or an ancestor of one that is; remembers every answer."""
+    """Tell whether a node is shared, or an ancestor of a shared node. Every answer is kept."""
 
     __slots__ = ("_dag", "_is_shared", "_no", "_yes")
 
@@ -245,16 +248,16 @@ class _Descendants:
         self._no: set[int] = set()
 
     def __call__(self, node: int) -> bool:
-        # A sweep asks of each node once, and of children before their parents: of none that it asks is
-        # the answer known.
+        # A sweep asks about each node once, and about children before their parents. So the answer for a node
+        # that it asks about is never kept from before.
         yes, no, is_shared = self._yes, self._no, self._is_shared
         if is_shared(node):
             yes.add(node)
             return True
         dag = self._dag
         first, following, child = dag._first, dag._next, dag._child
-        # Invariant: every node on the path is no answer itself, and what was left of it is in `no`. A
-        # node cannot be met again while it is on the path, since there are no cycles.
+        # Invariant: no node on the path is shared, and the children that the path has left again are in `no`.
+        # A node cannot be met again while it is on the path, because there are no cycles.
         path = [node]
         edges = [first[node]]
         while path:
@@ -276,19 +279,19 @@ class _Descendants:
         return False
 
 
-def in_order(parents_of: Mapping[K, Iterable[K]], known: Collection[K] = ()) -> list[K]:
-    """Return keys in an order in which parents come before children.
+def in_order(parents_of: Mapping[K, Iterable[K]], placed: Collection[K] = ()) -> list[K]:
+    """Return keys in a topological order: parents before children.
 
     Args:
         parents_of: key to the keys of its parents.
-        known: keys that may be parents without being in the mapping.
+        placed: keys that come before all of these: they may be parents without being in the mapping.
 
     Returns:
-        All keys of the mapping; deterministic by its order.
+        All keys of the mapping. The order depends on the order of the mapping only.
 
     Raises:
-        MissingEvents: naming all the parents that are in neither.
-        CyclicGraph: naming the keys on a cycle, or between two of them.
+        MissingEvents: naming all parents that are in neither.
+        CyclicGraph: naming the keys on a cycle or between two cycles.
 
     Cost: linear in the edges, without recursion.
     """
@@ -301,13 +304,13 @@ def in_order(parents_of: Mapping[K, Iterable[K]], known: Collection[K] = ()) -> 
             if parent in parents_of:
                 children.setdefault(parent, []).append(key)
                 count += 1
-            elif parent not in known:
+            elif parent not in placed:
                 missing.add(parent)
         waiting[key] = count
     if missing:
         raise MissingEvents(map(str, missing))
     order = [key for key, count in waiting.items() if not count]
-    # Invariant: everything in `order` has all its parents before it; the loop reads what it appends.
+    # Invariant: every key in `order` has all its parents before it. The loop also visits what it appends.
     for key in order:
         for child in children.get(key, ()):
             waiting[child] -= 1
@@ -319,8 +322,8 @@ def in_order(parents_of: Mapping[K, Iterable[K]], known: Collection[K] = ()) -> 
 
 
 def _on_cycles(waiting: Mapping[K, int], children: Mapping[K, list[K]]) -> list[K]:
-    """Of the keys that could not be ordered, leave out those that only hang below a cycle."""
-    # What could not be ordered keeps its children from it as well: they are all among these.
+    """Return the keys that could not be ordered, without those that are only descendants of a cycle."""
+    # The children of a key that could not be ordered could not be ordered either, so they are all here.
     left = [key for key, count in waiting.items() if count]
     below = {key: len(children.get(key, ())) for key in left}
     parents: dict[K, list[K]] = {}
@@ -339,21 +342,22 @@ def _on_cycles(waiting: Mapping[K, int], children: Mapping[K, list[K]]) -> list[
 def lexicographic_topological_sort(
     keys: Collection[K], parents_of: Callable[[K], Iterable[K]], sort_key: Callable[[K], object]
 ) -> list[K]:
-    """Return the lexicographically smallest topological order: at each step, of the keys whose parents
-    have all been taken, the one with the smallest sort key (Kahn's algorithm).
+    """Return the lexicographically smallest topological order, by Kahn's algorithm.
+
+    Each step takes, among the keys whose parents have all been taken, the one with the smallest sort key.
 
     Args:
-        keys: what to sort.
-        parents_of: the parents of a key; those that are not among `keys` are passed over.
-        sort_key: a total order. Where two are equal, the order of `keys` decides.
+        keys: the keys to sort.
+        parents_of: returns the parents of a key. Parents that are not in `keys` are ignored.
+        sort_key: returns what keys are compared by. If two are equal, the order of `keys` decides.
 
     Returns:
-        The keys, parents before children.
+        All keys, parents before children.
 
     Raises:
-        CyclicGraph: naming the keys on a cycle: nothing is dropped.
+        CyclicGraph: naming the keys on a cycle.
 
-    Cost: linear in the edges, and a heap of those keys that could come next.
+    Cost: linear in the edges, plus a heap of the keys that could come next.
 
     >>> parents = {"a": ["b"], "b": [], "c": []}
     >>> lexicographic_topological_sort("abc", parents.__getitem__, lambda key: key)

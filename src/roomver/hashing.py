@@ -3,57 +3,46 @@
 Source: https://spec.matrix.org/latest/server-server-api/#signing-events
 """
 
-import re
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import Enum
 from hashlib import sha256
-from hmac import compare_digest
+from typing import Final, NoReturn
 
-from canonicaljson import encode_canonical_json
-from unpaddedbase64 import encode_base64
-
-from .errors import Defect, MalformedEvent
+from .canonical import encode_scanned
+from .errors import Defect, MalformedEvent, refuse_truth
 from .pdu import CarriesPdu, unpack
 from .redaction import kept
 from .types import EventId, JsonObject
+from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion
+
+__all__ = [
+    "SYNAPSE_NOT_HASHED",
+    "HashCheck",
+    "check_content_hash",
+    "compute_content_hash",
+    "compute_event_id",
+    "compute_reference_hash",
+]
 
 _NOT_HASHED = ("unsigned", "signatures", "hashes")
 
-SYNAPSE_NOT_HASHED = frozenset({"age_ts", "outlier", "destinations"})
-"""Top-level keys that Synapse leaves out of the content hash as well, and the specification does not."""
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+SYNAPSE_NOT_HASHED: Final = frozenset({"age_ts", "outlier", "destinations"})
+"""Top-level keys that Synapse leaves out of the content hash and the specification includes."""
 
 
 class HashCheck(Enum):
-    """What a server must do with an event, by its content hash."""
+    """How the content hash in an event compares with the computed one."""
 
     INTACT = "intact"
-    """The hash covers the content: use the event as it is."""
-    REDACT = "redact"
-    """The hash does not cover the content: use the redacted form."""
-    DROP = "drop"
-    """There is no readable hash: drop the event."""
+    """The hash matches: a server uses the event as it is."""
+    MISMATCH = "mismatch"
+    """The hash does not match: a server uses the redacted form."""
+    UNREADABLE = "unreadable"
+    """The hash is missing or not 32 bytes of base64: a server drops the event."""
 
-
-def decode_unpadded(text: str) -> bytes | None:
-    """Decode base64, with padding or without, in the standard alphabet or the URL-safe one.
-
-    Returns None for anything else: a foreign character, a length that no bytes encode to. Bits left
-    over at the end may be set: ``YR`` and ``YQ`` are the same byte.
-
-    >>> decode_unpadded("YQ"), decode_unpadded("YR=="), decode_unpadded("Y$Q")
-    (b'a', b'a', None)
-    """
-    # Python's own decoder skips characters outside the alphabet, hence the pattern. It is called directly,
-    # with as much padding as may be needed: decode_base64 takes three times as long, for each signature.
-    bare = text.rstrip("=")
-    if not _BASE64.fullmatch(text) or len(bare) % 4 == 1:
-        return None
-    return a2b_base64(bare.replace("-", "+").replace("_", "/") + "==")
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, "a comparison with HashCheck.INTACT")
 
 
 def content_digest(pdu: JsonObject, leave_out: Collection[str] = ()) -> bytes:
@@ -61,72 +50,89 @@ def content_digest(pdu: JsonObject, leave_out: Collection[str] = ()) -> bytes:
     rest = pdu.copy()
     for key in (*_NOT_HASHED, *leave_out):
         rest.pop(key, None)
-    return sha256(encode_canonical_json(rest)).digest()
+    return sha256(encode_scanned(rest)).digest()
 
 
 def essential_bytes(pdu: JsonObject, version: RoomVersion) -> bytes:
-    """Return what an event's signatures are made over, and its reference hash: the canonical JSON
-    of its redacted form without ``signatures`` (and ``unsigned``, which redaction has taken)."""
+    """Return the bytes that an event's signatures and its reference hash cover.
+
+    They are the canonical JSON of the redacted form without ``signatures``. Redaction has already
+    removed ``unsigned``.
+    """
     rest = kept(pdu, version)
     rest.pop("signatures", None)
-    return encode_canonical_json(rest)
+    return encode_scanned(rest)
+
+
+def signed_bytes(value: JsonObject) -> bytes:
+    """Return the bytes that a signature on a scanned JSON object covers.
+
+    Source: https://spec.matrix.org/latest/appendices/#signing-details
+    """
+    return encode_scanned({k: v for k, v in value.items() if k not in ("signatures", "unsigned")})
 
 
 def event_id_of_bytes(essential: bytes, version: RoomVersion) -> EventId:
-    """Return the event ID that the reference hash makes; not for versions 1 and 2."""
+    """Return the event ID for the bytes of the reference hash, in room version 3 or later."""
     digest = sha256(essential).digest()
-    if version.event_id_form is EventIdForm.HASH:
-        return "$" + encode_base64(digest)
-    return "$" + urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    return "$" + encode_unpadded(digest, urlsafe=version.event_id_form is not EventIdForm.HASH)
 
 
 def compute_content_hash(
-    event: JsonObject | CarriesPdu,
+    event: Mapping[str, object] | CarriesPdu,
     version: RoomVersion | str | None = None,
     *,
     leave_out: Collection[str] = (),
 ) -> str:
-    """Return the content hash that the event should carry as ``hashes.sha256``, in unpadded base64.
+    """Compute the content hash of an event, in unpadded base64.
+
+    It belongs into the event as ``hashes.sha256``.
 
     Source: https://spec.matrix.org/latest/server-server-api/#calculating-the-content-hash-for-an-event
 
     Args:
         event: an `Event`, or a raw PDU with its room version.
         version: the room version of a raw PDU.
-        leave_out: further top-level keys that are not hashed; `SYNAPSE_NOT_HASHED` gives what Synapse
-            computes.
+        leave_out: more top-level keys to leave out of the hash. With `SYNAPSE_NOT_HASHED` the result
+            is what Synapse computes.
 
     Raises:
-        MalformedEvent: for a raw PDU that is no JSON object.
-        NotCanonical: for a raw PDU that has no canonical JSON.
+        MalformedEvent: if a raw PDU is not a JSON object.
+        NotCanonical: if a raw PDU has no canonical JSON.
     """
     pdu, _ = unpack(event, version)
-    return encode_base64(content_digest(pdu, leave_out))
+    return encode_unpadded(content_digest(pdu, leave_out))
 
 
-def compute_reference_hash(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> str:
-    """Return the reference hash of an event, in unpadded base64 of the standard alphabet.
+def compute_reference_hash(
+    event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str | None = None
+) -> str:
+    """Compute the reference hash of an event, in unpadded base64 of the standard alphabet.
 
     Source: https://spec.matrix.org/latest/server-server-api/#calculating-the-reference-hash-for-an-event
 
-    It covers what redaction keeps, ``hashes`` among it, and neither signatures nor ``unsigned``.
+    It covers what redaction keeps, including ``hashes``, but not ``signatures`` or ``unsigned``.
 
     Raises:
-        MalformedEvent: for a raw PDU that is no JSON object.
-        NotCanonical: for a raw PDU that has no canonical JSON.
+        MalformedEvent: if a raw PDU is not a JSON object.
+        NotCanonical: if a raw PDU has no canonical JSON.
     """
     pdu, known = unpack(event, version)
-    return encode_base64(sha256(essential_bytes(pdu, known)).digest())
+    return encode_unpadded(sha256(essential_bytes(pdu, known)).digest())
 
 
-def compute_event_id(event: JsonObject | CarriesPdu, version: RoomVersion | str | None = None) -> EventId:
-    """Return the ID of an event: computed from version 3 on, and before that the one it carries.
+def compute_event_id(
+    event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str | None = None
+) -> EventId:
+    """Compute the ID of an event.
+
+    From room version 3 on it is the reference hash. In versions 1 and 2 the event carries its ID.
 
     Source: https://spec.matrix.org/latest/rooms/v4/#event-ids
 
     Raises:
-        MalformedEvent: for a raw PDU that is no JSON object, or carries no ID where it should.
-        NotCanonical: for a raw PDU that has no canonical JSON.
+        MalformedEvent: if a raw PDU is not a JSON object, or in versions 1 and 2 has no event ID.
+        NotCanonical: if a raw PDU has no canonical JSON.
 
     >>> create = {
     ...     "type": "m.room.create", "state_key": "", "sender": "@alice:example.org", "depth": 1,
@@ -147,30 +153,43 @@ def compute_event_id(event: JsonObject | CarriesPdu, version: RoomVersion | str 
     return event_id_of_bytes(essential_bytes(pdu, known), known)
 
 
-def check_hashes(
-    event: JsonObject | CarriesPdu,
+def check_content_hash(
+    event: Mapping[str, object] | CarriesPdu,
     version: RoomVersion | str | None = None,
     *,
     leave_out: Collection[str] = (),
 ) -> HashCheck:
-    """Compare the content hash that an event carries with the one it should.
+    """Compare the content hash in an event with the computed one.
 
     Source: https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events
 
-    The specification names only the mismatch (use the redacted form). A hash that is missing or is no
-    base64 of 32 bytes can match nothing, by no redaction either; Synapse drops such an event, and so
-    does this function. Digests are compared, never their spelling.
+    The specification covers only a mismatch: use the redacted form. A hash that is missing, or that is
+    not 32 bytes of base64, can never match, not even after redaction. Synapse drops such an event, so
+    the answer is `HashCheck.UNREADABLE`.
+
+    Args:
+        event: an `Event`, or a raw PDU with its room version.
+        version: the room version of a raw PDU.
+        leave_out: as in `compute_content_hash`.
 
     Raises:
-        MalformedEvent: for a raw PDU that is no JSON object.
-        NotCanonical: for a raw PDU that has no canonical JSON.
+        MalformedEvent: if a raw PDU is not a JSON object.
+        NotCanonical: if a raw PDU has no canonical JSON.
     """
     pdu, _ = unpack(event, version)
+    return compare_content_hash(pdu, content_digest(pdu, leave_out))
+
+
+def compare_content_hash(pdu: JsonObject, computed: bytes) -> HashCheck:
+    """Compare the content hash in a PDU with a computed digest of 32 bytes."""
     hashes = pdu.get("hashes")
-    claimed = hashes.get("sha256") if type(hashes) is dict else None
-    digest = decode_unpadded(claimed) if type(claimed) is str else None
-    if digest is None or len(digest) != 32:
-        return HashCheck.DROP
-    if compare_digest(digest, content_digest(pdu, leave_out)):
+    carried = hashes.get("sha256") if type(hashes) is dict else None
+    if type(carried) is not str:
+        return HashCheck.UNREADABLE
+    # The bytes count, not their base64. But if the base64 is the same there is nothing to decode.
+    if carried == encode_unpadded(computed):
         return HashCheck.INTACT
-    return HashCheck.REDACT
+    digest = decode_unpadded(carried)
+    if digest is None or len(digest) != len(computed):
+        return HashCheck.UNREADABLE
+    return HashCheck.INTACT if digest == computed else HashCheck.MISMATCH

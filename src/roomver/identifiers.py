@@ -1,28 +1,28 @@
-"""The grammars of the identifiers that events carry.
+"""The grammars of the identifiers in events.
 
-The *historical* grammar is what servers must accept in events: a localpart of any code points but
-``:`` and NUL, even an empty one. The modern grammar of user IDs is for clients that register users
-and has no place here.
+Servers must accept the *historical* grammar in events: a localpart may be empty, and may hold any
+code point except ``:`` and NUL. The modern grammar of user IDs is for registering users, so it is not
+here.
 
 Source: https://spec.matrix.org/latest/appendices/#identifier-grammar
 """
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from .types import ServerName
 
-MAX_BYTES = 255
-"""The longest identifier in UTF-8 bytes, sigil and server name included."""
+MAX_BYTES: Final = 255
+"""The greatest length of an identifier in bytes of UTF-8, with sigil and server name."""
 
-# ASCII classes throughout, and fullmatch: `\d` and `$` would admit other digits and a final newline.
-# An IPv4 literal is a dns-name by this grammar, as it is by the specification's.
+# ASCII classes and fullmatch: `\d` would match other digits too, and `$` a newline at the end.
+# In this grammar, as in the specification's, an IPv4 literal is a dns-name.
 _SERVER_NAME = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::[0-9]{1,5})?")
-_ROOM_VERSION = re.compile(r"[a-z0-9.-]{1,32}")
 
 
 def is_server_name(name: str) -> bool:
-    """Tell whether a text is a server name, by its grammar alone.
+    """Tell whether a text matches the grammar of server names.
 
     Source: https://spec.matrix.org/latest/appendices/#server-name
 
@@ -32,21 +32,10 @@ def is_server_name(name: str) -> bool:
     return _SERVER_NAME.fullmatch(name) is not None
 
 
-def is_room_version(name: str) -> bool:
-    """Tell whether a text has the grammar of a room version: known or not, it is opaque.
-
-    Source: https://spec.matrix.org/latest/rooms/#room-version-grammar
-
-    >>> [is_room_version(n) for n in ("11", "org.example-1", "A", "", "1\\n")]
-    [True, True, False, False, False]
-    """
-    return _ROOM_VERSION.fullmatch(name) is not None
-
-
 def server_of(identifier: str) -> ServerName:
-    """Return the server name in an identifier: what follows the first ``:``; ``""`` without one.
+    """Return the server name in an identifier: the text after the first ``:``, or ``""``.
 
-    Compare server names as they are, with case and port: ``a:80`` and ``a`` are two servers.
+    Server names are compared as they are, with case and port: ``a:80`` and ``a`` are two servers.
 
     >>> server_of("@alice:[::1]:8448")
     '[::1]:8448'
@@ -55,7 +44,7 @@ def server_of(identifier: str) -> ServerName:
 
 
 def _has_server_form(identifier: str, sigil: str) -> bool:
-    """``sigil localpart : server``, at most 255 bytes in all."""
+    """Tell whether a text is ``sigil localpart : server`` and at most 255 bytes long."""
     localpart, colon, server = identifier.partition(":")
     return (
         bool(colon)
@@ -66,13 +55,13 @@ def _has_server_form(identifier: str, sigil: str) -> bool:
     )
 
 
-# A room has few senders and one room ID: the same identifiers are checked over and over. Callers keep
-# long texts away from the cache, which would hold on to them.
+# A room has few senders and one room ID, so the same identifiers are checked again and again. Callers
+# do not pass long texts, because the cache would keep them in memory.
 _has_server_form_again = lru_cache(maxsize=8192)(_has_server_form)
 
 
 def _byte_length(text: str) -> int:
-    # A lone surrogate has no UTF-8; it is refused elsewhere, and here only has to count.
+    # A lone surrogate cannot be encoded. It is refused elsewhere; here it only needs a length.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -82,7 +71,7 @@ def fits(text: str) -> bool:
 
 
 def is_user_id(identifier: str) -> bool:
-    """Tell whether a text is a user ID by the historical grammar.
+    """Tell whether a text matches the historical grammar of user IDs.
 
     Source: https://spec.matrix.org/latest/appendices/#historical-user-ids
 
@@ -93,7 +82,7 @@ def is_user_id(identifier: str) -> bool:
 
 
 def is_domain_room_id(identifier: str) -> bool:
-    """Tell whether a text is a room ID with a server name, as room versions 1 to 11 have it.
+    """Tell whether a text is a room ID with a server name, the form of room versions 1 to 11.
 
     Source: https://spec.matrix.org/latest/appendices/#room-ids
     """
@@ -101,7 +90,7 @@ def is_domain_room_id(identifier: str) -> bool:
 
 
 def is_chosen_event_id(identifier: str) -> bool:
-    """Tell whether a text is an event ID with a server name, as room versions 1 and 2 have it.
+    """Tell whether a text is an event ID with a server name, the form of room versions 1 and 2.
 
     Source: https://spec.matrix.org/latest/rooms/v1/#event-ids
     """
@@ -109,8 +98,8 @@ def is_chosen_event_id(identifier: str) -> bool:
 
 
 def is_hash_room_id(identifier: str) -> bool:
-    """Tell whether a text can be a room ID without a server name, as room version 12 has it.
+    """Tell whether a text can be a room ID without a server name, the form of room version 12.
 
-    Which create event it names, if any, is for the authorisation rules to find out.
+    The authorisation rules find out whether it names a create event.
     """
     return identifier.startswith("!") and len(identifier) > 1 and "\0" not in identifier and fits(identifier)

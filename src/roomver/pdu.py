@@ -1,18 +1,19 @@
-"""The PDU as it is carried: how it reaches a function, and how it is copied.
+"""The PDU as it is passed around: how functions accept one, and how it is copied.
 
-What a PDU means is a matter for the modules above: nothing here looks inside one.
+Modules on higher floors know what a PDU means. Nothing here reads its keys.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, cast
 
-from .canonical import scan
+from .canonical import plain_object, scan
 from .errors import Defect, MalformedEvent
 from .types import JsonObject, JsonValue
 from .versions import RoomVersion, version_record
 
 
 class CarriesPdu(Protocol):
-    """Anything that holds a checked PDU and its room version, as an `Event` does."""
+    """An object that holds a checked PDU and its room version, as an `Event` does."""
 
     @property
     def pdu(self) -> JsonObject: ...
@@ -21,30 +22,33 @@ class CarriesPdu(Protocol):
 
 
 def unpack(
-    event: JsonObject | CarriesPdu, version: RoomVersion | str | None
+    event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str | None
 ) -> tuple[JsonObject, RoomVersion]:
     """Return the PDU and the room version of an `Event`, or of a raw PDU with its version.
 
     Raises:
-        MalformedEvent: for a raw PDU that is no JSON object or has no canonical JSON.
-        UnknownRoomVersion: for a version that is not known.
-        TypeError: for a raw PDU without a version, or an `Event` with one that is not its own.
+        MalformedEvent: if a raw PDU is not a JSON object.
+        NotCanonical: if a raw PDU has no canonical JSON.
+        UnknownRoomVersion: if the version is not known.
+        TypeError: if a raw PDU comes without a version, or an `Event` with a version that is not its own.
     """
     known = None if version is None else version_record(version)
     if not isinstance(event, dict) and hasattr(event, "pdu"):
-        if known is not None and known is not event.room_version:
-            raise TypeError(f"the event is of room version {event.room_version}, not {known}")
-        return event.pdu, event.room_version
+        carrier = cast(CarriesPdu, event)
+        if known is not None and known is not carrier.room_version:
+            raise TypeError(f"the event is of room version {carrier.room_version}, not {known}")
+        return carrier.pdu, carrier.room_version
     if known is None:
         raise TypeError("a raw PDU needs its room version")
-    if type(event) is not dict:
+    pdu = plain_object(event)
+    if pdu is None:
         raise MalformedEvent([Defect("", "a JSON object", f"a {type(event).__name__}")], known.identifier)
-    scan(event, strict=known.strict_canonical_json)
-    return event, known
+    scan(pdu, strict=known.strict_canonical_json)
+    return pdu, known
 
 
 def copied(value: JsonValue) -> JsonValue:
-    """Copy a JSON value through and through. The value has been scanned, so recursion is bounded."""
+    """Return a deep copy of a JSON value. A scan has bounded its depth, so recursion is safe."""
     if type(value) is dict:
         return {key: copied(item) for key, item in value.items()}
     if type(value) is list:

@@ -1,10 +1,10 @@
-"""Power levels: the one place where a level is computed.
+"""Power levels. Every level is computed here: a user's, the required level of an event type, the named
+levels.
 
-Every level is asked for here: a user's, the one an event type requires, the named ones. A level is an
-integer, but for a creator in room versions that put creators above all integers: theirs is infinite.
+A level is an integer. Only a creator in room version 12 has an infinite level.
 
 Source: https://spec.matrix.org/latest/client-server-api/#mroompower_levels,
-https://spec.matrix.org/latest/server-server-api/#definitions and, for levels that are no JSON
+https://spec.matrix.org/latest/server-server-api/#definitions and, for levels that are not JSON
 integers, the page of each room version.
 """
 
@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 from .event import Event, remember
 from .types import EventId, JsonObject, JsonValue, StateMap, UserId
 from .versions import RoomVersion
+
+__all__ = ["DEFAULTS", "Level", "Levels", "PowerLevels", "creator_of", "creators_of", "read_level"]
 
 Level: TypeAlias = "int | float"
 """An integer, or `math.inf` for a creator in version 12."""
@@ -29,20 +31,20 @@ DEFAULTS: Final[Mapping[str, int]] = {
     "events_default": 0,
     "users_default": 0,
 }
-"""The seven named levels, and what each is where the power levels do not say or do not exist."""
+"""The seven named levels, and the default of each if the power levels do not set it."""
 
 POWER_LEVELS: Final = ("m.room.power_levels", "")
 CREATE: Final = ("m.room.create", "")
 
-# White space of any script may stand around one sign and ASCII digits. int() would take more: other
-# digits, and underscores between them.
+# White space of any script may surround one sign and ASCII digits. int() accepts more: other digits,
+# and underscores between them.
 _DECIMAL = re.compile(r"\s*([+-]?)([0-9]+)\s*")
-# More digits than an event has ever meant, and few enough for int() to take.
+# Far more digits than a real level has, and few enough for int() to accept.
 _MAX_DIGITS = 4000
 
 
 def read_level(value: JsonValue, version: RoomVersion) -> int | None:
-    """Return the power level that a JSON value stands for in a room version; None if for none.
+    """Return a JSON value as a power level of a room version; None if it is not one.
 
     Source: https://spec.matrix.org/latest/rooms/v5/#deprecated-event-content-schemas
 
@@ -67,27 +69,33 @@ def read_level(value: JsonValue, version: RoomVersion) -> int | None:
 
 
 class PowerLevels:
-    """The levels of one power-levels event, parsed.
+    """The parsed levels of one power-levels event.
 
-    What cannot be read as a level in the room version counts as absent; the rules refuse a
-    power-levels event that has such a thing, so that it matters only in a state which no server
-    that keeps the rules would have.
+    A value that is not a level in the room version counts as absent. The rules refuse a power-levels
+    event with such a value, so it occurs only in a state that breaks the rules.
 
     Attributes:
-        event_id: of the event.
-        named: those of the seven named levels that are there.
-        users, events, notifications: the entries that are there.
-        unreadable: paths in ``content`` to what is no level, in the order of the event.
+        event_id: the ID of the event.
+        named: the named levels that the event sets.
+        users, events, notifications: the entries that are levels.
+        unreadable: the paths in ``content`` to values that are not levels, in the order of the event.
     """
 
     __slots__ = ("event_id", "events", "named", "notifications", "unreadable", "users")
 
+    event_id: EventId
+    named: dict[str, int]
+    users: dict[str, int]
+    events: dict[str, int]
+    notifications: dict[str, int]
+    unreadable: list[tuple[str, ...]]
+
     def __init__(self, event: Event) -> None:
         version = event.room_version
         content = event.content
-        self.event_id: EventId = event.event_id
-        self.unreadable: list[tuple[str, ...]] = []
-        self.named: dict[str, int] = {}
+        self.event_id = event.event_id
+        self.unreadable = []
+        self.named = {}
         for name in DEFAULTS:
             if name in content:
                 level = read_level(content[name], version)
@@ -97,7 +105,7 @@ class PowerLevels:
                     self.named[name] = level
         self.users = self._entries("users", content, version)
         self.events = self._entries("events", content, version)
-        # Versions that do not look at notifications must not stumble over them either.
+        # A version whose rules do not check notifications must not refuse them either.
         checked = version.notification_levels_checked
         self.notifications = self._entries("notifications", content, version) if checked else {}
 
@@ -109,7 +117,7 @@ class PowerLevels:
             return {}
         levels = {}
         for key, value in entries.items():
-            # The common case without a call: a room may list thousands of users.
+            # No call in the common case: a room may list thousands of users.
             level = value if type(value) is int else read_level(value, version)
             if level is None:
                 self.unreadable.append((name, key))
@@ -119,7 +127,7 @@ class PowerLevels:
 
 
 def power_levels_of(event: Event) -> PowerLevels:
-    """Return the parsed levels of a power-levels event, parsed once and kept with the event."""
+    """Return the parsed levels of a power-levels event. They are kept with the event."""
     parsed = event._memo
     if type(parsed) is not PowerLevels:
         parsed = PowerLevels(event)
@@ -128,8 +136,11 @@ def power_levels_of(event: Event) -> PowerLevels:
 
 
 def creator_of(create: Event) -> UserId | None:
-    """Return who made the room: the create event's ``content.creator`` in versions 1 to 10 (None if
-    that is no string), and its sender after that."""
+    """Return the creator of a room.
+
+    In versions 1 to 10 it is the create event's ``content.creator``, or None if that is not a string.
+    From version 11 on it is the create event's sender.
+    """
     if not create.room_version.creator_in_content:
         return create.sender
     creator = create.content.get("creator")
@@ -137,7 +148,7 @@ def creator_of(create: Event) -> UserId | None:
 
 
 def creators_of(create: Event) -> tuple[UserId, ...]:
-    """Return all creators: from version 12 on the additional ones too. Kept with the event."""
+    """Return all creators of a room, including additional ones in version 12. Kept with the event."""
     known = create._memo
     if type(known) is tuple:
         return known
@@ -152,14 +163,16 @@ def creators_of(create: Event) -> tuple[UserId, ...]:
 
 
 class Levels:
-    """The levels that hold in one room state.
+    """The power levels in one room state.
 
     Args:
-        create: the create event of the room; without one, nobody is known to be a creator.
-        power_levels: the power-levels event of the state, if it has one.
+        create: the create event of the room, or None: then no user is known to be a creator.
+        power_levels: the power-levels event of the state, or None if it has none.
     """
 
     __slots__ = ("_create", "_infinite", "levels")
+
+    levels: PowerLevels | None
 
     def __init__(self, create: Event | None, power_levels: Event | None) -> None:
         self._create = create
@@ -170,7 +183,7 @@ class Levels:
 
     @classmethod
     def of(cls, create: Event, state: StateMap[Event]) -> "Levels":
-        """Return the levels of a room state."""
+        """Return the levels in a room state."""
         return cls(create, state.get(POWER_LEVELS))
 
     def user(self, user: UserId) -> Level:
@@ -179,7 +192,7 @@ class Levels:
             return inf
         levels = self.levels
         if levels is None:
-            # Only a creator has power before the first power-levels event; after it, only who is listed.
+            # Without a power-levels event, only a creator has power. With one, only listed users do.
             return 100 if self._is_creator(user) else 0
         level = levels.users.get(user)
         return levels.named.get("users_default", 0) if level is None else level
@@ -194,7 +207,7 @@ class Levels:
         return self.levels.named.get(name, DEFAULTS[name])
 
     def required(self, kind: str, is_state: bool) -> int:
-        """Return the level that a sender needs for an event of a type."""
+        """Return the level that a sender needs to send an event of a type."""
         levels = self.levels
         if levels is not None:
             level = levels.events.get(kind)
@@ -203,7 +216,7 @@ class Levels:
         return self.named("state_default" if is_state else "events_default")
 
     def user_source(self, user: UserId) -> str:
-        """Say in words where a user's level comes from, naming the event."""
+        """Return, in words, where a user's level comes from."""
         if user in self._infinite or (self.levels is None and self._is_creator(user)):
             return f"creator, by {self._create.event_id if self._create else ''}"
         if self.levels is None:
@@ -213,13 +226,13 @@ class Levels:
         return self.named_source("users_default")
 
     def required_source(self, kind: str, is_state: bool) -> str:
-        """Say in words where the level that an event type requires comes from."""
+        """Return, in words, where the required level of an event type comes from."""
         if self.levels is not None and kind in self.levels.events:
             return f"events of {self.levels.event_id}"
         return self.named_source("state_default" if is_state else "events_default")
 
     def named_source(self, name: str) -> str:
-        """Say in words where a named level comes from."""
+        """Return, in words, where a named level comes from."""
         if self.levels is None:
             return f"default of {name}, without power levels"
         if name in self.levels.named:

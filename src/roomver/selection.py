@@ -1,4 +1,4 @@
-"""Auth events selection: which events of the room state an event may cite as its auth events.
+"""Auth events selection: which events of a room state may be the auth events of an event.
 
 Source: https://spec.matrix.org/latest/server-server-api/#auth-events-selection
 """
@@ -6,19 +6,21 @@ Source: https://spec.matrix.org/latest/server-server-api/#auth-events-selection
 from .event import Event
 from .types import JsonValue, StateKey
 
+__all__ = ["select_auth_types"]
+
 
 def third_party_token(invite: JsonValue) -> str | None:
-    """Return the token of a member event's ``third_party_invite``; None if it names none."""
+    """Return the token in a member event's ``third_party_invite``; None if it has none."""
     signed = invite.get("signed") if type(invite) is dict else None
     token = signed.get("token") if type(signed) is dict else None
     return token if type(token) is str else None
 
 
 def select_auth_types(event: Event) -> frozenset[StateKey]:
-    """Return the keys of the room state that the selection may pick auth events from.
+    """Return the state keys that the auth events selection picks from.
 
-    Not every key must have an event. Of these, state-dependent rules need no other part of the
-    state but, where the create event is not selected (version 12), that one.
+    The state need not have an event for every key. The rules that depend on the state read only these
+    keys and the create event, which version 12 does not select.
 
     Source: https://spec.matrix.org/latest/server-server-api/#auth-events-selection
 
@@ -35,7 +37,7 @@ def select_auth_types(event: Event) -> frozenset[StateKey]:
     if kind == "m.room.create":
         return frozenset()
     version = event.room_version
-    # Few of the keys come twice, and a set made of a list at once costs less than one that grows.
+    # Keys are rarely repeated, and making a set from a list is cheaper than adding to a set.
     keys = [("m.room.power_levels", ""), ("m.room.member", event.sender)]
     if version.create_in_auth_events:
         keys.append(("m.room.create", ""))
@@ -52,7 +54,7 @@ def select_auth_types(event: Event) -> frozenset[StateKey]:
         if token is not None:
             keys.append(("m.room.third_party_invite", token))
     elif membership == "join" and version.restricted_joins:
-        # Whatever the join rule is: the selection looks at the event alone.
+        # The join rule does not matter: the selection reads the event only.
         authoriser = content.get("join_authorised_via_users_server")
         if type(authoriser) is str:
             keys.append(("m.room.member", authoriser))

@@ -1,7 +1,7 @@
-"""What differs between the room versions, as data.
+"""The differences between the room versions, as data.
 
-Each room version is one frozen record, written as what changed from the last. Only data lives
-here: the modules that own an algorithm ask a record which of its branches to take.
+Each room version is one frozen record, written as its changes from the previous version. This module
+holds data only. A module that implements an algorithm reads the record to choose a branch.
 
 Source: https://spec.matrix.org/latest/rooms/
 """
@@ -13,13 +13,15 @@ from types import MappingProxyType
 
 from .errors import UnknownRoomVersion
 
+__all__ = ["ROOM_VERSIONS", "EventIdForm", "RoomIdForm", "RoomVersion", "StateResolution", "get_room_version"]
+
 
 class StateResolution(Enum):
-    """The algorithm that merges the states of a room's forks.
+    """The algorithm that resolves the states of a room's forks into one.
 
-    From ``V2`` on, a key that only some of the states have is a conflict. ``V2_1`` adds the
-    conflicted state subgraph to the full conflicted set, and its iterative auth checks start
-    from an empty state where those of ``V2`` start from the unconflicted one.
+    From ``V2`` on, a key that only some of the states have is in conflict. ``V2_1`` adds the
+    conflicted state subgraph to the full conflicted set. Its iterative auth checks start from an empty
+    state; those of ``V2`` start from the unconflicted state map.
     """
 
     V1 = "v1"
@@ -28,81 +30,80 @@ class StateResolution(Enum):
 
 
 class EventIdForm(Enum):
-    """What an event ID is made of."""
+    """The form of an event ID."""
 
     CHOSEN = "$opaque:domain"
-    """Chosen by the sending server and carried in the event."""
+    """The sending server chooses it, and the event carries it."""
     HASH = "$ + reference hash, base64"
-    """The reference hash in the standard alphabet, which holds ``/`` and ``+``."""
+    """The reference hash in the standard alphabet, which contains ``/`` and ``+``."""
     URLSAFE_HASH = "$ + reference hash, URL-safe base64"
+    """The reference hash in the URL-safe alphabet, which contains ``_`` and ``-``."""
 
 
 class RoomIdForm(Enum):
-    """What a room ID is made of."""
+    """The form of a room ID."""
 
     DOMAIN = "!opaque:domain"
-    """Carried by every event; a create event's must be of its sender's server."""
+    """Every event carries it. In a create event it must be on the sender's server."""
     CREATE_HASH = "! + reference hash of the create event"
-    """Derived for a create event, which must not carry it; on every other event it must name
-    an accepted create event."""
+    """It is derived from the create event, which must not carry it. In every other event it must name an
+    accepted create event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomVersion:
-    """One room version: every question to which not all versions give the same answer."""
+    """One room version. It has one field per difference between versions."""
 
     identifier: str
-    """The name in a create event's ``content.room_version``: opaque, never a number."""
+    """The name in a create event's ``content.room_version``. It is opaque text, not a number."""
 
     # The event and its identifiers
     event_id_form: EventIdForm
     references_carry_hashes: bool
-    """``prev_events`` and ``auth_events`` hold ``[event_id, {"sha256": …}]`` pairs, not IDs."""
+    """``prev_events`` and ``auth_events`` hold pairs ``[event_id, {"sha256": …}]`` instead of IDs."""
     room_id_form: RoomIdForm
     strict_canonical_json: bool
-    """Events must be canonical JSON: no floats, integers within ±(2^53 - 1)."""
+    """Events must not contain floats, or integers outside ±(2^53 - 1)."""
     max_depth: int
     """The greatest ``depth``, inclusive."""
     redacts_in_content: bool
-    """A redaction names its target in ``content.redacts``, not in top-level ``redacts``."""
-    oversized_identifiers_dropped: bool
-    """What Synapse does with an identifier of more than 255 bytes: drop, or keep as rejected."""
+    """A redaction names its target in ``content.redacts`` instead of the top-level ``redacts``."""
 
     # Signatures
     event_id_server_signs: bool
-    """The server in the event ID must sign as well as the sender's."""
+    """The server in the event ID must sign, as well as the sender's server."""
     authorising_server_signs: bool
     """The server of ``join_authorised_via_users_server`` must sign a restricted join."""
     key_validity_enforced: bool
-    """A signing key must have been valid at the event's ``origin_server_ts``."""
+    """A signing key must be valid at the event's ``origin_server_ts``."""
 
     # Redaction
     redaction_keeps: frozenset[str]
-    """Top-level keys that survive."""
+    """The top-level keys that redaction keeps."""
     redaction_keeps_content: Mapping[str, frozenset[str]]
-    """Event type to the ``content`` keys that survive."""
+    """The ``content`` keys that redaction keeps, by event type."""
     redaction_keeps_all_content: frozenset[str]
-    """Event types whose ``content`` survives whole."""
+    """The event types whose whole ``content`` redaction keeps."""
     redaction_keeps_signed_invite: bool
-    """``third_party_invite.signed`` of a member event survives."""
+    """Redaction keeps ``third_party_invite.signed`` of a member event."""
 
     # Power levels
     float_power_levels: bool
-    """A power level may be a float; its fraction is dropped."""
+    """A power level may be a float, and its fraction is dropped."""
     string_power_levels: bool
     """A power level may be a string of decimal digits."""
     power_level_types_checked: bool
-    """The rules demand integers in the seven levels, ``events`` and ``notifications``."""
+    """The rules require integers in the seven named levels, ``events`` and ``notifications``."""
     notification_levels_checked: bool
-    """``notifications`` is guarded like ``events`` when power levels change."""
+    """The rules on changed power levels check ``notifications`` as they check ``events``."""
 
     # Authorisation rules
     rule_list: str
-    """The room version that introduced the list of rules which this one shares."""
+    """The room version that introduced the list of rules that this version uses."""
     aliases_rule: bool
-    """``m.room.aliases`` has a rule of its own, ahead of membership."""
+    """``m.room.aliases`` has a rule of its own, before the rule on membership."""
     redaction_rule: bool
-    """The rules judge redactions; otherwise it is judged when a redaction is applied."""
+    """The rules check redactions. Otherwise a redaction is checked when it is applied."""
     knock: bool
     """Membership ``knock`` and join rule ``knock`` exist."""
     restricted_joins: bool
@@ -110,13 +111,13 @@ class RoomVersion:
     knock_restricted: bool
     """Join rule ``knock_restricted`` exists."""
     creator_in_content: bool
-    """``content.creator`` of the create event must exist and names the creator."""
+    """The create event must have ``content.creator``, which names the creator."""
     create_in_auth_events: bool
-    """``auth_events`` must cite the create event; otherwise they must not."""
+    """``auth_events`` must include the create event. Otherwise they must not."""
     additional_creators: bool
-    """``content.additional_creators`` names further creators and is validated."""
+    """``content.additional_creators`` names more creators, and the rules check its form."""
     infinite_creator_level: bool
-    """Creators stand above every power level and may not be listed in ``users``."""
+    """Creators have an infinite power level and must not be listed in ``users``."""
 
     # State resolution
     state_resolution: StateResolution
@@ -124,11 +125,11 @@ class RoomVersion:
     def __str__(self) -> str:
         return self.identifier
 
-    # Two records of one identifier are a mistake, and mappings have no hash.
+    # Mappings have no hash. Two records with the same identifier would be a mistake.
     def __hash__(self) -> int:
         return hash(self.identifier)
 
-    # A record is looked up, not rebuilt: a copy would be another version to whoever compares with `is`.
+    # A record is looked up, not rebuilt: code compares records with `is`, and a copy would differ.
     def __reduce__(self) -> tuple[Callable[[str], "RoomVersion"], tuple[str]]:
         return get_room_version, (self.identifier,)
 
@@ -182,7 +183,6 @@ V1 = RoomVersion(
     strict_canonical_json=False,
     max_depth=2**63 - 1,
     redacts_in_content=False,
-    oversized_identifiers_dropped=False,
     event_id_server_signs=True,
     authorising_server_signs=False,
     key_validity_enforced=False,
@@ -278,7 +278,6 @@ V11 = replace(
     V10,
     identifier="11",
     redacts_in_content=True,
-    oversized_identifiers_dropped=True,
     rule_list="11",
     creator_in_content=False,
     redaction_keeps=_KEEPS_ALWAYS,
@@ -307,15 +306,15 @@ V12 = replace(
 ROOM_VERSIONS: Mapping[str, RoomVersion] = MappingProxyType(
     {v.identifier: v for v in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12)}
 )
-"""Every known room version by identifier, oldest first."""
+"""Every known room version by its identifier, oldest first."""
 
 
 def get_room_version(identifier: str) -> RoomVersion:
     """Return the record of the room version with this identifier.
 
     Args:
-        identifier: as in ``content.room_version`` of a create event. Nothing is guessed:
-            an integer, or a version nobody has taught this package, is an error.
+        identifier: as in ``content.room_version`` of a create event. Nothing is guessed: an integer,
+            or a version that this package does not know, is an error.
 
     Raises:
         UnknownRoomVersion: with the identifiers that are known.
@@ -324,18 +323,18 @@ def get_room_version(identifier: str) -> RoomVersion:
     True
     >>> get_room_version("13")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    roomver.errors.UnknownRoomVersion: unknown room version '13'; known are 1, 2, ..., 11, 12
+    roomver.errors.UnknownRoomVersion: unknown room version '13'; known versions: 1, 2, ..., 11, 12
     """
-    # A dict looks up by equality and hash; the type test keeps unhashable JSON out as well.
+    # The type check comes first because JSON may be unhashable.
     if type(identifier) is str and identifier in ROOM_VERSIONS:
         return ROOM_VERSIONS[identifier]
     raise UnknownRoomVersion(identifier, ROOM_VERSIONS)
 
 
 def version_record(version: RoomVersion | str) -> RoomVersion:
-    """Return the record of a room version, given itself or its identifier.
+    """Return the record of a room version, which may be passed as its identifier.
 
     Raises:
-        UnknownRoomVersion: if it is anything else.
+        UnknownRoomVersion: if there is no such version.
     """
     return version if isinstance(version, RoomVersion) else get_room_version(version)

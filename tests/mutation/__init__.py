@@ -1,9 +1,12 @@
-"""Evidence that the vector suite catches slips.
+"""Small bugs in the source, and the vectors that catch them.
 
-Each slip in `slips` is one that some implementation has made, or could: a replacement in the text of
-one module. Applied to a copy of the package, it must make a case of the suite fail.
+A slip is a mistake that an implementation has made or could make. `slips` has a table of them for each
+module. A slip is applied to the syntax tree of its module, and a case of the vector suite must then fail:
 
     python -m tests.mutation
 
-applies them all, one at a time, and prints which case catches which slip.
+What can be made by rule is not in the tables: another operator or constant, a condition that is always true
+or always false, a statement left out. These changes are made by
+
+    python -m tests.mutation.auto
 """

@@ -1,49 +1,62 @@
-"""``python -m tests.mutation``: print for each slip the case that catches it.
+"""``python -m tests.mutation [WORD...]``: print the vector that catches each slip.
 
-Arguments pick slips whose note or module holds one of them: ``python -m tests.mutation T66 power.py``.
-Exits 1 if a slip is not caught or no longer applies to the code.
+Words pick the slips whose module, sense or note contains one of them:
+``python -m tests.mutation power.py gomatrixserverlib``. Exits 1 if a slip is not caught or does not apply.
 """
 
 import os
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from roomver.suite.operations import OPERATIONS
+from roomver.suite.document import Outcome, run_case
 
-from .run import PACKAGE, CannotApply, mutated, run_suite, try_slips
+from .run import caught_by, ordered, suite_cases
+from .slip import CannotApply, apply
 from .slips import SLIPS
 
 
-def main(wanted: list[str]) -> int:
-    """Try the slips, print the table, and return the exit status."""
-    slips = [s for s in SLIPS if not wanted or any(w in (s.module, *s.note.split(", ")) for w in wanted)]
-    problems = []
+def main(words: Sequence[str]) -> int:
+    """Try the slips, print the table and return the exit status."""
+    wanted = [word.casefold() for word in words]
+    slips = [slip for slip in SLIPS if not wanted or any(word in slip.text.casefold() for word in wanted)]
+    if not slips:
+        print("no slip contains any of these words")
+        return 1
+    problems: dict[str, None] = {}  # in order, and the slips of one place have one problem
+    trees = []
     for slip in slips:
         try:
-            mutated(slip)
-        except (CannotApply, SyntaxError) as error:
-            problems.append(f"does not apply: {error}")
-    sound = run_suite(PACKAGE)
-    if sound.returncode or '"failed": null' not in sound.stdout:
-        problems.append(f"the suite fails without any slip: {sound.stdout.strip() or sound.stderr.strip()}")
+            trees.append(apply(slip))
+        except CannotApply as error:
+            problems[f"slips do not apply: {error}"] = None
+    cases = suite_cases()
+    failed = [case.name for case in cases if run_case(case).outcome is Outcome.FAILED]
+    if failed:
+        problems[f"without any slip, these cases fail: {', '.join(failed)}"] = None
     if problems:
         print("\n".join(problems))
         return 1
-    ready = [slip for slip in slips if slip.operation in OPERATIONS]
+
+    # A case on which readers of the specification differ is the weaker evidence, so it comes last.
+    cases.sort(key=lambda case: case.disputed)
+    by_module = {module: ordered(cases, module) for module in {slip.module for slip in slips}}
     caught = 0
-    for result in try_slips(ready, os.cpu_count() or 1):
-        slip = result.slip
-        if result.broken:
-            problems.append(f"broken: {slip.note} {slip.sense}: {result.broken}")
-        elif result.by is None:
-            problems.append(f"not caught: {slip.note} {slip.sense} ({slip.module})")
-        else:
-            caught += 1
-            print(f"{slip.note:12} {slip.sense}\n{'':12}   {result.by}")
-    for slip in slips:
-        if slip not in ready:
-            print(f"{slip.note:12} {slip.sense}\n{'':12}   no vectors of operation {slip.operation} yet")
-    print(f"\n{caught} of {len(ready)} slips are caught")
-    print("\n".join(problems))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(
+            lambda slip, tree: caught_by(slip.module, tree, by_module[slip.module]), slips, trees
+        )
+        for slip, answer in zip(slips, answers, strict=True):
+            if answer is None:
+                problems[f"not caught: {slip.name}"] = None
+            elif answer.startswith("!"):
+                problems[f"broken, so it proves nothing: {slip.name}: {answer[1:]}"] = None
+            else:
+                caught += 1
+                print(f"{slip.name}\n    {answer}", flush=True)
+    print(f"\n{caught} of {len(slips)} slips are caught")
+    if problems:
+        print("\n".join(problems))
     return 1 if problems else 0
 
 

@@ -1,7 +1,7 @@
-"""Every small change to a module that a rule for changes makes: the mutants of `auto`.
+"""Every small change that a fixed set of rules makes to a module: the mutants of `auto`.
 
-A mutant is named by where it is and by what it does, and not by its line, so that a list of mutants
-outlives changes elsewhere in the module.
+A mutant is named by its scope and its change and not by its line. So a list of mutants stays valid when
+other parts of the module change.
 """
 
 import ast
@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+NEGATIONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
+}
+BOUNDARIES: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
 }
 ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.Add: ast.Sub,
@@ -32,10 +34,6 @@ ARITHMETIC: Final[dict[type[ast.operator], type[ast.operator]]] = {
     ast.RShift: ast.LShift,
 }
 
-
-_COVERED: Final = ast.Compare | ast.BoolOp | ast.UnaryOp  # conditions that have changes of their own
-
-
 _VERDICTS: Final = {"Verdict", "reject", "allow"}
 
 
@@ -44,11 +42,11 @@ class Mutant(NamedTuple):
 
     Attributes:
         module: the file under ``src/roomver``.
-        scope: the function or class that it is in, with dots.
-        before, after: the expression or statement, and what stands there instead.
-        number: counted from 1, of those alike in the scope.
-        line: where it is now; no part of its name.
-        tree: the changed module.
+        scope: the qualified name of the function or class that the change is in.
+        before, after: the source of the expression or statement, and of its replacement.
+        number: counts the mutants with the same scope, before and after, from 1.
+        line: the line of the change. It is not part of the name.
+        original, node, changed: the tree of the module, the node to replace, and its replacement.
     """
 
     module: str
@@ -57,11 +55,20 @@ class Mutant(NamedTuple):
     after: str
     number: int
     line: int
-    tree: ast.Module
+    original: ast.Module
+    node: ast.AST
+    changed: ast.AST
+
+    @property
+    def tree(self) -> ast.Module:
+        """The changed module, as a new tree."""
+        changed = ast.copy_location(copy.deepcopy(self.changed), self.node)
+        # A deep copy takes what its memo has for a node: here, the replacement.
+        return ast.fix_missing_locations(copy.deepcopy(self.original, {id(self.node): changed}))
 
     @property
     def name(self) -> str:
-        """What tells it from all others."""
+        """The unique name of the mutant."""
         alike = f" ({self.number})" if self.number > 1 else ""
         return f"{self.module} {self.scope}: {self.before} -> {self.after}{alike}"
 
@@ -69,13 +76,14 @@ class Mutant(NamedTuple):
 def mutants(module: str, text: str) -> Iterator[Mutant]:
     """Yield the mutants of a module, in the order of its text."""
     tree = ast.parse(text)
+    conditions = _conditions(tree)
     seen: Counter[tuple[str, str, str]] = Counter()
     for scope, node in _nodes(tree, ""):
-        for changed in _changes(node):
+        for changed in (*_decided(node, conditions), *_changes(node, node in conditions)):
             before, after = _shown(node), _shown(changed)
             seen[scope, before, after] += 1
-            whole = _with(tree, node, changed)
-            yield Mutant(module, scope, before, after, seen[scope, before, after], node.lineno, whole)  # type: ignore[attr-defined]
+            number = seen[scope, before, after]
+            yield Mutant(module, scope, before, after, number, node.lineno, tree, node, changed)
 
 
 def _shown(node: ast.AST) -> str:
@@ -83,9 +91,27 @@ def _shown(node: ast.AST) -> str:
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 
-def _nodes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
-    """Yield the nodes that run, each with its scope: no docstrings, no annotations, nothing that only
-    makes text for people."""
+def _conditions(tree: ast.Module) -> dict[ast.AST, tuple[bool, ...]]:
+    """Return the conditions in a module, each with the values that can replace it."""
+    conditions: dict[ast.AST, tuple[bool, ...]] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.If(test=test) | ast.IfExp(test=test):
+                conditions[test] = (True, False)
+            case ast.While(test=test):
+                conditions[test] = (False,)  # with True, most loops never end
+            case ast.match_case(guard=ast.expr() as guard):
+                conditions[guard] = (True, False)
+            case ast.comprehension(ifs=ifs):
+                conditions.update(dict.fromkeys(ifs, (True, False)))
+    return conditions
+
+
+def _nodes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
+    """Yield the nodes that run, each with its scope.
+
+    Docstrings, annotations and code that only makes text for people are left out.
+    """
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list", "type_params", "bases"}:
             continue
@@ -93,18 +119,18 @@ def _nodes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
             if not isinstance(child, ast.AST) or _is_text(child) or _is_detail(node, child):
                 continue
             inner = scope
-            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 if child.name in {"__repr__", "__str__"}:
                     continue
                 inner = f"{scope}.{child.name}".lstrip(".")
             if isinstance(child, ast.expr | ast.stmt):
                 yield inner, child
-            if not isinstance(child, ast.Raise):  # whose arguments are for people
+            if not isinstance(child, ast.Raise):  # the arguments are for people
                 yield from _nodes(child, inner)
 
 
 def _is_text(node: ast.AST) -> bool:
-    """A docstring, a text with values in it, or what has no say in what is computed."""
+    """Tell whether a node is a docstring, an f-string or anything else that does not affect a result."""
     return (
         isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Assert)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
@@ -116,21 +142,34 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _is_detail(node: ast.AST, child: ast.AST) -> bool:
-    """What a verdict says was compared: it is for people, and no vector asks for it."""
+    """Tell whether a child is the detail of a verdict. It is for people; no vector checks it."""
     if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in _VERDICTS:
         return False
     return isinstance(child, ast.keyword | ast.Dict)
 
 
-def _changes(node: ast.AST) -> Iterator[ast.AST]:
+def _decided(node: ast.AST, conditions: dict[ast.AST, tuple[bool, ...]]) -> Iterator[ast.AST]:
+    """Yield the constants that replace a condition."""
+    if not isinstance(node, ast.Constant):
+        yield from (ast.Constant(value) for value in conditions.get(node, ()))
+
+
+def _changes(node: ast.AST, is_condition: bool) -> Iterator[ast.AST]:
+    """Yield the changed forms of a node.
+
+    A condition is not negated as well: whatever notices both constants in its place notices that.
+    """
     match node:
-        case ast.Compare(ops=[op, *rest]) if type(op) in COMPARISONS:
-            changed = copy.deepcopy(node)
-            changed.ops = [COMPARISONS[type(op)](), *rest]
-            yield changed
+        case ast.Compare(ops=[op, *rest]) if type(op) in BOUNDARIES:
+            yield _compare(node, [BOUNDARIES[type(op)](), *rest])
+        case ast.Compare(ops=[op, *rest]) if type(op) in NEGATIONS and not is_condition:
+            yield _compare(node, [NEGATIONS[type(op)](), *rest])
         case ast.BoolOp(op=op, values=values):
             yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            for index in range(len(values)):
+                others = values[:index] + values[index + 1 :]
+                yield ast.BoolOp(op, others) if len(others) > 1 else others[0]
+        case ast.UnaryOp(op=ast.Not(), operand=operand) if not is_condition:
             yield operand
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             yield operand
@@ -142,12 +181,6 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Constant(value + 1)
         case ast.Constant(value=str(value)):
             yield ast.Constant(f"{value}x")
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            yield ast.IfExp(test, orelse, body)
-        case ast.If() | ast.While() if not isinstance(node.test, _COVERED):
-            branch = copy.copy(node)
-            branch.test = ast.UnaryOp(ast.Not(), node.test)
-            yield branch
         case ast.Return(value=value) if value is not None and not (
             isinstance(value, ast.Constant) and value.value is None
         ):
@@ -156,7 +189,5 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
 
 
-def _with(tree: ast.Module, node: ast.AST, changed: ast.AST) -> ast.Module:
-    """A copy of a module with one node replaced."""
-    memo = {id(node): ast.fix_missing_locations(ast.copy_location(copy.deepcopy(changed), node))}
-    return ast.fix_missing_locations(copy.deepcopy(tree, memo))
+def _compare(node: ast.Compare, ops: list[ast.cmpop]) -> ast.Compare:
+    return ast.Compare(node.left, ops, node.comparators)

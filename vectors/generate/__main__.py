@@ -1,4 +1,4 @@
-"""``python -m vectors.generate [FOLDER]``: write every vector file, into ``vectors/`` unless told else."""
+"""``python -m vectors.generate [FOLDER]``: write every vector file, by default into ``vectors/``."""
 
 import sys
 from pathlib import Path
@@ -12,13 +12,13 @@ from . import (
     event_format,
     event_id,
     redact,
+    report,
     required_signers,
     resolution,
     signing,
     verify_signatures,
 )
-from .observed import settled
-from .suite import write
+from .suite import settled, write
 
 AREAS = (
     canonical_json,
@@ -36,12 +36,15 @@ AREAS = (
 
 
 def main() -> None:
-    """Write the files, and say how many cases each has."""
+    """Write the files, and report what they hold."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
-    for file in settled(file for area in AREAS for file in area.files()):
+    files = list(settled(file for area in AREAS for file in area.files()))
+    differences = [report.difference(file, folder) for file in files]
+    for file in files:
         write(file, folder)
-        print(f"{len(file.cases):5} {file.path}")
     bugs.write(folder)
+    for line in report.lines(files, differences):
+        print(line)
 
 
 if __name__ == "__main__":

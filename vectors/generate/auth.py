@@ -1,7 +1,6 @@
 """The authorisation rules: cases of the operations ``auth``, ``auth_types`` and ``redaction_applies``."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -14,15 +13,16 @@ from . import (
     auth_knock,
     auth_leave,
     auth_levels,
+    auth_member_levels,
     auth_power_levels,
     auth_power_values,
     auth_redaction,
     auth_selection,
     auth_third_party,
 )
-from .auth_cases import Book, EventsFile, Made
-from .rooms import ALL
-from .suite import File
+from .auth_cases import Book, Made
+from .suite import EventsFile, File, Moved
+from .versions import ALL
 
 PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_create, "Create events, rooms closed to federation, aliases"),
@@ -32,6 +32,7 @@ PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_knock, "Knocks and restricted joins"),
     (auth_third_party, "Third-party invites and the events that offer them"),
     (auth_levels, "The level that an event type requires, the sender in the room, state keys with an @"),
+    (auth_member_levels, "Member events, which do not obey the levels of event types"),
     (auth_power_levels, "Changes of power levels"),
     (auth_power_values, "What may stand in power levels"),
     (auth_redaction, "Redactions: whether one is allowed, and whether it is to be applied"),
@@ -40,82 +41,85 @@ PARTS: tuple[tuple[ModuleType, str], ...] = (
 )
 
 
-# What most cases go through does not change between the room versions, and signed events take room. So the
-# sets of these files are whole in some versions, and in the others cut to what each rule needs.
-_SOME = frozenset({"1", "9", "12"})
-WHOLE = {
-    "join": frozenset({"1", "7", "8", "10", "12"}),
-    "invite_leave_ban": _SOME,
-    "knock_restricted": frozenset({"7", "8", "10", "12"}),
-    "third_party": _SOME,
-    "levels": _SOME,
-    "power_levels": _SOME,
-    "power_level_values": frozenset({"1", "5", "6", "9", "10", "12"}),
-}
-# Never cut: what differs between versions that share a list of rules, and what implementations got wrong.
-KEPT = re.compile(
-    r"""\.knock$ | creators\. | restricted\.creator | alike | notifications | authoriser$ | join\.first
-    | v\d+\.(no_power_levels | creator | spelling | redaction)\.
-    | join\.(public | invite | private | knock | restricted | knock_restricted)\.\w+$
-    | restricted\.authoriser\.(joined | left | invited | banned | absent | no_key)$ | restricted\.level\.\w+$
-    | leave\.self\. | kick\.none$ | kick\.rank\.(below | equal) | unban\.
-    | ban\.(self | none)$ | invite\.(join | ban)$
-    | third_party\.(public_keys\.second | any_with_any | more_fields | added_field | mxid$)
-    | third_party\.(token_unknown | other_sender | banned | not_signed | sender_left)
-    | third_party_invite\.(events | at)$ | state_key\.(other | no_user_id)$
-    | power_levels\.events\.(remove | untouched | add)
-    | power_levels\.(users\.(own | change | add)\. | named\.added_or_removed)
-    | power_levels\.(first | values\.(users_null | users_list | user_id_word | user_id_no_server | \w+_null)$)
-    """,
-    re.VERBOSE,
-)
+@cache
+def books() -> tuple[Book, ...]:
+    """Return the books of all parts, one per part and room version, with their cases written."""
+    found = []
+    for part, _ in PARTS:
+        of_part = [Book(part.FILE, version) for version in ALL]
+        for book in of_part:
+            part.cases(book)
+        check_versions(of_part)
+        found += of_part
+    return tuple(found)
+
+
+def check_versions(of_part: Sequence[Book]) -> None:
+    """Check that each case of a part is written in all the versions that it is for.
+
+    Raises:
+        ValueError: A case names a version in which no code builds it.
+    """
+    stated: dict[str, set[str]] = {}
+    for book in of_part:
+        for label, versions in book.stated.items():
+            stated.setdefault(label, set()).update(versions)
+    for book in of_part:
+        for label in stated.keys() - book.written():
+            if book.version in stated[label]:
+                raise ValueError(f"{label} is for room version {book.version}, and nothing builds it there")
 
 
 @cache
 def made() -> tuple[Made, ...]:
-    """Return every case."""
-    found: list[Made] = []
-    for part, _ in PARTS:
-        for version in ALL:
-            book = Book(part.FILE, version)
-            part.cases(book)
-            found += book.made if version in WHOLE.get(part.FILE, ALL) else _cut(book.made)
-    return tuple(found)
+    """Return every case, in order."""
+    found = tuple(case for book in books() for case in book.made)
+    check_twins(found)
+    return found
 
 
-def _cut(cases: list[Made]) -> list[Made]:
-    """Return, of one version's cases, the first for each rule and verdict, with their twins, and those that
-    are never cut."""
-    by_name = {case.name: case for case in cases}
-    kept: set[str] = set()
-    seen: set[tuple[str, str]] = set()
-    for case in cases:
-        key = (case.sense, str(case.expected))
-        if key not in seen or KEPT.search(case.name) or case.disputed:
-            seen.add(key)
-            kept.add(case.name)
-    kept |= {by_name[name].twin for name in kept if by_name[name].twin}
-    return [case for case in cases if case.name in kept]
+def check_twins(found: Sequence[Made]) -> None:
+    """Check that the twin of each case is written.
+
+    Raises:
+        ValueError: A twin is missing.
+    """
+    names = {case.name for case in found}
+    for case in found:
+        if case.twin and case.twin not in names:
+            raise ValueError(f"{case.name} needs its twin, and {case.twin} is not written")
+
+
+_NUMBERS = "auth/power_level_numbers.json"
+_REASON = "not every JSON parser reads its numbers"
 
 
 def files() -> Iterator[File]:
     """Yield the vector files."""
     for part, title in PARTS:
-        yield _file(f"auth/{part.FILE}", title, [case for case in made() if case.file == part.FILE])
+        of_part = [case for case in made() if case.file == part.FILE]
+        file = _file(
+            f"auth/{part.FILE}.json", title, [one for one in of_part if not _has_fraction(one.input)]
+        )
+        file.moved += [Moved(one.name, _NUMBERS, _REASON) for one in of_part if _has_fraction(one.input)]
+        file.left_out += [name for book in books() if book.file == part.FILE for name in book.left_out]
+        yield file
     fractions = [case for case in made() if _has_fraction(case.input)]
-    title = "Power levels with fractions, which versions 1 to 5 admit"
-    yield EventsFile("auth/power_level_numbers.json", title, [case.document() for case in fractions])
-    disputed = [case.document() for case in made() if case.disputed]
-    yield EventsFile("disputed/auth.json", "Authorisation rules where implementations differ", disputed)
+    yield _file(_NUMBERS, "Power levels with fractions, which versions 1 to 5 admit", fractions)
 
 
 def _file(path: str, title: str, cases: list[Made]) -> EventsFile:
-    documents = [case.document() for case in cases if not case.disputed and not _has_fraction(case.input)]
-    return EventsFile(f"{path}.json", title, documents)
+    file = EventsFile(path, title)
+    for case in cases:
+        if case.disputed is None:
+            file.cases.append(case.document())
+        else:
+            file.disputed.append((case.document(), case.disputed))
+    return file
 
 
 def _has_fraction(value: Any) -> bool:
-    """Tell whether there is a number that not every JSON parser reads: such cases lie apart."""
+    """Tell whether a value holds a fraction. Not every JSON parser reads these, so such cases lie apart."""
     if isinstance(value, dict):
         return any(map(_has_fraction, value.values()))
     return any(map(_has_fraction, value)) if isinstance(value, list) else isinstance(value, float)

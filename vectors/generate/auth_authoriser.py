@@ -1,26 +1,29 @@
-"""Cases of ``verify_signatures`` for the rule on the signature of the authorising user's server.
+"""Cases of ``verify_signatures`` for the signature of the authorising user's server.
 
-The operation ``auth`` takes an event's own signatures as verified, so that this one rule is decided here.
+The operation ``auth`` assumes that an event's own signatures have been verified, so the cases of this one
+rule are cases of ``verify_signatures``.
 """
 
 from typing import Any
 
 from .auth_cases import Book
 from .auth_third_party import key
-from .rooms import BOB, CAROL, KEY_ID, Room, plain_room, server_of
+from .constants import AUTHORISER
+from .rooms import BOB, CAROL, ROOM_KEY_ID, Room, plain_room, server_of
 from .suite import page
+from .versions import Versions, since
 
 FILE = "authoriser_signature"
 
 
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
-    content = {"join_authorised_via_users_server": BOB}
+    content = {AUTHORISER: BOB}
     if book.number < 8:
         room = plain_room(book.version, joined=[BOB])
         event = room.try_member(CAROL, "join", content=content)
         notes = "Before version 8 the key means nothing, and nobody but the sender's server has to sign."
-        _verify(book, "ignored", room, event, True, notes)
+        _verify(book, "ignored", room, event, True, notes, versions=since("1", "7"))
         return
     for rule in ("public", "restricted"):
         room = plain_room(book.version, joined=[BOB])
@@ -28,9 +31,11 @@ def cases(book: Book) -> None:
             room.join_rule(rule)
         event = room.try_member(CAROL, "join", content=content)
         notes = "The rule asks for the signature whatever the join rule is."
-        _verify(book, f"{rule}.both", room, event, True, notes)
-        _verify(book, f"{rule}.without", room, event, False, notes, without=server_of(BOB))
-        _verify(book, f"{rule}.forged", room, event, False, notes, forged=server_of(BOB))
+        _verify(book, f"{rule}.both", room, event, True, notes, versions=since("8"))
+        _verify(
+            book, f"{rule}.without", room, event, False, notes, without=server_of(BOB), versions=since("8")
+        )
+        _verify(book, f"{rule}.forged", room, event, False, notes, forged=server_of(BOB), versions=since("8"))
 
 
 def _verify(
@@ -41,6 +46,7 @@ def _verify(
     valid: bool,
     notes: str,
     *,
+    versions: Versions,
     without: str = "",
     forged: str = "",
 ) -> None:
@@ -51,14 +57,15 @@ def _verify(
     servers = sorted(
         {server_of(BOB), server_of(CAROL), *([server_of(pdu["event_id"])] if "event_id" in pdu else [])}
     )
-    name = f"verify_signatures.authoriser.v{book.version}"
+    group = "verify_signatures.authoriser"
     book.write(
-        f"{name}.{label}",
-        "verify_signatures",
-        {"event": pdu, "keys": {server: {KEY_ID: {"key": key(server)}} for server in servers}},
+        group,
+        label,
+        {"event": pdu, "keys": {server: {ROOM_KEY_ID: {"key": key(server)}} for server in servers}},
         {"valid": valid},
         page(book.version, "authorisation-rules"),
-        sense="" if valid else "member.authoriser_signature",
+        rule_name="" if valid else "member.authoriser_signature",
         notes=notes,
-        twin="" if valid else f"{name}.{label.partition('.')[0]}.both",
+        twin="" if valid else book.full_name(group, f"{label.partition('.')[0]}.both"),
+        versions=versions,
     )

@@ -1,31 +1,31 @@
 """The book in which the authorisation generators write their cases.
 
-A rejecting case has a twin: the same event repaired, in the same kind of room, which is an accepting case
-of the suite. So what is wrong with the event is the one thing that the case says. The expected values
-stand in the generators, read off the specification; nothing here asks the library for a verdict.
+A rejecting case has a twin. The twin is an accepting case with the repaired event in the same kind of room.
+This shows that the event has the one defect that the case names, and no other. The generators state the
+expected outcomes, read off the specification. Nothing here asks the library for a verdict.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .auth_numbers import NUMBERS
+from .auth_numbers import RULE_NUMBERS
 from .rooms import Room
-from .suite import FORMAT, File, either, page
+from .suite import Dispute, Kind, page
+from .versions import ALL, Versions
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A case as the generators made it.
+    """A case as a generator made it.
 
     Attributes:
-        file: the name of its file, without folder and ending.
-        sense: the name of the rule that decides; empty where none is meant.
-        twin: the name of the accepting case that a rejecting one becomes when it is repaired; empty for
-            an accepting case, and for a rejecting one that nothing can repair.
-        disputed: who gives this answer and who the other one, where implementations differ.
-        odd: the setup holds events that the rules would not have let in; their case needs them.
+        file: the name of its file, without folder and extension.
+        rule_name: the name of the rule that decides; empty if the case is not about a rule.
+        twin: the full name of the accepting case with the repaired event; empty for an accepting case, and
+            for a rejecting case that cannot be repaired.
+        disputed: why the case accepts a second outcome, if it does.
+        odd: whether the setup needs events that the rules would have rejected.
     """
 
     file: str
@@ -35,45 +35,43 @@ class Made:
     input: dict[str, Any]
     expected: dict[str, Any]
     spec: str
-    sense: str
+    rule_name: str
     notes: str
     twin: str
     odd: bool
-    disputed: tuple[str, str] | None
+    disputed: Dispute | None
 
     def document(self) -> dict[str, Any]:
-        """Return the case as it stands in its file."""
+        """Return the case as it is written to its file."""
         case: dict[str, Any] = {
             "name": self.name,
             "operation": self.operation,
             "room_version": self.version,
             "input": self.input,
-            "expected": self._outcomes(),
+            "expected": self.expected if self.disputed is None else self.disputed.outcomes(self.expected),
             "spec": self.spec,
         }
-        if self.sense:
-            case["rule"] = NUMBERS[self.version][self.sense]
+        if self.rule_name:
+            case["rule"] = RULE_NUMBERS[self.version][self.rule_name]
         if self.notes:
             case["notes"] = self.notes
         return case
 
-    def _outcomes(self) -> Any:
-        if self.disputed is None:
-            return self.expected
-        ours, theirs = self.disputed
-        ((key, value),) = self.expected.items()
-        return either(
-            (self.expected, f"roomver's choice, and the answer of {ours}" if ours else "roomver's choice"),
-            ({key: not value}, f"the answer of {theirs}" if theirs else "what the letter would admit"),
-        )
-
 
 class Book:
-    """All cases of one file and one room version.
+    """The cases of one file in one room version.
+
+    A generator's ``cases`` function runs once for each room version, with a book for that version. Each case
+    names the room versions that it is for. The book keeps the case if its own version is one of them.
 
     Args:
-        file: the name of the file.
+        file: the name of the file, without folder and extension.
         version: the room version.
+
+    Attributes:
+        made: the cases, in order.
+        stated: the versions that each case named, by the name of the case without its version.
+        left_out: the full names of the cases that were built here and are not for this version.
     """
 
     def __init__(self, file: str, version: str) -> None:
@@ -81,21 +79,52 @@ class Book:
         self.version = version
         self.number = int(version)
         self.made: list[Made] = []
+        self.stated: dict[str, Versions] = {}
+        self.left_out: list[str] = []
 
-    def allow(self, name: str, room: Room, event: str, sense: str, notes: str = "", **more: Any) -> None:
-        """Write a case in which the event is allowed, by the rule of that sense."""
-        self._auth(name, room, event, {"allowed": True}, sense, notes, **more)
-
-    def reject(
-        self, name: str, room: Room, event: str, sense: str, notes: str = "", *, twin: str, **more: Any
+    def allow(
+        self,
+        name: str,
+        room: Room,
+        event: str,
+        rule_name: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        **more: Any,
     ) -> None:
-        """Write a case in which the event is rejected by the rule of that sense, and by it alone.
+        """Write a case in which the rule ``rule_name`` allows the event.
 
         Args:
-            twin: the name of the case in which it is repaired; empty where it cannot be.
+            versions: the room versions that get the case.
+            more: ``state``, the IDs of the room state; ``rejected``, the IDs of rejected events; ``spec``,
+                the address of the paragraph that decides; further fields of `Made`.
         """
-        full = self.full_name(twin) if twin else ""
-        self._auth(name, room, event, {"allowed": False}, sense, notes, twin=full, **more)
+        self._auth(name, room, event, {"allowed": True}, rule_name, notes, versions=versions, **more)
+
+    def reject(
+        self,
+        name: str,
+        room: Room,
+        event: str,
+        rule_name: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        twin: str,
+        **more: Any,
+    ) -> None:
+        """Write a case in which the rule ``rule_name``, and no other, rejects the event.
+
+        Args:
+            versions: the room versions that get the case.
+            twin: the name of the case with the repaired event, which must be written in the same versions;
+                empty if the event cannot be repaired.
+        """
+        full = self.full_name("auth", twin) if twin else ""
+        self._auth(
+            name, room, event, {"allowed": False}, rule_name, notes, versions=versions, twin=full, **more
+        )
 
     def pair(
         self,
@@ -103,25 +132,37 @@ class Book:
         room: Room,
         bad: str,
         good: str,
-        senses: tuple[str, str],
+        rule_names: tuple[str, str],
         notes: str = "",
+        *,
+        versions: Versions,
         **more: Any,
     ) -> None:
-        """Write a rejecting case, and the one in which the event is repaired, in the same room.
+        """Write a rejecting case, and its accepting twin with the repaired event in the same room.
 
         Args:
-            senses: of the rule that rejects, and of the one that allows.
+            rule_names: the rule that rejects, and the rule that allows.
+            versions: the room versions that get both cases.
         """
-        self.reject(name, room, bad, senses[0], notes, twin=f"{name}.repaired", **more)
-        self.allow(f"{name}.repaired", room, good, senses[1], "What the other case is when repaired.")
+        repaired = f"{name}.repaired"
+        self.reject(name, room, bad, rule_names[0], notes, versions=versions, twin=repaired, **more)
+        self.allow(
+            repaired, room, good, rule_names[1], "What the other case is when repaired.", versions=versions
+        )
 
-    def error(self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str]) -> None:
-        """Write a case that cannot be decided, because events are not there."""
-        self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden)
+    def error(
+        self, name: str, room: Room, event: str, notes: str, hidden: Sequence[str], *, versions: Versions
+    ) -> None:
+        """Write a case that cannot be decided because the ``hidden`` events are missing."""
+        self._auth(name, room, event, {"error": True}, "", notes, hidden=hidden, versions=versions)
 
-    def full_name(self, name: str) -> str:
-        """Return the name of a case with its operation and room version."""
-        return f"auth.v{self.version}.{name}"
+    def written(self) -> set[str]:
+        """Return the names of the cases that are for this version, without the version."""
+        return {label for label, versions in self.stated.items() if self.version in versions}
+
+    def full_name(self, group: str, name: str) -> str:
+        """Return the full name of a case in this book's room version."""
+        return f"{group}.v{self.version}.{name}"
 
     def _auth(
         self,
@@ -129,15 +170,17 @@ class Book:
         room: Room,
         event: str,
         expected: dict[str, Any],
-        sense: str,
+        rule_name: str,
         notes: str,
         *,
+        versions: Versions,
         state: Iterable[str] | None = None,
         rejected: Sequence[str] = (),
         hidden: Sequence[str] = (),
         twin: str = "",
         odd: bool = False,
-        disputed: tuple[str, str] | None = None,
+        disputed: Dispute | None = None,
+        spec: str = "",
     ) -> None:
         given: dict[str, Any] = {"event": event}
         roots = [event, *rejected]
@@ -148,12 +191,13 @@ class Book:
             given["rejected"] = sorted(rejected)
         events = {one: pdu for one, pdu in room.chain(roots).items() if one not in hidden}
         self.write(
-            self.full_name(name),
             "auth",
+            name,
             {"events": events, **given},
             expected,
-            page(self.version, "authorisation-rules"),
-            sense=sense,
+            spec or page(self.version, "authorisation-rules"),
+            versions=versions,
+            rule_name=rule_name,
             notes=notes,
             twin=twin,
             odd=odd,
@@ -162,62 +206,49 @@ class Book:
 
     def write(
         self,
+        group: str,
         name: str,
-        operation: str,
         given: dict[str, Any],
         expected: dict[str, Any],
         spec: str,
         *,
-        sense: str = "",
+        versions: Versions,
+        rule_name: str = "",
         notes: str = "",
         twin: str = "",
         odd: bool = False,
-        disputed: tuple[str, str] | None = None,
+        disputed: Dispute | None = None,
     ) -> None:
-        """Write any case."""
-        if disputed is not None:
+        """Write a case of any operation.
+
+        Args:
+            group: the part of the full name before the room version. Its first word is the operation.
+            versions: the room versions that get the case.
+        """
+        if disputed is not None and disputed.kind is Kind.DIFFER:
             assert notes.startswith("Disputed:"), name
+        label = f"{group}.{name}"
+        if label in self.stated:
+            raise ValueError(f"{label} is written twice in room version {self.version}")
+        if unknown := set(versions) - set(ALL):
+            raise ValueError(f"{label} is for room versions that do not exist: {', '.join(sorted(unknown))}")
+        self.stated[label] = versions
+        if self.version not in versions:
+            self.left_out.append(self.full_name(group, name))
+            return
         self.made.append(
             Made(
                 self.file,
-                name,
-                operation,
+                self.full_name(group, name),
+                group.partition(".")[0],
                 self.version,
                 given,
                 expected,
                 spec,
-                sense,
+                rule_name,
                 notes,
                 twin,
                 odd,
                 disputed,
             )
         )
-
-
-@dataclass
-class EventsFile(File):
-    """A vector file in which each event has a line of its own: events are most of what is in it."""
-
-    def text(self) -> str:
-        """Return the file as text."""
-        head = json.dumps({"format": FORMAT, "title": self.title}, indent=1)[:-2]
-        return head + ',\n "cases": [\n' + ",\n".join(map(_case_text, self.cases)) + "\n ]\n}"
-
-
-def _case_text(case: dict[str, Any]) -> str:
-    lines = []
-    for key, value in case.items():
-        if key == "input" and "events" in value:
-            events = ",\n".join(f"     {_line(one)}:{_line(pdu)}" for one, pdu in value["events"].items())
-            rest = "".join(
-                f",\n    {_line(name)}: {_line(v)}" for name, v in value.items() if name != "events"
-            )
-            lines.append(f'   "input": {{\n    "events": {{\n{events}\n    }}{rest}\n   }}')
-        else:
-            lines.append(f"   {_line(key)}: {_line(value)}")
-    return "  {\n" + ",\n".join(lines) + "\n  }"
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -1,8 +1,26 @@
-"""Cases for the rules on an event's own auth events, on its room ID in version 12, and for which state is
-asked: the event's own auth events or the room's."""
+"""Cases for the rules on an event's auth events and, in version 12, on its room ID.
+
+They also show which state an event is checked against: its own auth events, or a state of the room.
+"""
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, CREATE, MALLORY, POWER, RULES, Room, plain_room, server_of
+from .constants import (
+    AUTHORISER,
+    CREATE,
+    CREATE_KEY,
+    JOIN_RULES_KEY,
+    MEMBER,
+    MESSAGE,
+    POWER_LEVELS,
+    POWER_LEVELS_KEY,
+    THIRD_PARTY_INVITE,
+    TOPIC,
+    Key,
+)
+from .observed import OBSERVED_CITES_ITSELF, UNCONFIRMED_RUMA_REJECTS
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, Room, plain_room, server_of
+from .suite import differ
+from .versions import ALL, Versions, since
 
 FILE = "auth_events"
 
@@ -18,33 +36,53 @@ def cases(book: Book) -> None:
 
 
 def _topic(room: Room, auth: list[str] | None = None) -> str:
-    return room.make(ALICE, "m.room.topic", {"topic": "Vectors"}, "", auth=auth)
+    return room.make(ALICE, TOPIC, {"topic": "Vectors"}, "", auth=auth)
 
 
 def _chosen(room: Room) -> list[str]:
-    return room.select(ALICE, "m.room.topic", {}, "")
+    return room.select(ALICE, TOPIC, {}, "")
 
 
 def _shape(book: Book) -> None:
     room = plain_room(book.version)
-    old = room.state[POWER]
+    old = room.state[POWER_LEVELS_KEY]
     room.power(ban=60)
     chosen = _chosen(room)
-    book.allow("auth_events.plain", room, _topic(room), "otherwise")
+    book.allow("auth_events.plain", room, _topic(room), "otherwise", versions=ALL)
     book.allow(
-        "auth_events.order", room, _topic(room, chosen[::-1]), "otherwise", "Their order means nothing."
+        "auth_events.order",
+        room,
+        _topic(room, chosen[::-1]),
+        "otherwise",
+        "Their order means nothing.",
+        versions=ALL,
     )
     notes = "Two power-levels events: which one would count?"
     bad = _topic(room, [*chosen, old])
     book.reject(
-        "auth_events.two_of_a_kind", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain"
+        "auth_events.two_of_a_kind",
+        room,
+        bad,
+        "auth_events.duplicate",
+        notes,
+        twin="auth_events.plain",
+        versions=ALL,
     )
     bad = _topic(room, [*chosen, chosen[-1]])
     notes = "The same ID twice is two entries for one key."
-    book.reject("auth_events.twice", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain")
+    book.reject(
+        "auth_events.twice", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain", versions=ALL
+    )
     if book.number <= 11:
         bad = _topic(room, chosen[1:])
-        book.reject("auth_events.no_create", room, bad, "auth_events.no_create", twin="auth_events.plain")
+        book.reject(
+            "auth_events.no_create",
+            room,
+            bad,
+            "auth_events.no_create",
+            twin="auth_events.plain",
+            versions=since("1", "11"),
+        )
         notes = "That the room's state has the create event does not make up for it."
         book.reject(
             "auth_events.no_create.state",
@@ -54,10 +92,11 @@ def _shape(book: Book) -> None:
             notes,
             twin="auth_events.plain",
             state=room.state.values(),
+            versions=since("1", "11"),
         )
     room.member(BOB, "join")
-    refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
-    bad = _topic(room, [refused if one == room.state[POWER] else one for one in chosen])
+    refused = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "")
+    bad = _topic(room, [refused if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = "It cites power levels which the rules had rejected."
     book.reject(
         "auth_events.rejected",
@@ -67,88 +106,132 @@ def _shape(book: Book) -> None:
         notes,
         twin="auth_events.plain",
         rejected=[refused],
+        versions=ALL,
     )
     if book.number <= 2:
         _itself(book)
     notes = "What is not known cannot be judged, and is never allowed on that ground."
-    book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER]])
+    book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER_LEVELS_KEY]], versions=ALL)
 
 
 def _itself(book: Book) -> None:
-    """Versions 1 and 2 let a sender choose the event ID, and so cite it in the event."""
+    """In versions 1 and 2 the sender chooses the event ID, so an event can cite itself."""
     room = plain_room(book.version)
     room.join_rule("invite")
-    usual = room.select(MALLORY, "m.room.member", {"membership": "join"}, MALLORY)
+    usual = room.select(MALLORY, MEMBER, {"membership": "join"}, MALLORY)
     references = room.events[room.try_member(MALLORY, "join", auth=usual)]["auth_events"]
     own = f"$own:{server_of(MALLORY)}"
     top = {"event_id": own, "auth_events": [*references, [own, {"sha256": ""}]]}
     bad = room.try_member(MALLORY, "join", top=top)
     notes = "It cites itself as the sender's membership: by its own word the sender is in the room already."
     twin = "member.join.invite.join"
-    book.reject("auth_events.itself", room, bad, "auth_events.rejected", notes, twin=twin)
+    book.reject(
+        "auth_events.itself",
+        room,
+        bad,
+        "auth_events.rejected",
+        notes,
+        twin=twin,
+        versions=since("1", "2"),
+        disputed=OBSERVED_CITES_ITSELF,
+    )
 
 
 def _not_selected(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
-    message = room.put(ALICE, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    message = room.put(ALICE, MESSAGE, HELLO)
     chosen = _chosen(room)
-    extras = {
-        "join_rules": room.state[RULES],
-        "other_member": room.state["m.room.member", BOB],
-        "message": message,
-    }
-    for label, extra in extras.items():
+    for label, extra, disputed in (
+        ("join_rules", room.state[JOIN_RULES_KEY], None),
+        ("other_member", room.state[MEMBER, BOB], None),
+        ("message", message, UNCONFIRMED_RUMA_REJECTS),
+    ):
         bad = _topic(room, [*chosen, extra])
         name = f"auth_events.not_selected.{label}"
-        book.reject(name, room, bad, "auth_events.not_selected", twin="auth_events.plain")
-    stray = room.put(ALICE, POWER[0], room.levels(), None)
-    bad = _topic(room, [stray if one == room.state[POWER] else one for one in chosen])
+        book.reject(
+            name,
+            room,
+            bad,
+            "auth_events.not_selected",
+            twin="auth_events.plain",
+            versions=ALL,
+            disputed=disputed,
+        )
+    stray = room.put(ALICE, POWER_LEVELS, room.levels(), None)
+    bad = _topic(room, [stray if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = (
         "It cites an event of the type of power levels that has no state key: a message, which nothing picks."
     )
     name = "auth_events.not_selected.no_state_key"
-    book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain")
+    book.reject(
+        name,
+        room,
+        bad,
+        "auth_events.not_selected",
+        notes,
+        twin="auth_events.plain",
+        versions=ALL,
+        disputed=UNCONFIRMED_RUMA_REJECTS,
+    )
     if book.number >= 12:
         bad = _topic(room, [room.create, *chosen])
         notes = "The room ID says which create event it is; earlier versions cite it."
         name = "auth_events.not_selected.create"
-        book.reject(name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain")
+        book.reject(
+            name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain", versions=since("12")
+        )
 
-    rule = room.state[RULES]
-    for label, sender, membership, sense in (
+    rule = room.state[JOIN_RULES_KEY]
+    for label, sender, membership, rule_name in (
         ("leave", BOB, "leave", "member.leave.self"),
         ("ban", ALICE, "ban", "member.ban.level"),
     ):
-        usual = room.select(sender, "m.room.member", {"membership": membership}, BOB)
+        usual = room.select(sender, MEMBER, {"membership": membership}, BOB)
         good = room.try_member(BOB, membership, sender)
         bad = room.try_member(BOB, membership, sender, auth=[*usual, rule])
         notes = "Join rules are picked for joins, invites and knocks only."
-        senses = ("auth_events.not_selected", sense)
-        book.pair(f"auth_events.not_selected.rules_on_{label}", room, bad, good, senses, notes)
+        rule_names = ("auth_events.not_selected", rule_name)
+        book.pair(
+            f"auth_events.not_selected.rules_on_{label}", room, bad, good, rule_names, notes, versions=ALL
+        )
 
-    offer = room.put(ALICE, "m.room.third_party_invite", {"display_name": "c", "public_keys": []}, "token")
-    usual = room.select(ALICE, "m.room.member", {"membership": "invite"}, CAROL)
+    offer = room.put(ALICE, THIRD_PARTY_INVITE, {"display_name": "c", "public_keys": []}, "token")
+    usual = room.select(ALICE, MEMBER, {"membership": "invite"}, CAROL)
     good = room.try_member(CAROL, "invite", ALICE)
     bad = room.try_member(CAROL, "invite", ALICE, auth=[*usual, offer])
-    senses = ("auth_events.not_selected", "member.invite.level")
+    rule_names = ("auth_events.not_selected", "member.invite.level")
     book.pair(
-        "auth_events.not_selected.offer", room, bad, good, senses, "An invite that is no third-party one."
+        "auth_events.not_selected.offer",
+        room,
+        bad,
+        good,
+        rule_names,
+        "An invite that is no third-party one.",
+        versions=ALL,
     )
 
-    # An authoriser's membership, which is picked from version 8 on whatever the join rule is.
-    content = {"membership": "join", "join_authorised_via_users_server": BOB}
-    usual = room.select(CAROL, "m.room.member", content, CAROL)
-    extra = room.state["m.room.member", BOB]
+    # From version 8 on the selection picks the authoriser's membership, whatever the join rule is.
+    content = {"membership": "join", AUTHORISER: BOB}
+    usual = room.select(CAROL, MEMBER, content, CAROL)
+    extra = room.state[MEMBER, BOB]
     if book.number >= 8:
         good = room.try_member(CAROL, "join", content=content)
         notes = "The selection looks at the event alone; that the room is public does not matter."
-        book.allow("auth_events.authoriser", room, good, "member.join.public", notes)
+        book.allow("auth_events.authoriser", room, good, "member.join.public", notes, versions=since("8"))
     else:
         good = room.try_member(CAROL, "join", content=content)
         bad = room.try_member(CAROL, "join", content=content, auth=[*usual, extra])
-        senses = ("auth_events.not_selected", "member.join.public")
+        rule_names = ("auth_events.not_selected", "member.join.public")
         notes = "This version has no restricted joins, so that nothing picks an authoriser."
-        book.pair("auth_events.not_selected.authoriser", room, bad, good, senses, notes)
+        book.pair(
+            "auth_events.not_selected.authoriser",
+            room,
+            bad,
+            good,
+            rule_names,
+            notes,
+            versions=since("1", "7"),
+        )
 
 
 def _other_room(book: Book) -> None:
@@ -157,25 +240,30 @@ def _other_room(book: Book) -> None:
     other.member(ALICE, "join")
     other.power()
     chosen = _chosen(room)
-    swaps = {"member": ("m.room.member", ALICE), "power_levels": POWER}
-    if book.number <= 11:
-        swaps["create"] = CREATE
+    swaps: list[tuple[str, Key, Versions]] = [
+        ("member", (MEMBER, ALICE), ALL),
+        ("power_levels", POWER_LEVELS_KEY, ALL),
+        ("create", CREATE_KEY, since("1", "11")),
+    ]
     room.events.update(other.events)
-    for label, key in swaps.items():
+    for label, key, versions in swaps:
+        if book.version not in versions:
+            continue
         bad = _topic(room, [other.state[key] if one == room.state[key] else one for one in chosen])
         notes = "Every server refused this before the specification said it, in every room version."
         name = f"auth_events.other_room.{label}"
-        book.reject(name, room, bad, "auth_events.other_room", notes, twin="auth_events.plain")
+        book.reject(
+            name, room, bad, "auth_events.other_room", notes, twin="auth_events.plain", versions=versions
+        )
 
 
 def _which_state(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB], events_default=10)
-    body = {"body": "Hello", "msgtype": "m.text"}
-    chosen = room.select(BOB, "m.room.message", body, None)
-    short = [one for one in chosen if one != room.state[POWER]]
+    chosen = room.select(BOB, MESSAGE, HELLO, None)
+    short = [one for one in chosen if one != room.state[POWER_LEVELS_KEY]]
     notes = "Without the power levels among its auth events it is judged by the default of 0."
-    event = room.make(BOB, "m.room.message", body, auth=short)
-    book.allow("state.no_power_levels", room, event, "otherwise", notes)
+    event = room.make(BOB, MESSAGE, HELLO, auth=short)
+    book.allow("state.no_power_levels", room, event, "otherwise", notes, versions=ALL)
     notes = "Its own auth events would let it pass; the room's state has the power levels."
     book.reject(
         "state.power_levels",
@@ -185,35 +273,50 @@ def _which_state(book: Book) -> None:
         notes,
         twin="state.no_power_levels",
         state=room.state.values(),
+        versions=ALL,
     )
-    bad = room.make(ALICE, "m.room.message", body, auth=[one for one in chosen if one != chosen[-1]])
-    good = room.make(ALICE, "m.room.message", body)
+    bad = room.make(ALICE, MESSAGE, HELLO, auth=[one for one in chosen if one != chosen[-1]])
+    good = room.make(ALICE, MESSAGE, HELLO)
     notes = "Who does not cite the own membership is in no room."
-    book.pair("state.no_member", room, bad, good, ("sender.not_joined", "otherwise"), notes)
+    book.pair("state.no_member", room, bad, good, ("sender.not_joined", "otherwise"), notes, versions=ALL)
 
     room = plain_room(book.version, joined=[BOB])
-    event = room.make(BOB, "m.room.message", body)
-    book.allow("state.joined", room, event, "otherwise", "", state=list(room.state.values()))
+    event = room.make(BOB, MESSAGE, HELLO)
+    book.allow("state.joined", room, event, "otherwise", "", state=list(room.state.values()), versions=ALL)
     room.member(BOB, "leave")
     notes = "By its own auth events the sender is joined; in the room's state the sender has left."
     book.reject(
-        "state.left", room, event, "sender.not_joined", notes, twin="state.joined", state=room.state.values()
+        "state.left",
+        room,
+        event,
+        "sender.not_joined",
+        notes,
+        twin="state.joined",
+        state=room.state.values(),
+        versions=ALL,
     )
     event = room.try_member(MALLORY, "join")
-    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
-    book.allow("state.public", room, event, "member.join.public", "", state=state)
+    state = [one for key, one in room.state.items() if key[0] != MEMBER or key[1] == ALICE]
+    book.allow("state.public", room, event, "member.join.public", "", state=state, versions=ALL)
     room.join_rule("invite")
-    state = [one for key, one in room.state.items() if key[0] != "m.room.member" or key[1] == ALICE]
+    state = [one for key, one in room.state.items() if key[0] != MEMBER or key[1] == ALICE]
     notes = "Public by its own auth events, by invitation in the room's state."
     book.reject(
-        "state.rule_changed", room, event, "member.join.otherwise", notes, twin="state.public", state=state
+        "state.rule_changed",
+        room,
+        event,
+        "member.join.otherwise",
+        notes,
+        twin="state.public",
+        state=state,
+        versions=ALL,
     )
 
 
 def _room_id(book: Book) -> None:
     room = plain_room(book.version)
     topic = _topic(room)
-    book.allow("room_id.accepted", room, topic, "otherwise")
+    book.allow("room_id.accepted", room, topic, "otherwise", versions=since("12"))
     notes = "The create event is there, but was rejected."
     book.reject(
         "room_id.rejected",
@@ -223,20 +326,30 @@ def _room_id(book: Book) -> None:
         notes,
         twin="room_id.accepted",
         rejected=[room.create],
+        versions=since("12"),
     )
-    member = room.state["m.room.member", ALICE]
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
+    member = room.state[MEMBER, ALICE]
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
     notes = "The room ID is made of the ID of an accepted event that is no create event."
-    book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="")
-    # With a state of the room that was meant: what the room ID names must be refused on its own account.
-    topic = room.make(ALICE, "m.room.topic", {"topic": "x", "room_version": book.version}, "")
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
+    book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="", versions=since("12"))
+    # With a state of the real room, only the event that the room ID names can be the reason.
+    topic = room.make(ALICE, TOPIC, {"topic": "x", "room_version": book.version}, "")
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
     notes = "The room ID is made of the ID of a topic event, which says room_version as a create event does."
     state = list(room.state.values())
-    book.reject("room_id.topic", room, bad, "room_id.of_create", notes, twin="room_id.accepted", state=state)
+    book.reject(
+        "room_id.topic",
+        room,
+        bad,
+        "room_id.of_create",
+        notes,
+        twin="room_id.accepted",
+        state=state,
+        versions=since("12"),
+    )
     content = {"room_version": book.version}
-    keyed = room.make(ALICE, "m.room.create", content, "x", auth=[], prev=[], top={"room_id": room.room_id})
-    bad = room.make(ALICE, "m.room.topic", {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
+    keyed = room.make(ALICE, CREATE, content, "x", auth=[], prev=[], top={"room_id": room.room_id})
+    bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
     notes = "A create event under another state key than the empty one makes no room."
     book.reject(
         "room_id.keyed_create",
@@ -247,6 +360,7 @@ def _room_id(book: Book) -> None:
         twin="room_id.accepted",
         state=state,
         odd=True,
+        versions=since("12"),
     )
     older = Room(book.version, {"room_version": "11"})
     older.member(ALICE, "join")
@@ -254,7 +368,7 @@ def _room_id(book: Book) -> None:
         "Disputed: the create event says room version 11, so that it makes no room of this version. Synapse"
         " does not ask again for the version by which it judges the room, and allows this."
     )
-    bad = older.make(ALICE, "m.room.topic", {"topic": "x"}, "")
+    bad = older.make(ALICE, TOPIC, {"topic": "x"}, "")
     book.reject(
         "room_id.other_version",
         older,
@@ -263,7 +377,8 @@ def _room_id(book: Book) -> None:
         notes,
         twin="room_id.accepted",
         odd=True,
-        disputed=("", "Synapse"),
+        disputed=differ("", "Synapse"),
+        versions=since("12"),
     )
     notes = "The create event that the room ID names is not known: no verdict is possible."
-    book.error("room_id.unknown", room, topic, notes, [room.create])
+    book.error("room_id.unknown", room, topic, notes, [room.create], versions=since("12"))

@@ -1,9 +1,13 @@
-"""Cases for create events, ``m.federate`` and aliases: rules 1, 3 and, in versions 1 to 5, 4."""
+"""Cases for create events, ``m.federate`` and aliases: rules 1 and 3, and rule 4 of versions 1 to 5."""
 
 from typing import Any
 
 from .auth_cases import Book
+from .constants import ALIASES, CREATE
+from .observed import UNCONFIRMED_ROOM_VERSION
 from .rooms import ALICE, BOB, DAN, MALLORY, Room, plain_room
+from .suite import differ
+from .versions import ALL, since
 
 FILE = "create"
 
@@ -16,7 +20,12 @@ def cases(book: Book) -> None:
     if book.number >= 11:
         room = Room(book.version, {"creator": 5})
         book.allow(
-            "create.creator_ignored", room, room.create, "create.allowed", "The key means nothing now."
+            "create.creator_ignored",
+            room,
+            room.create,
+            "create.allowed",
+            "The key means nothing now.",
+            versions=since("11"),
         )
     _additional_creators(book)
     _federation(book)
@@ -30,14 +39,17 @@ def _create(book: Book) -> None:
     version, number = book.version, book.number
     room = Room(version)
     content = dict(room.events[room.create]["content"])
-    book.allow("create.plain", room, room.create, "create.allowed")
+    book.allow("create.plain", room, room.create, "create.allowed", versions=ALL)
 
-    bad = room.make(ALICE, "m.room.create", content, "", prev=[room.create])
-    book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain")
+    bad = room.make(ALICE, CREATE, content, "", prev=[room.create])
+    book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain", versions=ALL)
 
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
     for label, value in values:
         room = Room(version, {"room_version": value})
+        # In version 11 only Synapse rejects the number and the empty string. Only Synapse rejects the
+        # unknown version there, too, but the rule needs one undisputed case: see observed.py.
+        unconfirmed = label == "null" or (label != "unknown" and number == 11)
         notes = "Absent means version 1; null and numbers are present and no version that anybody knows."
         book.reject(
             f"create.room_version.{label}",
@@ -46,22 +58,37 @@ def _create(book: Book) -> None:
             "create.room_version",
             notes,
             twin="create.plain",
+            versions=ALL,
+            disputed=UNCONFIRMED_ROOM_VERSION if unconfirmed else None,
         )
     if number == 1:
         room = Room(version, without=["room_version"])
         book.allow(
-            "create.room_version.absent", room, room.create, "create.allowed", "Absent means version 1."
+            "create.room_version.absent",
+            room,
+            room.create,
+            "create.allowed",
+            "Absent means version 1.",
+            versions=("1",),
         )
 
     if number <= 11:
         room = Room(version)
         for label, domain in (("other", "b.example.org"), ("port", "a.example.org:8448")):
-            bad = room.make(ALICE, "m.room.create", content, "", prev=[], top={"room_id": f"!r:{domain}"})
+            bad = room.make(ALICE, CREATE, content, "", prev=[], top={"room_id": f"!r:{domain}"})
             notes = "A port is part of the server name." if label == "port" else ""
             name = f"create.room_id_domain.{label}"
-            book.reject(name, room, bad, "create.room_id_domain", notes, twin="create.plain")
+            book.reject(
+                name,
+                room,
+                bad,
+                "create.room_id_domain",
+                notes,
+                twin="create.plain",
+                versions=since("1", "11"),
+            )
         room = Room(version)
-        odd = room.make(ALICE, "m.room.create", content, "x", prev=[])
+        odd = room.make(ALICE, CREATE, content, "x", prev=[])
         notes = (
             "Disputed: no rule asks for an empty state key, and such an event never fills the place of the"
             " room's create event. Synapse and ruma allow it; gomatrixserverlib rejects it."
@@ -72,13 +99,14 @@ def _create(book: Book) -> None:
             odd,
             "create.allowed",
             notes,
-            disputed=("Synapse and ruma", "gomatrixserverlib"),
+            disputed=differ("Synapse and ruma", "gomatrixserverlib"),
+            versions=since("1", "11"),
         )
     else:
         room = Room(version)
         derived = "!" + room.create[1:]
         for label, state_key in (("plain", ""), ("state_key", "x")):
-            bad = room.make(ALICE, "m.room.create", content, state_key, prev=[], top={"room_id": derived})
+            bad = room.make(ALICE, CREATE, content, state_key, prev=[], top={"room_id": derived})
             notes = (
                 "The room ID comes from the create event's own ID. Most implementations refuse the event by"
                 " its format already."
@@ -86,15 +114,29 @@ def _create(book: Book) -> None:
                 else "By its format a create event with a state key has a room ID; this rule refuses it."
             )
             name = f"create.room_id.{label}"
-            book.reject(name, room, bad, "create.has_room_id", notes, twin="create.plain")
+            book.reject(
+                name, room, bad, "create.has_room_id", notes, twin="create.plain", versions=since("12")
+            )
 
 
 def _creator(book: Book) -> None:
     room = Room(book.version, without=["creator"])
-    book.reject("create.no_creator", room, room.create, "create.no_creator", twin="create.plain")
+    book.reject(
+        "create.no_creator",
+        room,
+        room.create,
+        "create.no_creator",
+        twin="create.plain",
+        versions=since("1", "10"),
+    )
     room = Room(book.version, {"creator": BOB})
     book.allow(
-        "create.other_creator", room, room.create, "create.allowed", "The creator need not be the sender."
+        "create.other_creator",
+        room,
+        room.create,
+        "create.allowed",
+        "The creator need not be the sender.",
+        versions=since("1", "10"),
     )
     room = Room(book.version, {"creator": None})
     notes = (
@@ -107,7 +149,8 @@ def _creator(book: Book) -> None:
         room.create,
         "create.allowed",
         notes,
-        disputed=("Synapse", "ruma and gomatrixserverlib"),
+        disputed=differ("Synapse", "ruma and gomatrixserverlib"),
+        versions=since("1", "10"),
     )
 
 
@@ -136,16 +179,25 @@ def _additional_creators(book: Book) -> None:
     if book.number < 12:
         room = Room(book.version, {"additional_creators": [42]})
         notes = "A key of version 12, which nobody validates before it."
-        book.allow("create.additional_creators.ignored", room, room.create, "create.allowed", notes)
+        book.allow(
+            "create.additional_creators.ignored",
+            room,
+            room.create,
+            "create.allowed",
+            notes,
+            versions=since("1", "11"),
+        )
         return
     for label, value in good:
         room = Room(book.version, {"additional_creators": value})
-        book.allow(f"create.additional_creators.{label}", room, room.create, "create.allowed")
+        book.allow(
+            f"create.additional_creators.{label}", room, room.create, "create.allowed", versions=since("12")
+        )
     for label, value in bad:
         room = Room(book.version, {"additional_creators": value})
         name = f"create.additional_creators.{label}"
         twin = "create.additional_creators.one"
-        book.reject(name, room, room.create, "create.additional_creators", twin=twin)
+        book.reject(name, room, room.create, "create.additional_creators", twin=twin, versions=since("12"))
 
 
 def _closed(book: Book, value: Any, **content: Any) -> Room:
@@ -157,25 +209,34 @@ def _closed(book: Book, value: Any, **content: Any) -> Room:
 
 def _federation(book: Book) -> None:
     room = _closed(book, True)
-    book.allow("federation.open", room, room.try_member(BOB, "join"), "member.join.public")
+    book.allow("federation.open", room, room.try_member(BOB, "join"), "member.join.public", versions=ALL)
     room = _closed(book, False)
     book.reject(
-        "federation.closed", room, room.try_member(BOB, "join"), "federation.closed", twin="federation.open"
+        "federation.closed",
+        room,
+        room.try_member(BOB, "join"),
+        "federation.closed",
+        twin="federation.open",
+        versions=ALL,
     )
-    book.allow("federation.own_server", room, room.try_member(DAN, "join"), "member.join.public")
+    book.allow(
+        "federation.own_server", room, room.try_member(DAN, "join"), "member.join.public", versions=ALL
+    )
     port = "@dan:a.example.org:8448"
     notes = "A port is part of the server name."
     bad = room.try_member(port, "join")
-    book.reject("federation.port", room, bad, "federation.closed", notes, twin="federation.own_server")
+    book.reject(
+        "federation.port", room, bad, "federation.closed", notes, twin="federation.own_server", versions=ALL
+    )
     notes = "The rule names the sender alone. Synapse looks at the target's server too, and rejects this."
     invite = room.try_member(BOB, "invite", ALICE)
-    book.allow("federation.invites_foreigner", room, invite, "member.invite.level", notes)
+    book.allow("federation.invites_foreigner", room, invite, "member.invite.level", notes, versions=ALL)
     values: list[tuple[str, Any]] = [("null", None), ("string", "false"), ("zero", 0)]
     for label, value in values:
         room = _closed(book, value)
-        disputed = ("", "Synapse, ruma and gomatrixserverlib")
+        disputed = differ("", "Synapse, ruma and gomatrixserverlib")
         if value is None:
-            disputed = ("ruma and gomatrixserverlib", "Synapse")
+            disputed = differ("ruma and gomatrixserverlib", "Synapse")
         notes = (
             "Disputed: only the value false closes a room, by the letter. Synapse takes all but true as"
             " closed and rejects; ruma and gomatrixserverlib take null as open and fail on any other value."
@@ -187,22 +248,41 @@ def _federation(book: Book) -> None:
             "member.join.public",
             notes,
             disputed=disputed,
+            versions=ALL,
         )
     if book.number <= 10:
         notes = "What counts is the create event's sender, not its content's creator."
         room = Room(book.version, {"m.federate": True, "creator": BOB})
-        book.allow("federation.creator.open", room, room.try_member(BOB, "join"), "member.join.creator")
+        book.allow(
+            "federation.creator.open",
+            room,
+            room.try_member(BOB, "join"),
+            "member.join.creator",
+            versions=since("1", "10"),
+        )
         room = Room(book.version, {"m.federate": False, "creator": BOB})
         bad = room.try_member(BOB, "join")
         book.reject(
-            "federation.creator", room, bad, "federation.closed", notes, twin="federation.creator.open"
+            "federation.creator",
+            room,
+            bad,
+            "federation.closed",
+            notes,
+            twin="federation.creator.open",
+            versions=since("1", "10"),
         )
     if book.number >= 12:
         room = _closed(book, False, additional_creators=[BOB])
         notes = "An additional creator of another server is locked out like anybody else."
         bad = room.try_member(BOB, "join")
         book.reject(
-            "federation.additional_creator", room, bad, "federation.closed", notes, twin="federation.open"
+            "federation.additional_creator",
+            room,
+            bad,
+            "federation.closed",
+            notes,
+            twin="federation.open",
+            versions=since("12"),
         )
 
 
@@ -210,30 +290,69 @@ def _aliases(book: Book) -> None:
     room = plain_room(book.version)
 
     def aliases(sender: str, state_key: str | None, room: Room = room) -> str:
-        return room.make(sender, "m.room.aliases", {"aliases": []}, state_key)
+        return room.make(sender, ALIASES, {"aliases": []}, state_key)
 
     notes = "The sender need be neither in the room nor of any level; other versions have no such rule."
-    book.allow("aliases.stranger", room, aliases(BOB, "b.example.org"), "aliases.allowed", notes)
-    book.allow("aliases.creator", room, aliases(ALICE, "a.example.org"), "aliases.allowed")
+    book.allow(
+        "aliases.stranger",
+        room,
+        aliases(BOB, "b.example.org"),
+        "aliases.allowed",
+        notes,
+        versions=since("1", "5"),
+    )
+    book.allow(
+        "aliases.creator", room, aliases(ALICE, "a.example.org"), "aliases.allowed", versions=since("1", "5")
+    )
     for label, state_key in (("empty", ""), ("other", "a.example.org"), ("port", "b.example.org:8448")):
         bad = aliases(BOB, state_key)
-        book.reject(f"aliases.{label}", room, bad, "aliases.other_domain", twin="aliases.stranger")
+        book.reject(
+            f"aliases.{label}",
+            room,
+            bad,
+            "aliases.other_domain",
+            twin="aliases.stranger",
+            versions=since("1", "5"),
+        )
     book.reject(
-        "aliases.no_state_key", room, aliases(BOB, None), "aliases.no_state_key", twin="aliases.stranger"
+        "aliases.no_state_key",
+        room,
+        aliases(BOB, None),
+        "aliases.no_state_key",
+        twin="aliases.stranger",
+        versions=since("1", "5"),
     )
     room = _closed(book, False)
     notes = "The rule on m.federate comes before the one on aliases."
     bad = aliases(BOB, "b.example.org", room)
-    book.reject("aliases.closed_room", room, bad, "federation.closed", notes, twin="aliases.stranger")
+    book.reject(
+        "aliases.closed_room",
+        room,
+        bad,
+        "federation.closed",
+        notes,
+        twin="aliases.stranger",
+        versions=since("1", "5"),
+    )
 
 
 def _aliases_ordinary(book: Book) -> None:
     room = plain_room(book.version, {DAN: 50}, joined=[BOB, DAN])
     content: dict[str, list[str]] = {"aliases": []}
     notes = "From version 6 on aliases are state like any other. gomatrixserverlib keeps the old rule."
-    good = room.make(DAN, "m.room.aliases", content, "z.example.org")
-    book.allow("aliases.any_domain", room, good, "otherwise", notes)
-    bad = room.make(MALLORY, "m.room.aliases", content, "m.example.org")
-    book.reject("aliases.stranger", room, bad, "sender.not_joined", notes, twin="aliases.any_domain")
-    bad = room.make(BOB, "m.room.aliases", content, "b.example.org")
-    book.reject("aliases.level", room, bad, "required_level", notes, twin="aliases.any_domain")
+    good = room.make(DAN, ALIASES, content, "z.example.org")
+    book.allow("aliases.any_domain", room, good, "otherwise", notes, versions=since("6"))
+    bad = room.make(MALLORY, ALIASES, content, "m.example.org")
+    book.reject(
+        "aliases.stranger",
+        room,
+        bad,
+        "sender.not_joined",
+        notes,
+        twin="aliases.any_domain",
+        versions=since("6"),
+    )
+    bad = room.make(BOB, ALIASES, content, "b.example.org")
+    book.reject(
+        "aliases.level", room, bad, "required_level", notes, twin="aliases.any_domain", versions=since("6")
+    )

@@ -1,14 +1,19 @@
-"""Cases for joins, and for member events that are malformed or of an unknown membership."""
+"""Cases for joins, and for member events that are malformed or have an unknown membership."""
 
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, MALLORY, RULES, Room, plain_room
+from .constants import JOIN_RULES, JOIN_RULES_KEY, MEMBER, MESSAGE
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, MEMBERSHIPS, Room, plain_room
+from .suite import differ
+from .versions import ALL, Versions, since
 
 FILE = "join"
 
-MEMBERSHIPS = ("none", "leave", "invite", "join", "ban", "knock")
-JOIN_RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
+# One version for each set of join rules.
+JOIN_SAMPLE: Versions = ("1", "7", "8", "10", "12")
+
+RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
 
 _WHO = {
     "private": "No version has this join rule. gomatrixserverlib lets invited and joined users in.",
@@ -24,9 +29,10 @@ _WHO = {
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
     _first(book)
-    for rule in JOIN_RULES:
-        for before in MEMBERSHIPS[: 6 if book.number >= 7 else 5]:
-            _one(book, rule, before)
+    for rule in RULES:
+        for before, known in MEMBERSHIPS.items():
+            if book.version in known:
+                _one(book, rule, before, versions=known)
     _odd_rules(book)
     _other(book)
     _malformed(book)
@@ -35,23 +41,44 @@ def cases(book: Book) -> None:
 def _first(book: Book) -> None:
     version, number = book.version, book.number
     room = Room(version)
-    book.allow("member.join.first", room, room.try_member(ALICE, "join"), "member.join.creator")
+    book.allow("member.join.first", room, room.try_member(ALICE, "join"), "member.join.creator", versions=ALL)
     notes = (
         "The rule asks who the target is, not who sends: it comes before the one on senders."
         " gomatrixserverlib rejects this."
     )
     event = room.try_member(ALICE, "join", MALLORY)
-    book.allow("member.join.first.by_other", room, event, "member.join.creator", notes)
+    book.allow("member.join.first.by_other", room, event, "member.join.creator", notes, versions=ALL)
     bad = room.try_member(ALICE, "join", prev=[room.create, room.create])
     notes = "The create event twice is not one previous event. (Synapse and ruma count entries.)"
     book.reject(
-        "member.join.first.twice", room, bad, "member.join.otherwise", notes, twin="member.join.first"
+        "member.join.first.twice",
+        room,
+        bad,
+        "member.join.otherwise",
+        notes,
+        twin="member.join.first",
+        versions=ALL,
     )
     bad = room.try_member(BOB, "join")
-    book.reject("member.join.first.stranger", room, bad, "member.join.otherwise", twin="member.join.first")
-    bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, "m.room.message", {}), room.create])
+    book.reject(
+        "member.join.first.stranger",
+        room,
+        bad,
+        "member.join.otherwise",
+        twin="member.join.first",
+        versions=ALL,
+    )
+    bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, MESSAGE, {}), room.create])
     notes = "There is another previous event besides the create event."
-    book.reject("member.join.first.late", room, bad, "member.join.otherwise", notes, twin="member.join.first")
+    book.reject(
+        "member.join.first.late",
+        room,
+        bad,
+        "member.join.otherwise",
+        notes,
+        twin="member.join.first",
+        versions=ALL,
+    )
 
     room = plain_room(version)
     room.join_rule("invite")
@@ -59,41 +86,81 @@ def _first(book: Book) -> None:
     bad = room.try_member(ALICE, "join")
     notes = "Its one previous event is not the create event: who made the room comes back by invitation."
     book.reject(
-        "member.join.first.later", room, bad, "member.join.otherwise", notes, twin="member.join.first"
+        "member.join.first.later",
+        room,
+        bad,
+        "member.join.otherwise",
+        notes,
+        twin="member.join.first",
+        versions=ALL,
     )
 
     if number <= 10:
         room = Room(version, {"creator": BOB})
         notes = "The creator is the one in the content. gomatrixserverlib takes the sender."
         book.allow(
-            "member.join.first.named", room, room.try_member(BOB, "join"), "member.join.creator", notes
+            "member.join.first.named",
+            room,
+            room.try_member(BOB, "join"),
+            "member.join.creator",
+            notes,
+            versions=since("1", "10"),
         )
         bad = room.try_member(ALICE, "join")
         twin = "member.join.first.named"
-        book.reject("member.join.first.sender", room, bad, "member.join.otherwise", notes, twin=twin)
+        book.reject(
+            "member.join.first.sender",
+            room,
+            bad,
+            "member.join.otherwise",
+            notes,
+            twin=twin,
+            versions=since("1", "10"),
+        )
     else:
         room = Room(version, {"creator": BOB})
         notes = "The creator is the sender; a creator in the content means nothing from version 11 on."
         book.allow(
-            "member.join.first.sender", room, room.try_member(ALICE, "join"), "member.join.creator", notes
+            "member.join.first.sender",
+            room,
+            room.try_member(ALICE, "join"),
+            "member.join.creator",
+            notes,
+            versions=since("11"),
         )
         bad = room.try_member(BOB, "join")
         twin = "member.join.first.sender"
-        book.reject("member.join.first.named", room, bad, "member.join.otherwise", notes, twin=twin)
+        book.reject(
+            "member.join.first.named",
+            room,
+            bad,
+            "member.join.otherwise",
+            notes,
+            twin=twin,
+            versions=since("11"),
+        )
     if number >= 12:
         room = Room(version, {"additional_creators": [BOB]})
         bad = room.try_member(BOB, "join")
         notes = "Additional creators get no first join of their own."
         twin = "member.join.first"
-        book.reject("member.join.first.additional", room, bad, "member.join.otherwise", notes, twin=twin)
+        book.reject(
+            "member.join.first.additional",
+            room,
+            bad,
+            "member.join.otherwise",
+            notes,
+            twin=twin,
+            versions=since("12"),
+        )
 
 
-def _one(book: Book, rule: str, before: str) -> None:
-    """One place of the matrix of join rules and previous memberships."""
+def _one(book: Book, rule: str, before: str, *, versions: Versions) -> None:
+    """Write a join under one join rule and with one previous membership."""
     number = book.number
     room = plain_room(book.version)
     room.was(BOB, before)
-    current = room.events[room.state[RULES]]["content"]["join_rule"]
+    current = room.events[room.state[JOIN_RULES_KEY]]["content"]["join_rule"]
     if rule != current:
         room.join_rule(rule, **({"allow": []} if "restricted" in rule else {}))
     event = room.try_member(BOB, "join")
@@ -101,17 +168,21 @@ def _one(book: Book, rule: str, before: str) -> None:
     inside = before in ("invite", "join")
     restricted = (rule == "restricted" and number >= 8) or (rule == "knock_restricted" and number >= 10)
     if before == "ban":
-        book.reject(name, room, event, "member.join.banned", twin="member.join.public.none")
+        book.reject(
+            name, room, event, "member.join.banned", twin="member.join.public.none", versions=versions
+        )
     elif rule == "public":
-        book.allow(name, room, event, "member.join.public")
+        book.allow(name, room, event, "member.join.public", versions=versions)
     elif (rule == "invite" or (rule == "knock" and number >= 7)) and inside:
-        book.allow(name, room, event, "member.join.invited")
+        book.allow(name, room, event, "member.join.invited", versions=versions)
     elif restricted and inside:
-        book.allow(name, room, event, "member.join.restricted.already_in")
+        book.allow(name, room, event, "member.join.restricted.already_in", versions=versions)
     else:
-        sense = "member.join.restricted.authoriser" if restricted else "member.join.otherwise"
+        rule_name = "member.join.restricted.authoriser" if restricted else "member.join.otherwise"
         notes = "" if restricted else _WHO.get(rule, "")
-        book.reject(name, room, event, sense, notes, twin=f"member.join.public.{before}")
+        book.reject(
+            name, room, event, rule_name, notes, twin=f"member.join.public.{before}", versions=versions
+        )
 
 
 def _odd_rules(book: Book) -> None:
@@ -123,23 +194,33 @@ def _odd_rules(book: Book) -> None:
     ]
     for label, content in values:
         room = plain_room(book.version)
-        room.put(ALICE, RULES[0], content, "")
+        room.put(ALICE, JOIN_RULES, content, "")
         room.member(BOB, "invite", ALICE)
         notes = "This is none of the join rules, so that an invitation does not help."
         event = room.try_member(BOB, "join")
         name = f"member.join.rule_{label}"
-        book.reject(name, room, event, "member.join.otherwise", notes, twin="member.join.invite.invite")
+        book.reject(
+            name,
+            room,
+            event,
+            "member.join.otherwise",
+            notes,
+            twin="member.join.invite.invite",
+            versions=JOIN_SAMPLE,
+        )
     for label in ("no_event", "no_key"):
         room = Room(book.version)
         room.member(ALICE, "join")
         room.power()
         if label == "no_key":
-            room.put(ALICE, RULES[0], {}, "")
+            room.put(ALICE, JOIN_RULES, {}, "")
         bad = room.try_member(BOB, "join")
         notes = "Nobody takes a missing join rule for public."
         name = f"member.join.{label}"
         twin = "member.join.public.none"
-        book.reject(f"{name}.stranger", room, bad, "member.join.otherwise", notes, twin=twin)
+        book.reject(
+            f"{name}.stranger", room, bad, "member.join.otherwise", notes, twin=twin, versions=JOIN_SAMPLE
+        )
         room.member(BOB, "invite", ALICE)
         notes = (
             "Disputed: the specification does not say what a missing join rule means. Synapse and"
@@ -152,33 +233,49 @@ def _odd_rules(book: Book) -> None:
             good,
             "member.join.invited",
             notes,
-            disputed=("Synapse and gomatrixserverlib", "ruma"),
+            disputed=differ("Synapse and gomatrixserverlib", "ruma"),
+            versions=ALL,
         )
 
 
 def _other(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
-    for label, sender in (("joined", BOB), ("creator", ALICE), ("stranger", MALLORY)):
+    for label, sender, versions in (
+        ("joined", BOB, ALL),
+        ("creator", ALICE, JOIN_SAMPLE),
+        ("stranger", MALLORY, JOIN_SAMPLE),
+    ):
         bad = room.try_member(CAROL, "join", sender)
         name = f"member.join.for_other.{label}"
-        book.reject(name, room, bad, "member.join.sender_is_target", twin="member.join.public.none")
+        book.reject(
+            name, room, bad, "member.join.sender_is_target", twin="member.join.public.none", versions=versions
+        )
     notes = "A third_party_invite means nothing in a join."
     event = room.try_member(CAROL, "join", content={"third_party_invite": {}})
-    book.allow("member.join.with_third_party_invite", room, event, "member.join.public", notes)
+    book.allow(
+        "member.join.with_third_party_invite", room, event, "member.join.public", notes, versions=JOIN_SAMPLE
+    )
     room.member(BOB, "join")
     event = room.try_member(BOB, "join", content={"displayname": "Bob"})
-    book.allow("member.join.profile", room, event, "member.join.public", "A change of profile is a join.")
+    book.allow(
+        "member.join.profile",
+        room,
+        event,
+        "member.join.public",
+        "A change of profile is a join.",
+        versions=JOIN_SAMPLE,
+    )
 
 
 def _malformed(book: Book) -> None:
     room = plain_room(book.version)
     twin = "member.join.public.none"
-    bad = room.make(BOB, "m.room.member", {"membership": "join"})
-    book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin)
-    bad = room.make(BOB, "m.room.member", {}, BOB)
-    book.reject("member.no_membership", room, bad, "member.malformed", twin=twin)
-    room.put(BOB, "m.room.member", {}, BOB)
-    event = room.make(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    bad = room.make(BOB, MEMBER, {"membership": "join"})
+    book.reject("member.no_state_key", room, bad, "member.malformed", twin=twin, versions=ALL)
+    bad = room.make(BOB, MEMBER, {}, BOB)
+    book.reject("member.no_membership", room, bad, "member.malformed", twin=twin, versions=JOIN_SAMPLE)
+    room.put(BOB, MEMBER, {}, BOB)
+    event = room.make(BOB, MESSAGE, HELLO)
     notes = "The state has a member event without a membership, which should not be there. It is no join."
     book.reject(
         "member.no_membership.in_state",
@@ -188,23 +285,28 @@ def _malformed(book: Book) -> None:
         notes,
         twin="state.joined",
         odd=True,
+        versions=ALL,
     )
     room = plain_room(book.version)
-    values: list[tuple[str, Any]] = [
-        ("word", "sit"),
-        ("case", "Join"),
-        ("empty", ""),
-        ("null", None),
-        ("number", 5),
-        ("list", ["join"]),
+    values: list[tuple[str, Any, Versions]] = [
+        ("word", "sit", ALL),
+        ("case", "Join", JOIN_SAMPLE),
+        ("empty", "", JOIN_SAMPLE),
+        ("null", None, JOIN_SAMPLE),
+        ("number", 5, JOIN_SAMPLE),
+        ("list", ["join"], JOIN_SAMPLE),
     ]
-    for label, value in values:
+    for label, value, versions in values:
         notes = "The property is there, and its value is none that the rules know."
-        bad = room.make(BOB, "m.room.member", {"membership": value}, BOB)
-        book.reject(f"member.unknown.{label}", room, bad, "member.unknown", notes, twin=twin)
+        bad = room.make(BOB, MEMBER, {"membership": value}, BOB)
+        book.reject(
+            f"member.unknown.{label}", room, bad, "member.unknown", notes, twin=twin, versions=versions
+        )
     if book.number < 7:
         for rule in ("public", "knock"):
             room.join_rule(rule)
             bad = room.try_member(BOB, "knock")
             notes = "Knocking came with version 7."
-            book.reject(f"member.unknown.knock_{rule}", room, bad, "member.unknown", notes, twin=twin)
+            book.reject(
+                f"member.unknown.knock_{rule}", room, bad, "member.unknown", notes, twin=twin, versions=("1",)
+            )

@@ -1,13 +1,13 @@
-"""Cases for invites, leaving, kicks, bans and the lifting of bans."""
+"""Cases for invites, leaving, kicks, bans and unbans."""
 
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, Room, plain_room
+from .constants import MAX_INTEGER
+from .rooms import ALICE, BOB, CAROL, MEMBERSHIPS, Room, plain_room
+from .versions import ALL, SAMPLE, since
 
 FILE = "invite_leave_ban"
-
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -23,52 +23,66 @@ def cases(book: Book) -> None:
         _creators(book)
 
 
-def _memberships(book: Book) -> tuple[str, ...]:
-    known = ("none", "leave", "invite", "join", "ban", "knock")
-    return known if book.number >= 7 else known[:5]
-
-
 def _invites(book: Book) -> None:
-    for before in _memberships(book):
+    for before, known in MEMBERSHIPS.items():
+        if book.version not in known:
+            continue
         room = plain_room(book.version)
         room.was(BOB, before)
         event = room.try_member(BOB, "invite", ALICE)
         name = f"member.invite.{before}"
         if before in ("join", "ban"):
-            book.reject(name, room, event, "member.invite.target_in_room", twin="member.invite.none")
+            book.reject(
+                name, room, event, "member.invite.target_in_room", twin="member.invite.none", versions=ALL
+            )
         else:
-            book.allow(name, room, event, "member.invite.level")
+            versions = known if before in ("none", "knock") else SAMPLE
+            book.allow(name, room, event, "member.invite.level", versions=versions)
 
 
 def _leaves(book: Book) -> None:
-    for before in _memberships(book):
+    for before, known in MEMBERSHIPS.items():
+        if book.version not in known:
+            continue
         room = plain_room(book.version)
         room.was(BOB, before)
         event = room.try_member(BOB, "leave")
         name = f"member.leave.self.{before}"
         if before in ("invite", "join", "knock"):
-            book.allow(name, room, event, "member.leave.self")
+            book.allow(name, room, event, "member.leave.self", versions=known)
         else:
             notes = "gomatrixserverlib allows this." if before == "leave" else ""
-            book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join")
+            book.reject(
+                name, room, event, "member.leave.self", notes, twin="member.leave.self.join", versions=ALL
+            )
+        versions = known if before in ("none", "knock") else SAMPLE
         kick = room.try_member(BOB, "leave", ALICE)
         notes = (
             "A removal does not ask whether the target is in the room." if before in ("none", "leave") else ""
         )
-        book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes)
+        book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes, versions=versions)
         ban = room.try_member(BOB, "ban", ALICE)
-        book.allow(f"member.ban.{before}", room, ban, "member.ban.level")
+        book.allow(f"member.ban.{before}", room, ban, "member.ban.level", versions=versions)
     if book.number < 7:
         room = plain_room(book.version)
         room.member(BOB, "knock")
         event = room.try_member(BOB, "leave")
         notes = "Knocking came with version 7. No server lets the knock in that this state has."
         name = "member.leave.self.knock"
-        book.reject(name, room, event, "member.leave.self", notes, twin="member.leave.self.join", odd=True)
+        book.reject(
+            name,
+            room,
+            event,
+            "member.leave.self",
+            notes,
+            twin="member.leave.self.join",
+            odd=True,
+            versions=since("1", "6"),
+        )
 
 
 def _by_whom(book: Book) -> None:
-    """A powerful sender who is not in the room."""
+    """Invites, kicks and bans by a sender who has the level but is not in the room."""
     for membership in ("invite", "leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.sender"
         for before in ("none", "leave", "invite", "join"):
@@ -76,14 +90,17 @@ def _by_whom(book: Book) -> None:
             room.was(CAROL, before)
             event = room.try_member(BOB, membership, CAROL)
             if before == "join":
-                book.allow(f"{start}.{before}", room, event, f"member.{membership}.level")
+                book.allow(f"{start}.{before}", room, event, f"member.{membership}.level", versions=ALL)
             else:
-                sense = f"member.{membership}.sender_not_joined"
-                book.reject(f"{start}.{before}", room, event, sense, twin=f"{start}.join")
+                rule_name = f"member.{membership}.sender_not_joined"
+                versions = ALL if before == "none" else SAMPLE
+                book.reject(
+                    f"{start}.{before}", room, event, rule_name, twin=f"{start}.join", versions=versions
+                )
 
 
 def _levels(book: Book) -> None:
-    """The sender's level around the level that is needed, given and by default."""
+    """Levels of the sender just below, at and above the required level, explicit and by default."""
     for membership, name, default in (("invite", "invite", 0), ("leave", "kick", 50), ("ban", "ban", 50)):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.level"
         for label, by in (("below", -1), ("equal", 0), ("above", 1)):
@@ -94,34 +111,67 @@ def _levels(book: Book) -> None:
                 named = {name: needed} if where == "given" else {}
                 room = plain_room(book.version, {CAROL: level, BOB: -10}, joined=[CAROL], **named)
                 event = room.try_member(BOB, membership, CAROL)
+                versions = ALL if where == "given" and by <= 0 else SAMPLE
                 if by < 0:
-                    sense = f"member.{membership}.otherwise"
-                    book.reject(f"{start}.{where}.{label}", room, event, sense, twin=f"{start}.{where}.equal")
+                    rule_name = f"member.{membership}.otherwise"
+                    book.reject(
+                        f"{start}.{where}.{label}",
+                        room,
+                        event,
+                        rule_name,
+                        twin=f"{start}.{where}.equal",
+                        versions=versions,
+                    )
                 else:
-                    book.allow(f"{start}.{where}.{label}", room, event, f"member.{membership}.level")
+                    book.allow(
+                        f"{start}.{where}.{label}",
+                        room,
+                        event,
+                        f"member.{membership}.level",
+                        versions=versions,
+                    )
 
 
 def _ranks(book: Book) -> None:
-    """The target's level around the sender's."""
+    """Levels of the target just below, at and above the sender's."""
     for membership in ("leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else 'ban'}.rank"
-        sense = f"member.{membership}.otherwise"
+        rule_name = f"member.{membership}.otherwise"
         for label, level in (("below", 59), ("equal", 60), ("above", 61)):
             room = plain_room(book.version, {CAROL: 60, BOB: level}, joined=[CAROL])
             event = room.try_member(BOB, membership, CAROL)
             if level < 60:
-                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level", versions=ALL)
             else:
                 notes = "Equals cannot remove each other." if label == "equal" else ""
-                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.below")
+                versions = ALL if label == "equal" and membership == "leave" else SAMPLE
+                book.reject(
+                    f"{start}.{label}",
+                    room,
+                    event,
+                    rule_name,
+                    notes,
+                    twin=f"{start}.below",
+                    versions=versions,
+                )
         room = plain_room(book.version, {CAROL: 60}, joined=[CAROL], users_default=60)
         event = room.try_member(BOB, membership, CAROL)
         notes = "The target has the default level of users."
-        book.reject(f"{start}.users_default", room, event, sense, notes, twin=f"{start}.below")
+        book.reject(
+            f"{start}.users_default", room, event, rule_name, notes, twin=f"{start}.below", versions=SAMPLE
+        )
     room = plain_room(book.version, {CAROL: 60}, joined=[CAROL])
     event = room.try_member(CAROL, "ban")
     notes = "Nobody outranks themselves."
-    book.reject("member.ban.self", room, event, "member.ban.otherwise", notes, twin="member.ban.rank.below")
+    book.reject(
+        "member.ban.self",
+        room,
+        event,
+        "member.ban.otherwise",
+        notes,
+        twin="member.ban.rank.below",
+        versions=ALL,
+    )
 
 
 def _unbans(book: Book) -> None:
@@ -136,9 +186,16 @@ def _unbans(book: Book) -> None:
     for label, level in (("below", 59), ("equal", 60), ("above", 61)):
         room, event = lifting(level, ban=60, kick=50)
         if level < 60:
-            book.reject(f"{start}.ban_{label}", room, event, "member.leave.banned", twin=f"{start}.ban_equal")
+            book.reject(
+                f"{start}.ban_{label}",
+                room,
+                event,
+                "member.leave.banned",
+                twin=f"{start}.ban_equal",
+                versions=ALL,
+            )
         else:
-            book.allow(f"{start}.ban_{label}", room, event, "member.leave.level")
+            book.allow(f"{start}.ban_{label}", room, event, "member.leave.level", versions=ALL)
     notes = "Lifting a ban takes the kick level as well. gomatrixserverlib asks for the ban level alone."
     for label, level in (("below", 59), ("equal", 60)):
         room, event = lifting(level, ban=50, kick=60)
@@ -150,21 +207,30 @@ def _unbans(book: Book) -> None:
                 "member.leave.otherwise",
                 notes,
                 twin=f"{start}.kick_equal",
+                versions=ALL,
             )
         else:
-            book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes)
+            book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes, versions=ALL)
     notes = "Lifting a ban takes a level above the banned user's. gomatrixserverlib does not ask for it."
     for label, target in (("below", 59), ("equal", 60)):
         room, event = lifting(60, target)
         if target < 60:
-            book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes)
+            book.allow(f"{start}.rank_{label}", room, event, "member.leave.level", notes, versions=ALL)
         else:
-            sense = "member.leave.otherwise"
-            book.reject(f"{start}.rank_{label}", room, event, sense, notes, twin=f"{start}.rank_below")
+            rule_name = "member.leave.otherwise"
+            book.reject(
+                f"{start}.rank_{label}",
+                room,
+                event,
+                rule_name,
+                notes,
+                twin=f"{start}.rank_below",
+                versions=ALL,
+            )
 
 
 def _no_power_levels(book: Book) -> None:
-    """The levels before there are any: the creator has 100, all others 0."""
+    """Without power levels the creator has level 100 and everyone else 0."""
     room = Room(book.version)
     room.member(ALICE, "join")
     room.join_rule("public")
@@ -172,25 +238,32 @@ def _no_power_levels(book: Book) -> None:
     for membership in ("invite", "leave", "ban"):
         start = f"member.{'leave.kick' if membership == 'leave' else membership}.no_power_levels"
         event = room.try_member(BOB, membership, ALICE)
-        book.allow(f"{start}.creator", room, event, f"member.{membership}.level")
+        book.allow(f"{start}.creator", room, event, f"member.{membership}.level", versions=SAMPLE)
         event = room.try_member(BOB, membership, CAROL)
         if membership == "invite":
-            book.allow(f"{start}.other", room, event, "member.invite.level")
+            book.allow(f"{start}.other", room, event, "member.invite.level", versions=SAMPLE)
         else:
             book.reject(
-                f"{start}.other", room, event, f"member.{membership}.otherwise", twin=f"{start}.creator"
+                f"{start}.other",
+                room,
+                event,
+                f"member.{membership}.otherwise",
+                twin=f"{start}.creator",
+                versions=SAMPLE,
             )
         if membership != "invite":
             event = room.try_member(ALICE, membership, CAROL)
-            sense = f"member.{membership}.otherwise"
-            book.reject(f"{start}.against_creator", room, event, sense, twin=f"{start}.creator")
+            rule_name = f"member.{membership}.otherwise"
+            book.reject(
+                f"{start}.against_creator", room, event, rule_name, twin=f"{start}.creator", versions=SAMPLE
+            )
 
 
 def _creators(book: Book) -> None:
-    """Creators of version 12 stand above every integer, and none above another."""
+    """In version 12 every creator is above every integer level, and creators are equals."""
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    room.power({CAROL: MOST})
+    room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")
@@ -206,8 +279,18 @@ def _creators(book: Book) -> None:
         ):
             event = room.try_member(target, membership, sender)
             if may:
-                book.allow(f"{start}.{label}", room, event, f"member.{membership}.level")
+                book.allow(
+                    f"{start}.{label}", room, event, f"member.{membership}.level", versions=since("12")
+                )
             else:
                 notes = "2^53 - 1, the greatest integer, is below every creator; creators are equals."
-                sense = f"member.{membership}.otherwise"
-                book.reject(f"{start}.{label}", room, event, sense, notes, twin=f"{start}.over_all")
+                rule_name = f"member.{membership}.otherwise"
+                book.reject(
+                    f"{start}.{label}",
+                    room,
+                    event,
+                    rule_name,
+                    notes,
+                    twin=f"{start}.over_all",
+                    versions=since("12"),
+                )

@@ -3,12 +3,11 @@
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, MALLORY, POWER, Room, plain_room
+from .constants import JOIN_RULES, MAX_INTEGER, MESSAGE, POWER_LEVELS, REDACTION, TOPIC
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, MEMBERSHIPS, Room, plain_room
+from .versions import ALL, SAMPLE, Versions, since
 
 FILE = "levels"
-
-MESSAGE, TOPIC, REDACTION = "m.room.message", "m.room.topic", "m.room.redaction"
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -27,7 +26,7 @@ def cases(book: Book) -> None:
 
 def message(room: Room, sender: str) -> str:
     """Build a message."""
-    return room.make(sender, MESSAGE, {"body": "Hello", "msgtype": "m.text"})
+    return room.make(sender, MESSAGE, HELLO)
 
 
 def topic(room: Room, sender: str) -> str:
@@ -36,48 +35,70 @@ def topic(room: Room, sender: str) -> str:
 
 
 def _senders(book: Book) -> None:
-    known = ("none", "leave", "invite", "join", "ban", "knock")
-    for before in known if book.number >= 7 else known[:5]:
+    for before, known in MEMBERSHIPS.items():
+        if book.version not in known:
+            continue
         room = plain_room(book.version, {BOB: 100 if before != "ban" else 99})
         room.was(BOB, before)
         for label, event in (("message", message(room, BOB)), ("state", topic(room, BOB))):
             name = f"sender.{label}.{before}"
             if before == "join":
-                book.allow(name, room, event, "otherwise")
+                versions = ALL if label == "message" else SAMPLE
+                book.allow(name, room, event, "otherwise", versions=versions)
             elif label == "message" or before == "leave":
-                book.reject(name, room, event, "sender.not_joined", twin=f"sender.{label}.join")
+                versions = known if before in ("none", "knock") else SAMPLE
+                book.reject(
+                    name, room, event, "sender.not_joined", twin=f"sender.{label}.join", versions=versions
+                )
     room = Room(book.version)
     notes = "The creator has to join first, too."
     book.reject(
-        "sender.creator", room, topic(room, ALICE), "sender.not_joined", notes, twin="sender.state.join"
+        "sender.creator",
+        room,
+        topic(room, ALICE),
+        "sender.not_joined",
+        notes,
+        twin="sender.state.join",
+        versions=SAMPLE,
     )
 
 
 def _required(book: Book) -> None:
-    """The sender's level around the required level, from each place that the one or the other comes from."""
+    """Levels of the sender just below, at and above the required level, each from every possible source."""
 
-    def one(name: str, level: int, needed: int, state: bool, **named: Any) -> None:
+    def one(name: str, level: int, needed: int, state: bool, *, versions: Versions, **named: Any) -> None:
         listed = {} if "users_default" in named else {BOB: level}
         room = plain_room(book.version, listed, joined=[BOB], **named)
         event = topic(room, BOB) if state else message(room, BOB)
         label = "below" if level < needed else "equal" if level == needed else "above"
         full = f"required.{name}.{label}"
         if level < needed:
-            book.reject(full, room, event, "required_level", twin=f"required.{name}.equal")
+            book.reject(full, room, event, "required_level", twin=f"required.{name}.equal", versions=versions)
         else:
-            book.allow(full, room, event, "otherwise")
+            book.allow(full, room, event, "otherwise", versions=versions)
 
     for level in (29, 30, 31):
-        one("state_default", level, 30, True, state_default=30)
-        one("events_default", level, 30, False, events_default=30)
-        one("events_state", level, 30, True, events={TOPIC: 30, MESSAGE: 0}, state_default=99)
-        one("events_message", level, 30, False, events={MESSAGE: 30, TOPIC: 0}, events_default=99)
+        versions = ALL if level <= 30 else SAMPLE
+        one("state_default", level, 30, True, state_default=30, versions=versions)
+        one("events_default", level, 30, False, events_default=30, versions=SAMPLE)
+        one(
+            "events_state", level, 30, True, events={TOPIC: 30, MESSAGE: 0}, state_default=99, versions=SAMPLE
+        )
+        one(
+            "events_message",
+            level,
+            30,
+            False,
+            events={MESSAGE: 30, TOPIC: 0},
+            events_default=99,
+            versions=SAMPLE,
+        )
     for level in (29, 30):
-        one("users_default", level, 30, True, users_default=level, events={TOPIC: 30})
+        one("users_default", level, 30, True, users_default=level, events={TOPIC: 30}, versions=SAMPLE)
     for level in (49, 50):
-        one("default_state", level, 50, True)
+        one("default_state", level, 50, True, versions=SAMPLE)
     for level in (-1, 0):
-        one("default_message", level, 0, False)
+        one("default_message", level, 0, False, versions=SAMPLE)
 
 
 def _no_power_levels(book: Book) -> None:
@@ -85,19 +106,29 @@ def _no_power_levels(book: Book) -> None:
     room.member(ALICE, "join")
     room.join_rule("public")
     room.member(BOB, "join")
-    book.allow("no_power_levels.creator_state", room, topic(room, ALICE), "otherwise")
-    book.allow("no_power_levels.other_message", room, message(room, BOB), "otherwise")
+    book.allow("no_power_levels.creator_state", room, topic(room, ALICE), "otherwise", versions=ALL)
+    book.allow("no_power_levels.other_message", room, message(room, BOB), "otherwise", versions=ALL)
     notes = "State takes 50 where there are no power levels. Old implementations asked for 0."
     twin = "no_power_levels.creator_state"
-    book.reject("no_power_levels.other_state", room, topic(room, BOB), "required_level", notes, twin=twin)
-    bad = room.make(BOB, POWER[0], {"users": {BOB: 100}}, "")
+    book.reject(
+        "no_power_levels.other_state",
+        room,
+        topic(room, BOB),
+        "required_level",
+        notes,
+        twin=twin,
+        versions=ALL,
+    )
+    bad = room.make(BOB, POWER_LEVELS, {"users": {BOB: 100}}, "")
     twin = "power_levels.first.plain"
-    book.reject("no_power_levels.other_power_levels", room, bad, "required_level", notes, twin=twin)
+    book.reject(
+        "no_power_levels.other_power_levels", room, bad, "required_level", notes, twin=twin, versions=ALL
+    )
 
     named = Room(book.version, {"creator": BOB})
     named.member(BOB if book.number <= 10 else ALICE, "join")
     content = {"join_rule": "public"}
-    named.put(BOB if book.number <= 10 else ALICE, "m.room.join_rules", content, "")
+    named.put(BOB if book.number <= 10 else ALICE, JOIN_RULES, content, "")
     named.member(ALICE if book.number <= 10 else BOB, "join")
     creator, other = (BOB, ALICE) if book.number <= 10 else (ALICE, BOB)
     notes = (
@@ -105,49 +136,75 @@ def _no_power_levels(book: Book) -> None:
         if book.number <= 10
         else "The creator is the sender of the create event, not the one in its content."
     )
-    book.allow("no_power_levels.named.creator", named, topic(named, creator), "otherwise", notes)
+    book.allow(
+        "no_power_levels.named.creator", named, topic(named, creator), "otherwise", notes, versions=ALL
+    )
     twin = "no_power_levels.named.creator"
-    book.reject("no_power_levels.named.other", named, topic(named, other), "required_level", notes, twin=twin)
+    book.reject(
+        "no_power_levels.named.other",
+        named,
+        topic(named, other),
+        "required_level",
+        notes,
+        twin=twin,
+        versions=ALL,
+    )
 
 
 def _creator_listed_or_not(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
-    room.put(ALICE, POWER[0], {}, "")
+    room.put(ALICE, POWER_LEVELS, {}, "")
     if book.number <= 11:
         notes = "With power levels the creator has only what they give."
         twin = "no_power_levels.creator_state"
-        book.reject("creator.not_listed", room, topic(room, ALICE), "required_level", notes, twin=twin)
+        book.reject(
+            "creator.not_listed",
+            room,
+            topic(room, ALICE),
+            "required_level",
+            notes,
+            twin=twin,
+            versions=since("1", "11"),
+        )
     else:
         notes = "A creator has every level, whatever the power levels say."
-        book.allow("creator.not_listed", room, topic(room, ALICE), "otherwise", notes)
+        book.allow("creator.not_listed", room, topic(room, ALICE), "otherwise", notes, versions=since("12"))
 
 
 def _state_keys(book: Book) -> None:
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
     kind = "org.example.state"
-    for label, sender, key in (
-        ("own", BOB, BOB),
-        ("not_first", BOB, "_@alice:a.example.org"),
-        ("empty", BOB, ""),
+    for label, key, versions in (
+        ("own", BOB, ALL),
+        ("not_first", "_@alice:a.example.org", SAMPLE),
+        ("empty", "", SAMPLE),
     ):
-        book.allow(f"state_key.{label}", room, room.make(sender, kind, {}, key), "otherwise")
+        book.allow(f"state_key.{label}", room, room.make(BOB, kind, {}, key), "otherwise", versions=versions)
     longer = BOB + "x"
-    for label, sender, key in (
-        ("other", BOB, ALICE),
-        ("powerful", ALICE, BOB),
-        ("no_user_id", BOB, "@foo"),
-        ("at_alone", BOB, "@"),
-        ("longer", BOB, longer),
-        ("case", BOB, BOB.replace("bob", "Bob")),
+    for label, sender, key, versions in (
+        ("other", BOB, ALICE, ALL),
+        ("powerful", ALICE, BOB, SAMPLE),
+        ("no_user_id", BOB, "@foo", ALL),
+        ("at_alone", BOB, "@", SAMPLE),
+        ("longer", BOB, longer, SAMPLE),
+        ("case", BOB, BOB.replace("bob", "Bob"), SAMPLE),
     ):
         notes = "No level helps." if label == "powerful" else ""
         bad = room.make(sender, kind, {}, key)
-        book.reject(f"state_key.{label}", room, bad, "state_key.of_other_user", notes, twin="state_key.own")
+        book.reject(
+            f"state_key.{label}",
+            room,
+            bad,
+            "state_key.of_other_user",
+            notes,
+            twin="state_key.own",
+            versions=versions,
+        )
 
 
 def _spellings(book: Book) -> None:
-    """Levels that are no JSON integers, where the power levels that hold them are in force."""
+    """Levels that are not JSON integers, in the power levels of the room's state."""
     if book.number <= 9:
         for label, level, needed in (
             ("equal", "50", "50"),
@@ -158,13 +215,35 @@ def _spellings(book: Book) -> None:
         ):
             room = plain_room(book.version, {BOB: level}, joined=[BOB], events={TOPIC: needed})
             notes = "A level may be a string with an integer in it, up to version 9."
-            book.allow(f"spelling.string.{label}", room, topic(room, BOB), "otherwise", notes)
+            book.allow(
+                f"spelling.string.{label}",
+                room,
+                topic(room, BOB),
+                "otherwise",
+                notes,
+                versions=since("1", "9"),
+            )
         room = plain_room(book.version, {BOB: "49"}, joined=[BOB], events={TOPIC: "50"})
         twin = "spelling.string.equal"
-        book.reject("spelling.string.below", room, topic(room, BOB), "required_level", twin=twin)
+        book.reject(
+            "spelling.string.below",
+            room,
+            topic(room, BOB),
+            "required_level",
+            twin=twin,
+            versions=since("1", "9"),
+        )
         room = plain_room(book.version, {BOB: "9"}, joined=[BOB], events={TOPIC: "10"})
         notes = "They are compared as numbers, not as texts."
-        book.reject("spelling.string.digits", room, topic(room, BOB), "required_level", notes, twin=twin)
+        book.reject(
+            "spelling.string.digits",
+            room,
+            topic(room, BOB),
+            "required_level",
+            notes,
+            twin=twin,
+            versions=since("1", "9"),
+        )
     if book.number <= 5:
         notes = "Up to version 5 a float counts without its fraction, as clarified in 1.18. ruma refuses it."
         for label, has, needs in (
@@ -174,10 +253,25 @@ def _spellings(book: Book) -> None:
             ("large", 5e1, 50),
         ):
             room = plain_room(book.version, {BOB: has}, joined=[BOB], events={TOPIC: needs})
-            book.allow(f"spelling.float.{label}", room, topic(room, BOB), "otherwise", notes)
+            book.allow(
+                f"spelling.float.{label}",
+                room,
+                topic(room, BOB),
+                "otherwise",
+                notes,
+                versions=since("1", "5"),
+            )
         room = plain_room(book.version, {BOB: 49.99}, joined=[BOB], events={TOPIC: 50})
         twin = "spelling.float.fraction"
-        book.reject("spelling.float.below", room, topic(room, BOB), "required_level", notes, twin=twin)
+        book.reject(
+            "spelling.float.below",
+            room,
+            topic(room, BOB),
+            "required_level",
+            notes,
+            twin=twin,
+            versions=since("1", "5"),
+        )
 
 
 def _redactions(book: Book) -> None:
@@ -189,28 +283,38 @@ def _redactions(book: Book) -> None:
 
     room = plain_room(book.version, joined=[BOB], redact=60)
     notes = "From version 3 on anybody who may send one may; whether it is applied is another matter."
-    book.allow("redaction.below_redact", room, redaction(room), "otherwise", notes)
+    book.allow("redaction.below_redact", room, redaction(room), "otherwise", notes, versions=since("3"))
     room = plain_room(book.version, joined=[BOB], redact=0, events={REDACTION: 1})
     notes = "The level of the event type holds for redactions too."
     twin = "redaction.below_redact"
-    book.reject("redaction.events", room, redaction(room), "required_level", notes, twin=twin)
+    book.reject(
+        "redaction.events", room, redaction(room), "required_level", notes, twin=twin, versions=since("3")
+    )
 
 
 def _creators(book: Book) -> None:
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    room.power({CAROL: MOST - 1}, events={TOPIC: MOST}, invite=MOST)
+    room.power({CAROL: MAX_INTEGER - 1}, events={TOPIC: MAX_INTEGER}, invite=MAX_INTEGER)
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")
-    book.allow("creators.sender", room, topic(room, ALICE), "otherwise")
-    book.allow("creators.additional", room, topic(room, BOB), "otherwise")
+    book.allow("creators.sender", room, topic(room, ALICE), "otherwise", versions=since("12"))
+    book.allow("creators.additional", room, topic(room, BOB), "otherwise", versions=since("12"))
     twin = "creators.additional"
-    book.reject("creators.highest_user", room, topic(room, CAROL), "required_level", twin=twin)
-    book.allow("creators.invite", room, room.try_member(MALLORY, "invite", BOB), "member.invite.level")
+    book.reject(
+        "creators.highest_user", room, topic(room, CAROL), "required_level", twin=twin, versions=since("12")
+    )
+    book.allow(
+        "creators.invite",
+        room,
+        room.try_member(MALLORY, "invite", BOB),
+        "member.invite.level",
+        versions=since("12"),
+    )
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
     room.join_rule("public")
     room.member(BOB, "join")
     notes = "Without power levels, too."
-    book.allow("creators.no_power_levels", room, topic(room, BOB), "otherwise", notes)
+    book.allow("creators.no_power_levels", room, topic(room, BOB), "otherwise", notes, versions=since("12"))

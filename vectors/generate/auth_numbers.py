@@ -1,11 +1,12 @@
-"""The number of every authorisation rule in every room version, from the structure of the lists.
+"""The number of every authorisation rule in every room version, derived from the structure of the lists.
 
-This is the outline of the specification's lists of rules, read off the twelve pages, with the room
-versions that have each line; a number is a place in the outline. A line that starts with ``+`` only
-holds others. It is not the library's table: the two are compared.
+This is the outline of the specification's lists of rules, read off the twelve pages. Each line has the room
+versions that have the rule; all versions if it has none. A rule's number is its place in the outline. A line
+that starts with ``+`` only groups the lines below it. The library has a table of its own, and a test compares
+the two.
 
-The source of version 12's page numbers the last item of rule 3 as 5 and the last two of rule 10 as 10;
-rendered they are 3.4, 10.10 and 10.11, as here.
+The source of version 12's page numbers the last item of rule 3 as 5 and the last two of rule 10 as 10. The
+page shows them as 3.4, 10.10 and 10.11, and so do we.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#authorisation-rules and the same section of the page
 of each other room version.
@@ -109,7 +110,7 @@ otherwise
 
 
 def numbers_of(version: str) -> dict[str, str]:
-    """Return, for a room version, the sense of each rule that decides to its number."""
+    """Return the number of each deciding rule of a room version, by the name of the rule."""
     numbers: dict[str, str] = {}
     place: list[int] = []
     for line in OUTLINE.strip().splitlines():
@@ -125,4 +126,4 @@ def numbers_of(version: str) -> dict[str, str]:
     return numbers
 
 
-NUMBERS: dict[str, dict[str, str]] = {str(number): numbers_of(str(number)) for number in range(1, 13)}
+RULE_NUMBERS: dict[str, dict[str, str]] = {str(number): numbers_of(str(number)) for number in range(1, 13)}

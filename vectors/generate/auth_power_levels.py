@@ -1,14 +1,16 @@
-"""Cases for changes of power levels: the rule on ``m.room.power_levels``, but for what may stand in it."""
+"""Cases for changes of power levels. What a level may be is the subject of ``auth_power_values``."""
 
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, DAN, POWER, Room, plain_room
+from .constants import MAX_INTEGER, POWER_LEVELS, TOPIC
+from .rooms import ALICE, BOB, CAROL, DAN, Room, plain_room
+from .suite import Dispute, differ
+from .versions import ALL, SAMPLE, Versions, since
 
 FILE = "power_levels"
 
 NAMED = ("users_default", "events_default", "state_default", "ban", "redact", "kick", "invite")
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -28,57 +30,83 @@ def change(
     name: str,
     before: dict[str, Any],
     after: dict[str, Any],
-    sense: str,
+    rule_name: str,
     notes: str = "",
     *,
+    versions: Versions,
     level: int = 50,
     twin: str = "",
-    disputed: tuple[str, str] | None = None,
+    disputed: Dispute | None = None,
 ) -> None:
-    """Write a case in which Bob changes the power levels. Whatever they are, he may send the event.
+    """Write a case in which Bob changes the power levels. The levels always let him send the event.
 
     Args:
-        before, after: what is in the content besides; ``users`` are added to the usual ones, and one
-            that is None is not there.
-        sense: of the rule that decides, without its ``power_levels``; all but ``allowed`` reject.
-        twin: for a rejecting case, if not ``.down``'s, which lowers a level.
+        before: further content of the current power levels. ``users`` are added to the usual ones; a level
+            of None removes a user.
+        after: the same for the new power levels.
+        rule_name: the rule that decides, without ``power_levels.``. All rules but ``allowed`` reject.
+        versions: the room versions that get the case.
+        level: the level of Bob.
+        twin: the twin of a rejecting case, without ``power_levels.``; by default a case that lowers a level.
     """
 
     def content(room: Room, more: dict[str, Any]) -> dict[str, Any]:
         users = room.levels({BOB: level, **more.get("users", {})})["users"]
         return {
             **more,
-            "events": {POWER[0]: 0, **more.get("events", {})},
+            "events": {POWER_LEVELS: 0, **more.get("events", {})},
             "users": {user: value for user, value in users.items() if value is not None},
         }
 
     room = Room(book.version)
     room.member(ALICE, "join")
-    room.put(ALICE, POWER[0], content(room, before), "")
+    room.put(ALICE, POWER_LEVELS, content(room, before), "")
     room.join_rule("public")
     room.member(BOB, "join")
-    event = room.make(BOB, POWER[0], content(room, after), "")
+    event = room.make(BOB, POWER_LEVELS, content(room, after), "")
     full = f"power_levels.{name}"
-    if sense == "allowed":
-        book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed)
+    if rule_name == "allowed":
+        book.allow(full, room, event, "power_levels.allowed", notes, disputed=disputed, versions=versions)
     else:
         repaired = f"power_levels.{twin or 'named.kick.down'}"
-        book.reject(full, room, event, f"power_levels.{sense}", notes, twin=repaired, disputed=disputed)
+        book.reject(
+            full,
+            room,
+            event,
+            f"power_levels.{rule_name}",
+            notes,
+            twin=repaired,
+            disputed=disputed,
+            versions=versions,
+        )
 
 
 def _first(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
-    sense = "power_levels.first"
-    book.allow("power_levels.first.plain", room, room.make(ALICE, POWER[0], room.levels(), ""), sense)
+    rule_name = "power_levels.first"
+    book.allow(
+        "power_levels.first.plain",
+        room,
+        room.make(ALICE, POWER_LEVELS, room.levels(), ""),
+        rule_name,
+        versions=ALL,
+    )
     notes = "The first power levels may say anything that has their form."
-    event = room.make(ALICE, POWER[0], room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
-    book.allow("power_levels.first.high", room, event, sense, notes)
+    event = room.make(ALICE, POWER_LEVELS, room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
+    book.allow("power_levels.first.high", room, event, rule_name, notes, versions=ALL)
     notes = "The users need not be there."
-    book.allow("power_levels.first.empty", room, room.make(ALICE, POWER[0], {}, ""), sense, notes)
+    book.allow(
+        "power_levels.first.empty",
+        room,
+        room.make(ALICE, POWER_LEVELS, {}, ""),
+        rule_name,
+        notes,
+        versions=ALL,
+    )
 
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
-    event = room.make(BOB, POWER[0], room.levels({BOB: 100}), "other")
+    event = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "other")
     notes = (
         "Disputed: power levels under another state key, which no rule looks at later. The room's previous"
         " event is the one with the empty state key: ruma and gomatrixserverlib compare with that and reject."
@@ -92,22 +120,40 @@ def _first(book: Book) -> None:
         "power_levels.users_new",
         notes,
         twin=twin,
-        disputed=("ruma and gomatrixserverlib", "Synapse"),
+        disputed=differ("ruma and gomatrixserverlib", "Synapse"),
+        versions=ALL,
     )
 
 
 def _named(book: Book) -> None:
     for name in NAMED:
         start = f"named.{name}"
-        change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed")
-        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed")
+        versions = ALL if name == "users_default" else SAMPLE
+        change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed", versions=versions)
+        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed", versions=versions)
         twin = f"{start}.up"
-        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin)
-        change(book, f"{start}.current_above", {name: 51}, {name: 50}, "level_current", twin=f"{start}.down")
+        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin, versions=versions)
+        change(
+            book,
+            f"{start}.current_above",
+            {name: 51},
+            {name: 50},
+            "level_current",
+            twin=f"{start}.down",
+            versions=versions,
+        )
     notes = "What does not change is not compared."
-    change(book, "named.untouched", {"ban": 99, "kick": 50}, {"ban": 99, "kick": 49}, "allowed", notes)
+    change(
+        book,
+        "named.untouched",
+        {"ban": 99, "kick": 50},
+        {"ban": 99, "kick": 49},
+        "allowed",
+        notes,
+        versions=SAMPLE,
+    )
     notes = "Other keys are nobody's concern."
-    change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes)
+    change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes, versions=SAMPLE)
 
 
 def _added_or_removed(book: Book) -> None:
@@ -117,31 +163,43 @@ def _added_or_removed(book: Book) -> None:
         " here 50, in place of the absent one; gomatrixserverlib then sees no change at 50."
     )
     twin = "named.added_or_removed.add_low"
-    low = ("Synapse", "ruma and gomatrixserverlib")
-    default = ("Synapse and ruma", "gomatrixserverlib")
-    for label, before, after, sense, disputed in (
+    low = differ("Synapse", "ruma and gomatrixserverlib")
+    default = differ("Synapse and ruma", "gomatrixserverlib")
+    for label, before, after, rule_name, disputed in (
         ("add_low", {}, {"kick": 0}, "allowed", low),
         ("remove_low", {"kick": 30}, {}, "allowed", low),
         ("add_default", {}, {"kick": 50}, "level_new", default),
         ("remove_default", {"kick": 50}, {}, "level_current", default),
     ):
         name = f"named.added_or_removed.{label}"
-        change(book, name, before, after, sense, notes, level=40, twin=twin, disputed=disputed)
+        change(
+            book, name, before, after, rule_name, notes, level=40, twin=twin, disputed=disputed, versions=ALL
+        )
     twin = "named.added_or_removed.add_equal"
     notes = "Adding and removing is altering. However an absent level is read, these compare alike."
-    change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40)
-    change(book, "named.added_or_removed.remove_equal", {"invite": 40}, {}, "allowed", notes, level=40)
+    change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40, versions=ALL)
+    change(
+        book,
+        "named.added_or_removed.remove_equal",
+        {"invite": 40},
+        {},
+        "allowed",
+        notes,
+        level=40,
+        versions=ALL,
+    )
     name = "named.added_or_removed.add_high"
-    change(book, name, {}, {"invite": 41}, "level_new", notes, level=40, twin=twin)
+    change(book, name, {}, {"invite": 41}, "level_new", notes, level=40, twin=twin, versions=ALL)
     name = "named.added_or_removed.remove_high"
-    change(book, name, {"invite": 41}, {}, "level_current", notes, level=40, twin=twin)
+    change(book, name, {"invite": 41}, {}, "level_current", notes, level=40, twin=twin, versions=ALL)
 
 
 def _entries(book: Book) -> None:
-    kinds = ["events", "notifications"] if book.number >= 6 else ["events"]
-    for kind in kinds:
-        key = "m.room.topic" if kind == "events" else "room"
-        for label, before, after, sense in (
+    for kind, known, sample in (("events", ALL, SAMPLE), ("notifications", since("6"), since("6"))):
+        if book.version not in known:
+            continue
+        key = TOPIC if kind == "events" else "room"
+        for label, before, after, rule_name in (
             ("change.up", 49, 50, "allowed"),
             ("change.down", 50, 49, "allowed"),
             ("change.new_above", 49, 51, "events_new"),
@@ -163,8 +221,18 @@ def _entries(book: Book) -> None:
                 notes = (
                     "An entry that is not there has no value. gomatrixserverlib takes events_default for it."
                 )
+            versions = sample if label == "change.down" else known
             twin = f"{kind}.{label.split('.')[0]}.{'equal' if 'change' not in label else 'up'}"
-            change(book, f"{kind}.{label}", {kind: old}, {kind: new}, sense, notes, twin=twin)
+            change(
+                book,
+                f"{kind}.{label}",
+                {kind: old},
+                {kind: new},
+                rule_name,
+                notes,
+                twin=twin,
+                versions=versions,
+            )
         notes = "Without the whole map every entry in it is removed."
         change(
             book,
@@ -174,16 +242,29 @@ def _entries(book: Book) -> None:
             "events_current",
             notes,
             twin=f"{kind}.remove.equal",
+            versions=sample,
         )
     if book.number <= 5:
         notes = "Only from version 6 on are the levels of notifications guarded."
         low, high = ({"notifications": {"room": level}} for level in (60, 70))
-        change(book, "notifications.unguarded", low, high, "allowed", notes)
+        change(book, "notifications.unguarded", low, high, "allowed", notes, versions=since("1", "5"))
 
 
 def _users(book: Book) -> None:
-    def users(name: str, before: Any, after: Any, sense: str, notes: str = "", **more: Any) -> None:
-        change(book, f"users.{name}", {"users": before}, {"users": after}, sense, notes, **more)
+    def users(
+        name: str,
+        before: Any,
+        after: Any,
+        rule_name: str,
+        notes: str = "",
+        *,
+        versions: Versions,
+        twin: str = "",
+    ) -> None:
+        full = f"users.{name}"
+        change(
+            book, full, {"users": before}, {"users": after}, rule_name, notes, versions=versions, twin=twin
+        )
 
     users(
         "own.down",
@@ -191,12 +272,13 @@ def _users(book: Book) -> None:
         {BOB: 40},
         "allowed",
         "The own entry may go down, though it is as high as the own level.",
+        versions=ALL,
     )
-    users("own.removed", {}, {BOB: None}, "allowed")
-    users("own.up", {}, {BOB: 51}, "users_new", twin="users.own.down")
-    users("change.up", {CAROL: 49}, {CAROL: 50}, "allowed")
-    users("change.down", {CAROL: 49}, {CAROL: 48}, "allowed")
-    users("change.new_above", {CAROL: 49}, {CAROL: 51}, "users_new", twin="users.change.up")
+    users("own.removed", {}, {BOB: None}, "allowed", versions=ALL)
+    users("own.up", {}, {BOB: 51}, "users_new", twin="users.own.down", versions=ALL)
+    users("change.up", {CAROL: 49}, {CAROL: 50}, "allowed", versions=ALL)
+    users("change.down", {CAROL: 49}, {CAROL: 48}, "allowed", versions=ALL)
+    users("change.new_above", {CAROL: 49}, {CAROL: 51}, "users_new", twin="users.change.up", versions=ALL)
     users(
         "change.equal",
         {CAROL: 50},
@@ -204,36 +286,61 @@ def _users(book: Book) -> None:
         "users_current",
         "Equals are out of reach.",
         twin="users.change.down",
+        versions=ALL,
     )
-    users("change.above", {CAROL: 51}, {CAROL: 49}, "users_current", twin="users.change.down")
-    users("add.equal", {}, {CAROL: 50}, "allowed")
-    users("add.above", {}, {CAROL: 51}, "users_new", twin="users.add.equal")
-    users("remove.below", {CAROL: 49}, {}, "allowed")
-    users("remove.equal", {CAROL: 50}, {}, "users_current", twin="users.remove.below")
-    users("remove.above", {CAROL: 51}, {}, "users_current", twin="users.remove.below")
-    users("untouched", {CAROL: 99}, {CAROL: 99, DAN: 1}, "allowed", "What does not change is not compared.")
+    users("change.above", {CAROL: 51}, {CAROL: 49}, "users_current", twin="users.change.down", versions=ALL)
+    users("add.equal", {}, {CAROL: 50}, "allowed", versions=ALL)
+    users("add.above", {}, {CAROL: 51}, "users_new", twin="users.add.equal", versions=ALL)
+    users("remove.below", {CAROL: 49}, {}, "allowed", versions=SAMPLE)
+    users("remove.equal", {CAROL: 50}, {}, "users_current", twin="users.remove.below", versions=SAMPLE)
+    users("remove.above", {CAROL: 51}, {}, "users_current", twin="users.remove.below", versions=SAMPLE)
+    users(
+        "untouched",
+        {CAROL: 99},
+        {CAROL: 99, DAN: 1},
+        "allowed",
+        "What does not change is not compared.",
+        versions=SAMPLE,
+    )
     notes = "An entry that is not there has no value, not users_default. gomatrixserverlib rejects this."
     before: dict[str, Any] = {"users_default": 99}
     after: dict[str, Any] = {"users_default": 99, "users": {CAROL: 0}}
-    change(book, "users.add.under_default", before, after, "allowed", notes)
+    change(book, "users.add.under_default", before, after, "allowed", notes, versions=ALL)
 
 
 def _spelled_alike(book: Book) -> None:
-    """The same level written otherwise is no alteration, however high it is."""
-    if book.number > 9:
+    """A level that is only spelled differently is not changed, however high it is."""
+    texts, floats = since("1", "9"), since("1", "5")
+    if book.version not in texts:
         return
     notes = "Levels are compared as numbers: the same one spelled otherwise is not altered."
-    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes)
-    change(book, "alike.users", {"users": {CAROL: 60}}, {"users": {CAROL: " +060"}}, "allowed", notes)
-    change(book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes)
-    if book.number <= 5:
+    change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes, versions=texts)
+    change(
+        book,
+        "alike.users",
+        {"users": {CAROL: 60}},
+        {"users": {CAROL: " +060"}},
+        "allowed",
+        notes,
+        versions=texts,
+    )
+    change(
+        book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes, versions=texts
+    )
+    if book.version in floats:
         notes = "Without their fractions they are the same level. ruma refuses every float."
-        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes)
+        change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes, versions=floats)
         change(
-            book, "alike.float_users", {"users": {CAROL: 60.1}}, {"users": {CAROL: 60.9}}, "allowed", notes
+            book,
+            "alike.float_users",
+            {"users": {CAROL: 60.1}},
+            {"users": {CAROL: 60.9}},
+            "allowed",
+            notes,
+            versions=floats,
         )
         notes = "With its fraction dropped the new level is the sender's. ruma refuses every float."
-        change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes)
+        change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes, versions=floats)
         change(
             book,
             "alike.float_above",
@@ -242,33 +349,50 @@ def _spelled_alike(book: Book) -> None:
             "level_new",
             notes,
             twin="alike.float_equal",
+            versions=floats,
         )
 
 
 def _creators(book: Book) -> None:
-    start = "power_levels.creators"
+    start, newest = "power_levels.creators", since("12")
     room = Room(book.version, {"additional_creators": [BOB]})
     room.member(ALICE, "join")
-    sense = "power_levels.creator_listed"
+    rule_name = "power_levels.creator_listed"
     twin = f"{start}.none"
-    book.allow(twin, room, room.make(ALICE, POWER[0], {"users": {CAROL: 100}}, ""), "power_levels.first")
+    book.allow(
+        twin,
+        room,
+        room.make(ALICE, POWER_LEVELS, {"users": {CAROL: 100}}, ""),
+        "power_levels.first",
+        versions=newest,
+    )
     notes = "No creator may be listed, not even in a room's first power levels."
     for label, user in (("sender", ALICE), ("additional", BOB)):
-        bad = room.make(ALICE, POWER[0], {"users": {user: 100}}, "")
-        book.reject(f"{start}.first.{label}", room, bad, sense, notes, twin=twin)
-    room.power({CAROL: MOST})
+        bad = room.make(ALICE, POWER_LEVELS, {"users": {user: 100}}, "")
+        book.reject(f"{start}.first.{label}", room, bad, rule_name, notes, twin=twin, versions=newest)
+    room.power({CAROL: MAX_INTEGER})
     room.join_rule("public")
     room.member(BOB, "join")
     room.member(CAROL, "join")
     for label, sender, user in (("own", BOB, BOB), ("other", BOB, ALICE), ("by_user", CAROL, ALICE)):
-        bad = room.make(sender, POWER[0], {"users": {user: 0, CAROL: MOST}}, "")
-        book.reject(f"{start}.later.{label}", room, bad, sense, "", twin=f"{start}.demotes_highest")
+        bad = room.make(sender, POWER_LEVELS, {"users": {user: 0, CAROL: MAX_INTEGER}}, "")
+        book.reject(
+            f"{start}.later.{label}",
+            room,
+            bad,
+            rule_name,
+            "",
+            twin=f"{start}.demotes_highest",
+            versions=newest,
+        )
     listing = Room(book.version)
     listing.member(ALICE, "join")
-    listing.put(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
-    bad = listing.make(ALICE, POWER[0], {"users": {ALICE: 100}}, "")
+    listing.put(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
+    bad = listing.make(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     notes = "The current power levels list a creator, which they should not. That makes no precedent."
-    book.reject(f"{start}.listed_before", listing, bad, sense, notes, twin=twin, odd=True)
+    book.reject(
+        f"{start}.listed_before", listing, bad, rule_name, notes, twin=twin, odd=True, versions=newest
+    )
     notes = "A creator reaches every level."
-    good = room.make(BOB, POWER[0], {"users": {CAROL: 0}, "ban": MOST}, "")
-    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes)
+    good = room.make(BOB, POWER_LEVELS, {"users": {CAROL: 0}, "ban": MAX_INTEGER}, "")
+    book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes, versions=newest)

@@ -1,15 +1,22 @@
-"""Cases for what may stand in power levels at all: which values are levels, by version and place."""
+"""Cases for the values in power levels: which of them are levels, by version and place."""
 
 from typing import Any
 
 from .auth_cases import Book
 from .auth_power_levels import NAMED
-from .rooms import ALICE, BOB, POWER, Room
+from .constants import POWER_LEVELS
+from .observed import UNCONFIRMED_NOTIFICATIONS, UNCONFIRMED_RUMA_REJECTS
+from .rooms import ALICE, BOB, Room
+from .suite import Dispute, differ
+from .versions import ALL, Versions, since
 
 FILE = "power_level_values"
 
+# The first and the last version of each set of rules on what a level is (1 to 5, 6 to 9, 10 to 12).
+LEVEL_SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
+
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
-_POISON = ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
+_POISON = differ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
 
 ODD: tuple[tuple[str, Any], ...] = (
     ("true", True),
@@ -32,31 +39,56 @@ def cases(book: Book) -> None:
         _fraction(book)
 
 
-def _put(book: Book, name: str, content: Any, sense: str, notes: str = "", **more: Any) -> None:
-    """Write a case of a room's first power levels, which are allowed if they have the form."""
+def _put(
+    book: Book,
+    name: str,
+    content: Any,
+    rule_name: str,
+    notes: str = "",
+    *,
+    versions: Versions,
+    disputed: Dispute | None = None,
+) -> None:
+    """Write a case of a room's first power levels. They are allowed if they are well formed."""
     room = Room(book.version)
     room.member(ALICE, "join")
-    event = room.make(ALICE, POWER[0], content, "")
+    event = room.make(ALICE, POWER_LEVELS, content, "")
     full = f"power_levels.values.{name}"
-    if sense == "first":
-        book.allow(full, room, event, "power_levels.first", notes, **more)
+    if rule_name == "first":
+        book.allow(full, room, event, "power_levels.first", notes, versions=versions, disputed=disputed)
     else:
-        whole = f"power_levels.{sense}" if sense else ""
-        book.reject(full, room, event, whole, notes, twin="power_levels.first.plain", **more)
+        whole = f"power_levels.{rule_name}" if rule_name else ""
+        twin = "power_levels.first.plain"
+        book.reject(full, room, event, whole, notes, versions=versions, twin=twin, disputed=disputed)
 
 
 def _users(book: Book) -> None:
-    for label, value in (("null", None), ("list", []), ("string", BOB), ("number", 5)):
-        _put(book, f"users_{label}", {"users": value}, "users")
-    for label, user in (
-        ("word", "foo"),
-        ("no_server", "@foo"),
-        ("no_sigil", "bob:b.example.org"),
-        ("empty", ""),
+    maps: list[tuple[str, Any, Versions, Dispute | None]] = [
+        ("null", None, ALL, UNCONFIRMED_RUMA_REJECTS),
+        ("list", [], ALL, None),
+        ("string", BOB, LEVEL_SAMPLE, None),
+        ("number", 5, LEVEL_SAMPLE, None),
+    ]
+    for label, value, versions, disputed in maps:
+        _put(book, f"users_{label}", {"users": value}, "users", versions=versions, disputed=disputed)
+    for label, user, versions in (
+        ("word", "foo", ALL),
+        ("no_server", "@foo", ALL),
+        ("no_sigil", "bob:b.example.org", LEVEL_SAMPLE),
+        ("empty", "", LEVEL_SAMPLE),
     ):
-        _put(book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.")
-    _put(book, "users_empty", {"users": {}}, "first")
-    _put(book, "user_id_historical", {"users": {"@B o/b:b.example.org": 1}}, "first", "A historical user ID.")
+        _put(
+            book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.", versions=versions
+        )
+    _put(book, "users_empty", {"users": {}}, "first", versions=ALL)
+    _put(
+        book,
+        "user_id_historical",
+        {"users": {"@B o/b:b.example.org": 1}},
+        "first",
+        "A historical user ID.",
+        versions=LEVEL_SAMPLE,
+    )
     notes = (
         "Disputed: whether an empty localpart makes a user ID. By the historical grammar, which servers must"
         " accept, it does; Synapse, ruma and gomatrixserverlib allow it."
@@ -67,7 +99,8 @@ def _users(book: Book) -> None:
         {"users": {"@:b.example.org": 1}},
         "first",
         notes,
-        disputed=(_EVERYBODY, ""),
+        disputed=differ(_EVERYBODY, ""),
+        versions=ALL,
     )
     notes = (
         "Disputed: whether the server name has to be one. ruma rejects this; Synapse asks for an @ and a"
@@ -79,28 +112,42 @@ def _users(book: Book) -> None:
         {"users": {"@bob:b example": 1}},
         "users",
         notes,
-        disputed=("ruma", "Synapse"),
+        disputed=differ("ruma", "Synapse"),
+        versions=ALL,
     )
     for label, value in ODD:
         if label == "string" and book.number <= 9:
             continue
+        versions = ("10", "12") if label == "string" else ALL if label == "null" else LEVEL_SAMPLE
         notes = "Synapse takes true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
-        _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes)
+        _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes, versions=versions)
 
 
 def _checked(book: Book) -> None:
-    """From version 10 on every level is an integer."""
+    """From version 10 on every level must be an integer."""
+    strict, sample = since("10"), ("10", "12")
     for place in NAMED:
         for label, value in ODD:
+            first = place == NAMED[0] and label == "true"
+            versions = strict if first or label == "null" else sample
             notes = "gomatrixserverlib takes null as absent." if label == "null" else ""
-            _put(book, f"{place}_{label}", {place: value}, "not_integer", notes)
-    for place in ("events", "notifications"):
+            _put(book, f"{place}_{label}", {place: value}, "not_integer", notes, versions=versions)
+    for place, whole, few in (("events", strict, sample), ("notifications", strict, strict)):
         for label, value in ODD:
-            _put(book, f"{place}_level_{label}", {place: {"x": value}}, "map_not_integers")
+            versions = whole if label in ("true", "null") else few
+            _put(book, f"{place}_level_{label}", {place: {"x": value}}, "map_not_integers", versions=versions)
         for label, value in (("null", None), ("list", []), ("string", "50"), ("number", 5)):
-            _put(book, f"{place}_{label}", {place: value}, "map_not_integers")
-        _put(book, f"{place}_empty", {place: {}}, "first")
-    _put(book, "unknown_key", {"org.example.level": "50"}, "first", "Nobody looks at other keys.")
+            versions = whole if label == "null" else few
+            _put(book, f"{place}_{label}", {place: value}, "map_not_integers", versions=versions)
+        _put(book, f"{place}_empty", {place: {}}, "first", versions=few)
+    _put(
+        book,
+        "unknown_key",
+        {"org.example.level": "50"},
+        "first",
+        "Nobody looks at other keys.",
+        versions=sample,
+    )
 
 
 def _strings(book: Book) -> None:
@@ -114,7 +161,7 @@ def _strings(book: Book) -> None:
         ("plus_spaces", " +0100 "),
         ("tab", "\t100\n"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "first")
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "first", versions=("1", "5", "6", "9"))
     for label, text in (
         ("empty", ""),
         ("space", " "),
@@ -128,9 +175,9 @@ def _strings(book: Book) -> None:
         ("comma", "1,000"),
         ("word", "admin"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "users")
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "users", versions=("1", "5", "6", "9"))
     notes = "An underscore is no digit. Synapse reads this as Python does, and allows it."
-    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes)
+    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes, versions=("1", "5", "6", "9"))
     notes = (
         "Disputed: whether digits of other scripts make a base 10 integer. Synapse reads this as Python does,"
         " and allows it; ruma and gomatrixserverlib reject it."
@@ -141,17 +188,18 @@ def _strings(book: Book) -> None:
         {"users": {BOB: "\u0663"}},
         "users",
         notes,
-        disputed=("ruma and gomatrixserverlib", "Synapse"),
+        disputed=differ("ruma and gomatrixserverlib", "Synapse"),
+        versions=since("1", "9"),
     )
     if book.number <= 5:
         notes = "A float counts without its fraction, up to version 5, as clarified in 1.18. ruma refuses it."
         for label, value in (("fraction", 50.57), ("negative", -0.9), ("large", 1e10)):
-            _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes)
-            _put(book, f"float_named_{label}", {"ban": value}, "first", notes)
+            _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes, versions=("1", "5"))
+            _put(book, f"float_named_{label}", {"ban": value}, "first", notes, versions=("1", "5"))
 
 
 def _unchecked(book: Book) -> None:
-    """Up to version 9 the rules name the users alone, and a bad level elsewhere poisons later checks."""
+    """Up to version 9 the rules check only ``users``. A bad level elsewhere breaks later checks."""
     notes = (
         "Disputed: up to version 9 no rule names this level, and it is none. Synapse allows the room's first"
         " power levels with it and then fails on every event that needs it; ruma and gomatrixserverlib"
@@ -159,14 +207,32 @@ def _unchecked(book: Book) -> None:
     )
     more: list[tuple[str, Any]] = [("ban", "abc"), ("kick", None), ("state_default", True), ("invite", [])]
     for place, value in more:
-        _put(book, f"unchecked_{place}", {place: value}, "", notes, disputed=_POISON)
-    _put(book, "unchecked_events_level", {"events": {"x": "abc"}}, "", notes, disputed=_POISON)
-    _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON)
+        _put(
+            book, f"unchecked_{place}", {place: value}, "", notes, disputed=_POISON, versions=since("1", "9")
+        )
+    _put(
+        book,
+        "unchecked_events_level",
+        {"events": {"x": "abc"}},
+        "",
+        notes,
+        disputed=_POISON,
+        versions=since("1", "9"),
+    )
+    _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON, versions=since("1", "9"))
     if book.number <= 5:
         notes = "Before version 6 nobody looks at notifications."
-        _put(book, "unchecked_notifications", {"notifications": {"room": "abc"}}, "first", notes)
+        _put(
+            book,
+            "unchecked_notifications",
+            {"notifications": {"room": "abc"}},
+            "first",
+            notes,
+            versions=since("1", "5"),
+            disputed=UNCONFIRMED_NOTIFICATIONS,
+        )
 
 
 def _fraction(book: Book) -> None:
     notes = "From version 6 on a fraction is no canonical JSON, so that no event can hold it."
-    _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes)
+    _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes, versions=("6", "9", "10", "11", "12"))

@@ -1,16 +1,14 @@
-"""Cases for redactions: rule 11 of versions 1 and 2, and in every version whether one is to be applied."""
+"""Cases for redactions: rule 11 of versions 1 and 2, and in every version whether a redaction applies."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from .auth_cases import Book
-from .rooms import ALICE, BOB, CAROL, DAN, POWER, Room, plain_room
-from .suite import page
+from .constants import CREATE, MAX_INTEGER, MESSAGE, POWER_LEVELS, POWER_LEVELS_KEY, REDACTION, TOPIC
+from .rooms import ALICE, BOB, CAROL, DAN, HELLO, Room, plain_room
+from .suite import Dispute, differ, page
+from .versions import ALL, Versions, since
 
 FILE = "redaction"
-
-KIND = "m.room.redaction"
-MOST = 2**53 - 1
 
 
 def cases(book: Book) -> None:
@@ -28,19 +26,19 @@ def cases(book: Book) -> None:
 
 
 def redaction(room: Room, sender: str, target: Any, **more: Any) -> str:
-    """Build a redaction, with its target where the room version has it."""
+    """Build a redaction. The room version decides where its target stands."""
     if room.number >= 11:
-        return room.make(sender, KIND, {"redacts": target}, **more)
-    return room.make(sender, KIND, {}, top={"redacts": target}, **more)
+        return room.make(sender, REDACTION, {"redacts": target}, **more)
+    return room.make(sender, REDACTION, {}, top={"redacts": target}, **more)
 
 
 def topic(room: Room, sender: str = ALICE, **more: Any) -> str:
-    """Build something to redact."""
-    return room.make(sender, "m.room.topic", {"topic": "Vectors"}, "", **more)
+    """Build a topic to redact."""
+    return room.make(sender, TOPIC, {"topic": "Vectors"}, "", **more)
 
 
 def _rule(book: Book) -> None:
-    """Rule 11, where the event IDs are of different servers."""
+    """Write the cases of rule 11, whose event IDs name different servers."""
     level, otherwise = "redaction.level", "redaction.otherwise"
     for where, needed in (("given", 30), ("default", 50)):
         named = {"redact": 30} if where == "given" else {}
@@ -49,32 +47,51 @@ def _rule(book: Book) -> None:
             event = redaction(room, BOB, topic(room))
             name = f"redaction.{where}.{label}"
             if by < 0:
-                book.reject(name, room, event, otherwise, twin=f"redaction.{where}.equal")
+                book.reject(
+                    name, room, event, otherwise, twin=f"redaction.{where}.equal", versions=since("1", "2")
+                )
             else:
-                book.allow(name, room, event, level)
+                book.allow(name, room, event, level, versions=since("1", "2"))
 
     room = plain_room(book.version, joined=[BOB, DAN])
     domain = "redaction.same_domain"
-    book.allow(domain, room, redaction(room, DAN, topic(room)), domain)
+    book.allow(domain, room, redaction(room, DAN, topic(room)), domain, versions=since("1", "2"))
     notes = (
         "The servers of the event IDs count, not those of the senders. gomatrixserverlib takes the sender's."
     )
     event = redaction(room, BOB, topic(room), id_server="a.example.org")
-    book.allow("redaction.same_id_domain", room, event, domain, notes)
+    book.allow("redaction.same_id_domain", room, event, domain, notes, versions=since("1", "2"))
     event = redaction(room, DAN, topic(room, id_server="c.example.org"))
-    book.reject("redaction.same_sender_domain", room, event, otherwise, notes, twin=domain)
+    book.reject(
+        "redaction.same_sender_domain", room, event, otherwise, notes, twin=domain, versions=since("1", "2")
+    )
     event = redaction(room, DAN, "$unknown:a.example.org")
     book.allow(
-        "redaction.unknown_target", room, event, domain, "The ID is enough: the target need not be known."
+        "redaction.unknown_target",
+        room,
+        event,
+        domain,
+        "The ID is enough: the target need not be known.",
+        versions=since("1", "2"),
     )
     event = redaction(room, DAN, "$unknown:a.example.org:8448")
-    book.reject("redaction.port", room, event, otherwise, "A port is part of the server name.", twin=domain)
+    book.reject(
+        "redaction.port",
+        room,
+        event,
+        otherwise,
+        "A port is part of the server name.",
+        twin=domain,
+        versions=since("1", "2"),
+    )
     event = redaction(room, DAN, "$unknown")
-    book.reject("redaction.id_without_domain", room, event, otherwise, twin=domain)
-    room = plain_room(book.version, joined=[DAN], events={KIND: 1})
+    book.reject("redaction.id_without_domain", room, event, otherwise, twin=domain, versions=since("1", "2"))
+    room = plain_room(book.version, joined=[DAN], events={REDACTION: 1})
     event = redaction(room, DAN, topic(room))
     notes = "The rule on the level of the event type comes before."
-    book.reject("redaction.events", room, event, "required_level", notes, twin=domain)
+    book.reject(
+        "redaction.events", room, event, "required_level", notes, twin=domain, versions=since("1", "2")
+    )
 
 
 def _no_target(book: Book) -> None:
@@ -85,10 +102,19 @@ def _no_target(book: Book) -> None:
         " target is missing."
     )
     for label, top in (("missing", {}), ("number", {"redacts": 5})):
-        event = room.make(BOB, KIND, {}, top=top)
+        event = room.make(BOB, REDACTION, {}, top=top)
         name = f"redaction.target_{label}"
         twin = "redaction.same_domain"
-        book.reject(name, room, event, "redaction.otherwise", notes, twin=twin, disputed=("", "Synapse"))
+        book.reject(
+            name,
+            room,
+            event,
+            "redaction.otherwise",
+            notes,
+            twin=twin,
+            disputed=differ("", "Synapse"),
+            versions=since("1", "2"),
+        )
 
 
 def _applies(
@@ -100,12 +126,13 @@ def _applies(
     applies: bool,
     notes: str = "",
     *,
-    state: Iterable[str] | None = None,
-    disputed: tuple[str, str] | None = None,
+    versions: Versions,
+    disputed: Dispute | None = None,
 ) -> None:
-    known = sorted(room.state.values() if state is None else state)
-    # Of the state only what bears on it, so that rooms stay small.
-    bearing = [one for one in known if room.events[one]["type"] in ("m.room.create", POWER[0])]
+    # Only the state events that matter, so that rooms stay small.
+    bearing = [
+        one for one in sorted(room.state.values()) if room.events[one]["type"] in (CREATE, POWER_LEVELS)
+    ]
     section = "handling-redactions" if book.number >= 3 else "authorisation-rules"
     given = {
         "events": room.chain([event, target, *bearing]),
@@ -114,13 +141,14 @@ def _applies(
         "state": bearing,
     }
     book.write(
-        f"redaction_applies.v{book.version}.{name}",
         "redaction_applies",
+        name,
         given,
         {"applies": applies},
         page(book.version, section),
         notes=notes,
         disputed=disputed,
+        versions=versions,
     )
 
 
@@ -130,35 +158,39 @@ def _levels(book: Book) -> None:
         for label, by in (("below", -1), ("equal", 0), ("above", 1)):
             room = plain_room(book.version, {BOB: needed + by}, joined=[BOB], **named)
             target = topic(room)
-            _applies(book, f"{where}.{label}", room, redaction(room, BOB, target), target, by >= 0)
-    room = plain_room(book.version, {BOB: 50}, joined=[BOB], events={"m.room.topic": 100, KIND: 10})
+            _applies(
+                book, f"{where}.{label}", room, redaction(room, BOB, target), target, by >= 0, versions=ALL
+            )
+    room = plain_room(book.version, {BOB: 50}, joined=[BOB], events={TOPIC: 100, REDACTION: 10})
     target = topic(room)
     notes = "As clarified in 1.17: what it takes to send the target's type does not matter."
-    _applies(book, "type_level", room, redaction(room, BOB, target), target, True, notes)
-    target = room.state[POWER]
+    _applies(book, "type_level", room, redaction(room, BOB, target), target, True, notes, versions=ALL)
+    target = room.state[POWER_LEVELS_KEY]
     notes = "As clarified in 1.17: a moderator may redact an administrator's power levels."
-    _applies(book, "power_levels", room, redaction(room, BOB, target), target, True, notes)
+    _applies(book, "power_levels", room, redaction(room, BOB, target), target, True, notes, versions=ALL)
     room = Room(book.version)
     room.member(ALICE, "join")
     room.join_rule("public")
     room.member(BOB, "join")
-    target = room.put(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
-    _applies(book, "no_power_levels.creator", room, redaction(room, ALICE, target), target, True)
+    target = room.put(BOB, MESSAGE, HELLO)
+    _applies(
+        book, "no_power_levels.creator", room, redaction(room, ALICE, target), target, True, versions=ALL
+    )
     target = topic(room)
-    _applies(book, "no_power_levels.other", room, redaction(room, BOB, target), target, False)
+    _applies(book, "no_power_levels.other", room, redaction(room, BOB, target), target, False, versions=ALL)
 
 
 def _servers(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB, DAN])
     target = topic(room)
     notes = "Any user of the sender's server will do."
-    _applies(book, "same_server", room, redaction(room, DAN, target), target, True, notes)
-    own = room.make(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
-    _applies(book, "own", room, redaction(room, BOB, own), own, True)
+    _applies(book, "same_server", room, redaction(room, DAN, target), target, True, notes, versions=ALL)
+    own = room.make(BOB, MESSAGE, HELLO)
+    _applies(book, "own", room, redaction(room, BOB, own), own, True, versions=ALL)
     port = "@dan:a.example.org:8448"
     room.member(port, "join")
     notes = "A port is part of the server name."
-    _applies(book, "port", room, redaction(room, port, target), target, False, notes)
+    _applies(book, "port", room, redaction(room, port, target), target, False, notes, versions=ALL)
 
 
 def _chosen_ids(book: Book) -> None:
@@ -166,44 +198,72 @@ def _chosen_ids(book: Book) -> None:
     notes = "In versions 1 and 2 the servers of the event IDs count, from version 3 on those of the senders."
     target = topic(room)
     event = redaction(room, BOB, target, id_server="a.example.org")
-    _applies(book, "same_id_server", room, event, target, True, notes)
+    _applies(book, "same_id_server", room, event, target, True, notes, versions=since("1", "2"))
     target = topic(room, id_server="c.example.org")
-    _applies(book, "other_id_server", room, redaction(room, DAN, target), target, False, notes)
+    _applies(
+        book,
+        "other_id_server",
+        room,
+        redaction(room, DAN, target),
+        target,
+        False,
+        notes,
+        versions=since("1", "2"),
+    )
 
 
 def _targets(book: Book) -> None:
     room = plain_room(book.version, {BOB: 60}, joined=[BOB])
     target, other = topic(room), topic(room)
     _applies(
-        book, "target.other", room, redaction(room, BOB, other), target, False, "It names another event."
+        book,
+        "target.other",
+        room,
+        redaction(room, BOB, other),
+        target,
+        False,
+        "It names another event.",
+        versions=ALL,
     )
-    _applies(book, "target.number", room, redaction(room, BOB, 5), target, False)
+    _applies(book, "target.number", room, redaction(room, BOB, 5), target, False, versions=ALL)
     if book.number >= 11:
-        wrong = room.make(BOB, KIND, {}, top={"redacts": target})
-        both = room.make(BOB, KIND, {"redacts": target}, top={"redacts": other})
+        wrong = room.make(BOB, REDACTION, {}, top={"redacts": target})
+        both = room.make(BOB, REDACTION, {"redacts": target}, top={"redacts": other})
         notes = "From version 11 on the target is in the content alone."
     else:
-        wrong = room.make(BOB, KIND, {"redacts": target})
-        both = room.make(BOB, KIND, {"redacts": other}, top={"redacts": target})
+        wrong = room.make(BOB, REDACTION, {"redacts": target})
+        both = room.make(BOB, REDACTION, {"redacts": other}, top={"redacts": target})
         notes = "Up to version 10 the target is at the top alone."
-    _applies(book, "target.wrong_place", room, wrong, target, False, notes)
-    _applies(book, "target.both_places", room, both, target, True, notes)
-    body = {"redacts": target, "body": "Hello", "msgtype": "m.text"}
-    message = room.make(BOB, "m.room.message", body, top={"redacts": target})
-    _applies(book, "target.message", room, message, target, False, "This is no redaction.")
+    _applies(book, "target.wrong_place", room, wrong, target, False, notes, versions=ALL)
+    _applies(book, "target.both_places", room, both, target, True, notes, versions=ALL)
+    body = {"redacts": target, **HELLO}
+    message = room.make(BOB, MESSAGE, body, top={"redacts": target})
+    _applies(book, "target.message", room, message, target, False, "This is no redaction.", versions=ALL)
 
     foreign = Room(book.version, {"m.federate": True}, name="other")
     foreign.member(ALICE, "join")
     target = topic(foreign)
     room.events.update(foreign.events)
     notes = "No event of another room is redacted. The specification is silent, and every server does so."
-    _applies(book, "target.other_room", room, redaction(room, BOB, target), target, False, notes)
+    _applies(
+        book, "target.other_room", room, redaction(room, BOB, target), target, False, notes, versions=ALL
+    )
     notes = (
         "Disputed: the specification does not except create events. Synapse never redacts one, which up to"
         " version 10 would lose its room version; ruma and gomatrixserverlib leave it to their callers."
     )
     event = redaction(room, BOB, room.create)
-    _applies(book, "target.create", room, event, room.create, False, notes, disputed=("Synapse", ""))
+    _applies(
+        book,
+        "target.create",
+        room,
+        event,
+        room.create,
+        False,
+        notes,
+        disputed=differ("Synapse", ""),
+        versions=ALL,
+    )
 
 
 def _states(book: Book) -> None:
@@ -211,9 +271,9 @@ def _states(book: Book) -> None:
     target = topic(room)
     event = redaction(room, BOB, target)
     notes = "The levels are those of the state that is given: the one before the redaction."
-    _applies(book, "state.before", room, event, target, True, notes)
+    _applies(book, "state.before", room, event, target, True, notes, versions=ALL)
     room.power({BOB: 0})
-    _applies(book, "state.after", room, event, target, False, notes)
+    _applies(book, "state.after", room, event, target, False, notes, versions=ALL)
 
 
 def _creators(book: Book) -> None:
@@ -222,8 +282,8 @@ def _creators(book: Book) -> None:
     room.join_rule("public")
     for user in (BOB, CAROL):
         room.member(user, "join")
-    room.put(ALICE, POWER[0], {"redact": MOST}, "")
-    target = room.make(CAROL, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    room.put(ALICE, POWER_LEVELS, {"redact": MAX_INTEGER}, "")
+    target = room.make(CAROL, MESSAGE, HELLO)
     notes = (
         "A creator has every level."
         if book.number >= 12
@@ -231,4 +291,6 @@ def _creators(book: Book) -> None:
     )
     for label, sender in (("sender", ALICE), ("additional", BOB)):
         event = redaction(room, sender, target)
-        _applies(book, f"creator.{label}", room, event, target, book.number >= 12, notes)
+        _applies(
+            book, f"creator.{label}", room, event, target, book.number >= 12, notes, versions=since("11")
+        )

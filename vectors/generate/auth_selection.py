@@ -1,25 +1,44 @@
-"""Cases of ``auth_types``: what the auth events selection may pick for an event, by type and version."""
+"""Cases of ``auth_types``: the keys that the auth events selection picks, by event type and version."""
 
 from typing import Any
 
 from .auth_cases import Book
 from .auth_third_party import signed
-from .rooms import ALICE, BOB, CAROL, CREATE, POWER, RULES, Key, plain_room
+from .constants import (
+    ALIASES,
+    AUTHORISER,
+    CREATE,
+    CREATE_KEY,
+    JOIN_RULES,
+    JOIN_RULES_KEY,
+    MEMBER,
+    MESSAGE,
+    POWER_LEVELS,
+    POWER_LEVELS_KEY,
+    REDACTION,
+    THIRD_PARTY_INVITE,
+    TOPIC,
+    Key,
+)
+from .observed import OBSERVED_NOTHING_TO_SELECT, UNCONFIRMED_RUMA_REJECTS
+from .rooms import ALICE, BOB, CAROL, HELLO, plain_room
+from .suite import SPEC, Dispute
+from .versions import ALL, Versions
 
 FILE = "auth_types"
 
-SPEC = "https://spec.matrix.org/latest/server-server-api/#auth-events-selection"
+SELECTION = f"{SPEC}/server-server-api/#auth-events-selection"
 
 
 def member(user: str) -> Key:
-    """Return the key of a user's membership."""
-    return ("m.room.member", user)
+    """Return the state key of a user's membership, with its type."""
+    return (MEMBER, user)
 
 
 def cases(book: Book) -> None:
     """Write the cases of one room version."""
     room = plain_room(book.version)
-    always = [POWER, *([CREATE] if book.number <= 11 else [])]
+    always = [POWER_LEVELS_KEY, *([CREATE_KEY] if book.number <= 11 else [])]
 
     def case(
         name: str,
@@ -30,52 +49,67 @@ def cases(book: Book) -> None:
         notes: str = "",
         sender: str = ALICE,
         alone: bool = False,
+        *,
+        versions: Versions,
+        disputed: Dispute | None = None,
     ) -> None:
         identifier = room.make(sender, kind, content, state_key)
         keys = [] if alone else sorted({*always, member(sender), *picked})
         book.write(
-            f"auth_types.v{book.version}.{name}",
             "auth_types",
+            name,
             {"event": room.events[identifier]},
             {"keys": [list(key) for key in keys]},
-            SPEC,
+            SELECTION,
             notes=notes,
+            versions=versions,
+            disputed=disputed,
         )
 
-    case("create", [], "m.room.create", room.events[room.create]["content"], "", alone=True)
-    case("message", [], "m.room.message", {"body": "Hello", "msgtype": "m.text"})
-    case("state", [], "m.room.topic", {"topic": "Vectors"}, "")
-    case("power_levels", [], POWER[0], {}, "")
-    case("join_rules", [], RULES[0], {"join_rule": "public"}, "")
-    case("redaction", [], "m.room.redaction", {})
-    case("aliases", [], "m.room.aliases", {"aliases": []}, "a.example.org")
-    case("third_party_invite", [], "m.room.third_party_invite", {"public_keys": []}, "token")
+    case("create", [], CREATE, room.events[room.create]["content"], "", alone=True, versions=ALL)
+    case("message", [], MESSAGE, HELLO, versions=ALL)
+    case("state", [], TOPIC, {"topic": "Vectors"}, "", versions=ALL)
+    case("power_levels", [], POWER_LEVELS, {}, "", versions=ALL)
+    case("join_rules", [], JOIN_RULES, {"join_rule": "public"}, "", versions=ALL)
+    case("redaction", [], REDACTION, {}, versions=ALL)
+    case("aliases", [], ALIASES, {"aliases": []}, "a.example.org", versions=ALL)
+    case("third_party_invite", [], THIRD_PARTY_INVITE, {"public_keys": []}, "token", versions=ALL)
 
     join: dict[str, Any] = {"membership": "join"}
-    case("join", [RULES], "m.room.member", join, ALICE, "Sender and target are one key.")
-    case("join_for_other", [RULES, member(BOB)], "m.room.member", join, BOB)
-    authorised = {**join, "join_authorised_via_users_server": BOB}
-    picked = [RULES, *([member(BOB)] if book.number >= 8 else [])]
+    case("join", [JOIN_RULES_KEY], MEMBER, join, ALICE, "Sender and target are one key.", versions=ALL)
+    case("join_for_other", [JOIN_RULES_KEY, member(BOB)], MEMBER, join, BOB, versions=ALL)
+    authorised = {**join, AUTHORISER: BOB}
+    picked = [JOIN_RULES_KEY, *([member(BOB)] if book.number >= 8 else [])]
     notes = "An authoriser is picked from version 8 on, by the event alone: the join rule is not asked."
-    case("join_authorised", picked, "m.room.member", authorised, ALICE, notes)
+    case("join_authorised", picked, MEMBER, authorised, ALICE, notes, versions=ALL)
     notes = "What is no string names nobody, and must not make the selection fail."
     case(
         "join_authoriser_number",
-        [RULES],
-        "m.room.member",
-        {**join, "join_authorised_via_users_server": 42},
+        [JOIN_RULES_KEY],
+        MEMBER,
+        {**join, AUTHORISER: 42},
         ALICE,
         notes,
+        versions=ALL,
+        disputed=OBSERVED_NOTHING_TO_SELECT,
     )
-    case("invite", [RULES, member(BOB)], "m.room.member", {"membership": "invite"}, BOB)
+    case("invite", [JOIN_RULES_KEY, member(BOB)], MEMBER, {"membership": "invite"}, BOB, versions=ALL)
     notes = "An authoriser is picked for joins only."
-    content = {"membership": "invite", "join_authorised_via_users_server": CAROL}
-    case("invite_authoriser", [RULES, member(BOB)], "m.room.member", content, BOB, notes)
-    offer = ("m.room.third_party_invite", "token")
+    content = {"membership": "invite", AUTHORISER: CAROL}
+    case("invite_authoriser", [JOIN_RULES_KEY, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
+    offer = (THIRD_PARTY_INVITE, "token")
     taken: dict[str, Any] = {"third_party_invite": {"signed": signed()}}
     content = {"membership": "invite", **taken}
-    case("invite_third_party", [RULES, member(BOB), offer], "m.room.member", content, BOB)
-    case("join_third_party", [RULES], "m.room.member", {**join, **taken}, ALICE, "Looked at in invites only.")
+    case("invite_third_party", [JOIN_RULES_KEY, member(BOB), offer], MEMBER, content, BOB, versions=ALL)
+    case(
+        "join_third_party",
+        [JOIN_RULES_KEY],
+        MEMBER,
+        {**join, **taken},
+        ALICE,
+        "Looked at in invites only.",
+        versions=ALL,
+    )
     broken: list[tuple[str, Any]] = [
         ("null", None),
         ("not_signed", {}),
@@ -84,19 +118,33 @@ def cases(book: Book) -> None:
         ("token_number", {"signed": {"mxid": BOB, "token": 5}}),
     ]
     for label, value in broken:
+        disputed: Dispute | None = OBSERVED_NOTHING_TO_SELECT
+        if label == "null":
+            disputed = UNCONFIRMED_RUMA_REJECTS if book.version == "12" else None
         content = {"membership": "invite", "third_party_invite": value}
         notes = "It names no offer; the rules refuse the event, and the selection must not fail."
-        case(f"invite_third_party_{label}", [RULES, member(BOB)], "m.room.member", content, BOB, notes)
+        case(
+            f"invite_third_party_{label}",
+            [JOIN_RULES_KEY, member(BOB)],
+            MEMBER,
+            content,
+            BOB,
+            notes,
+            versions=ALL,
+            disputed=disputed,
+        )
     notes = "For a knock the join rules are picked in every version, whether or not it knows knocks."
-    case("knock", [RULES], "m.room.member", {"membership": "knock"}, ALICE, notes)
+    case("knock", [JOIN_RULES_KEY], MEMBER, {"membership": "knock"}, ALICE, notes, versions=ALL)
     notes = "Neither leaving nor banning depends on the join rules."
-    case("leave", [], "m.room.member", {"membership": "leave"}, ALICE, notes)
-    case("kick", [member(BOB)], "m.room.member", {"membership": "leave"}, BOB, notes)
-    case("ban", [member(BOB)], "m.room.member", {"membership": "ban"}, BOB, notes)
+    case("leave", [], MEMBER, {"membership": "leave"}, ALICE, notes, versions=ALL)
+    case("kick", [member(BOB)], MEMBER, {"membership": "leave"}, BOB, notes, versions=ALL)
+    case("ban", [member(BOB)], MEMBER, {"membership": "ban"}, BOB, notes, versions=ALL)
     notes = "An authoriser is picked for joins only."
-    for membership, also in (("leave", []), ("ban", []), ("knock", [RULES])):
-        content = {"membership": membership, "join_authorised_via_users_server": CAROL}
-        case(f"{membership}_authoriser", [*also, member(BOB)], "m.room.member", content, BOB, notes)
-    case("unknown_membership", [member(BOB)], "m.room.member", {"membership": "sit"}, BOB)
-    case("no_membership", [member(BOB)], "m.room.member", {}, BOB)
-    case("no_state_key", [RULES], "m.room.member", join, None, "There is no target to pick for.")
+    for membership, also in (("leave", []), ("ban", []), ("knock", [JOIN_RULES_KEY])):
+        content = {"membership": membership, AUTHORISER: CAROL}
+        case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
+    case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB, versions=ALL)
+    broken_event = OBSERVED_NOTHING_TO_SELECT
+    case("no_membership", [member(BOB)], MEMBER, {}, BOB, versions=ALL, disputed=broken_event)
+    notes = "There is no target to pick for."
+    case("no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, notes, versions=ALL, disputed=broken_event)

@@ -1,16 +1,18 @@
-"""Cases for third-party invites: the events that offer them, and the invites that take them up."""
+"""Cases for third-party invites: the ``m.room.third_party_invite`` events, and the invites that use them."""
 
 from typing import Any
 
 from .auth_cases import Book
+from .constants import IDENTITY, MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
-from .rooms import ALICE, BOB, CAROL, KEY_ID, Room, plain_room, signed_by
+from .observed import UNCONFIRMED_BAD_SIGNATURE
+from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
+from .suite import differ
+from .versions import ALL, SAMPLE, Versions
 
 FILE = "third_party"
 
-OFFER = "m.room.third_party_invite"
 TOKEN = "token"
-IDENTITY = "id.example.org"
 
 
 def cases(book: Book) -> None:
@@ -22,32 +24,32 @@ def cases(book: Book) -> None:
 
 
 def key(name: str) -> str:
-    """Return the public key that goes by a name."""
-    return public_key(seed_of(name, KEY_ID))
+    """Return the public key that belongs to a name."""
+    return public_key(seed_of(name, ROOM_KEY_ID))
 
 
 def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
-    """Return a signed block, with a signature by each key under a key ID of its own."""
+    """Return a signed block with one signature per key, each under its own key ID."""
     block = {"mxid": mxid, "token": TOKEN, **more}
     for number, name in enumerate(keys or ("one",)):
         block = signed_by(block, IDENTITY, name, f"ed25519:{number}")
     return block
 
 
-def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> Room:
-    """Return a room in which Carol has offered a third-party invite."""
+def offered(book: Book, content: dict[str, Any] | None = None, **named: Any) -> Room:
+    """Return a room in which Carol has sent a third-party invite."""
     room = plain_room(book.version, {CAROL: 10}, joined=[CAROL], **named)
     usual = {
         "display_name": "b...",
         "key_validity_url": f"https://{IDENTITY}/valid",
         "public_key": key("one"),
     }
-    room.put(CAROL, OFFER, usual if content is None else content, TOKEN)
+    room.put(CAROL, THIRD_PARTY_INVITE, usual if content is None else content, TOKEN)
     return room
 
 
 def invite(room: Room, block: Any, target: str = BOB, sender: str = CAROL, **more: Any) -> str:
-    """Build the invite that takes the offer up."""
+    """Build the invite that uses the third-party invite."""
     taken = {"display_name": "b...", "signed": block}
     return room.try_member(target, "invite", sender, content={"third_party_invite": taken}, **more)
 
@@ -56,60 +58,76 @@ def _signatures(book: Book) -> None:
     start = "member.invite.third_party"
     allowed, refused = f"{start}.signed", f"{start}.otherwise"
     room = offered(book)
-    book.allow(f"{start}.public_key", room, invite(room, signed()), allowed)
+    book.allow(f"{start}.public_key", room, invite(room, signed()), allowed, versions=ALL)
 
     def listed(*names: str, **more: str) -> Room:
         return offered(book, {"public_keys": [{"public_key": key(name)} for name in names], **more})
 
     room = listed("one", "two")
-    book.allow(f"{start}.public_keys.first", room, invite(room, signed(BOB, "one")), allowed)
-    book.allow(f"{start}.public_keys.second", room, invite(room, signed(BOB, "two")), allowed)
+    book.allow(f"{start}.public_keys.first", room, invite(room, signed(BOB, "one")), allowed, versions=SAMPLE)
+    book.allow(f"{start}.public_keys.second", room, invite(room, signed(BOB, "two")), allowed, versions=ALL)
     notes = (
         "Any signature with any key: the second signature holds under the second key, and no other does."
         " Synapse gives up on a key at the first signature that fails under it, and rejects."
     )
-    book.allow(f"{start}.any_with_any", room, invite(room, signed(BOB, "three", "two")), allowed, notes)
+    book.allow(
+        f"{start}.any_with_any", room, invite(room, signed(BOB, "three", "two")), allowed, notes, versions=ALL
+    )
     room = listed("two", public_key=key("one"))
     notes = "A key in public_key counts beside those in public_keys."
-    book.allow(f"{start}.both", room, invite(room, signed(BOB, "one")), allowed, notes)
+    book.allow(f"{start}.both", room, invite(room, signed(BOB, "one")), allowed, notes, versions=SAMPLE)
     room = listed("one", public_key="no+key")
     notes = "A key that is none is passed over."
-    book.allow(f"{start}.bad_key", room, invite(room, signed()), allowed, notes)
+    book.allow(f"{start}.bad_key", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     room = listed("one", public_key=key("two")[:-2])
     notes = "A key of too few bytes is passed over."
-    book.allow(f"{start}.short_key", room, invite(room, signed()), allowed, notes)
+    book.allow(f"{start}.short_key", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     block = signed()
     block["signatures"]["a.example.org"] = {"ed25519:0": "no+signature!", "ed25519:1": "AAAA"}
     room = offered(book)
     notes = "Signatures that are none are passed over."
-    book.allow(f"{start}.bad_signatures", room, invite(room, block), allowed, notes)
+    book.allow(
+        f"{start}.bad_signatures",
+        room,
+        invite(room, block),
+        allowed,
+        notes,
+        versions=SAMPLE,
+        disputed=UNCONFIRMED_BAD_SIGNATURE,
+    )
     notes = (
         "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
     )
-    book.allow(f"{start}.more_fields", room, invite(room, signed(sender=CAROL, n=1)), allowed, notes)
+    book.allow(
+        f"{start}.more_fields", room, invite(room, signed(sender=CAROL, n=1)), allowed, notes, versions=ALL
+    )
     notes = "As in any signed JSON, unsigned is not covered."
     block = {**signed(), "unsigned": {"age": 5}}
-    book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes)
+    book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes, versions=SAMPLE)
     other = signed_by({"mxid": BOB, "token": TOKEN}, "z.example.org", "one", "ed25519:z")
     notes = "Server names and key IDs in the block are labels."
-    book.allow(f"{start}.label", room, invite(room, other), allowed, notes)
+    book.allow(f"{start}.label", room, invite(room, other), allowed, notes, versions=SAMPLE)
 
     twin = f"{start}.public_key"
-    for label, block in (
-        ("added_field", {**signed(), "n": 1}),
-        ("other_key", signed(BOB, "two")),
-        ("no_signatures", {"mxid": BOB, "token": TOKEN}),
-        ("empty_signatures", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {}}}),
-        ("bad_base64", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {KEY_ID: "AAAA"}}}),
-        ("signatures_null", {"mxid": BOB, "token": TOKEN, "signatures": None}),
+    for label, block, versions in (
+        ("added_field", {**signed(), "n": 1}, ALL),
+        ("other_key", signed(BOB, "two"), SAMPLE),
+        ("no_signatures", {"mxid": BOB, "token": TOKEN}, SAMPLE),
+        ("empty_signatures", {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {}}}, SAMPLE),
+        (
+            "bad_base64",
+            {"mxid": BOB, "token": TOKEN, "signatures": {IDENTITY: {ROOM_KEY_ID: "AAAA"}}},
+            SAMPLE,
+        ),
+        ("signatures_null", {"mxid": BOB, "token": TOKEN, "signatures": None}, SAMPLE),
     ):
-        book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin)
+        book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin, versions=versions)
     bad = invite(room, signed_by({"mxid": BOB, "token": TOKEN}, IDENTITY, "one", "x25519:0"))
     notes = "The signature holds, but under an algorithm that signs nothing."
-    book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin)
+    book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin, versions=SAMPLE)
     room = offered(book, {})
     notes = "A redacted offer has no keys."
-    book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin)
+    book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin, versions=SAMPLE)
 
 
 def _refusals(book: Book) -> None:
@@ -117,36 +135,46 @@ def _refusals(book: Book) -> None:
     twin = f"{start}.public_key"
     room = offered(book)
     bad = room.try_member(BOB, "invite", CAROL, content={"third_party_invite": {"display_name": "b..."}})
-    book.reject(f"{start}.not_signed", room, bad, f"{start}.not_signed", twin=twin)
-    blocks: list[tuple[str, Any, str]] = [
-        ("no_mxid", signed_by({"token": TOKEN}, IDENTITY, "one"), "incomplete"),
-        ("no_token", signed_by({"mxid": BOB}, IDENTITY, "one"), "incomplete"),
-        ("block_null", None, "incomplete"),
-        ("block_string", "signed", "incomplete"),
-        ("mxid", signed(CAROL), "other_user"),
-        ("mxid_null", signed(mxid=None), "other_user"),
-        ("token_unknown", signed(token="other"), "no_event"),
-        ("token_number", signed(token=5), "no_event"),
-        ("token_list", signed(token=[TOKEN]), "no_event"),
+    book.reject(f"{start}.not_signed", room, bad, f"{start}.not_signed", twin=twin, versions=ALL)
+    blocks: list[tuple[str, Any, str, Versions]] = [
+        ("no_mxid", signed_by({"token": TOKEN}, IDENTITY, "one"), "incomplete", ALL),
+        ("no_token", signed_by({"mxid": BOB}, IDENTITY, "one"), "incomplete", SAMPLE),
+        ("block_null", None, "incomplete", SAMPLE),
+        ("block_string", "signed", "incomplete", SAMPLE),
+        ("mxid", signed(CAROL), "other_user", ALL),
+        ("mxid_null", signed(mxid=None), "other_user", SAMPLE),
+        ("token_unknown", signed(token="other"), "no_event", ALL),
+        ("token_number", signed(token=5), "no_event", SAMPLE),
+        ("token_list", signed(token=[TOKEN]), "no_event", SAMPLE),
     ]
-    for label, block, why in blocks:
+    for label, block, why, versions in blocks:
         notes = "What is malformed is refused, and must not make the check fail." if "_n" in label else ""
-        book.reject(f"{start}.{label}", room, invite(room, block), f"{start}.{why}", notes, twin=twin)
+        book.reject(
+            f"{start}.{label}",
+            room,
+            invite(room, block),
+            f"{start}.{why}",
+            notes,
+            twin=twin,
+            versions=versions,
+        )
     notes = "In the room's state is another offer by the same sender, with the key that has signed."
     bad = invite(room, signed(token="other"))
     state = list(room.state.values())
     name = f"{start}.token_of_none"
-    book.reject(name, room, bad, f"{start}.no_event", notes, twin=twin, state=state)
+    book.reject(name, room, bad, f"{start}.no_event", notes, twin=twin, state=state, versions=SAMPLE)
     bad = invite(room, signed(), sender=ALICE)
     notes = "Who made the offer sends the invite, whatever another's level. gomatrixserverlib does not ask."
-    book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin)
-    cited = room.select(CAROL, "m.room.member", {"membership": "invite"}, BOB)
+    book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin, versions=ALL)
+    cited = room.select(CAROL, MEMBER, {"membership": "invite"}, BOB)
     bad = invite(room, signed(), auth=cited)
     notes = "The offer is in the room, but not among the event's auth events."
-    book.reject(f"{start}.not_cited", room, bad, f"{start}.no_event", notes, twin=twin)
+    book.reject(f"{start}.not_cited", room, bad, f"{start}.no_event", notes, twin=twin, versions=SAMPLE)
     room.member(BOB, "ban", ALICE)
     notes = "gomatrixserverlib does not ask whether the target is banned."
-    book.reject(f"{start}.banned", room, invite(room, signed()), f"{start}.banned", notes, twin=twin)
+    book.reject(
+        f"{start}.banned", room, invite(room, signed()), f"{start}.banned", notes, twin=twin, versions=ALL
+    )
 
     room = plain_room(book.version)
     notes = (
@@ -162,24 +190,25 @@ def _refusals(book: Book) -> None:
         f"{start}.not_signed",
         notes,
         twin=twin,
-        disputed=("", "ruma and gomatrixserverlib"),
+        disputed=differ("", "ruma and gomatrixserverlib"),
+        versions=ALL,
     )
 
 
 def _whatever_else(book: Book) -> None:
-    """What the rule on third-party invites does not ask for."""
+    """Invites that are allowed although another rule would reject them."""
     start = "member.invite.third_party"
     allowed = f"{start}.signed"
     room = offered(book, None, invite=10)
     room.power({CAROL: 0}, invite=10)
     notes = "Neither the sender's level nor its membership matters any more, once the offer is there."
-    book.allow(f"{start}.level", room, invite(room, signed()), allowed, notes)
+    book.allow(f"{start}.level", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     room.member(CAROL, "leave")
-    book.allow(f"{start}.sender_left", room, invite(room, signed()), allowed, notes)
+    book.allow(f"{start}.sender_left", room, invite(room, signed()), allowed, notes, versions=ALL)
     room = offered(book)
     room.member(BOB, "join")
     notes = "The rule asks whether the target is banned, and not whether it is in the room."
-    book.allow(f"{start}.target_joined", room, invite(room, signed()), allowed, notes)
+    book.allow(f"{start}.target_joined", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
 
 
 def _offers(book: Book) -> None:
@@ -189,23 +218,40 @@ def _offers(book: Book) -> None:
         "public_key": key("one"),
     }
     start = "third_party_invite"
-    sense = "third_party_invite.level"
+    rule_name = "third_party_invite.level"
     for where, needed in (("given", 30), ("default", 0)):
         for label, by in (("below", -1), ("equal", 0), ("above", 1)):
             if where == "default" and by == 1:
                 continue
             named = {"invite": needed} if where == "given" else {}
             room = plain_room(book.version, {CAROL: needed + by}, joined=[CAROL], **named)
-            event = room.make(CAROL, OFFER, content, TOKEN)
+            event = room.make(CAROL, THIRD_PARTY_INVITE, content, TOKEN)
             name = f"{start}.{where}.{label}"
+            versions = SAMPLE if (where, by) in (("given", 1), ("default", -1)) else ALL
             if by < 0:
-                book.reject(name, room, event, sense, twin=f"{start}.{where}.equal")
+                book.reject(name, room, event, rule_name, twin=f"{start}.{where}.equal", versions=versions)
             else:
-                book.allow(name, room, event, sense)
-    room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={OFFER: 100})
+                book.allow(name, room, event, rule_name, versions=versions)
+    room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={THIRD_PARTY_INVITE: 100})
     notes = "The invite level decides: the level of the event type is not looked at."
-    book.allow(f"{start}.events", room, room.make(CAROL, OFFER, content, TOKEN), sense, notes)
+    book.allow(
+        f"{start}.events",
+        room,
+        room.make(CAROL, THIRD_PARTY_INVITE, content, TOKEN),
+        rule_name,
+        notes,
+        versions=ALL,
+    )
     notes = "The rule on state keys with an @ comes later. gomatrixserverlib applies it."
-    book.allow(f"{start}.at", room, room.make(CAROL, OFFER, content, BOB), sense, notes)
-    bad = room.make(BOB, OFFER, content, TOKEN)
-    book.reject(f"{start}.stranger", room, bad, "sender.not_joined", twin=f"{start}.default.equal")
+    book.allow(
+        f"{start}.at",
+        room,
+        room.make(CAROL, THIRD_PARTY_INVITE, content, BOB),
+        rule_name,
+        notes,
+        versions=ALL,
+    )
+    bad = room.make(BOB, THIRD_PARTY_INVITE, content, TOKEN)
+    book.reject(
+        f"{start}.stranger", room, bad, "sender.not_joined", twin=f"{start}.default.equal", versions=ALL
+    )

@@ -1,6 +1,6 @@
 """Write ``bugs.md`` from ``bugs.json``, the catalogue of public bugs in implementations.
 
-The JSON is kept by hand: what was seen in a thread is not derived from anything here.
+``bugs.json`` is written by hand: it says what people found in the threads.
 """
 
 import json
@@ -9,18 +9,16 @@ from typing import Any
 
 
 def as_markdown(catalogue: dict[str, Any]) -> str:
-    """Return the catalogue as a document for people."""
+    """Return the catalogue as Markdown."""
     lines = [
-        "# Bugs that others had",
+        "# Public bugs of implementations",
         "",
-        "Public bugs of implementations, and of the specification, in what this suite tests: each with the"
-        " thread in which it was found",
-        "or mended, and with the cases that catch it. `*` in a name of a case stands for anything. The same"
-        " for programs is in",
-        "[bugs.json](bugs.json), from which this page is written; its schema is"
-        " [schemas/bugs.schema.json](schemas/bugs.schema.json).",
+        "These are public bugs of implementations, and of the specification, in what this suite tests. Each",
+        "has the thread in which it was found or fixed, and the cases that catch it. `*` in the name of a",
+        "case matches any text. This page is generated from [bugs.json](bugs.json), which has the same for",
+        "programs. Its schema is [schemas/bugs.schema.json](schemas/bugs.schema.json).",
         "",
-        "A bug of your own is welcome here, with its thread: it is worth a case to all others.",
+        "We welcome bugs of your own, with their threads: each is worth a case to all implementations.",
     ]
     for bug in catalogue["bugs"]:
         versions = bug["room_versions"]
@@ -28,7 +26,7 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
         threads = ", ".join(f"[{thread_name(thread)}]({thread})" for thread in bug["threads"])
         facts = [f"room version{'s' if len(versions) > 1 else ''} {spoken}", f"seen on {bug['reported']}"]
         if bug["fixed"]:
-            facts.append(f"mended in {bug['fixed']}")
+            facts.append(f"fixed in {bug['fixed']}")
         lines += [
             "",
             f"## {bug['title']}",
@@ -43,13 +41,13 @@ def as_markdown(catalogue: dict[str, Any]) -> str:
 
 
 def thread_name(thread: str) -> str:
-    """Return ``owner/name#5`` of a thread's address."""
+    """Return ``owner/name#5`` for the address of a thread."""
     owner, name, _, number = thread.removeprefix("https://github.com/").split("/")
     return f"{owner}/{name}#{number}"
 
 
 def write(folder: Path) -> None:
-    """Write ``bugs.md`` in a folder of vectors that has ``bugs.json``; without that, nothing."""
+    """Write ``bugs.md`` into a folder of vectors; do nothing if the folder has no ``bugs.json``."""
     source = folder / "bugs.json"
     if source.exists():
         catalogue = json.loads(source.read_text(encoding="utf-8"))

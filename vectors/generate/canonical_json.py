@@ -1,11 +1,13 @@
-"""Canonical JSON: the appendix's examples, key order, escapes, numbers, what is no JSON."""
+"""Canonical JSON: the examples of the appendix, key order, escapes, numbers, and text that is not JSON."""
 
 import json
 
 from .independent import canonical
-from .suite import CANONICAL, ERROR, VERSIONS, File, page, since, spread
+from .observed import UNCONFIRMED_SYNAPSE_ENCODES
+from .suite import CANONICAL, ERROR, Dispute, File, page
+from .versions import ALL, since, spread
 
-# Text and canonical form, as the appendix prints them. Its last example, which has a float, is disputed.
+# Name, text and canonical form, as the appendix prints them. Its last example has a float and is disputed.
 APPENDIX = (
     ("empty", "{}", "{}"),
     ("two_keys", '{\n    "one": 1,\n    "two": "Two"\n}', '{"one":1,"two":"Two"}'),
@@ -136,7 +138,7 @@ INTEGERS = (
     ("least", "-9007199254740991"),
 )
 
-# Name, text, note: no JSON in any version.
+# Name, text, note. None of these is JSON in any version.
 NO_JSON = (
     ("nan", '{"a":NaN}', "Python's parser takes it."),
     ("infinity", '{"a":[Infinity]}', "Python's parser takes it."),
@@ -192,7 +194,7 @@ FRACTIONS = (
     ("minus", "[-0.25]", ""),
 )
 
-# Name, text, note: integral, but not written as an integer.
+# Name, text, note. The value is an integer that is not written as one.
 INTEGRAL_FLOATS = (
     ("fraction_zero", "1.0", "Integral in value, a float in form: servers refuse it."),
     ("zero_fraction", "0.0", "gomatrixserverlib lets it by."),
@@ -211,16 +213,26 @@ INTEGRAL_FLOATS = (
 )
 
 
-def _add(file: File, slug: str, version: str, text: str, expected: str | None, notes: str, spec: str) -> None:
+def _add(
+    file: File,
+    slug: str,
+    version: str,
+    text: str,
+    expected: str | None,
+    notes: str,
+    spec: str,
+    disputed: Dispute | None = None,
+) -> None:
     outcome = ERROR if expected is None else {"canonical": expected}
-    file.add(f"canonical_json.{slug}", version, {"json": text}, outcome, spec=spec, notes=notes)
+    name = f"canonical_json.{slug}"
+    file.add(name, version, {"json": text}, outcome, spec=spec, notes=notes, disputed=disputed)
 
 
 def files() -> list[File]:
     """Return the files of this area."""
     text = File("base/canonical_json.json", "Canonical JSON: order, escapes, and what is no JSON")
     for slug, given, expected in APPENDIX:
-        for version in VERSIONS:
+        for version in ALL:
             _add(text, f"appendix.{slug}", version, given, expected, "An example of the appendix.", CANONICAL)
     for index, (slug, keys, notes) in enumerate(KEY_ORDER):
         members = {key: place for place, key in enumerate(keys)}
@@ -230,7 +242,7 @@ def files() -> list[File]:
             _add(text, f"key_order.{slug}", version, given, "{" + ",".join(parts) + "}", notes, CANONICAL)
     for index, (slug, value, expected, notes) in enumerate(STRINGS):
         for version in spread(index, count=2):
-            given = json.dumps(value)  # in ASCII: everything else is escaped
+            given = json.dumps(value)  # ASCII only: everything else is escaped
             _add(text, f"string.{slug}", version, given, expected, notes, CANONICAL)
     for index, (slug, given, expected, notes) in enumerate(TEXTS):
         for version in spread(index, count=2):
@@ -250,9 +262,10 @@ def files() -> list[File]:
             strict = {"6", "12", *spread(index, since("7", "11"), 1)}
             for version in sorted(lenient | strict, key=int):
                 wanted = given if version in lenient else None
-                _add(
-                    numbers, f"{group}.{slug}", version, given, wanted, notes, page(version, "canonical-json")
-                )
+                unconfirmed = slug == "minus" and version in lenient
+                disputed = UNCONFIRMED_SYNAPSE_ENCODES if unconfirmed else None
+                spec = page(version, "canonical-json")
+                _add(numbers, f"{group}.{slug}", version, given, wanted, notes, spec, disputed)
     for index, (slug, given, notes) in enumerate(INTEGRAL_FLOATS):
         for version in spread(index, since("6"), 2):
             spec = page(version, "canonical-json")

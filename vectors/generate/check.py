@@ -1,14 +1,15 @@
-"""Cases of ``check``: a whole room, folded from its create event to its forward extremities."""
+"""Cases of ``check``: a whole room, replayed from its create event to its forward extremities."""
 
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from .auth_cases import EventsFile
-from .auth_numbers import NUMBERS
+from .auth_numbers import RULE_NUMBERS
+from .constants import MESSAGE, NAME, POWER_LEVELS, POWER_LEVELS_KEY, TOPIC
 from .independent import public_key, seed_of
-from .rooms import ALICE, ALL, BOB, CAROL, KEY_ID, MALLORY, POWER, Room, plain_room, server_of
-from .suite import SPEC, File
+from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, ROOM_KEY_ID, Room, plain_room, server_of
+from .suite import SPEC, EventsFile, File
+from .versions import ALL
 
 CHECKS = f"{SPEC}/server-server-api/#checks-performed-on-receipt-of-a-pdu"
 
@@ -34,13 +35,13 @@ def _add(
 
 def _room(version: str) -> Room:
     room = plain_room(version, {BOB: 50}, joined=[BOB])
-    room.put(ALICE, "m.room.topic", {"topic": "one"}, "")
+    room.put(ALICE, TOPIC, {"topic": "one"}, "")
     return room
 
 
 def _plain(file: File, version: str) -> None:
     room = _room(version)
-    room.put(BOB, "m.room.message", {"body": "Hello", "msgtype": "m.text"})
+    room.put(BOB, MESSAGE, HELLO)
     _add(file, "plain", room, list(room.state.values()), "Every event is accepted.")
 
 
@@ -48,18 +49,18 @@ def _rejected(file: File, version: str) -> None:
     room = _room(version)
     state = list(room.state.values())
     before = list(room.heads)
-    refused = room.make(BOB, POWER[0], room.levels({BOB: 100}), "")
-    usual = room.select(ALICE, "m.room.topic", {}, "")
+    refused = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "")
+    usual = room.select(ALICE, TOPIC, {}, "")
     citing = room.make(
         ALICE,
-        "m.room.topic",
+        TOPIC,
         {"topic": "two"},
         "",
-        auth=[refused if one == room.state[POWER] else one for one in usual],
+        auth=[refused if one == room.state[POWER_LEVELS_KEY] else one for one in usual],
         prev=before,
     )
-    stranger = room.make(MALLORY, "m.room.message", {"body": "Hello", "msgtype": "m.text"}, prev=[refused])
-    numbers = NUMBERS[version]
+    stranger = room.make(MALLORY, MESSAGE, HELLO, prev=[refused])
+    numbers = RULE_NUMBERS[version]
     _add(
         file,
         "rejected",
@@ -77,13 +78,13 @@ def _rejected(file: File, version: str) -> None:
 def _forked(file: File, version: str) -> None:
     room = _room(version)
     fork, heads = dict(room.state), list(room.heads)
-    topic = room.put(BOB, "m.room.topic", {"topic": "two"}, "")
+    topic = room.put(BOB, TOPIC, {"topic": "two"}, "")
     room.state, room.heads = dict(fork), heads
     demoted = room.power()
     room.heads = [topic, demoted]
     room.state = dict(fork)
-    late = room.make(BOB, "m.room.name", {"name": "Vectors"}, "")
-    state = [one for key, one in fork.items() if key != POWER] + [demoted]
+    late = room.make(BOB, NAME, {"name": "Vectors"}, "")
+    state = [one for key, one in fork.items() if key != POWER_LEVELS_KEY] + [demoted]
     if version == "1":
         notes = (
             "Bob sets a topic beside the loss of his power: of the two topics the deeper that is"
@@ -94,7 +95,7 @@ def _forked(file: File, version: str) -> None:
             "Bob sets a topic beside the loss of his power, and the topic goes back. His name for the room"
             " comes after both branches: its own auth events allow it, the state before it does not."
         )
-    rejected = {late: NUMBERS[version]["required_level"]}
+    rejected = {late: RULE_NUMBERS[version]["required_level"]}
     _add(file, "forked", room, state, notes, rejected)
 
 
@@ -103,10 +104,10 @@ def _signatures(file: File, version: str) -> None:
     room.member(CAROL, "join")
     state = list(room.state.values())
     servers = sorted({server_of(user) for user in (ALICE, BOB, CAROL)})
-    keys = {server: {KEY_ID: {"key": public_key(seed_of(server, KEY_ID))}} for server in servers}
-    forged = room.make(BOB, "m.room.topic", {"topic": "forged"}, "")
+    keys = {server: {ROOM_KEY_ID: {"key": public_key(seed_of(server, ROOM_KEY_ID))}} for server in servers}
+    forged = room.make(BOB, TOPIC, {"topic": "forged"}, "")
     pdu = deepcopy(room.events[forged])
-    other = room.events[room.make(BOB, "m.room.topic", {"topic": "another"}, "")]
+    other = room.events[room.make(BOB, TOPIC, {"topic": "another"}, "")]
     del room.events[list(room.events)[-1]]
     pdu["signatures"] = other["signatures"]
     room.events[forged] = pdu

@@ -2,21 +2,27 @@
 
 from typing import Any
 
-from .events import ALICE, BOB, CREATE, MEMBER, MESSAGE, NOW, POWER_LEVELS, REDACTION, bare, signed, whole
-from .independent import (
-    SPEC_EVENTS,
-    Object,
-    content_hash,
-    event_id,
-    redacted,
-    without,
+from .constants import (
+    ALIASES,
+    CREATE,
+    JOIN_RULES,
+    MAX_INTEGER,
+    MEMBER,
+    MESSAGE,
+    POWER_LEVELS,
+    REDACTION,
+    START,
 )
+from .events import OTHER_USER, USER, bare, signed, whole
+from .independent import SPEC_EVENTS, Object, content_hash, event_id, redacted, without
+from .observed import UNCONFIRMED_SYNAPSE_ENCODES, UNCONFIRMED_SYNAPSE_HASHES
 from .redact import CONTENTS, EXTRA
-from .suite import ERROR, SPEC, VERSIONS, File, page, since
+from .suite import ERROR, SPEC, Dispute, File, page
+from .versions import ALL, since
 
 HASH = f"{SPEC}/server-server-api/#calculating-the-content-hash-for-an-event"
 
-# A create event of version 12, its content hash and its room ID: computed by hand with Synapse 1.163.2.
+# A create event of version 12, its content hash and its event ID, computed with Synapse 1.163.2.
 CREATE_V12: Object = {
     "type": CREATE,
     "state_key": "",
@@ -25,12 +31,12 @@ CREATE_V12: Object = {
     "depth": 1,
     "prev_events": [],
     "auth_events": [],
-    "origin_server_ts": NOW,
+    "origin_server_ts": START,
 }
 CREATE_V12_HASH = "ksIHpUTLAqMJ08CadfgV5Ok2rT07vMUFBo7XdGP8STE"
 CREATE_V12_ID = "$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c"
 
-# An event of version 1 and its content hash, as Synapse's own tests have them.
+# An event of version 1 and its content hash, from Synapse's own tests.
 SMALL_V1: Object = {
     "event_id": "$0:domain",
     "origin_server_ts": 1000000,
@@ -41,14 +47,14 @@ SMALL_V1: Object = {
 }
 SMALL_V1_HASH = "mq4QfPPpC+QsBd6eqfVsmJIEz8uvMSVK0+AU67PLESk"
 
-# Name and content of power levels that strict canonical JSON does not have.
-NUMBERS: tuple[tuple[str, Object], ...] = (
-    ("float", {"users": {ALICE: 50.57, BOB: -0.5}}),
-    ("big", {"users": {ALICE: 2**53, BOB: -(2**53)}, "x": [2**70]}),
+# Name and content of power levels that strict canonical JSON forbids.
+LENIENT_CONTENTS: tuple[tuple[str, Object], ...] = (
+    ("float", {"users": {USER: 50.57, OTHER_USER: -0.5}}),
+    ("big", {"users": {USER: 2**53, OTHER_USER: -(2**53)}, "x": [2**70]}),
 )
 
 
-# What redaction leaves of an event whose IDs are published beside it.
+# The redacted form of an event that was published together with its IDs.
 PUBLISHED: Object = {
     "auth_events": [
         "$gbHO7IPUHybc7ULFnT7P0r3iWlZFHGmr6zBfEYCUyKw",
@@ -63,27 +69,43 @@ PUBLISHED: Object = {
     "prev_events": ["$4FbpZrgPQTwoLD9H5y7jcikucCypUOn78mXhQX7WliY"],
     "room_id": "!DHmIIVvxFASSFgDGzr:localhost:8008",
     "sender": "@tester_b:localhost:8008",
-    "type": "m.room.message",
+    "type": MESSAGE,
 }
 PUBLISHED_ID = "$zRz9jjiT9wZc3Hl9ij_74aCmTjqV3YMlj9sj3Uqxg6o"
 PUBLISHED_V11_ID = "$XEy9wBUPnTswE8-xZHYlz4NEt7JPyjV5J4RJ1Vl9Tf0"
 
 
-def _hashed(file: File, slug: str, version: str, event: Any, expected: str, notes: str) -> None:
-    outcome = {"sha256": expected}
-    file.add(f"content_hash.{slug}", version, {"event": event}, outcome, spec=HASH, notes=notes)
+def _hashed(
+    file: File,
+    slug: str,
+    version: str,
+    event: Any,
+    expected: str,
+    notes: str,
+    disputed: Dispute | None = None,
+) -> None:
+    name, outcome = f"content_hash.{slug}", {"sha256": expected}
+    file.add(name, version, {"event": event}, outcome, spec=HASH, notes=notes, disputed=disputed)
 
 
-def _named(file: File, slug: str, version: str, event: Any, expected: str | None, notes: str) -> None:
-    outcome = ERROR if expected is None else {"event_id": expected}
+def _named(
+    file: File,
+    slug: str,
+    version: str,
+    event: Any,
+    expected: str | None,
+    notes: str,
+    disputed: Dispute | None = None,
+) -> None:
+    name, outcome = f"event_id.{slug}", ERROR if expected is None else {"event_id": expected}
     spec = page(version, "event-ids")
-    file.add(f"event_id.{slug}", version, {"event": event}, outcome, spec=spec, notes=notes)
+    file.add(name, version, {"event": event}, outcome, spec=spec, notes=notes, disputed=disputed)
 
 
 def _content_hashes() -> File:
     file = File("base/content_hash.json", "Content hashes")
     for event, digest, _ in SPEC_EVENTS:
-        for version in VERSIONS:
+        for version in ALL:
             notes = "An event of the specification's cryptographic test vectors."
             slug = f"spec.{'minimal' if event['type'] == 'X' else 'message'}"
             _hashed(file, slug, version, event, digest, notes)
@@ -91,7 +113,7 @@ def _content_hashes() -> File:
     _hashed(
         file, "create", "12", CREATE_V12, CREATE_V12_HASH, "A create event has no room ID in this version."
     )
-    for index, version in enumerate(VERSIONS):
+    for version in ALL:
         plain = bare(version)
         digest = content_hash(plain)
         _hashed(file, "plain", version, plain, digest, "")
@@ -100,7 +122,7 @@ def _content_hashes() -> File:
             "`hashes`, `signatures` and `unsigned` are left out, so that this is the hash of case `plain`."
         )
         _hashed(file, "not_covered", version, full, digest, notes)
-        event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=ALICE)
+        event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=USER)
         notes = "Unknown and old top-level keys are covered, though redaction drops them."
         _hashed(
             file,
@@ -114,7 +136,7 @@ def _content_hashes() -> File:
         notes = "Only at the top are the three keys left out."
         _hashed(file, "nested", version, inner, content_hash(inner), notes)
         wide = bare(version, content={"\ufb33": "é", "😀": ["\u2028", "\x7f", "<&>"], "\n": "/"})
-        if index % 3 == 0:
+        if version in ("1", "4", "7", "10"):
             _hashed(file, "wide", version, wide, content_hash(wide), "Canonical JSON of what is not ASCII.")
     return file
 
@@ -139,11 +161,11 @@ def _event_ids() -> File:
             _named(file, f"chosen.{slug}", version, whole(version, event_id=chosen), chosen, notes)
         _named(file, "chosen.absent", version, whole(version, event_id=None), None, "There is none to read.")
     for version in since("3"):
-        for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, "m.room.aliases", "m.room.join_rules"):
-            key = None if kind in (MESSAGE, REDACTION) else ALICE if kind == MEMBER else ""
+        for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, ALIASES, JOIN_RULES):
+            key = None if kind in (MESSAGE, REDACTION) else USER if kind == MEMBER else ""
             event = whole(version, kind, CONTENTS[kind], state_key=key)
             _named(file, f"type.{kind}", version, event, event_id(event, version), "")
-        event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=ALICE)
+        event = whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER)
         expected = event_id(event, version)
         short = redacted(event, version)
         _named(file, "same.redacted", version, short, expected, "A redacted copy has the same ID.")
@@ -166,17 +188,16 @@ def _event_ids() -> File:
                 event = _with_letters(version, letters)
                 notes = "Version 3 has the standard alphabet of base64, later ones the one for URLs."
                 _named(file, f"alphabet.{slug}", version, event, event_id(event, version), notes)
-    for index, version in enumerate(since("3")):
-        if index % 3 == 0:
-            event = whole(version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, BOB: 3}}, state_key="")
-            _named(file, "wide", version, event, event_id(event, version), "Keys are sorted by code point.")
+    for version in ("3", "6", "9", "12"):
+        event = whole(version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, OTHER_USER: 3}}, state_key="")
+        _named(file, "wide", version, event, event_id(event, version), "Keys are sorted by code point.")
     return file
 
 
 def _with_letters(version: str, letters: str) -> Object:
-    """Return the first event, by time, whose ID has these letters."""
+    """Return the earliest event whose ID contains these letters."""
     for tick in range(10_000):
-        event = whole(version, origin_server_ts=NOW + tick)
+        event = whole(version, origin_server_ts=START + tick)
         if all(letter in event_id(event, version) for letter in letters):
             return event
     raise AssertionError(letters)
@@ -186,16 +207,17 @@ def _numbers() -> File:
     title = "Hashes and IDs: numbers that only versions 1 to 5 let by, and not every parser reads"
     file = File("base/hash_numbers.json", title)
     for version in since("1", "5"):
-        for slug, content in NUMBERS:
+        for slug, content in LENIENT_CONTENTS:
             event = whole(version, POWER_LEVELS, content, state_key="")
             notes = "Hashed as they were written; from version 6 on there is no canonical JSON."
-            _hashed(file, slug, version, event, content_hash(event), notes)
+            digest = content_hash(event)
+            _hashed(file, slug, version, event, digest, notes, UNCONFIRMED_SYNAPSE_HASHES)
             if version not in ("1", "2"):
-                _named(file, slug, version, event, event_id(event, version), notes)
-    for index, version in enumerate(since("6")):
-        if index % 2 == 0:
-            event = whole(version, content={"a": [2**53 - 1, -(2**53) + 1]})
-            _hashed(file, "greatest", version, event, content_hash(event), "The greatest integers in range.")
+                disputed = UNCONFIRMED_SYNAPSE_ENCODES if slug == "float" else None
+                _named(file, slug, version, event, event_id(event, version), notes, disputed)
+    for version in ("6", "8", "10", "12"):
+        event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})
+        _hashed(file, "greatest", version, event, content_hash(event), "The greatest integers in range.")
     return file
 
 

@@ -1,22 +1,19 @@
-"""Made-up events that have the format of their room version, with genuine hashes and signatures."""
+"""Made-up events in the format of their room version, with valid hashes and signatures."""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 
+from .constants import CREATE, IDENTITY, MESSAGE, START
 from .independent import Object, base64, public_key, seed_of, signed_event
 
-ALICE, BOB = "@alice:example.org", "@bob:example.com"
-SERVER, OTHER = "example.org", "example.com"
+USER, OTHER_USER = "@alice:example.org", "@bob:example.com"
+SERVER, OTHER_SERVER = "example.org", "example.com"
 KEY_ID = "ed25519:a_1"
-NOW = 1_700_000_000_000
-
-CREATE, MEMBER, MESSAGE = "m.room.create", "m.room.member", "m.room.message"
-POWER_LEVELS, JOIN_RULES, REDACTION = "m.room.power_levels", "m.room.join_rules", "m.room.redaction"
 
 
 def made_up_id(version: str, name: str) -> str:
-    """Return an ID of the version's form for an event that no case holds."""
+    """Return an event ID in the form of the version. No case contains the event."""
     if version in ("1", "2"):
         return f"${name}:{SERVER}"
     digest = sha256(name.encode()).digest()
@@ -32,18 +29,18 @@ def reference(version: str, name: str) -> Any:
 
 
 def room_id(version: str) -> str:
-    """Return the room's ID, in version 12 that of a made-up create event."""
+    """Return the ID of the room. In version 12 it belongs to a made-up create event."""
     return "!" + made_up_id(version, "create")[1:] if version == "12" else f"!room:{SERVER}"
 
 
 def bare(version: str, kind: str = MESSAGE, content: Object | None = None, **more: Any) -> Object:
-    """Return an event without hashes and signatures. What is in `more` is set, or left out if None."""
+    """Return an event without hashes and signatures. ``more`` sets keys, or removes them if None."""
     body = {"msgtype": "m.text", "body": "Good morning"}
     event: Object = {
         "type": kind,
-        "sender": ALICE,
+        "sender": USER,
         "room_id": room_id(version),
-        "origin_server_ts": NOW,
+        "origin_server_ts": START,
         "depth": 12,
         "prev_events": [reference(version, "previous")],
         "auth_events": [reference(version, name) for name in ("create", "power", "alice")],
@@ -67,30 +64,30 @@ def signed(version: str, event: Object, server: str = SERVER, key_id: str = KEY_
 
 
 def whole(version: str, kind: str = MESSAGE, content: Object | None = None, **more: Any) -> Object:
-    """Return an event with its hash and the signature of the sender's server."""
+    """Return an event with its content hash and the signature of the sender's server."""
     return signed(version, bare(version, kind, content, **more))
 
 
 def key_entry(
-    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = NOW + 86_400_000
+    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = START + 86_400_000
 ) -> Object:
-    """Return what a table of keys says of one key."""
+    """Return one entry of a table of verify keys."""
     entry: Object = {"key": public_key(seed_of(server, key_id))}
     return entry if valid_until is None else {**entry, "valid_until_ts": valid_until}
 
 
 def keys(*servers: str) -> Object:
-    """Return the table of the keys of some servers."""
+    """Return a table with the verify keys of some servers."""
     return {server: {KEY_ID: key_entry(server)} for server in servers}
 
 
 INVITE_TOKEN = "abc123"
 
 
-def third_party_signed(mxid: str = BOB) -> Object:
-    """Return the ``signed`` block of a third-party invite; its signature is made up."""
+def third_party_signed(mxid: str = OTHER_USER) -> Object:
+    """Return the ``signed`` block of a third-party invite, with a made-up signature."""
     return {
         "mxid": mxid,
         "token": INVITE_TOKEN,
-        "signatures": {"id.example.org": {"ed25519:0": base64(sha256(b"signature").digest() * 2)}},
+        "signatures": {IDENTITY: {"ed25519:0": base64(sha256(b"signature").digest() * 2)}},
     }

@@ -1,8 +1,8 @@
-"""The specification's algorithms for one event, as short as they can be written.
+"""The specification's algorithms for one event, as short as possible.
 
-These few lines are what the expectations are computed with. They share no code with roomver: the tables
-are typed from the pages of the room versions, the algorithms are the specification's own examples, and
-`prove` holds them to the values that the specification prints.
+The expected outcomes are computed with these few lines. They share no code with roomver. The tables are
+typed from the pages of the room versions, and the algorithms are the specification's own examples. `prove`
+checks them against the values that the specification prints.
 """
 
 import json
@@ -90,7 +90,7 @@ def unbase64(text: str) -> bytes:
 
 
 def without(value: Object, *keys: str) -> Object:
-    """Return a copy without some of its top-level keys."""
+    """Return a copy of an object without some of its top-level keys."""
     return {key: item for key, item in value.items() if key not in keys}
 
 
@@ -105,7 +105,7 @@ def redacted(event: Object, version: str) -> Object:
     }
     if "third_party_invite" in result["content"]:  # "it allows the `signed` key of the …"
         invite = result["content"].pop("third_party_invite")
-        if type(invite) is dict:  # of anything else readings differ: Synapse drops it
+        if type(invite) is dict:  # interpretations diverge on other types: Synapse drops the key
             result["content"]["third_party_invite"] = {k: v for k, v in invite.items() if k == "signed"}
     return result
 
@@ -131,7 +131,7 @@ def event_id(event: Object, version: str) -> str:
 
 
 def seed_of(server: str, key_id: str) -> str:
-    """Return the fixed seed of a made-up server's key."""
+    """Return the seed of a made-up server's signing key. It never changes."""
     return base64(sha256(f"roomver vectors {server} {key_id}".encode()).digest())
 
 
@@ -141,7 +141,7 @@ def public_key(seed: str) -> str:
 
 
 def signature(value: Object, seed: str) -> str:
-    """Sign an object without its ``signatures`` and ``unsigned``."""
+    """Return the signature of an object without its ``signatures`` and ``unsigned``."""
     message = canonical(without(value, "signatures", "unsigned"))
     return base64(SigningKey(unbase64(seed)).sign(message).signature)
 
@@ -210,7 +210,7 @@ SPEC_EVENTS: tuple[tuple[Object, str, str], ...] = (
 
 
 def prove() -> None:
-    """Hold this module to the specification's values."""
+    """Check this module against the specification's values."""
     for value, expected in SPEC_OBJECTS:
         assert signature(value, SPEC_SEED) == expected
     for event, digest, expected in SPEC_EVENTS:

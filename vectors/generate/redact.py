@@ -1,25 +1,27 @@
-"""Redaction: what is kept, for each event type in each version."""
+"""Redaction: what it keeps, by event type and room version."""
 
 from typing import Any
 
-from .events import (
-    ALICE,
-    BOB,
+from .constants import (
+    ALIASES,
+    AUTHORISER,
     CREATE,
     JOIN_RULES,
     MEMBER,
     MESSAGE,
-    NOW,
+    NAME,
     POWER_LEVELS,
     REDACTION,
-    made_up_id,
-    third_party_signed,
-    whole,
+    START,
+    THIRD_PARTY_INVITE,
+    TOPIC,
 )
+from .events import OTHER_USER, USER, made_up_id, third_party_signed, whole
 from .independent import Object, redacted
-from .suite import VERSIONS, File, page, since, spread
+from .suite import File, page
+from .versions import ALL, since, spread
 
-# For each event type, content with everything that some version keeps, and more.
+# For each event type, content with every key that some version keeps, and further keys.
 CONTENTS: dict[str, Object] = {
     MEMBER: {
         "membership": "join",
@@ -27,17 +29,17 @@ CONTENTS: dict[str, Object] = {
         "avatar_url": "mxc://example.org/a",
         "is_direct": True,
         "reason": "Hello",
-        "join_authorised_via_users_server": BOB,
-        "third_party_invite": {"display_name": "A. L.", "signed": third_party_signed(ALICE), "more": 1},
+        AUTHORISER: OTHER_USER,
+        "third_party_invite": {"display_name": "A. L.", "signed": third_party_signed(USER), "more": 1},
         "org.example.key": {"membership": "ban"},
     },
     CREATE: {
-        "creator": ALICE,
+        "creator": USER,
         "room_version": "1",
         "m.federate": True,
         "predecessor": {"room_id": "!old:example.org", "event_id": "$old:example.org"},
         "type": "m.space",
-        "additional_creators": [BOB],
+        "additional_creators": [OTHER_USER],
         "org.example.key": 1,
     },
     JOIN_RULES: {
@@ -47,37 +49,37 @@ CONTENTS: dict[str, Object] = {
     },
     POWER_LEVELS: {
         "ban": 51,
-        "events": {"m.room.name": 52},
+        "events": {NAME: 52},
         "events_default": 1,
         "invite": 2,
         "kick": 53,
         "notifications": {"room": 54},
         "redact": 55,
         "state_default": 56,
-        "users": {ALICE: 100},
+        "users": {USER: 100},
         "users_default": 3,
         "org.example.key": 1,
     },
-    "m.room.aliases": {"aliases": ["#a:example.org"], "org.example.key": 1},
+    ALIASES: {"aliases": ["#a:example.org"], "org.example.key": 1},
     "m.room.history_visibility": {"history_visibility": "shared", "org.example.key": 1},
     REDACTION: {"redacts": "$target:example.org", "reason": "Spam", "org.example.key": 1},
-    MESSAGE: {"msgtype": "m.text", "body": "Good morning", "membership": "join", "creator": ALICE},
+    MESSAGE: {"msgtype": "m.text", "body": "Good morning", "membership": "join", "creator": USER},
     "m.room.encrypted": {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x", "session_id": "y"},
     "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_ms": 1},
-    "m.room.topic": {"topic": "About"},
-    "m.room.name": {"name": "Room"},
+    TOPIC: {"topic": "About"},
+    NAME: {"name": "Room"},
     "m.room.canonical_alias": {"alias": "#a:example.org", "aliases": ["#b:example.org"]},
     "m.room.tombstone": {"body": "Moved", "replacement_room": "!new:example.org"},
     "m.room.server_acl": {"allow": ["*"], "deny": ["bad.example"], "allow_ip_literals": False},
     "m.room.guest_access": {"guest_access": "can_join"},
-    "m.room.third_party_invite": {
+    THIRD_PARTY_INVITE: {
         "display_name": "B",
         "public_key": "x",
         "key_validity_url": "https://x.example",
     },
     "org.example.thing": {
         "membership": "join",
-        "creator": ALICE,
+        "creator": USER,
         "join_rule": "public",
         "users": {},
         "redacts": "$x",
@@ -86,20 +88,20 @@ CONTENTS: dict[str, Object] = {
 
 NO_STATE = frozenset({REDACTION, MESSAGE, "m.room.encrypted"})
 
-# Top-level keys that some version keeps, and others that none does.
+# Top-level keys: some versions keep some of them, and no version keeps the rest.
 EXTRA: Object = {
     "origin": "example.org",
     "membership": "join",
     "prev_state": [],
     "redacts": "$target:example.org",
     "replaces_state": "$old:example.org",
-    "age_ts": NOW,
-    "user_id": ALICE,
+    "age_ts": START,
+    "user_id": USER,
     "unsigned": {"age": 5, "redacted_because": {}},
-    "org.example.key": {"type": "m.room.create"},
+    "org.example.key": {"type": CREATE},
 }
 
-# Name, type, content, content after redaction in some versions, note. Typed by hand.
+# Name, type, content, redacted content by versions (typed by hand), note.
 TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] = (
     (
         "invite.no_signed",
@@ -136,7 +138,7 @@ TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] =
         POWER_LEVELS,
         {"users": "none", "events": [1, {"a": None}], "ban": None, "kick": {"x": {"y": []}}, "redact": False},
         {
-            VERSIONS: {
+            ALL: {
                 "users": "none",
                 "events": [1, {"a": None}],
                 "ban": None,
@@ -193,17 +195,17 @@ def files() -> list[File]:
     """Return the files of this area."""
     file = File("base/redact.json", "Redaction")
     for kind, content in CONTENTS.items():
-        for version in VERSIONS:
-            key = None if kind in NO_STATE else ALICE if kind == MEMBER else ""
+        for version in ALL:
+            key = None if kind in NO_STATE else USER if kind == MEMBER else ""
             event = whole(version, kind, content, state_key=key)
             notes = "Everything that any version keeps, and more."
             _expect(file, f"type.{kind}", version, event, redacted(event, version), notes)
-    for version in VERSIONS:
+    for version in ALL:
         event = {**whole(version, **EXTRA), "event_id": f"$event:{version}.example.org"}
         kept = "event_id" if version in ("1", "2") else "event_id, which only clients see in this version"
         notes = f"Top-level keys: `redacts` and `unsigned` never survive; {kept} does."
         _expect(file, "top_level", version, event, redacted(event, version), notes)
-        event = redacted(whole(version, MEMBER, CONTENTS[MEMBER], state_key=ALICE), version)
+        event = redacted(whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER), version)
         _expect(file, "twice", version, event, event, "Redacting again changes nothing.")
         event = whole(version, CREATE, CONTENTS[CREATE])
         notes = "The type alone decides: without a state key this is no create event, but redacted like one."
@@ -219,7 +221,7 @@ def files() -> list[File]:
     for slug, kind, content, results, notes in TRAPS:
         for versions, kept_content in results.items():
             for version in versions:
-                event = whole(version, kind, content, state_key=BOB if kind == MEMBER else "")
+                event = whole(version, kind, content, state_key=OTHER_USER if kind == MEMBER else "")
                 _expect(file, slug, version, event, {**event, "content": kept_content}, notes)
     for version in since("11"):
         event = whole(version, REDACTION, {"redacts": made_up_id(version, "x"), "reason": "y"})

@@ -1,14 +1,16 @@
-"""Whose signatures an event needs."""
+"""The servers whose signatures an event needs."""
 
-from .events import ALICE, BOB, MEMBER, OTHER, SERVER, bare, third_party_signed, whole
+from .constants import AUTHORISER, MEMBER
+from .events import OTHER_SERVER, OTHER_USER, SERVER, USER, bare, third_party_signed, whole
 from .independent import Object, redacted
-from .suite import ERROR, SPEC, VERSIONS, File, page, since, spread
+from .observed import OBSERVED_ID_SERVER_MUST_SIGN
+from .suite import ERROR, SPEC, Dispute, File, page
+from .versions import ALL, since, spread
 
 SIGNATURES = f"{SPEC}/server-server-api/#validating-hashes-and-signatures-on-received-events"
-AUTHORISER = "join_authorised_via_users_server"
 
 # Name, user ID, its server, note.
-SENDERS = (
+SENDER_SERVERS = (
     ("port", "@alice:example.org:8448", "example.org:8448", "The port is part of the name."),
     ("ipv6", "@alice:[2001:db8::1]", "[2001:db8::1]", "What follows the first colon, not the last."),
     (
@@ -24,16 +26,23 @@ SENDERS = (
 
 
 def third_party_invite(version: str, **more: object) -> Object:
-    """Return a third-party invite of one server's user."""
+    """Return a third-party invite by a user of `SERVER`."""
     content = {
         "membership": "invite",
         "third_party_invite": {"display_name": "B.", "signed": third_party_signed()},
     }
-    return bare(version, MEMBER, content, state_key=BOB, **more)
+    return bare(version, MEMBER, content, state_key=OTHER_USER, **more)
 
 
 def _signers(
-    file: File, slug: str, version: str, event: Object, servers: list[str], notes: str, spec: str = ""
+    file: File,
+    slug: str,
+    version: str,
+    event: Object,
+    servers: list[str],
+    notes: str,
+    spec: str = "",
+    disputed: Dispute | None = None,
 ) -> None:
     file.add(
         f"required_signers.{slug}",
@@ -42,35 +51,38 @@ def _signers(
         {"servers": sorted(servers)},
         spec=spec or SIGNATURES,
         notes=notes,
+        disputed=disputed,
     )
 
 
 def files() -> list[File]:
     """Return the files of this area."""
     file = File("base/required_signers.json", "Whose signatures an event needs")
-    for version in VERSIONS:
+    for version in ALL:
         old = version in ("1", "2")
         _signers(file, "message", version, whole(version), [SERVER], "The sender's server.")
-        event = whole(version, MEMBER, {"membership": "join"}, state_key=ALICE)
+        event = whole(version, MEMBER, {"membership": "join"}, state_key=USER)
         _signers(file, "join", version, event, [SERVER], "")
-        event = whole(version, MEMBER, {"membership": "invite"}, state_key=BOB)
+        event = whole(version, MEMBER, {"membership": "invite"}, state_key=OTHER_USER)
         notes = "The invited user's server need not sign: gomatrixserverlib asks for it."
         _signers(file, "invite", version, event, [SERVER], notes)
         invite = third_party_invite(version)
         notes = "A third-party invite may be sent by another server than the sender's."
         if old:
             notes += " In versions 1 and 2 the server in the event ID signs it."
-        _signers(file, "third_party_invite", version, invite, [SERVER] if old else [], notes)
+        servers = [SERVER] if old else []
+        disputed = OBSERVED_ID_SERVER_MUST_SIGN if old else None
+        _signers(file, "third_party_invite", version, invite, servers, notes, disputed=disputed)
         short = redacted(invite, version)
         kept = version in ("11", "12")
         notes = "Redacted: its marker is lost up to version 10, and kept from version 11 on."
         _signers(
             file, "third_party_invite_redacted", version, short, [SERVER] if old or not kept else [], notes
         )
-        event = bare(version, MEMBER, {**invite["content"], "membership": "join"}, state_key=ALICE)
+        event = bare(version, MEMBER, {**invite["content"], "membership": "join"}, state_key=USER)
         notes = "The marker counts on an invite only."
         _signers(file, "third_party_join", version, event, [SERVER], notes)
-        event = bare(version, "org.example.thing", invite["content"], state_key=BOB)
+        event = bare(version, "org.example.thing", invite["content"], state_key=OTHER_USER)
         _signers(
             file,
             "third_party_other_type",
@@ -79,27 +91,32 @@ def files() -> list[File]:
             [SERVER],
             "The marker counts on member events only.",
         )
-        event = bare(version, MEMBER, {"membership": "join", AUTHORISER: BOB}, state_key=ALICE)
+        event = bare(version, MEMBER, {"membership": "join", AUTHORISER: OTHER_USER}, state_key=USER)
         authorised = version in since("8")
-        servers = [SERVER, OTHER] if authorised else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if authorised else [SERVER]
         notes = "From version 8 on the server of the user who authorises a restricted join signs it too."
         _signers(
             file, "restricted_join", version, event, servers, notes, page(version, "authorisation-rules")
         )
         short = redacted(event, version)
-        servers = [SERVER, OTHER] if version in since("9") else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if version in since("9") else [SERVER]
         notes = "Redacted: version 8 loses the authorising user, version 9 mends that."
         _signers(
             file, "restricted_join_redacted", version, short, servers, notes, page(version, "redactions")
         )
     for version in since("8"):
         event = bare(
-            version, MEMBER, {"membership": "join", AUTHORISER: "@carol:example.org"}, state_key=ALICE
+            version, MEMBER, {"membership": "join", AUTHORISER: "@carol:example.org"}, state_key=USER
         )
         _signers(file, "restricted_join_own", version, event, [SERVER], "The same server is named once.")
-        for slug, value in (("number", 1), ("null", None), ("no_server", "@bob"), ("empty", "")):
-            if version in spread(len(slug), since("8"), 2):
-                event = bare(version, MEMBER, {"membership": "join", AUTHORISER: value}, state_key=ALICE)
+        for slug, value, versions in (
+            ("number", 1, ("9", "11")),
+            ("null", None, ("9", "12")),
+            ("no_server", "@bob", ("9", "12")),
+            ("empty", "", ("8", "10")),
+        ):
+            if version in versions:
+                event = bare(version, MEMBER, {"membership": "join", AUTHORISER: value}, state_key=USER)
                 notes = "Not a user ID, so that nobody can have signed for it."
                 spec = page(version, "authorisation-rules")
                 file.add(
@@ -112,10 +129,10 @@ def files() -> list[File]:
                 )
     for version in ("1", "2", "3", "4"):
         chosen: Object = {"event_id": "$event:example.com"} if version in ("1", "2") else {}
-        servers = [SERVER, OTHER] if chosen else [SERVER]
+        servers = [SERVER, OTHER_SERVER] if chosen else [SERVER]
         notes = "The server in the event ID signs too, if it is another; later versions have none in it."
         _signers(file, "event_id_server", version, whole(version, **chosen), servers, notes)
-        servers = [OTHER] if chosen else []
+        servers = [OTHER_SERVER] if chosen else []
         notes = "Of a third-party invite only the server in the event ID signs."
         _signers(file, "event_id_third_party", version, third_party_invite(version, **chosen), servers, notes)
     for version in ("1", "2"):
@@ -124,7 +141,7 @@ def files() -> list[File]:
         _signers(file, "event_id_case", version, event, ["Example.org", "example.org"], notes)
         event = whole(version, sender="@alice:example.org:8448", event_id="$x:example.org")
         _signers(file, "event_id_port", version, event, ["example.org", "example.org:8448"], notes)
-    for index, (slug, sender, server, notes) in enumerate(SENDERS):
+    for index, (slug, sender, server, notes) in enumerate(SENDER_SERVERS):
         for version in spread(index, since("3"), 2):
             _signers(file, f"sender_{slug}", version, whole(version, sender=sender), [server], notes)
     return [file]

@@ -1,30 +1,27 @@
-"""Cases of ``resolve`` that one step of the algorithm decides alone, and that no quarrel of people shows."""
+"""Cases of ``resolve`` that a single step of the algorithm decides and that no common dispute reaches."""
 
-from typing import TYPE_CHECKING
-
-from .rooms import ALICE, BOB, since
-from .scenes import Scene, with_bob
-
-if TYPE_CHECKING:
-    from .resolution import Scenes
+from .constants import JOIN_RULES, MEMBER, MESSAGE, TOPIC
+from .rooms import ALICE, BOB
+from .scenes import Scene, Scenes, with_bob
+from .versions import since
 
 ENTRY = "org.example.entry"
 
 
-def cases(book: "Scenes") -> None:
-    """Write the cases of all versions from 2 on."""
-    for version in since(2):
+def cases(book: Scenes) -> None:
+    """Write the cases, from version 2 on."""
+    for version in since("2"):
         _kick(book, version)
         _chain_of_a_power_event(book, version)
         _creator_behind_join_rules(book, version)
         _off_the_mainline(book, version)
         _message(book, version)
-    for version in since(2, 11):
+    for version in since("2", "11"):
         _no_create(book, version)
     _wide(book, "11")
 
 
-def _kick(book: "Scenes", version: str) -> None:
+def _kick(book: Scenes, version: str) -> None:
     scene = with_bob(version)
     scene.topic("TB", 6, "P0", "MB", sender=BOB)
     scene.member("kickB", BOB, "leave", 7, "P0", "MB", sender=ALICE)
@@ -40,7 +37,7 @@ def _kick(book: "Scenes", version: str) -> None:
     )
 
 
-def _chain_of_a_power_event(book: "Scenes", version: str) -> None:
+def _chain_of_a_power_event(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3, b=50)
     scene.rule("JR0", "public", 4, "P1")
@@ -61,7 +58,7 @@ def _chain_of_a_power_event(book: "Scenes", version: str) -> None:
     )
 
 
-def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
+def _creator_behind_join_rules(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.rule("JR", "public", 3)
     scene.member("MB", BOB, "join", 4, "JR")
@@ -70,8 +67,8 @@ def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
     content = {"membership": "join", "displayname": "A"}
     created = [scene.ids["C"]] if int(version) <= 11 else []
     cited = [scene.ids["JR"], *created, scene.ids["MA"]]
-    scene.ids["MA2"] = scene.room.make(ALICE, "m.room.member", content, ALICE, auth=cited)
-    scene.put("JRA", "m.room.join_rules", {"join_rule": "private"}, 2, "MA2")
+    scene.ids["MA2"] = scene.room.make(ALICE, MEMBER, content, ALICE, auth=cited)
+    scene.put("JRA", JOIN_RULES, {"join_rule": "private"}, 2, "MA2")
     book.case(
         "corner.creator_behind_join_rules",
         scene,
@@ -80,12 +77,12 @@ def _creator_behind_join_rules(book: "Scenes", version: str) -> None:
         " join rules before the create event, and it is the create event that says who the creator is. So"
         " MA2 is tried before Bob's JRB, which is older than it, then JRA, and JRB comes last.",
         state="C MA2 JRA MB",
-        # In version 12 what lies between events in conflict is in the set too.
+        # In version 12 the set includes the events between conflicted events.
         power_order="MA JR MA2 JRA MB JRB" if version == "12" else "MA MA2 JRA JRB",
     )
 
 
-def _off_the_mainline(book: "Scenes", version: str) -> None:
+def _off_the_mainline(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3)
     scene.levels("PX", 4, "P1", c=1)
@@ -113,9 +110,9 @@ def _off_the_mainline(book: "Scenes", version: str) -> None:
     )
 
 
-def _message(book: "Scenes", version: str) -> None:
+def _message(book: Scenes, version: str) -> None:
     scene = with_bob(version)
-    scene.put("M", "m.room.message", {"body": "M"}, 6, "P0", "MA", state_key=None)
+    scene.put("M", MESSAGE, {"body": "M"}, 6, "P0", "MA", state_key=None)
     scene.levels("P1", 7, "P0", "M", b=50, c=1)
     scene.topic("TB", 8, "P0", "MB", sender=BOB)
     book.disputed(
@@ -132,12 +129,12 @@ def _message(book: "Scenes", version: str) -> None:
     )
 
 
-def _no_create(book: "Scenes", version: str) -> None:
+def _no_create(book: Scenes, version: str) -> None:
     scene = Scene(version)
     scene.levels("P1", 3)
     cited = [scene.ids["P1"], scene.ids["MA"]]
     for label in ("T1", "T2"):
-        scene.ids[label] = scene.room.make(ALICE, "m.room.topic", {"topic": label}, "", auth=cited)
+        scene.ids[label] = scene.room.make(ALICE, TOPIC, {"topic": label}, "", auth=cited)
     book.case(
         "corner.no_create",
         scene,
@@ -147,8 +144,8 @@ def _no_create(book: "Scenes", version: str) -> None:
     )
 
 
-def _wide(book: "Scenes", version: str) -> None:
-    """States of hundreds of entries, in one order and in others."""
+def _wide(book: Scenes, version: str) -> None:
+    """Write the cases of states with hundreds of entries, in different orders."""
     scene = with_bob(version)
     agreed = ["C", "MA", "P0", "JR", "MB"]
     size = 295
@@ -170,7 +167,7 @@ def _wide(book: "Scenes", version: str) -> None:
         return [f"{name if number in mine else 'E'}{number}" for number in range(size)]
 
     first = [*entries("E"), *agreed]
-    # The same order; then one that goes another way after a time, and one that lacks its first entries.
+    # One state in the same order, one that is partly reversed, and one without the first entries.
     same = [*entries("p"), *agreed]
     turned = [*entries("q"), *agreed]
     turned = [*turned[:100], *reversed(turned[100:145]), "more", *turned[146:]]

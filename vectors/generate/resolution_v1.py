@@ -1,17 +1,14 @@
-"""Cases of ``resolve`` in room version 1: passes, and within them orders by depth and by SHA-1."""
+"""Cases of ``resolve`` in room version 1: its passes, and the orders by depth and SHA-1 within them."""
 
 from hashlib import sha1
-from typing import TYPE_CHECKING
 
-from .auth_third_party import OFFER, TOKEN, key, signed
+from .auth_third_party import TOKEN, key, signed
+from .constants import IDENTITY, THIRD_PARTY_INVITE
 from .rooms import ALICE, BOB, CAROL
-from .scenes import DAVE, Scene, with_bob
-
-if TYPE_CHECKING:
-    from .resolution import Scenes
+from .scenes import DAVE, Scene, Scenes, with_bob
 
 
-def cases(book: "Scenes") -> None:
+def cases(book: Scenes) -> None:
     """Write the cases."""
     _keys(book)
     _chains(book)
@@ -25,7 +22,7 @@ def _digest(scene: Scene, label: str) -> bytes:
     return sha1(scene.ids[label].encode(), usedforsecurity=False).digest()
 
 
-def _keys(book: "Scenes") -> None:
+def _keys(book: Scenes) -> None:
     scene = with_bob("1")
     scene.topic("T1", 6, "P0", depth=6)
     agreed = "C MA P0 JR MB"
@@ -40,7 +37,7 @@ def _keys(book: "Scenes") -> None:
     book.case("sets.equal", scene, [sets[0], sets[0]], "Nothing is in conflict.", state=sets[0])
 
 
-def _chains(book: "Scenes") -> None:
+def _chains(book: Scenes) -> None:
     scene = with_bob("1", 100)
     scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
     scene.levels("P1", 7, "P0", b=100, depth=10)
@@ -85,7 +82,7 @@ def _chains(book: "Scenes") -> None:
     assert low != high
 
 
-def _rest(book: "Scenes") -> None:
+def _rest(book: Scenes) -> None:
     scene = with_bob("1")
     scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
     agreed = "C MA P0 JR MB MC"
@@ -130,7 +127,7 @@ def _rest(book: "Scenes") -> None:
     )
 
 
-def _members(book: "Scenes") -> None:
+def _members(book: Scenes) -> None:
     scene = with_bob("1")
     scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
     scene.member("MD", DAVE, "join", 7, "P0", "JR", depth=7)
@@ -153,8 +150,8 @@ def _members(book: "Scenes") -> None:
     )
 
 
-def _passes(book: "Scenes") -> None:
-    """What one pass decides, the next goes by."""
+def _passes(book: Scenes) -> None:
+    """Cases in which a pass uses the result of the pass before."""
     scene = with_bob("1")
     scene.levels("P1", 6, "P0", b=0, depth=7)
     scene.topic("T1", 7, "P0", depth=8)
@@ -214,17 +211,17 @@ def _passes(book: "Scenes") -> None:
     )
 
 
-def _third_party(book: "Scenes") -> None:
+def _third_party(book: Scenes) -> None:
     scene = with_bob("1")
     scene.member("MC", CAROL, "join", 6, "P0", "JR", depth=6)
     scene.member("leaveC", CAROL, "leave", 7, "P0", "MC", depth=7)
     offer = {
         "display_name": "c...",
-        "key_validity_url": "https://id.example.org/valid",
+        "key_validity_url": f"https://{IDENTITY}/valid",
         "public_key": key("one"),
         "public_keys": [{"public_key": key("one")}],
     }
-    scene.put("offer", OFFER, offer, 8, "P0", "MB", sender=BOB, state_key=TOKEN, depth=8)
+    scene.put("offer", THIRD_PARTY_INVITE, offer, 8, "P0", "MB", sender=BOB, state_key=TOKEN, depth=8)
     taken = {"display_name": "c...", "signed": signed(CAROL)}
     cited = ("P0", "MB", "leaveC", "offer")
     scene.member("inviteC", CAROL, "invite", 9, *cited, sender=BOB, depth=9, third_party_invite=taken)

@@ -1,14 +1,13 @@
-"""Write what other implementations answer, and what this project makes of it, as documents for people.
+"""Write the pages on the answers of other implementations.
 
-``python -m vectors.generate.results RESULTS.json...`` keeps, of results that `roomver vectors run --json`
-wrote, what each implementation answers to the disputed cases, in ``results/answers.json``; and the
-documents are written anew:
+``python -m vectors.generate.results RESULTS.json...`` reads the results that `roomver vectors run --json`
+printed. It writes the answers of each implementation to the disputed cases to ``results/answers.json``, and
+then writes the pages:
 
-- ``disputed/README.md``: each disputed question, from ``results/questions.json``, with those answers;
-- ``results/judgements.md``: each way in which an implementation fails cases, from
-  ``results/judgements.json``.
+- ``disputed/README.md``: each disputed question of ``results/questions.json``, with those answers;
+- ``results/judgements.md``: why implementations fail cases, from ``results/judgements.json``.
 
-Questions and judgements are kept by hand: they are what somebody has read and thought.
+Without arguments it writes only the pages. Questions and judgements are written by hand.
 """
 
 import json
@@ -22,27 +21,27 @@ from typing import Any
 from .bugs import thread_name
 
 NONE = "none of these"
-ABSENT = "does not offer this"
+NOT_OFFERED = "does not offer this"
 
 _KINDS = {
     "departs": "*Departs*: the specification decides, and the implementation answers otherwise.",
-    "reading": "*Reading*: it can be held as well as ours.",
-    "elsewhere": "*Elsewhere*: its servers look at it, but not in the function that is asked.",
+    "reading": "*Reading*: the specification can be read this way as well as our way.",
+    "elsewhere": "*Elsewhere*: a server checks it, but not in the function that the adapter calls.",
 }
 
 
 def answers(results: Sequence[Mapping[str, Any]], disputed: Sequence[str]) -> dict[str, Any]:
-    """Return which of the accepted outcomes each implementation gives, case by case.
+    """Return which of the accepted outcomes each implementation gives to each case.
 
     Returns:
-        ``{"date", "implementations": [...], "answers": {name: [index, "other" or null, ...]}}``: "other" is
-        an outcome that the case does not accept, null that the operation is not offered.
+        ``{"date", "implementations": [...], "answers": {name: [index, "other" or None, ...]}}``:
+        "other" is an outcome that the case does not accept; None means that the operation is not offered.
     """
-    known = [{case["name"]: case for case in one["cases"]} for one in results]
+    by_name = [{case["name"]: case for case in one["cases"]} for one in results]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "implementations": [one["implementation"] for one in results],
-        "answers": {name: [_answer(cases.get(name)) for cases in known] for name in disputed},
+        "answers": {name: [_answer(cases.get(name)) for cases in by_name] for name in disputed},
     }
 
 
@@ -58,7 +57,7 @@ def _answer(case: Mapping[str, Any] | None) -> int | str | None:
 def questions_page(
     questions: Mapping[str, Any], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Return the document on disputed questions.
+    """Return the page on disputed questions as Markdown.
 
     Args:
         questions: as in ``results/questions.json``.
@@ -68,12 +67,11 @@ def questions_page(
     lines = [
         "# Where honest readings differ",
         "",
-        f"What {', '.join(seen['implementations'])} and roomver answered on {seen['date']}. Each question has"
-        " its cases, the outcomes that",
-        "they accept with who gave them, and the threads in which it is discussed, where we found any. `*`"
-        " in a name of a case stands for",
-        "anything. This page is written from [questions.json](../results/questions.json) and"
-        " [answers.json](../results/answers.json).",
+        f"These are the answers of {', '.join(seen['implementations'])} and roomver on {seen['date']}.",
+        "Each question lists its cases, the outcomes that they accept with the implementations that gave",
+        "them, and the threads that we found. A number in brackets counts cases. `*` in the name of a case",
+        "matches any text. This page is generated from [questions.json](../results/questions.json) and",
+        "[answers.json](../results/answers.json).",
     ]
     for question in questions["questions"]:
         lines += ["", f"## {question['question']}", "", question["specification"], ""]
@@ -92,28 +90,28 @@ def questions_page(
 def _outcomes(
     names: Sequence[str], seen: Mapping[str, Any], cases: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """Who gave each outcome, by its reason, and in how many of the cases."""
+    """Return the implementations that gave each outcome, by its reason, with the number of cases."""
     found: dict[str, dict[str, int]] = {}
     for name in names:
         reasons = [one["reason"] for one in cases[name]["expected"]]
         for reason in reasons:
             found.setdefault(reason, {})
         for who, answer in zip(seen["implementations"], seen["answers"][name], strict=True):
-            reason = ABSENT if answer is None else NONE if answer == "other" else reasons[answer]
+            reason = NOT_OFFERED if answer is None else NONE if answer == "other" else reasons[answer]
             by = found.setdefault(reason, {})
             by[who] = by.get(who, 0) + 1
-        # The first outcome is the one that this project gives.
+        # The first outcome is this project's.
         found[reasons[0]]["roomver"] = found[reasons[0]].get("roomver", 0) + 1
     whole = len(names)
     told = {}
-    for reason in sorted(found, key=lambda one: (one in (NONE, ABSENT), one == ABSENT)):
+    for reason in sorted(found, key=lambda one: (one in (NONE, NOT_OFFERED), one == NOT_OFFERED)):
         givers = [who if count == whole else f"{who} ({count})" for who, count in found[reason].items()]
-        told[reason] = givers or ["nobody of these"]
+        told[reason] = givers or ["none of them"]
     return told
 
 
 def judgements_page(judgements: Mapping[str, Any]) -> str:
-    """Return the document on failed cases.
+    """Return the page on failed cases as Markdown.
 
     Args:
         judgements: as in ``results/judgements.json``.
@@ -121,9 +119,8 @@ def judgements_page(judgements: Mapping[str, Any]) -> str:
     lines = [
         "# What we make of the failures",
         "",
-        "Every failed case of [report.md](report.md) is here, by what makes it fail. Words between quotation"
-        " marks are the specification's.",
-        "`*` in a name of a case stands for anything.",
+        "This page has every failed case of [report.md](report.md), grouped by the reason for the failure.",
+        "Quoted words are from the specification. `*` in the name of a case matches any text.",
         "",
         *(f"- {text}" for text in _KINDS.values()),
     ]
@@ -137,7 +134,7 @@ def judgements_page(judgements: Mapping[str, Any]) -> str:
 
 
 def matches(patterns: Sequence[str], name: str) -> bool:
-    """Tell whether the name of a case is meant by one of some patterns."""
+    """Return whether a pattern matches the name of a case."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -152,7 +149,7 @@ def disputed_cases(folder: Path) -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """Write the documents of a folder of vectors."""
+    """Write the pages of a folder of vectors."""
     questions, seen = (_read(folder / "results" / name) for name in ("questions.json", "answers.json"))
     page = questions_page(questions, seen, disputed_cases(folder))
     (folder / "disputed" / "README.md").write_text(page, encoding="utf-8")
@@ -165,7 +162,7 @@ def _read(file: Path) -> Any:
 
 
 def main(paths: Sequence[str]) -> None:
-    """Keep the answers of some results, and write the documents."""
+    """Write the answers from the given files of results, if any, and the pages."""
     folder = Path(__file__).parents[1]
     if paths:
         kept = answers([_read(Path(path)) for path in paths], list(disputed_cases(folder)))

@@ -1,9 +1,9 @@
-"""Rooms for the generators: genuine events of any room version, hashed, signed and under their own IDs.
+"""Rooms for the generators: valid events of any room version, with hashes, signatures and IDs.
 
-A `Room` keeps its events and its current state. `put` sends an event that becomes state or the next
-thing in the timeline; `make` builds one beside it, which is how an event that is to be judged is made.
-The auth events are the selection's unless a caller names others; the selection is written out here and
-is not the library's, so that the two are held against each other.
+A `Room` holds its events and its current state. `Room.put` sends an event, which becomes part of the
+timeline and of the state. `Room.make` builds an event beside the timeline, such as the event that a case is
+about. The auth events are those of the auth events selection unless the caller names others. The selection
+is written out here and does not use the library's, so that each checks the other.
 
 All names are made up, below example.org.
 """
@@ -12,33 +12,48 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
+from .constants import (
+    AUTHORISER,
+    CREATE,
+    CREATE_KEY,
+    JOIN_RULES,
+    JOIN_RULES_KEY,
+    MEMBER,
+    POWER_LEVELS,
+    POWER_LEVELS_KEY,
+    START,
+    THIRD_PARTY_INVITE,
+    Key,
+)
 from .independent import base64, content_hash, event_id, redacted, reference_digest, seed_of, signature
+from .versions import ALL, Versions, since
 
 Json: TypeAlias = Any
 Pdu: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[str, str]
 
-ALL: tuple[str, ...] = tuple(str(number) for number in range(1, 13))
 
 ALICE = "@alice:a.example.org"
 """The creator of every room, unless a case says otherwise."""
 BOB = "@bob:b.example.org"
 CAROL = "@carol:c.example.org"
 DAN = "@dan:a.example.org"
-"""Of the creator's server."""
+"""A user of the creator's server."""
 MALLORY = "@mallory:m.example.org"
 
-KEY_ID = "ed25519:1"
-START = 1_700_000_000_000
+ROOM_KEY_ID = "ed25519:1"
 
-CREATE: Key = ("m.room.create", "")
-POWER: Key = ("m.room.power_levels", "")
-RULES: Key = ("m.room.join_rules", "")
+MEMBERSHIPS: dict[str, Versions] = {
+    "none": ALL,
+    "leave": ALL,
+    "invite": ALL,
+    "join": ALL,
+    "ban": ALL,
+    "knock": since("7"),
+}
+"""The previous memberships of a user, with the room versions that have each; see `Room.was`."""
 
-
-def since(first: int, last: int = 12) -> tuple[str, ...]:
-    """Return the room versions from one to another, both included."""
-    return tuple(str(number) for number in range(first, last + 1))
+HELLO = {"body": "Hello", "msgtype": "m.text"}
+"""The content of a message."""
 
 
 def server_of(identifier: str) -> str:
@@ -46,25 +61,25 @@ def server_of(identifier: str) -> str:
     return identifier.split(":", 1)[1]
 
 
-def signed_by(value: Json, server: str, key: str = "", key_id: str = KEY_ID) -> Json:
-    """Return a JSON object with a signature under a server's name, by the key of ``key``, or its own."""
+def signed_by(value: Json, server: str, key: str = "", key_id: str = ROOM_KEY_ID) -> Json:
+    """Sign a JSON object under a server's name, with the key named ``key`` or else with the server's own."""
     old = value.get("signatures", {})
-    mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, KEY_ID))}
+    mine = {**old.get(server, {}), key_id: signature(value, seed_of(key or server, ROOM_KEY_ID))}
     return {**value, "signatures": {**old, server: mine}}
 
 
 def essence(pdu: Pdu, version: str) -> Pdu:
-    """Return what of an event is signed and makes its ID.
+    """Return the part of an event that is signed and from which its ID is computed.
 
-    A ``third_party_invite`` that is no object is dropped by redaction: the specification does not say, and
-    Synapse has it so.
+    Redaction drops a ``third_party_invite`` that is not an object. The specification does not say so; Synapse
+    does it.
     """
     content = pdu["content"]
     if "third_party_invite" in content and not isinstance(content["third_party_invite"], dict):
         content = {key: value for key, value in content.items() if key != "third_party_invite"}
     core = redacted({**pdu, "content": content}, version)
-    if version == "12" and pdu["type"] == "m.room.create":
-        core.pop("room_id", None)  # it must not be there; Synapse takes it away here, too
+    if version == "12" and pdu["type"] == CREATE:
+        core.pop("room_id", None)  # an event of this type must not have it; Synapse removes it here, too
     return core
 
 
@@ -73,11 +88,10 @@ class Room:
 
     Args:
         version: its room version.
-        content: what to add to the content of the create event; a value of None in ``without`` drops.
-        creator: who sends the create event.
-        name: the localpart of its room ID and of its event IDs, where versions have them.
-        server: of the room ID, if it is not the creator's.
-        without: keys of the create event's content that are left out.
+        content: further content of the create event.
+        creator: the sender of the create event.
+        name: the localpart of the room ID and of the event IDs, in versions that have them.
+        without: keys to leave out of the create event's content.
     """
 
     def __init__(
@@ -101,7 +115,7 @@ class Room:
         everything.update(content or {})
         for gone in without:
             del everything[gone]
-        self.create = self.put(creator, "m.room.create", everything, "")
+        self.create = self.put(creator, CREATE, everything, "")
         if self.number >= 12:
             self.room_id = "!" + self.create[1:]
 
@@ -120,10 +134,10 @@ class Room:
         """Build an event beside the timeline, and return its ID.
 
         Args:
-            auth: its auth events, if not those that the selection picks.
-            prev: its previous events, if not the room's last one.
-            id_server: the server in its ID, in versions 1 and 2, if not the sender's.
-            top: further keys of the event; None as a value takes one away.
+            auth: its auth events; by default those that the selection picks.
+            prev: its prev events; by default the last event of the room.
+            id_server: the server in its ID, in versions 1 and 2; by default the sender's.
+            top: further top-level keys of the event. A value of None removes the key.
         """
         cited = self.select(sender, kind, content, state_key) if auth is None else list(auth)
         before = self.heads if prev is None else list(prev)
@@ -136,7 +150,7 @@ class Room:
             "sender": sender,
             "type": kind,
         }
-        if self.number < 12 or kind != "m.room.create":
+        if self.number < 12 or kind != CREATE:
             pdu["room_id"] = self.room_id
         if state_key is not None:
             pdu["state_key"] = state_key
@@ -150,14 +164,15 @@ class Room:
         pdu["hashes"] = {"sha256": content_hash(pdu)}
         core = essence(pdu, self.version)
         pdu["signatures"] = {
-            server: {KEY_ID: signature(core, seed_of(server, KEY_ID))} for server in self._signers(pdu)
+            server: {ROOM_KEY_ID: signature(core, seed_of(server, ROOM_KEY_ID))}
+            for server in self._signers(pdu)
         }
         identifier = event_id(core, self.version)
         self.events[identifier] = dict(sorted(pdu.items()))
         return identifier
 
     def put(self, sender: str, kind: str, content: Json, state_key: str | None = None, **more: Any) -> str:
-        """Send an event: build it, and let it be the room's last one and, with a state key, state."""
+        """Send an event: build it and make it the last event of the room. With a state key it is state."""
         identifier = self.make(sender, kind, content, state_key, **more)
         if state_key is not None:
             self.state[kind, state_key] = identifier
@@ -166,30 +181,29 @@ class Room:
 
     def select(self, sender: str, kind: str, content: Json, state_key: str | None) -> list[str]:
         """Return what the auth events selection picks from the current state."""
-        if kind == "m.room.create":
+        if kind == CREATE:
             return []
-        keys: list[Key] = [CREATE] if self.number < 12 else []
-        keys += [POWER, ("m.room.member", sender)]
-        if kind == "m.room.member":
+        keys: list[Key] = [CREATE_KEY] if self.number < 12 else []
+        keys += [POWER_LEVELS_KEY, (MEMBER, sender)]
+        if kind == MEMBER:
             if state_key is not None:
-                keys.append(("m.room.member", state_key))
+                keys.append((MEMBER, state_key))
             membership = content.get("membership")
             if membership in ("join", "invite", "knock"):
-                keys.append(RULES)
+                keys.append(JOIN_RULES_KEY)
             if membership == "invite" and "third_party_invite" in content:
                 invite = content["third_party_invite"]
                 signed = invite.get("signed") if isinstance(invite, dict) else None
                 token = signed.get("token") if isinstance(signed, dict) else None
                 if isinstance(token, str):
-                    keys.append(("m.room.third_party_invite", token))
-            authoriser = content.get("join_authorised_via_users_server")
+                    keys.append((THIRD_PARTY_INVITE, token))
+            authoriser = content.get(AUTHORISER)
             if membership == "join" and self.number >= 8 and isinstance(authoriser, str):
-                keys.append(("m.room.member", authoriser))
+                keys.append((MEMBER, authoriser))
         return [self.state[key] for key in dict.fromkeys(keys) if key in self.state]
 
     def chain(self, roots: Iterable[str]) -> dict[str, Pdu]:
-        """Return events with all that they rest on by their auth events, in the order they were made; in
-        version 12 with the create event as well."""
+        """Return events with their auth chains, earliest first. Version 12 includes the create event."""
         wanted: set[str] = set()
         pending = list(roots)
         while pending:
@@ -215,16 +229,16 @@ class Room:
         servers = [server_of(pdu["sender"])]
         if self.number <= 2:
             servers.append(server_of(pdu["event_id"]))
-        authoriser = pdu["content"].get("join_authorised_via_users_server")
-        joins = pdu["type"] == "m.room.member" and pdu["content"].get("membership") == "join"
+        authoriser = pdu["content"].get(AUTHORISER)
+        joins = pdu["type"] == MEMBER and pdu["content"].get("membership") == "join"
         if self.number >= 8 and joins and isinstance(authoriser, str) and ":" in authoriser:
             servers.append(server_of(authoriser))
         return sorted(set(servers))
 
-    # What rooms are mostly made of.
+    # Common events.
 
     def levels(self, users: Mapping[str, Json] | None = None, **named: Json) -> Json:
-        """Return the content of a power-levels event in which the creator has 100 where one may say so."""
+        """Return the content of power levels. Up to version 11 the creator is listed, with level 100."""
         mine = {} if self.number >= 12 else {self.creator: 100}
         return {"users": {**mine, **(users or {})}, **named}
 
@@ -232,24 +246,26 @@ class Room:
         self, users: Mapping[str, Json] | None = None, *, sender: str | None = None, **named: Json
     ) -> str:
         """Set the power levels."""
-        return self.put(sender or self.creator, *POWER[:1], self.levels(users, **named), "")
+        return self.put(sender or self.creator, POWER_LEVELS, self.levels(users, **named), "")
 
     def join_rule(self, rule: Json, **more: Json) -> str:
         """Set the join rule."""
-        return self.put(self.creator, RULES[0], {"join_rule": rule, **more}, "")
+        return self.put(self.creator, JOIN_RULES, {"join_rule": rule, **more}, "")
 
     def member(self, user: str, membership: str, sender: str | None = None, **content: Json) -> str:
         """Change a user's membership."""
-        return self.put(sender or user, "m.room.member", {"membership": membership, **content}, user)
+        return self.put(sender or user, MEMBER, {"membership": membership, **content}, user)
 
     def try_member(self, user: str, membership: Json, sender: str | None = None, **more: Any) -> str:
-        """Build a member event beside the timeline; keywords are those of `make`, and ``content``."""
+        """Build a member event beside the timeline. Keywords are those of `make`, and ``content``."""
         content = {"membership": membership, **more.pop("content", {})}
-        return self.make(sender or user, "m.room.member", content, user, **more)
+        return self.make(sender or user, MEMBER, content, user, **more)
 
     def was(self, user: str, membership: str) -> None:
-        """Bring a user, by ordinary ways, to a membership; the join rule is ``public`` after that, or
-        ``knock`` if it is to be a knock."""
+        """Give a user a membership through ordinary events.
+
+        A membership of ``knock`` sets the join rule to ``knock``; others leave the join rule as it is.
+        """
         if membership == "none":
             return
         if membership == "knock":
@@ -267,7 +283,7 @@ class Room:
 def plain_room(
     version: str, users: Mapping[str, Json] | None = None, *, joined: Sequence[str] = (), **named: Json
 ) -> Room:
-    """Return a public room with its creator, power levels and some joined users."""
+    """Return a public room with its creator, power levels and joined users."""
     room = Room(version)
     room.member(ALICE, "join")
     room.power(users, **named)

@@ -1,7 +1,8 @@
 """Signing objects and events."""
 
+from .constants import CREATE, MEMBER, MESSAGE, POWER_LEVELS
 from .event_id import CREATE_V12, SMALL_V1, SMALL_V1_HASH
-from .events import ALICE, CREATE, KEY_ID, MEMBER, MESSAGE, POWER_LEVELS, SERVER, bare
+from .events import KEY_ID, SERVER, USER, bare
 from .independent import (
     SPEC_EVENTS,
     SPEC_KEY_ID,
@@ -15,7 +16,8 @@ from .independent import (
     signed_object,
 )
 from .redact import CONTENTS, EXTRA
-from .suite import SPEC, VERSIONS, File, since, spread
+from .suite import SPEC, File
+from .versions import ALL, since, spread
 
 SIGNING = f"{SPEC}/appendices/#signing-details"
 VECTORS = f"{SPEC}/appendices/#cryptographic-test-vectors"
@@ -26,7 +28,7 @@ WITH_KEY = {"server": SERVER, "key_id": KEY_ID, "seed": SEED}
 WITH_SPEC_KEY = {"server": SPEC_SERVER, "key_id": SPEC_KEY_ID, "seed": SPEC_SEED}
 STRANGE = {"x.example": {"ed25519:1": base64(bytes(64))}}
 
-# Signature of SMALL_V1 with the specification's key, as Synapse's own tests have it.
+# Signature of SMALL_V1 by the specification's key, from Synapse's own tests.
 SMALL_V1_SIGNATURE = "18rGIkd4JJXxw9m+1j3BtN+TmqmLip4VHvFbyXLngpBLXOqbxlQViQABRzep2cODQ2aa5FnFgz+Llt2P03WiAw"
 
 # Name, object, note.
@@ -53,14 +55,14 @@ OBJECTS: tuple[tuple[str, Object, str], ...] = (
     ("literals", {"a": [None, True, False, 0, -1, "", {}]}, ""),
 )
 
-# Name and object, with numbers that strict canonical JSON does not have.
-NUMBERS: tuple[tuple[str, Object], ...] = (("float", {"a": 0.5}), ("big", {"a": [2**53]}))
+# Name and object, with numbers that strict canonical JSON forbids.
+LENIENT_OBJECTS: tuple[tuple[str, Object], ...] = (("float", {"a": 0.5}), ("big", {"a": [2**53]}))
 
 
 def _objects() -> File:
     file = File("base/sign_json.json", "Signing objects")
     for value, text in SPEC_OBJECTS:
-        for version in VERSIONS:
+        for version in ALL:
             result = {**value, "signatures": {SPEC_SERVER: {SPEC_KEY_ID: text}}}
             slug = f"sign_json.spec.{'data' if value else 'empty'}"
             given = {"object": value, **WITH_SPEC_KEY}
@@ -84,7 +86,7 @@ def _numbers() -> File:
     title = "Signing objects: numbers that only versions 1 to 5 let by, and not every parser reads"
     file = File("base/sign_numbers.json", title)
     for version in since("1", "5"):
-        for slug, value in NUMBERS:
+        for slug, value in LENIENT_OBJECTS:
             outcome = {"object": signed_object(value, SERVER, KEY_ID, SEED)}
             notes = "Signed as they were written; from version 6 on there is no canonical JSON."
             given = {"object": value, **WITH_KEY}
@@ -95,7 +97,7 @@ def _numbers() -> File:
 def _events() -> File:
     file = File("base/sign_event.json", "Signing events")
     for event, digest, text in SPEC_EVENTS:
-        for version in VERSIONS:
+        for version in ALL:
             notes = "The specification's own vector."
             result = {**event, "hashes": {"sha256": digest}, "signatures": {SPEC_SERVER: {SPEC_KEY_ID: text}}}
             if version in ("11", "12"):
@@ -113,11 +115,11 @@ def _events() -> File:
     result = signed_event(CREATE_V12, "12", SERVER, KEY_ID, SEED)
     notes = "A create event has no room ID in this version."
     file.add("sign_event.create", "12", given, {"event": result}, spec=OUTGOING, notes=notes)
-    for version in VERSIONS:
+    for version in ALL:
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS):
-            key = None if kind == MESSAGE else ALICE if kind == MEMBER else ""
+            key = None if kind == MESSAGE else USER if kind == MEMBER else ""
             event = bare(version, kind, CONTENTS[kind], state_key=key, **EXTRA)
-            event.pop("age_ts")  # which Synapse leaves out of the content hash: a dispute of its own
+            event.pop("age_ts")  # Synapse leaves it out of the content hash, which is a dispute of its own
             if kind == CREATE and version == "12":
                 assert "room_id" not in event
             given = {"event": event, **WITH_KEY}

@@ -1,7 +1,7 @@
-"""Checks recordings against Synapse's own functions: `python vectors/recorder/check.py [FILE ...]`.
+"""Check recordings with Synapse's own functions: `python vectors/recorder/check.py [FILE ...]`.
 
-Event IDs, hashes and signatures of each event; then a replay of the room, in which each event's fate
-and the final state must come out as the server has recorded them.
+It checks the event ID, hash and signatures of each event. Then it replays the room: each event must be
+accepted, rejected or soft-failed as recorded, and the final state must be the recorded one.
 """
 
 import json
@@ -34,7 +34,7 @@ StateMap = dict[tuple[str, str], str]
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that never has to wait."""
+    """Return the result of a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -43,14 +43,14 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 class Clock:
-    """A clock on which no time passes."""
+    """A clock that never waits."""
 
     async def sleep(self, _: object) -> None:
-        """Go on at once."""
+        """Return at once."""
 
 
 class Room:
-    """One recording, being replayed."""
+    """A recording and the state of its replay."""
 
     def __init__(self, path: Path) -> None:
         with path.open(encoding="utf-8") as lines:
@@ -69,14 +69,14 @@ class Room:
         self.problems: list[str] = []
         self.tampered: list[str] = []
 
-    # What the state resolution and the authorisation ask of a store.
+    # The store, as state resolution and authorisation use it.
 
     async def get_events(self, event_ids: Iterable[str], **_: object) -> dict[str, Event]:
-        """The events of these IDs."""
+        """Return the events with these IDs."""
         return {event_id: self.events[event_id] for event_id in event_ids}
 
     def auth_chain(self, event_ids: Iterable[str]) -> set[str]:
-        """The events of these IDs and all that they rest on."""
+        """Return these event IDs and those of their auth chains."""
         found: set[str] = set()
         todo = list(event_ids)
         while todo:
@@ -93,9 +93,10 @@ class Room:
         conflicted: set[str] | None,
         _additional: set[str] | None,
     ) -> Any:
-        """The difference of the auth chains, and the conflicted subgraph if asked for."""
+        """Return the auth chain difference and, if asked for, the conflicted state subgraph."""
         chains = [self.auth_chain(state_set) for state_set in state_sets]
-        difference = set.union(*chains) - set.intersection(*chains)
+        shared: set[str] = set.intersection(*chains)
+        difference = set.union(*chains) - shared
         subgraph = None
         if conflicted is not None:
             below = self.auth_chain(conflicted)
@@ -103,7 +104,7 @@ class Room:
         return SimpleNamespace(auth_difference=difference, conflicted_subgraph=subgraph)
 
     def resolve(self, states: list[StateMap]) -> StateMap:
-        """Resolve states by the algorithm of the room's version."""
+        """Resolve states with the algorithm of the room version."""
         if all(state == states[0] for state in states):
             return states[0]
         self.forked += 1
@@ -120,12 +121,12 @@ class Room:
     # The checks.
 
     def problem(self, event_id: str, what: str) -> None:
-        """Note a failure."""
+        """Record a problem with an event."""
         event = self.events[event_id]
         self.problems.append(f"{event_id} ({event.type} of {event.sender}): {what}")
 
     def check_format(self, event_id: str) -> None:
-        """ID, content hash, signatures, references."""
+        """Check an event's ID, content hash, references and signatures."""
         event, pdu = self.events[event_id], self.pdus[event_id]
         if event.format_version == EventFormatVersions.ROOM_V1_V2:
             expected = pdu["event_id"]
@@ -146,7 +147,7 @@ class Room:
         self.check_signatures(event_id)
 
     def check_signatures(self, event_id: str) -> None:
-        """The signatures of the sender's server, the ID's and the one that lets a restricted join in."""
+        """Check the required signatures: of the servers of sender, event ID and authorising user."""
         event = self.events[event_id]
         servers = {get_domain_from_id(event.sender)}
         if event.format_version == EventFormatVersions.ROOM_V1_V2:
@@ -165,7 +166,7 @@ class Room:
                 self.problem(event_id, f"signature of {server}: {error}")
 
     def allowed(self, event: Event, auth: Collection[str]) -> bool:
-        """Whether the rules allow the event under these auth events."""
+        """Tell whether the rules that depend on state allow an event with these auth events."""
         try:
             check_state_dependent_auth_rules(event, [self.events[a] for a in auth])
         except AuthError:
@@ -173,7 +174,7 @@ class Room:
         return True
 
     def independently_allowed(self, event: Event) -> bool:
-        """Whether the rules allow the event that ask for no state."""
+        """Tell whether the rules that do not depend on state allow an event."""
         try:
             validate_event_for_room_version(event)
             run(check_state_independent_auth_rules(self, event))
@@ -182,12 +183,12 @@ class Room:
         return True
 
     def needed(self, event: Event, state: StateMap) -> list[str]:
-        """The part of a state that decides upon an event."""
+        """Return the events of a state that the auth rules need for an event."""
         wanted = auth_types_for_event(self.version, event) | {(EventTypes.Create, "")}
         return [state[key] for key in wanted if key in state]
 
     def replay(self) -> StateMap:
-        """Go through the events in order; the state that comes out."""
+        """Replay the events in order and return the final state."""
         tips: set[str] = set()
         for event_id, event in self.events.items():
             prev = list(event.prev_event_ids())
@@ -218,7 +219,7 @@ class Room:
         return self.resolve([self.after[tip] for tip in self.header["forward_extremities"]])
 
     def superseded(self, prev: Iterable[str]) -> set[str]:
-        """The events that an event takes the place of: also those behind soft-failed and rejected ones."""
+        """Return the prev events, and for soft-failed and rejected ones theirs in turn."""
         found: set[str] = set()
         todo = list(prev)
         while todo:
@@ -230,7 +231,7 @@ class Room:
 
 
 def check(path: Path) -> list[str]:
-    """The problems of one recording; prints a line about it."""
+    """Print a line about a recording and return its problems."""
     room = Room(path)
     for event_id in room.events:
         room.check_format(event_id)
@@ -247,7 +248,7 @@ def check(path: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the files named, or all."""
+    """Check the named files, or all recordings."""
     paths = [Path(argument) for argument in arguments]
     paths = paths or sorted(ROOMS.glob("v*.jsonl"), key=lambda path: int(path.stem[1:]))
     problems = [problem for path in paths for problem in check(path)]

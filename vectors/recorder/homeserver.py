@@ -1,4 +1,4 @@
-"""Runs one throw-away Synapse on the loopback interface, and speaks its client API."""
+"""Run a temporary Synapse on the loopback interface and use its client API."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 class HttpError(Exception):
-    """An answer with another status than 200."""
+    """A response with a status other than 200."""
 
     def __init__(self, status: int, body: Json, what: str) -> None:
         super().__init__(f"{what}: {status} {body.get('errcode')}: {body.get('error')}")
@@ -40,18 +40,22 @@ class HttpError(Exception):
 
 
 def now_ms() -> int:
-    """The time as Matrix counts it."""
+    """Return the time in milliseconds since 1970."""
     return int(time.time() * 1000)
 
 
 def made_up_key(server_name: str, version: str) -> Any:
-    """A signing key that is the same on each run; it belongs to nobody."""
+    """Return a made-up signing key that is the same on each run."""
     seed = hashlib.sha256(f"roomver recorder: {server_name}".encode()).digest()
     return decode_signing_key_base64("ed25519", version, encode_base64(seed))
 
 
 def http(method: str, url: str, content: Json | None = None, authorization: str | None = None) -> Json:
-    """One request with a JSON answer."""
+    """Send a request and return its JSON response.
+
+    Raises:
+        HttpError: The status is not 200.
+    """
     request = urllib.request.Request(url, method=method)
     if content is not None:
         request.data = json.dumps(content).encode()
@@ -72,12 +76,12 @@ def http(method: str, url: str, content: Json | None = None, authorization: str 
 
 
 def quote(part: str) -> str:
-    """One path segment."""
+    """Encode a path segment."""
     return urllib.parse.quote(part, safe="")
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -85,7 +89,7 @@ def free_port() -> int:
 
 
 class Homeserver:
-    """Synapse in its own temporary directory; a context manager that always stops and removes it."""
+    """A Synapse with its own temporary directory. As a context manager it stops and removes both."""
 
     def __init__(self) -> None:
         self.key = made_up_key(SERVER_NAME, "a_hs01")
@@ -117,7 +121,7 @@ class Homeserver:
         self.stop()
 
     def stop(self) -> None:
-        """End the process, by force if it lingers, and remove its directory."""
+        """Stop the process, kill it if it does not stop in time, and remove its directory."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.terminate()
@@ -129,7 +133,7 @@ class Homeserver:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def log_tail(self, lines: int = 25) -> str:
-        """What the server said last."""
+        """Return the last lines of the server's log."""
         if not self.log_path.exists():
             return "(no log)"
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
@@ -151,19 +155,19 @@ class Homeserver:
     def _write_config(self) -> None:
         key = self.key
         (self.dir / "signing.key").write_text(f"{key.alg} {key.version} {encode_base64(key.encode())}\n")
-        # JSON is YAML too.
+        # JSON is valid YAML.
         (self.dir / "homeserver.yaml").write_text(json.dumps(config(self.dir, self.port), indent=1))
         (self.dir / "log.yaml").write_text(json.dumps(LOG_CONFIG))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read the server's database, running or not."""
+        """Read the server's database. The server may be running."""
         with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=30) as db:
             rows = db.execute(sql, values).fetchall()
         db.close()
         return rows
 
     def trust(self, server_name: str, key: Any, valid_until_ts: int) -> None:
-        """Put another server's key into the key store, so that Synapse need not ask for it."""
+        """Put another server's key into the key store, so that Synapse does not request it."""
         verify = get_verify_key(key)
         key_id = f"{verify.alg}:{verify.version}"
         document = sign_json(
@@ -191,7 +195,7 @@ class Homeserver:
         db.close()
 
     def published_keys(self) -> Json:
-        """The server's own keys, in the form of a recording's header."""
+        """Return the server's own keys, in the form of a recording's header."""
         answer = http("GET", f"{self.base}/_matrix/key/v2/server")
         until = answer["valid_until_ts"]
         return {
@@ -200,7 +204,7 @@ class Homeserver:
         }
 
     def register(self, localpart: str) -> "User":
-        """A new user, by the shared secret."""
+        """Register a user with the shared secret."""
         url = f"{self.base}/_synapse/admin/v1/register"
         nonce = http("GET", url)["nonce"]
         password = f"password-of-{localpart}"
@@ -215,7 +219,7 @@ class Homeserver:
 
 
 class User:
-    """A user of the homeserver, acting over the client API."""
+    """A user of the homeserver, who acts through the client API."""
 
     def __init__(self, server: Homeserver, user_id: str, token: str) -> None:
         self.id = user_id
@@ -224,7 +228,7 @@ class User:
         self._transactions = 0
 
     def call(self, method: str, path: str, content: Json | None = None) -> Json:
-        """One request below `/_matrix/client/v3`."""
+        """Send a request below `/_matrix/client/v3`."""
         if content is None and method != "GET":
             content = {}
         return http(method, f"{self._base}/_matrix/client/v3{path}", content, f"Bearer {self._token}")
@@ -234,15 +238,15 @@ class User:
         return f"t{self._transactions}"
 
     def room(self, room_id: str, action: str, **content: Any) -> None:
-        """POST to one of the actions on a room: join, leave, invite, kick, ban, unban, ..."""
+        """POST an action on a room: join, leave, invite, kick, ban, unban, ..."""
         self.call("POST", f"/rooms/{quote(room_id)}/{action}", content)
 
     def knock(self, room_id: str, reason: str) -> None:
-        """Ask to be let in."""
+        """Knock on a room."""
         self.call("POST", f"/knock/{quote(room_id)}", {"reason": reason})
 
     def get_state(self, room_id: str, kind: str, state_key: str = "") -> Json:
-        """The content of a state event."""
+        """Return the content of a state event."""
         return self.call("GET", f"/rooms/{quote(room_id)}/state/{quote(kind)}/{quote(state_key)}")
 
     def state(self, room_id: str, kind: str, content: Json, state_key: str = "") -> str:
@@ -252,7 +256,7 @@ class User:
         return event_id
 
     def send(self, room_id: str, content: Json, kind: str = "m.room.message") -> str:
-        """Send an event that is no state."""
+        """Send an event that is not a state event."""
         path = f"/rooms/{quote(room_id)}/send/{quote(kind)}/{self._transaction()}"
         event_id: str = self.call("PUT", path, content)["event_id"]
         return event_id
@@ -269,7 +273,7 @@ class User:
         return redaction_id
 
     def redacted_by(self, room_id: str, event_id: str) -> str | None:
-        """The redaction that the server serves this event with, if it serves it redacted."""
+        """Return the ID of the redaction, if the server serves the event redacted."""
         event = self.call("GET", f"/rooms/{quote(room_id)}/event/{quote(event_id)}")
         because = event.get("unsigned", {}).get("redacted_because")
         return None if because is None else because["event_id"]
@@ -287,7 +291,7 @@ _FREE = {"per_second": 100_000, "burst_count": 100_000}
 
 
 def config(directory: Path, port: int) -> Json:
-    """The configuration: loopback only, no limits, nobody else to ask."""
+    """Return the configuration: loopback only, no rate limits, no other servers."""
     return {
         "server_name": SERVER_NAME,
         "pid_file": str(directory / "homeserver.pid"),
@@ -316,7 +320,7 @@ def config(directory: Path, port: int) -> Json:
         "url_preview_enabled": False,
         "limit_profile_requests_to_users_who_share_rooms": False,
         "bcrypt_rounds": 4,
-        # Nothing may be reached from here: each outgoing request fails at once.
+        # Every outgoing request fails at once.
         "ip_range_blacklist": ["0.0.0.0/0", "::/0"],
         "federation": {"client_timeout": "1s", "max_short_retries": 0, "max_long_retries": 0},
         "rc_federation": {"window_size": 1, "sleep_limit": 9999, "sleep_delay": 0, "reject_limit": 9999},

@@ -1,8 +1,8 @@
-"""Records the suite's rooms from a real homeserver: `python vectors/recorder/record.py`.
+"""Record the suite's rooms from a real homeserver: `python vectors/recorder/record.py`.
 
-Starts Synapse on the loopback interface, plays the scenario of scenario.py in one room of each room
-version, stops the server and writes each room with all that the server made of it to
-vectors/rooms/v<version>.jsonl. Needs requirements.txt; meant to be run by hand, never in CI.
+It starts Synapse on the loopback interface and plays the scenario of scenario.py in one room of each room
+version. Then it stops the server and writes each room, with the server's verdicts on it, to
+vectors/rooms/v<version>.jsonl. It needs requirements.txt and is run by hand, not in CI.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from typing import Any
 
 from homeserver import SERVER_NAME, Homeserver, Json
 from remote import REMOTE_NAME, Remote
-from scenario import LOCALPARTS, Scene, play
+from scenario import play
+from scene import LOCALPARTS, Scene
 from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
 from synapse.events import make_event_from_dict
 
@@ -24,17 +25,17 @@ ROOMS = Path(__file__).resolve().parent.parent / "rooms"
 
 
 def line(document: Json) -> str:
-    """One line of a recording."""
+    """Return a document as a line of a recording."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def ids(server: Homeserver, sql: str, room_id: str) -> list[str]:
-    """The sorted IDs that a query yields for a room."""
+    """Return the event IDs that a query finds for a room, sorted."""
     return sorted(row[0] for row in server.query(sql, room_id))
 
 
 def redacted_by(scene: Scene) -> dict[str, list[str]]:
-    """The redactions that the server honours; asked while it still runs."""
+    """Return the redactions that the server applies, by the redacted event. The server must be running."""
     rows = scene.server.query(
         "SELECT DISTINCT r.redacts FROM redactions r JOIN events e ON e.event_id = r.event_id"
         " JOIN events t ON t.event_id = r.redacts WHERE e.room_id = ?",
@@ -49,7 +50,7 @@ def redacted_by(scene: Scene) -> dict[str, list[str]]:
 
 
 def events(server: Homeserver, room_id: str, version: str) -> list[Json]:
-    """Every event of the room, in the server's order, as it would go over federation."""
+    """Return all events of a room, in the server's order and in the form that federation uses."""
     rows = server.query(
         "SELECT j.event_id, j.json FROM event_json j JOIN events e ON e.event_id = j.event_id"
         " WHERE e.room_id = ? ORDER BY e.stream_ordering",
@@ -63,7 +64,7 @@ def events(server: Homeserver, room_id: str, version: str) -> list[Json]:
 
 
 def recording(server: Homeserver, scene: Scene, keys: Json, redactions: Json) -> list[Json]:
-    """The documents of a room's file, the header first."""
+    """Return the documents of a room's file, the header first."""
     room_id, version = scene.room_id, str(scene.number)
     of_room = "WHERE e.room_id = ?"
     header = {
@@ -93,7 +94,7 @@ def recording(server: Homeserver, scene: Scene, keys: Json, redactions: Json) ->
 
 
 def record(versions: list[str], out: Path) -> list[str]:
-    """Play and write the rooms; what went otherwise than the scenario expects."""
+    """Play and write the rooms, and return what did not go as the scenario expects."""
     recordings: dict[str, list[Json]] = {}
     notes: list[str] = []
     with Homeserver() as server:
@@ -115,7 +116,7 @@ def record(versions: list[str], out: Path) -> list[str]:
 
 
 def summary(documents: list[Json]) -> str:
-    """One line about a recording."""
+    """Describe a recording in one line."""
     header: dict[str, Any] = documents[0]
     counts = (f"{len(header[key])} {key}" for key in ("rejected", "soft_failed", "state", "redacted_by"))
     return (
@@ -124,10 +125,12 @@ def summary(documents: list[Json]) -> str:
 
 
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("versions", nargs="*", help="room versions; all of 1 to 12 unless given")
-    parser.add_argument("--out", type=Path, default=ROOMS, help="where the recordings go")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] + ".")
+    parser.add_argument("versions", nargs="*", help="room versions to record (default: 1 to 12)")
+    parser.add_argument(
+        "--out", type=Path, default=ROOMS, help="folder for the recordings (default: vectors/rooms)"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.versions) - set(VERSIONS):
         parser.error(f"no such room version: {', '.join(sorted(unknown))}")

@@ -1,7 +1,7 @@
-"""A made-up second homeserver: no server at all, only a key that signs requests and events.
+"""A made-up second homeserver. It is only a key that signs requests and events.
 
-It joins the homeserver's rooms over the federation API, then sends the events that only another
-server can send: events beside the newest ones, and events that the rules forbid.
+It joins the homeserver's rooms over the federation API. Then it sends events that only another server can
+send: forks, and events that the rules forbid.
 """
 
 import time
@@ -25,7 +25,7 @@ StateMap = dict[tuple[str, str], str]
 
 @dataclass
 class Draft:
-    """What a PDU is to say; `Remote.build` adds what its place in the room's history asks for."""
+    """The content of a PDU. `Remote.build` adds what depends on its place in the room's history."""
 
     sender: str
     kind: str
@@ -36,7 +36,7 @@ class Draft:
 
 
 class Remote:
-    """The made-up server, as seen from one homeserver."""
+    """The made-up server, which talks to one homeserver."""
 
     def __init__(self, server: Homeserver) -> None:
         self.key = made_up_key(REMOTE_NAME, "a_rem1")
@@ -48,13 +48,13 @@ class Remote:
         server.trust(REMOTE_NAME, self.key, self.valid_until_ts)
 
     def published_keys(self) -> Json:
-        """This server's keys, in the form of a recording's header."""
+        """Return this server's keys, in the form of a recording's header."""
         verify = get_verify_key(self.key)
         value = {"key": encode_verify_key_base64(verify), "valid_until_ts": self.valid_until_ts}
         return {f"{verify.alg}:{verify.version}": value}
 
     def call(self, method: str, path: str, content: Json | None = None) -> Json:
-        """One signed request below `/_matrix/federation`."""
+        """Send a signed request below `/_matrix/federation`."""
         uri = f"/_matrix/federation{path}"
         signed: Json = {"method": method, "uri": uri, "origin": REMOTE_NAME, "destination": SERVER_NAME}
         if content is not None:
@@ -66,14 +66,14 @@ class Remote:
         )
         return http(method, self._server.base + uri, content, authorization)
 
-    # Joining, knocking.
+    # Joins and knocks.
 
     def join(self, room: "RemoteRoom", user_id: str) -> str:
-        """The handshake of a join."""
+        """Join a room and return the ID of the join."""
         return self._handshake(room, user_id, "join", "v2")
 
     def knock(self, room: "RemoteRoom", user_id: str) -> str:
-        """The handshake of a knock."""
+        """Knock on a room and return the ID of the knock."""
         return self._handshake(room, user_id, "knock", "v1")
 
     def _handshake(self, room: "RemoteRoom", user_id: str, action: str, send_version: str) -> str:
@@ -85,17 +85,17 @@ class Remote:
         self.call("PUT", f"/{send_version}/send_{action}/{quote(room.room_id)}/{quote(event_id)}", pdu)
         return event_id
 
-    # The room's history, as the homeserver tells it.
+    # The room's history, as requested from the homeserver.
 
     def event(self, event_id: str) -> Json:
-        """A PDU of the room."""
+        """Return a PDU of the room."""
         if event_id not in self._events:
             answer = self.call("GET", f"/v1/event/{quote(event_id)}")
             self._events[event_id] = answer["pdus"][0]
         return self._events[event_id]
 
     def state_after(self, room: "RemoteRoom", event_id: str) -> StateMap:
-        """The room's state after an event that the server has accepted."""
+        """Return the room's state after an event that the server has accepted."""
         if event_id not in self._states:
             query = f"/v1/state/{quote(room.room_id)}?event_id={quote(event_id)}"
             state = {
@@ -109,7 +109,7 @@ class Remote:
         return self._states[event_id]
 
     def id_of(self, room: "RemoteRoom", pdu: Json) -> str:
-        """The ID of a PDU; remembers the PDU."""
+        """Return the ID of a PDU, and store the PDU for `event`."""
         event_id: str = make_event_from_dict(pdu, room.version).event_id
         self._events[event_id] = pdu
         return event_id
@@ -117,7 +117,7 @@ class Remote:
     # PDUs.
 
     def sign(self, room: "RemoteRoom", pdu: Json) -> tuple[str, Json]:
-        """Give a PDU its hash and signature, and in the first two versions its ID."""
+        """Add hash and signature to a PDU, and in room versions 1 and 2 an ID. Return its ID and the PDU."""
         pdu = {k: v for k, v in pdu.items() if k not in ("hashes", "signatures", "event_id")}
         if room.old_format:
             self._serial += 1
@@ -138,7 +138,10 @@ class Remote:
     def build(
         self, room: "RemoteRoom", draft: Draft, prev: list[str], auth: list[str] | None = None
     ) -> tuple[str, Json]:
-        """A signed PDU after the events `prev`, with the auth events of the state there, or `auth`."""
+        """Return the ID and a signed PDU that follows `prev`.
+
+        Its auth events come from the state there unless `auth` is given.
+        """
         content = dict(draft.content)
         pdu: Json = {
             "type": draft.kind,
@@ -161,7 +164,7 @@ class Remote:
         return self.sign(room, pdu)
 
     def auth_for(self, room: "RemoteRoom", pdu: Json, state: StateMap) -> list[str]:
-        """The auth events of a PDU out of a state."""
+        """Return the auth events of a PDU, selected from a state."""
         bare = {**pdu, "auth_events": [], "hashes": {}, "signatures": {}}
         if room.old_format:
             bare["event_id"] = f"$unnamed:{REMOTE_NAME}"
@@ -171,10 +174,10 @@ class Remote:
         return [state[key] for key in sorted(wanted) if key in state]
 
     def deliver(self, event_id: str, pdu: Json) -> str:
-        """Send one PDU and wait until it is dealt with; says what became of it."""
+        """Send a PDU, wait until the homeserver has handled it, and return its `fate`."""
         self._serial += 1
         transaction = {"origin": REMOTE_NAME, "origin_server_ts": now_ms(), "pdus": [pdu]}
-        # A fresh name each time: the server remembers the transactions that it has answered.
+        # The ID must be new each time, because the server remembers the transactions that it has answered.
         answer = self.call("PUT", f"/v1/send/{now_ms()}-{self._serial}", transaction)
         if any("error" in result for result in answer["pdus"].values()):
             return "dropped"
@@ -186,11 +189,11 @@ class Remote:
             if not staged:
                 return fate(self._server, event_id)
             time.sleep(0.02)
-        raise SystemExit(f"{event_id} was not dealt with in {PROCESS_SECONDS} s:\n{self._server.log_tail()}")
+        raise SystemExit(f"{event_id} was not handled within {PROCESS_SECONDS} s:\n{self._server.log_tail()}")
 
 
 def fate(server: Homeserver, event_id: str) -> str:
-    """What the homeserver has made of an event: accepted, soft_failed, rejected or dropped."""
+    """Return what the homeserver did with an event: accepted, soft_failed, rejected or dropped."""
     if server.query("SELECT 1 FROM rejections WHERE event_id = ?", event_id):
         return "rejected"
     rows = server.query(
@@ -202,7 +205,7 @@ def fate(server: Homeserver, event_id: str) -> str:
 
 
 class RemoteRoom:
-    """A room as the made-up server takes part in it."""
+    """A room in which the made-up server participates."""
 
     def __init__(self, remote: Remote, server: Homeserver, room_id: str, version: str) -> None:
         self.remote = remote
@@ -214,7 +217,7 @@ class RemoteRoom:
         self._server = server
 
     def tips(self) -> list[str]:
-        """The forward extremities."""
+        """Return the IDs of the forward extremities, sorted."""
         rows = self._server.query(
             "SELECT event_id FROM event_forward_extremities WHERE room_id = ?", self.room_id
         )
@@ -227,7 +230,10 @@ class RemoteRoom:
         auth: list[str] | None = None,
         expect: str = "accepted",
     ) -> str:
-        """Build and deliver a PDU, after the newest events unless told otherwise; its ID."""
+        """Build and deliver a PDU, and return its ID.
+
+        It follows the forward extremities unless `prev` is given.
+        """
         event_id, pdu = self.remote.build(self, draft, prev or self.tips(), auth)
         became = self.remote.deliver(event_id, pdu)
         if became != expect:
@@ -236,7 +242,7 @@ class RemoteRoom:
         return event_id
 
     def auth_of(self, draft: Draft, after: str) -> list[str]:
-        """The auth events that a draft would have after an event."""
+        """Return the auth events that a draft would have after an event."""
         pdu: Json = {
             "type": draft.kind, "sender": draft.sender, "content": draft.content, "room_id": self.room_id,
             "prev_events": [], "depth": 1, "origin_server_ts": 1,

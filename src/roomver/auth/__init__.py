@@ -1,8 +1,8 @@
-"""The authorisation rules: is this event allowed, and which rule says so.
+"""The authorisation rules: is this event allowed, and which rule decides?
 
-Two halves, as servers and state resolution need them: the rules that look only at the event and the
-events it cites, and the rules that look at a room state. The order of the rules is the
-specification's; each numbered branch has its own module here.
+The rules come in two halves, as servers and state resolution need them: rules that read only the event and
+its auth events, and rules that read a room state. They are in the specification's order, and each numbered
+branch has its own module here.
 
 Source: https://spec.matrix.org/latest/rooms/v12/#authorisation-rules, and the same section of the
 page of each other room version.
@@ -12,9 +12,9 @@ from collections.abc import Container, Mapping
 
 from ..event import Event
 from ..rules import AUTH_EVENTS_NO_CREATE, OTHERWISE, ROOM_ID_OF_CREATE, Verdict
-from ..types import EventId, StateMap
+from ..types import EventId, StateKey, StateMap
 from .aliases import check_aliases
-from .auth_events import check_auth_events, check_room_id, cited_events, create_id_of, state_of
+from .auth_events import check_auth_events, check_room_id, cited_events, state_of
 from .context import Context, create_of
 from .create import check_create
 from .federation import check_federation
@@ -28,11 +28,21 @@ __all__ = [
     "check_against_state",
     "check_auth",
     "check_state_independent",
-    "create_id_of",
     "redaction_applies",
+    "state_of_auth_events",
 ]
 
 _NOTHING: frozenset[EventId] = frozenset()
+
+
+def state_of_auth_events(event: Event, events: Mapping[EventId, Event]) -> dict[StateKey, Event]:
+    """Return the room state that an event's auth events make up, with the create event in version 12.
+
+    Raises:
+        MissingEvents: naming all the auth events that are not in `events`.
+        WrongRoom: if an auth event is of another room version.
+    """
+    return state_of(cited_events(event, events))
 
 
 def check_auth(
@@ -42,27 +52,28 @@ def check_auth(
     *,
     rejected: Container[EventId] = _NOTHING,
 ) -> Verdict:
-    """Judge an event by all the rules of its room version.
+    """Check an event against all authorisation rules of its room version.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu: with
     ``state=None`` this is check 4, with the state before the event check 5, with the current state
     check 6.
 
-    Signatures are taken as verified beforehand, but for the one inside a third-party invite.
+    The caller has verified the event's signatures. Only the signature inside a third-party invite is verified
+    here.
 
     Args:
-        event: the event to judge.
-        state: the room state, of events; None for the one that the event's own auth events make up.
-        events: where the event's auth events, and in version 12 its create event, are looked up.
-        rejected: the IDs of events that were rejected.
+        event: the event to check.
+        state: the room state, key to event; None for the state that the event's own auth events make up.
+        events: event ID to event. It must hold the event's auth events, and in version 12 its create event.
+        rejected: the IDs of rejected events.
 
     Returns:
-        A verdict that is true exactly if the event is allowed, with the rule that decided.
+        A verdict: whether the event is allowed, and the rule that decided.
 
     Raises:
-        MissingEvents: with all the auth events that are not known; nothing is decided without them.
-        WrongRoom: if the state, or an auth event, is of another room version, or the state of
-            another room.
+        MissingEvents: naming all auth events that are not in `events`. Nothing is decided without them.
+        WrongRoom: if the state or an auth event is of another room version, or the state is of another
+            room.
 
     >>> from roomver import parse_event
     >>> def event(event_id, **pdu):
@@ -73,9 +84,9 @@ def check_auth(
     >>> topic = event("$t", type="m.room.topic", state_key="", sender="@al:a.org", auth_events=["$c"],
     ...               content={"topic": "Hello"})
     >>> print(check_auth(create, None, {}))
-    v11 rule 1.4 (create.allowed): any other create event is allowed
+    v11 rule 1.4 (create.allowed): the create event breaks no rule on create events
     >>> print(check_auth(topic, None, {"$c": create}))
-    v11 rule 5 (sender.not_joined): sender @al:a.org, membership leave
+    v11 rule 5 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)
     """
     if event.type == "m.room.create":
         return check_create(event)
@@ -89,14 +100,14 @@ def check_auth(
 def check_state_independent(
     event: Event, events: Mapping[EventId, Event], *, rejected: Container[EventId] = _NOTHING
 ) -> Verdict | None:
-    """Judge an event by the rules that look at no room state: those on create events, on the event's
-    own auth events, and in version 12 on its room ID.
+    """Check an event against the rules that read no room state.
 
+    These are the rules on create events, on the event's own auth events, and in version 12 on its room ID.
     The arguments and errors are those of `check_auth`.
 
     Returns:
-        The verdict if one of these rules decides; None if it is for the state to decide. A create
-        event is always decided.
+        The verdict if one of these rules decides; None if the rules on the state decide. A create event
+        always gets a verdict.
     """
     if event.type == "m.room.create":
         return check_create(event)
@@ -106,24 +117,23 @@ def check_state_independent(
 def _check_cited(
     event: Event, cited: list[Event], events: Mapping[EventId, Event], rejected: Container[EventId]
 ) -> Verdict | None:
-    # A refusing verdict is false, so that `or` would pass over it: None is what is tested for.
     verdict = check_room_id(event, events, rejected)
     if verdict is not None:
         return verdict
-    own = cited[: len(event.auth_event_ids)]  # in version 12 the create event follows, uncited
+    own = cited[: len(event.auth_event_ids)]  # without the create event that follows in version 12
     return check_auth_events(event, own, rejected)
 
 
 def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
-    """Judge an event by the rules that look at the room state, as state resolution calls them.
+    """Check an event against the rules that read the room state, as state resolution does.
 
-    A create event depends on no state and is judged by its own rule. A state without a create event
-    refuses every other: nothing is allowed because something is unknown.
+    A create event is checked by its own rule, whatever the state. Any other event is rejected if the state
+    has no create event: an unknown state never allows an event.
 
     Args:
-        event: the event to judge; signatures are taken as verified.
-        state: the room state, of events. Of it only the keys that `roomver.select_auth_types` gives, and the
-            create event, are looked at.
+        event: the event to check. The caller has verified its signatures.
+        state: the room state, key to event. Only the keys that `roomver.select_auth_types` returns and the
+            create event are read.
 
     Raises:
         WrongRoom: if the state is of another room or room version.

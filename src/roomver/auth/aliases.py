@@ -1,4 +1,4 @@
-"""Rule 4 of versions 1 to 5: aliases events. The sender need not be in the room, and needs no level."""
+"""Rule 4 of versions 1 to 5: aliases events. The sender need not be in the room and needs no power level."""
 
 from ..identifiers import server_of
 from ..rules import ALIASES_ALLOWED, ALIASES_NO_STATE_KEY, ALIASES_OTHER_DOMAIN, Verdict
@@ -6,7 +6,7 @@ from .context import Context
 
 
 def check_aliases(context: Context) -> Verdict:
-    """Judge an ``m.room.aliases`` event."""
+    """Check an ``m.room.aliases`` event."""
     event = context.event
     # If event has no state_key, reject.
     if event.state_key is None:

@@ -1,4 +1,4 @@
-"""The rules on an event's own auth events, and in version 12 on its room ID. They depend on no state."""
+"""The rules on an event's own auth events, and in version 12 on its room ID. They read no room state."""
 
 from collections.abc import Container, Mapping
 
@@ -20,23 +20,14 @@ from ..types import EventId, StateKey
 from ..versions import RoomIdForm
 
 
-def create_id_of(event: Event) -> EventId | None:
-    """Return the ID of the create event that a room ID names; None where it names none (up to 11)."""
-    if event.room_version.room_id_form is RoomIdForm.CREATE_HASH:
-        return "$" + event.room_id[1:]
-    return None
-
-
 def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
-    """Return an event's auth events in its order, then the create event that its room ID names.
+    """Return the events of `Event.auth_parents`, in that order.
 
     Raises:
-        MissingEvents: with all that are not known.
+        MissingEvents: naming all of them that are not in `events`.
+        WrongRoom: if one of them is of another room version.
     """
-    wanted = event.auth_event_ids
-    create_id = create_id_of(event)
-    if create_id is not None:
-        wanted = (*wanted, create_id)
+    wanted = event.auth_parents
     try:
         found = [events[event_id] for event_id in wanted]
     except KeyError:
@@ -54,58 +45,58 @@ def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
 def check_room_id(
     event: Event, events: Mapping[EventId, Event], rejected: Container[EventId]
 ) -> Verdict | None:
-    """Judge by rule 2 of version 12; None if it does not decide.
+    """Check rule 2 of version 12; return None if it does not decide.
 
     If the event's room_id is not an event ID for an accepted m.room.create event, with the sigil !
     instead of $, reject.
     """
-    create_id = create_id_of(event)
-    if create_id is None:
+    if event.room_version.room_id_form is not RoomIdForm.CREATE_HASH:
         return None
+    create_id = event.auth_parents[-1]
     create = events[create_id]
-    problem = None
+    fault = None
     if create.type != "m.room.create" or create.state_key != "":
-        problem = f"{create_id} is of type {create.type}"
+        fault = f"{create_id} is of type {create.type}"
     elif create_id in rejected:
-        problem = f"{create_id} was rejected"
+        fault = f"{create_id} was rejected"
     elif create.content.get("room_version") != event.room_version.identifier:
         # A create event that names another version makes a room of that version.
-        problem = f"{create_id} makes a room of another version"
-    if problem is None:
+        fault = f"{create_id} makes a room of another version"
+    if fault is None:
         return None
-    return Verdict(False, ROOM_ID_OF_CREATE, event.room_version, {"room_id": event.room_id, "why": problem})
+    return Verdict(False, ROOM_ID_OF_CREATE, event.room_version, {"room_id": event.room_id, "why": fault})
 
 
 def check_auth_events(event: Event, cited: list[Event], rejected: Container[EventId]) -> Verdict | None:
-    """Judge by the rule "Considering the event's auth_events"; None if it does not decide.
+    """Check the rule "Considering the event's auth_events"; return None if it does not decide.
 
     Args:
-        event: the event that is judged.
+        event: the event to check.
         cited: its auth events, in its order.
-        rejected: the IDs of events that were rejected.
+        rejected: the IDs of rejected events.
     """
     version = event.room_version
 
-    # Each rule asks of all entries at once whether one breaks it, and only then which: this runs on every
-    # event, and nearly none breaks any.
+    # Each rule is checked for all entries at once. Which entry breaks it is found only if one does: this runs
+    # for every event, and nearly no event breaks a rule.
     keys = [(other.type, other.state_key) for other in cited]
     entries = set(keys)
 
-    # If there are duplicate entries for a given type and state_key pair, reject. An ID that is there
-    # twice is such a pair as well.
+    # If there are duplicate entries for a given type and state_key pair, reject. The same ID twice is such
+    # a duplicate too.
     if len(entries) != len(keys):
         twice = next(index for index, key in enumerate(keys) if key in keys[:index])
         return _refused(event, AUTH_EVENTS_DUPLICATE, cited[twice])
 
-    # If there are entries that the selection would not pick, reject. A message is never picked, nor
-    # in version 12 the create event.
+    # If there are entries that the auth events selection would not pick, reject. It never picks a message,
+    # and in version 12 not the create event.
     selectable = select_auth_types(event)
     if not entries <= selectable:
         stray = next(index for index, key in enumerate(keys) if key not in selectable)
         return _refused(event, AUTH_EVENTS_NOT_SELECTED, cited[stray])
 
-    # If there are entries which were themselves rejected, reject. An event that cites itself (which
-    # versions 1 and 2 let one build) cites one that has not been accepted.
+    # If there are entries which were themselves rejected, reject. An event that cites itself, which is
+    # possible in versions 1 and 2, cites an event that has not been accepted.
     own_id = event.event_id
     for event_id in event.auth_event_ids:
         if event_id in rejected or event_id == own_id:
@@ -115,8 +106,8 @@ def check_auth_events(event: Event, cited: list[Event], rejected: Container[Even
     if version.create_in_auth_events and CREATE not in entries:
         return Verdict(False, AUTH_EVENTS_NO_CREATE, version, {})
 
-    # If any event in auth_events has a room_id which does not match that of the event, reject.
-    # Servers did so before the specification said it (1.16), for every room version.
+    # If any event in auth_events has a room_id which does not match that of the event being authorised,
+    # reject. Servers did so in every room version before the specification said so (1.16).
     room_id = event.room_id
     for other in cited:
         if other.room_id != room_id:

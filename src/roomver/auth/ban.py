@@ -1,4 +1,4 @@
-"""The rule on bans. Membership of the target is not looked at, and nobody outranks themselves."""
+"""The rule on bans. The target's membership does not matter, and no user outranks themselves."""
 
 from ..rules import BAN_LEVEL, BAN_OTHERWISE, BAN_SENDER_NOT_JOINED, Verdict
 from ..types import UserId
@@ -6,7 +6,7 @@ from .context import Context
 
 
 def check_ban(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``ban``."""
+    """Check a member event of membership ``ban``."""
     event, levels = context.event, context.levels
 
     # If the sender's current membership state is not join, reject.

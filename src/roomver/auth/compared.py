@@ -1,22 +1,23 @@
 """What the authorisation rules compare for an event: levels and memberships, each with its source.
 
-A verdict names what decided; this names everything that was looked at, also where the event is allowed.
+A verdict names the values that decided. This module names all values that were compared, also if the event
+is allowed.
 """
 
 from typing import NamedTuple
 
 from ..event import Event
-from ..power import CREATE, POWER_LEVELS, Levels
 from ..types import StateMap, UserId
+from .context import JOIN_RULES, Context, create_of
 
 
 class Compared(NamedTuple):
-    """One thing that was compared.
+    """One value that was compared.
 
     Attributes:
-        what: such as ``sender's level``.
-        value: an integer, ``infinite``, or a membership or join rule.
-        source: where it comes from, naming the event.
+        what: a name, for example ``sender's level``.
+        value: an integer, ``infinite``, a membership or a join rule.
+        source: the event that the value comes from, or the default.
     """
 
     what: str
@@ -25,68 +26,72 @@ class Compared(NamedTuple):
 
 
 def list_compared(event: Event, state: StateMap[Event]) -> list[Compared]:
-    """Return what the rules compare for an event before a state; nothing for a create event, or where the
-    state has no create event to begin with."""
-    create = state.get(CREATE)
+    """Return what the rules compare for an event and a state.
+
+    The list is empty for a create event, and if the state has no create event.
+
+    Raises:
+        WrongRoom: if the state is of another room or room version.
+    """
+    create = create_of(state)
     if event.type == "m.room.create" or create is None:
         return []
-    levels = Levels(create, state.get(POWER_LEVELS))
-    rows = [_membership("sender's membership", event.sender, state), _user("sender", event.sender, levels)]
+    context = Context(event, state, create)
+    rows = [_membership("sender", event.sender, context), _level("sender", event.sender, context)]
     if event.type == "m.room.member" and event.state_key is not None:
         target = event.state_key
         if target != event.sender:
-            rows.append(_membership("target's membership", target, state))
-            rows.append(_user("target", target, levels))
-        rows += _for_membership(event, target, state, levels)
+            rows += [_membership("target", target, context), _level("target", target, context)]
+        rows += _for_membership(target, context)
     elif event.type == "m.room.third_party_invite":
-        rows.append(_named("invite", levels))
+        rows.append(_named("invite", context))
     elif event.type != "m.room.member":
         is_state = event.state_key is not None
+        levels = context.levels
         source = levels.required_source(event.type, is_state)
         rows.append(Compared("required level", levels.required(event.type, is_state), source))
         if event.type == "m.room.redaction" and event.room_version.redaction_rule:
-            rows.append(_named("redact", levels))
+            rows.append(_named("redact", context))
     return rows
 
 
-def _for_membership(event: Event, target: UserId, state: StateMap[Event], levels: Levels) -> list[Compared]:
+def _for_membership(target: UserId, context: Context) -> list[Compared]:
+    event = context.event
     match event.content.get("membership"):
         case "join" | "knock":
-            rows = [_join_rule(state)]
+            rows = [_join_rule(context)]
             authoriser = event.content.get("join_authorised_via_users_server")
             if type(authoriser) is str and event.room_version.restricted_joins:
-                rows.append(_membership("authoriser's membership", authoriser, state))
-                rows += [_user("authoriser", authoriser, levels), _named("invite", levels)]
+                rows += [_membership("authoriser", authoriser, context)]
+                rows += [_level("authoriser", authoriser, context), _named("invite", context)]
             return rows
         case "invite":
-            return [_named("invite", levels)]
+            return [_named("invite", context)]
         case "leave" if target != event.sender:
-            return [_named("kick", levels), _named("ban", levels)]
+            return [_named("kick", context), _named("ban", context)]
         case "ban":
-            return [_named("ban", levels)]
+            return [_named("ban", context)]
         case _:
             return []
 
 
-def _membership(what: str, user: UserId, state: StateMap[Event]) -> Compared:
-    member = state.get(("m.room.member", user))
-    if member is None:
-        return Compared(what, "leave", f"{user} has no member event")
-    return Compared(what, member.content.get("membership"), f"{user}, by {member.event_id}")
+def _membership(who: str, user: UserId, context: Context) -> Compared:
+    member = context.state.get(("m.room.member", user))
+    source = f"{user} has no member event" if member is None else f"{user}, by {member.event_id}"
+    return Compared(f"{who}'s membership", context.membership(user) or "not a membership", source)
 
 
-def _join_rule(state: StateMap[Event]) -> Compared:
-    rules = state.get(("m.room.join_rules", ""))
-    if rules is None:
-        return Compared("join rule", "invite", "default, without a join-rules event")
-    return Compared("join rule", rules.content.get("join_rule", "invite"), rules.event_id)
+def _join_rule(context: Context) -> Compared:
+    rules = context.state.get(JOIN_RULES)
+    source = "default, without a join-rules event" if rules is None else rules.event_id
+    return Compared("join rule", context.join_rule, source)
 
 
-def _user(who: str, user: UserId, levels: Levels) -> Compared:
-    level = levels.user(user)
+def _level(who: str, user: UserId, context: Context) -> Compared:
+    level = context.levels.user(user)
     value: object = level if type(level) is int else "infinite"
-    return Compared(f"{who}'s level", value, f"{user}: {levels.user_source(user)}")
+    return Compared(f"{who}'s level", value, f"{user}: {context.levels.user_source(user)}")
 
 
-def _named(name: str, levels: Levels) -> Compared:
-    return Compared(f"{name} level", levels.named(name), levels.named_source(name))
+def _named(name: str, context: Context) -> Compared:
+    return Compared(f"{name} level", context.levels.named(name), context.levels.named_source(name))

@@ -1,19 +1,23 @@
-"""What the state-dependent rules look at: the event, the room state, and the levels that hold in it."""
+"""What the state-dependent rules read: the event, the room state, and the power levels in that state."""
+
+from typing import Final
 
 from ..errors import WrongRoom
 from ..event import Event
 from ..power import CREATE, Level, Levels
 from ..rules import Rule, Verdict
-from ..types import StateMap, UserId
+from ..types import JsonValue, StateKey, StateMap, UserId
 from ..versions import RoomVersion
+
+JOIN_RULES: Final[StateKey] = ("m.room.join_rules", "")
 
 
 class Context:
-    """One event before one room state.
+    """One event and the room state that it is checked against.
 
     Attributes:
-        event: the event that is judged.
-        state: the room state, of events.
+        event: the event to check.
+        state: the room state, key to event.
         create: the create event in the state.
         version: the event's room version.
     """
@@ -21,9 +25,9 @@ class Context:
     __slots__ = ("_levels", "create", "event", "state", "version")
 
     def __init__(self, event: Event, state: StateMap[Event], create: Event) -> None:
-        self.event = event
-        self.state = state
-        self.create = create
+        self.event: Event = event
+        self.state: StateMap[Event] = state
+        self.create: Event = create
         self.version: RoomVersion = event.room_version
         self._levels: Levels | None = None
         if create.room_version is not self.version or create.room_id != event.room_id:
@@ -34,31 +38,44 @@ class Context:
 
     @property
     def levels(self) -> Levels:
-        """The levels of the state, set up when first asked for: many rules need none."""
+        """The power levels of the state. They are set up on first use, because many rules need none."""
         levels = self._levels
         if levels is None:
             levels = self._levels = Levels.of(self.create, self.state)
         return levels
 
     def membership(self, user: UserId) -> str:
-        """Return a user's membership: ``leave`` without a member event, ``""`` where that has none
-        that is a string, which is none of those the rules know."""
+        """Return a user's membership.
+
+        It is ``leave`` without a member event, and ``""`` if the membership in the event is missing or not a
+        string. No rule knows the membership ``""``.
+        """
         member = self.state.get(("m.room.member", user))
         if member is None:
             return "leave"
         membership = member.content.get("membership")
         return membership if type(membership) is str else ""
 
+    @property
+    def join_rule(self) -> JsonValue:
+        """The room's join rule.
+
+        Without a join-rules event, or without ``join_rule`` in it, it is ``invite``, as in Synapse and
+        gomatrixserverlib. (The specification is silent. ruma rejects every join.)
+        """
+        event = self.state.get(JOIN_RULES)
+        return "invite" if event is None else event.content.get("join_rule", "invite")
+
     def allow(self, rule: Rule, **detail: object) -> Verdict:
         """Return the verdict that a rule allows the event."""
         return Verdict(True, rule, self.version, detail)
 
     def reject(self, rule: Rule, **detail: object) -> Verdict:
-        """Return the verdict that a rule refuses the event."""
+        """Return the verdict that a rule rejects the event."""
         return Verdict(False, rule, self.version, detail)
 
     def compared(self, name: str) -> dict[str, object]:
-        """Return, for a verdict's detail, the sender's level and a named level, each with its source."""
+        """Return the sender's level and a named level, each with its source, for a verdict's detail."""
         levels, sender = self.levels, self.event.sender
         return {
             "sender": sender,

@@ -1,4 +1,4 @@
-"""Rule 1: create events. They depend on no state."""
+"""Rule 1: create events. This rule reads no room state."""
 
 from ..canonical import shorten
 from ..event import Event
@@ -17,8 +17,11 @@ from ..versions import ROOM_VERSIONS, RoomIdForm
 
 
 def check_create(event: Event) -> Verdict:
-    """Judge a create event, whatever its state key: the rules ask for none, and one with another than
-    ``""`` never fills the place of the room's create event. (gomatrixserverlib refuses it.)"""
+    """Check a create event.
+
+    No state key is required. A create event with a non-empty state key is never the room's create event.
+    (gomatrixserverlib rejects it.)
+    """
     version = event.room_version
     content = event.content
 
@@ -33,18 +36,18 @@ def check_create(event: Event) -> Verdict:
             detail = {"room_id": event.room_id, "sender": event.sender}
             return Verdict(False, CREATE_ROOM_ID_DOMAIN, version, detail)
     elif "room_id" in event.pdu:
-        # If the event has a room_id, reject. The format refuses it before, but for a state key.
+        # If the event has a room_id, reject. With the state key "", the event format rejects it already.
         return Verdict(False, CREATE_HAS_ROOM_ID, version, {"room_id": event.room_id})
 
-    # If content.room_version is present and is not a recognised version, reject. Absent is version 1;
-    # null is present. That it is the version the room is judged by is for the caller to see to.
+    # If content.room_version is present and is not a recognised version, reject. If it is absent, the version
+    # is 1; null counts as present. The caller makes sure that it is the version that this event is read as.
     if "room_version" in content:
         named = content["room_version"]
         if type(named) is not str or named not in ROOM_VERSIONS:
             return Verdict(False, CREATE_ROOM_VERSION, version, {"room_version": shorten(named)})
 
-    # If content has no creator property, reject. A null is a property (ruma and gomatrixserverlib
-    # take it as none).
+    # If content has no creator property, reject. A null counts as a property (for ruma and
+    # gomatrixserverlib it does not).
     if version.creator_in_content and "creator" not in content:
         return Verdict(False, CREATE_NO_CREATOR, version, {})
 

@@ -1,4 +1,4 @@
-"""The rule on ``m.federate``: 3, in version 12 it is 4."""
+"""The rule on ``m.federate``: rule 3, in version 12 rule 4."""
 
 from ..identifiers import server_of
 from ..rules import FEDERATION_CLOSED, Verdict
@@ -6,11 +6,11 @@ from .context import Context
 
 
 def check_federation(context: Context) -> Verdict | None:
-    """Judge by ``m.federate``; None if it does not decide.
+    """Check the rule on ``m.federate``; return None if it does not decide.
 
-    Only the JSON value false closes a room: that is what the specification says. Synapse takes
-    everything but true as closed, and looks at the target of a membership too; ruma refuses every
-    event where it is no boolean. Rooms that servers make have a boolean or nothing.
+    Only the JSON value false closes a room, as the specification says. For Synapse any value except true
+    closes it, and the target of a membership is checked too. ruma rejects every event if the value is not a
+    boolean. Rooms made by servers have a boolean or no such property.
     """
     create = context.create
     # If the content of the create event has m.federate set to false, and the sender's domain is not

@@ -13,11 +13,11 @@ from .third_party import check_third_party_invite
 
 
 def check_invite(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``invite``."""
+    """Check a member event of membership ``invite``."""
     event = context.event
 
-    # If content has a third_party_invite property: … A null is a property, as for Synapse; ruma and
-    # gomatrixserverlib take it as a plain invite.
+    # If content has a third_party_invite property: … A null counts as a property, as in Synapse. For ruma and
+    # gomatrixserverlib such an event is a plain invite.
     if "third_party_invite" in event.content:
         return check_third_party_invite(context, target)
 

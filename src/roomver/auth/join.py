@@ -1,4 +1,4 @@
-"""The rule on joins, and the join rule that others read as well."""
+"""The rule on joins."""
 
 from ..canonical import shorten
 from ..identifiers import is_user_id
@@ -15,26 +15,16 @@ from ..rules import (
     JOIN_SENDER_IS_TARGET,
     Verdict,
 )
-from ..types import JsonValue, UserId
+from ..types import UserId
 from .context import Context
 
 
-def join_rule_of(context: Context) -> JsonValue:
-    """Return the join rule of the state.
-
-    Without a join-rules event, or a ``join_rule`` in it, the rule is ``invite``: the specification is
-    silent, Synapse and gomatrixserverlib say so (ruma refuses every join).
-    """
-    event = context.state.get(("m.room.join_rules", ""))
-    return "invite" if event is None else event.content.get("join_rule", "invite")
-
-
 def check_join(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``join``."""
+    """Check a member event of membership ``join``."""
     event, version = context.event, context.version
 
-    # If the only previous event is the create event and the state_key is the creator, allow. That
-    # comes before the next rule, so that the sender may be anyone: gomatrixserverlib asks for more.
+    # If the only previous event is an m.room.create and the state_key is the creator, allow. This comes
+    # before the next rule, so the sender may be anyone. (gomatrixserverlib requires more.)
     if event.prev_event_ids == (context.create.event_id,) and target == creator_of(context.create):
         return context.allow(JOIN_CREATOR, creator=target)
 
@@ -47,7 +37,7 @@ def check_join(context: Context, target: UserId) -> Verdict:
     if membership == "ban":
         return context.reject(JOIN_BANNED, sender=target)
 
-    join_rule = join_rule_of(context)
+    join_rule = context.join_rule
     already_in = membership in ("invite", "join")
     # If the join_rule is invite (from version 7 on: or knock) then allow if membership state is
     # invite or join.
@@ -64,8 +54,8 @@ def check_join(context: Context, target: UserId) -> Verdict:
     if join_rule == "public":
         return context.allow(JOIN_PUBLIC)
 
-    # Otherwise, reject. So does a join rule that the room version does not know, even for users who
-    # are invited or in the room (gomatrixserverlib lets these in).
+    # Otherwise, reject. This includes join rules that the room version does not know, even for users who
+    # are invited or in the room (gomatrixserverlib allows these).
     return context.reject(JOIN_OTHERWISE, join_rule=shorten(join_rule), membership=membership or "none")
 
 
@@ -74,9 +64,10 @@ def _check_restricted(context: Context, membership: str, already_in: bool) -> Ve
     if already_in:
         return context.allow(JOIN_RESTRICTED_ALREADY_IN, membership=membership)
 
-    # If join_authorised_via_users_server is not a user with sufficient permission to invite other
-    # users or is not a joined member of the room, reject. As clarified in 1.17: missing, not in the
-    # room or merely invited is refused whatever the user's level, a version 12 creator's too.
+    # If the join_authorised_via_users_server key in content is not a user with sufficient permission to
+    # invite other users or is not a joined member of the room, reject. As clarified in 1.17, this holds if
+    # the key is missing, and for a user who is not in the room or only invited, whatever the user's level:
+    # a version 12 creator's too.
     authoriser = context.event.content.get("join_authorised_via_users_server")
     if type(authoriser) is not str or not is_user_id(authoriser):
         found = shorten(authoriser) if authoriser is not None else "none"

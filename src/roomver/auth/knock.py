@@ -4,15 +4,14 @@ from ..canonical import shorten
 from ..rules import KNOCK_ALLOWED, KNOCK_JOIN_RULE, KNOCK_OTHERWISE, KNOCK_SENDER_IS_TARGET, Verdict
 from ..types import UserId
 from .context import Context
-from .join import join_rule_of
 
 
 def check_knock(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``knock``."""
+    """Check a member event of membership ``knock``."""
     event = context.event
 
     # If the join_rule is anything other than knock (from version 10 on: or knock_restricted), reject.
-    join_rule = join_rule_of(context)
+    join_rule = context.join_rule
     if join_rule != "knock" and not (join_rule == "knock_restricted" and context.version.knock_restricted):
         return context.reject(KNOCK_JOIN_RULE, join_rule=shorten(join_rule))
 

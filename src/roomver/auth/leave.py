@@ -1,4 +1,4 @@
-"""The rule on leaving, being removed, and the lifting of a ban."""
+"""The rule on leaving, on kicks, and on lifting a ban."""
 
 from ..rules import (
     LEAVE_BANNED,
@@ -13,12 +13,12 @@ from .context import Context
 
 
 def check_leave(context: Context, target: UserId) -> Verdict:
-    """Judge a member event of membership ``leave``."""
+    """Check a member event of membership ``leave``."""
     event, levels = context.event, context.levels
     membership = context.membership(target)
 
     # If the sender matches state_key, allow if and only if that user's current membership state is
-    # invite or join (from version 7 on: or knock). Who has left cannot leave again.
+    # invite or join (from version 7 on: or knock). A user who has left cannot leave again.
     if event.sender == target:
         may = membership in ("invite", "join") or (membership == "knock" and context.version.knock)
         decide = context.allow if may else context.reject
@@ -38,8 +38,8 @@ def check_leave(context: Context, target: UserId) -> Verdict:
         return context.reject(LEAVE_BANNED, target=target, **context.compared("ban"))
 
     # If the sender's power level is greater than or equal to the kick level, and the target user's
-    # power level is less than the sender's power level, allow. So a ban is lifted only by who has the
-    # kick level as well and outranks the target; and who was never in the room can be removed.
+    # power level is less than the sender's power level, allow. So a user who lifts a ban also needs the kick
+    # level and must outrank the target. A user who was never in the room can be kicked.
     if sender_level >= levels.named("kick") and context.outranks(target):
         return context.allow(LEAVE_LEVEL, target=target)
 

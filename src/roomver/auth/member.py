@@ -1,4 +1,4 @@
-"""The rule on member events: 5 in versions 1 to 5 and 12, otherwise 4."""
+"""The rule on member events: rule 5 in versions 1 to 5 and 12, rule 4 in the others."""
 
 from ..canonical import shorten
 from ..rules import MEMBER_MALFORMED, MEMBER_UNKNOWN, Verdict
@@ -11,10 +11,10 @@ from .leave import check_leave
 
 
 def check_member(context: Context) -> Verdict:
-    """Judge an ``m.room.member`` event by its membership.
+    """Check an ``m.room.member`` event by its membership.
 
-    The signature of the authorising user's server has a rule of its own here, which decides nothing:
-    signatures are taken as verified beforehand (`roomver.list_required_signers` names that server).
+    The specification has a rule here on the signature of the authorising user's server. It never decides,
+    because the caller has verified the signatures (`roomver.list_required_signers` names that server).
     """
     event = context.event
     # If there is no state_key property, or no membership property in content, reject.

@@ -1,4 +1,4 @@
-"""The rule on changes of power levels: 10 in versions 1 to 5 and 12, otherwise 9."""
+"""The rule on power levels: rule 10 in versions 1 to 5 and 12, rule 9 in the others."""
 
 from typing import Any
 
@@ -24,22 +24,22 @@ from ..rules import (
 )
 from .context import Context
 
-# The order in which the specification names them.
+# The named levels, in the specification's order.
 _NAMED = ("users_default", "events_default", "state_default", "ban", "redact", "kick", "invite")
 assert set(_NAMED) == set(DEFAULTS)
 
 
 def check_power_levels(context: Context) -> Verdict:
-    """Judge an ``m.room.power_levels`` event that has passed the rules on every state event."""
+    """Check an ``m.room.power_levels`` event that has passed the rules for all state events."""
     event = context.event
     new = power_levels_of(event)
     verdict = _check_form(context, new)
     if verdict is not None:
         return verdict
 
-    # If there is no previous m.room.power_levels event in the room, allow. The previous one is the
-    # room's, whatever state key this event has: so read ruma and gomatrixserverlib. (Synapse looks
-    # for one under this event's own state key.)
+    # If there is no previous m.room.power_levels event in the room, allow. The previous event is the room's
+    # power levels, whatever state key this event has, as in ruma and gomatrixserverlib. (Synapse looks for an
+    # event with this event's state key.)
     previous = context.state.get(POWER_LEVELS)
     if previous is None:
         return context.allow(POWER_LEVELS_FIRST)
@@ -54,7 +54,7 @@ def check_power_levels(context: Context) -> Verdict:
 
 
 def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
-    """The rules on what may stand in the event at all; None if they do not decide."""
+    """Check the rules on the format of the content; return None if they do not decide."""
     event, version = context.event, context.version
     content = event.content
     if version.power_level_types_checked:
@@ -68,10 +68,10 @@ def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
             if path[0] in ("events", "notifications"):
                 return _unreadable(context, POWER_LEVELS_MAP_NOT_INTEGERS, event, path)
     # If users is not an object with keys that are valid user IDs with values that are integers (up
-    # to version 9: or a string that is an integer), reject. Absent is well; null is not.
-    # Up to version 9 no rule names the other levels. One that cannot be read is refused here too:
-    # Synapse takes it in a room's first power levels and then fails on every event that needs it;
-    # ruma and gomatrixserverlib refuse it.
+    # to version 9: or a string that is an integer), reject. It may be absent, but not null.
+    # Up to version 9 no rule covers the other levels. If one of them cannot be read, the event is rejected
+    # here too, as in ruma and gomatrixserverlib. (Synapse accepts it in a room's first power levels, and then
+    # fails on every event that needs the level.)
     if new.unreadable:
         return _unreadable(context, POWER_LEVELS_USERS, event, new.unreadable[0])
     users = content.get("users")
@@ -97,10 +97,11 @@ def _unreadable(context: Context, rule: Rule, event: Event, path: tuple[str, ...
 
 
 def _check_named(context: Context, old: PowerLevels, new: PowerLevels) -> Verdict | None:
-    """For each alteration of a named level: neither the current nor the new value is above the sender's.
+    """Check each altered named level; return None if no rule decides.
 
-    Levels are compared as read: "50" in place of 50 is no alteration. Where one side is absent only
-    the other is compared, as in Synapse; ruma and gomatrixserverlib put the default in its place.
+    Levels are compared as integers, so "50" instead of 50 is not an alteration. If a level is absent from one
+    of the two events, only the other value is compared with the sender's level, as in Synapse. (ruma and
+    gomatrixserverlib use the default for the absent one.)
     """
     if old.named == new.named:
         return None
@@ -119,8 +120,10 @@ def _check_named(context: Context, old: PowerLevels, new: PowerLevels) -> Verdic
 
 
 def _check_entries(context: Context, old: PowerLevels, new: PowerLevels) -> Verdict | None:
-    """For each entry of events, and from version 6 on of notifications: first all that were changed or
-    removed, then all that were added or changed."""
+    """Check the entries of events, and from version 6 on of notifications; return None if no rule decides.
+
+    All entries that were changed or removed come first, then all entries that were added or changed.
+    """
     maps = [("events", old.events, new.events), ("notifications", old.notifications, new.notifications)]
     if all(before == after for _, before, after in maps):
         return None
@@ -141,14 +144,17 @@ def _check_entries(context: Context, old: PowerLevels, new: PowerLevels) -> Verd
 
 
 def _check_users(context: Context, old: PowerLevels, new: PowerLevels) -> Verdict | None:
-    """For each entry of users; an entry that is not there has no value, not users_default."""
+    """Check the entries of users; return None if no rule decides.
+
+    An absent entry has no value; users_default is not used in its place.
+    """
     if old.users == new.users:
         return None
     sender_id = context.event.sender
     sender = context.levels.user(sender_id)
     for user, current in old.users.items():
-        # If the current value is greater than or equal to the sender's current power level, reject,
-        # but for the sender's own entry.
+        # For each entry other than the sender's own entry: if the current value is greater than or equal to
+        # the sender's current power level, reject.
         if current >= sender and user != sender_id and new.users.get(user) != current:
             entry = join_path("users", user)
             return _altered(context, POWER_LEVELS_USERS_CURRENT, entry, current, new.users.get(user))

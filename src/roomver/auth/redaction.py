@@ -1,8 +1,8 @@
-"""Who may redact: rule 11 of versions 1 and 2, and later the test before a redaction is applied."""
+"""Who may redact: rule 11 of versions 1 and 2, and the check before a redaction is applied."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from ..errors import MissingEvents
+from ..errors import MissingEvents, refuse_truth
 from ..event import Event
 from ..identifiers import server_of
 from ..rules import REDACTION_LEVEL, REDACTION_OTHERWISE, REDACTION_SAME_DOMAIN, Verdict
@@ -11,14 +11,14 @@ from .context import Context, create_of
 
 
 def check_redaction(context: Context) -> Verdict:
-    """Judge an ``m.room.redaction`` event of version 1 or 2."""
+    """Check an ``m.room.redaction`` event of version 1 or 2."""
     event = context.event
     # If the sender's power level is greater than or equal to the redact level, allow.
     if context.levels.user(event.sender) >= context.levels.named("redact"):
         return context.allow(REDACTION_LEVEL)
     # If the domain of the event_id of the event being redacted is the same as the domain of the
-    # event_id of the redaction, allow. Event IDs, not senders. A redaction of nothing has no domain
-    # to compare, and is refused (Synapse allows it).
+    # event_id of the m.room.redaction, allow. These are the domains of event IDs, not of senders. A redaction
+    # without a target has no domain to compare and is rejected (Synapse allows it).
     if event.redacts is not None and _same_server(event.redacts, event.event_id):
         return context.allow(REDACTION_SAME_DOMAIN, redacts=event.redacts)
     # Otherwise, reject.
@@ -30,34 +30,37 @@ def _same_server(one: str, other: str) -> bool:
 
 
 class RedactionDecision(NamedTuple):
-    """Whether a redaction is to be applied to its target, and why. It is true exactly if it is."""
+    """Whether a redaction is to be applied to its target, and why.
+
+    It has no truth value: use `applies`.
+    """
 
     applies: bool
     reason: str
 
-    def __bool__(self) -> bool:
-        return self.applies
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, ".applies")
 
 
 def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -> RedactionDecision:
-    """Decide whether an accepted redaction is to be applied to an event.
+    """Decide whether an accepted redaction applies to an event.
 
     Source: https://spec.matrix.org/latest/rooms/v11/#handling-redactions; in versions 1 and 2 the
-    authorisation rules decide. As clarified in 1.17, the level that it takes to send the target's type
-    does not matter, nor does its sender's level.
+    authorisation rules decide. As clarified in 1.17, the level required to send the target's type does not
+    matter, nor does the level of the target's sender.
 
-    The specification is silent on three things, and every server does as is done here: the target
-    must be in the same room, a create event is never redacted (in versions 1 to 10 it would lose its
-    room version), and a rejected redaction is not applied, which is for the caller to see to.
+    The specification is silent on three points, on which all servers agree. The target must be in the same
+    room. A create event is never redacted (in versions 1 to 10 it would lose its room version). A rejected
+    redaction does not apply; the caller checks this.
 
     Args:
         redaction: an accepted event of type ``m.room.redaction``.
-        target: any event: it may arrive before the redaction or after it.
-        state: the room state before the redaction, of events.
+        target: the event to redact. It may have arrived before the redaction or after it.
+        state: the room state before the redaction, key to event.
 
     Raises:
         MissingEvents: if the state has no create event.
-        WrongRoom: if the state is of another room than the redaction.
+        WrongRoom: if the state is not of the redaction's room.
     """
     if redaction.type != "m.room.redaction":
         return RedactionDecision(False, f"{redaction.event_id} is of type {redaction.type}")

@@ -1,5 +1,7 @@
-"""The rules on every event that is no membership: the sender is joined, has the level, and does not
-write under another user's name. Third-party-invite events come between."""
+"""The rules on all events except member events: on the sender's membership, level and state key.
+
+The rule on ``m.room.third_party_invite`` events comes between them.
+"""
 
 from ..rules import (
     REQUIRED_LEVEL,
@@ -12,7 +14,10 @@ from .context import Context
 
 
 def check_sender(context: Context) -> Verdict | None:
-    """If the sender's current membership state is not join, reject; None if it is."""
+    """Check the sender's membership; return None if it does not decide.
+
+    If the sender's current membership state is not join, reject.
+    """
     sender = context.event.sender
     membership = context.membership(sender)
     if membership != "join":
@@ -21,11 +26,11 @@ def check_sender(context: Context) -> Verdict | None:
 
 
 def check_third_party_offer(context: Context) -> Verdict:
-    """Judge an ``m.room.third_party_invite`` event.
+    """Check an ``m.room.third_party_invite`` event.
 
     Allow if and only if sender's current power level is greater than or equal to the invite level.
-    That decides: neither the level for the type nor a state key with ``@`` is looked at.
-    (gomatrixserverlib looks at the state key.)
+    This decides: the required level of the event type and a state key with ``@`` do not matter.
+    (gomatrixserverlib checks the state key.)
     """
     if context.levels.user(context.event.sender) >= context.levels.named("invite"):
         return context.allow(THIRD_PARTY_INVITE_LEVEL)
@@ -33,7 +38,10 @@ def check_third_party_offer(context: Context) -> Verdict:
 
 
 def check_required_level(context: Context) -> Verdict | None:
-    """If the event type's required power level is greater than the sender's power level, reject."""
+    """Check the required power level of the event type; return None if it does not decide.
+
+    If the event type's required power level is greater than the sender's power level, reject.
+    """
     event, levels = context.event, context.levels
     is_state = event.state_key is not None
     required = levels.required(event.type, is_state)
@@ -51,9 +59,10 @@ def check_required_level(context: Context) -> Verdict | None:
 
 
 def check_state_key(context: Context) -> Verdict | None:
-    """If the event has a state_key that starts with an @ and does not match the sender, reject.
+    """Check the state key; return None if it does not decide.
 
-    Whatever the level, and whether or not the state key is a user ID.
+    If the event has a state_key that starts with an @ and does not match the sender, reject. The sender's
+    level does not matter, nor does whether the state key is a user ID.
     """
     event = context.event
     key = event.state_key

@@ -1,17 +1,14 @@
-"""The rule on third-party invites, whose guard is a signature inside the event.
+"""The rule on third-party invites, which require a signature inside the event.
 
-The sender need not be in the room, and needs no level.
+The sender need not be in the room and needs no power level.
 """
 
 from collections.abc import Iterator
 from itertools import islice, product
 from typing import Final
 
-from canonicaljson import encode_canonical_json
-
-from ..canonical import shorten
+from ..canonical import encode_scanned, shorten
 from ..event import Event
-from ..hashing import decode_unpadded
 from ..keys import ALGORITHM
 from ..rules import (
     INVITE_THIRD_PARTY_BANNED,
@@ -25,17 +22,18 @@ from ..rules import (
     Verdict,
 )
 from ..selection import third_party_token
-from ..signing import verify_bytes
+from ..signatures import verify_bytes
 from ..types import JsonObject, JsonValue, UserId
+from ..unpadded import decode_unpadded
 from .context import Context
 
 MAX_PAIRS: Final = 1024
-"""Pairs of signature and key that are tried at most. An identity server makes one or two; two events
-of full size could ask for half a million, which is half a minute of work for one verdict."""
+"""The greatest number of pairs of a signature and a key that are tried. An identity server makes one or two.
+Two events of full size could have half a million, which would take half a minute for one verdict."""
 
 
 def check_third_party_invite(context: Context, target: UserId) -> Verdict:
-    """Judge an invite whose content has ``third_party_invite``."""
+    """Check an invite whose content has ``third_party_invite``."""
     event = context.event
     invite = event.content["third_party_invite"]
 
@@ -70,10 +68,10 @@ def check_third_party_invite(context: Context, target: UserId) -> Verdict:
         )
 
     # If any signature in signed matches any public key in the m.room.third_party_invite event, allow.
-    # Any with any: server names and key IDs are labels. (Synapse gives up on a key at the first
-    # signature that fails under it.)
+    # Each signature is tried with each key: server names and key IDs do not matter. (Synapse stops with a key
+    # at the first signature that fails.)
     covered = {name: value for name, value in signed.items() if name not in ("signatures", "unsigned")}
-    message = encode_canonical_json(covered)
+    message = encode_scanned(covered)
     pairs = product(_public_keys(offer), _signatures(signed))
     for key, signature in islice(pairs, MAX_PAIRS):
         if verify_bytes(key, message, signature):

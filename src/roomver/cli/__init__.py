@@ -9,8 +9,8 @@ import sys
 try:
     import click
     import rich
-except ModuleNotFoundError as error:
-    print(f"roomver: the command line needs {error.name}: install roomver[cli]", file=sys.stderr)
+except ModuleNotFoundError as _error:
+    print(f"roomver: the command line needs {_error.name}: install roomver[cli]", file=sys.stderr)
     raise SystemExit(2) from None
 else:
     del click, rich

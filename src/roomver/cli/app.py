@@ -81,7 +81,7 @@ def main() -> None:
     """
 
 
-for command in (check, auth, state, resolve_command, event_id, hash_command, redact, sign, verify, canonical):
-    main.add_command(command)
-for command in (versions, rules, vectors_group):
-    main.add_command(command)
+for _one in (check, auth, state, resolve_command, event_id, hash_command, redact, sign, verify, canonical):
+    main.add_command(_one)
+for _one in (versions, rules, vectors_group):
+    main.add_command(_one)

@@ -9,8 +9,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..auth import check_against_state, check_auth
-from ..auth.auth_events import cited_events, state_of
+from ..auth import check_against_state, check_auth, state_of_auth_events
 from ..auth.compared import list_compared
 from ..errors import MissingEvents, NotAState, RoomverError
 from ..event import Event, parse_event
@@ -117,7 +116,7 @@ def _judge_in_room(
         raise MissingEvents(replayed.lacking(event.event_id))
     own = {}
     if event.type != "m.room.create":
-        own = state_of(cited_events(event, room.events))
+        own = state_of_auth_events(event, room.events)
     rejected = replayed.rejected - {event.event_id}
     verdict = check_auth(event, None, room.events, rejected=rejected)
     judged = [("its auth events", verdict, event, own)]

@@ -6,13 +6,14 @@ import click
 
 from ..canonical import encode_canonical, scan
 from ..errors import BadKey
-from ..hashing import check_hashes, compute_content_hash, compute_reference_hash
+from ..hashing import check_content_hash, compute_content_hash, compute_reference_hash
 from ..hashing import compute_event_id as id_of
 from ..identifiers import is_server_name
-from ..keys import ALGORITHM
+from ..keys import ALGORITHM, SigningKey
 from ..readers import InputError
 from ..redaction import redact as redacted_form
-from ..signing import sign_event, signing_key, verify_signatures
+from ..signatures import verify_signatures
+from ..signing import sign_event
 from ..types import KeyId
 from ..versions import RoomVersion
 from .common import (
@@ -60,9 +61,10 @@ def event_id(file: str, version: RoomVersion) -> None:
 def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
     """Print the content hash and the reference hash of an event.
 
-    Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256;
-    whether it does is printed as well: "intact", "redact" (use the redacted form) or "drop" (it carries
-    none). FILE holds one event, in any form that `roomver check` reads; by default it is standard input.
+    Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256.
+    "check" says whether it does: "intact", "mismatch" (a server uses the redacted form) or "unreadable" (a
+    server drops the event). FILE holds one event, in any form that `roomver check` reads; by default it is
+    standard input.
 
     Exit code: 0 printed, whatever the hashes say, 2 wrong call or not an event.
     """
@@ -72,7 +74,7 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
     result = {
         "content_hash": compute_content_hash(event, version),
         "reference_hash": compute_reference_hash(event, version),
-        "check": check_hashes(event, version).value,
+        "check": check_content_hash(event, version).value,
     }
     if as_json:
         click.echo(json.dumps(result))
@@ -124,7 +126,7 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
         raise click.UsageError("The event and the seed cannot both come from standard input.")
     key_id, seed = _read_seed(seed_file, key_id)
     try:
-        key = signing_key(key_id, seed)
+        key = SigningKey.from_seed(key_id, seed)
     except BadKey as error:
         raise InputError(display_name(seed_file), str(error)) from None
     given = read_event(file, version, _BEFORE_HASHES)

@@ -7,7 +7,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..rules import RULES, Rule, list_rules
+from ..rules import RULES, Decision, Rule, list_rules
 from ..versions import ROOM_VERSIONS, RoomVersion
 from .common import console, example, room_version_option
 
@@ -16,9 +16,9 @@ from .common import console, example, room_version_option
 @room_version_option("Only the rules of this room version, by their numbers there.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rules(version: RoomVersion | None, as_json: bool) -> None:
-    """Print the authorisation rules: number, name, which way each decides, and what it asks for.
+    """Print the authorisation rules: number, name, what each decides, and when.
 
-    Without a room version every rule is printed once, with its number in each list of rules; the twelve
+    Without --room-version, every rule is printed once, with its number in each list of rules. The twelve
     room versions share eight lists.
     """
     chosen = list(RULES.values()) if version is None else list_rules(version)
@@ -29,24 +29,36 @@ def rules(version: RoomVersion | None, as_json: bool) -> None:
     lists = _lists() if version is None else {"number": version.rule_list}
     for title in lists:
         table.add_column(title, no_wrap=True)
-    for title in ("rule", "decides", "asks that"):
+    for title in ("rule", "decides", "when"):
         table.add_column(title, no_wrap=title == "rule")
     for rule in chosen:
         numbers = [rule.numbers.get(of, "-") for of in lists.values()]
-        table.add_row(*numbers, rule.name, rule.decision.value, rule.sense)
+        table.add_row(*numbers, rule.name, rule.decision.value, _when(rule))
     console().print(table)
 
 
 def _lists() -> dict[str, str]:
-    """The versions that share a list, as a title such as ``v3-5``, to the list."""
+    """Map a title such as ``v3-5``, which names the room versions that share a list, to that list."""
     shared: dict[str, list[str]] = {}
     for name, version in ROOM_VERSIONS.items():
         shared.setdefault(version.rule_list, []).append(name)
     return {f"v{'-'.join(dict.fromkeys((names[0], names[-1])))}": of for of, names in shared.items()}
 
 
+def _when(rule: Rule) -> str:
+    """Say when the rule decides."""
+    match rule.decision:
+        case Decision.ALLOW:
+            return rule.acceptance
+        case Decision.REJECT:
+            return rule.refusal
+        case Decision.EITHER:
+            return f"allow if and only if {rule.acceptance}"
+
+
 def _plain(rule: Rule, version: RoomVersion | None) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": rule.name, "decision": rule.decision.value, "sense": rule.sense}
+    plain: dict[str, Any] = {"name": rule.name, "decision": rule.decision.value}
+    plain |= {"acceptance": rule.acceptance, "refusal": rule.refusal}
     if version is not None:
         return {"number": rule.number(version), **plain}
     numbers = {name: rule.number(known) for name, known in ROOM_VERSIONS.items()}

@@ -7,7 +7,7 @@ from typing import Final
 from ..canonical import join_path, load_json, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
-from ..hashing import HashCheck, check_hashes
+from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, JsonObject, JsonValue
 from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, get_room_version
 
@@ -172,8 +172,8 @@ def _is_create(pdu: JsonObject) -> bool:
 def created_version(value: JsonValue) -> RoomVersion | None:
     """Return the room version that a create event names; None for any other value.
 
-    A create event without ``content.room_version`` makes a room of version 1, if its content hash holds. Up to
-    version 10 redaction removes the room version, and then nothing in the event says it.
+    A create event without ``content.room_version`` makes a room of version 1, if its content hash holds. Up
+    to version 10 redaction removes the room version, and then nothing in the event says it.
 
     Raises:
         UnknownRoomVersion: if it names an unknown one.
@@ -194,7 +194,7 @@ def created_version(value: JsonValue) -> RoomVersion | None:
 
 def _is_changed(pdu: JsonObject) -> bool:
     try:
-        return check_hashes(pdu, "1") is HashCheck.REDACT
+        return check_content_hash(pdu, "1") is HashCheck.MISMATCH
     except RoomverError:
         return False
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ..canonical import parse_json
 from ..errors import RoomverError
 from ..keys import KeyTable, VerifyKey, read_key_table
-from ..signing import read_server_keys
+from ..signatures import read_server_keys
 from ..types import JsonValue, KeyId, ServerName
 from .entries import InputError
 

@@ -1,73 +1,133 @@
-"""Reading the test vectors: the suite that ships with the package, and any other files of them."""
+"""Reading test vectors: the suite that ships with the package, and vector files of anyone else."""
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..canonical import shorten
 from ..suite.document import Case, check_unique, is_vectors, read_vectors
 from ..suite.operations import BadVectors
+from .archive import ARCHIVE, BadArchive, list_suite_files, read_archive
+from .entries import InputError
 
 
-def suite_folder() -> Path:
-    """Return the folder of the suite that ships with the package.
+def find_suite() -> Path:
+    """Return the suite that ships with the package: its archive, or the folder ``vectors/`` in a checkout.
 
     Raises:
-        FileNotFoundError: if there is none, as in a copy of the source without its vectors.
+        FileNotFoundError: in a copy of the source without its vectors.
     """
     package = Path(__file__).parents[1]
-    for folder in (package / "_suite", package.parents[1] / "vectors"):
-        if (folder / "FORMAT.md").is_file():
-            return folder
-    raise FileNotFoundError("no vectors ship with this copy of roomver: name a file or a folder")
+    archive, folder = package / ARCHIVE, package.parents[1] / "vectors"
+    if archive.is_file():
+        return archive
+    if (folder / "FORMAT.md").is_file():
+        return folder
+    raise FileNotFoundError("this copy of roomver has no test vectors; name a file or a folder")
+
+
+def read_suite_files() -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file of the suite that ships with the package, sorted by name.
+
+    The files are the same whether they come from the archive or from a checkout.
+
+    Raises:
+        OSError: if a file cannot be read.
+        InputError: if the archive is damaged.
+    """
+    suite = find_suite()
+    if suite.is_dir():
+        for name, path in list_suite_files(suite).items():
+            yield name, path.read_bytes()
+    else:
+        try:
+            yield from read_archive(suite)
+        except BadArchive as error:
+            raise InputError(str(suite), str(error)) from None
+
+
+def load_suite() -> list[Case]:
+    """Read the cases of the suite that ships with the package, in the order of its files.
+
+    Raises:
+        OSError: if a file cannot be read.
+        InputError: if the archive is damaged.
+        BadVectors: naming the file.
+    """
+    files = ((name, content) for name, content in read_suite_files() if name.endswith(".json"))
+    return _unique_cases(case for name, content in files for case in _read_cases(name, content))
 
 
 def load_cases(paths: Sequence[Path]) -> list[Case]:
-    """Read the cases of files, and of all vector files in folders and below, in the order of paths.
+    """Read the cases of vector files.
 
-    A folder may hold other JSON: it is passed over if it has nothing of a vector document. A file that
-    is no JSON, or has a vector document's keys and is none, is an error wherever it lies.
+    Args:
+        paths: files, and folders that are searched for ``*.json``, subfolders included. A folder may
+            hold other JSON: a file without any key of a vector document is skipped. A file that is named
+            itself is never skipped.
+
+    Returns:
+        The cases in the order of the paths, and those of a folder in the order of its files' paths.
 
     Raises:
-        OSError: for what cannot be read.
-        BadVectors: naming the file.
+        OSError: if a file cannot be read.
+        BadVectors: naming the file, if it is not JSON or is an invalid vector document.
     """
-    cases: list[Case] = []
+    return _unique_cases(_cases_of_paths(paths))
+
+
+def _cases_of_paths(paths: Sequence[Path]) -> Iterator[Case]:
     for path in paths:
         if path.is_dir():
-            files, named = sorted(path.rglob("*.json"), key=lambda file: file.relative_to(path).parts), False
+            for file in sorted(path.rglob("*.json"), key=lambda file: file.relative_to(path).parts):
+                yield from _read_cases(str(file), file.read_bytes())
         else:
-            files, named = [path], True
-        for file in files:
-            try:
-                document = _parse(file.read_bytes())
-                if named or is_vectors(document):
-                    cases += read_vectors(document)
-            except BadVectors as error:
-                raise BadVectors(
-                    f"{file}: {error.where}" if error.where else str(file), error.reason
-                ) from None
-    check_unique(cases)
-    return cases
+            yield from _read_cases(str(path), path.read_bytes(), required=True)
 
 
-def _parse(raw: bytes) -> Any:
-    # Not `parse_json`: a case may hold an event that is nested as deep as that allows.
+def _unique_cases(cases: Iterable[Case]) -> list[Case]:
+    # Reading makes millions of objects and no cycle. Searching them for cycles takes a third of the time.
+    collects = gc.isenabled()
+    gc.disable()
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        listed = list(cases)
+    finally:
+        if collects:
+            gc.enable()
+    check_unique(listed)
+    return listed
+
+
+def _read_cases(name: str, content: bytes, *, required: bool = False) -> Sequence[Case]:
+    """Read the cases of one file; none if it is other JSON, unless cases are `required`."""
+    try:
+        document = _parse(content)
+        return read_vectors(document) if required or is_vectors(document) else ()
+    except BadVectors as error:
+        where = f"{name}: {error.where}" if error.where else name
+        raise BadVectors(where, error.reason) from None
+
+
+def _parse(content: bytes) -> Any:
+    # Not `parse_json`: a case may hold an event that is nested as deeply as that function allows.
+    try:
+        return json.loads(
+            content.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
+        )
     except UnicodeDecodeError as error:
         raise BadVectors("", f"not UTF-8: {error.reason} at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         raise BadVectors("", f"not JSON: {error}") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError(f"an object has a key twice among {', '.join(sorted(map(shorten, found)))}")
     return found
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ..canonical import load_json
 from ..entry import Place
 from ..errors import NotCanonical
-from ..hashing import HashCheck, check_hashes
+from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, JsonValue
 from .entries import Read, is_pdu, line_error, unwrap
 from .lines import Line, check_line, load_bounded
@@ -156,7 +156,7 @@ def read_copied(raw: bytes, value: "JsonValue | NotCanonical") -> "JsonValue | N
 
 def _is_intact(value: JsonValue) -> bool:
     try:
-        return type(value) is dict and check_hashes(value, "1") is HashCheck.INTACT
+        return type(value) is dict and check_content_hash(value, "1") is HashCheck.INTACT
     except NotCanonical:
         return False
 

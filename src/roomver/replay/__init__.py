@@ -1,9 +1,9 @@
 """Replay: fold the events of a room, in the order of its graph, into verdicts and states.
 
-For each event: the state before it, resolved over its previous events; its verdict against its own auth
-events and against that state; the state after it. At the end the forward extremities and the current
-state. What a server does as events arrive is done here for a room that is all there, or as much of it
-as there is: where previous events are missing, the replay says so, and takes a state that is given.
+For each event, a replay computes the state before it, resolved over its previous events; its verdicts
+against its own auth events and against that state; and the state after it. At the end it finds the forward
+extremities and the current state. A server does the same as events arrive. A replay does it for a whole
+room, or for a part of one: where previous events are missing, the state is unknown unless it is given.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
-from ..hashing import HashCheck, check_hashes
+from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS
 from .ends import Ends
@@ -37,20 +37,21 @@ def replay_room(
     checks 4 to 6. Format, signatures and hashes (checks 1 to 3) are taken as done.
 
     Args:
-        events: in any order. Of those with the same ID the first counts.
-        given: states before events, for such as follow events that are not here. It has the last word.
-        current: the current state of the room, where it is known from elsewhere.
+        events: in any order. Of several events with the same ID, the first counts.
+        given: states before events whose previous events are missing, by event ID. A given state is used
+            even if the previous events are there.
+        current: the current state of the room, if the caller has it from elsewhere.
         skip_rejected: see `resolve`.
-        soft_failure: check ends of branches against the current state that they come upon (check 6).
-            What that is depends on the order in which events came: without it, nothing does.
+        soft_failure: check the ends of branches against the current state (check 6). That state depends on
+            the order of arrival. With `soft_failure=False`, results do not depend on it.
         progress: called now and then with the number of events done.
 
     Raises:
-        MissingEvents: naming events of a given state that are not among the events.
-        WrongRoom: if the events are not all of one room and room version, or the create event makes a
-            room of another version.
+        MissingEvents: naming the events of a given state that are not in `events`.
+        WrongRoom: if the events are not all of one room and room version, or if the create event names
+            another room version.
 
-    Cost: per event two checks and small changes to a shared state; per merge what differs.
+    Cost: two checks and small changes to a shared state per event; per merge, it follows what differs.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -73,11 +74,12 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
         if event.type == "m.room.create" and event.state_key == "":
             named = event.content.get("room_version", "1")
             # Up to version 10 redaction removes the room version. Then only the caller knows it.
-            if "room_version" not in event.content and check_hashes(event) is not HashCheck.INTACT:
+            if "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT:
                 continue
             if named != event.room_version.identifier and type(named) is str and named in ROOM_VERSIONS:
                 raise WrongRoom(
-                    f"{event_id} makes a room of version {named}, and is read as of {event.room_version}"
+                    f"{event_id} makes a room of version {named}, but it is read as of version"
+                    f" {event.room_version}"
                 )
     if len(rooms) > 1:
         listed = ", ".join(f"{event_id} of {room} (version {v})" for (room, v), event_id in rooms.items())

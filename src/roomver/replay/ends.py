@@ -1,5 +1,18 @@
-"""The ends of a replayed room: its forward extremities, which of them are soft-failed, and its current
-state."""
+"""The ends of a replayed room: its forward extremities, the soft-failed ones, and its current state.
+
+How it works:
+
+* *Forward extremities.* `Ends._ends` goes through the order once, as a server does when events arrive. Each
+  accepted event becomes an end, and takes the place of the ends that it follows, also by way of events that
+  were not accepted.
+* *Soft failure* (check 6). Only the ends of branches are checked against the current state, and only while
+  other branches are open. The ends are known after the pass, so the pass is repeated with them as the events
+  to check. If one is soft-failed, the new branch ends are checked, up to 16 times; skipped above 64 open
+  states.
+* *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
+  states is unknown, if an undecided event may be an end, or if a missing event may follow an end and come
+  before an accepted event. The events that leave it unknown are kept for `Replay.lacking`.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -7,20 +20,19 @@ from typing import Final
 from ..auth import check_against_state
 from ..errors import MissingEvents
 from ..resolution import RoomState
-from ..resolution.room_graph import auth_parents
 from ..rules import Verdict
 from ..types import EventId
 from .fold import EventsOf, Fold
 from .result import Grouped, Status
 
-# What a hostile room could make endless; an honest one comes nowhere near.
+# Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _ROUNDS: Final = 16
 _WALKS: Final = 64
 _STATES: Final = 64
 
 
 class Ends:
-    """Finds the ends of a room that has been folded."""
+    """Find the ends of a room that has been folded."""
 
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
@@ -28,12 +40,12 @@ class Ends:
         self._unclear: set[EventId] = set()
 
     def find(self, *, soft_failure: bool) -> None:
-        """Find the forward extremities and the current state, and the ends that are soft-failed."""
+        """Find the forward extremities, the soft-failed ends and the current state."""
         checked: set[EventId] = set()
         ends = self._ends(checked)
-        # An end that is soft-failed leaves what it follows as an end, which is then looked at as well.
-        # Each round takes one event off every branch; a branch that is refused for longer than this
-        # does not come from a server that was told so, and what is left of it stays.
+        # If an end is soft-failed, the events that it follows become ends and are checked in turn. Each round
+        # takes at most one event off a branch. A longer refused branch does not come from a server that knew
+        # of the refusal; the rest of it is kept.
         for _ in range(_ROUNDS if soft_failure else 0):
             if ends <= checked:
                 break
@@ -46,7 +58,7 @@ class Ends:
             return
         unclear = self._unclear | {end for end in ends if end not in result._after}
         if not ends:
-            # Nothing that is accepted: whatever the state was before has not been replaced.
+            # No event is accepted, so no event replaced the unknown states before the gaps.
             unclear.update(result.gaps)
         if not unclear:
             unclear = self._what_may_follow(ends)
@@ -54,14 +66,17 @@ class Ends:
             try:
                 result.current_state = self._current(ends, note=True)[0].as_dict()
                 return
-            except MissingEvents as error:  # a given state holds what is undecided
+            except MissingEvents as error:  # a given state holds an undecided event
                 unclear.update(error.event_ids)
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
 
     def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
-        """Return events that are not here, that accepted ones follow, and that may follow an end: it does
-        not itself come after them."""
+        """Return missing events that may follow an end.
+
+        These are previous events of accepted events, and there is an end that does not come after them. If
+        such an event follows that end, the end is not a forward extremity.
+        """
         events, outcomes = self._fold.events, self._result.outcomes
         holes = {
             event_id
@@ -71,15 +86,18 @@ class Ends:
         if not holes:
             return holes
         for walks, end in enumerate(sorted(ends)):
-            # An honest room has few ends. Each costs a walk, and hostile ones are not worth thousands.
+            # Each end costs a walk. An honest room has few ends, so a hostile one is cut off.
             unseen = holes - self._before(end) if walks < _WALKS else holes
             if unseen:
                 return unseen
         return set()
 
     def _before(self, event_id: EventId) -> set[EventId]:
-        """Return all that an event comes after, be it here or not: what it follows, cites, and has in the
-        state that was given for it, and what these come after."""
+        """Return all events that an event comes after, missing ones included.
+
+        An event comes after its previous events, its auth events and the events of the state given for it,
+        and after everything that these come after.
+        """
         found: set[EventId] = set()
         todo = [event_id]
         while todo:
@@ -89,7 +107,7 @@ class Ends:
                 continue
             for parent in (
                 *event.prev_event_ids,
-                *auth_parents(event),
+                *event.auth_parents,
                 *self._fold.given.get(one, {}).values(),
             ):
                 if parent not in found:
@@ -98,15 +116,17 @@ class Ends:
         return found
 
     def _ends(self, to_check: set[EventId]) -> set[EventId]:
-        """Go through the order once more, keeping the forward extremities as a server does, and return
-        them. Events of `to_check` are checked against the current state that they come upon. Undecided
-        events that would be among the ends go to `self._unclear`."""
+        """Go through the order, keep the forward extremities as a server does, and return them.
+
+        Events of `to_check` are checked against the current state at their place in the order. Undecided
+        events that would be ends are put into `self._unclear`.
+        """
         result = self._result
         ends: set[EventId] = set()
         unclear: set[EventId] = set()
-        # The same, by the number of the state after them; None where that is not known.
+        # The ends by the group of the state after them; None if that state is unknown.
         by_group: dict[int | None, set[EventId]] = {}
-        # What was superseded by way of events that are not accepted: they need not be walked again.
+        # Events that are not accepted and were walked through already.
         passed: set[EventId] = set()
         for event_id in result.order:
             status = result.outcomes[event_id].status
@@ -139,8 +159,11 @@ class Ends:
     def _superseded(
         self, event_id: EventId, ends: set[EventId], passed: set[EventId]
     ) -> tuple[set[EventId], set[EventId]]:
-        """Return the ends that an event supersedes: those it follows, and those behind events that it
-        follows and that are not accepted; and these events, without those that were passed before."""
+        """Return the ends that an event supersedes, and the events that were walked through to find them.
+
+        An event supersedes the ends that it follows, directly or by way of events that are not accepted.
+        Events in `passed` are not walked through again.
+        """
         superseded: set[EventId] = set()
         through: set[EventId] = set()
         todo = list(self._fold.events[event_id].prev_event_ids)
@@ -161,16 +184,17 @@ class Ends:
         return superseded, through
 
     def _against(self, event_id: EventId, ends: Mapping[int | None, set[EventId]]) -> Verdict | None:
-        """Judge an event against the current state over some ends; None where that is not known."""
+        """Judge an event against the current state over some ends; return None if that is unknown."""
         if None in ends or len(ends) > _STATES:
             return None
         try:
             state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
-        except MissingEvents:  # a given state holds what is undecided
+        except MissingEvents:  # a given state holds an undecided event
             return None
         return check_against_state(self._fold.events[event_id], EventsOf(state, self._fold.events))
 
     def _current(self, ends: Iterable[EventId], *, note: bool) -> Grouped:
+        """Merge the states after some ends."""
         states = {}
         for event_id in sorted(ends):
             state = self._fold.states.get(event_id)

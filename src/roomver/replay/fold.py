@@ -1,4 +1,22 @@
-"""The fold itself: every event in order, its verdicts and the states before and after it."""
+"""The fold: go through the events in order and compute the verdicts and the states of each.
+
+How it works:
+
+* *Order.* Parents come before children: previous events, auth events, and the events of a given state.
+  Events on a cycle are rejected first and left out. Input order is kept if it is already topological.
+* *State before an event.* It is the merge of the states after the previous events. States are `RoomState`s,
+  which share structure, so that equal entries of two branches are not compared. A state leaves memory when
+  the last event that follows it has been folded; `Replay` can rebuild it, because every state also has a
+  number, its *group*, under which its changes from another group are kept.
+* *Merge.* States that do not agree are split and resolved by `resolve_split`, against the room's `RoomGraph`,
+  which grows with the fold. Events that follow the same branches have the same merge: the last few are kept.
+* *Verdicts.* An event is checked against its auth events first, and against the state before it if those
+  allow it. A missing or undecided auth event leaves it undecided. An undecided event is never accepted.
+* *Unknown states.* If a previous event is missing, the state before an event is unknown (a *gap*), and so are
+  the states after it, up to the next given state.
+* *Resets.* At each merge, a key went back if the merged state has a value that one side had already
+  replaced. `replaced` has what each accepted state event replaced.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -10,17 +28,17 @@ from ..auth import check_against_state, check_auth
 from ..errors import CyclicGraph, MissingEvents
 from ..event import Event
 from ..graph import in_order
-from ..resolution import Known, Problem, RoomState, Split, resolve_split, split_states
-from ..resolution.room_graph import auth_parents
+from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .result import Grouped, Merge, Outcome, Replay, Reset, Status
 
-_MERGES_KEPT: Final = 16  # for other events that follow the same branches
+# How many merges are kept for other events that follow the same branches.
+_MERGES_KEPT: Final = 16
 
 
 class EventsOf(Mapping[StateKey, Event]):
-    """A state of event IDs, seen as one of events."""
+    """A view of a state map of event IDs as a state map of events."""
 
     __slots__ = ("_events", "_ids")
 
@@ -44,7 +62,7 @@ class EventsOf(Mapping[StateKey, Event]):
 
 @dataclass(slots=True)
 class Merged:
-    """A merge of states, for other events that follow the same."""
+    """A merge of states, kept for other events that follow the same branches."""
 
     split: Split
     count: int
@@ -55,7 +73,7 @@ class Merged:
 
 
 class Fold:
-    """The fold itself: what is needed on the way, and not afterwards."""
+    """The fold: what is needed while it runs, but not afterwards."""
 
     def __init__(
         self,
@@ -65,23 +83,24 @@ class Fold:
         skip_rejected: bool,
     ) -> None:
         self.result = result
-        self.events = result.events
+        self.events: Mapping[EventId, Event] = result.events
         self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected = skip_rejected
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
-        # For each accepted state event, what it replaced.
+        # Each accepted state event to the event that it replaced.
         self.replaced: dict[EventId, EventId | None] = {}
         self.places: dict[EventId, int] = {}
-        # The last merges, by the groups of the states that met.
+        # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
-        # The state after each event that has followers still to come, with its group.
+        # The state after each event that some event still to be folded follows, with its group.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        self.outliers = result.outliers = self._outliers(given, current)
+        self.outliers: frozenset[EventId] = self._outliers(given, current)
+        result.outliers = self.outliers
         result._groups.append((-1, ()))
-        self.nothing = (RoomState(), 0)
+        self.nothing: Grouped = (RoomState(), 0)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
@@ -115,7 +134,7 @@ class Fold:
         events = self.events
         missing: dict[EventId, dict[EventId, None]] = {}
         for event_id, event in events.items():
-            for cited in (*auth_parents(event), *event.prev_event_ids):
+            for cited in (*event.auth_parents, *event.prev_event_ids):
                 if cited not in events:
                     missing.setdefault(cited, {})[event_id] = None
         self.result.missing = {event_id: tuple(citing) for event_id, citing in missing.items()}
@@ -130,7 +149,7 @@ class Fold:
             ]
             for event_id, event in events.items()
         }
-        # The events of a given state come before the event that it was given for, unless they cite it.
+        # The events of a given state come before the event that it is given for, unless they cite it.
         if self.given:
             before = {**needed}
             for event_id, state in self.given.items():
@@ -143,7 +162,7 @@ class Fold:
         try:
             return self._in_order(needed)
         except CyclicGraph as error:
-            # Only where a sender chooses event IDs can there be a cycle: versions 1 and 2.
+            # A cycle is possible only in versions 1 and 2, where the sender chooses the event ID.
             for event_id in error.event_ids:
                 del needed[event_id]
                 self.rejected.add(event_id)
@@ -154,7 +173,7 @@ class Fold:
 
     @staticmethod
     def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:
-        """Return events with what they need before them: as they are, if they are so."""
+        """Return events in topological order. Input order is kept if it is already topological."""
         seen: set[EventId] = set()
         for event_id, parents in needed.items():
             if not seen.issuperset(parents):
@@ -173,32 +192,33 @@ class Fold:
             self.rejected.add(event_id)
         if event.state_key is not None and outcome.status is not Status.UNDECIDED:
             graph = self.result.graph
-            parents = auth_parents(event)
+            parents = event.auth_parents
             if all(parent in graph for parent in parents):
                 graph.add(event)
             else:
-                # It cites what no state can rest on: messages, or events on a cycle.
+                # It cites messages or events on a cycle, which no state event can be based on.
                 graph.extend({event_id: [parent for parent in parents if parent in graph]})
         if before is None:
             return
         self.result._before[event_id] = before[1]
         after = before
         if outcome.status is Status.UNDECIDED and event.state_key is not None:
-            return  # and so is the state after it
+            return  # the state after it is unknown
         if outcome.accepted and event.state_key is not None:
             key = (event.type, event.state_key)
             self.replaced[event_id] = before[0].get(key)
-            after = self.changed(before, {key: event_id})
+            after = self._changed(before, {key: event_id})
         self.result._after[event_id] = after[1]
         self.states[event_id] = after
 
-    def changed(self, state: Grouped, changes: Mapping[StateKey, EventId | None]) -> Grouped:
+    def _changed(self, state: Grouped, changes: Mapping[StateKey, EventId | None]) -> Grouped:
+        """Return a state with some entries changed, and keep it as a group."""
         groups = self.result._groups
         groups.append((state[1], tuple(changes.items())))
         return state[0].changed(changes), len(groups) - 1
 
     def _state_before(self, event: Event) -> Grouped | None:
-        """The state before an event, resolved over its previous events; None if it is not known."""
+        """Return the state before an event, resolved over its previous events; None if it is unknown."""
         event_id = event.event_id
         states: dict[EventId, Grouped] = {}
         missing = []
@@ -210,7 +230,7 @@ class Fold:
                 states[parent] = state
             self.followers[parent] -= 1
             if not self.followers[parent]:
-                self.states.pop(parent, None)  # the last that asked: let the state go
+                self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
             groups = self.result._groups
@@ -221,7 +241,7 @@ class Fold:
             return None
         try:
             return self.merge(event_id, states)
-        except MissingEvents as error:  # a given state holds what is undecided
+        except MissingEvents as error:  # a given state holds an undecided event
             self.result.gaps[event_id] = error.event_ids
             return None
 
@@ -232,48 +252,53 @@ class Fold:
         *,
         note: bool = True,
     ) -> Grouped:
-        """Resolve the states after some events, and note where they did not agree."""
+        """Merge the states after some events.
+
+        Args:
+            event_id: the event before which they are merged; None for the forward extremities.
+            states: the events, each with the state after it.
+            note: record the merge and its resets in the result if the states do not agree.
+        """
         distinct = list({state[1]: state for state in states.values()}.values())
         if not distinct:
             return self.nothing
         first = distinct[0]
         if len(distinct) == 1:
             return first
-        # Many events may follow the same ones: their states are merged once.
+        # Many events may follow the same branches: their states are merged once.
         groups = tuple(sorted(group for _, group in distinct))
-        known = self.merged.get(groups)
-        if known is None:
+        merged = self.merged.get(groups)
+        if merged is None:
             split = split_states([state for state, _ in distinct])
             resolved = self._resolved(split, len(distinct), None)
             after = first
             if split.conflicted:
-                after = self.changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
-            known = self.merged[groups] = Merged(split, len(distinct), resolved, after)
+                after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+            merged = self.merged[groups] = Merged(split, len(distinct), resolved, after)
             if len(self.merged) > _MERGES_KEPT:
                 self.merged.popitem(last=False)
-        if note and known.split.conflicted:
-            self.result.merges.append(Merge(event_id, tuple(states), known.split.conflicted, known.resolved))
-            if known.parents != states.keys():
-                known.parents = frozenset(states)
-                known.resets = self._resets_at(known, states)
-            self.result._resets += [reset._replace(merge=event_id) for reset in known.resets]
-        return known.after
+        if note and merged.split.conflicted:
+            self.result.merges.append(
+                Merge(event_id, tuple(states), merged.split.conflicted, merged.resolved)
+            )
+            if merged.parents != states.keys():
+                merged.parents = frozenset(states)
+                merged.resets = self._resets_at(merged, states)
+            self.result._resets += [reset._replace(merge=event_id) for reset in merged.resets]
+        return merged.after
 
     def _resolved(
         self, split: Split, count: int, algorithm: StateResolution | None
     ) -> dict[StateKey, EventId | None]:
-        """Resolve states, and return what each key in conflict resolved to, and each that is new."""
+        """Resolve states; return the resolved event, or None, of each key that is conflicted or new."""
         problem = Problem(
-            split,
-            count,
-            algorithm,
-            self.result.graph,
-            None,
-            None,
-            self.rejected,
-            self.skip_rejected,
-            Known(self.events, ignore_missing=False),
-            None,
+            split=split,
+            states=count,
+            known=KnownEvents(self.events, ignore_missing=False),
+            algorithm=algorithm,
+            graph=self.result.graph,
+            rejected=self.rejected,
+            skip_rejected=self.skip_rejected,
         )
         steps = resolve_split(problem)
         try:
@@ -283,7 +308,7 @@ class Fold:
             return {**dict.fromkeys(split.conflicted), **done.value}
 
     def _resets_at(self, merged: Merged, states: Mapping[EventId, Grouped]) -> list[Reset]:
-        """Return the keys that went back at a merge."""
+        """Return the keys that went back to an older value at a merge."""
         conflicted, resolved = merged.split.conflicted, merged.resolved
         lost = [
             (key, event_id)
@@ -293,7 +318,7 @@ class Fold:
         ]
         again: Mapping[StateKey, EventId | None] | None = None
         if lost:
-            # A given state may hold what is undecided, and version 1 not have asked for it.
+            # A given state may hold an undecided event that version 1's algorithm did not ask for.
             with suppress(MissingEvents):
                 again = self._resolved(merged.split, merged.count, StateResolution.V2_1)
         return [
@@ -308,12 +333,12 @@ class Fold:
         value: EventId | None,
         states: Mapping[EventId, Grouped],
     ) -> bool:
-        """Tell whether a side that has an event for a key had a value before it."""
+        """Tell whether a branch had this value for a key before it had this event."""
         if value == event_id or event_id not in self.replaced:
             return False
         if value is None:
-            return True  # every key had no event once
-        # What an event replaced was there before it, on every side that has the event.
+            return True  # at first, no key had an event
+        # The event that an event replaced was there before it, on every branch that has the event.
         seen = {event_id}
         current = self.replaced[event_id]
         while current is not None and current != value and current not in seen:
@@ -321,7 +346,8 @@ class Fold:
             current = self.replaced.get(current)
         if current == value:
             return True
-        # A merge may have replaced it. It was there right after its own event, which is accepted.
+        # A merge may have replaced the value. The value was in the state right after its own event, which was
+        # accepted. So go back from the parents that have the event, and look for the value.
         place = self.places.get(value, 0)
         todo = [parent for parent, (state, _) in states.items() if state.get(key) == event_id]
         reached = set(todo)
@@ -331,7 +357,7 @@ class Fold:
             if given is not None:
                 if given.get(key) == value:
                     return True
-                continue  # of what was before it, this is all that counts
+                continue  # a given state stands for everything before it
             for parent in self.events[one].prev_event_ids:
                 if parent == value:
                     return True
@@ -342,7 +368,7 @@ class Fold:
 
     def _judge(self, event: Event, before: Grouped | None) -> Outcome:
         event_id = event.event_id
-        # An auth event on a cycle, or undecided, has not been accepted, whatever it may be.
+        # An undecided auth event has not been accepted, and may still be rejected.
         undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
         try:
             if undecided:

@@ -1,4 +1,4 @@
-"""What a replay gives: what became of each event, the states, and the places where branches met."""
+"""The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from ..versions import StateResolution
 
 
 class Status(Enum):
-    """What became of an event."""
+    """The outcome of an event, in one word."""
 
     ACCEPTED = "accepted"
     REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
     REJECTED_BY_STATE = "rejected by the state before it"
     UNDECIDED = "undecided: auth events are missing"
-    CYCLIC = "rejected: it cites itself, by way of others or not"
+    CYCLIC = "rejected: it cites itself, directly or through other events"
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one event, and why.
+    """The outcome of one event, and why.
 
     Attributes:
         event_id: the event.
-        status: what became of it.
-        by_auth_events: the verdict against its own auth events; None if it could not be asked.
-        by_state: the verdict against the state before it; None if that state is not known, or the
-            event did not come so far.
-        missing: the auth events without which it is undecided: they are not here, or undecided in turn.
+        status: the outcome.
+        by_auth_events: the verdict against its own auth events; None if the event is undecided or cyclic.
+        by_state: the verdict against the state before it; None if that state is unknown or the auth events
+            decided already.
+        missing: the auth events that leave it undecided: they are missing, or undecided themselves.
     """
 
     event_id: EventId
@@ -48,19 +48,19 @@ class Outcome:
 
     @property
     def deciding(self) -> Verdict | None:
-        """The verdict that decided: the last one that was asked for."""
+        """The verdict that decided: the one against the state if there is one."""
         return self.by_auth_events if self.by_state is None else self.by_state
 
 
 @dataclass(slots=True)
 class Merge:
-    """A place where states met that did not agree.
+    """A merge of states that did not agree.
 
     Attributes:
-        event_id: the event before which they were resolved; None for the forward extremities.
-        parents: the events after which the states were.
-        conflicted: each key in conflict, with its events and the states they are in.
-        resolved: what each key in conflict resolved to, and each that is new; None for nothing.
+        event_id: the event before which they were merged; None for the forward extremities.
+        parents: the events that these are the states after.
+        conflicted: each conflicted key to its events, and each event to a mask of the states that have it.
+        resolved: each conflicted or new key to its resolved event, or None.
     """
 
     event_id: EventId | None
@@ -70,15 +70,15 @@ class Merge:
 
 
 class Reset(NamedTuple):
-    """A key that went back at a merge to an older value, which one side had already replaced.
+    """A state reset: a key went back at a merge to an older event that one branch had already replaced.
 
     Attributes:
         merge: the event before which the states were merged; None for the forward extremities.
         key: the key.
         lost: the newer event, which is not in the merged state.
-        restored: the older event that is; None if the key has none at all.
-        kept_by_v2_1: whether the algorithm of room version 12 would have kept the newer event; None if
-            it would need what is missing.
+        restored: the older event, which is; None if the key has no event in the merged state.
+        kept_by_v2_1: whether room version 12's algorithm would have kept the newer event; None if that
+            algorithm needs missing events.
     """
 
     merge: EventId | None
@@ -89,33 +89,31 @@ class Reset(NamedTuple):
 
 
 Grouped = tuple[RoomState, int]
-"""A state, with the number under which it is kept."""
+"""A state, and its group: the number under which it is kept."""
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
 class Replay:
-    """A room, replayed. Made by `replay_room`.
+    """A replayed room. Made by `replay_room`.
 
     Attributes:
-        events: all events by ID.
-        order: their IDs, parents before children; what is on a cycle is left out. If the events
-            came in such an order, it is theirs.
-        outcomes: ID to what became of the event.
-        merges: where states met that did not agree, in order.
-        missing: events that others cite and that are not here, each with those that cite it.
-        gaps: events before which the state is not known, each with its previous events that are not here,
-            or after which the state is not known either. `lacking` says what it comes down to.
-        outliers: events of given states, and of their auth chains. They lie before the event that a
-            state was given for, though nothing here may say so.
-        forward_extremities: accepted events that no accepted event follows, sorted, without outliers and
-            those that are soft-failed.
-        soft_failed: events at the end of a branch that are refused by the current state they come upon
-            in the order, each with the verdict; of a branch that is refused for long the last 16. Where
-            more than 64 different states are open, nothing is judged so.
-        current_state: the state resolved over the forward extremities, or the one that was given; None if
-            it is not known at one of them, or if it is not known whether an event is one: what is
-            missing may follow it.
+        events: event ID to event, for all events.
+        order: the event IDs, parents before children, without events on a cycle. Input order is kept if it
+            is already topological.
+        outcomes: event ID to outcome.
+        merges: the merges of states that did not agree, in order.
+        missing: the IDs of missing events, each with the events that cite it.
+        gaps: events before which the state is unknown, each with its previous events that are missing or
+            after which the state is unknown. `lacking` traces a gap back to the missing events.
+        outliers: the events of given states, and of their auth chains. They come before the event that the
+            state is given for, even if no path of previous events shows it.
+        forward_extremities: accepted events that no accepted event follows, sorted; without outliers and
+            soft-failed events.
+        soft_failed: ends of branches that the current state at their place in the order refuses, each
+            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states.
+        current_state: the state resolved over the forward extremities, or the given current state. None if
+            a state after one of them is unknown, or if a missing event may follow one of them.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -130,15 +128,15 @@ class Replay:
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
         self.current_state: dict[StateKey, EventId] | None = {}
-        self.graph = RoomGraph()
-        # States are kept as what changed from another: group to (the other group, its changes).
+        self.graph: RoomGraph = RoomGraph()
+        # Each state is kept as changes from another state: group to (the other group, changes).
         self._groups: list[tuple[int, Delta]] = []
         self._before: dict[EventId, int] = {}
         self._after: dict[EventId, int] = {}
         self._resets: list[Reset] = []
         self._given: Mapping[EventId, StateMap[EventId]] = {}
         self._given_current: StateMap[EventId] | None = None
-        # The events for lack of which, of whose state or of a verdict on which, it is not known.
+        # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
     def __repr__(self) -> str:
@@ -151,11 +149,11 @@ class Replay:
 
     @property
     def current_is_given(self) -> bool:
-        """The current state was given, and is not resolved over the forward extremities."""
+        """Whether the current state was given, instead of resolved over the forward extremities."""
         return self._given_current is not None
 
     def state_before(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state before an event; None if it is not known.
+        """Return the room state before an event; None if it is unknown.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -163,7 +161,7 @@ class Replay:
         return self._state(self._before.get(self._here(event_id)))
 
     def state_after(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state after an event; None if it is not known.
+        """Return the room state after an event; None if it is unknown.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -176,19 +174,19 @@ class Replay:
         return event_id
 
     def lacking(self, *event_ids: EventId | None) -> list[EventId]:
-        """Return what it comes down to that events are undecided, or the state before them not known.
+        """Return the missing events that leave events undecided, or the states before them unknown.
 
         Args:
-            event_ids: of events in the room; None stands for its current state.
+            event_ids: the IDs of events in the room; None stands for its current state.
 
         Returns:
-            The IDs, sorted, of events that are not here, which `missing` has with those that cite them,
-            and of events that are here and lie on a cycle. Empty if everything is known.
+            Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
+            cycle. Empty if everything is decided and known.
 
         Raises:
             MissingEvents: if there is no such event in the room.
 
-        Cost: linear in the events that are not known for the same lack.
+        Cost: linear in the events that are undecided or have an unknown state for the same reason.
         """
         found: set[EventId] = set()
         todo: list[EventId] = []
@@ -226,12 +224,16 @@ class Replay:
     def resolution_at(
         self, event_id: EventId | None, *, algorithm: StateResolution | None = None
     ) -> Resolution:
-        """Resolve again, with its steps, the states before an event, or for None over the forward
-        extremities; a state that was given is resolved alone.
+        """Resolve the states before an event once more, with a trace.
+
+        Args:
+            event_id: the event; None resolves over the forward extremities. A given state is resolved
+                alone.
+            algorithm: the algorithm to use instead of the room version's.
 
         Raises:
-            MissingEvents: naming what is missing for a state after one of the previous events, or that
-                there is no such event in the room.
+            MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
+                in the room.
         """
         return resolve(
             list(self.states_met(event_id).values()),
@@ -244,12 +246,17 @@ class Replay:
         )
 
     def states_met(self, event_id: EventId | None) -> dict[EventId | None, dict[StateKey, EventId]]:
-        """Return the states that meet before an event, or for None at the forward extremities, each by the
-        event that it is the state after. A state that was given stands there alone, under None.
+        """Return the states that are merged before an event, by the event that each is the state after.
+
+        Args:
+            event_id: the event; None stands for the forward extremities.
+
+        Returns:
+            The states. A given state is the only one, under None.
 
         Raises:
-            MissingEvents: naming what is missing for one of them, or that there is no such event in the
-                room.
+            MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
+                in the room.
         """
         if event_id is None:
             if self.current_state is None:
@@ -273,10 +280,10 @@ class Replay:
         return states
 
     def resets(self) -> list[Reset]:
-        """Return every place where a key went back to an older value that one side had already replaced:
-        by an event, or by a merge.
+        """Return every state reset: a key that went back at a merge to an older event.
 
-        Not each is a fault: a change is undone, too, where its sender was banned on another branch. The
-        algorithm of version 12 is run on the same states, and says whether it would have kept it.
+        A branch had already replaced that event, by another event or by a merge. Not every reset is a bug:
+        a change is also undone if its sender was banned on another branch. `Reset.kept_by_v2_1` says what
+        the algorithm of room version 12 does with the same states.
         """
         return list(self._resets)

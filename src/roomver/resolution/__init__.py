@@ -1,4 +1,4 @@
-"""State resolution: what the state of a room is where its history has forked.
+"""State resolution: compute the state of a room after its history has forked.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution (version 1),
 https://spec.matrix.org/latest/rooms/v2/#state-resolution (versions 2 to 11) and
@@ -10,7 +10,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from ..event import Event
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .need import Known, Steps
+from .need import KnownEvents, Steps, run_steps, run_steps_async
 from .problem import Problem
 from .room_graph import RoomGraph
 from .room_state import RoomState
@@ -22,18 +22,21 @@ from .v2 import resolve_v2
 __all__ = [
     "Candidate",
     "Check",
-    "Known",
+    "KnownEvents",
     "NotTraced",
     "Problem",
     "Resolution",
     "RoomGraph",
     "RoomState",
     "Split",
+    "Steps",
     "Trace",
     "Why",
     "resolve",
     "resolve_split",
     "resolve_steps",
+    "run_steps",
+    "run_steps_async",
     "split_states",
 ]
 
@@ -56,36 +59,37 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
     """Resolve several states of a room into one.
 
     Args:
-        state_sets: the states, ``(type, state_key)`` to event ID, each event under its own key; their
-            order does not matter to what they resolve to. None at all resolve to the empty state.
-        events: where events are looked up; all of the states' events and of their auth chains, or with
-            a graph those that the disagreement touches.
-        graph: the room's `RoomGraph`, kept from one resolution to the next. Without one a graph of the
-            conflicted events' auth chains is made, and everything that the states agree on is visited.
-        auth_difference, conflicted_subgraph: if an index of the caller's has them; the graph is then
-            not asked.
-        rejected: the IDs of events that were rejected. They are never fallen back on as auth events.
-        skip_rejected: leave out rejected events, as Synapse does; the specification tries them again
-            like any other.
-        ignore_missing: pass over events that are not in `events`, as Synapse does, instead of raising.
-        algorithm: another one than the room version's; its value, such as ``"v2.1"``, will do.
+        state_sets: the states, ``(type, state_key)`` to event ID, each event under its own key. Their
+            order does not affect the resolved state. An empty sequence resolves to the empty state.
+        events: event ID to event. It must hold the states' events and their auth chains; with a graph,
+            only the events that the disagreement touches.
+        graph: the room's `RoomGraph`, kept from one resolution to the next. Without one, a graph of the
+            conflicted events' auth chains is built, and the auth chains of all other events are visited.
+        auth_difference, conflicted_subgraph: these sets, if the caller has an index that knows them. The
+            graph is then not used.
+        rejected: the IDs of rejected events. A check never falls back on them as auth events.
+        skip_rejected: leave out rejected events, as Synapse does. The specification checks them again
+            like any other event.
+        ignore_missing: skip events that are not in `events`, as Synapse does, instead of raising.
+        algorithm: the algorithm to use instead of the room version's, or its value, for example
+            ``"v2.1"``.
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
 
     Returns:
-        The resolution. Its state is a new dict, or a `RoomState` if all the states are: that comes of the
-        first of them by `RoomState.changed`.
+        The resolution. Its state is a new dict. If all the states are `RoomState`s, it is a `RoomState`
+        derived from the first state by `RoomState.changed`.
 
     Raises:
-        MissingEvents: with all the events that could be told to be missing.
+        MissingEvents: naming all missing events that were found together.
         CyclicGraph: if events cite each other.
-        WrongRoom: if the events in conflict, and those that the rules look at in the states, are not all
-            of one room and room version.
+        WrongRoom: if the conflicted events, and the events that the rules read from the states, are not
+            all of one room and room version.
         ValueError: if there is no such algorithm.
 
-    Cost: some C-level passes over states that are dicts; beyond that, with a graph, it follows the
-    disagreement. States that are equal cost the passes alone, and identical objects nothing.
-    `RoomState`s that share the dict below cost no passes either, but about the square root of their
-    entries; now and then one gets a dict of its own, and they cost what dicts cost until they share again.
+    Cost: some C-level passes over states that are dicts. With a graph, everything else follows the
+    disagreement. Equal states cost these passes only, and identical objects nothing. `RoomState`s that
+    share their dict cost no passes, but about the square root of their entries. Now and then one of them
+    gets a dict of its own; until they share again, they cost what dicts cost.
     """
     steps = resolve_steps(
         state_sets,
@@ -99,13 +103,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         algorithm=algorithm,
         trace=trace,
     )
-    try:
-        next(steps)
-        while True:
-            steps.send({})  # what is not in `events` is nowhere
-    except StopIteration as done:
-        resolution: Resolution = done.value
-        return resolution
+    return run_steps(steps, lambda _: {})  # an event that is not in `events` is missing
 
 
 def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
@@ -121,23 +119,18 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     algorithm: StateResolution | str | None = None,
     trace: bool = False,
 ) -> Steps[Resolution]:
-    """Resolve like `resolve`, asking for events as they are needed.
+    """Resolve like `resolve`, but ask for events as they are needed.
 
-    A generator: it yields sets of event IDs, and wants to be sent a mapping with those of the events
-    that exist (None stands for one that does not); it returns the `Resolution`. With a graph, or with the
-    auth difference (and in version 12 the conflicted subgraph) handed in, it asks for little more than
-    the disagreement.
+    This is a generator. It yields sets of event IDs and must be sent a mapping from event ID to event; an
+    event that does not exist is left out or None. It returns the `Resolution`. If the caller passes a
+    graph, or the auth difference (and in version 12 the conflicted subgraph), the generator asks for little
+    more than the events of the disagreement.
+    `run_steps` and `run_steps_async` run it, and know the type of the result.
 
-    The arguments and errors are those of `resolve`; `events` are those already at hand.
+    The arguments and errors are those of `resolve`; `events` holds the events that the caller has already.
 
     >>> def resolve_from(store, state_sets):
-    ...     steps = resolve_steps(state_sets)
-    ...     try:
-    ...         wanted = next(steps)
-    ...         while True:
-    ...             wanted = steps.send({e: store[e] for e in wanted if e in store})
-    ...     except StopIteration as done:
-    ...         return done.value
+    ...     return run_steps(resolve_steps(state_sets), lambda ids: {e: store[e] for e in ids if e in store})
     >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
     {('m.room.name', ''): '$a'}
     """
@@ -147,16 +140,16 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         return Resolution({}, _trace(algorithm, Split({}, {}), 0) if trace else None)
     split = split_states(state_sets)
     problem = Problem(
-        split,
-        len(state_sets),
-        algorithm,
-        graph,
-        auth_difference,
-        conflicted_subgraph,
-        rejected,
-        skip_rejected,
-        Known(events, ignore_missing=ignore_missing),
-        _trace(algorithm, split, len(state_sets)) if trace else None,
+        split=split,
+        states=len(state_sets),
+        known=KnownEvents(events, ignore_missing=ignore_missing),
+        algorithm=algorithm,
+        graph=graph,
+        auth_difference=auth_difference,
+        conflicted_subgraph=conflicted_subgraph,
+        rejected=rejected,
+        skip_rejected=skip_rejected,
+        trace=_trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
     kept = all(isinstance(state, RoomState) for state in state_sets)
@@ -164,10 +157,13 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
 
 
 def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
-    """Resolve states that have been split, and return only what they do not agree on: the resolved
-    event of each key that is in conflict or new. Keys in conflict that it lacks end without an event.
+    """Resolve states that have been split, and return only the entries that they do not agree on.
 
-    For a caller whose states share structure, and who does not want a whole new one.
+    For a caller whose states share structure and who does not need a whole new state.
+
+    Returns:
+        The resolved event of each key that is conflicted or new. A conflicted key that is not in it has no
+        event in the resolved state.
     """
     split, known = problem.split, problem.known
     conflicted = split.conflicted_ids
@@ -177,10 +173,12 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     present = conflicted - known.lost
     sample = min(present, default=None)
     if sample is not None:
-        known.check_room((sample,))  # the room is that of the smallest ID: the order of a set is chance
+        # The smallest ID decides which room it is, because set order varies between runs.
+        known.check_room((sample,))
         known.check_room(present)
     if problem.algorithm is None:
-        # Version 1 keeps an event that no state contradicts, known or not: any event says which it is.
+        # Here every conflicted event is lost. Any other event tells the room version, and so the algorithm:
+        # version 1 keeps the event of a key that only one state has, even if it is lost.
         if sample is None:
             sample = next(filter(known.events.get, split.unconflicted.values()), None)
         if sample is None:
@@ -196,5 +194,5 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 
 
 def _trace(algorithm: StateResolution | None, split: Split, states: int) -> Trace:
-    # Without a conflict no algorithm runs; the name of one is then of no consequence.
+    # Without a conflict no algorithm runs, so it does not matter which one is named here.
     return Trace(algorithm or StateResolution.V2, split.unconflicted, split.conflicted, states=states)

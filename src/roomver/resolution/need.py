@@ -1,11 +1,11 @@
-"""How a resolution asks for events: it yields the IDs that it lacks and is sent the events.
+"""How a resolution asks for events: it yields the IDs of the events that it needs and is sent the events.
 
-So one core serves a caller that has every event in memory, one that reads a database, and one that
-awaits it.
+So one core serves a caller that has every event in memory, a caller that reads a database, and a caller
+that awaits one.
 """
 
 from collections import ChainMap
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
@@ -14,17 +14,54 @@ from ..types import EventId
 
 T = TypeVar("T")
 
-Steps: TypeAlias = Generator[frozenset[EventId], Mapping[EventId, Event] | Mapping[EventId, Event | None], T]
-"""Yields IDs of events, is sent those of them that exist, and returns its result."""
+Fetched: TypeAlias = Mapping[EventId, Event] | Mapping[EventId, Event | None]
+"""The events among those that were asked for that exist. None stands for one that does not."""
+Steps: TypeAlias = Generator[frozenset[EventId], Fetched, T]
+"""A generator that yields event IDs, is sent the events that exist, and returns its result."""
 
 
-class Known:
-    """The events of a resolution that are known, and those that nobody has.
+def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -> T:
+    """Run the steps of a resolution, and return its result.
+
+    Args:
+        steps: what `resolve_steps` returns.
+        fetch: is called with the IDs of events, and returns those of them that exist.
+
+    >>> from roomver.resolution import resolve_steps
+    >>> same = {("m.room.name", ""): "$a"}
+    >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state
+    {('m.room.name', ''): '$a'}
+    """
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(fetch(wanted))
+    except StopIteration as done:
+        result: T = done.value  # typeshed says Any
+        return result
+
+
+async def run_steps_async(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Awaitable[Fetched]]) -> T:
+    """Run the steps of a resolution with a `fetch` that is awaited, and return its result.
+
+    The arguments are those of `run_steps`.
+    """
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(await fetch(wanted))
+    except StopIteration as done:
+        result: T = done.value  # typeshed says Any
+        return result
+
+
+class KnownEvents:
+    """The events that a resolution knows, and the IDs of events that do not exist.
 
     Attributes:
-        events: ID to event. A mapping that was handed in is never changed: what is fetched on top of
-            it is kept apart.
-        lost: IDs that were asked for in vain, and are passed over.
+        events: ID to event. The caller's mapping is never changed: fetched events are kept in another
+            dict.
+        lost: the IDs of missing events, which are skipped.
     """
 
     __slots__ = ("_fetched", "_ignore_missing", "_room", "events", "lost")
@@ -37,7 +74,7 @@ class Known:
         self._room: tuple[str, str] | None = None
 
     def lacks(self, event_ids: Iterable[EventId]) -> bool:
-        """Tell whether there is anything to ask for: `need` without its cost where there is not."""
+        """Tell whether `need` would ask for any of these events; cheaper than `need` if it would not."""
         events = self.events
         for event_id in event_ids:  # noqa: SIM110 - any() would cost a generator for each event
             if event_id not in events and event_id not in self.lost:
@@ -45,14 +82,14 @@ class Known:
         return False
 
     def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
-        """See to it that events are known or lost.
+        """Ask for the events that are not known yet. Afterwards each event is known or lost.
 
         Raises:
-            MissingEvents: with all of these that nobody has, unless they are to be passed over.
-            ValueError: if an event is sent under another's ID.
+            MissingEvents: naming the events that were not sent, unless missing events are to be ignored.
+            ValueError: if an event is sent under the ID of another event.
         """
         events = self.events
-        # A list first: nearly always it is empty.
+        # This list is nearly always empty, and cheaper than a set.
         unknown = [event_id for event_id in event_ids if event_id not in events]
         if not unknown:
             return
@@ -66,8 +103,11 @@ class Known:
         self.lost.update(missing)
 
     def prefetch(self, event_ids: Callable[[], Iterable[EventId]]) -> Steps[None]:
-        """Ask, where events are asked for at all, for such as will probably be needed: in one question
-        and not in many. That one of them is not there means nothing yet."""
+        """Request events that are likely to be needed, in one batch.
+
+        Does nothing if the caller has not had to send any event so far. An event that is not sent is not
+        lost yet: it may turn out not to be needed.
+        """
         if not self._fetched:
             return
         wanted = frozenset(e for e in event_ids() if e not in self.events) - self.lost
@@ -89,7 +129,11 @@ class Known:
         return found
 
     def check_room(self, event_ids: Collection[EventId]) -> None:
-        """Check that known events are of one room and room version: that of the first one ever given."""
+        """Check that known events are of one room and room version: those of the first event checked.
+
+        Raises:
+            WrongRoom: naming the smallest ID of an event of another room.
+        """
         events = self.events
         room_id, version = self._room or ("", "")
         for event_id in event_ids:
@@ -98,7 +142,7 @@ class Known:
                 self._room = _room_of(event)
                 room_id, version = self._room
             elif event.room_id != room_id or event.room_version.identifier != version:
-                # The smallest ID is named, for the order of a set is another in every run.
+                # Name the smallest ID, because set order varies between runs.
                 strange = min(i for i in event_ids if _room_of(events[i]) != self._room)
                 room = _room_of(events[strange])
                 raise WrongRoom(

@@ -1,39 +1,39 @@
-"""One resolution's input, gathered: what is to be resolved, and how."""
+"""The input of one resolution, in one value."""
 
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from ..types import EventId
 from ..versions import StateResolution
-from .need import Known
+from .need import KnownEvents
 from .room_graph import RoomGraph
 from .split import Split
 from .trace import Trace
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Problem:
-    """What is to be resolved, and how.
+    """What to resolve, and how.
 
     Attributes:
-        split: the states.
-        states: how many there are.
-        algorithm: another one than the room version's.
+        split: the states, split.
+        states: the number of states.
+        known: the events that are known.
+        algorithm: the algorithm to use instead of the room version's.
         graph: the room's graph, if the caller keeps one.
-        auth_difference, conflicted_subgraph: if the caller has them from an index of its own.
-        rejected: the IDs of events that were rejected.
-        skip_rejected: leave out rejected events, as Synapse does, instead of trying them again.
-        known: the events.
-        trace: filled, if there is one.
+        auth_difference, conflicted_subgraph: these sets, if the caller has an index that knows them.
+        rejected: the IDs of rejected events.
+        skip_rejected: leave out rejected events, as Synapse does, instead of checking them again.
+        trace: takes the intermediate results, if there is one.
     """
 
     split: Split
     states: int
-    algorithm: StateResolution | None
-    graph: RoomGraph | None
-    auth_difference: Collection[EventId] | None
-    conflicted_subgraph: Collection[EventId] | None
-    rejected: Container[EventId]
-    skip_rejected: bool
-    known: Known
-    trace: Trace | None
+    known: KnownEvents
+    algorithm: StateResolution | None = None
+    graph: RoomGraph | None = None
+    auth_difference: Collection[EventId] | None = None
+    conflicted_subgraph: Collection[EventId] | None = None
+    rejected: Container[EventId] = frozenset()
+    skip_rejected: bool = False
+    trace: Trace | None = None

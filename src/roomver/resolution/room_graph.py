@@ -2,32 +2,21 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ..auth import create_id_of
 from ..errors import WrongRoom
 from ..event import Event
 from ..graph import Dag
 from ..types import EventId
 
 
-def auth_parents(event: Event) -> tuple[EventId, ...]:
-    """Return the events that an event rests on: its auth events, and in version 12 the create event,
-    which its room ID names without citing it."""
-    # First what costs least: this is asked of every event in every walk.
-    if event.room_version.create_in_auth_events or event.type == "m.room.create":
-        return event.auth_event_ids
-    create_id = create_id_of(event)
-    return event.auth_event_ids if create_id is None else (*event.auth_event_ids, create_id)
-
-
 class RoomGraph:
-    """The auth events of one room's events, for auth differences and conflicted subgraphs.
+    """The auth events of one room's events, for auth differences and conflicted state subgraphs.
 
-    Keep one for a room, add each accepted event to it, and hand it to every `resolve`: the cost of a
-    resolution then follows the disagreement and not the size of the room. Only IDs are kept, no
+    Keep one per room, add each accepted event to it, and pass it to every `resolve`. The cost of a
+    resolution then follows the disagreement, not the size of the room. The graph keeps only IDs, no
     events. Rejected events may be added too.
 
-    An event's ``depth`` is its sender's claim and is not looked at: the order is that of the auth
-    events themselves.
+    The ``depth`` of an event is not used, because its sender may claim any depth. The order follows from
+    the auth events.
 
     Cost: `add` is amortised constant in each auth event; below 200 bytes an event.
 
@@ -50,57 +39,66 @@ class RoomGraph:
         return event_id in self._dag
 
     def add(self, event: Event) -> None:
-        """Add an event whose auth events have been added; one that is there already changes nothing.
+        """Add an event whose auth events have been added. Adding it again changes nothing.
 
         Raises:
             MissingEvents: naming the auth events that are not in the graph.
             CyclicGraph: if the event cites itself.
-            WrongRoom: if it is of another room than the others.
+            WrongRoom: if it is not of the room of the events in the graph.
         """
         room = self._same_room(event, self._room)
-        # No state holds a message, and nothing may cite one: a search for what states share need not
-        # look at them, and there are more of them than of all others.
-        self._dag.add(event.event_id, auth_parents(event), leaf=event.state_key is None)
+        # No state holds a message, and no event may cite one. So searches for shared events skip messages,
+        # which are the most frequent events.
+        self._dag.add(event.event_id, event.auth_parents, leaf=event.state_key is None)
         self._room = room
 
     def add_all(self, events: Iterable[Event]) -> None:
-        """Add events in any order: each auth event must be among them or in the graph.
+        """Add events in any order. Each auth event must be one of them or in the graph.
+
+        If this raises, it has added nothing.
 
         Raises:
-            MissingEvents: naming all auth events that are in neither; nothing has been added then.
-            CyclicGraph: naming the events that cite each other; nothing has been added then.
-            WrongRoom: if they are not all of one room.
+            MissingEvents: naming all other auth events.
+            CyclicGraph: naming the events that cite each other.
+            WrongRoom: if the events are not all of one room.
         """
         parents_of = {}
         leaves = set()
         room = self._room
         for event in events:
             room = self._same_room(event, room)
-            parents_of[event.event_id] = auth_parents(event)
+            parents_of[event.event_id] = event.auth_parents
             if event.state_key is None:
                 leaves.add(event.event_id)
         self._dag.extend(parents_of, leaves)
         self._room = room
 
     def extend(self, parents_of: Mapping[EventId, Collection[EventId]]) -> None:
-        """Add events by ID alone, in any order, with what they rest on; for one who keeps no events.
+        """Add events by ID, in any order, for a caller that keeps no `Event` objects.
+
+        Args:
+            parents_of: event ID to the IDs of its auth events; see `Event.auth_parents`.
 
         Raises:
-            MissingEvents: naming all parents that are neither given nor in the graph.
+            MissingEvents: naming all parents that are neither in this mapping nor in the graph.
             CyclicGraph: naming the events that cite each other.
         """
         self._dag.extend(parents_of)
 
     @staticmethod
-    def _same_room(event: Event, known: tuple[str, str] | None) -> tuple[str, str]:
+    def _same_room(event: Event, expected: tuple[str, str] | None) -> tuple[str, str]:
         room = (event.room_id, event.room_version.identifier)
-        if known is not None and room != known:
+        if expected is not None and room != expected:
             raise WrongRoom(
                 f"{event.event_id} is of room {room[0]}, version {room[1]}; the graph is of room"
-                f" {known[0]}, version {known[1]}"
+                f" {expected[0]}, version {expected[1]}"
             )
         return room
 
+    # "Auth difference. The auth difference is calculated by first calculating the full auth chain for each
+    # state S_i, that is the union of the auth chains for each event in S_i, and then taking every event
+    # that doesn't appear in every auth chain. If C_i is the full auth chain of S_i, then the auth
+    # difference is the union of all C_i minus the intersection of all C_i."
     def auth_difference(
         self,
         masks: Mapping[EventId, int],
@@ -109,14 +107,15 @@ class RoomGraph:
     ) -> set[EventId]:
         """Return the auth difference of several room states.
 
-        Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Auth difference". The auth chain
-        of a state takes in the state's own events: read without them, an event in every state could
-        become part of the full conflicted set. Synapse reads it so as well.
+        Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Auth difference"
+
+        Here the full auth chain of a state includes the state's own events, as in Synapse. Without them,
+        an event that is in every state could become part of the full conflicted set.
 
         Args:
-            masks: each event that is in some states but not all: the bits of the states it is in.
+            masks: each event that is in some of the states, to the bits of these states.
             full: the bits of all states.
-            is_shared: whether an event is in all states.
+            is_shared: tells whether an event is in all states.
 
         Raises:
             MissingEvents: naming the events that are not in the graph.
@@ -128,9 +127,12 @@ class RoomGraph:
         nodes = dict(zip(dag.nodes(masks), masks.values(), strict=True))
         return {keys[node] for node in dag.difference(nodes, full, lambda node: is_shared(keys[node]))}
 
+    # "Conflicted state subgraph. Starting from an event in the conflicted state set and following auth_events
+    # edges may lead to another event in the conflicted state set. The union of all such paths between any
+    # pair of events in the conflicted state set (including endpoints) forms a subgraph of the original
+    # auth_event graph, called the conflicted state subgraph."
     def conflicted_subgraph(self, conflicted: Collection[EventId]) -> set[EventId]:
-        """Return the conflicted state subgraph: what lies on a path of auth events between two
-        conflicted events, and these themselves.
+        """Return the conflicted state subgraph of the conflicted state set.
 
         Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Conflicted state subgraph"
 

@@ -1,6 +1,6 @@
-"""`RoomState`: a state map that shares structure with those it was made from."""
+"""`RoomState`: a state map that shares structure with the states it was made from."""
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from math import isqrt
 from typing import Final
 
@@ -10,14 +10,14 @@ _ABSENT: Final = object()
 
 
 class RoomState(Mapping[StateKey, EventId]):
-    """A room state that never changes, and cheaply gives the next one.
+    """An immutable room state from which the next state is made at little cost.
 
-    It is a dict that others share, and a few changes on top. Two states with the same dict below are
-    compared by their changes alone, so that splitting and resolving the states of a room's forks costs
-    what differs, not what is there. `dict` gives an independent copy: ``dict(state)``.
+    It consists of a dict, which other states share, and a few changes on top. Two states that share their
+    dict are compared by their changes only. So the cost of splitting and resolving the states of a room's
+    forks follows their differences, not their size. ``dict(state)`` makes an independent copy.
 
-    Cost: a new state copies the changes, of which there are at most about twice the square root of the
-    entries; when there are more, it gets a dict of its own, and shares nothing with those before it.
+    Cost: a new state copies the changes. There are at most about twice the square root of the entries; a
+    state with more changes gets a dict of its own and shares nothing with the states before it.
 
     >>> before = RoomState({("m.room.name", ""): "$a"})
     >>> after = before.changed({("m.room.name", ""): "$b", ("m.room.topic", ""): "$c"})
@@ -31,12 +31,12 @@ class RoomState(Mapping[StateKey, EventId]):
 
     def __init__(self, entries: Mapping[StateKey, EventId] | None = None) -> None:
         self._base: dict[StateKey, EventId] = as_dict(entries or {})
-        # None where the key is not in this state, though it is in the dict below.
+        # None where the key is in the dict but not in this state.
         self._changes: dict[StateKey, EventId | None] = {}
         self._length = len(self._base)
 
     def changed(self, changes: Mapping[StateKey, EventId | None]) -> "RoomState":
-        """Return this state with some entries set, and removed where the event is None."""
+        """Return a state with some entries set; those whose event is None are removed."""
         new = RoomState.__new__(RoomState)
         base = new._base = self._base
         on_top = new._changes = self._changes.copy()
@@ -55,12 +55,12 @@ class RoomState(Mapping[StateKey, EventId]):
 
     @classmethod
     def sharing(cls, states: Iterable[Mapping[StateKey, EventId]]) -> "list[RoomState]":
-        """Return some states of one room, in their order, such that those that differ from the first in
-        few entries share the others with it.
+        """Return states of one room as `RoomState`s, in their order.
 
-        A caller who keeps states goes on from these with `changed`.
+        Each state that differs from the first in few entries shares the dict of the first. A caller that
+        keeps states makes the next states from these with `changed`.
 
-        Cost: a pass over each state that is no `RoomState` sharing with the first already.
+        Cost: one pass over each state, except `RoomState`s that share the dict of the first already.
 
         >>> name, topic = ("m.room.name", ""), ("m.room.topic", "")
         >>> one, other = RoomState.sharing([{name: "$a", topic: "$t"}, {name: "$b"}])
@@ -90,7 +90,7 @@ class RoomState(Mapping[StateKey, EventId]):
         return event_id
 
     def get(self, key: StateKey, default: EventId | None = None) -> EventId | None:  # type: ignore[override]
-        """Return the event of a key."""
+        """Return the event ID of a key, or the default."""
         found = self._changes.get(key, _ABSENT)
         if found is _ABSENT:
             return self._base.get(key, default)
@@ -107,7 +107,7 @@ class RoomState(Mapping[StateKey, EventId]):
         return self._length
 
     def items(self) -> ItemsView[StateKey, EventId]:
-        """Return the entries; the state never changes under them."""
+        """Return the entries. They never change."""
         return self._flat().items()
 
     def values(self) -> ValuesView[EventId]:
@@ -135,23 +135,27 @@ class RoomState(Mapping[StateKey, EventId]):
         return result
 
     def _flat(self) -> dict[StateKey, EventId]:
-        """Return a dict with the same entries, which must not be changed: where nothing lies on top of the
-        dict below, it is that one."""
+        """Return a dict with the same entries. It may be the shared one, so it must not be changed."""
         return self.as_dict() if self._changes else self._base
 
     def _layers(self) -> tuple[dict[StateKey, EventId], Mapping[StateKey, EventId | None]]:
-        """Return the dict below and the changes on top of it, which must not be changed."""
+        """Return the shared dict and the changes on top of it. Neither must be changed."""
         return self._base, self._changes
 
     def shares_with(self, other: "RoomState") -> bool:
-        """Tell whether the two have the same dict below."""
+        """Tell whether two states share their dict."""
         return self._base is other._base
 
     def differing_keys(self, other: "RoomState") -> set[StateKey]:
-        """Return the keys that the two do not both have with the same event, where they share the
-        dict below."""
-        keys = self._changes.keys() | other._changes.keys()
-        return {key for key in keys if self.get(key) != other.get(key)}
+        """Return the keys for which two states that share their dict do not have the same event."""
+        return differing_among(self._changes.keys() | other._changes.keys(), self, other)
+
+
+def differing_among(
+    keys: Collection[StateKey], one: Mapping[StateKey, EventId], other: Mapping[StateKey, EventId]
+) -> set[StateKey]:
+    """Return those keys for which two room states do not have the same event."""
+    return {key for key in keys if one.get(key) != other.get(key)}
 
 
 def as_dict(state: Mapping[StateKey, EventId]) -> dict[StateKey, EventId]:

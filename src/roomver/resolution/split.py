@@ -1,4 +1,4 @@
-"""Splitting room states into what they agree on and what they do not.
+"""Split room states into the unconflicted state map and the conflicted state set.
 
 Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Unconflicted state map and conflicted
 state set", and https://spec.matrix.org/latest/rooms/v1/#state-resolution for version 1.
@@ -9,29 +9,28 @@ from itertools import compress, islice
 from operator import ne
 
 from ..types import EventId, StateKey, StateMap
-from .room_state import RoomState, as_dict
+from .room_state import RoomState, as_dict, differing_among
 
 _CHUNK = 128
 
 
 class Split:
-    """What some room states agree on, and what they do not.
+    """The unconflicted state map and the conflicted state set of some room states.
 
     Attributes:
-        base: the first of the states.
-        conflicted: each key that does not have the same event in every state, with its events and the
-            states they are in: bit i of an event's mask stands for the i-th state. Sorted by key,
-            events sorted by ID.
+        base: the first state. The unconflicted state map is this state without the conflicted keys.
+        conflicted: each conflicted key to its events, and each event to a mask of the states that have it:
+            bit i stands for the i-th state. Sorted by key, events sorted by ID.
     """
 
     __slots__ = ("base", "conflicted")
 
     def __init__(self, base: StateMap[EventId], conflicted: Mapping[StateKey, Mapping[EventId, int]]) -> None:
-        self.base = base
-        self.conflicted = conflicted
+        self.base: StateMap[EventId] = base
+        self.conflicted: Mapping[StateKey, Mapping[EventId, int]] = conflicted
 
     def get(self, key: StateKey) -> EventId | None:
-        """Return the event that every state has under a key; None if there is none."""
+        """Return the event of a key in the unconflicted state map, or None."""
         return None if key in self.conflicted else self.base.get(key)
 
     @property
@@ -43,13 +42,13 @@ class Split:
         return state
 
     def resolved(self, changes: StateMap[EventId], *, as_room_state: bool) -> StateMap[EventId]:
-        """Return what the states agree on, with the resolved events: as a new dict, or as a `RoomState`
-        that comes of the first of the states, if that is one.
+        """Return the resolved state: the unconflicted state map with the resolved events.
 
         Args:
-            changes: the events of keys that are in conflict or new; a key in conflict that is not
-                among them ends without an event.
-            as_room_state: which of the two.
+            changes: the event of each key that is conflicted or new. A conflicted key that is missing here
+                has no event in the resolved state.
+            as_room_state: return a `RoomState` derived from the first state, if that is one, instead of a
+                new dict.
         """
         if as_room_state and isinstance(self.base, RoomState):
             return self.base.changed({**dict.fromkeys(self.conflicted), **changes})
@@ -63,22 +62,25 @@ class Split:
         return {event_id for masks in self.conflicted.values() for event_id in masks}
 
 
+# "The key-value pairs (K, V) across all state maps S_i can be divided into two collections. If a given key K
+# is present in every S_i with the same value V in each state map, then the pair (K, V) belongs to the
+# unconflicted state map. Otherwise, V belongs to the conflicted state set."
 def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
-    """Split room states into the unconflicted state map and the conflicted events.
+    """Split room states into the unconflicted state map and the conflicted state set.
 
-    A key that only some states have is in conflict, as it is from version 2 on.
+    A key that only some of the states have is conflicted. (In version 1 it is not: see `v1`.)
 
     Args:
         state_sets: at least one room state.
 
-    Cost: for states that are dicts, some C-level passes over each; Python code runs alone for the keys
-    in which a state differs from the first. Of a `RoomState` that shares with the first, only what
-    each has changed is looked at.
+    Cost: for states that are dicts, some C-level passes over each. Python code runs only for the keys in
+    which a state differs from the first. For a `RoomState` that shares its dict with the first state, only
+    the changes of the two are compared.
     """
     base, *others = state_sets
-    # Only what differs from the first state is looked up: for each key, the bits of the states that
-    # differ from it there, and the events that these have instead. (Asking every state for every key
-    # in conflict took two fifths of the time of a merge of hundreds of states.)
+    # Only the differences from the first state are looked up. `unlike` maps a key to the bits of the states
+    # that differ from the first there; `instead` maps it to the events that these have. (Looking up every
+    # conflicted key in every state took 40 % of the time of a merge of hundreds of states.)
     unlike: dict[StateKey, int] = {}
     instead: dict[StateKey, dict[EventId, int]] = {}
     bit = 1
@@ -104,14 +106,13 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
 
 
 def _differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
-    """Return the keys that two room states do not both have with the same event."""
+    """Return the keys for which two room states do not have the same event."""
     base, changes = _layers(one)
     other_base, other_changes = _layers(other)
     keys = set() if base is other_base else _differing_by_place(base, other_base)
     if not changes and not other_changes:
         return keys
-    keys |= changes.keys() | other_changes.keys()
-    return {key for key in keys if one.get(key) != other.get(key)}
+    return differing_among(keys | changes.keys() | other_changes.keys(), one, other)
 
 
 def _layers(state: StateMap[EventId]) -> tuple[StateMap[EventId], StateMap[EventId | None]]:
@@ -119,16 +120,15 @@ def _layers(state: StateMap[EventId]) -> tuple[StateMap[EventId], StateMap[Event
 
 
 def _differing_by_place(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
-    """The keys that differ between two states that are mappings of one layer."""
-    # Two states of one room mostly have the same entries in the same order. What costs is to touch each
-    # event ID and key, out of cache: so event IDs are compared place by place first, and a key is
-    # looked up only where they differ. An event has one key, so that where event IDs are the same, so
-    # are the keys.
+    """Return the keys that differ between two mappings."""
+    # Two states of one room mostly have the same entries in the same order. The cost is to touch each event
+    # ID and key, which are not in the processor's cache. So event IDs are compared place by place first, and
+    # a key is looked up only where they differ. An event has one key: equal event IDs have equal keys.
     places = min(len(one), len(other))
     unlike = list(compress(one, map(ne, one.values(), other.values())))
     if len(unlike) > places // 64 + 16:
         return _differing_in_chunks(one, other)
-    # A state's keys are those of the places that are alike, which both states have, and the others.
+    # A state's keys are those at the places that are alike, which both states have, and the others.
     alike = places - len(unlike)
     unlike += islice(one, places, None)
     others = {key for key in unlike if key in other}
@@ -136,15 +136,15 @@ def _differing_by_place(one: StateMap[EventId], other: StateMap[EventId]) -> set
     if len(others) < len(other) - alike:  # a key at an unlike place of `other` that `one` lacks
         others.update(compress(other, map(ne, one.values(), other.values())))
     others.update(unlike)
-    return {key for key in others if one.get(key) != other.get(key)}
+    return differing_among(others, one, other)
 
 
 def _differing_in_chunks(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:
-    """The keys that differ, where many places do, as after an entry that only one state has.
+    """Return the keys that differ where many places do, for example after an entry that only one state has.
 
-    Chunks of event IDs are compared first, as lists of pointers, and keys are walked only where chunks
-    differ. (For 323,368 entries and 100 changes: a third of the time of looking up every key; chunks
-    of 64 to 128 are fastest, of 2,048 take three times as long.)
+    Chunks of event IDs are compared first, as lists of pointers. Keys are visited only where chunks differ.
+    (For 323,368 entries and 100 changes this takes a third of the time of looking up every key. Chunks of
+    64 to 128 are fastest; chunks of 2,048 take three times as long.)
     """
     differing: set[StateKey] = set()
     keys, events, other_events = iter(one), iter(one.values()), iter(other.values())
@@ -161,7 +161,7 @@ def _differing_in_chunks(one: StateMap[EventId], other: StateMap[EventId]) -> se
         elif not chunk:
             return differing
         done += len(chunk)
-    # The order differs from here on. `get` of a key that is not there gives None, which is no event ID.
+    # The order differs from here on. `get` gives None for a missing key, and None is never an event ID.
     for state, against in ((one, other), (other, one)):
         rest = list(islice(state, done, None))
         rest_events = islice(state.values(), done, None)

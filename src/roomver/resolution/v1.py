@@ -1,6 +1,10 @@
 """State resolution of room version 1.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution
+
+How it works: R, the resolved state, is built in four passes, for power levels, join rules, members and
+everything else. A pass resolves each conflicted key alone, and its results are put into R at its end. The
+rules read only a few keys of R, and only these are looked up.
 """
 
 from collections.abc import Container, Mapping
@@ -12,30 +16,35 @@ from ..event import Event
 from ..power import CREATE, POWER_LEVELS
 from ..selection import select_auth_types
 from ..types import EventId, StateKey
-from .need import Known, Steps
+from .need import KnownEvents, Steps
 from .problem import Problem
 from .split import Split
 from .trace import Check, Trace
 
-# The passes in order. What is left, third-party invites among it, is of no concern to the others.
+# The passes in order. The last pass takes all other events, third-party invites included: no event is
+# authorised by another event of that pass.
 _PASSES = ("m.room.power_levels", "m.room.join_rules", "m.room.member")
 
 
+# "Start by setting R to the union of the states to be resolved, excluding any conflicting events."
+#
+# "A conflict occurs between states where those states have different event_ids for the same
+# (event_type, state_key). The events thus affected are said to be conflicting events."
 def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     """Resolve by the algorithm of version 1.
 
-    The states are split by the definition of later versions; a key that only some have is no conflict here,
-    and keeps its event.
+    The states were split by the definition of later versions. Here a key that only some of the states have
+    is not a conflict, and keeps its event.
 
     Returns:
-        The event of each key in which the states differ.
+        The event of each key for which the states differ.
     """
     split, known, trace = problem.split, problem.known, problem.trace
     skipped: Container[EventId] = problem.rejected if problem.skip_rejected else ()
-    # A conflict occurs where states have different event IDs for the same key: an absent one is none.
     resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
-    # Where all but one are left out, that one stays untried. As in Synapse, no rule looks at it.
+    # If all events of a key but one are lost or skipped, that one stays unchecked. As in Synapse, the rules
+    # do not see it.
     alone: dict[StateKey, EventId] = {}
     for key, masks in split.conflicted.items():
         ids = [event_id for event_id in masks if event_id not in known.lost and event_id not in skipped]
@@ -48,48 +57,51 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     if trace is not None:
         trace.conflicted = {key: split.conflicted[key] for key in (*conflicts, *alone)}
         trace.unconflicted = {**split.unconflicted, **resolved}
-    # The rules may look at any of these, and nothing else can be told to be needed beforehand.
+    # These are the unconflicted events that the rules may read: ask for all of them at once.
     looked_at = _looked_at(split, resolved, conflicts, known)
     yield from known.need(looked_at.values())
     events = known.events
     known.check_room([event_id for event_id in looked_at.values() if event_id in events])
-    # R, as far as the rules look at it; a candidate is put into the place of its key while others are tried.
+    # The part of R that the rules read. While the events of a key are checked, the key holds the event that
+    # was accepted last.
     state = {
         key: events[event_id]
         for key, event_id in looked_at.items()
         if event_id in events and event_id not in skipped
     }
 
-    # Start by setting R to the union of the states to be resolved, excluding any conflicting events.
-    # Then conflicts between power levels, then between join rules, then between members: the list
-    # of the specification is one for each key, and nothing of a pass is seen before its end.
+    # "First we resolve conflicts between m.room.power_levels events. [...]
+    # Repeat the above process for conflicts between m.room.join_rules events.
+    # Repeat the above process for conflicts between m.room.member events."
+    # The specification speaks of one list of events. As in the servers, there is one list per key, and the
+    # results of a pass are not in R before its end.
     for kind in _PASSES:
         decided = {}
         for key in [key for key in conflicts if key[0] == kind]:
             decided[key] = _first_that_fails_stops(key, conflicts.pop(key), state, known, trace)
         resolved.update(decided)
         state.update((key, events[event_id]) for key, event_id in decided.items())
-    # No other events affect the authorisation rules: pick the one with the highest depth and lowest
-    # sha1(event_id) that passes.
+    # "No other events affect the authorisation rules, so for all other conflicts, just pick the event with
+    # the highest depth and lowest sha1(event_id) that passes authentication in R and add it to R."
     decided = {key: _first_that_passes(key, ids, state, known, trace) for key, ids in conflicts.items()}
     return {**resolved, **decided, **alone}
 
 
 _SELECTED: Final = frozenset({"third_party_invite", "join_authorised_via_users_server"})
-"""What makes a membership look at more than the members that it speaks of."""
+"""Content keys with which a member event's checks read more than the members of its sender and target."""
 
 
 def _looked_at(
     split: Split,
     resolved: Mapping[StateKey, EventId],
     conflicts: Mapping[StateKey, list[EventId]],
-    known: Known,
+    known: KnownEvents,
 ) -> dict[StateKey, EventId]:
-    """The events without a conflict that the rules may look at, by key."""
+    """Return the unconflicted events that the rules may read, by key."""
     wanted = {CREATE, POWER_LEVELS, ("m.room.join_rules", "")}
-    # The selection of each event, with less ado: but for these keys, the token of an invite and the
-    # authoriser of a restricted join, it is the member events of its sender and of its target, whose
-    # key is the one in conflict.
+    # Equivalent to `select_auth_types` of each event, but faster. Beyond the three keys above, that selects
+    # the member events of the sender and of the target. The target's key is the conflicted one. Only an
+    # invite with a token and a restricted join need more.
     users = set()
     for ids in conflicts.values():
         for event_id in ids:
@@ -102,11 +114,12 @@ def _looked_at(
     return {key: event_id for key, event_id in found.items() if event_id is not None}
 
 
-def _in_order(ids: list[EventId], known: Known) -> list[EventId]:
-    """Ascending depth, then descending sha1(event_id)."""
+# "Sort the list by ascending depth then descending sha1(event_id)."
+def _sort(ids: list[EventId], known: KnownEvents) -> list[EventId]:
+    """Return events by ascending depth, then descending sha1(event_id)."""
     events = known.events
     depths = {event_id: events[event_id].depth for event_id in ids}
-    if len(set(depths.values())) == len(ids):  # nothing for the hash to decide
+    if len(set(depths.values())) == len(ids):  # the hash decides nothing
         return sorted(ids, key=depths.__getitem__)
 
     def sort_key(event_id: EventId) -> tuple[int, int]:
@@ -116,16 +129,18 @@ def _in_order(ids: list[EventId], known: Known) -> list[EventId]:
     return sorted(ids, key=sort_key)
 
 
+# "Add the first event in the list to R. For each subsequent event in the list, check that the event would be
+# allowed by the authorisation rules for a room in state R. If the event would be allowed, then update R with
+# the event and continue with the next event in the list. If it would not be allowed, stop and continue
+# below with m.room.join_rules events."
 def _first_that_fails_stops(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
 ) -> EventId:
-    first, *others = _in_order(ids, known)
-    # Add the first event in the list to R.
+    """Return the event of a key in one of the first three passes."""
+    first, *others = _sort(ids, known)
     chosen = first
     if trace is not None:
         trace.checks.append(Check(first, key, key[0], None, True, None))
-    # For each subsequent event in the list, check that the event would be allowed by the rules for a
-    # room in state R. If it would, update R and continue. If it would not, stop.
     for event_id in others:
         state[key] = known.events[chosen]
         verdict = check_against_state(known.events[event_id], state)
@@ -135,21 +150,22 @@ def _first_that_fails_stops(
         if not verdict.allowed:
             break
         chosen = event_id
-    state.pop(key, None)  # nothing of a pass is seen before its end
+    state.pop(key, None)  # the result is not in R before the end of the pass
     return chosen
 
 
 def _first_that_passes(
-    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: Known, trace: Trace | None
+    key: StateKey, ids: list[EventId], state: dict[StateKey, Event], known: KnownEvents, trace: Trace | None
 ) -> EventId:
+    """Return the event of a key in the last pass."""
     event_id = ""
-    for event_id in reversed(_in_order(ids, known)):
+    for event_id in reversed(_sort(ids, known)):
         verdict = check_against_state(known.events[event_id], state)
         if trace is not None:
             trace.checks.append(Check(event_id, key, "rest", verdict, verdict.allowed, None))
         if verdict.allowed:
             return event_id
-    # The specification does not say what if none passes; servers take the last.
+    # The specification does not say what happens if no event passes. Servers take the last one checked.
     if trace is not None:
         trace.checks.append(Check(event_id, key, "rest", None, True, None))
     return event_id

@@ -1,16 +1,26 @@
-"""State resolution of room versions 2 to 11 (version 2) and of 12 (version 2.1).
+"""State resolution of room versions 2 to 11 (version 2) and of version 12 (version 2.1).
 
 Source: https://spec.matrix.org/latest/rooms/v2/#state-resolution and
 https://spec.matrix.org/latest/rooms/v12/#state-resolution
 
-Where the specification and the servers read differently, the comments say so. The steps are numbered as
-in its section "Algorithm".
+How it works: `resolve_v2` is the specification's section "Algorithm", step by step. Each other function is
+one of its definitions, which is quoted above the function. Where the servers read a definition in another
+way, a comment says so.
+
+* The states have been split before (`split`), so the work follows the conflicted events.
+* `_full_conflicted_set` takes the auth difference and the conflicted state subgraph from the room's
+  `RoomGraph`. Without one, it builds a graph of the auth chains of the conflicted events.
+* The resolved state is never built here. It is `base`, the state that the checks start from, with `changes`
+  on top; the result is these changes.
+* `_power_order` and `_mainline_order` sort. `iterative_auth_checks`, in a module of its own, applies the
+  sorted events to the state.
+* Every function that may need an event which is not known yet is a generator: it asks by yielding event IDs
+  (`need`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 
-from ..auth import check_against_state
 from ..errors import CyclicGraph
 from ..event import Event
 from ..graph import lexicographic_topological_sort
@@ -18,11 +28,11 @@ from ..power import CREATE, POWER_LEVELS, Level, Levels
 from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
-from .need import Known, Steps
+from .iterative import iterative_auth_checks
+from .need import KnownEvents, Steps
 from .problem import Problem
-from .room_graph import RoomGraph, auth_parents
+from .room_graph import RoomGraph
 from .split import Split
-from .trace import Check
 
 _NO_STATE = Split({}, {})
 
@@ -31,8 +41,8 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     """Resolve by the algorithm of version 2 or 2.1.
 
     Returns:
-        The resolved event of each key that the states do not agree on: keys that none of them has are
-        among them, if an event for one was replayed.
+        The resolved event of each key that the states do not agree on. That includes a key that no state
+        has, if one of its events was in the auth difference or the subgraph and was allowed.
     """
     known, trace, split = problem.known, problem.trace, problem.split
     full = yield from _full_conflicted_set(problem)
@@ -40,8 +50,8 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     full = {event_id for event_id in full if event_id in known.events}
     known.check_room(full)
     events = known.events
-    # Levels, and what a check falls back on, come from the events' own auth events.
-    yield from known.need({parent for event_id in full for parent in auth_parents(events[event_id])})
+    # The senders' levels, and the events that a check falls back on, come from the auth events.
+    yield from known.need({parent for event_id in full for parent in events[event_id].auth_parents})
 
     # 1. Select the set X of all power events that appear in the full conflicted set. For each such
     #    power event P, enlarge X by adding the events in the auth chain of P which also belong to the
@@ -53,8 +63,8 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     #    partially resolved state.
     base = _NO_STATE if problem.algorithm is StateResolution.V2_1 else split
     changes: dict[StateKey, EventId] = {}
-    yield from known.prefetch(lambda: _looked_up(full, base, known))
-    yield from _iterative_auth_checks(power_order, "power", base, changes, problem)
+    yield from known.prefetch(lambda: _event_ids_read(full, base, known))
+    yield from iterative_auth_checks(power_order, "power", base, changes, problem)
 
     # 3. Take all remaining events that weren't picked in step 1 and order them by the mainline
     #    ordering based on the power level in the partially resolved state obtained in step 2.
@@ -71,7 +81,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 
     # 4. Apply the iterative auth checks algorithm on the partial resolved state and the list of
     #    events from the previous step.
-    yield from _iterative_auth_checks(mainline_order, "mainline", base, changes, problem)
+    yield from iterative_auth_checks(mainline_order, "mainline", base, changes, problem)
 
     # 5. Update the result by replacing any event with the event with the same key from the
     #    unconflicted state map, if such an event exists, to get the final resolved state.
@@ -85,15 +95,20 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     return result
 
 
-def _looked_up(event_ids: Iterable[EventId], base: Split, known: Known) -> set[EventId]:
-    """Return what the checks of some events will look up in the state that they start from."""
+def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvents) -> set[EventId]:
+    """Return the IDs of the events that the checks of some events will read from the initial state."""
     keys = {key for event_id in event_ids for key in select_auth_types(known.events[event_id])}
     return {event_id for key in keys if (event_id := base.get(key)) is not None}
 
 
+# "Full conflicted set. The full conflicted set is the union of the conflicted state set and the auth
+# difference." In version 12: "The full conflicted set is the union of the conflicted state set, the
+# conflicted state subgraph, and the auth difference." (The two others are defined in `room_graph`.)
 def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
-    """The union of the conflicted state set, the auth difference and, in version 2.1, the conflicted
-    state subgraph."""
+    """Return the full conflicted set.
+
+    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Full conflicted set"
+    """
     known, trace = problem.known, problem.trace
     conflicted = problem.split.conflicted_ids - known.lost
     subgraph_wanted = problem.algorithm is StateResolution.V2_1
@@ -108,9 +123,9 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
         }
         graph = problem.graph
         if graph is None:
-            graph, is_shared = yield from _graph_of_chains(problem, conflicted, known)
+            graph, is_shared = yield from _build_graph(problem, conflicted, known)
         else:
-            is_shared = _shared_by_key(problem.split, known)
+            is_shared = _is_in_every_state(problem.split, known)
         if difference is None:
             difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
         if subgraph is None:
@@ -122,9 +137,12 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
     return conflicted.union(difference, subgraph)
 
 
-def _shared_by_key(split: Split, known: Known) -> Callable[[EventId], bool]:
-    """Tell whether an event is in every state by looking up its key, which costs nothing to set up; a
-    set of the IDs is made only if an event comes up that is not at hand."""
+def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], bool]:
+    """Return a function that tells whether an event is in every state.
+
+    It looks up the event's key, which needs no setting up. Only for an event that is not known does it make
+    a set of all event IDs in the unconflicted state map.
+    """
     events = known.events
     ids: set[EventId] | None = None
 
@@ -140,21 +158,25 @@ def _shared_by_key(split: Split, known: Known) -> Callable[[EventId], bool]:
     return is_shared
 
 
-def _graph_of_chains(
-    problem: Problem, conflicted: Collection[EventId], known: Known
+def _build_graph(
+    problem: Problem, conflicted: Collection[EventId], known: KnownEvents
 ) -> Steps[tuple[RoomGraph, Callable[[EventId], bool]]]:
-    """Without a graph of the room: make one of the auth chains of the conflicted events alone, and
-    gather the auth chains of the unconflicted ones as a set, level by level in C."""
-    chains = yield from _closure(conflicted, known)
-    shared = yield from _closure(problem.split.unconflicted.values(), known)
+    """Build a graph of the conflicted events and their auth chains, where the caller has no `RoomGraph`.
+
+    The events that all states share, with their auth chains, need no graph: a set of their IDs is enough.
+    """
+    chains = yield from _with_auth_chains(conflicted, known)
+    shared = yield from _with_auth_chains(problem.split.unconflicted.values(), known)
     events = known.events
     graph = RoomGraph()
-    graph.extend({e: [p for p in auth_parents(events[e]) if p in events] for e in chains})
+    graph.extend({e: [p for p in events[e].auth_parents if p in events] for e in chains})
     return graph, shared.__contains__
 
 
-def _closure(event_ids: Iterable[EventId], known: Known) -> Steps[set[EventId]]:
-    """Return events and all that lies above them."""
+# "Auth chain. The auth chain of an event E is the set containing all of E's auth events, all of their auth
+# events, and so on recursively, stretching back to the start of the room."
+def _with_auth_chains(event_ids: Iterable[EventId], known: KnownEvents) -> Steps[set[EventId]]:
+    """Return events with their auth chains, found level by level so that set operations do the work."""
     reached: set[EventId] = set()
     level = set(event_ids)
     while level:
@@ -162,17 +184,23 @@ def _closure(event_ids: Iterable[EventId], known: Known) -> Steps[set[EventId]]:
         level -= known.lost
         reached |= level
         events = known.events
-        level = set().union(*[auth_parents(events[event_id]) for event_id in level])
+        level = set().union(*[events[event_id].auth_parents for event_id in level])
         level -= reached
         level -= known.lost
     return reached
 
 
+# "Power events. A power event is a state event with type m.room.power_levels or m.room.join_rules,
+# or a state event with type m.room.member where the membership is leave or ban and the sender does not
+# match the state_key. The idea behind this is that power events are events that might remove someone's
+# ability to do something in the room."
 def _is_power_event(event: Event) -> bool:
-    """A power event is one that might remove someone's ability to do something in the room.
+    """Tell whether an event is a power event.
 
-    The definition names the types of power levels and join rules alone. Synapse and ruma ask for the
-    state key "" as well, and count the create event; so does this.
+    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Power events"
+
+    Unlike the definition, Synapse and ruma require the state key "" of power levels and join rules, and
+    count the create event as a power event. So does this function.
     """
     kind, state_key = event.type, event.state_key
     if kind == "m.room.member":
@@ -181,16 +209,30 @@ def _is_power_event(event: Event) -> bool:
     return state_key == "" and kind in ("m.room.power_levels", "m.room.join_rules", "m.room.create")
 
 
-def _power_order(full: set[EventId], known: Known) -> list[EventId]:
-    """Step 1: X, in reverse topological power ordering."""
+# "Reverse topological power ordering. The reverse topological power ordering of a set of events is the
+# lexicographically smallest topological ordering based on the DAG formed by auth events. The reverse
+# topological power ordering is ordered from earliest event to latest. For comparing two topological
+# orderings to determine which is the lexicographically smallest, the following comparison relation on
+# events is used: for events x and y, x < y if
+# 1. x's sender has greater power level than y's sender, when looking at their respective auth_events; or
+# 2. the senders have the same power level, but x's origin_server_ts is less than y's origin_server_ts; or
+# 3. the senders have the same power level and the events have the same origin_server_ts,
+#    but x's event_id is less than y's event_id.
+# The reverse topological power ordering can be found by sorting the events using Kahn's algorithm for
+# topological sorting, and at each step selecting, among all the candidate vertices, the smallest vertex
+# using the above comparison relation."
+def _power_order(full: set[EventId], known: KnownEvents) -> list[EventId]:
+    """Return the events of step 1, earliest first: the set X in reverse topological power ordering.
+
+    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Reverse topological power ordering"
+    """
     events = known.events
     picked = {event_id for event_id in full if _is_power_event(events[event_id])}
-    # The auth chains are followed through the full conflicted set alone, as Synapse and ruma do: a
-    # chain that leaves it and comes back does not count, which matters where an unconflicted event
-    # lies between.
+    # Auth chains are followed inside the full conflicted set only, as in Synapse and ruma. A chain that
+    # leaves the set is not followed back into it. This matters if it runs through an unconflicted event.
     stack = list(picked)
     while stack:
-        for parent in auth_parents(events[stack.pop()]):
+        for parent in events[stack.pop()].auth_parents:
             if parent in full and parent not in picked:
                 picked.add(parent)
                 stack.append(parent)
@@ -200,18 +242,22 @@ def _power_order(full: set[EventId], known: Known) -> list[EventId]:
         return -_sender_level(event, events), event.origin_server_ts, event_id
 
     return lexicographic_topological_sort(
-        sorted(picked), lambda event_id: auth_parents(events[event_id]), sort_key
+        sorted(picked), lambda event_id: events[event_id].auth_parents, sort_key
     )
 
 
+# "x's sender has greater power level than y's sender, when looking at their respective auth_events":
+# point 1 of the reverse topological power ordering.
 def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
-    """The level of an event's sender by the event's own auth events; of a power-levels event that is
-    the level before it."""
+    """Return the power level of an event's sender according to the event's own auth events.
+
+    For a power-levels event this is the sender's level before the event.
+    """
     power_levels = create = None
     by_room_id = event.room_version.room_id_form is RoomIdForm.CREATE_HASH
     if by_room_id and (event.type, event.state_key) == CREATE:
         create = event
-    for parent in auth_parents(event):
+    for parent in event.auth_parents:
         other = events.get(parent)
         if other is None:
             continue
@@ -223,106 +269,38 @@ def _sender_level(event: Event, events: Mapping[EventId, Event]) -> Level:
     return Levels(create, power_levels).user(event.sender)
 
 
-def _iterative_auth_checks(
-    order: Iterable[EventId],
-    phase: str,
-    base: Split,
-    changes: dict[StateKey, EventId],
-    problem: Problem,
-) -> Steps[None]:
-    """Try each event on the state, and let it take its place if the rules allow it.
-
-    The state is `base` with `changes` on top; it is grown in `changes`.
-    """
-    known, trace = problem.known, problem.trace
-    rejected, skip_rejected = problem.rejected, problem.skip_rejected
-    # Invariant: the events of the state as far as a check has looked at it, and the keys that were
-    # looked at and had none. One dict that grows, and not a new one for each check, saves a tenth
-    # of a resolution that is mostly checks.
-    state: dict[StateKey, Event] = {}
-    absent: set[StateKey] = set()
-    for event_id in order:
-        if skip_rejected and event_id in rejected:
-            continue
-        event = known.events[event_id]
-        state_key = event.state_key
-        # The list is one of state events: a message that some event cites against the rules is none.
-        if state_key is None:
-            continue
-        needed: Collection[StateKey] = select_auth_types(event)
-        if not event.room_version.create_in_auth_events:
-            needed = {CREATE, *needed}
-        seen: Mapping[StateKey, Event] = state
-        lacking = [key for key in needed if key not in state]
-        if lacking:
-            current: dict[StateKey, EventId] = {}
-            for key in lacking:
-                if key not in absent:
-                    current_id = changes.get(key) or base.get(key)
-                    if current_id is None:
-                        absent.add(key)
-                    else:
-                        current[key] = current_id
-            if current:
-                if known.lacks(current.values()):
-                    yield from known.need(current.values())
-                events = known.events
-                found = []
-                for key, current_id in current.items():
-                    other = events.get(current_id)
-                    if other is None or (skip_rejected and current_id in rejected):
-                        absent.add(key)
-                    else:
-                        found.append(current_id)
-                        state[key] = other
-                known.check_room(found)
-            events = known.events
-            if not absent.isdisjoint(lacking):
-                # If a key that is required for the rules is not in the state, the event's own auth
-                # event is used, if that is not rejected. In version 12 the create event counts as one.
-                own: dict[StateKey, Event] = {}
-                for parent in auth_parents(event):
-                    other = events.get(parent)
-                    if other is not None and other.state_key is not None and parent not in rejected:
-                        own.setdefault((other.type, other.state_key), other)
-                own.update((key, state[key]) for key in needed if key in state)
-                seen = own
-        verdict = check_against_state(event, seen)
-        key = (event.type, state_key)
-        if trace is not None:
-            replaced = changes.get(key) or base.get(key)
-            trace.checks.append(
-                Check(event_id, key, phase, verdict, verdict.allowed, replaced if verdict.allowed else None)
-            )
-        # If the state event is not allowed by the rules, then it is ignored.
-        if verdict.allowed:
-            changes[key] = event_id
-            state[key] = event
+def _cited_power_levels(event_id: EventId, known: KnownEvents) -> Steps[EventId | None]:
+    """Return the m.room.power_levels event in an event's auth_events; ask for these if need be."""
+    cited = known.events[event_id].auth_event_ids
+    if known.lacks(cited):
+        yield from known.need(cited)
+    return _first_power_levels(cited, known.events)
 
 
-def _power_levels_cited(event_id: EventId, known: Known) -> Steps[EventId | None]:
-    """The m.room.power_levels event in an event's auth events: that of the room, with state key ""."""
-    parents = known.events[event_id].auth_event_ids
-    if known.lacks(parents):
-        yield from known.need(parents)
-    return _first_power_levels(parents, known.events)
-
-
-def _first_power_levels(parents: Iterable[EventId], events: Mapping[EventId, Event]) -> EventId | None:
-    for parent in parents:
-        other = events.get(parent)
-        if other is not None and other.type == "m.room.power_levels" and other.state_key == "":
-            return parent
+def _first_power_levels(cited: Iterable[EventId], events: Mapping[EventId, Event]) -> EventId | None:
+    """Return the room's power levels among some events: those with the state key ""."""
+    for event_id in cited:
+        event = events.get(event_id)
+        if event is not None and event.type == "m.room.power_levels" and event.state_key == "":
+            return event_id
     return None
 
 
-def _mainline(power_levels: EventId | None, known: Known) -> Steps[list[EventId]]:
-    """The mainline of P: P, the power levels that it cites, and so on, newest first. Empty without P: in
-    version 2.1 the partial state may have none, and then what the states agree on does not count.
+# "Mainline ordering. Let P = P_0 be an m.room.power_levels event. Starting with i = 0, repeatedly fetch
+# P_(i+1), the m.room.power_levels event in the auth_events of P_i. Increment i and repeat until P_i has no
+# m.room.power_levels event in its auth_events. The mainline of P_0 is the list of events
+# [P_0, P_1, ..., P_n], fetched in this way."
+def _mainline(power_levels: EventId | None, known: KnownEvents) -> Steps[list[EventId]]:
+    """Return the mainline of a power-levels event P, newest first; empty without P.
+
+    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
+
+    P is that of the partially resolved state. In version 2.1 that state may have no power levels even
+    though all states agree on some.
 
     Raises:
-        CyclicGraph: if power levels cite each other. Where the graph is the caller's, nothing before
-            this has looked at them.
+        CyclicGraph: if power levels cite each other. A graph that the caller keeps may not have these
+            events, so nothing has checked them before.
     """
     mainline: dict[EventId, None] = {}
     current = power_levels
@@ -333,44 +311,74 @@ def _mainline(power_levels: EventId | None, known: Known) -> Steps[list[EventId]
         if current not in known.events:
             break
         mainline[current] = None
-        current = yield from _power_levels_cited(current, known)
+        current = yield from _cited_power_levels(current, known)
     return list(mainline)
 
 
+# "Given mainline positions calculated from P, the mainline ordering based on P of a set of events is the
+# ordering, from smallest to largest, using the following comparison relation on events:
+# for events x and y, x < y if
+# 1. the mainline position of x is greater than the mainline position of y (i.e. the auth chain of x is
+#    based on an earlier event in the mainline than y); or
+# 2. the mainline positions of the events are the same, but x's origin_server_ts is less than y's
+#    origin_server_ts; or
+# 3. the mainline positions of the events are the same and the events have the same origin_server_ts,
+#    but x's event_id is less than y's event_id."
 def _mainline_order(
-    event_ids: Iterable[EventId], mainline: list[EventId], known: Known
+    event_ids: Iterable[EventId], mainline: list[EventId], known: KnownEvents
 ) -> Steps[list[EventId]]:
-    """Step 3: events in mainline ordering.
+    """Return the events of step 3 in mainline ordering, smallest first.
+
+    Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
 
     Raises:
         CyclicGraph: if power levels cite each other.
     """
-    # An event that rests on no power levels of the mainline has position infinity, and so comes
-    # before all others: also before those that rest on the oldest.
-    position: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
+    # An event with mainline position infinity comes before all others, also before the events that are
+    # based on the oldest power levels of the mainline.
+    positions: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
     keys = []
     for event_id in event_ids:
         # The auth events of these are known: they were asked for with the full conflicted set.
         event = known.events[event_id]
-        current = _first_power_levels(event.auth_event_ids, known.events)
-        found = inf if current is None else position.get(current)
-        if found is None:
-            found = yield from _find_position(current, position, known)
-        keys.append((-found, event.origin_server_ts, event_id))
+        cited = _first_power_levels(event.auth_event_ids, known.events)
+        position = inf if cited is None else positions.get(cited)
+        if position is None:
+            position = yield from _mainline_position(cited, positions, known)
+        keys.append((-position, event.origin_server_ts, event_id))
     keys.sort()
     return [event_id for _, _, event_id in keys]
 
 
-def _find_position(current: EventId | None, position: dict[EventId, Level], known: Known) -> Steps[Level]:
-    """The position of the first power levels of the mainline that some power levels lead to; it is noted
-    for all on the way."""
-    # Invariant: no power levels on the path have a position yet; all get the one that ends it.
+# "Let e = e_0 be another event (possibly another m.room.power_levels event). We can compute a similar list
+# of events [e_1, ..., e_m], where e_(j+1) is the m.room.power_levels event in the auth_events of e_j and
+# where e_m has no m.room.power_levels event in its auth_events. [...]
+# - Find the smallest index j >= 1 for which e_j belongs to the mainline of P.
+# - If such a j exists, then e_j = P_i for some unique index i >= 0. Otherwise set i = infinity, where
+#   infinity is a sentinel value greater than any integer.
+# - In both cases, the mainline position of e is i."
+def _mainline_position(
+    cited: EventId | None, positions: dict[EventId, Level], known: KnownEvents
+) -> Steps[Level]:
+    """Return the mainline position of an event that cites these power levels, caching it along the path.
+
+    Args:
+        cited: e_1, the power levels in the event's auth_events.
+        positions: the index of each event of the mainline. Power levels that are not in the mainline are
+            added: events that cite these have the same position.
+        known: the events.
+
+    Raises:
+        CyclicGraph: if power levels cite each other.
+    """
+    # Invariant: no event on the path has a position yet. All get the one at which the path ends.
     path: dict[EventId, None] = {}
-    while current is not None and current not in position and current in known.events:
+    current = cited
+    while current is not None and current not in positions and current in known.events:
         if current in path:
             raise CyclicGraph(path)
         path[current] = None
-        current = yield from _power_levels_cited(current, known)
-    found = inf if current is None else position.get(current, inf)
-    position.update(dict.fromkeys(path, found))
-    return found
+        current = yield from _cited_power_levels(current, known)
+    position = inf if current is None else positions.get(current, inf)
+    positions.update(dict.fromkeys(path, position))
+    return position

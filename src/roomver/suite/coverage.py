@@ -1,9 +1,8 @@
-"""Which authorisation rules a set of test vectors decides by, in each room version and each way.
+"""How many test vectors each authorisation rule decides, by room version and verdict.
 
-A rule counts as seen accepting or rejecting where a case names it in ``rule``: cases of the operation
-``auth`` do, and those of ``verify_signatures`` for the one rule that is about a signature. A disputed
-case does not count. What is counted is what cases say, not what this package decides; that the two
-agree is for a test to see.
+A case counts for the rule that its ``rule`` names. Cases of the operation ``auth`` name one, and so do those
+of ``verify_signatures`` for the one rule about a signature. Disputed cases do not count. The numbers come
+from what the cases say, not from what this package decides; a test checks that the two agree.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,10 +18,14 @@ _ANSWERS: Mapping[str, str] = {"auth": "allowed", "verify_signatures": "valid"}
 
 @dataclass(frozen=True, slots=True)
 class RuleCoverage:
-    """One rule in one room version, and the cases that it decides.
+    """A rule in a room version, and the cases that it decides.
 
     Attributes:
-        accepting, rejecting: how many cases it accepts and rejects.
+        rule: the rule.
+        room_version: the identifier of the room version.
+        number: the number of the rule in the specification of that room version.
+        accepting: the number of cases that the rule allows.
+        rejecting: the number of cases that the rule rejects.
     """
 
     rule: Rule
@@ -33,7 +36,7 @@ class RuleCoverage:
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What is not there that should be: ``accepting``, ``rejecting``."""
+        """The kinds of case that the rule should have and does not: ``accepting``, ``rejecting``."""
         decision = self.rule.decision
         lacking = []
         if decision is not Decision.REJECT and not self.accepting:
@@ -44,26 +47,30 @@ class RuleCoverage:
 
 
 def measure_coverage(cases: Iterable[Case]) -> list[RuleCoverage]:
-    """Count the cases that each rule decides, in the order of room versions and of their rules."""
-    counted: dict[tuple[str, str, bool], int] = {}
+    """Count the cases that each rule decides.
+
+    Returns:
+        A row for each rule of each room version, in the order of `ROOM_VERSIONS` and of `list_rules`.
+    """
+    counts: dict[tuple[str, str, bool], int] = {}
     for case in cases:
         if case.disputed:
             continue
         answer = case.expected[0].outcome.get(_ANSWERS.get(case.operation, ""))
         if case.rule and type(answer) is bool:
             key = (case.room_version, case.rule, answer)
-            counted[key] = counted.get(key, 0) + 1
+            counts[key] = counts.get(key, 0) + 1
     rows = []
     for name, version in ROOM_VERSIONS.items():
         for rule in list_rules(version):
             number = rule.numbers[version.rule_list]
-            accepting, rejecting = (counted.get((name, number, way), 0) for way in (True, False))
+            accepting, rejecting = (counts.get((name, number, way), 0) for way in (True, False))
             rows.append(RuleCoverage(rule, name, number, accepting, rejecting))
     return rows
 
 
 def coverage_report(rows: Iterable[RuleCoverage]) -> JsonObject:
-    """Return a coverage as JSON: by room version and number of the rule."""
+    """Return the rows as JSON, by room version and by number of the rule."""
     versions: dict[str, JsonObject] = {}
     complete = True
     for row in rows:

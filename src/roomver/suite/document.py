@@ -1,8 +1,7 @@
-"""Test vectors: read a document of them, run its cases in process, compare what came.
+"""Test vectors: read a document, run its cases in process, compare outputs with expectations.
 
-A document comes in as data and results go out as data: files, processes and output are for the command
-line. What a case means stands in ``vectors/FORMAT.md``, which is written for implementers in any
-language; this module and `operations` are the one place that knows it in Python.
+``vectors/FORMAT.md`` defines the format, for implementers in any language. This module and `operations`
+implement it. They take and return data; files, processes and printing belong to the command line.
 """
 
 import re
@@ -16,22 +15,30 @@ from ..errors import RoomverError
 from ..resolution import RoomGraph
 from ..types import JsonObject, JsonValue
 from ..versions import ROOM_VERSIONS, get_room_version
-from .operations import OPERATIONS, BadVectors, Operation, check_keys, events_of, resolution_of, run_operation
+from .operations import (
+    OPERATIONS,
+    BadVectors,
+    Operation,
+    check_keys,
+    read_events,
+    resolve_case,
+    run_operation,
+)
 
 FORMAT: Final = "roomver-vectors/1"
-"""The value of ``format`` in a document that this module reads."""
+"""The ``format`` of the documents that this module reads."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CASE_KEYS = frozenset({"name", "operation", "room_version", "input", "expected", "spec", "rule", "notes"})
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptable:
+class Expectation:
     """One outcome that a case accepts.
 
     Attributes:
-        outcome: the keys that the output must have, with these values.
-        reason: who gives this outcome and on what reading; only where a case accepts several.
+        outcome: the keys and values that the output must have.
+        reason: who gives this outcome, on which reading of the specification. Empty if it is the only one.
     """
 
     outcome: JsonObject
@@ -43,27 +50,34 @@ class Case:
     """One test vector.
 
     Attributes:
-        expected: what is accepted, this package's own choice first. More than one only where honest
-            readings of the specification differ.
+        name: unique in the suite.
+        operation: the name of an operation.
+        room_version: the identifier of a room version.
+        input: the input of the operation.
+        expected: the accepted outcomes. There are several only where honest readings of the specification
+            differ, and then this package must give the first.
+        spec: the address of the paragraph that decides the case, or empty.
+        rule: the number of the authorisation rule that decides the case, or empty.
+        notes: why the case exists, or empty.
     """
 
     name: str
     operation: str
     room_version: str
     input: JsonObject = field(repr=False)
-    expected: tuple[Acceptable, ...] = field(repr=False)
+    expected: tuple[Expectation, ...] = field(repr=False)
     spec: str = ""
     rule: str = ""
     notes: str = ""
 
     @property
     def disputed(self) -> bool:
-        """More than one outcome is accepted."""
+        """Whether the case accepts more than one outcome."""
         return len(self.expected) > 1
 
 
 class Outcome(Enum):
-    """What became of a case."""
+    """How a case ended."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -72,12 +86,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """A case and what became of it.
+    """How a case ended, and with which output.
 
     Attributes:
-        got: the output; None where there was none to compare.
-        reason: why there was none.
-        accepted: the index of the expected outcome that came, if one did.
+        case: the case.
+        outcome: how it ended.
+        got: the output, or None if there is nothing to compare.
+        reason: why the case failed, if the output does not show it.
+        accepted: the index of the expectation that the output meets, or None.
     """
 
     case: Case
@@ -91,9 +107,9 @@ class CaseResult:
 
 
 def same(one: JsonValue, other: JsonValue) -> bool:
-    """Tell whether two JSON values are the same: ``1``, ``1.0`` and ``true`` are three.
+    """Tell whether two JSON values are equal. ``1``, ``1.0`` and ``true`` are three different values.
 
-    Cost: one visit to each value. Recursion is as deep as the value that is expected.
+    Cost: visits each value once, and recurses as deep as the shallower of the two.
     """
     if type(one) is not type(other):
         return False
@@ -115,15 +131,14 @@ STEPS: Final = frozenset(
         "partial_state",
     )
 )
-"""What an outcome of ``resolve`` may hold beside the state: compared where an output has it."""
+"""The steps of a resolution that an outcome of ``resolve`` may name. Compared only if the output has them."""
 
 
 def meets(output: JsonObject, outcome: JsonObject) -> bool:
-    """Tell whether an output is the outcome that a case expects.
+    """Tell whether an output meets the outcome that a case expects.
 
-    Keys that the outcome does not name are ignored, and so are steps of a resolution that an
-    implementation does not tell; but an output that reports an error is never a success. An expected
-    ``{"error": true}`` is met by any error.
+    Keys that the outcome does not name are ignored. So are steps of a resolution that the output does not
+    have. Any error meets ``{"error": true}``, and an error meets no outcome without ``error``.
 
     >>> meets({"valid": True, "detail": "…"}, {"valid": True})
     True
@@ -139,21 +154,21 @@ def meets(output: JsonObject, outcome: JsonObject) -> bool:
     )
 
 
-def _fits(key: str, came: JsonValue, expected: JsonValue) -> bool:
-    if key != "rejected" or type(came) is not dict or type(expected) is not dict:
-        return same(came, expected)
-    # A case of `check` may leave open which rule rejects an event.
-    return came.keys() == expected.keys() and all(
-        rule is True or same(came[event_id], rule) for event_id, rule in expected.items()
+def _fits(key: str, got: JsonValue, expected: JsonValue) -> bool:
+    if key != "rejected" or type(got) is not dict or type(expected) is not dict:
+        return same(got, expected)
+    # `true` in a case of `check`: any rule may reject the event.
+    return got.keys() == expected.keys() and all(
+        rule is True or same(got[event_id], rule) for event_id, rule in expected.items()
     )
 
 
 def compare(case: Case, output: JsonObject) -> CaseResult:
-    """Compare an implementation's output with what a case expects."""
+    """Compare the output of an implementation with the expectations of a case."""
     if output.get("unsupported") is True:
         return CaseResult(case, Outcome.UNSUPPORTED)
-    for index, acceptable in enumerate(case.expected):
-        if meets(output, acceptable.outcome):
+    for index, expectation in enumerate(case.expected):
+        if meets(output, expectation.outcome):
             return CaseResult(case, Outcome.PASSED, output, accepted=index)
     return CaseResult(case, Outcome.FAILED, output)
 
@@ -161,46 +176,51 @@ def compare(case: Case, output: JsonObject) -> CaseResult:
 def run_case(case: Case) -> CaseResult:
     """Run a case in process, and compare.
 
-    Of a disputed case this package must give the first outcome, which is its own choice; and it tells
-    the steps of a resolution that a case names, and decides by the rule that it names.
+    More is asked of this package than of other implementations. It must give the first outcome of a disputed
+    case, every step of a resolution that the case names, the same resolution with a graph that was built
+    before, and the rule that the case names.
     """
     try:
         output = run_operation(case.operation, case.room_version, case.input)
-    except Exception as error:  # a defect of this package: one failed case among the others, not the end
+    except Exception as error:  # a bug of this package fails the case, and the run goes on
         return CaseResult(case, Outcome.FAILED, None, f"raised {type(error).__name__}: {error}")
     result = compare(case, output)
     if result.accepted:
-        reason = "an accepted outcome, but not the one that this package has chosen"
+        reason = "an accepted outcome, but not the first, which roomver is to give"
         return CaseResult(case, Outcome.FAILED, result.got, reason, result.accepted)
-    untold = STEPS.intersection(case.expected[0].outcome).difference(output)
-    if untold and result.outcome is Outcome.PASSED:
-        reason = f"does not tell {', '.join(sorted(untold))}"
+    omitted = STEPS.intersection(case.expected[0].outcome).difference(output)
+    if omitted and result.outcome is Outcome.PASSED:
+        reason = f"the output lacks {', '.join(sorted(omitted))}"
         return CaseResult(case, Outcome.FAILED, result.got, reason)
     if case.operation == "resolve" and result.outcome is Outcome.PASSED and not _same_with_graph(case):
-        return CaseResult(case, Outcome.FAILED, result.got, "resolves otherwise with a graph that is kept")
+        return CaseResult(
+            case, Outcome.FAILED, result.got, "resolves differently with a graph that was built before"
+        )
     decided = output.get("rule", case.rule)
     if case.rule and decided != case.rule and result.outcome is Outcome.PASSED:
-        return CaseResult(case, Outcome.FAILED, result.got, f"decides by rule {decided}, not {case.rule}")
+        return CaseResult(
+            case, Outcome.FAILED, result.got, f"decided by rule {decided}, not by rule {case.rule}"
+        )
     return result
 
 
 def _same_with_graph(case: Case) -> bool:
-    """Tell whether a resolution comes to the same in both ways that there are to come to it."""
+    """Tell whether a resolution is the same with a graph that was built before."""
     try:
-        events = events_of(case.input, get_room_version(case.room_version))
-        alone, graph = resolution_of(case.input, events), RoomGraph(events.values())
+        events = read_events(case.input, get_room_version(case.room_version))
+        alone, graph = resolve_case(case.input, events), RoomGraph(events.values())
     except RoomverError:
-        return True  # the outcome is an error, or the events are no graph
-    return resolution_of(case.input, events, graph) == alone
+        return True  # the case expects an error, or its events cite each other in a cycle
+    return resolve_case(case.input, events, graph) == alone
 
 
 # Reading
 
 
 def is_vectors(document: JsonValue) -> bool:
-    """Tell whether a JSON document means to be a vector document, whole or broken.
+    """Tell whether a JSON document is meant as a vector document, valid or not.
 
-    Other JSON may lie in the same folder; what has one of a vector document's own keys is none of it.
+    Other JSON may lie in the same folder. It has neither ``cases`` nor ``format``.
     """
     return type(document) is dict and ("cases" in document or "format" in document)
 
@@ -212,7 +232,7 @@ def read_vectors(document: JsonValue) -> tuple[Case, ...]:
         document: the parsed JSON.
 
     Raises:
-        BadVectors: naming the first case and the path in it that is not as the format has it.
+        BadVectors: naming the first invalid case, and the path in it.
 
     >>> read_vectors({"format": "roomver-vectors/1", "title": "None", "cases": []})
     ()
@@ -235,15 +255,15 @@ def read_vectors(document: JsonValue) -> tuple[Case, ...]:
 
 
 def check_unique(cases: Iterable[Case]) -> None:
-    """Check that no two cases have the same name, within a document or across several.
+    """Check that no two cases have the same name.
 
     Raises:
-        BadVectors: naming the first that is there twice.
+        BadVectors: naming the first case whose name was used before.
     """
     names: set[str] = set()
     for case in cases:
         if case.name in names:
-            raise BadVectors(case.name, "there is another case of this name")
+            raise BadVectors(case.name, "another case has this name")
         names.add(case.name)
 
 
@@ -260,43 +280,43 @@ def _read_case(case: JsonValue, place: str) -> Case:
     for key in ("spec", "rule", "notes"):
         if key in case and type(case[key]) is not str:
             raise BadVectors(f"{place}.{key}", "must be a string")
-    operation, version, given = case.get("operation"), case.get("room_version"), case.get("input")
+    operation, version, case_input = case.get("operation"), case.get("room_version"), case.get("input")
     if type(operation) is not str or operation not in OPERATIONS:
         raise BadVectors(f"{place}.operation", f"unknown operation {shorten(operation)}")
     if type(version) is not str or version not in ROOM_VERSIONS:
         raise BadVectors(f"{place}.room_version", f"unknown room version {shorten(version)}")
-    if type(given) is not dict:
-        raise BadVectors(f"{place}.input", f"must be an object, is {shorten(given)}")
-    check_keys(given, OPERATIONS[operation], f"{place}.input")
+    if type(case_input) is not dict:
+        raise BadVectors(f"{place}.input", f"must be an object, is {shorten(case_input)}")
+    check_keys(case_input, OPERATIONS[operation], f"{place}.input")
     expected = _read_expected(case.get("expected"), OPERATIONS[operation], f"{place}.expected")
     texts: dict[str, Any] = {key: case.get(key, "") for key in ("spec", "rule", "notes")}
-    return Case(name, operation, version, given, expected, **texts)
+    return Case(name, operation, version, case_input, expected, **texts)
 
 
-def _read_expected(value: JsonValue, operation: Operation, place: str) -> tuple[Acceptable, ...]:
+def _read_expected(value: JsonValue, operation: Operation, place: str) -> tuple[Expectation, ...]:
     if type(value) is not list:
-        return (Acceptable(_read_outcome(value, operation, place)),)
+        return (Expectation(_read_outcome(value, operation, place)),)
     if len(value) < 2:
-        raise BadVectors(place, "a list must name two acceptable outcomes or more")
+        raise BadVectors(place, "a list must have two or more outcomes")
     found = []
     for index, item in enumerate(value):
         here = join_path(place, index)
         if type(item) is not dict or item.keys() != {"outcome", "reason"} or type(item["reason"]) is not str:
-            raise BadVectors(here, "must be an object of an outcome and its reason")
+            raise BadVectors(here, "must be an object with an outcome and a reason")
         outcome = _read_outcome(item["outcome"], operation, f"{here}.outcome")
-        found.append(Acceptable(outcome, item["reason"]))
+        found.append(Expectation(outcome, item["reason"]))
     return tuple(found)
 
 
 def _read_outcome(value: JsonValue, operation: Operation, place: str) -> JsonObject:
     if type(value) is not dict or not value:
-        raise BadVectors(place, f"must be an object with a key to compare, is {shorten(value)}")
+        raise BadVectors(place, f"must be an object with at least one key, is {shorten(value)}")
     if "error" in value:
         error = value["error"]
         if len(value) > 1 or not (error is True or (type(error) is str and error)):
-            raise BadVectors(place, 'an error must stand alone, as {"error": true} or {"error": code}')
+            raise BadVectors(place, 'an expected error must be {"error": true} or {"error": code}')
         return value
-    unknown = value.keys() - operation.answers
+    unknown = value.keys() - operation.output_keys
     if unknown:
-        raise BadVectors(place, f"the operation does not answer {', '.join(sorted(unknown))}")
+        raise BadVectors(place, f"the output of the operation has no {', '.join(sorted(unknown))}")
     return value

@@ -1,6 +1,6 @@
-"""The operations of the test vectors: what a case can ask for, and the answer.
+"""The operations of the test vectors: each takes the input of a case and returns an output.
 
-What each means stands in ``vectors/FORMAT.md``. A new operation is one line in `OPERATIONS`.
+``vectors/FORMAT.md`` defines them. An operation is a function here and a line in `OPERATIONS`.
 """
 
 import re
@@ -15,21 +15,22 @@ from ..errors import MissingEvents, RoomverError
 from ..event import Event, find_defects, parse_event
 from ..findings import EventCheck
 from ..hashing import compute_content_hash, compute_event_id
-from ..keys import read_key_table
+from ..keys import SigningKey, read_key_table
 from ..redaction import redact
 from ..resolution import Resolution, RoomGraph, resolve
 from ..room_check import check_room
 from ..selection import select_auth_types
-from ..signing import list_required_signers, sign_event, sign_json, signing_key, verify_signatures
+from ..signatures import list_required_signers, verify_signatures
+from ..signing import sign_event, sign_json
 from ..types import EventId, JsonObject, JsonValue, StateKey
 from ..versions import EventIdForm, RoomVersion, get_room_version
 
 
 class BadVectors(RoomverError):
-    """A vector document that is none, or a case in it that cannot be run.
+    """An invalid vector document, or a case that cannot be run.
 
     Attributes:
-        where: the case's name or place, and the path inside it.
+        where: the case, by name or by its place in the document, and the path inside it.
         reason: what is wrong there.
     """
 
@@ -42,118 +43,122 @@ class BadVectors(RoomverError):
         return f"{self.where}: {self.reason}" if self.where else self.reason
 
 
-def _canonical_json(given: JsonObject, version: RoomVersion) -> JsonObject:
+def _canonical_json(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     strict = version.strict_canonical_json
-    value = parse_json(_text(given, "json"), strict=strict)
+    value = parse_json(_text(case_input, "json"), strict=strict)
     return {"canonical": encode_canonical(value, strict=strict).decode()}
 
 
-def _event_format(given: JsonObject, version: RoomVersion) -> JsonObject:
-    defects = find_defects(given["event"], version)
+def _event_format(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    defects = find_defects(case_input["event"], version)
     return {"valid": not defects, "defects": [str(defect) for defect in defects]}
 
 
-def _content_hash(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"sha256": compute_content_hash(_object(given, "event"), version)}
+def _content_hash(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    return {"sha256": compute_content_hash(_object(case_input, "event"), version)}
 
 
-def _event_id(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"event_id": compute_event_id(_object(given, "event"), version)}
+def _event_id(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    return {"event_id": compute_event_id(_object(case_input, "event"), version)}
 
 
-def _redact(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"event": redact(_object(given, "event"), version)}
+def _redact(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    return {"event": redact(_object(case_input, "event"), version)}
 
 
-def _required_signers(given: JsonObject, version: RoomVersion) -> JsonObject:
-    return {"servers": list(list_required_signers(_object(given, "event"), version))}
+def _required_signers(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    return {"servers": list(list_required_signers(_object(case_input, "event"), version))}
 
 
-def _verify_signatures(given: JsonObject, version: RoomVersion) -> JsonObject:
-    report = verify_signatures(_object(given, "event"), read_key_table(given["keys"]), version)
+def _verify_signatures(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    report = verify_signatures(_object(case_input, "event"), read_key_table(case_input["keys"]), version)
     return {"valid": report.valid, "detail": str(report)}
 
 
-def _sign_json(given: JsonObject, version: RoomVersion) -> JsonObject:
-    key = signing_key(_text(given, "key_id"), _text(given, "seed"))
+def _sign_json(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    key = SigningKey.from_seed(_text(case_input, "key_id"), _text(case_input, "seed"))
     strict = version.strict_canonical_json
-    return {"object": sign_json(_object(given, "object"), _text(given, "server"), key, strict=strict)}
+    return {
+        "object": sign_json(_object(case_input, "object"), _text(case_input, "server"), key, strict=strict)
+    }
 
 
-def _sign_event(given: JsonObject, version: RoomVersion) -> JsonObject:
-    key = signing_key(_text(given, "key_id"), _text(given, "seed"))
-    return {"event": sign_event(_object(given, "event"), version, _text(given, "server"), key)}
+def _sign_event(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    key = SigningKey.from_seed(_text(case_input, "key_id"), _text(case_input, "seed"))
+    return {"event": sign_event(_object(case_input, "event"), version, _text(case_input, "server"), key)}
 
 
-def _auth_types(given: JsonObject, version: RoomVersion) -> JsonObject:
+def _auth_types(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     return {
         "keys": [
-            list(key) for key in sorted(select_auth_types(parse_event(_object(given, "event"), version)))
+            list(key) for key in sorted(select_auth_types(parse_event(_object(case_input, "event"), version)))
         ]
     }
 
 
-def _auth(given: JsonObject, version: RoomVersion) -> JsonObject:
-    judged = _text(given, "event")
-    pdu = _object(given, "events").get(judged)
+def _auth(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    judged = _text(case_input, "event")
+    pdu = _object(case_input, "events").get(judged)
     if pdu is None:
         raise MissingEvents([judged])
     defects = find_defects(pdu, version)
-    if defects:  # it was dropped before any rule: not allowed. (A malformed event beside it is an error.)
+    # A malformed event is dropped before any rule. It is not allowed; any other malformed event is an error.
+    if defects:
         return {"allowed": False, "malformed": [str(defect) for defect in defects]}
-    events = events_of(given, version)
-    state = _state(given, events) if "state" in given else None
-    verdict = check_auth(events[judged], state, events, rejected=rejected_of(given))
+    events = read_events(case_input, version)
+    state = _state(case_input, events) if "state" in case_input else None
+    verdict = check_auth(events[judged], state, events, rejected=read_rejected(case_input))
     return {"allowed": verdict.allowed, "rule": verdict.number, "detail": str(verdict)}
 
 
-def _redaction_applies(given: JsonObject, version: RoomVersion) -> JsonObject:
-    events = events_of(given, version)
-    redaction, target = _event(given, "redaction", events), _event(given, "target", events)
-    decision = redaction_applies(redaction, target, _state(given, events))
+def _redaction_applies(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    events = read_events(case_input, version)
+    redaction, target = _event(case_input, "redaction", events), _event(case_input, "target", events)
+    decision = redaction_applies(redaction, target, _state(case_input, events))
     return {"applies": decision.applies, "detail": decision.reason}
 
 
-def resolution_of(
-    given: JsonObject, events: Mapping[EventId, Event], graph: RoomGraph | None = None
+def resolve_case(
+    case_input: JsonObject, events: Mapping[EventId, Event], graph: RoomGraph | None = None
 ) -> Resolution:
-    """Return the resolution, with its steps, that a case of the operation ``resolve`` asks for.
+    """Resolve the states of a case of the operation ``resolve``, and keep the steps.
 
     Args:
-        given: the input of the case.
-        events: its events, from `events_of`.
-        graph: of all of them, for a server that keeps one; without it the events alone are looked at.
+        case_input: the input of the case.
+        events: its events, from `read_events`.
+        graph: the graph of these events, as a server keeps it. If None, the resolution builds its own.
 
     Raises:
-        RoomverError: as the operation does.
+        RoomverError: if the input is invalid or the states cannot be resolved.
     """
-    rejected = rejected_of(given)
-    return resolve(states_of(given, events), events, graph=graph, rejected=rejected, trace=True)
+    rejected = read_rejected(case_input)
+    return resolve(read_states(case_input, events), events, graph=graph, rejected=rejected, trace=True)
 
 
-def rejected_of(given: JsonObject) -> frozenset[EventId]:
-    """Return the events that a case says were rejected.
+def read_rejected(case_input: JsonObject) -> frozenset[EventId]:
+    """Return the IDs of the events that a case lists as rejected.
 
     Raises:
-        BadVectors: if they are no list of event IDs.
+        BadVectors: if the value is not an array of event IDs.
     """
-    return frozenset(_ids(given, "rejected")) if "rejected" in given else frozenset()
+    return frozenset(_ids(case_input, "rejected")) if "rejected" in case_input else frozenset()
 
 
-def states_of(given: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:
-    """Return the states that a case gives as lists of event IDs.
+def read_states(case_input: JsonObject, events: Mapping[EventId, Event]) -> list[dict[StateKey, EventId]]:
+    """Return the states of a case of the operation ``resolve``, in the order of ``state_sets``.
 
     Raises:
-        RoomverError: if one is no state of these events.
+        MissingEvents: if a state names an event that is not in `events`.
+        BadVectors: if a state is not an array of the IDs of state events with different keys.
     """
-    sets = given["state_sets"]
+    sets = case_input["state_sets"]
     if type(sets) is not list:
         raise BadVectors("input.state_sets", f"must be an array of states, is {shorten(sets)}")
     return [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
 
 
-def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
-    resolution = resolution_of(given, events_of(given, version))
+def _resolve(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    resolution = resolve_case(case_input, read_events(case_input, version))
     output: JsonObject = {"state": _sorted(resolution.state.values())}
     steps = resolution.steps
     if steps is not None:
@@ -169,8 +174,8 @@ def _resolve(given: JsonObject, version: RoomVersion) -> JsonObject:
     return output
 
 
-def _check(given: JsonObject, version: RoomVersion) -> JsonObject:
-    keys = read_key_table(given["keys"]) if "keys" in given else None
+def _check(case_input: JsonObject, version: RoomVersion) -> JsonObject:
+    keys = read_key_table(case_input["keys"]) if "keys" in case_input else None
     rejected: JsonObject = {}
 
     def note_dropped(entry: Entry, check: EventCheck) -> None:
@@ -179,9 +184,9 @@ def _check(given: JsonObject, version: RoomVersion) -> JsonObject:
 
     entries = (
         Entry(Place(None, join_path("events", claimed_id)), claimed_id, pdu)
-        for claimed_id, pdu in _object(given, "events").items()
+        for claimed_id, pdu in _object(case_input, "events").items()
     )
-    # An object has no order, and so there is no order of arrival that an event could be soft-failed by.
+    # A JSON object has no order, so there is no order of arrival, which soft failure depends on.
     replayed = check_room(entries, version, keys=keys, soft_failure=False, on_check=note_dropped).replay
     if replayed.current_state is None:
         raise MissingEvents(replayed.lacking(None))
@@ -196,14 +201,17 @@ def _sorted(event_ids: Iterable[EventId]) -> JsonValue:
     return cast(JsonValue, sorted(event_ids))
 
 
-def events_of(given: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
-    """Return the events of a case under the IDs that it gives them, which are believed from version 3 on.
+def read_events(case_input: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
+    """Return the events of a case by event ID.
+
+    From room version 3 on the keys of ``events`` are taken as the IDs: a case may use readable ones.
 
     Raises:
-        RoomverError: if there are none, or one is malformed.
+        BadVectors: if ``events`` is not an object of objects, or an ID in a PDU is not its key.
+        RoomverError: if an event is malformed.
     """
     events = {}
-    for key, pdu in _object(given, "events").items():
+    for key, pdu in _object(case_input, "events").items():
         if type(pdu) is not dict:
             raise BadVectors(join_path("input.events", key), f"must be an object, is {shorten(pdu)}")
         event = parse_event(pdu, version, event_id=key)
@@ -213,15 +221,15 @@ def events_of(given: JsonObject, version: RoomVersion) -> dict[EventId, Event]:
     return events
 
 
-def _event(given: JsonObject, key: str, events: Mapping[EventId, Event]) -> Event:
-    wanted = _text(given, key)
+def _event(case_input: JsonObject, key: str, events: Mapping[EventId, Event]) -> Event:
+    wanted = _text(case_input, key)
     if wanted not in events:
         raise MissingEvents([wanted])
     return events[wanted]
 
 
-def _ids(given: JsonObject, key: str) -> list[EventId]:
-    value = given[key]
+def _ids(case_input: JsonObject, key: str) -> list[EventId]:
+    value = case_input[key]
     if type(value) is not list:
         raise BadVectors(f"input.{key}", f"must be an array of event IDs, is {shorten(value)}")
     ids = [item for item in value if type(item) is str]
@@ -230,31 +238,31 @@ def _ids(given: JsonObject, key: str) -> list[EventId]:
     return ids
 
 
-def _state(given: JsonObject, events: Mapping[EventId, Event]) -> dict[StateKey, Event]:
-    """A state, which a case gives as a list of event IDs."""
+def _state(case_input: JsonObject, events: Mapping[EventId, Event]) -> dict[StateKey, Event]:
+    """Return the state that a case lists by event IDs."""
     state: dict[StateKey, Event] = {}
-    ids = _ids(given, "state")
+    ids = _ids(case_input, "state")
     missing = [one for one in ids if one not in events]
     if missing:
         raise MissingEvents(missing)
     for one in ids:
         event = events[one]
         if event.state_key is None or (event.type, event.state_key) in state:
-            why = "is no state event" if event.state_key is None else "is the second of its key"
+            why = "is not a state event" if event.state_key is None else "has the key of an earlier event"
             raise BadVectors("input.state", f"{shorten(one)} {why}")
         state[event.type, event.state_key] = event
     return state
 
 
-def _text(given: JsonObject, key: str) -> str:
-    value = given[key]
+def _text(case_input: JsonObject, key: str) -> str:
+    value = case_input[key]
     if type(value) is not str:
         raise BadVectors(f"input.{key}", f"must be a string, is {shorten(value)}")
     return value
 
 
-def _object(given: JsonObject, key: str) -> JsonObject:
-    value = given[key]
+def _object(case_input: JsonObject, key: str) -> JsonObject:
+    value = case_input[key]
     if type(value) is not dict:
         raise BadVectors(f"input.{key}", f"must be an object, is {shorten(value)}")
     return value
@@ -265,23 +273,23 @@ _Run: TypeAlias = Callable[[JsonObject, RoomVersion], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a case can ask for.
+    """An operation: a function, and the keys of its input and output.
 
     Attributes:
-        run: takes the input and the room version's record, and gives the output.
-        needs: the keys that the input must have.
-        answers: the keys that a case may expect of the output.
-        may_have: the keys that the input may have besides.
+        run: takes the input and the room version, and returns the output.
+        required: the keys that an input must have.
+        output_keys: the keys that an expectation may name.
+        optional: the keys that an input may have too.
     """
 
     run: _Run
-    needs: frozenset[str]
-    answers: frozenset[str]
-    may_have: frozenset[str] = frozenset()
+    required: frozenset[str]
+    output_keys: frozenset[str]
+    optional: frozenset[str] = frozenset()
 
 
-def _operation(run: _Run, needs: str, answers: str, may_have: str = "") -> Operation:
-    return Operation(run, *(frozenset(keys.split()) for keys in (needs, answers, may_have)))
+def _operation(run: _Run, required: str, output_keys: str, optional: str = "") -> Operation:
+    return Operation(run, *(frozenset(keys.split()) for keys in (required, output_keys, optional)))
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -306,11 +314,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "check": _operation(_check, "events", "rejected state", "keys"),
 }
-"""Every operation of the format that this package runs, by name."""
+"""The operations of the format, by name."""
 
 
 def error_code(error: RoomverError) -> str:
-    """Return the code of an error, as a case may expect it: its class in ``snake_case``.
+    """Return the code of an error, which is the name of its class in ``snake_case``.
 
     >>> from roomver.errors import NotCanonical
     >>> error_code(NotCanonical("a", "a float"))
@@ -319,18 +327,17 @@ def error_code(error: RoomverError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
 
 
-def run_operation(operation: str, version: str, given: JsonObject) -> JsonObject:
-    """Run one operation of the format, and return its output.
+def run_operation(operation: str, version: str, case_input: JsonObject) -> JsonObject:
+    """Run an operation, and return its output.
 
     Args:
-        operation: its name.
+        operation: the name of the operation.
         version: the identifier of the room version.
-        given: the case's ``input``. It is not changed.
+        case_input: the ``input`` of the case. It is not changed.
 
     Returns:
-        The output; ``{"error": code, "message": text}`` where the operation fails, and also for an
-        unknown room version or a malformed input; ``{"unsupported": True}`` for an operation that is
-        not in `OPERATIONS`.
+        The output of the operation. ``{"error": code, "message": text}`` if it fails, if the room version
+        is unknown or if the input is invalid. ``{"unsupported": True}`` if it is not in `OPERATIONS`.
 
     >>> run_operation("canonical_json", "11", {"json": '{"b": 1, "a": 2}'})
     {'canonical': '{"a":2,"b":1}'}
@@ -341,21 +348,21 @@ def run_operation(operation: str, version: str, given: JsonObject) -> JsonObject
     if known is None:
         return {"unsupported": True}
     try:
-        check_keys(given, known, "input")
-        return known.run(given, get_room_version(version))
+        check_keys(case_input, known, "input")
+        return known.run(case_input, get_room_version(version))
     except RoomverError as error:
         return {"error": error_code(error), "message": str(error)}
 
 
-def check_keys(given: JsonObject, operation: Operation, where: str) -> None:
-    """Check that an input has the keys that an operation needs, and no unknown ones.
+def check_keys(case_input: JsonObject, operation: Operation, where: str) -> None:
+    """Check that an input has every required key of an operation and no unknown key.
 
     Raises:
-        BadVectors: naming them.
+        BadVectors: naming the missing or the unknown keys.
     """
-    missing = operation.needs - given.keys()
+    missing = operation.required - case_input.keys()
     if missing:
         raise BadVectors(where, f"lacks {', '.join(sorted(missing))}")
-    unknown = given.keys() - operation.needs - operation.may_have
+    unknown = case_input.keys() - operation.required - operation.optional
     if unknown:
         raise BadVectors(where, f"has unknown {', '.join(sorted(unknown))}")

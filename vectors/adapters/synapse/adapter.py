@@ -1,7 +1,7 @@
-"""Answers the requests of the test vectors, in JSON Lines, with Synapse's own functions.
+"""Answer the requests of the test vectors, in JSON Lines, with Synapse's own functions.
 
-It translates and never decides: what it answers is what a function of the matrix-synapse wheel gives for
-the input. It needs nothing but that wheel and what the wheel itself needs.
+The adapter only translates. Each answer is what a function of the matrix-synapse wheel returns for the input.
+The adapter needs only that wheel and its dependencies.
 """
 
 import json
@@ -14,9 +14,9 @@ from hashlib import sha256
 from typing import Any
 
 with warnings.catch_warnings():
-    # Twisted warns of its own outdated parts as Synapse imports it.
+    # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore")
-    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    import synapse.server  # noqa: F401 - must come first, because Synapse's modules import each other
     from canonicaljson import encode_canonical_json
     from room import auth, auth_types, redaction_applies, resolve, timed
     from signedjson.key import decode_signing_key_base64, decode_verify_key_bytes
@@ -41,15 +41,15 @@ def canonical_json(given: Outcome, version: str) -> Outcome:
 
 
 def event_format(given: Outcome, version: str) -> Outcome:
-    """The checks that an event passes before its signatures are looked at."""
+    """Run the checks that come before the check of the signatures."""
     try:
         parsed = parse_events_from_pdu_json([deepcopy(given["event"])], version_of(version))
         if not parsed:
-            return {"valid": False, "detail": "dropped without a word, for its depth"}
+            return {"valid": False, "detail": "dropped silently because of its depth"}
         (event,) = parsed
         get_domain_from_id(event.sender)
         _check_size_limits(event)
-        # As `_sanity_check_event` has it.
+        # The limits of `_sanity_check_event`.
         valid = len(event.prev_event_ids()) <= 20 and len(event.auth_event_ids()) <= 10
     except Exception as error:
         return {"valid": False, "detail": repr(error)}
@@ -66,13 +66,13 @@ def event_id(given: Outcome, version: str) -> Outcome:
 
 def redact(given: Outcome, version: str) -> Outcome:
     redacted = redact_event_dict(version_of(version), deepcopy(given["event"]))
-    # Kept in part, for Synapse's own use: it is stripped of what it receives and not hashed.
+    # Synapse keeps parts of it for its own use. On receipt it strips them, and they are not hashed.
     redacted.pop("unsigned", None)
     return {"event": redacted}
 
 
 class _Asked:
-    """Notes the servers whose signatures are asked for, and finds every signature good."""
+    """Record which servers' signatures are checked, and accept every signature."""
 
     def __init__(self) -> None:
         self.servers: set[str] = set()
@@ -83,18 +83,20 @@ class _Asked:
 
 def required_signers(given: Outcome, version: str) -> Outcome:
     asked = _Asked()
-    event = made({"hashes": {}, "signatures": {}, **given["event"]}, version)  # no event without them
+    event = made(
+        {"hashes": {}, "signatures": {}, **given["event"]}, version
+    )  # Synapse reads no event without these keys
     finish(_check_sigs_on_pdu(asked, version_of(version), event))
     return {"servers": sorted(asked.servers)}
 
 
-class _Keys(Keyring):
-    """A keyring that knows the given keys and fetches none."""
+class _Keys(Keyring):  # type: ignore[misc] # mypy does not read Synapse, so its classes are Any
+    """A keyring that has the given keys and fetches none."""
 
     def __init__(self, keys: dict[str, dict[str, FetchKeyResult]]) -> None:
-        # Not the parent's: it wants a whole server.
+        # Without the parent's __init__, which needs a whole server.
         self._known = keys
-        self._local_verify_keys = {}
+        self._local_verify_keys: dict[str, FetchKeyResult] = {}
         self._fetch_keys_queue = self
 
     def _is_mine_server_name(self, _server: str) -> bool:
@@ -114,7 +116,7 @@ def verify_signatures(given: Outcome, version: str) -> Outcome:
             try:
                 key = decode_verify_key_bytes(key_id, decode_base64(one["key"]))
             except ValueError:
-                continue  # no key, as Synapse's own fetchers see it
+                continue  # Synapse's own fetchers skip such a key, too
             found = FetchKeyResult(key, one.get("valid_until_ts", 2**63))
             keys.setdefault(server, {})[key_id] = found
     try:
@@ -175,12 +177,12 @@ def answer(line: bytes) -> Outcome:
         return identity | {"unsupported": True}
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic in Synapse's Rust is no Exception
+    except BaseException as error:  # a panic in Synapse's Rust code is not an Exception
         return identity | {"error": repr(error)}
 
 
 def main() -> None:
-    # Only answers may be on standard output, whatever Python, Rust or C print there.
+    # Only answers may go to standard output. What Python, Rust or C code prints goes to standard error.
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answers:
         os.dup2(2, 1)
         for line in sys.stdin.buffer:

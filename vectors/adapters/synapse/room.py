@@ -18,12 +18,12 @@ State = dict[tuple[str, str], str]
 
 
 class Store:
-    """What Synapse's functions ask of its store, from memory; and its clock, which waits for nothing.
+    """The methods of Synapse's store and clock that its functions call, answered from memory.
 
     Args:
         events: all events.
-        difference: the answer to the one question for which a server has an index; None to work it out
-            when it is asked.
+        difference: the auth chain difference, for which a server has an index; None to compute it when it is
+            requested.
     """
 
     def __init__(self, events: Mapping[str, Any], difference: Any = None) -> None:
@@ -40,7 +40,7 @@ class Store:
             return difference_of(self._events, states, conflicted)
         ready = self._difference
         subgraph = ready.conflicted_subgraph
-        # Copies, for what is returned is changed.
+        # Copies, because the caller changes what is returned.
         return StateDifference(set(ready.auth_difference), None if subgraph is None else set(subgraph))
 
     async def sleep(self, _duration: object) -> None:
@@ -48,11 +48,14 @@ class Store:
 
 
 def difference_of(events: Mapping[str, Any], states: list[set[str]], conflicted: set[str] | None) -> Any:
-    """The auth difference of states, and where it is asked for the conflicted subgraph, plainly: one walk a
-    state. The chain of a state has the state's own events in it, as in Synapse's store."""
+    """Return the auth chain difference of states and, if asked for, the conflicted state subgraph.
+
+    This walks the auth chain of each state. As in Synapse's store, it includes the state's own events.
+    """
     chains = [chain(events, ids) for ids in states]
+    shared: set[str] = set.intersection(*chains)
     subgraph = None if conflicted is None else between(events, conflicted)
-    return StateDifference(set.union(*chains) - set.intersection(*chains), subgraph)
+    return StateDifference(set.union(*chains) - shared, subgraph)
 
 
 def chain(events: Mapping[str, Any], event_ids: Iterable[str]) -> set[str]:
@@ -68,7 +71,7 @@ def between(events: Mapping[str, Any], conflicted: set[str]) -> set[str]:
 
 
 def _reached(event_ids: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
-    """Events, what follows each, and so on."""
+    """Return the events that can be reached from some events."""
     reached: set[str] = set()
     stack = list(event_ids)
     while stack:
@@ -83,16 +86,16 @@ def auth_types(given: Outcome, version: str) -> Outcome:
     known = version_of(version)
     keys = event_auth.auth_types_for_event(known, made(given["event"], version))
     if known.msc4291_room_ids_as_hashes:
-        # In memory each event cites the create event; `EventBuilder` takes it away from what it sends.
+        # In memory each event cites the create event. `EventBuilder` removes it from what is sent.
         keys.discard(("m.room.create", ""))
-    # A token or an authoriser that is no text is picked all the same, and has no order among texts.
+    # Synapse picks tokens and authorisers that are not strings, too. These cannot be sorted with strings.
     return {"keys": [list(key) for key in sorted(keys, key=str)]}
 
 
 def auth(given: Outcome, version: str) -> Outcome:
     judged = given["event"]
     try:
-        # As one that is received: what is dropped then is never judged.
+        # An event that is dropped on receipt never reaches the auth rules.
         event_from_pdu_json(deepcopy(given["events"][judged]), version_of(version))
         events = made_all(given, version)
         event = events[judged]
@@ -105,19 +108,19 @@ def auth(given: Outcome, version: str) -> Outcome:
 
 
 def redaction_applies(given: Outcome, version: str) -> Outcome:
-    """The rule on who may redact, as when the redaction came in; then what reading its target does."""
+    """Check who may redact, as on receipt of the redaction. Then read the target, which applies it."""
     known = version_of(version)
     events = made_all(given, version)
     redaction, target = events[given["redaction"]], events[given["target"]]
     state = {(events[i].type, events[i].state_key): events[i] for i in given["state"]}
-    # As `PersistEventsStore` notes redactions, and the store looks them up.
+    # As `PersistEventsStore` stores redactions and the store looks them up.
     if redaction.type != "m.room.redaction" or redaction.redacts != target.event_id:
         return {"applies": False, "detail": "no redaction of the target is stored"}
     try:
         event_auth.check_redaction(known, redaction, state)
     except AuthError as error:
         return {"applies": False, "detail": repr(error)}
-    # The method asks nothing of its store.
+    # The method does not use its store.
     redacted = EventsWorkerStore._maybe_redact_event_row(
         None, target, [redaction.event_id], [], {redaction.event_id: redaction}
     )
@@ -146,7 +149,7 @@ def resolve(given: Outcome, version: str) -> Outcome:
 
 
 class _Timed:
-    """A resolution with everything read that it takes, to be run as often as asked."""
+    """A resolution whose input has been read, so that it can be run many times."""
 
     def __init__(self, given: Outcome, version: str) -> None:
         self.version = version
@@ -176,7 +179,7 @@ class _Timed:
         seconds = []
         state: list[str] = []
         gc.collect()
-        gc.disable()  # it runs between measurements, as in `timeit`
+        gc.disable()  # collect only between measurements, as `timeit` does
         for _ in range(runs):
             store = Store(self.events, self.ready)
             start = perf_counter()

@@ -1,4 +1,4 @@
-"""What the operations share: events as Synapse makes them, and coroutines that never wait."""
+"""Helpers that the operations share: Synapse's events, and coroutines that never wait."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -12,7 +12,7 @@ Outcome = dict[str, Any]
 
 
 class Unsupported(Exception):
-    """Synapse does not offer this."""
+    """Synapse does not have this operation or room version."""
 
 
 def version_of(version: str) -> Any:
@@ -26,23 +26,29 @@ def made(pdu: Outcome, version: str, rejected: bool = False) -> Any:
 
 
 def made_all(given: Outcome, version: str) -> dict[str, Any]:
-    """The events of an input. Synapse computes event IDs from version 3 on and takes none."""
+    """Return the events of an input by ID.
+
+    From room version 3 on Synapse computes the IDs itself.
+
+    Raises:
+        ValueError: Synapse computes another ID for an event.
+    """
     rejected = frozenset(given.get("rejected", ()))
     events = {}
     for event_id, pdu in given["events"].items():
         event = made(pdu, version, event_id in rejected)
         if event.event_id != event_id:
-            raise ValueError(f"Synapse calls {event_id} {event.event_id}")
+            raise ValueError(f"Synapse computes the ID {event.event_id} for {event_id}")
         events[event_id] = event
     return events
 
 
 def finish(running: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that waits for nothing."""
+    """Return the result of a coroutine that never waits."""
     results: list[Any] = []
     ensureDeferred(running).addBoth(results.append)
     if not results:
-        raise RuntimeError("it waits for something")
+        raise RuntimeError("the coroutine waits for something")
     if isinstance(results[0], Failure):
         results[0].raiseException()
     return results[0]

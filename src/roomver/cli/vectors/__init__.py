@@ -1,16 +1,28 @@
-"""``roomver vectors``: run, list, show, serve and measure the test vectors."""
+"""``roomver vectors``: the commands for test vectors. Each has a module of its name."""
 
 import click
 
 from .coverage import coverage_command
-from .results import report
-from .run import list_cases, run, serve_requests, show
+from .export import export_command
+from .list import list_command
+from .report import report_command
+from .run import run_command
+from .serve import serve_command
+from .show import show_command
 
 
 @click.group("vectors")
 def vectors_group() -> None:
-    """Test vectors: run them here or against another implementation."""
+    """Run test vectors against roomver or another implementation."""
 
 
-for _command in (run, list_cases, show, serve_requests, report, coverage_command):
+for _command in (
+    run_command,
+    list_command,
+    show_command,
+    export_command,
+    serve_command,
+    report_command,
+    coverage_command,
+):
     vectors_group.add_command(_command)

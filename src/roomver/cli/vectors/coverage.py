@@ -1,4 +1,4 @@
-"""``roomver vectors coverage``: which authorisation rules the test vectors decide by."""
+"""``roomver vectors coverage``: how many cases each authorisation rule decides."""
 
 import json
 from collections.abc import Sequence
@@ -9,24 +9,27 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ...readers.suite import load_cases, suite_folder
 from ...rules import RULES, Decision
 from ...suite.coverage import RuleCoverage, coverage_report, measure_coverage
 from ...versions import ROOM_VERSIONS
 from ..common import console, example
+from .selection import paths_argument, read_cases
 
 
 @click.command("coverage", epilog=example("roomver vectors coverage --json | jq .complete"))
-@click.argument("paths", metavar="[FILE|FOLDER]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@paths_argument()
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
-    """Print how many cases each authorisation rule decides, in each room version.
+    """Count the cases that each authorisation rule decides.
 
-    A cell is `accepting/rejecting`; a rule that can only accept or only reject has the other side
-    empty. Exit codes: 0 every rule of every room version has the cases that it should, 1 one lacks
-    them, 2 wrong call or unreadable file.
+    The table has a column for each room version. A cell shows accepting/rejecting cases. One side is empty
+    if the rule can only accept or only reject. Without a FILE or FOLDER the suite that ships with roomver is
+    counted.
+
+    Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 wrong call
+    or unreadable file.
     """
-    rows = measure_coverage(load_cases(paths or (suite_folder(),)))
+    rows = measure_coverage(read_cases(paths))
     lacking = [row for row in rows if row.lacking]
     if as_json:
         click.echo(json.dumps(coverage_report(rows), indent=1))

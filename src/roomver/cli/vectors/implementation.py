@@ -1,6 +1,6 @@
-"""Another implementation, run as a program that speaks JSON Lines, and the other side of it.
+"""Another implementation: a program that answers requests with outputs, one line of JSON each.
 
-The protocol stands in ``vectors/FORMAT.md``. Nothing is compared here: cases go out, outputs come back.
+``vectors/FORMAT.md`` defines the protocol. Nothing is compared here.
 """
 
 import json
@@ -8,46 +8,44 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Thread
 from types import TracebackType
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from ...canonical import shorten
+from ...errors import RoomverError
 from ...suite.document import Case
-from ...suite.operations import run_operation
 from ...types import JsonObject
-from .timing import Timer, timed
 
 MAX_LINE: Final = 64 * 2**20
-"""The longest answer that is read, in bytes."""
+"""The longest line that is read, in bytes."""
 
-_CLOSED: Final = b""  # what readline gives at the end
-_QUEUED: Final = 4  # answers that nobody has asked for yet
-_LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
+_END: Final = b""  # what `readline` returns at the end of a stream
+_QUEUED: Final = 4  # lines that nobody has asked for yet
+_LOOK_UP: Final = 0.5  # seconds after which a reader with a full queue looks whether the program runs
 
 
 class NoAnswer(Exception):
-    """The program gave no answer that can be compared. The text says what it did instead."""
+    """The program did not give a valid answer. The message says what it did instead."""
 
 
-class CannotStart(Exception):
-    """The command does not name a program that can be started."""
+class CannotStart(RoomverError):
+    """The command cannot be started."""
 
 
 def to_line(message: JsonObject) -> bytes:
-    """Return a message as one line, in ASCII: a lone surrogate in an answer stays readable."""
+    """Return a message as one line of ASCII, which has a form for lone surrogates too."""
     return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 class Implementation:
-    """A program that is started when a case needs it, and again after it died or fell silent.
+    """A program that is started at once, and again after it died or was stopped.
 
     Args:
-        command: as a shell would split it; no shell is involved.
-        timeout: the longest wait for one answer, in seconds.
+        command: the program and its arguments, split as a shell splits them. No shell runs.
+        timeout: how long to wait for an answer, in seconds.
     """
 
     def __init__(self, command: str, timeout: float) -> None:
@@ -63,7 +61,7 @@ class Implementation:
         self._next_id = 0
 
     def __enter__(self) -> "Implementation":
-        self._start()  # now, so that a wrong command is told before any case
+        self._start()  # before the first case, so that a wrong command is reported at once
         return self
 
     def __exit__(
@@ -72,11 +70,12 @@ class Implementation:
         self.stop()
 
     def ask(self, case: Case) -> JsonObject:
-        """Return the program's output for a case, in the form of `roomver.suite.operations.run_operation`.
+        """Return the output of the program for a case, as `roomver.suite.operations.run_operation` does.
 
         Raises:
-            NoAnswer: if the program died, said nothing in time, or said something else. It has then
-                been stopped and starts anew with the next case.
+            NoAnswer: if the program died, did not answer in time or gave an invalid answer. It has been
+                stopped, and the next case starts it again.
+            CannotStart: if it had to be started and cannot be.
         """
         process = self._process
         if process is None:
@@ -88,7 +87,7 @@ class Implementation:
             "room_version": case.room_version,
             "input": case.input,
         }
-        # Written by a thread: a program that does not read would block the writer for good.
+        # In a thread, because a program that does not read blocks the writer.
         Thread(target=_write, args=(process, to_line(request)), daemon=True).start()
         try:
             return _output(self._read_line(process), self._next_id)
@@ -102,13 +101,13 @@ class Implementation:
                 self._arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # A group of its own, so that what the program starts can be stopped with it.
+                # Its own process group, so that its child processes can be stopped with it.
                 start_new_session=os.name == "posix",
             )
         except (OSError, ValueError) as error:
             raise CannotStart(f"cannot start {shorten(self._arguments[0])}: {error}") from None
         assert process.stdout is not None
-        # A queue for each process: what a stopped one still had to say is no answer to the next case.
+        # A queue for each process: late lines of a stopped process must not answer the next case.
         self._lines = Queue(_QUEUED)
         Thread(target=_read, args=(process, process.stdout, self._lines), daemon=True).start()
         self._process = process
@@ -119,7 +118,7 @@ class Implementation:
             line = self._lines.get(timeout=self._timeout)
         except Empty:
             raise NoAnswer(f"no answer within {self._timeout:g} s") from None
-        if line == _CLOSED:
+        if line == _END:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=1)
             code = process.returncode
@@ -127,7 +126,7 @@ class Implementation:
         return line
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Stop the program: let it end by itself on the end of its input, unless `at_once`."""
+        """Close the input of the program, wait for its end, then kill it. With `at_once`, kill it now."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -144,7 +143,7 @@ class Implementation:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):  # it, or its group, has ended
+    with suppress(OSError):  # the process or its group has ended
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGKILL)
         else:
@@ -153,27 +152,27 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
     assert process.stdin is not None
-    with suppress(OSError, ValueError):  # it died, or was stopped meanwhile: the reader notices
+    with suppress(OSError, ValueError):  # it died or was stopped, which the reader notices
         process.stdin.write(line)
         process.stdin.flush()
 
 
 def _read(process: "subprocess.Popen[bytes]", stream: BinaryIO, lines: "Queue[bytes]") -> None:
-    """Queue the lines that a program prints. Blank lines are not answers: a flood of them is passed over."""
+    """Queue the lines that a program prints, without the blank ones: a flood of these is not an answer."""
     with stream:
         while True:
             line = stream.readline(MAX_LINE)
-            if line != _CLOSED and not line.strip():
+            if line != _END and not line.strip():
                 continue
             while True:
-                # The queue is full while nobody asks, and stays so when the program has been stopped.
+                # The queue is full while nobody asks, and stays full when the program has been stopped.
                 try:
                     lines.put(line, timeout=_LOOK_UP)
                     break
                 except Full:
                     if process.returncode is not None:
                         return
-            if line == _CLOSED:
+            if line == _END:
                 return
 
 
@@ -181,9 +180,9 @@ def _output(line: bytes, request_id: int) -> JsonObject:
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):
-        raise NoAnswer(f"answered with no JSON: {shorten(line.decode('utf-8', 'replace'))}") from None
+        raise NoAnswer(f"the answer is not JSON: {_shown(line)}") from None
     if type(answer) is not dict or answer.get("id") != request_id or type(answer["id"]) is not int:
-        raise NoAnswer(f"answered another request: {shorten(line.decode('utf-8', 'replace'))}")
+        raise NoAnswer(f"the answer does not have the id of the request: {_shown(line)}")
     keys = answer.keys() & {"output", "error", "unsupported"}
     if keys == {"output"} and type(answer["output"]) is dict:
         output: JsonObject = answer["output"]
@@ -192,34 +191,9 @@ def _output(line: bytes, request_id: int) -> JsonObject:
         return {key: answer[key] for key in ("error", "message") if key in answer}
     if keys == {"unsupported"} and answer["unsupported"] is True:
         return {"unsupported": True}
-    expected = "neither an output object, an error text, nor that it is unsupported"
-    raise NoAnswer(f"answered with {expected}: {shorten(line.decode('utf-8', 'replace'))}")
+    expected = "an output object, an error string, or unsupported: true"
+    raise NoAnswer(f"the answer must have one of {expected}: {_shown(line)}")
 
 
-def serve(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Answer each request line of the protocol with one line, as an implementation does.
-
-    A line that is no request is answered with an error, under its ``id`` if it has one.
-    """
-    timer = Timer()
-    for line in lines:
-        if line.strip():
-            yield to_line(_answer(line, timer))
-
-
-def _answer(line: bytes, timer: Timer) -> JsonObject:
-    try:
-        request: Any = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        return {"id": None, "error": "bad_request", "message": f"not JSON: {error}"}
-    if type(request) is not dict:
-        return {"id": None, "error": "bad_request", "message": "a request must be an object"}
-    answer: JsonObject = {"id": request.get("id")}
-    operation, version, given = (request.get(key) for key in ("operation", "room_version", "input"))
-    if type(operation) is not str or type(version) is not str or type(given) is not dict:
-        message = "operation and room_version must be strings, and input an object"
-        return {**answer, "error": "bad_request", "message": message}
-    output = timed(timer, version, given) if operation == "time" else run_operation(operation, version, given)
-    if "error" in output or "unsupported" in output:
-        return {**answer, **output}
-    return {**answer, "output": output}
+def _shown(line: bytes) -> str:
+    return shorten(line.decode("utf-8", "replace"))

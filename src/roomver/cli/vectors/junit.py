@@ -1,4 +1,4 @@
-"""Results of test vectors as JUnit XML, which continuous integration reads."""
+"""Results as JUnit XML, which CI systems read."""
 
 import json
 import re
@@ -8,12 +8,17 @@ from xml.etree import ElementTree as ET
 
 from ...suite.document import CaseResult, Outcome
 
-# What XML 1.0 admits no form of, lone surrogates among it.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML 1.0 cannot represent, lone surrogates included.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_junit(results: Sequence[CaseResult], name: str) -> bytes:
-    """Return results as JUnit XML: a test suite for each operation, a test case for each case."""
+    """Return results as JUnit XML: a test suite per operation, a test case per case.
+
+    Args:
+        results: of one run.
+        name: the name of the implementation.
+    """
     root = ET.Element("testsuites", {"name": _text(name)})
     for operation in dict.fromkeys(result.case.operation for result in results):
         mine = [result for result in results if result.case.operation == operation]
@@ -24,20 +29,24 @@ def as_junit(results: Sequence[CaseResult], name: str) -> bytes:
         }
         suite = ET.SubElement(root, "testsuite", {"name": operation, **counts})
         for result in mine:
-            case = result.case
-            place = f"roomver.{operation}.v{case.room_version}"
-            element = ET.SubElement(suite, "testcase", {"name": _text(case.name), "classname": place})
-            if result.outcome is Outcome.UNSUPPORTED:
-                ET.SubElement(element, "skipped", {"message": "unsupported"})
-            elif result.outcome is Outcome.FAILED:
-                expected = " or ".join(_json(one.outcome) for one in case.expected)
-                came = _json(result.got) if result.got is not None else "nothing"
-                message = _text(result.reason) or "not what is expected"
-                failure = ET.SubElement(element, "failure", {"message": message})
-                failure.text = _text(f"expected {expected}\ncame {came}")
+            _add_case(suite, result)
     ET.indent(root)
     written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
+
+
+def _add_case(suite: ET.Element, result: CaseResult) -> None:
+    case = result.case
+    place = f"roomver.{case.operation}.v{case.room_version}"
+    element = ET.SubElement(suite, "testcase", {"name": _text(case.name), "classname": place})
+    if result.outcome is Outcome.UNSUPPORTED:
+        ET.SubElement(element, "skipped", {"message": "unsupported"})
+    elif result.outcome is Outcome.FAILED:
+        expected = " or ".join(_json(one.outcome) for one in case.expected)
+        got = _json(result.got) if result.got is not None else "nothing"
+        message = _text(result.reason) or "the output does not meet the expectation"
+        failure = ET.SubElement(element, "failure", {"message": message})
+        failure.text = _text(f"expected {expected}\ngot {got}")
 
 
 def _json(value: Any) -> str:
@@ -45,4 +54,4 @@ def _json(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _NOT_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,67 +1,95 @@
-"""``roomver vectors show``: one case as people read it, its events in the order of their graph."""
+"""``roomver vectors show``: one case, with its events in the order of their graph."""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
 
 from ...canonical import shorten
 from ...errors import CyclicGraph, RoomverError
 from ...graph import in_order
-from ...suite.document import Case, CaseResult
-from ...suite.operations import events_of, resolution_of
+from ...readers import InputError
+from ...suite.document import Case, CaseResult, run_case
+from ...suite.operations import read_events, resolve_case
 from ...types import EventId, JsonObject, JsonValue
 from ...versions import get_room_version
-from ..wording import trace_lines
+from ..common import example
+from ..wording import printable, trace_lines
+from .results import expected_json
+from .selection import paths_argument, read_cases
 
-_CONTENT = 100  # characters of a content
+_SHOWN = 100  # characters of a content
 
-Words = Callable[[str], str]
+Renumber: TypeAlias = Callable[[str], str]
+"""Replaces the event IDs in a text by the numbers of the events."""
 
 
-def show_lines(result: CaseResult, expected: JsonValue) -> Iterator[str]:
-    """Yield a case, what it expects, what roomver gives, and what decides it, as lines of text.
+@click.command("show", epilog=example("roomver vectors show resolve.topic_against_ban.v11"))
+@click.argument("name")
+@paths_argument()
+@click.option("--json", "as_json", is_flag=True, help="Print the case as JSON, with complete events.")
+def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
+    """Show the test vector NAME.
 
-    Where a case has events by ID they are numbered, parents first, and called by their numbers.
+    Prints its events, parents first, what it expects, what roomver gives, and what decides it. Without a FILE
+    or FOLDER it is looked up in the suite that ships with roomver.
+
+    Exit codes: 0 the case was shown, 2 wrong call, no such case, or unreadable file.
+    """
+    case = next((case for case in read_cases(paths) if case.name == name), None)
+    if case is None:
+        raise InputError(", ".join(map(str, paths)) or "the suite", f"no case has the name {shorten(name)}")
+    result = run_case(case)
+    if as_json:
+        click.echo(json.dumps(case_document(result), indent=1))
+        return
+    for line in show_lines(result):
+        click.echo(printable(line))
+
+
+def show_lines(result: CaseResult) -> Iterator[str]:
+    """Yield the lines of text that show a case.
+
+    The events of a case that has them by ID are numbered, parents first. Their numbers replace their IDs
+    elsewhere in the text.
 
     Args:
-        result: of the case, run by roomver.
-        expected: what it expects, as JSON.
+        result: the case, run by roomver.
     """
     case = result.case
     yield case.name
     yield f"{case.operation}, room version {case.room_version}"
     yield from filter(None, (case.notes, case.rule and f"rule {case.rule}", case.spec))
     events = case.input.get("events")
-    numbered: Words = str
+    renumber: Renumber = str
     rest = case.input
     if isinstance(events, dict):
         order, acyclic = _order(events)
-        numbered = _numbering(order)
+        renumber = _numbering(order)
         rest = {key: value for key, value in case.input.items() if key != "events"}
         yield ""
-        yield "events, parents first" if acyclic else "events, in the order of the file: some cite each other"
-        first = min(filter(None, (_timestamp(events[event_id]) for event_id in order)), default=0)
-        for number, event_id in enumerate(order, 1):
-            yield f"  {number:>3}  {event_id}"
-            yield from (f"       {line}" for line in _event_lines(events[event_id], numbered, first))
+        yield "events, parents first" if acyclic else "events, in the order of the file: they cite each other"
+        yield from _events_lines(events, order, renumber)
     if rest:
         yield ""
-        yield "input" if rest is case.input else "input besides"
-        yield from _value_lines(rest, numbered)
+        yield "input" if rest is case.input else "rest of the input"
+        yield from _value_lines(rest, renumber)
     yield ""
     yield "expected" if not case.disputed else "expected: one of"
-    yield from _value_lines(expected, numbered)
+    yield from _value_lines(expected_json(case), renumber)
     yield ""
     yield f"roomver {result.outcome.value}{result.reason and ': '}{result.reason}"
     if result.got is not None:
-        yield from _value_lines(result.got, numbered)
+        yield from _value_lines(result.got, renumber)
     if case.operation == "resolve":
-        yield from map(numbered, _resolution_lines(case))
+        yield from map(renumber, _resolution_lines(case))
 
 
 def _order(events: JsonObject) -> tuple[list[EventId], bool]:
-    """Return the IDs, parents first; as they come, and false, if some cite each other."""
+    """Return the IDs, parents first, and true; or in the order given, and false, if some cite each other."""
     parents = {
         event_id: [e for e in _cited(pdu, "auth_events") + _cited(pdu, "prev_events") if e in events]
         for event_id, pdu in events.items()
@@ -73,7 +101,7 @@ def _order(events: JsonObject) -> tuple[list[EventId], bool]:
 
 
 def _cited(pdu: JsonValue, field: str) -> list[EventId]:
-    """The events that a PDU cites, in either form, as far as it can be read."""
+    """Return the IDs that a PDU cites in this field, in the form of any room version. Skips anything else."""
     cited = pdu.get(field) if type(pdu) is dict else None
     if type(cited) is not list:
         return []
@@ -86,26 +114,33 @@ def _timestamp(pdu: JsonValue) -> int | None:
     return stamp if type(stamp) is int else None
 
 
-def _numbering(order: Iterable[EventId]) -> Words:
-    """Return what replaces every event ID in a text by ``[number]``."""
+def _numbering(order: Iterable[EventId]) -> Renumber:
+    """Return a function that replaces each of these event IDs in a text by ``[number]``, from 1."""
     numbers = {event_id: f"[{number}]" for number, event_id in enumerate(order, 1)}
     if not numbers:
         return str
-    # The longest first: where senders choose the IDs, one may begin with another.
-    known = re.compile("|".join(map(re.escape, sorted(numbers, key=len, reverse=True))))
-    return lambda text: known.sub(lambda found: numbers[found[0]], text)
+    # The longest first, because an ID that a sender chose may begin with another ID.
+    pattern = re.compile("|".join(map(re.escape, sorted(numbers, key=len, reverse=True))))
+    return lambda text: pattern.sub(lambda found: numbers[found[0]], text)
 
 
-def _event_lines(pdu: JsonValue, numbered: Words, first: int) -> Iterator[str]:
+def _events_lines(events: JsonObject, order: Sequence[EventId], renumber: Renumber) -> Iterator[str]:
+    first = min(filter(None, (_timestamp(events[event_id]) for event_id in order)), default=0)
+    for number, event_id in enumerate(order, 1):
+        yield f"  {number:>3}  {event_id}"
+        yield from (f"       {line}" for line in _event_lines(events[event_id], renumber, first))
+
+
+def _event_lines(pdu: JsonValue, renumber: Renumber, first: int) -> Iterator[str]:
     if type(pdu) is not dict:
         yield shorten(pdu)
         return
     key = f" {shorten(pdu['state_key'])}" if "state_key" in pdu else ""
     yield f"{_text(pdu.get('type'))}{key} by {_text(pdu.get('sender'))}"
-    content = numbered(json.dumps(pdu.get("content"), ensure_ascii=False))
-    yield content if len(content) <= _CONTENT else f"{content[: _CONTENT - 1]}…"
+    content = renumber(json.dumps(pdu.get("content"), ensure_ascii=False))
+    yield content if len(content) <= _SHOWN else f"{content[: _SHOWN - 1]}…"
     cites = [
-        f"{field} {numbered(' '.join(ids)) or '-'}"
+        f"{field} {renumber(' '.join(ids)) or '-'}"
         for field in ("auth_events", "prev_events")
         if (ids := _cited(pdu, field)) or field in pdu
     ]
@@ -119,43 +154,43 @@ def _text(value: JsonValue) -> str:
     return value if type(value) is str else shorten(value)
 
 
-def _value_lines(value: JsonValue, numbered: Words, indent: str = "  ") -> Iterator[str]:
-    """Yield an object field by field, lists of event IDs on a line each, and the rest as JSON."""
+def _value_lines(value: JsonValue, renumber: Renumber, indent: str = "  ") -> Iterator[str]:
+    """Yield the fields of an object, each list of event IDs on one line and the rest as JSON."""
     if type(value) is list and value and all(type(one) is dict for one in value):
         for one in value:
-            yield from _value_lines(one, numbered, indent)
+            yield from _value_lines(one, renumber, indent)
         return
     if type(value) is not dict:
-        yield f"{indent}{_inline(value, numbered)}"
+        yield f"{indent}{_inline(value, renumber)}"
         return
     for name, field in value.items():
         nested = field if type(field) is list else []
         if nested and all(type(one) is list for one in nested):
             for index, one in enumerate(nested):
-                yield f"{indent}{name}[{index}] {_inline(one, numbered)}"
+                yield f"{indent}{name}[{index}] {_inline(one, renumber)}"
         elif type(field) is dict and field:
-            text = numbered(json.dumps(field, indent=2, ensure_ascii=False))
+            text = renumber(json.dumps(field, indent=2, ensure_ascii=False))
             yield from (f"{indent}{line}" for line in f"{name} {text}".splitlines())
         else:
-            yield f"{indent}{name} {_inline(field, numbered)}"
+            yield f"{indent}{name} {_inline(field, renumber)}"
 
 
-def _inline(value: JsonValue, numbered: Words) -> str:
+def _inline(value: JsonValue, renumber: Renumber) -> str:
     if type(value) is list and value:
-        named = [numbered(one) for one in value if type(one) is str]
+        named = [renumber(one) for one in value if type(one) is str]
         if len(named) == len(value) and named != value:
             return " ".join(named)
-    if type(value) is str and numbered(value) != value:
-        return numbered(value)
+    if type(value) is str and renumber(value) != value:
+        return renumber(value)
     return json.dumps(value, ensure_ascii=False)
 
 
 def _resolution_lines(case: Case) -> Iterator[str]:
     try:
-        events = events_of(case.input, get_room_version(case.room_version))
-        resolution = resolution_of(case.input, events)
+        events = read_events(case.input, get_room_version(case.room_version))
+        resolution = resolve_case(case.input, events)
     except RoomverError:
-        return  # what roomver gave says so
+        return  # the output of roomver shows the error
     steps = resolution.steps
     if steps is None:
         return
@@ -166,8 +201,8 @@ def _resolution_lines(case: Case) -> Iterator[str]:
         yield from str(resolution.why(key)).splitlines()
 
 
-def as_document(result: CaseResult, expected: JsonValue) -> dict[str, Any]:
-    """Return a case with roomver's answer as JSON."""
+def case_document(result: CaseResult) -> dict[str, Any]:
+    """Return a case and the output of roomver as JSON."""
     case = result.case
     return {
         "name": case.name,
@@ -177,7 +212,7 @@ def as_document(result: CaseResult, expected: JsonValue) -> dict[str, Any]:
         "rule": case.rule,
         "spec": case.spec,
         "input": case.input,
-        "expected": expected,
+        "expected": expected_json(case),
         "outcome": result.outcome.value,
         "got": result.got,
         "reason": result.reason,

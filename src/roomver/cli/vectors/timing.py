@@ -1,6 +1,7 @@
-"""The operation ``time`` of ``roomver vectors serve``: how long resolutions take, for benchmarks.
+"""The operation ``time`` of ``roomver vectors serve``: how long a resolution takes, for benchmarks.
 
-It is no operation of the suite: what it answers depends on the machine and the moment.
+No case has this operation, because its output depends on the machine. ``vectors/FORMAT.md`` defines it under
+"Timing".
 """
 
 import gc
@@ -17,70 +18,72 @@ from ...suite.operations import (
     BadVectors,
     check_keys,
     error_code,
-    events_of,
-    rejected_of,
-    states_of,
+    read_events,
+    read_rejected,
+    read_states,
 )
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 
 
 class Timer:
-    """Measures a resolution, and the same again when asked to.
-
-    Source: ``vectors/FORMAT.md``, "Timing".
-    """
+    """Measures resolutions. It keeps the last one, which a request can have measured again."""
 
     def __init__(self) -> None:
         self._problem: _Problem | None = None
 
-    def run(self, version: str, given: JsonObject) -> JsonObject:
-        """Return the output of one request.
+    def run(self, version: str, request: JsonObject) -> JsonObject:
+        """Return the output for one request.
 
         Raises:
-            RoomverError: if the input is none, or cannot be resolved.
+            RoomverError: if the input is invalid or cannot be resolved.
         """
-        runs = given.get("runs")
+        runs = request.get("runs")
         if type(runs) is not int or not 0 < runs < 10**9:
             raise BadVectors("input.runs", f"must be a positive integer, is {shorten(runs)}")
-        if given.keys() == {"again", "runs"} and given["again"] is True:
+        if request.keys() == {"again", "runs"} and request["again"] is True:
             if self._problem is None:
                 raise BadVectors("input.again", "nothing was measured before")
             return self._problem.run(runs)
-        if given.keys() - {"changes"} != {"operation", "input", "runs", "mode"}:
-            raise BadVectors("input", "must have operation, input, runs and mode; or again and runs")
-        if given["operation"] != "resolve":
-            raise BadVectors("input.operation", f"must be resolve, is {shorten(given['operation'])}")
-        if given["mode"] not in ("warm", "cold", "kept"):
-            raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(given['mode'])}")
-        if type(given["input"]) is not dict:
-            raise BadVectors("input.input", f"must be an object, is {shorten(given['input'])}")
-        check_keys(given["input"], OPERATIONS["resolve"], "input.input")
-        self._problem = None  # the last one need not be held beside the next
+        _check_request(request)
+        case_input: Any = request["input"]
+        self._problem = None  # frees the memory of the last problem before the next is read
         self._problem = _Problem(
-            given["input"], given.get("changes"), get_room_version(version), str(given["mode"])
+            case_input, request.get("changes"), get_room_version(version), str(request["mode"])
         )
         return self._problem.run(runs)
 
 
-class _Problem:
-    """A resolution with everything read that it takes."""
+def _check_request(request: JsonObject) -> None:
+    if request.keys() - {"changes"} != {"operation", "input", "runs", "mode"}:
+        raise BadVectors("input", "must have operation, input, runs and mode; or again and runs")
+    if request["operation"] != "resolve":
+        raise BadVectors("input.operation", f"must be resolve, is {shorten(request['operation'])}")
+    if request["mode"] not in ("warm", "cold", "kept"):
+        raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(request['mode'])}")
+    if type(request["input"]) is not dict:
+        raise BadVectors("input.input", f"must be an object, is {shorten(request['input'])}")
+    check_keys(request["input"], OPERATIONS["resolve"], "input.input")
 
-    def __init__(self, given: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
-        self._events = events_of(given, version)
-        dicts = states_of(given, self._events)
+
+class _Problem:
+    """A resolution whose input has been read. The clock starts after that."""
+
+    def __init__(self, case_input: JsonObject, changes: Any, version: RoomVersion, mode: str) -> None:
+        self._events = read_events(case_input, version)
+        dicts = read_states(case_input, self._events)
         kept = RoomState.sharing(dicts) if mode == "kept" else None
         self._states: list[StateMap[EventId]] = [*(dicts if kept is None else kept)]
         self._add_changed(changes)
         self._sharing = kept is not None and all(
             isinstance(state, RoomState) and state.shares_with(kept[0]) for state in self._states
         )
-        self._rejected = rejected_of(given)
+        self._rejected = read_rejected(case_input)
         self._by_graph = version.state_resolution is not StateResolution.V1
         self._graph = self._graph_of_all() if mode != "cold" else None
 
     def _add_changed(self, changes: Any) -> None:
-        """Add the states that are given by how they differ from the first."""
+        """Add the states that are described by their difference from the first state."""
         if changes is None:
             return
         if type(changes) is not list or not self._states:
@@ -93,11 +96,11 @@ class _Problem:
         }
         for number, change in enumerate(changes):
             try:
-                # What takes a place stands in its place, as in a state that a server goes on with.
+                # A replaced entry keeps its position, as it does in a state that a server updates.
                 added = {keys[event_id]: event_id for event_id in change["add"]}
                 removed = {keys[event_id]: event_id for event_id in change["remove"]}
                 if len(removed) < len(change["remove"]) or not removed.items() <= first.items():
-                    raise KeyError("it removes what is not there")
+                    raise KeyError("it removes an entry that the state does not have")
             except (KeyError, TypeError) as error:
                 raise BadVectors(
                     f"input.changes[{number}]", f"does not fit the first state: {error}"
@@ -114,8 +117,7 @@ class _Problem:
         return RoomGraph(self._events.values()) if self._by_graph else None
 
     def _forget(self) -> None:
-        """Make events as they are when they have just been parsed: what one run read in them is not ready
-        for the next."""
+        """Drop what a run has cached in the events, so that the next run starts from parsed events."""
         for event in self._events.values():
             remember(event, None)
 
@@ -123,7 +125,7 @@ class _Problem:
         seconds: list[Any] = []
         resolved: StateMap[EventId] = {}
         gc.collect()
-        gc.disable()  # it runs between measurements, as in `timeit`
+        gc.disable()  # as `timeit` does
         try:
             for _ in range(runs):
                 if self._graph is None:
@@ -135,18 +137,20 @@ class _Problem:
         finally:
             gc.enable()
         state: list[Any] = sorted(resolved.values())
-        given: list[Any] = ["graph of auth events"] if self._graph is not None else []
+        prepared: list[Any] = ["graph of auth events"] if self._graph is not None else []
+        if self._sharing:
+            prepared.append("states that share what is alike")
         return {
             "seconds": seconds,
             "state": state,
             "implementation": f"roomver {__version__}",
-            "given": given + ["states that share what is alike"] * self._sharing,
+            "given": prepared,
         }
 
 
-def timed(timer: Timer, version: str, given: JsonObject) -> JsonObject:
-    """Answer a request of the operation ``time`` as `run_operation` answers the others."""
+def answer_timing(timer: Timer, version: str, request: JsonObject) -> JsonObject:
+    """Answer a request for the operation ``time``, as `run_operation` answers the others."""
     try:
-        return timer.run(version, given)
+        return timer.run(version, request)
     except RoomverError as error:
         return {"error": error_code(error), "message": str(error)}

@@ -1,0 +1,86 @@
+"""``roomver vectors report``: the results of several implementations in one document."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import click
+
+from ..common import example, write_line
+from .pages import Link, as_html, as_markdown
+from .results import read_results
+
+# The line of a name, as the generators write it. Names of cases need no escapes.
+_NAME_LINE: Final = re.compile(r'\s*"name": "([^"\\]+)",?\s*')
+
+
+@click.command("report", epilog=example("roomver vectors report ours.json theirs.json --html report.html"))
+@click.argument("files", metavar="RESULTS...", nargs=-1, required=True)
+@click.option(
+    "--markdown",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report to FILE as Markdown.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report to FILE as an HTML page.",
+)
+@click.option(
+    "--cases",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Link each failed case to its place in the vector files of FOLDER.",
+)
+def report_command(
+    files: tuple[str, ...], markdown: Path | None, html: Path | None, cases: Path | None
+) -> None:
+    """Make one report of the results of several implementations.
+
+    Each of RESULTS is a file with the output of `roomver vectors run --json`. Without --markdown and --html
+    the report is printed as Markdown.
+
+    Exit codes: 0 the report was made, 2 a file could not be read or written.
+    """
+    documents = [read_results(file) for file in files]
+    places = {} if cases is None else find_cases(cases)
+    if markdown is None and html is None:
+        write_line(_encode(as_markdown(documents, _links(places, Path("report.md")))))
+    if markdown is not None:
+        markdown.write_bytes(_encode(as_markdown(documents, _links(places, markdown))) + b"\n")
+    if html is not None:
+        html.write_bytes(_encode(as_html(documents, _links(places, html))) + b"\n")
+
+
+def find_cases(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Return the file and the line of each case in a folder of vector files, by name."""
+    found: dict[str, tuple[Path, int]] = {}
+    for file in sorted(folder.rglob("*.json")):
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            match = _NAME_LINE.fullmatch(line)
+            if match is not None:
+                found.setdefault(match[1], (file.resolve(), number))
+    return found
+
+
+def _links(cases: Mapping[str, tuple[Path, int]], document: Path) -> Link:
+    """Return a function that gives the address of a case relative to a document."""
+    folder = document.resolve().parent
+
+    def link(name: str) -> str | None:
+        if name not in cases:
+            return None
+        file, line = cases[name]
+        return f"{quote(os.path.relpath(file, folder).replace(os.sep, '/'))}#L{line}"
+
+    return link
+
+
+def _encode(text: str) -> bytes:
+    # A reason may quote a lone surrogate, which UTF-8 cannot encode.
+    return text.encode("utf-8", "backslashreplace")

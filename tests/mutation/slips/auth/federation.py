@@ -1,0 +1,47 @@
+"""The rule on ``m.federate``."""
+
+from ...slip import Slip, Table
+
+SLIPS: Table = {
+    "check_federation": {
+        'create.content.get("m.federate") is False': [
+            Slip(
+                "any m.federate but true closes the room",
+                'create.content.get("m.federate", True) is not True',
+                "Synapse",
+            ),
+            Slip(
+                "a null m.federate closes the room",
+                'create.content.get("m.federate", True) in (False, None)',
+            ),
+        ],
+        "sender, creator = context.event.sender, create.sender": [
+            Slip(
+                "the domain of content.creator is compared, not that of the create event's sender",
+                """
+                sender = context.event.sender
+                creator = str(create.content.get("creator", create.sender))
+                """,
+            ),
+        ],
+        "server_of(sender) != server_of(creator)": [
+            Slip(
+                "domains are compared without their ports",
+                'server_of(sender).partition(":")[0] != server_of(creator).partition(":")[0]',
+            ),
+            Slip(
+                "the target's domain is compared too",
+                'server_of(creator) not in (server_of(sender), "")'
+                " and server_of(sender) != server_of(creator)"
+                ' or (context.event.type == "m.room.member"'
+                ' and server_of(context.event.state_key or "") != server_of(creator))',
+                "Synapse",
+            ),
+            Slip(
+                "additional creators of other servers may enter a closed room",
+                "server_of(sender) != server_of(creator)"
+                ' and sender not in create.content.get("additional_creators", [])',
+            ),
+        ],
+    },
+}

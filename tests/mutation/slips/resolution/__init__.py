@@ -1,0 +1,5 @@
+"""State resolution, and what it offers to callers."""
+
+from ...slip import Table
+
+SLIPS: Table = {}

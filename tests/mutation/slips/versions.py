@@ -1,0 +1,43 @@
+"""What the room versions are."""
+
+from ..slip import Slip, Table
+
+SLIPS: Table = {
+    "V2": {
+        'identifier="2"': [
+            Slip("version 2 has no rule on redactions", 'identifier="2", redaction_rule=False'),
+        ],
+    },
+    "V3": {
+        "redaction_rule=False": [
+            Slip("version 3 still has the rule on redactions", ""),
+        ],
+    },
+    "V5": {
+        "key_validity_enforced=True": [
+            Slip("version 5 has no rule on aliases", "key_validity_enforced=True, aliases_rule=False"),
+        ],
+    },
+    "V6": {
+        "aliases_rule=False": [
+            Slip("version 6 still has the rule on aliases", "", "gomatrixserverlib"),
+        ],
+    },
+    "V10": {
+        "string_power_levels=False": [
+            Slip("a string is a level in version 10", "string_power_levels=True"),
+        ],
+    },
+    "V11": {
+        'rule_list="11"': [
+            Slip(
+                "the creator's level is infinite in version 11",
+                'rule_list="11", infinite_creator_level=True',
+            ),
+            Slip(
+                "version 11 has additional creators",
+                'rule_list="11", infinite_creator_level=True, additional_creators=True',
+            ),
+        ],
+    },
+}

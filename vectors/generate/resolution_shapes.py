@@ -1,0 +1,186 @@
+"""Cases of ``resolve`` for the shapes of its input: sets of states, missing keys, ties, long chains."""
+
+from typing import Any
+
+from .constants import AUTHORISER, JOIN_RULES, NAME
+from .rooms import ALICE, BOB, CAROL
+from .scenes import Scene, Scenes, with_bob
+from .suite import ERROR, either, page
+
+
+def cases(book: Scenes, version: str) -> None:
+    """Write the cases of one room version."""
+    newest = version == "12"
+
+    scene = with_bob(version)
+    for number in range(1, 5):
+        scene.topic(f"T{number}", 10 + number, "P0")
+    scene.topic("same", 14, "P0")
+    agreed = "C MA P0 JR MB"
+    book.case("tie.time", scene, [f"{agreed} T2", f"{agreed} T1"], "The later stays.", state=f"{agreed} T2")
+    last = max(("T4", "same"), key=scene.ids.__getitem__)
+    book.case(
+        "tie.event_id",
+        scene,
+        [f"{agreed} same", f"{agreed} T4"],
+        "At the same time, the one with the greater event ID stays.",
+        state=f"{agreed} {last}",
+    )
+    book.case(
+        "sets.three",
+        scene,
+        [f"{agreed} T1", f"{agreed} T3", f"{agreed} T2"],
+        "Three states, three topics.",
+        state=f"{agreed} T3",
+        conflicted="T1 T2 T3",
+        auth_difference="T1 T2 T3",
+        mainline_order="T1 T2 T3",
+    )
+    for number in range(2):
+        scene.put(f"N{number}", NAME, {"name": f"{number}"}, 20 + number, "P0", "MB", sender=BOB)
+    book.case(
+        "sets.two_of_three",
+        scene,
+        ["C MA P0 JR N0", "C MA P0 JR N1", "C MA P0 JR T1"],
+        "MB is in the chains of two states of three, and so in the difference: an event in an even number of"
+        " chains is not left out.",
+        state="C MA P0 JR MB N1 T1",
+        auth_difference="MB N0 N1 T1",
+    )
+    book.case(
+        "sets.alike_in_two_of_three",
+        scene,
+        ["C MA P0 JR N0", "C MA P0 JR N1", "C MA P0 JR N1"],
+        "MB is in no state, and in the chains of all three: through N0 in one, through N1 in two. It is in no"
+        " difference, and does not come into the state.",
+        state="C MA P0 JR N1",
+        auth_difference="N0 N1",
+    )
+    book.case(
+        "sets.one_alone_of_four",
+        scene,
+        [agreed, agreed, f"{agreed} T1", agreed],
+        "A key that one state has and others lack is a conflict, and its event is tried.",
+        state=f"{agreed} T1",
+        conflicted="T1",
+    )
+    for name, sets, notes in (
+        ("sets.none", [], "No states at all make an empty state."),
+        ("sets.one", [f"{agreed} T1"], "One state is its own resolution."),
+        ("sets.equal", [f"{agreed} T1", f"{agreed} T1"], "Nothing is in conflict."),
+    ):
+        book.case(name, scene, sets, notes, state=sets[0] if sets else "")
+    book.case(
+        "hole.tried",
+        *_hole(version),
+        "A key that only one state has is in conflict, and its event is tried. "
+        + (
+            "It is tried on no state, and so by its own auth events, which give Bob the power: it stays."
+            if newest
+            else "It is tried on the power levels that the states agree on, by which Bob has no power."
+        ),
+        state="C MA P1 JR MB TB" if newest else "C MA P1 JR MB",
+        conflicted="TB",
+    )
+    scene = with_bob(version)
+    scene.topic("T1", 10, "P0")
+    scene.topic("TB", 11, "P0", "MB", sender=BOB)
+    book.case(
+        "rejected.tried_again",
+        scene,
+        [f"{agreed} T1", f"{agreed} TB"],
+        "An event that was rejected when it came is tried again like any other. (Synapse leaves it out,"
+        " against the specification and knowingly.)",
+        rejected="TB",
+        state=f"{agreed} TB",
+    )
+
+    length = 60
+    scene = with_bob(version)
+    scene.levels("L1", 6, "P0", b=50)
+    for number in range(2, length + 1):
+        scene.levels(f"L{number}", 5 + number, f"L{number - 1}", b=50)
+    scene.topic("old", 900, "L3")
+    scene.topic("new", 800, f"L{length - 3}")
+    book.case(
+        "deep.mainline",
+        scene,
+        [f"C MA L{length} JR MB old", f"C MA L{length} JR MB new"],
+        "A chain of sixty power levels. "
+        + (
+            "No power levels are replayed: time decides."
+            if newest
+            else "The topic that rests on the newer stays."
+        ),
+        state=f"C MA L{length} JR MB {'old' if newest else 'new'}",
+    )
+    ends = [f"C MA L{length} JR MB", "C MA L1 JR MB"]
+    book.case(
+        "deep.chain",
+        scene,
+        ends,
+        "One state has the first of sixty power levels, one the last: each follows from the one before.",
+        state=ends[0],
+        power_order=" ".join(f"L{number}" for number in range(1, length + 1)),
+    )
+
+    if int(version) >= 8:
+        _restricted(book, version)
+    if version == "2":
+        _circle(book)
+
+
+def _restricted(book: Scenes, version: str) -> None:
+    scene = Scene(version)
+    scene.levels("P0", 3, b=50)
+    scene.put("JR", JOIN_RULES, {"join_rule": "restricted", "allow": []}, 4, "P0", "MA")
+    scene.member("IB", BOB, "invite", 5, "P0", "JR", sender=ALICE)
+    scene.member("MB", BOB, "join", 6, "P0", "JR", "IB")
+    scene.member("MB2", BOB, "join", 7, "P0", "JR", "MB", displayname="Bob")
+    authorised: dict[str, Any] = {AUTHORISER: ALICE}
+    scene.member("MC", CAROL, "join", 8, "P0", "JR", "MA", **authorised)
+    book.case(
+        "restricted_joins",
+        scene,
+        ["C MA P0 JR MB2", "C MA P0 JR MB MC"],
+        "Two joins under one restricted join rule: the check of the first changes nothing for the second.",
+        state="C MA P0 JR MB2 MC",
+    )
+
+
+def _circle(book: Scenes) -> None:
+    scene = with_bob("2")
+    agreed = [scene.ids[label] for label in ("C", "P0", "MA")]
+    names = {"one": "$one:a.example.org", "two": "$two:a.example.org"}
+    for label, other in (("one", "two"), ("two", "one")):
+        references = [[one, {"sha256": ""}] for one in (*agreed, names[other])]
+        scene.ids[label] = scene.room.make(
+            ALICE,
+            JOIN_RULES,
+            {"join_rule": "invite", "label": label},
+            "",
+            auth=agreed,
+            top={"event_id": names[label], "auth_events": references},
+        )
+    assert book.disputed_file is not None
+    book.disputed_file.add(
+        "resolve.circle",
+        "2",
+        scene.given(["C MA P0 MB one", "C MA P0 MB two"]),
+        either(
+            (ERROR, "they have no order, and a sort that leaves them out would lose them"),
+            (
+                scene.expected({"state": "C MA P0 MB two"}),
+                "neither waits for the other, or both do for ever: Synapse, ruma",
+            ),
+        ),
+        spec=page("2", "state-resolution"),
+        notes="Two events that cite each other, as chosen IDs allow. (gomatrixserverlib runs out of stack.)",
+    )
+
+
+def _hole(version: str) -> tuple[Scene, list[str]]:
+    scene = with_bob(version)
+    scene.levels("P1", 6, "P0", b=0)
+    scene.topic("TB", 7, "P0", "MB", sender=BOB)
+    return scene, ["C MA P1 JR MB", "C MA P1 JR MB TB"]
