@@ -309,7 +309,7 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
     except RecursionError:
         raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError:
-        # json.loads raises no other ValueError than this: an integer is too long for int().
+        # The only other ValueError: an integer is too long for int().
         return _load_long_integers(text, hooks)
 
 

@@ -211,16 +211,17 @@ def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Ev
 
 
 def _computed_id(pdu: JsonObject, version: RoomVersion) -> EventId | None:
-    """Return the event ID of a malformed PDU, by which others may cite it; None if it cannot be computed.
+    """Return the event ID of a malformed PDU, by which other events may cite it; None if it has none.
 
-    With an ``event_id`` inside, servers disagree about which keys the reference hash covers.
+    If the PDU has an ``event_id`` inside, servers disagree about what the reference hash covers.
     """
-    if version.event_id_form is EventIdForm.CHOSEN or "event_id" in pdu or type(pdu.get("type")) is not str:
+    if version.event_id_form is EventIdForm.CHOSEN:
         return None
-    essential = kept(pdu, version)
+    if "event_id" in pdu or type(pdu.get("type")) is not str:
+        return None
     try:
-        # The ID does not depend on the rest, whatever is wrong with it.
-        scan(essential, strict=version.strict_canonical_json)
+        # Only what redaction keeps: the ID does not depend on the rest, whatever is wrong with it.
+        scan(kept(pdu, version), strict=version.strict_canonical_json)
     except NotCanonical:
         return None
     return event_id_of_bytes(essential_bytes(pdu, version), version)

@@ -114,7 +114,7 @@ class EventCheck(NamedTuple):
     """The result of checking one event by itself."""
 
     event_id: EventId | None
-    """The event ID. For a malformed or unreadable event, the ID that the input gives, or else the computed
+    """The event ID. For a malformed or unreadable event, the ID that the input gives, else the computed
     one, if any."""
     event: Event | None
     """The event; None if it is malformed or unreadable. If the content hash does not match, this is the

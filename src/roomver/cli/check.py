@@ -69,8 +69,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     of JSON. It may be packed with gzip; - is standard input.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
-    --also adds files to one room. A state that a file gives is taken as given. An event ID inside an event,
-    where room versions from 3 on have none, is compared with the computed one.
+
+    An event ID inside of an event, which room versions from 3 on do not have, is compared with the computed
+    one. --also adds files to one room; a state that one of them gives is taken as given.
 
     Signatures are checked with the keys in the file's header and in --keys. Without any keys they are not
     checked, and the report says so. An event in its redacted form, whose content hash therefore cannot

@@ -66,7 +66,7 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
     server drops the event). FILE holds one event, in any form that `roomver check` reads; by default it is
     standard input.
 
-    Exit code: 0 printed, whatever the hashes say, 2 wrong call or not an event.
+    Exit code: 0 printed, whatever the hashes say, 2 usage error or not an event.
     """
     given = read_event(file, version, _BEFORE_HASHES)
     given.compare_ids(version)

@@ -23,8 +23,8 @@ MAX_LINE: Final = 64 * 2**20
 """The longest line that is read, in bytes."""
 
 _END: Final = b""  # what `readline` returns at the end of a stream
-_QUEUED: Final = 4  # lines that nobody has asked for yet
-_LOOK_UP: Final = 0.5  # seconds after which a reader with a full queue looks whether the program runs
+_QUEUED: Final = 4  # answers that wait for the runner
+_LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
 
 
 class NoAnswer(Exception):
@@ -165,7 +165,7 @@ def _read(process: "subprocess.Popen[bytes]", stream: BinaryIO, lines: "Queue[by
             if line != _END and not line.strip():
                 continue
             while True:
-                # The queue is full while nobody asks, and stays full when the program has been stopped.
+                # The queue stays full if the program was stopped: then nobody reads it any more.
                 try:
                     lines.put(line, timeout=_LOOK_UP)
                     break
