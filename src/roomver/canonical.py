@@ -339,7 +339,7 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
 def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
     """Parse text with an integer that is too long for int(), which `scan` then refuses.
 
-    Such text may be broken or too deep behind the integer, where the first attempt did not look.
+    The first attempt stopped at that integer, so the text behind it may still be broken or too deep.
     """
     try:
         return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]

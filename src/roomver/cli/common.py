@@ -23,7 +23,7 @@ from .wording import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WIDE = 200  # where there is no terminal: tables take what they need, and no line is broken
+_WIDE = 200  # the width where there is no terminal: tables take what they need, and no line is broken
 _FIRST_MILLISECONDS: Final = 10**12  # in 2001; the time in seconds is below this for 30,000 years
 
 WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
@@ -161,7 +161,7 @@ class GivenEvent:
     Attributes:
         file: what messages call the file.
         pdu: the event.
-        entry: the same, with the IDs that the file says it has.
+        entry: the event with the IDs that the file gives it.
     """
 
     file: str
@@ -169,8 +169,10 @@ class GivenEvent:
     entry: Entry
 
     def compare_ids(self, version: RoomVersion, pdu: JsonObject | None = None) -> bool:
-        """Tell whether the event ID in the file is the computed one, and say on standard error what there is
-        to say about it.
+        """Compare the event ID in the file with the computed one, and report the result on standard error.
+
+        Returns:
+            True if they agree, or the file gives no event ID.
 
         Args:
             version: of the event's room.
