@@ -268,7 +268,7 @@ def _which_state(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB], events_default=10)
     chosen = room.select(BOB, MESSAGE, HELLO, None)
     short = [one for one in chosen if one != room.state[POWER_LEVELS_KEY]]
-    notes = "The event does not cite the power levels, so the default level of 0 is required."
+    notes = "The event does not cite the power levels, so the default required level of 0 applies."
     event = room.make(BOB, MESSAGE, HELLO, auth=short)
     book.allow("state.no_power_levels", room, event, "otherwise", notes, versions=ALL)
     notes = "The event's own auth events would allow it, but the room state contains the power levels."

@@ -51,8 +51,8 @@ def _create(book: Book) -> None:
         # unknown version there, too, but the rule needs one undisputed case: see observed.py.
         unconfirmed = label == "null" or (label != "unknown" and number == 11)
         notes = (
-            "An absent room_version means version 1. A value that is present must be a known room version,"
-            " and null, numbers and unknown strings are not."
+            "An absent room_version means version 1. A value that is present must be a known room version."
+            " Null, numbers and unknown strings are not."
         )
         book.reject(
             f"create.room_version.{label}",

@@ -31,7 +31,7 @@ def cases(book: Book) -> None:
                 source,
                 what,
                 {source: level},
-                f"Only {source} is above the sender. It does not apply.",
+                f"Only {source} is above the sender's level. It does not apply to member events.",
                 SAMPLE,
             )
     notes = (

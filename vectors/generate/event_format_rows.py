@@ -167,7 +167,11 @@ SOUND = (
     Row("state_key.text", put("state_key", "@ü 😀\n"), "A state key may be any text."),
     Row("depth.zero", put("depth", 0)),
     Row("origin_server_ts.zero", put("origin_server_ts", 0)),
-    Row("prev_events.none", put("prev_events", []), "The auth rules decide whether this is allowed."),
+    Row(
+        "prev_events.none",
+        put("prev_events", []),
+        "The auth rules, not the format, decide whether prev_events may be empty.",
+    ),
     Row("prev_events.20", references("prev_events", many(20)), "Up to 20 previous events are allowed."),
     Row("auth_events.none", put("auth_events", [])),
     Row("unknown_key", put("org.example.key", {"a": 1}), "Unknown top-level keys are allowed."),

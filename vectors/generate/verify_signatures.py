@@ -126,7 +126,7 @@ def _signers(area: _Area) -> None:
         area.check(
             "restricted_both", version, also_signed(version, event, OTHER_SERVER), True, "", both, spec
         )
-        notes = "The signature under the authorising user's server is not by that server."
+        notes = "The signature under the authorising user's server name was not made by that server."
         area.check(
             "restricted_wrong",
             version,
@@ -191,7 +191,7 @@ TWO_KEYS: tuple[tuple[str, Callable[[str], Object], bool, str], ...] = (
             "signatures": {SERVER: {OTHER_KEY: whole(v)["signatures"][SERVER][KEY_ID]}},
         },
         False,
-        "The signature is valid, but it was made with another key than it says.",
+        "The signature is valid, but its key ID names a different key.",
     ),
 )
 
