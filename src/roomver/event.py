@@ -1,7 +1,7 @@
 """`Event`, a read-only view of one PDU.
 
-Only a PDU in the event format of its room version becomes an `Event`. So the modules on higher floors
-can rely on the types of its top-level keys, the grammar of its identifiers and its size. Inside
+Only a PDU in the event format of its room version becomes an `Event`. So the modules that build on this
+one can rely on the types of its top-level keys, the grammar of its identifiers and its size. Inside
 ``content`` is whatever canonical JSON allows.
 The checks of the event format are in `roomver.event_format`.
 """
@@ -76,8 +76,8 @@ class Event(_Fields):
         state_key: None if the PDU has none. Only an event with a state key is a state event.
         prev_event_ids, auth_event_ids: the IDs in the PDU's order. The hashes beside them in versions
             1 and 2, which no server checks, are left out.
-        auth_parents: the events that an auth chain goes on to: the auth events, and after them in
-            version 12 the create event, which the room ID names. For a create event, only its auth events.
+        auth_parents: the next events of the auth chain: the auth events, and after them in version 12
+            the create event, which the room ID names. For a create event, only its auth events.
         redacts: the target of an ``m.room.redaction`` event, read from where the room version puts it.
             None for other types, and if the target is missing or not a string.
     """
@@ -165,7 +165,7 @@ def parse_event(
     Args:
         pdu: the JSON object on the wire, or its text (UTF-8 if it is bytes). A dict is not copied. The
             values inside it must be of the exact types that `encode_canonical` takes.
-        version: the room version of its room. The PDU does not say which that is.
+        version: the room version of its room. The PDU does not name its room version.
         event_id: the event's ID, if the caller knows it. It is then trusted and not computed. Used
             only from version 3 on; earlier events carry their ID.
         unique_keys: refuse text in which a key occurs twice in an object. Otherwise the last value wins.

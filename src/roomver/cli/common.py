@@ -33,7 +33,7 @@ QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell re
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
-    """Add ``--room-version``, which hands on the record of the room version."""
+    """Add ``--room-version``, which passes the record of the room version."""
     return click.option(
         "--room-version", "version", metavar="V", required=required, callback=_known_version, help=text
     )
@@ -54,7 +54,7 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
         metavar="FILE",
         multiple=True,
         required=required,
-        help="Signing keys: a table {server: {key ID: {key, valid_until_ts}}}, or servers' answers of the "
+        help="Signing keys: a table {server: {key ID: {key, valid_until_ts}}}, or responses from the "
         "key API, whose own signatures are checked. May be given several times.",
     )
 
@@ -77,8 +77,8 @@ def now_option() -> Callable[[F], F]:
         metavar="MS",
         type=int,
         callback=_in_milliseconds,
-        help="The time, in milliseconds since 1970. With it a key counts as valid for at most seven days "
-        "from then, as for a server that receives the event; without it, up to its valid_until_ts.",
+        help="Treat this, in milliseconds since the epoch, as the time of receipt: a key is trusted for at "
+        "most seven days after it. Without --now, until its valid_until_ts.",
     )
 
 
@@ -230,7 +230,7 @@ def read_key_files(files: tuple[str, ...]) -> KeyTable | None:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the group to end the command: rich would end it with 1, which means findings."""
+        """Let `_Group` end the command: rich would end it with 1, which means problems found."""
         raise BrokenPipeError
 
 
