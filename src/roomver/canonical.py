@@ -7,6 +7,8 @@ servers cannot read, and Python values without a JSON type.
 
 This module deals with text and JSON values only. It does not know what an event is.
 
+Parsing, scanning and encoding share limits, errors and tuning, so this module has more than 400 lines.
+
 Source: https://spec.matrix.org/latest/appendices/#canonical-json
 """
 
@@ -96,6 +98,12 @@ def scan(value: object, *, strict: bool) -> int:  # noqa: PLR0912 - one visit pe
 
     Cost: one visit to each value, no encoding.
     """
+    # "Numbers in the JSON must be integers in the range [-(2**53)+1, (2**53)-1], represented without
+    # exponents or decimal places, and negative zero -0 MUST NOT appear."
+    #
+    # Python parses -0 as the integer 0, so a value never holds it: like Synapse and ruma, this reads -0 as 0
+    # (gomatrixserverlib refuses it from version 6 on). -0.0 is a float: strict refuses it, lenient keeps it.
+    #
     # This runs on every event, so it only finds out *whether* something is wrong; `_locate` walks
     # again to say where. It goes level by level: that tracks the depth for free, without recursion.
     # A code point takes at most six bytes: the longest escape is \u00xx, the longest UTF-8 sequence

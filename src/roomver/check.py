@@ -198,6 +198,15 @@ def _check_batch(
     ]
 
 
+# "Whenever a server receives an event from a remote server, the receiving server must ensure that the event:
+#
+# 1. Is a valid event, otherwise it is dropped. (`_parsed`)
+# 2. Passes signature checks, otherwise it is dropped. (`_judged`)
+# 3. Passes hash checks, otherwise it is redacted before being processed further." (`_judged`)
+#
+# Checks 4 to 6 are in `roomver.replay`.
+
+
 def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
     plain = plain_object(pdu)
     if plain is None:
