@@ -87,8 +87,6 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.SIGNATURE: Action.DROP,
         FindingKind.SIGNATURE_MISSING: Action.DROP,
         FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
-        FindingKind.SIGNATURE_MISSING: Action.DROP,
-        FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.CONTENT_HASH: Action.REDACT,
         FindingKind.NO_CONTENT_HASH: Action.DROP,
         FindingKind.OTHER_ROOM: Action.DROP,
@@ -125,7 +123,8 @@ class EventCheck(NamedTuple):
     """The result of checking one event by itself."""
 
     event_id: EventId | None
-    """The event ID. For a malformed or unreadable event, the ID that the input gives, if any."""
+    """The event ID. For a malformed or unreadable event, the ID that the input gives, else the computed
+    one, if any."""
     event: Event | None
     """The event; None if it is malformed or unreadable. If the content hash does not match, this is the
     redacted form: a server uses and stores only that."""
@@ -224,11 +223,5 @@ class Summary:
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not looked at, because they are malformed or on request."""
-        return self.events - self.signatures.total()
-
-    @property
-    def keys_to_fetch(self) -> list[tuple[ServerName, KeyId, int]]:
-        """The unknown keys, each with the number of events that need it. The most needed come first."""
-        ordered = sorted(self.unknown_keys.items(), key=lambda item: (-item[1], item[0]))
-        return [(server, key_id, events) for (server, key_id), events in ordered]
+        """Events whose signatures were not checked, because no keys were given or the event is malformed."""
+        return self.events - self.signed - self.not_signed

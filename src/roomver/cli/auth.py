@@ -1,6 +1,9 @@
 """``roomver auth``: judge one event, and show what was compared."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import click
 from rich import box
@@ -13,11 +16,14 @@ from ..errors import MissingEvents, NotAState, RoomverError
 from ..event import Event, parse_event
 from ..findings import EventCheck, Finding, FindingKind
 from ..keys import KeyRing
-from ..readers import InputError
+from ..readers import InputError, fit_entry
 from ..rules import Verdict
 from ..types import EventId, JsonObject, StateKey
 from ..versions import RoomVersion
 from .common import (
+    WIRE_KEYS,
+    GivenEvent,
+    also_option,
     console,
     display_name,
     example,
@@ -28,6 +34,7 @@ from .common import (
     room_version_option,
     unsigned_option,
 )
+from .drafts import complete_draft
 from .loaded import load_events, load_room
 from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
 
@@ -38,6 +45,7 @@ from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
 @click.argument("event", metavar="EVENT")
 @click.option("--room", "room_file", metavar="FILE", help="Judge it as an event of this room.")
 @click.option("--state", "state_file", metavar="FILE", help="Judge it against the state events in a file.")
+@also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
 @keys_option()
 @now_option()
@@ -47,6 +55,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
     room_file: str | None,
     state_file: str | None,
+    more_files: tuple[str, ...],
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
@@ -55,12 +64,15 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Judge one event by the authorisation rules, and print the rule that decided with what was compared.
 
-    EVENT is a file with a PDU (- is standard input), or with --room the ID of an event in the room, or a
-    beginning of it. With --room the event is judged against its own auth events and against the state before
-    it, with --state against the state events in the file, which is of any form that `roomver check` reads;
-    `roomver state --json` writes such.
+    EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
+    may be abbreviated to a unique prefix. With --room the event is judged against its own auth events and
+    against the state before it, with --state against the state events in the file. Both files may have any
+    form that `roomver check` reads; `roomver state --json` writes one.
 
-    An event that a server drops before any rule, because a server that must sign has not signed it, is
+    With --state the event may be a draft: its type, state key, sender and content are enough. An event
+    without any signature is a draft too.
+
+    An event that a server drops before any rule, because a required signature is missing or not valid, is
     refused.
 
     Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
@@ -69,12 +81,13 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     keys = None if unsigned else read_key_files(key_files, now)
+    lacks: list[EventId] | None = None
+    is_draft = False
     try:
-        judged, lacks = (
-            _judge_in_room(event, room_file, version, keys)
-            if room_file is not None
-            else (_judge_against(event, state_file or "", version, keys), None)
-        )
+        if room_file is not None:
+            judged, lacks = _judge_in_room(event, room_file, more_files, version, keys)
+        else:
+            judged, is_draft = _judge_against(event, state_file or "", more_files, version, keys)
     except _Dropped as dropped:
         _print_dropped(dropped.event_id, dropped.finding, as_json)
         raise click.exceptions.Exit(1) from None
@@ -82,13 +95,15 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise InputError(display_name(room_file or state_file or ""), str(error)) from None
     if as_json:
         data = [_data(*row) for row in judged]
+        if is_draft:
+            data = [{**one, "event_id": None} for one in data]
         if lacks is not None:
             data.append(
                 {"event_id": judged[0][2].event_id, "against": _BEFORE, "allowed": None, "missing": lacks}
             )
         click.echo(json.dumps(data, indent=2))
     else:
-        _print(judged)
+        _print(judged, "a draft" if is_draft else judged[0][2].event_id)
     if not all(verdict.allowed for _, verdict, _, _ in judged):
         raise click.exceptions.Exit(1)
     if lacks is not None:
@@ -110,7 +125,11 @@ class _Dropped(Exception):
 
 
 def _judge_in_room(
-    event_name: str, file: str, version: RoomVersion | None, keys: KeyRing | None
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
 ) -> tuple[_Judged, list[EventId] | None]:
     """Judge an event of a room.
 
@@ -118,15 +137,15 @@ def _judge_in_room(
         The verdicts, and the missing events that leave the state before it unknown; None if it is known.
     """
     if event_name.startswith("$"):
-        room = load_room(file, version, keys)
+        room = load_room(file, version, keys, more_files)
         found = room.find(event_name)
         if not isinstance(found, Event):
             raise _Dropped(*found)
         event = found
     else:
-        pdu = read_event(event_name)
-        room = load_room(file, version, keys, pdu)
-        event = _parse(pdu, room.version, event_name)
+        given = _read_event(event_name, WIRE_KEYS)
+        room = load_room(file, version, keys, more_files, given.entry)
+        event = _parse(_fit(given, room.version), room.version, event_name)
         _refuse_unsigned(event, room.added)
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
@@ -149,15 +168,52 @@ def _judge_in_room(
     return judged, None
 
 
-def _judge_against(event_name: str, file: str, version: RoomVersion | None, keys: KeyRing | None) -> _Judged:
-    gathered, keys = load_events(file, version, keys)
-    event = _parse(read_event(event_name), gathered.version, event_name)
-    _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
+def _judge_against(
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
+) -> tuple[_Judged, bool]:
+    """Judge an event against a state, and tell whether it is a draft."""
+    gathered, keys = load_events(file, version, keys, more_files)
+    given = _read_event(event_name, ("sender", "content"), draft=True)
     try:
         state = gathered.as_state()
     except NotAState as error:
-        raise InputError(display_name(file), str(error)) from None
-    return [("the state", check_against_state(event, state), event, state)]
+        hint = "`roomver state --json` prints one of a room"
+        raise InputError(display_name(file), f"{error}; {hint}") from None
+    pdu = fit_entry(given.entry, gathered.version).pdu
+    assert type(pdu) is dict  # it was when it was read
+    completed = complete_draft(pdu, gathered.version, state)
+    is_draft = completed is not pdu
+    if not is_draft:
+        _fit(given, gathered.version)
+    event = _parse(completed, gathered.version, event_name)
+    if not is_draft and event.pdu.get("signatures"):
+        _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
+    elif not is_draft and keys is not None:
+        what = "has no signatures: it is judged as a draft, which no server accepts"
+        click.echo(f"roomver: {display_name(event_name)}: the event {what}", err=True)
+    return [("the state", check_against_state(event, state), event, state)], is_draft
+
+
+def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
+    """Read EVENT as a file, with a better error where it was meant as an ID."""
+    if name not in ("", "-") and not Path(name).exists():
+        raise InputError(
+            display_name(name), f"there is no such file; an event ID begins with $, as '${printable(name)}'"
+        )
+    return read_event(name, None, needs, draft=draft)
+
+
+def _fit(given: GivenEvent, version: RoomVersion) -> JsonObject:
+    """Return an event without what its room version has no key for, after a look at its ID."""
+    entry = fit_entry(given.entry, version)
+    pdu = entry.pdu
+    assert type(pdu) is dict  # it was when it was read
+    replace(given, entry=entry, pdu=pdu).compare_ids(version)
+    return pdu
 
 
 def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
@@ -193,11 +249,11 @@ def _data(against: str, verdict: Verdict, event: Event, state: dict[StateKey, Ev
     return {"event_id": event.event_id, "against": against, **verdict.to_dict(), "compared": rows}
 
 
-def _print(judged: _Judged) -> None:
+def _print(judged: _Judged, name: str) -> None:
     out = console()
     event = judged[0][2]
     key = "" if event.state_key is None else f" {event.state_key!r}"
-    out.print(printable(f"{event.event_id}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
+    out.print(printable(f"{name}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
     for against, verdict, _, state in judged:
         word = "allowed" if verdict.allowed else "REFUSED"
         out.print(f"\nagainst {against}: {word}", style="bold")
@@ -207,8 +263,8 @@ def _print(judged: _Judged) -> None:
         if not rows:
             continue
         table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-        for name in ("compared", "value", "from"):
-            table.add_column(name, overflow="fold")
+        for column in ("compared", "value", "from"):
+            table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(row.what, printable(str(row.value)), printable(row.source))
         out.print(table)

@@ -1,10 +1,10 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 import click
@@ -15,12 +15,12 @@ from ..errors import SHOWN, RoomverError
 from ..event import Event
 from ..findings import EventCheck, Finding, Summary
 from ..keys import KeyRing
-from ..readers import InputError, read_room
+from ..readers import InputError, fit_entry, read_rooms
 from ..replay import Replay
 from ..room_check import Gathered, RoomCheck, check_room, gather_events
-from ..types import EventId, JsonObject
+from ..types import EventId
 from ..versions import RoomVersion
-from .common import add_room_keys, console, display_name, opened
+from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
 from .wording import missing_lines, printable, signature_lines
 
 _LONG = 20_000  # events that take some seconds
@@ -36,7 +36,7 @@ class LoadedRoom:
     Attributes:
         file: what messages call it.
         found: the events, the replay and the findings.
-        added: what was found by itself of the PDU that was added to the file's.
+        added: the check by itself of the event that was added to those of the file.
     """
 
     file: str
@@ -79,16 +79,18 @@ class LoadedRoom:
         left_out = self.found.gathered.left_out
         if event_id in self.events:
             return self.events[event_id]
+        if not event_id:
+            raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
         if event_id in left_out:
             return event_id, left_out[event_id]
         found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
-        if len(found) != 1:
-            raise InputError(
-                self.file,
-                f"{len(found)} events begin with {event_id}" if found else f"no event is {event_id}",
-            )
-        (known,) = found
-        return self.events[known] if known in self.events else (known, left_out[known])
+        if len(found) == 1:
+            (known,) = found
+            return self.events[known] if known in self.events else (known, left_out[known])
+        if found:
+            raise InputError(self.file, f"{len(found)} events begin with {event_id}")
+        hint = "" if event_id.startswith("$") else f"; an event ID begins with $: '${event_id}'"
+        raise InputError(self.file, f"no event is {event_id}{hint}")
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say that something about an event, or for None the current state, is unknown, and what is
@@ -100,39 +102,47 @@ class LoadedRoom:
 
 
 def load_room(
-    file: str, version: RoomVersion | None, keys: KeyRing | None, added: JsonObject | None = None
+    file: str,
+    version: RoomVersion | None,
+    keys: KeyRing | None,
+    more_files: Sequence[str] = (),
+    added: Entry | None = None,
 ) -> LoadedRoom:
-    """Read, check and replay a room, and say on standard error what of it was left out or not checked.
+    """Read, check and replay a room, and say on standard error what was left out of it or not checked.
 
     Args:
         file: to read; ``-`` is standard input.
         version: of a room that does not say it itself.
-        keys: beside those of the file; None if signatures are not to be looked at.
-        added: a PDU to judge as the last event of the room.
+        keys: besides those of the files; None if signatures are not to be looked at.
+        more_files: with more events of the room.
+        added: an event to judge as the last one of the room.
 
     Raises:
-        InputError: if the file cannot be read as a room, or no event of it is usable.
+        InputError: if a file cannot be read as a room, or no event of it is usable.
     """
-    with opened(file) as stream:
-        room = read_room(stream, display_name(file), version)
+    with all_opened([file, *more_files]) as inputs:
+        room = read_rooms(inputs, version)
 
-        def entries() -> Iterator[Entry]:
-            yield from room.entries
-            if added is not None:
-                yield Entry(Place(None, "the event"), None, added)
-
+        last: list[Entry] = []
+        if added is not None:
+            # The ID that it is said to have is compared where it was read.
+            last = [Entry(Place(None, "the event"), None, fit_entry(added, room.version).pdu)]
         name = display_name(file)
         checks: list[EventCheck] = []
 
-        def keep_added(entry: Entry, check: EventCheck) -> None:
-            if entry.pdu is added and added is not None:
+        def keep_last(entry: Entry, check: EventCheck) -> None:
+            if last and entry is last[0]:
                 checks.append(check)
 
         all_keys = add_room_keys(keys, room.keys)
         try:
             with replay_progress("replay") as progress:
                 found = check_room(
-                    entries(), room.version, keys=all_keys, on_check=keep_added, progress=progress
+                    chain(room.entries, last),
+                    room.version,
+                    keys=all_keys,
+                    on_check=keep_last,
+                    progress=progress,
                 )
         except InputError:
             raise
@@ -144,18 +154,18 @@ def load_room(
 
 
 def load_events(
-    file: str, version: RoomVersion | None, keys: KeyRing | None
+    file: str, version: RoomVersion | None, keys: KeyRing | None, more_files: Sequence[str] = ()
 ) -> tuple[Gathered, KeyRing | None]:
-    """Read the events of a file, each checked by itself. Arguments are those of `load_room`.
+    """Read the events of a file and others, each checked by itself. Arguments are those of `load_room`.
 
     Returns:
-        The events, and the keys with those of the file.
+        The events, and the keys with those of the files.
 
     Raises:
-        InputError: if the file cannot be read as events, or none of them is usable.
+        InputError: if a file cannot be read as events, or none of them is usable.
     """
-    with opened(file) as stream:
-        room = read_room(stream, display_name(file), version)
+    with all_opened([file, *more_files]) as inputs:
+        room = read_rooms(inputs, version)
         all_keys = add_room_keys(keys, room.keys)
         gathered = gather_events(room.entries, room.version, keys=all_keys)
     _tell_of_dropped(display_name(file), gathered)
