@@ -72,7 +72,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --state the event may be a draft: its type, state key, sender and content are enough. Its signatures
     are not looked at.
 
-    An event that a server drops before any rule, because a server that must sign has not signed it, is
+    An event that a server drops before any rule, because a required signature is missing or not valid, is
     refused.
 
     Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
@@ -125,7 +125,11 @@ class _Dropped(Exception):
 
 
 def _judge_in_room(
-    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None, keys: KeyRing | None
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
 ) -> tuple[_Judged, list[EventId] | None]:
     """Judge an event of a room.
 
@@ -165,7 +169,11 @@ def _judge_in_room(
 
 
 def _judge_against(
-    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None, keys: KeyRing | None
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
 ) -> tuple[_Judged, bool]:
     """Judge an event against a state, and tell whether it is a draft."""
     gathered, keys = load_events(file, version, keys, more_files)

@@ -36,7 +36,7 @@ class LoadedRoom:
     Attributes:
         file: what messages call it.
         found: the events, the replay and the findings.
-        added: what was found by itself of the PDU that was added to the file's.
+        added: the check by itself of the event that was added to those of the file.
     """
 
     file: str
@@ -108,12 +108,12 @@ def load_room(
     more_files: Sequence[str] = (),
     added: Entry | None = None,
 ) -> LoadedRoom:
-    """Read, check and replay a room, and say on standard error what of it was left out or not checked.
+    """Read, check and replay a room, and say on standard error what was left out of it or not checked.
 
     Args:
         file: to read; ``-`` is standard input.
         version: of a room that does not say it itself.
-        keys: beside those of the files; None if signatures are not to be looked at.
+        keys: besides those of the files; None if signatures are not to be looked at.
         more_files: with more events of the room.
         added: an event to judge as the last one of the room.
 

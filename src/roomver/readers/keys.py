@@ -1,7 +1,7 @@
-"""Read files of verify keys.
+"""Tables of servers' verify keys.
 
-A file has a plain table, as the header of a recorded room has, or what servers answer to requests for keys.
-An answer counts only if the server has signed it.
+A table is either plain, as in the header of a recorded room, or made of servers' answers to requests for
+keys. An answer counts only if its server has signed it.
 """
 
 from collections.abc import Iterator
@@ -32,12 +32,12 @@ def read_keys(text: bytes, name: str) -> ReadKeys:
 
     Args:
         text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …, "expired_ts":
-            …}}}``; the answer of ``/_matrix/key/v2/server``; a list of such answers; ``{"server_keys":
-            [answer, …]}``, the answer of ``/_matrix/key/v2/query``.
-        name: the name of the file, for errors and as the source of its keys.
+            …}}}``; the answer of ``/_matrix/key/v2/server``, or an array of such answers; ``{"server_keys":
+            [answer, …]}``, which is the answer of ``/_matrix/key/v2/query``.
+        name: what messages call the file, and the source of its keys.
 
     Raises:
-        InputError: if the file has none of these forms, or no key in it can be used.
+        InputError: if the file has none of these forms, or if no key in it can be used.
     """
     try:
         value = parse_json(text, strict=False)
