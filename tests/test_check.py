@@ -117,7 +117,7 @@ def test_a_hash_that_is_right_by_synapses_rule_says_so(key: str) -> None:
     event = message("11")
     check = check_event({**event.pdu, key: 1}, "11", keys=KEYS)
     assert kinds(check) == ["content-hash"]
-    assert reasons(check)[1] == f"holds without {key}, which Synapse leaves out and accepts"
+    assert reasons(check)[1] == f"matches without {key}, which Synapse does not hash"
     other = check_event({**event.pdu, key: 1, "prev_state": []}, "11", keys=KEYS)
     assert len(reasons(other)) == 1
 

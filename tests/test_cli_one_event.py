@@ -157,7 +157,7 @@ def test_a_room_is_not_a_state(write: Write) -> None:
     assert result.stderr.rstrip().endswith("`roomver state --json` prints one of a room")
 
 
-# Wrong calls.
+# Usage errors.
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_one_missing_event_is_named_once_however_many_events_depend_on_it(write:
     assert found["room"]["state_not_compared"] is True
     text = run("check", write("room.jsonl", lines)).stdout
     assert "current state unknown" in text
-    assert "41 events undecided; these events are missing:" in text
+    assert "41 events undecided; missing events:" in text
     assert f"{join.event_id}, cited by {topic.event_id}\n" in text
     assert "31 more undecided events: --all lists them" in text
     assert text.count("is undecided: $") == 9
@@ -492,7 +492,7 @@ def test_the_first_findings_are_listed_and_all_of_them_if_asked(write: Write) ->
     topics = [built.add("m.room.topic", BOB, {"topic": str(number)}, state_key="") for number in range(8)]
     file = write("room.jsonl", recording(built, rejected=[topic.event_id for topic in topics]))
     short, whole = run("check", file).stdout, run("check", "--all", file).stdout
-    assert "8 events not accepted here nor by the recording server:" in short
+    assert "8 events accepted neither here nor by the recording server:" in short
     assert "and 3 more: --all lists them" in short
     assert [topic.event_id in short for topic in topics] == [True] * 5 + [False] * 3
     assert all(topic.event_id in whole for topic in topics)

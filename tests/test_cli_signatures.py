@@ -56,7 +56,7 @@ def test_check_state_and_auth_agree_on_a_forged_event(version: str, form: str, w
         if form == "invalid"
         else 'no valid signature of a.example ("rot13:1" ignored: unknown algorithm)'
         if "algorithm" in form
-        else "a.example must sign and has not"
+        else "a.example must sign, but its signature is missing"
     )
     (found,) = json.loads(run("check", "--json", *keys, file).stdout)["files"]
     (event,) = found["events"]
@@ -156,7 +156,7 @@ def test_what_could_not_be_checked_is_said_with_the_keys_to_fetch(write: Write) 
         assert (whole.stdout, whole.stderr) == (none.stdout, "")
         unsigned = run(*arguments, "--unsigned")
         assert unsigned.stdout == none.stdout
-        assert unsigned.stderr == f"roomver: {file}: signatures were not looked at, as --unsigned asks\n"
+        assert unsigned.stderr == f"roomver: {file}: signatures were not checked (--unsigned)\n"
 
 
 def test_the_keys_of_the_header_are_used(write: Write) -> None:

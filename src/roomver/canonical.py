@@ -91,10 +91,10 @@ def shorten(value: object, limit: int = 80) -> str:
 
 
 def scan(value: object, *, strict: bool) -> int:  # noqa: PLR0912 - one visit per value, without calls
-    """Check that a value has canonical JSON, and return an upper bound of its length in bytes.
+    """Check that a value can be encoded as canonical JSON, and return an upper bound of its length in bytes.
 
     Raises:
-        NotCanonical: with the path to the first value that has no canonical JSON.
+        NotCanonical: with the path to the first value that cannot be encoded as canonical JSON.
 
     Cost: one visit to each value, no encoding.
     """
@@ -193,14 +193,14 @@ def _locate(value: object, strict: bool) -> NotCanonical:
         key, node = entry
         path = (stack[-1][1], key) if len(stack) > 1 else root
         reason = _refusal(node, strict)
-        # A long string takes as long to look at as many short values.
+        # A long string costs as much as many short values.
         items += 1 if type(node) is not str else 1 + len(node) // 64
         if reason is None and (type(node) is dict or type(node) is list) and len(stack) > MAX_DEPTH:
             reason = f"nested deeper than {MAX_DEPTH} levels"
         if items > _MAX_VALUES:
             return _too_many(
                 f"{_MAX_VALUES} values"
-            )  # the refused value comes after more than this in document order
+            )  # the refused value comes later than this in document order
         if reason is not None:
             return NotCanonical(_path_text(path), reason)
         if type(node) is dict:
@@ -228,7 +228,7 @@ def _path_text(path: tuple[Any, ...]) -> str:
 
 
 def _refusal(value: object, strict: bool) -> str | None:
-    """Return why a value has no canonical JSON, without looking inside it; None if it has."""
+    """Return why a value itself cannot be encoded, without looking inside it; None if it can be."""
     kind = type(value)
     if kind is str:
         return None if _encodes(cast(str, value)) else "the string holds a lone surrogate"
@@ -262,10 +262,10 @@ def plain_object(value: object) -> JsonObject | None:
 
 
 def scanned_object(value: object, *, strict: bool) -> JsonObject:
-    """Return a mapping as a dict that has canonical JSON.
+    """Return a mapping as a dict that can be encoded as canonical JSON.
 
     Raises:
-        NotCanonical: if it is not a mapping, or has no canonical JSON.
+        NotCanonical: if it is not a mapping, or cannot be encoded as canonical JSON.
     """
     plain = plain_object(value)
     if plain is None:
@@ -292,7 +292,7 @@ def encode_canonical(value: object, *, strict: bool = True) -> bytes:
             versions 1 to 5 cover that form.
 
     Raises:
-        NotCanonical: with the path to the value that has no canonical JSON.
+        NotCanonical: with the path to the value that cannot be encoded as canonical JSON.
 
     Cost: a few passes over the value, and a sort of each object's keys.
 
@@ -347,7 +347,7 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
 def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
     """Parse text with an integer that is too long for int(), which `scan` then refuses.
 
-    The first attempt stopped at that integer, so the text behind it may still be broken or too deep.
+    The first attempt stopped at that integer, so the text after it may still be broken or too deep.
     """
     try:
         return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]
@@ -365,7 +365,7 @@ def parse_json(
     unique_keys: bool = False,
     integral_floats: bool = False,
 ) -> JsonValue:
-    """Parse JSON text into a value that has canonical JSON.
+    """Parse JSON text into a value that can be encoded as canonical JSON.
 
     Args:
         text: the text, in UTF-8 if it is bytes, without a byte order mark.
@@ -376,7 +376,8 @@ def parse_json(
             appendix does. Servers refuse them in events, so do not use this for events.
 
     Raises:
-        NotCanonical: with the path to the first value that has no canonical JSON, or with line and
+        NotCanonical: with the path to the first value that cannot be encoded as canonical JSON, or with line
+        and
             column if the text is not JSON.
 
     >>> parse_json('{"a": 1, "a": -0}')

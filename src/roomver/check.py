@@ -60,8 +60,8 @@ def check_event(
         version: the version of its room.
         claimed_id: the event ID that the input gives. It is compared with the ID of the event.
         keys: the servers' keys, and the current time. A signature by a key that is not among them stays
-            open: it is neither valid nor a finding. A missing signature is a finding even without any
-            keys. With None, signatures are not looked at: for made-up events, which have none.
+            unchecked: it is neither valid nor a finding. A missing signature is a finding even without any
+            keys. With None, signatures are not checked: this is for made-up events, which have none.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -150,7 +150,7 @@ def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
-    """Add what a dump says inside of the event, which the wire format has no key for."""
+    """Compare the IDs that a dump puts inside the event, where the wire format has no key for them."""
     event = check.event
     if event is None or (entry.carried_id is None and entry.claimed_room_id is None):
         return check
@@ -159,7 +159,7 @@ def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
         reasons = _wrong_id(entry.carried_id or "", event.event_id, event.room_version).reasons
     if entry.claimed_room_id is not None and entry.claimed_room_id != event.room_id:
         claimed, computed = shorten(entry.claimed_room_id, 300), shorten(event.room_id, 300)
-        reasons += (Reason("room_id", f"it is said to be {claimed}, its reference hash makes {computed}"),)
+        reasons += (Reason("room_id", f"the input says {claimed}, but the reference hash gives {computed}"),)
     if not reasons:
         return check
     found = [finding for finding in check.findings if finding.kind is FindingKind.EVENT_ID]
@@ -169,7 +169,7 @@ def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
 
 
 # A batch of events goes through each stage together, so that the code and data of a stage stay in the
-# processor's caches. One by one takes a fifth longer; longer batches gain nothing.
+# processor's caches. Checking events one by one takes 20 % longer; longer batches gain nothing.
 _BATCH = 32
 
 
@@ -300,8 +300,10 @@ def _malformed_once_redacted(defects: tuple[Defect, ...]) -> Finding:
 
 def _wrong_id(claimed: EventId, event_id: EventId, version: RoomVersion) -> Finding:
     chosen = version.event_id_form is EventIdForm.CHOSEN
-    what = "the event carries" if chosen else "its reference hash makes"
-    reason = Reason("event_id", f"it is said to be {shorten(claimed, 300)}, {what} {shorten(event_id, 300)}")
+    what = "the event says" if chosen else "the reference hash gives"
+    reason = Reason(
+        "event_id", f"the input says {shorten(claimed, 300)}, but {what} {shorten(event_id, 300)}"
+    )
     return Finding(FindingKind.EVENT_ID, (reason,))
 
 
@@ -313,7 +315,7 @@ _NOT_SIGNED = {
 
 
 def _not_signed(event: Event, report: SignatureReport, required: bool) -> list[Finding]:
-    """Return what was found of the signatures: a finding for each kind of thing that is wrong."""
+    """Return the findings about the signatures: one for each kind of fault."""
     if report.defect is not None:
         defect = report.defect
         text = f"expected {defect.expected}, found {defect.found}"
@@ -324,7 +326,7 @@ def _not_signed(event: Event, report: SignatureReport, required: bool) -> list[F
             continue
         servers = [server for server in report.servers if server.status is status]
         reasons = [Reason(join_path("signatures", server.server), _why_not(server)) for server in servers]
-        # One of these signatures is also a rule of the authorisation rules, which take it as verified.
+        # An authorisation rule also requires one of these signatures, and takes it as verified.
         authoriser = event.content.get("join_authorised_via_users_server")
         if (
             status.decided
@@ -342,14 +344,14 @@ def _not_signed(event: Event, report: SignatureReport, required: bool) -> list[F
 
 def _why_not(server: ServerResult) -> str:
     if not server.signatures:
-        return f"{server.server} must sign and has not"
+        return f"{server.server} must sign, but its signature is missing"
     unhelpful = [one for one in server.signatures if one.status is not SignatureStatus.VERIFIED]
     each = "; ".join(str(one._replace(key_id=shorten(one.key_id))) for one in unhelpful[:SHOWN])
     if len(unhelpful) > SHOWN:
         each += f"; and {len(unhelpful) - SHOWN:,} more"
     if server.status is SigningStatus.KEY_UNKNOWN:
-        return f"the signature of {server.server} cannot be checked ({each})"
-    return f"no valid signature of {server.server} ({each})"
+        return f"the signature from {server.server} cannot be checked ({each})"
+    return f"no valid signature from {server.server} ({each})"
 
 
 def _unknown_keys(report: SignatureReport) -> tuple[tuple[ServerName, KeyId], ...]:
@@ -363,7 +365,7 @@ def _content_not_hashed(event: Event, computed: bytes) -> Finding:
     reasons = [Reason("hashes.sha256", text)]
     stray = sorted(SYNAPSE_NOT_HASHED & pdu.keys())
     if stray and content_digest(pdu, stray) == carried:
-        reasons.append(Reason("", f"holds without {', '.join(stray)}, which Synapse leaves out and accepts"))
+        reasons.append(Reason("", f"matches without {', '.join(stray)}, which Synapse does not hash"))
     return Finding(FindingKind.CONTENT_HASH, tuple(reasons))
 
 
@@ -380,6 +382,6 @@ def _notes(event: Event) -> tuple[Reason, ...]:
         named = event.content.get("room_version", "1")
         checked = event.room_version.identifier
         if named != checked:
-            text = f"says {shorten(named)}, but the event was checked as of room version {checked}"
+            text = f"says {shorten(named)}, but the event was checked as room version {checked}"
             notes += (Reason("content.room_version", text),)
     return notes

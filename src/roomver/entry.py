@@ -1,6 +1,6 @@
 """One input entry: a PDU, the IDs that the input gives it, and its place.
 
-Readers make entries, and the checks take them. Whether an entry holds an event is for the checks to say.
+Readers make entries, and the checks take them. Only the checks decide whether an entry holds an event.
 """
 
 from dataclasses import dataclass
@@ -50,9 +50,10 @@ class Entry:
 
     Attributes:
         place: where it is.
-        claimed_id: the event ID that the input gives beside the PDU, or else `carried_id`; None if it gives
-            none.
-        pdu: any JSON value, without such keys; None if there is an error.
+        claimed_id: the event ID that the input gives beside the PDU, or else `carried_id`; None if there is
+            neither.
+        pdu: any JSON value, without the keys that `carried_id` and `claimed_room_id` come from; None if
+            there is an error.
         error: why the entry could not be read; None if it could.
         part: what it is in the input.
         document: the number of its document in the input. A state is given by one document.

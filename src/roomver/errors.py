@@ -80,7 +80,7 @@ class UnknownRoomVersion(RoomverError):
 
 
 class NotCanonical(RoomverError):
-    """A text or value that has no canonical JSON form.
+    """A text or value that cannot be encoded as canonical JSON.
 
     Attributes:
         path: the place, such as ``content.users["@a:x"]``; ``""`` is the whole document.

@@ -34,7 +34,7 @@ class Action(Enum):
     FETCH_KEY = "fetch-key"
     """Fetch the missing keys, and check the signatures with them."""
     LOOK = "look"
-    """Do nothing. A person has to look at it."""
+    """Do nothing. A person must look at it."""
 
 
 class FindingKind(Enum):
@@ -49,7 +49,7 @@ class FindingKind(Enum):
     SIGNATURE = "signature"
     """A server that must sign has signed, but not validly."""
     SIGNATURE_MISSING = "signature-missing"
-    """A server that must sign has not signed. This shows without any keys."""
+    """A server that must sign has not signed. No key is needed to see this."""
     SIGNATURE_UNCHECKED = "signature-unchecked"
     """A required signature cannot be checked, because a key is unknown. Found only on request."""
     CONTENT_HASH = "content-hash"
@@ -57,7 +57,7 @@ class FindingKind(Enum):
     NO_CONTENT_HASH = "no-content-hash"
     """The content hash in the event is not 32 bytes of base64."""
     OTHER_ROOM = "other-room"
-    """The event belongs to another room than the other events."""
+    """The event is from another room than the other events."""
     CYCLE = "cycle"
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
@@ -133,12 +133,12 @@ class EventCheck(NamedTuple):
     redacted: bool = False
     """Whether the event is in its redacted form, so that its content hash cannot match. Not a finding."""
     signatures: SigningStatus | None = None
-    """Whether the event has all required signatures; None if signatures were not looked at, or if the event
+    """Whether the event has all required signatures; None if signatures were not checked, or if the event
     is malformed or unreadable."""
     notes: tuple[Reason, ...] = ()
-    """Facts that are not findings but worth knowing."""
+    """Facts that are worth knowing but are not findings."""
     unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
-    """The keys without which the signatures are open: up to 10 pairs of a server name and a key ID."""
+    """The keys that are needed to check the signatures: up to 10 pairs of a server name and a key ID."""
 
     @property
     def ok(self) -> bool:
@@ -152,7 +152,7 @@ class EventCheck(NamedTuple):
         return None if dropped else self.event
 
 
-_KEYS_COUNTED = 10_000  # different ones: the names come from events, and there may be any number of them
+_KEYS_COUNTED = 10_000  # at most: the key IDs come from events, which may name any number of them
 
 
 @dataclass(slots=True)
@@ -166,8 +166,8 @@ class Summary:
         rejected: events that the rules reject or soft-fail, as the recording server did.
         notes: events with notes.
         kinds: the number of events by kind of finding.
-        signatures: the number of events by the status of their required signatures, if that was looked at.
-        unknown_keys: the number of events by the keys without which their signatures are open.
+        signatures: the number of events by the status of their required signatures, if these were checked.
+        unknown_keys: the number of events by the keys that are needed to check their signatures.
     """
 
     events: int = 0
@@ -223,7 +223,7 @@ class Summary:
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not looked at, because they are malformed or on request."""
+        """Events whose signatures were not checked, because the events are malformed or on request."""
         return self.events - self.signatures.total()
 
     @property

@@ -1,4 +1,4 @@
-"""Signing keys and verify keys: how they are read, which are known, and when a verify key is valid.
+"""Signing keys and verify keys: read them, look them up, and tell when a verify key is valid.
 
 Source: https://spec.matrix.org/latest/server-server-api/#retrieving-server-keys
 """
@@ -39,7 +39,7 @@ VALIDITY_CAP_MS: Final = 7 * 24 * 60 * 60 * 1000
 
 
 class Validity(Enum):
-    """Whether a key counts for an event, by the times of both."""
+    """Whether a key counts for an event, by the times of the key and the event."""
 
     VALID = auto()
     EXPIRED = auto()
@@ -60,8 +60,8 @@ class VerifyKey:
             there is no limit.
         expired_ts: when the server stopped using the key, in milliseconds since the epoch; None if it
             has not.
-        sources: where the key was found, for messages: names of files, say. Sources do not make two
-            keys unequal.
+        sources: where the key was found, for messages, such as file names. Two keys that differ only in
+            their sources are equal.
     """
 
     key: bytes
@@ -90,10 +90,10 @@ class VerifyKey:
         return Validity.VALID
 
     def _merged(self, other: "VerifyKey") -> "VerifyKey":
-        """Return this key with what another statement says about it. The order of the two is irrelevant.
+        """Combine two statements about the same key. Their order does not matter.
 
-        A server says that a key has expired after it said that the key was in use, and its later answers
-        have later ends of validity. Of two times at which a key expired, the earlier one counts.
+        A server first says that a key is in use and later that it has expired, and its later answers extend
+        the validity. Of two times at which a key expired, the earlier one counts.
         """
         untils = (self.valid_until_ts, other.valid_until_ts)
         until = None if None in untils else max(untils)  # type: ignore[type-var]  # no None here
@@ -103,7 +103,7 @@ class VerifyKey:
 
 
 class KeyClash(NamedTuple):
-    """Two or more different keys that are said to have the same ID."""
+    """Two or more different keys under the same ID."""
 
     server: ServerName
     key_id: KeyId
@@ -113,7 +113,7 @@ class KeyClash(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """What is known of servers' verify keys, at which time, and how signatures are checked with them.
+    """The known verify keys of servers, the current time, and how to treat unknown keys.
 
     Make one with `KeyRing.of` or `read_key_table`, and join several with `KeyRing.joined` or ``|``.
 
@@ -122,9 +122,9 @@ class KeyRing:
             sources give different keys for one ID: a signature then counts if one of them verifies it.
         now: the current time in milliseconds since the epoch. With it, ``valid_until_ts`` counts for at most
             seven days from now, as the specification requires. Without it, the times are used as they are.
-        complete: whether these are all keys that exist. A signature by any other key is then not open: the
+        complete: whether no other keys exist. A signature by any other key is then decided, because the
             key will never be found.
-        required: whether `roomver.check` makes a finding of an event with signatures that cannot be checked.
+        required: whether a required signature that cannot be checked is a finding.
     """
 
     keys: Mapping[ServerName, Mapping[KeyId, tuple[VerifyKey, ...]]] = field(default_factory=dict)
@@ -140,12 +140,12 @@ class KeyRing:
         now: int | None = None,
         source: str | None = None,
     ) -> "KeyRing":
-        """Make a key ring of keys by server name and key ID.
+        """Make a key ring from keys by server name and key ID.
 
         Args:
-            keys: as `read_server_keys` returns them for one server.
-            now: as the attribute.
-            source: a name of the place where all of them were found, for messages.
+            keys: server name to key ID to key; `read_server_keys` returns the inner mapping.
+            now: the current time, in milliseconds since the epoch.
+            source: where all these keys were found, for messages.
 
         >>> key = SigningKey.from_seed("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").verify_key
         >>> ring = KeyRing.of({"example.org": {"ed25519:1": key}})
@@ -164,14 +164,14 @@ class KeyRing:
         )
 
     def find(self, server: ServerName, key_id: KeyId) -> tuple[VerifyKey, ...]:
-        """Return the keys that a server has under an ID; none if no such key is known."""
+        """Return the keys that a server has under an ID; empty if no such key is known."""
         return self.keys.get(server, {}).get(key_id, ())
 
     @classmethod
     def joined(cls, rings: Iterable["KeyRing"]) -> "KeyRing":
-        """Return the keys of several key rings, at the latest time. Their order is irrelevant.
+        """Join several key rings, with the latest of their times. Their order does not matter.
 
-        The same key from two sources is valid as long as one of them says, and has expired if one of them
+        The same key from two sources has the longer validity of the two, and has expired if one of them
         says so. The result is complete if all are, and requires signatures if one does.
         """
         merged: dict[ServerName, dict[KeyId, tuple[VerifyKey, ...]]] = {}
@@ -190,12 +190,12 @@ class KeyRing:
         return cls(merged, now, bool(complete) and all(complete), any(required))
 
     def __or__(self, other: "KeyRing") -> "KeyRing":
-        """Return the keys of both, as `joined` does."""
+        """Join two key rings, as `joined` does."""
         return KeyRing.joined((self, other))
 
     @property
     def clashes(self) -> tuple[KeyClash, ...]:
-        """The IDs under which there are different keys, sorted by server name and key ID."""
+        """The key IDs with different keys, sorted by server name and key ID."""
         return tuple(
             KeyClash(server, key_id, keys)
             for server, by_id in sorted(self.keys.items())
@@ -213,7 +213,7 @@ def _merge_keys(one: tuple[VerifyKey, ...], other: tuple[VerifyKey, ...]) -> tup
 
 
 NO_KEYS: Final = KeyRing()
-"""An empty key ring: every signature that is there is left open."""
+"""An empty key ring: no signature can be checked with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
     Args:
         table: ``{server: {key ID: {"key": unpadded base64, "valid_until_ts": int, "expired_ts":
             int}}}``. The times are optional. The key alone may stand in place of its object.
-        source: a name of the place where the table was found, for messages.
+        source: where the table was found, for messages.
 
     Raises:
         BadKey: naming the server and the key that cannot be used.
@@ -282,7 +282,7 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
         result[server] = {
             key_id: _read_key(value, f"{server} {key_id}")
             for key_id, value in _object(by_id, server).items()
-            # A key of another algorithm verifies nothing and does no harm.
+            # A key of another algorithm cannot verify anything, and is skipped.
             if key_id.startswith(f"{ALGORITHM}:")
         }
     return KeyRing.of(result, source=source)

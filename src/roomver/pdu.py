@@ -28,7 +28,7 @@ def unpack(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
         UnknownRoomVersion: if the version is not known.
         TypeError: if a raw PDU comes without a version, or an `Event` with a version that is not its own.
     """
@@ -36,7 +36,7 @@ def unpack(
     if not isinstance(event, dict) and hasattr(event, "pdu"):
         carrier = cast(CarriesPdu, event)
         if known is not None and known is not carrier.room_version:
-            raise TypeError(f"the event is of room version {carrier.room_version}, not {known}")
+            raise TypeError(f"the event has room version {carrier.room_version}, not {known}")
         return carrier.pdu, carrier.room_version
     if known is None:
         raise TypeError("a raw PDU needs its room version")

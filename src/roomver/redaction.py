@@ -63,7 +63,7 @@ def redact(event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str 
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
 
     >>> pdu = {"type": "m.room.member", "content": {"membership": "join", "displayname": "A"}, "age": 1}
     >>> redact(pdu, "11")

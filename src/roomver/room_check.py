@@ -53,13 +53,13 @@ class Gathered:
 
     Attributes:
         version: the room version that the events were checked against.
-        events: the usable events by ID, in the order of the input. Of events with the same ID, the first.
+        events: the usable events by ID, in input order. Of several events with the same ID, the first counts.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
         dropped: the number of events that a server must drop.
-        first_dropped: the place of the first of them, and its first finding; None without one.
-        left_out: why each of them is dropped, by the event ID that it has or that the input gives.
+        first_dropped: the place of the first of these events, and its first finding; None if there is none.
+        left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it.
         current: the current state, if the input gives it.
@@ -126,7 +126,9 @@ def gather_events(
         on_check: called with each entry and its check.
 
     Raises:
-        NotAState: if a state that the input gives is not one, or two documents give different current states.
+        NotAState: if a state in the input has two events for one key or contains a message, or if two
+        documents
+            give different current states.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -168,8 +170,8 @@ class RoomCheck:
         replay: the replay of the room.
         summary: counts of all events.
         findings: event ID to the findings of the event in its room, parents before children.
-        agreed: events that are rejected or soft-failed, as the recording server says, each with what would
-            be the finding if the server did not agree.
+        agreed: events that the recording server rejected or soft-failed and the rules do too, each with the
+            finding that it would be if the server disagreed.
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
@@ -218,11 +220,12 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     checks 1 to 6.
 
     Args:
-        entries: the entries, in any order. The room is that of the first create event, or without one
-            that of most events. Events of other rooms are findings and are not replayed.
+        entries: the entries, in any order. The room is that of the first create event. Without a create
+            event it is the room that most events belong to. Events of other rooms are findings and are not
+            replayed.
         version, keys: as in `check_event`.
-        beliefs: what the server that recorded the room decided. If it rejected an event too, that is not
-            a finding; a different decision is one.
+        beliefs: what the server that recorded the room decided. An event that it rejected too is not a
+            finding; a different decision is one.
         soft_failure: as in `replay_room`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
@@ -279,7 +282,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
                 result.soft_failed_there.add(event_id)
             # If the state before the event is unknown, only half of the rules were applied.
             if believed and outcome.by_state is not None:
-                text = "the recording server rejected it, and the rules allow it"
+                text = "the recording server rejected it, but the rules allow it"
                 result.findings[event_id] = (Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),)),)
         elif (believed and not outcome.accepted and outcome.status is not Status.UNDECIDED) or (
             softly and outcome.accepted
@@ -292,7 +295,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
                 and outcome.status is not Status.UNDECIDED
                 and outcome.deciding is not None
             ):
-                text = "the recording server has accepted it"
+                text = "the recording server accepted it"
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)
     result.resets = replayed.resets()

@@ -1,6 +1,7 @@
 """The results of checking signatures: of one signature, of one server, and of an event.
 
-What is not known stays open. `SigningStatus` says which answers are decided, and what more keys may change.
+What is unknown stays undecided. `SigningStatus` says which results are decided, and what more keys may
+change.
 Nothing is checked here. `roomver.signatures` does that.
 
 Source: https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events
@@ -38,25 +39,25 @@ class SignatureStatus(Enum):
 
     @property
     def open(self) -> bool:
-        """Whether the signature is ignored only until more is known of the server's keys."""
+        """Whether the signature is ignored only until more of the server's keys are known."""
         return self in (self.UNKNOWN_KEY, self.KEY_LAPSED)
 
 
 class SigningStatus(Enum):
-    """Whether a server that must sign has signed; of an event, whether all of them have.
+    """Whether a server that must sign has signed; for an event, whether all of these servers have.
 
-    `KEY_UNKNOWN` is open. The other three are decided: more keys do not change them, with these exceptions.
-    The specification ignores a signature by an unknown key. So a server that is `VALID` by one of its keys
-    becomes `INVALID` when another key of it becomes known and its signature beside the first does not verify.
-    Sources that contradict each other change any answer: a key that is said to have expired after all, or two
-    different keys with the same ID (`KeyRing.clashes`).
+    `KEY_UNKNOWN` is undecided. The other three are decided: more keys do not change them, with two
+    exceptions. The specification ignores a signature by an unknown key. So if a server is `VALID` by one of
+    its keys, it becomes `INVALID` when another of its keys becomes known and the signature by that key does
+    not verify. Contradictory sources can change any result: if one of them says that a key has expired, or if
+    two of them give different keys under one ID (`KeyRing.clashes`).
     """
 
     VALID = "valid"
     """A signature verifies with a known key that was valid, and no other signature by such a key fails."""
     INVALID = "invalid"
-    """A signature by a known key that was valid fails or is unreadable; or every signature is ignored,
-    and no further key would change that."""
+    """A signature by a known, valid key fails or is unreadable; or every signature is ignored, and no
+    further key would change that."""
     MISSING = "missing"
     """The server has no signature of a supported algorithm on the event. No key is needed to see it."""
     KEY_UNKNOWN = "key unknown"
@@ -74,7 +75,7 @@ class SignatureResult(NamedTuple):
     key_id: KeyId
     status: SignatureStatus
     detail: str = ""
-    """The times that made the status, as text: the key's validity and the time of the event."""
+    """The times that decide the status, as text: the key's validity and the time of the event."""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
@@ -82,14 +83,14 @@ class SignatureResult(NamedTuple):
 
 
 class ServerResult(NamedTuple):
-    """The signatures of one server, and whether they are enough.
+    """The signatures of one server, and whether they suffice.
 
     It has no truth value: use `valid` or `status`.
 
     Attributes:
         server: the server that must sign.
         signatures: every signature under the server's name, sorted by key ID.
-        status: what follows from them.
+        status: the result for the server.
     """
 
     server: ServerName
@@ -103,9 +104,9 @@ class ServerResult(NamedTuple):
 
     @property
     def unknown_keys(self) -> tuple[KeyId, ...]:
-        """The IDs of the keys that would decide; empty if the status is decided.
+        """The IDs of the keys that are needed to decide; empty if the status is decided.
 
-        The key of a policy server is not published, and is left out where there are others.
+        A policy server's key is not published. It is left out if there are other keys.
         """
         if self.status is not SigningStatus.KEY_UNKNOWN:
             return ()
@@ -127,15 +128,15 @@ class ServerResult(NamedTuple):
 
 
 class SignatureReport(NamedTuple):
-    """Whether an event has the signatures that it needs, and why.
+    """Whether an event has its required signatures, and why.
 
     It has no truth value: use `valid` or `status`.
 
     Attributes:
         servers: a result for each server that must sign, sorted by name. Empty for a third-party
             invite, which needs no server's signature.
-        defect: why the servers that must sign cannot be told, or None. With a defect the event is not
-            valid.
+        defect: why the servers that must sign cannot be determined, or None. With a defect the event is
+            not validly signed.
     """
 
     servers: tuple[ServerResult, ...]

@@ -56,7 +56,7 @@ def verify_json(
         strict: as in `encode_canonical`.
 
     Raises:
-        NotCanonical: if the value is not an object, or has no canonical JSON.
+        NotCanonical: if the value is not an object, or cannot be encoded as canonical JSON.
     """
     plain = scanned_object(value, strict=strict)
     ring = KeyRing.of({server: keys})
@@ -78,7 +78,7 @@ def read_server_keys(response: Mapping[str, object]) -> tuple[ServerName, dict[K
 
     Raises:
         BadKey: if the response is malformed, or not validly signed by the server's own keys in use.
-        NotCanonical: if the response has no canonical JSON.
+        NotCanonical: if the response cannot be encoded as canonical JSON.
     """
     server, keys = published_keys(response)
     in_use = {key_id: key for key_id, key in keys.items() if key.expired_ts is None}
@@ -97,7 +97,7 @@ def list_required_signers(
 
     These servers must sign:
 
-    - the sender's server, unless the event is a third-party invite, which holds a signature of its own;
+    - the sender's server, unless the event is a third-party invite, which carries its own signature;
     - in versions 1 and 2, the server in the event ID;
     - from version 8 on, for a join with ``join_authorised_via_users_server``, that user's server. The
       specification requires this for any membership, but Synapse and gomatrixserverlib require it for
@@ -108,7 +108,7 @@ def list_required_signers(
     Raises:
         MalformedEvent: if an identifier that names a signer is malformed, or a raw PDU is not a JSON
             object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
     return _signers(*unpack(event, version))
 
@@ -155,7 +155,7 @@ def verify_signatures(
 
     Args:
         event: an `Event`, or a raw PDU with its room version.
-        keys: what is known of the servers' keys, and the current time.
+        keys: the servers' known keys, and the current time.
         version: the room version of a raw PDU.
 
     Returns:
@@ -164,14 +164,14 @@ def verify_signatures(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
     pdu, known = unpack(event, version)
     return check_signatures(pdu, known, essential_bytes(pdu, known), keys)
 
 
 _Validity = Callable[[VerifyKey], tuple[Validity, str]]
-"""Returns whether a key counts, and if not, the times that make it so."""
+"""Returns whether a key counts, and if not, the times that decide this."""
 
 
 def _always(_: VerifyKey) -> tuple[Validity, str]:
@@ -221,7 +221,7 @@ def _check_server(
 
 
 def _conclude(results: Sequence[SignatureResult], keys: KeyRing) -> SigningStatus:
-    """Say what follows from the signatures of one server."""
+    """Return the status that the signatures of one server add up to."""
     statuses = {result.status for result in results}
     if SignatureStatus.FAILED in statuses or SignatureStatus.UNREADABLE in statuses:
         return SigningStatus.INVALID
@@ -248,7 +248,9 @@ def _check_one(
         found, times = validity(key)
         if found is Validity.VALID:
             valid.append(key)
-        elif ignored is None or found is Validity.LAPSED:  # what is open goes before what is decided
+        elif (
+            ignored is None or found is Validity.LAPSED
+        ):  # an undecided result takes precedence over a decided one
             ignored = SignatureResult(key_id, _IGNORED[found], times)
     if not valid and ignored is not None:
         return ignored

@@ -35,7 +35,7 @@ def sign_json(
         strict: as in `encode_canonical`.
 
     Raises:
-        NotCanonical: if the value is not an object, or has no canonical JSON.
+        NotCanonical: if the value is not an object, or cannot be encoded as canonical JSON.
         MalformedEvent: if its ``signatures`` are not an object of objects.
 
     >>> from roomver import SigningKey
@@ -58,7 +58,7 @@ def sign_event(
     Source: https://spec.matrix.org/latest/server-server-api/#adding-hashes-and-signatures-to-outgoing-events
 
     Raises:
-        NotCanonical: if the PDU has no canonical JSON.
+        NotCanonical: if the PDU cannot be encoded as canonical JSON.
         MalformedEvent: if it is not an object, or its ``signatures`` are not an object of objects.
     """
     raw, known = unpack(pdu, version)

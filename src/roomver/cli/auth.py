@@ -43,10 +43,10 @@ from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
     epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
 )
 @click.argument("event", metavar="EVENT")
-@click.option("--room", "room_file", metavar="FILE", help="Judge it as an event of this room.")
-@click.option("--state", "state_file", metavar="FILE", help="Judge it against the state events in a file.")
+@click.option("--room", "room_file", metavar="FILE", help="Judge the event as one of this room.")
+@click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
 @also_option()
-@room_version_option("The version of a room that does not say it itself.", required=False)
+@room_version_option("The room version, if the file does not give it.", required=False)
 @keys_option()
 @now_option()
 @unsigned_option()
@@ -67,16 +67,16 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
     may be abbreviated to a unique prefix. With --room the event is judged against its own auth events and
     against the state before it, with --state against the state events in the file. Both files may have any
-    form that `roomver check` reads; `roomver state --json` writes one.
+    form that `roomver check` reads, such as the output of `roomver state --json`.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. Its signatures
-    are not looked at.
+    are not checked.
 
-    An event that a server drops before any rule, because a required signature is missing or not valid, is
-    refused.
+    An event with a missing or invalid required signature is refused: a server drops it before it applies
+    any rule.
 
-    Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
-    the event is not known, it may yet be refused.
+    Exit code: 0 allowed, 1 refused, 2 usage error, unreadable file or missing events. If the state before the
+    event is unknown, the event is not yet known to be allowed.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
@@ -107,7 +107,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     if not all(verdict.allowed for _, verdict, _, _ in judged):
         raise click.exceptions.Exit(1)
     if lacks is not None:
-        raise click.exceptions.Exit(2)  # the state before it is not known, which may yet refuse it
+        raise click.exceptions.Exit(2)  # the state before it is unknown and may still refuse it
 
 
 _Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
@@ -116,7 +116,7 @@ _ON_RECEIPT = "the checks on receipt"
 
 
 class _Dropped(Exception):
-    """The event is dropped before any rule is asked."""
+    """The event is dropped before any rule is applied."""
 
     def __init__(self, event_id: EventId, finding: Finding) -> None:
         self.event_id = event_id
@@ -150,7 +150,7 @@ def _judge_in_room(
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
     if outcome is None:
-        raise InputError(room.file, f"{event.event_id} is of another room than the others: {event.room_id}")
+        raise InputError(room.file, f"{event.event_id} is from another room than the others: {event.room_id}")
     if outcome.missing:
         raise MissingEvents(replayed.lacking(event.event_id))
     own = {}
@@ -196,16 +196,16 @@ def _judge_against(
 
 
 def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
-    """Read EVENT as a file, with a better error where it was meant as an ID."""
+    """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
         raise InputError(
-            display_name(name), f"there is no such file; an event ID begins with $, as '${printable(name)}'"
+            display_name(name), f"there is no such file; an event ID starts with $, as '${printable(name)}'"
         )
     return read_event(name, None, needs, draft=draft)
 
 
 def _fit(given: GivenEvent, version: RoomVersion) -> JsonObject:
-    """Return an event without what its room version has no key for, after a look at its ID."""
+    """Return an event without the keys that its room version does not have, and compare its ID."""
     entry = fit_entry(given.entry, version)
     pdu = entry.pdu
     assert type(pdu) is dict  # it was when it was read

@@ -33,7 +33,7 @@ from .loaded import replay_progress
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes some seconds
-_TICK = 500  # events between two looks at the progress
+_TICK = 500  # events between updates of the progress bar
 
 
 @click.command(
@@ -42,7 +42,7 @@ _TICK = 500  # events between two looks at the progress
     )
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@room_version_option("The version of rooms that do not say it themselves.", required=False)
+@room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
 @keys_option()
 @now_option()
@@ -50,12 +50,12 @@ _TICK = 500  # events between two looks at the progress
 @click.option(
     "--require-signatures",
     is_flag=True,
-    help="Signatures that cannot be checked, because a key is unknown, are findings.",
+    help="Report signatures that cannot be checked, because a key is unknown, as findings.",
 )
 @click.option(
     "--alone",
     is_flag=True,
-    help="Check each event by itself: no authorisation rules, no states, and no event is held in memory.",
+    help="Check each event by itself: without authorisation rules and states. No event is kept in memory.",
 )
 @click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
@@ -80,29 +80,29 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 
-    An event ID inside of an event, which room versions from 3 on do not have, is compared with the computed
-    one. --also adds files to one room; a state that one of them gives is taken as given.
+    An event ID inside an event, which room versions from 3 on do not have, is compared with the computed one.
+    --also adds files to one room; a state in one of them is used as given.
 
     Signatures are checked with the keys in the file's header and in --keys. A signature by an unknown key is
-    counted; with --require-signatures it is a finding. An event that a server must sign and has not signed
+    only counted; with --require-signatures it is a finding. An event that lacks a required signature
     is a finding even without any keys. An event in its redacted form, whose content hash therefore cannot
     match, is counted as redacted; that is not a finding. A line that cannot be read is a finding; the other
     lines are still checked.
 
     The auth rules are then applied to each usable event: against its own auth events, and against the state
-    before it, which is resolved where branches meet. If the file says which events its server rejected or
-    soft-failed, and what the state was, the report compares. An event that both refuse is listed but is not
-    a finding; a different decision is one.
+    before it, which is resolved wherever branches meet. If the file says which events its server rejected or
+    soft-failed, and what the state was, the report compares them. An event that both refuse is listed but
+    is not a finding; a different decision is one.
 
     Missing events are named once, with their consequences. An unknown state is not a finding, unless the
     file says what the state was.
 
-    Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file.
+    Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file.
     """
     if more_files and len(files) > 1:
-        raise click.UsageError("--also adds to one room: give one FILE with it")
+        raise click.UsageError("--also adds to one room: give only one FILE with it")
     if unsigned and (key_files or require_signatures):
-        raise click.UsageError("--unsigned does not go with --keys and --require-signatures")
+        raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
     bad = unread = False
@@ -124,7 +124,7 @@ def _check_file(
     alone: bool,
     report: Report,
 ) -> bool:
-    """Check one room, in one file or several, and tell whether there is anything wrong with it."""
+    """Check one room, in one file or several, and tell whether it has findings."""
     file = files[0]
     name = display_name(file)
 
@@ -166,7 +166,7 @@ def _check_file(
 
 @contextmanager
 def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
-    """Show how far the reading is, on a terminal and for long input; hand on the entries."""
+    """Show the progress of reading, on a terminal and for long input; yield the entries."""
     size = None if "-" in files else sum(Path(file).stat().st_size for file in files)
     if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
         yield room.entries

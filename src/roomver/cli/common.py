@@ -25,7 +25,7 @@ from .wording import printable
 F = TypeVar("F", bound=Callable[..., Any])
 
 _WIDE = 200  # the width where there is no terminal: tables take what they need, and no line is broken
-_FIRST_MILLISECONDS: Final = 10**12  # in 2001; the time in seconds is below this for 30,000 years
+_FIRST_MILLISECONDS: Final = 10**12  # in 2001; a time in seconds stays below this for 30,000 years
 
 WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
 """The keys that every PDU has, besides its type."""
@@ -67,7 +67,7 @@ def also_option() -> Callable[[F], F]:
         "more_files",
         metavar="FILE",
         multiple=True,
-        help="More events of the same room, such as another answer of a server. May be given several times.",
+        help="More events of the same room, such as another answer of a server. Repeatable.",
     )
 
 
@@ -79,7 +79,7 @@ def now_option() -> Callable[[F], F]:
         type=int,
         callback=_in_milliseconds,
         help="Treat this, in milliseconds since the epoch, as the time of receipt: a key is trusted for at "
-        "most seven days after it. Without --now, until its valid_until_ts.",
+        "most seven days after it. Without --now, a key is trusted until its valid_until_ts.",
     )
 
 
@@ -97,7 +97,7 @@ def unsigned_option() -> Callable[[F], F]:
     return click.option(
         "--unsigned",
         is_flag=True,
-        help="Do not look at signatures: for made-up events, which have none. A server drops these.",
+        help="Do not check signatures: for made-up events, which have none. A server would drop them.",
     )
 
 
@@ -107,7 +107,7 @@ def file_argument() -> Callable[[F], F]:
 
 
 def example(text: str) -> str:
-    """Return an epilog that shows how a command is called."""
+    """Return an epilog that shows an example call."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in text.splitlines())
 
 
@@ -186,7 +186,7 @@ class GivenEvent:
 
         Args:
             version: of the event's room.
-            pdu: the event as it has become, if a command changes its ID.
+            pdu: the event after a command changed it, if that changes its ID.
         """
         carried = self.entry.carried_id
         said = {one for one in (self.entry.claimed_id, carried) if one is not None}
@@ -195,7 +195,7 @@ class GivenEvent:
         computed = compute_event_id(self.pdu if pdu is None else pdu, version)
         for one in sorted(said):
             if one != computed:
-                told = f"the event ID in it, {one}, is wrong: it is {computed}"
+                told = f"the event ID in it, {one}, is wrong: the event's ID is {computed}"
             elif one == carried:
                 told = f"the event_id in it is right; it is not part of the event in room version {version}"
             else:
@@ -211,7 +211,7 @@ def read_event(
 
     Args:
         file: its name.
-        version: of the event's room; None if that is found out later.
+        version: of the event's room; None if it is determined later.
         needs: the keys that the event must have.
         draft: take an event of the client-server API as well.
 
@@ -229,7 +229,7 @@ def read_event(
 
 
 def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: bool = False) -> KeyRing:
-    """Read files of verify keys into one key ring, and say what in them is not used, or is contradictory.
+    """Read files of verify keys into one key ring, and report what is unused or contradictory in them.
 
     Raises:
         InputError: if a file cannot be read, or has no key that can be used.
@@ -247,9 +247,9 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
 
 
 def add_room_keys(keys: KeyRing | None, room_keys: KeyRing) -> KeyRing | None:
-    """Return the keys that were given together with those of a room's header.
+    """Join the given keys with those in a room's header.
 
-    None, which means that signatures are not to be looked at, stays None.
+    None, which means that signatures are not checked, stays None.
     """
     if keys is None or not room_keys.keys:
         return keys
@@ -260,11 +260,11 @@ def add_room_keys(keys: KeyRing | None, room_keys: KeyRing) -> KeyRing | None:
 
 def _clash_line(clash: KeyClash) -> str:
     keys = ", ".join(f"{encode_unpadded(key.key)} in {' and '.join(key.sources)}" for key in clash.keys)
-    return f"{clash.server} has different keys {clash.key_id}, and each is tried: {keys}"
+    return f"{clash.server} has different keys under the ID {clash.key_id}; each is tried: {keys}"
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Write lines to standard error. A long sequence is cut, and the rest is counted."""
+    """Write lines to standard error. A long sequence is cut off."""
     for number, line in enumerate(lines):
         if number == SHOWN:
             click.echo("roomver: and more like this", err=True)

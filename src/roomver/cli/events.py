@@ -42,11 +42,11 @@ _BEFORE_HASHES = tuple(key for key in WIRE_KEYS if key != "hashes")
 def event_id(file: str, version: RoomVersion) -> None:
     """Print the ID of an event.
 
-    In room versions 1 and 2 it is the one that the event carries; later it is computed, from what redaction
-    keeps. FILE holds one event, in any form that `roomver check` reads; by default it is standard input. If
-    it gives an event ID as well, the two are compared.
+    In room versions 1 and 2 the event carries its ID. In later versions the ID is computed from what
+    redaction keeps. FILE holds one event, in any form that `roomver check` reads; by default it is standard
+    input. If it also gives an event ID, the two are compared.
 
-    Exit code: 0 printed, 1 the event has another ID than the file says, 2 wrong call or not an event.
+    Exit code: 0 printed, 1 the event has another ID than the file says, 2 usage error or not an event.
     """
     given = read_event(file, version)
     click.echo(printable(id_of(given.pdu, version)))
@@ -91,7 +91,7 @@ def redact(file: str, version: RoomVersion) -> None:
 
     FILE holds one event, in any form that `roomver check` reads; by default it is standard input.
 
-    Exit code: 0 printed, 2 wrong call or not an event.
+    Exit code: 0 printed, 2 usage error or not an event.
     """
     given = read_event(file, version, _BEFORE_HASHES)
     given.compare_ids(version)
@@ -104,8 +104,10 @@ def redact(file: str, version: RoomVersion) -> None:
 )
 @file_argument()
 @room_version_option(_VERSION_HELP)
-@click.option("--server", metavar="NAME", required=True, help="The server in whose name to sign.")
-@click.option("--key-id", metavar="ID", help="The key's ID, such as ed25519:a_1, if its file does not say.")
+@click.option("--server", metavar="NAME", required=True, help="The server that signs.")
+@click.option(
+    "--key-id", metavar="ID", help="The key's ID, such as ed25519:a_1, if its file does not give it."
+)
 @click.option(
     "--seed-file",
     metavar="FILE",
@@ -118,7 +120,7 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
     The content hash is set, and the signature is added to those that are there. FILE holds one event, in any
     form that `roomver check` reads; it need not have hashes yet. By default it is standard input.
 
-    Exit code: 0 printed, 2 wrong call or not an event.
+    Exit code: 0 printed, 2 usage error or not an event.
     """
     if not is_server_name(server):
         raise click.BadParameter(f"{server!r} is not a server name", param_hint="--server")
@@ -143,7 +145,7 @@ def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
     if len(words) != 1:
         raise InputError(display_name(file), "expected a seed, or `ed25519 NAME SEED`, and nothing else")
     if key_id is None:
-        raise click.UsageError("The file of the seed does not say the key's ID: give --key-id.")
+        raise click.UsageError("The seed file does not give the key's ID: give --key-id.")
     return key_id, words[0]
 
 
@@ -153,13 +155,13 @@ def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
 @keys_option(required=True)
 @now_option()
 def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int | None) -> None:
-    """Check that an event has the signatures that it needs.
+    """Check that an event has the required signatures.
 
     Prints a line for each server that must sign. FILE holds one event, in any form that `roomver check`
     reads; by default it is standard input.
 
-    Exit code: 0 all have signed validly, 1 one has not, 2 wrong call or not an event, 3 that is open, because
-    a key is unknown.
+    Exit code: 0 all required signatures are valid, 1 one is missing or invalid, 2 usage error or not an
+    event, 3 unknown, because a key is unknown.
     """
     keys = read_key_files(key_files, now)
     given = read_event(file, version)
@@ -175,7 +177,7 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
 
 @click.command(epilog=example("""echo '{"b": 1, "a": [true, "é"]}' | roomver canonical"""))
 @file_argument()
-@room_version_option("As strict as this room version is about its events.", required=False)
+@room_version_option("Be as strict as this room version is.", required=False)
 @click.option(
     "--strict/--lenient", default=None, help="Refuse floats and integers outside ±(2^53 - 1), or accept them."
 )
@@ -186,11 +188,11 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
 def canonical(
     file: str, version: RoomVersion | None, strict: bool | None, unique_keys: bool, integral_floats: bool
 ) -> None:
-    """Print any JSON as canonical JSON: strictly, unless told otherwise.
+    """Print any JSON as canonical JSON, by default strictly.
 
     FILE holds one JSON value; by default it is standard input.
 
-    Exit code: 0 printed, 2 wrong call, or the value has no canonical JSON.
+    Exit code: 0 printed, 2 usage error, or the value cannot be encoded as canonical JSON.
     """
     if version is not None and strict is not None:
         raise click.UsageError("Give --room-version, or one of --strict and --lenient, but not both.")

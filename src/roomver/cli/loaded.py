@@ -31,12 +31,12 @@ ReplayProgress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class LoadedRoom:
-    """A room that was read from a file, and what was found of it.
+    """A room that was read from a file, and the result of checking it.
 
     Attributes:
         file: what messages call it.
         found: the events, the replay and the findings.
-        added: the check by itself of the event that was added to those of the file.
+        added: the check of the event that was added to those of the file, by itself.
     """
 
     file: str
@@ -59,7 +59,7 @@ class LoadedRoom:
         return self.found.replay
 
     def event(self, event_id: EventId) -> Event:
-        """Return an event by its ID, or by a prefix of it that no other ID has.
+        """Return an event by its ID, or by a unique prefix of it.
 
         Raises:
             InputError: if no event has it, or more than one.
@@ -71,7 +71,7 @@ class LoadedRoom:
         raise InputError(self.file, f"{left_out} is left out: {finding.reasons[0]}")
 
     def find(self, event_id: EventId) -> Event | tuple[EventId, Finding]:
-        """Return an event by its ID or a prefix, or the ID of one that is left out, with the reason.
+        """Return an event by its ID or a unique prefix; for one that is left out, its ID and the finding.
 
         Raises:
             InputError: if no event has it, or more than one.
@@ -85,10 +85,10 @@ class LoadedRoom:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
         found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
         if len(found) > 1:
-            raise InputError(self.file, f"{len(found)} events begin with {event_id}")
+            raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
-            hint = "" if event_id.startswith("$") else f"; an event ID begins with $: '${event_id}'"
-            raise InputError(self.file, f"no event is {event_id}{hint}")
+            hint = "" if event_id.startswith("$") else f"; an event ID starts with $: '${event_id}'"
+            raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
         return self.events[known] if known in self.events else (known, left_out[known])
 
@@ -108,12 +108,12 @@ def load_room(
     more_files: Sequence[str] = (),
     added: Entry | None = None,
 ) -> LoadedRoom:
-    """Read, check and replay a room, and say on standard error what was left out of it or not checked.
+    """Read, check and replay a room, and report on standard error what was left out or not checked.
 
     Args:
         file: to read; ``-`` is standard input.
-        version: of a room that does not say it itself.
-        keys: besides those of the files; None if signatures are not to be looked at.
+        version: the room version, if the file does not give it.
+        keys: in addition to those in the files; None to skip signatures.
         more_files: with more events of the room.
         added: an event to judge as the last one of the room.
 
@@ -125,7 +125,7 @@ def load_room(
         entries = room.entries
         last: Entry | None = None
         if added is not None:
-            # The ID that it is said to have is compared where it was read.
+            # The ID that the file gives is compared where the event is read.
             last = Entry(Place(None, "the event"), None, fit_entry(added, room.version).pdu)
             entries = chain(entries, (last,))
         checks: list[EventCheck] = []
@@ -196,7 +196,7 @@ def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> No
 
 @contextmanager
 def replay_progress(what: str) -> Iterator[ReplayProgress | None]:
-    """Show how far a replay is, on a terminal and for a long room; hand on what to call."""
+    """Show the progress of a replay, on a terminal and for a long room; yield what to call."""
     if not sys.stderr.isatty():
         yield None
         return

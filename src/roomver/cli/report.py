@@ -34,11 +34,11 @@ from .wording import (
     summary_data,
 )
 
-_SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
+_SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
 _COPY_CHARACTERS = 2**16
-_MOST_EVENTS = 100  # with findings, that are listed of a file
+_MOST_EVENTS = 100  # with findings are listed per file
 _MOST_UNDECIDED = 10  # among them: one missing event can leave a whole room undecided
-_MOST_LINES = 5  # of a list about a room
+_MOST_LINES = 5  # per list about a room
 
 
 class Report(Protocol):
@@ -58,7 +58,7 @@ class Report(Protocol):
         """Report the room as a whole."""
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
+        """End a file, whose signatures were checked with these keys; None if they were not checked."""
 
     def error(self, file: str, reason: str) -> None:
         """Report a read failure."""
@@ -106,7 +106,7 @@ class JsonReport:
         self._room = f', "room": {json.dumps(room_data(found))}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
+        """End a file, whose signatures were checked with these keys; None if they were not checked."""
         self._good &= not summary.bad
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -148,8 +148,8 @@ class TextReport:
         self._coloured = out.color_system is not None and not out.no_color
         self._rows: list[tuple[str, str, Summary]] = []
         self._rooms: list[tuple[str, list[str]]] = []
-        self._lines: list[str] = []  # about the file at hand, as a whole
-        self._file = ""
+        self._lines: list[str] = []  # about the current file as a whole
+        self._path = self._file = ""
         self._version = ""
         self._named = False
         self._listed = 0
@@ -157,7 +157,8 @@ class TextReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        self._file, self._version, self._named = display_name(file), room.version.identifier, False
+        self._path, self._file, self._named = file, display_name(file), False
+        self._version = room.version.identifier
         self._listed = self._undecided = 0
         self._lines = []
 
@@ -184,7 +185,7 @@ class TextReport:
         self._listed += 1
         if self._most_events is not None and self._listed > self._most_events:
             return
-        # Not through rich: a million events would take it half an hour, and these lines need no layout.
+        # Not through rich: it would take half an hour for a million events, and these lines need no layout.
         lines = []
         if not self._named:
             lines += ["", self._styled(self._file, bold=True)]
@@ -207,7 +208,7 @@ class TextReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        lines = room_lines(found, self._file, self._most_lines)
+        lines = room_lines(found, self._path, self._most_lines)
         if found.gathered.repeated:
             lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
         if self._most_undecided is not None and self._undecided > self._most_undecided:
@@ -216,7 +217,7 @@ class TextReport:
         self._lines = [*lines, *agreed_lines(found, self._most_lines)]
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
+        """End a file, whose signatures were checked with these keys; None if they were not checked."""
         self._rows.append((self._file, self._version, summary))
         self._lines += signature_lines(summary, keys, self._most_lines)
         if self._lines:
@@ -255,7 +256,7 @@ class TextReport:
 
 
 def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
-    """Return what people recognise an event by."""
+    """Return the fields by which people recognise an event."""
     fields: JsonObject = pdu if type(pdu) is dict else {}
     return {
         key: value if type(value := fields.get(key)) is str else None

@@ -1,4 +1,4 @@
-"""``roomver state`` and ``roomver resolve``: the state of a room, and how it came about."""
+"""``roomver state`` and ``roomver resolve``: the state of a room, and how it was resolved."""
 
 import json
 from difflib import get_close_matches
@@ -38,7 +38,7 @@ _State = dict[StateKey, EventId]
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
 @click.option("--key", metavar="K", help="Only this state key.")
 @also_option()
-@room_version_option("The version of a room that does not say it itself.", required=False)
+@room_version_option("The room version, if the file does not give it.", required=False)
 @keys_option()
 @now_option()
 @unsigned_option()
@@ -58,7 +58,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Print the state of a room, current or at an event.
 
-    Exit code: 0 printed, 1 the state is not known or has no such entry, 2 wrong call or unreadable file.
+    Exit code: 0 printed, 1 the state is unknown or has no such entry, 2 usage error or unreadable file.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
@@ -110,12 +110,12 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option(
     "--algorithm",
     type=click.Choice([a.value for a in StateResolution]),
-    help="Another algorithm than the room version's.",
+    help="Use this algorithm instead of the room version's.",
 )
-@click.option("--why", nargs=2, metavar="TYPE KEY", help="Say why this entry is as it is.")
+@click.option("--why", nargs=2, metavar="TYPE KEY", help="Explain the value of this entry.")
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
-@room_version_option("The version of a room that does not say it itself.", required=False)
+@room_version_option("The room version, if the file does not give it.", required=False)
 @keys_option()
 @now_option()
 @unsigned_option()
@@ -136,11 +136,11 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
 
-    The states are those after the previous events of the event given by --at, or those given by --sets, or
-    without either those of the room's forward extremities. Where the file gives the state there, as an answer
-    of a server does, that stands alone.
+    With --at, the states after the previous events of that event are resolved; with --sets, the states in
+    those files; otherwise, the states after the room's forward extremities. If the file itself gives the
+    state at that point, as a server's answer does, that state is used alone.
 
-    Exit code: 0 resolved, 1 a state or an event is missing, 2 wrong call or unreadable file.
+    Exit code: 0 resolved, 1 a state or an event is missing, 2 usage error or unreadable file.
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
@@ -176,7 +176,7 @@ def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
     """Check that the room has an event that could be the entry asked for.
 
     Raises:
-        InputError: if it has none, as where the type is mistyped.
+        InputError: if there is none, for example because the type is mistyped.
     """
     keys: dict[str, set[str]] = {}
     for event in loaded.events.values():
@@ -216,7 +216,7 @@ def _read_set(loaded: LoadedRoom, file: str) -> _State:
 
 
 def _entry(loaded: LoadedRoom, event_id: EventId) -> dict[str, object]:
-    """An event in a form in which every command takes it."""
+    """Return an event in a form that every command reads."""
     return {"event_id": event_id, "pdu": loaded.events[event_id].pdu}
 
 

@@ -25,7 +25,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
-        FindingKind.OTHER_ROOM: "belongs to another room than the others",
+        FindingKind.OTHER_ROOM: "is from another room than the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing",
         FindingKind.AUTH_EVENT_REJECTED: "cites an auth event that was rejected",
@@ -45,7 +45,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
         Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
-        Action.LOOK: "do nothing; a person has to look at it",
+        Action.LOOK: "do nothing; a person must look at it",
     }
 )
 """What a server must do, as it follows the words "a server must"."""
@@ -158,11 +158,11 @@ def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = S
 
     Args:
         summary: counts over the events.
-        keys: the keys that signatures were checked with; None if they were not looked at.
+        keys: the keys that signatures were checked with; None if they were not checked.
         most: how many keys are named at most; None for all.
     """
     if keys is None:
-        return ["signatures were not looked at, as --unsigned asks"]
+        return ["signatures were not checked (--unsigned)"]
     unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
     if not unchecked:
         return []
@@ -170,7 +170,7 @@ def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = S
     if not any(keys.keys.values()):
         return [f"{said}: no keys are given (--keys)"]
     wanted = summary.keys_to_fetch
-    lines = [f"{said}; these keys are unknown, or not known to be valid at that time:"]
+    lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     lines += [
         f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
         for server, key_id, events in wanted[:most]
@@ -198,7 +198,9 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines = [f"current state unknown; {ends}"]
     else:
         size = _counted(len(replayed.current_state), "entry", "entries")
-        lines = [f"state of {size}{', as given' if replayed.current_is_given else f' over {ends}'}"]
+        lines = [
+            f"current state: {size}, {'as given' if replayed.current_is_given else f'resolved from {ends}'}"
+        ]
     lines += _lacking_lines(result)
     if replayed.merges:
         merges = _counted(len(replayed.merges), "merge", "merges")
@@ -206,7 +208,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         if result.resets:
             changes = _counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
-        lines.append(f"{merges} of states that differ: state resolution {undid}")
+        lines.append(f"{merges} of differing states: state resolution {undid}")
     lines += _reset_lines(result, file, most)
     gone = []
     differing = []
@@ -251,7 +253,7 @@ _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules"
 _KEPT: Final = {
     True: "version 12 would keep it",
     False: "version 12 would undo it too",
-    None: "what version 12 would do needs missing events",
+    None: "version 12: unknown, events are missing",
 }
 
 
@@ -285,7 +287,8 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     if not result.agreed:
         return []
     lines = [
-        f"{_counted(len(result.agreed), 'event', 'events')} not accepted here nor by the recording server:"
+        f"{_counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording"
+        " server:"
     ]
     for event_id, finding in list(result.agreed.items())[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
@@ -299,7 +302,7 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
-    """Return at most so many lines, and say how many more entries there are."""
+    """Return at most `most` lines, and say how many more entries there are."""
     if most is None or len(lines) <= most:
         return lines
     return [*lines[:most], f"and {(len(lines) - most) // each:,} more: --all lists them"]
@@ -313,7 +316,7 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
     if undecided:
         lacks = missing_lines(replayed, replayed.lacking(*undecided))
         lines += [
-            f"{_counted(len(undecided), 'event', 'events')} undecided; these events are missing:",
+            f"{_counted(len(undecided), 'event', 'events')} undecided; missing events:",
             *lacks,
         ]
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
@@ -321,12 +324,12 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
         gaps = _counted(len(beyond), "event", "events")
         lacks = missing_lines(replayed, replayed.lacking(*beyond))
         lines += [
-            f"state unknown before {gaps} (checked by their auth events alone); these events are missing:",
+            f"state unknown before {gaps} (checked against their auth events only); missing events:",
             *lacks,
         ]
     if outliers := replayed.gaps.keys() & replayed.outliers:
         of = _counted(len(outliers), "event", "events")
-        lines.append(f"{of} of the given state and of its auth chain, checked by their auth events alone")
+        lines.append(f"{of} of the given state or its auth chain, checked against their auth events only")
     return lines
 
 
@@ -341,7 +344,7 @@ def missing_lines(replayed: Replay, lacks: list[EventId]) -> list[str]:
             more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
             lines.append(f"  {event_id}, cited by {citing[0]}{more}")
     if len(lacks) > SHOWN:
-        lines.append(f"  and {len(lacks) - SHOWN:,} more: --json has them all")
+        lines.append(f"  and {len(lacks) - SHOWN:,} more: --json lists them all")
     return lines
 
 

@@ -1,7 +1,7 @@
 """JSON documents: one or several values, each over any number of lines.
 
-A document of moderate length is parsed whole. From a longer one, or from several, the events are read one
-at a time, so that memory is bounded by the longest of them.
+A document of moderate length is parsed whole. If it is longer, or if there are several, the events are read
+one at a time, so that memory is bounded by the longest event.
 """
 
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ class Document:
 
 @dataclass(slots=True)
 class _Long:
-    """What is known of a document that is too long to be parsed whole.
+    """What a first pass found in a document that is too long to be parsed whole.
 
     Attributes:
         is_event: it is one event, which is then too long.

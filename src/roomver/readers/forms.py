@@ -1,6 +1,6 @@
 """Files that are not rooms: events of the client-server API, and lists of event IDs.
 
-One message says what such a file is, and what to hand in instead.
+One message says what such a file is, and what to use instead.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ CLIENT_JSON: Final = (
     " over federation GET /_matrix/federation/v1/event/<event ID>"
 )
 IDS_ONLY: Final = (
-    "there are only event IDs in it. Give a file with the events; this one can stand beside it, in"
+    "this file has only event IDs. Give a file with the events; this file can go with it, in"
     " `roomver resolve FILE --sets IDS`"
 )
 

@@ -33,7 +33,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
     """Return the header of a recorded room, if that is what the value is.
 
     Raises:
-        InputError: if it is a header that cannot be used, or the beginning of another format of roomver.
+        InputError: if it is a header that cannot be used, or starts another format of roomver.
     """
     if type(value) is not dict or type(form := value.get("format")) is not str:
         return None
@@ -55,7 +55,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
 
 
 def _check_fields(header: JsonObject) -> None:
-    """Check the form of what the header says of the room. What has another form could not be compared.
+    """Check the types of the header's fields, which are compared with the room later.
 
     Raises:
         NotCanonical: naming the field.

@@ -1,7 +1,7 @@
 """Tables of servers' verify keys.
 
-A table is either plain, as in the header of a recorded room, or made of servers' answers to requests for
-keys. An answer counts only if its server has signed it.
+A table is either plain, as in the header of a recorded room, or consists of servers' answers to requests
+for keys. An answer counts only if its server signed it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from .entries import InputError
 
 
 class ReadKeys(NamedTuple):
-    """What a file of verify keys has.
+    """The contents of a file of verify keys.
 
     Attributes:
         keys: the keys that can be used.
@@ -58,7 +58,7 @@ def read_keys(text: bytes, name: str) -> ReadKeys:
 
 
 def _read(value: JsonValue, name: str) -> Iterator[KeyRing | str]:
-    """Yield the keys in a file, part by part, and for a part that cannot be used what is wrong with it."""
+    """Yield the keys in a file part by part; for a part that cannot be used, yield the reason."""
     if type(value) is list:
         yield from _answers(value, name)
     elif type(value) is dict and type(answers := value.get("server_keys")) is list:

@@ -25,7 +25,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # RFC 8259: a reader may ignore it
 
 
 def check_bound(raw: bytes) -> None:
-    """Check that JSON text does not hold more values than any event could, before it is parsed.
+    """Check, before parsing, that JSON text does not hold more values than any event could.
 
     Raises:
         NotCanonical: if it may hold too many.
@@ -50,7 +50,7 @@ class Line(NamedTuple):
     number: int
     """Counted from 1, blank lines included."""
     raw: bytes
-    """Without its line end; empty if the line is too long."""
+    """The line without its end; empty if the line is too long."""
     start: bytes
     """Its first byte that is not white space; empty if a line that is too long begins with nothing else."""
 
@@ -94,7 +94,7 @@ class Lines(Iterator[Line]):
         raise StopIteration
 
     def push_back(self, *lines: Line) -> None:
-        """Let these lines, in their order, come next."""
+        """Make these lines the next ones, in this order."""
         self._ahead.extendleft(reversed(lines))
 
     def restart(self) -> None:
@@ -104,7 +104,7 @@ class Lines(Iterator[Line]):
         self._ahead.clear()
 
     def _skip_line(self) -> None:
-        """Read on to the end of a line without keeping it."""
+        """Skip to the end of a line without keeping it."""
         while chunk := self._source.readline(MAX_LINE_BYTES):
             if chunk.endswith(b"\n"):
                 break

@@ -39,7 +39,7 @@ class Room:
     Attributes:
         version: from the header, the caller, or the create event.
         keys: of all the files; empty if they give none.
-        header: of the first file that has one.
+        header: the first file's header, if any file has one.
         entries: to be iterated over once.
     """
 
@@ -113,12 +113,12 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
 
     Args:
         inputs: at least one stream, to be read from where it stands, with what messages call it.
-        version: of the room. A file that names another one is refused. Without it, and if no file names
-            one, the files are searched for the create event.
+        version: the room version. A file that names another one is refused. Without it, the first file that
+            names one decides; otherwise the files are searched for the create event.
 
     Raises:
-        InputError: if an input is none of the forms, or nothing says the room version; also later, from
-            the entries, where the text of a document is not JSON any more.
+        InputError: if an input has none of these forms, or the room version cannot be found; also later, from
+            the entries, if a document stops being JSON.
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
@@ -126,7 +126,7 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     known = version
     for file in files:
         if known is not None and file.said is not None and known is not file.said:
-            raise InputError(file.name, f"it says that it is of room version {file.said}, not {known}")
+            raise InputError(file.name, f"it says that it has room version {file.said}, not {known}")
         known = known or file.said
     if known is None:
         known = _search(files)
@@ -143,8 +143,8 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
     Args:
         stream: to be read from where it stands.
         name: what messages call it.
-        version: of its room; None leaves in the event what a reader takes out, for `fit_entry`.
-        draft: take an event that lacks what only a server adds.
+        version: the room version; with None, nothing is taken out of the event, so that `fit_entry` can do
+            it. draft: also accept an event without the keys that only a server adds.
 
     Raises:
         InputError: if the file does not hold one event.
@@ -152,7 +152,7 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
     """
     file = _open(Source(stream, name))
     if version is not None and file.said is not None and file.said is not version:
-        raise InputError(name, f"it says that it is of room version {file.said}, not {version}")
+        raise InputError(name, f"it says that it has room version {file.said}, not {version}")
     entries = file.entries(version or UNCHANGED, count())
     found = list(islice(entries if draft else check_form(entries, name), 2))
     if len(found) != 1:
@@ -166,7 +166,7 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
 
 
 def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
-    """Return an entry that was read without a room version as it is read with one."""
+    """Return an entry that was read without a room version, as if it had been read with one."""
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
@@ -184,15 +184,15 @@ def _search(files: Sequence[_File]) -> RoomVersion:
     for file in files:
         # A better reason, if there is one.
         check_form(file.entries(UNCHANGED, count()), file.name)
-    reason = "no header and no create event says the room version: give --room-version"
+    reason = "neither a header nor a create event gives the room version: give --room-version"
     raise InputError(files[0].name, reason)
 
 
 def _open(source: Source) -> _File:
-    """Find out the form of a file.
+    """Determine the form of a file.
 
     Raises:
-        InputError: if it is none of the forms.
+        InputError: if it has none of these forms.
     """
     lines = Lines(source)
     first = next(lines, None)
@@ -205,7 +205,7 @@ def _open(source: Source) -> _File:
     if not ahead:
         return Document(value, source.name, first.number)
     if not any(map(_is_json, ahead)):
-        # Two lines that are not JSON: rather a document over several lines, after one on a single line.
+        # Two lines that are not JSON: probably a document over several lines, after one on a single line.
         documents = open_documents(source)
         if isinstance(documents, Document) or not documents.broken:
             return documents
@@ -219,13 +219,13 @@ def _open(source: Source) -> _File:
 
 
 def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> _File:
-    """Find out the form of a file whose first line is not a JSON value."""
+    """Determine the form of a file whose first line is not a JSON value."""
     ahead = [first, *islice(lines, _LOOKED_AT - 1)]
     if (table := find_table(ahead)) is not None:
         lines.push_back(*ahead)
         return _LineFile(source, lines, table.read)
     if first.start in (b"{", b"["):
-        # Inside of a document, two objects on lines of their own have a comma between them.
+        # Inside a document, two objects on separate lines have a comma between them.
         if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
             try:
                 documents = open_documents(source)

@@ -24,7 +24,7 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
         name: what messages call the input.
 
     Raises:
-        InputError: if it is none of these.
+        InputError: if it has none of these forms.
         OSError: if it cannot be read.
     """
     source = Source(stream, name)

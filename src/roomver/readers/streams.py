@@ -1,7 +1,7 @@
 """Byte streams: unpack gzip, read twice, and recognise what is not text.
 
 A room is often read twice: once to find its version, and once for its events. A stream that cannot seek,
-such as a pipe, is kept in a temporary file for that, on disk if it is long.
+such as a pipe, is therefore kept in a temporary file, on disk if it is long.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from weakref import finalize
 from .entries import InputError
 
 _SPOOL_BYTES: Final = 8 * 2**20
-"""How much of a stream that cannot seek is kept in memory."""
+"""How many bytes of a stream that cannot seek are kept in memory."""
 
 _HEAD_BYTES: Final = 512
 
@@ -39,8 +39,8 @@ _NOT_TEXT: Final = (
     (b"PK\x03\x04", "this is a zip archive; unpack it first: unzip -p FILE | roomver … -"),
 )
 
-# Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark the
-# zero bytes around the first character, which is ASCII in JSON, tell.
+# Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark,
+# the zero bytes around the first character, which is ASCII in JSON, show the encoding.
 _ENCODINGS: Final = (
     (b"\xff\xfe\0\0", "UTF-32"),
     (b"\0\0\xfe\xff", "UTF-32"),

@@ -130,18 +130,18 @@ def is_table(first: Sequence[Line]) -> bool:
 
 
 def is_footer(raw: bytes) -> bool:
-    """Tell whether a line stands behind the last row: ``(6 rows)``, or COPY's ``\\.``."""
+    """Tell whether a line comes after the last row: ``(6 rows)``, or COPY's ``\\.``."""
     return raw == b"\\." or (raw.startswith(b"(") and bool(_FOOTER.fullmatch(raw.decode("ascii", "replace"))))
 
 
 def read_copied(raw: bytes, value: "JsonValue | NotCanonical") -> "JsonValue | NotCanonical":
-    """Return what a line of JSON means that COPY may have written: with each backslash doubled.
+    """Return the value of a line of JSON that COPY may have written, with each backslash doubled.
 
-    Often only one of the two readings is JSON. Where both are, the event's content hash tells.
+    Often only one of the two readings is JSON. If both are, the event's content hash decides.
 
     Args:
         raw: the line.
-        value: what it is as plain JSON, or why it is not.
+        value: the line parsed as plain JSON, or the error.
     """
     if b"\\\\" not in raw or _SINGLE_BACKSLASH.search(raw):
         return value
@@ -206,7 +206,7 @@ def _split_bars(text: str) -> list[str]:
         if text.startswith("{", at):
             end = _object_end(text, at)
             if end < len(text) and text[end] != "|":
-                raise _Damaged("there is text behind the JSON in it")
+                raise _Damaged("there is text after the JSON in it")
         else:
             end = text.find("|", at)
             end = len(text) if end < 0 else end
@@ -229,7 +229,7 @@ def _split_aligned(text: str) -> list[str]:
             bar = text.find("|", end)
             bar = len(text) if bar < 0 else bar
             if text[end:bar].strip(" "):
-                raise _Damaged("there is text behind the JSON in it")
+                raise _Damaged("there is text after the JSON in it")
         else:
             bar = text.find("|", at)
             bar = len(text) if bar < 0 else bar
@@ -274,7 +274,7 @@ def _split_commas(text: str) -> list[str]:
             fields.append(text[at + 1 : end].replace('""', '"'))
             end += 1
             if end < len(text) and text[end] != ",":
-                raise _Damaged("there is text behind a quotation mark")
+                raise _Damaged("there is text after a quotation mark")
         else:
             end = text.find(",", at)
             end = len(text) if end < 0 else end

@@ -34,7 +34,7 @@ def replay_room(
     """Replay the events of one room.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
-    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) are taken as done.
+    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) must be checked before.
 
     Args:
         events: in any order. Of several events with the same ID, the first counts.
@@ -48,10 +48,10 @@ def replay_room(
 
     Raises:
         MissingEvents: naming the events of a given state that are not in `events`.
-        WrongRoom: if the events are not all of one room and room version, or if the create event names
+        WrongRoom: if the events are not all from one room and room version, or if the create event names
             another room version.
 
-    Cost: two checks and small changes to a shared state per event; per merge, it follows what differs.
+    Cost: two checks and a small change to a shared state per event; each merge costs what differs.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -78,9 +78,9 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
                 continue
             if named != event.room_version.identifier and type(named) is str and named in ROOM_VERSIONS:
                 raise WrongRoom(
-                    f"{event_id} makes a room of version {named}, but it is read as of version"
+                    f"{event_id} makes a room of version {named}, but it is read as version"
                     f" {event.room_version}"
                 )
     if len(rooms) > 1:
-        listed = ", ".join(f"{event_id} of {room} (version {v})" for (room, v), event_id in rooms.items())
+        listed = ", ".join(f"{event_id} from {room} (version {v})" for (room, v), event_id in rooms.items())
         raise WrongRoom(f"events of more than one room: {listed}")

@@ -7,8 +7,8 @@ How it works:
   were not accepted.
 * *Soft failure* (check 6). Only the ends of branches are checked against the current state, and only while
   other branches are open. The ends are known after the pass, so the pass is repeated with them as the events
-  to check. If one is soft-failed, the new branch ends are checked, up to 16 times; skipped above 64 open
-  states.
+  to check. If an end is soft-failed, the events that become ends are checked in turn, in at most 16 passes.
+  An event is not checked if there are more than 64 different states to resolve.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
   states is unknown, if an undecided event may be an end, or if a missing event may follow an end and come
   before an accepted event. The events that leave it unknown are kept for `Replay.lacking`.
@@ -74,7 +74,7 @@ class Ends:
     def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
         """Return missing events that may follow an end.
 
-        These are previous events of accepted events, and there is an end that does not come after them. If
+        They are previous events of accepted events, and some end does not come after them. If
         such an event follows that end, the end is not a forward extremity.
         """
         events, outcomes = self._fold.events, self._result.outcomes
@@ -86,7 +86,7 @@ class Ends:
         if not holes:
             return holes
         for walks, end in enumerate(sorted(ends)):
-            # Each end costs a walk. An honest room has few ends, so a hostile one is cut off.
+            # Each end costs a walk. Honest rooms have few ends; a room with many is cut off.
             unseen = holes - self._before(end) if walks < _WALKS else holes
             if unseen:
                 return unseen

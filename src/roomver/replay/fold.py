@@ -73,7 +73,7 @@ class Merged:
 
 
 class Fold:
-    """The fold: what is needed while it runs, but not afterwards."""
+    """The state of a running fold, which is not needed afterwards."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class Fold:
             if all(parent in graph for parent in parents):
                 graph.add(event)
             else:
-                # It cites messages or events on a cycle, which no state event can be based on.
+                # It cites messages or events on a cycle, so no state event can be based on it.
                 graph.extend({event_id: [parent for parent in parents if parent in graph]})
         if before is None:
             return
@@ -265,7 +265,7 @@ class Fold:
         first = distinct[0]
         if len(distinct) == 1:
             return first
-        # Many events may follow the same branches: their states are merged once.
+        # Many events may follow the same branches. Their states are merged once.
         groups = tuple(sorted(group for _, group in distinct))
         merged = self.merged.get(groups)
         if merged is None:
@@ -337,7 +337,7 @@ class Fold:
         if value == event_id or event_id not in self.replaced:
             return False
         if value is None:
-            return True  # at first, no key had an event
+            return True  # at the start of the room, no key had an event
         # The event that an event replaced was there before it, on every branch that has the event.
         seen = {event_id}
         current = self.replaced[event_id]

@@ -108,10 +108,11 @@ class Replay:
             after which the state is unknown. `lacking` traces a gap back to the missing events.
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of previous events shows it.
-        forward_extremities: accepted events that no accepted event follows, sorted; without outliers and
-            soft-failed events.
-        soft_failed: ends of branches that the current state at their place in the order refuses, each
-            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states.
+        forward_extremities: accepted events that no accepted event follows, sorted. Outliers and
+            soft-failed events are left out.
+        soft_failed: ends of branches that fail against the current state at their place in the order, each
+            with the verdict. At most the last 16 events of such a branch are found. An event is not checked
+            if more than 64 different states would have to be resolved.
         current_state: the state resolved over the forward extremities, or the given current state. None if
             a state after one of them is unknown, or if a missing event may follow one of them.
     """

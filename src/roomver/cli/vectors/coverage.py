@@ -26,7 +26,7 @@ def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
     if the rule can only accept or only reject. Without a FILE or FOLDER the suite that ships with roomver is
     counted.
 
-    Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 wrong call
+    Exit codes: 0 every rule has a case for each verdict that it can give, 1 a case is missing, 2 usage error
     or unreadable file.
     """
     rows = measure_coverage(read_cases(paths))

@@ -19,7 +19,7 @@ def list_command(
     Without a FILE or FOLDER the suite that ships with roomver is listed. A folder is searched for JSON
     files, subfolders included.
 
-    Exit codes: 0 at least one case was listed, 2 wrong call, no case, or unreadable file.
+    Exit codes: 0 at least one case was listed, 2 usage error, no case, or unreadable file.
     """
     cases = select_cases(paths, operations, room_versions)
     width = max(len(case.name) for case in cases)

@@ -75,7 +75,7 @@ def run_command(  # noqa: PLR0913, PLR0917 - one for each option
     Without a FILE or FOLDER the suite that ships with roomver is run. A folder is searched for JSON files,
     subfolders included. A case that the program of --impl does not support does not count as failed.
 
-    Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 wrong call or
+    Exit codes: 0 no case failed and at least one passed, 1 a case failed or none passed, 2 usage error or
     unreadable file.
     """
     cases = select_cases(paths, operations, room_versions)

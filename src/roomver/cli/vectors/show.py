@@ -37,7 +37,7 @@ def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
     Prints its events, parents first, what it expects, what roomver gives, and what decides it. Without a FILE
     or FOLDER it is looked up in the suite that ships with roomver.
 
-    Exit codes: 0 the case was shown, 2 wrong call, no such case, or unreadable file.
+    Exit codes: 0 the case was shown, 2 usage error, no such case, or unreadable file.
     """
     case = next((case for case in read_cases(paths) if case.name == name), None)
     if case is None:
