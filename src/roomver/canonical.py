@@ -27,11 +27,11 @@ from .types import JsonObject, JsonValue
 __all__ = ["MAX_DEPTH", "MAX_INTEGER", "encode_canonical", "parse_json"]
 
 MAX_DEPTH: Final = 128
-"""How many levels of arrays and objects may be nested. The specification sets no limit. Parsers of
-other servers stop near this one, so a deeper event cannot federate."""
+"""How many levels of arrays and objects may be nested. The specification sets no limit. The parsers of other
+servers have limits near this one, so a deeper event cannot federate."""
 
 MAX_INTEGER: Final = 2**53 - 1
-"""The greatest magnitude of an integer in strict canonical JSON."""
+"""The maximum magnitude of an integer in strict canonical JSON."""
 
 # CPython refuses to convert longer integers from and to decimal text: that algorithm is quadratic.
 _MAX_DIGITS = 4300
@@ -377,8 +377,7 @@ def parse_json(
 
     Raises:
         NotCanonical: with the path to the first value that cannot be encoded as canonical JSON, or with line
-        and
-            column if the text is not JSON.
+            and column if the text is not JSON.
 
     >>> parse_json('{"a": 1, "a": -0}')
     {'a': 0}
@@ -416,8 +415,8 @@ def _parse_integral(digits: str) -> int | float:
     if not isfinite(number) or not number.is_integer():
         return number
     if number == 0:
-        # Zero, or too small for a double. Decimal cannot be asked: it refuses exponents of 19 digits.
+        # Zero, or too small for a double. Decimal cannot decide this: it refuses exponents of 19 digits.
         return number if digits.lower().partition("e")[0].strip("-0.") else 0
-    # Decimal is exact: the double nearest to 9007199254740993.0 is another integer.
+    # Decimal is exact: the double nearest to 9007199254740993.0 is a different integer.
     exact = Decimal(digits)
     return int(exact) if exact == exact.to_integral_value() else number

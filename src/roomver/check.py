@@ -59,9 +59,10 @@ def check_event(
         pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
         version: the version of its room.
         claimed_id: the event ID that the input gives. It is compared with the ID of the event.
-        keys: the servers' keys, and the current time. A signature by a key that is not among them stays
-            unchecked: it is neither valid nor a finding. A missing signature is a finding even without any
-            keys. With None, signatures are not checked: this is for made-up events, which have none.
+        keys: the servers' keys, and the current time. A signature by a key that is not among them leaves the
+            signing status open: it is neither valid nor a finding. A missing signature is a finding even
+            without any keys. With None, signatures are not checked: this is for made-up events, which have
+            none.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -87,8 +88,8 @@ def check_events(
     The results are those of `check_event`, in the same order, but this is faster.
 
     Args:
-        pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If
-            the iterator raises, the events before are checked first.
+        pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If the
+            iterator raises, the events before that are checked first.
         version, keys: as in `check_event`.
 
     Raises:
@@ -110,7 +111,7 @@ def check_entries(
     An entry that could not be read keeps its place among the others: it is a finding.
 
     Args:
-        entries: taken in batches. If the iterator raises, the entries before are checked first.
+        entries: taken in batches. If the iterator raises, the entries before that are checked first.
         version, keys: as in `check_event`.
 
     Raises:
@@ -370,14 +371,14 @@ def _content_not_hashed(event: Event, computed: bytes) -> Finding:
 
 
 def _has_lost_its_version(event: Event) -> bool:
-    """Tell whether a create event is not as it was made, so that its room version may have been redacted."""
+    """Tell whether a create event has been changed, so that its room version may have been redacted."""
     return "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT
 
 
 def _notes(event: Event) -> tuple[Reason, ...]:
     notes: tuple[Reason, ...] = ()
     if event.depth > MAX_INTEGER:
-        notes += (Reason("depth", f"{event.depth} is legal here, but Synapse drops what is above 2^53 - 1"),)
+        notes += (Reason("depth", f"{event.depth} is legal here, but Synapse drops events above 2^53 - 1"),)
     if event.type == "m.room.create" and event.state_key == "" and not _has_lost_its_version(event):
         named = event.content.get("room_version", "1")
         checked = event.room_version.identifier

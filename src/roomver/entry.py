@@ -37,7 +37,7 @@ class Part(Enum):
     EVENT = "event"
     """An event of the room."""
     STATE = "state"
-    """An event of a state that the input gives, as a server's answer to a join does."""
+    """An event of a state that the input gives, as a server's response to a join does."""
     AUTH_CHAIN = "auth chain"
     """An event of that state's auth chain."""
     JOINED = "joined"

@@ -118,8 +118,8 @@ class MalformedEvent(RoomverError):
     """An event that does not match the event format of its room version.
 
     Attributes:
-        defects: the violations found, in the order of the checks; never empty. Of many bad entries in one
-            list, the first few are here, and one more that counts the others.
+        defects: the violations found, in the order of the checks; never empty. If one list has many bad
+            entries, the first few are here, followed by a defect that counts the others.
         room_version: the identifier of the room version whose format was checked.
     """
 
@@ -159,7 +159,7 @@ class MissingEvents(RoomverError):
 
 
 class CyclicGraph(RoomverError):
-    """Events that refer to each other in a cycle, so they cannot be ordered.
+    """Events that cite each other in a cycle, so they cannot be ordered.
 
     Attributes:
         event_ids: events on a cycle, and events that depend on one, sorted.
@@ -172,7 +172,7 @@ class CyclicGraph(RoomverError):
         super().__init__(self.event_ids)
 
     def __str__(self) -> str:
-        return f"events refer to each other in a cycle: {listed(self.event_ids)}"
+        return f"events cite each other in a cycle: {listed(self.event_ids)}"
 
 
 class WrongRoom(RoomverError):

@@ -1,6 +1,6 @@
 """The checks of the event format: is a PDU an event of its room version?
 
-Only `find_defects` and what it is made of may live here. `roomver.event` makes the events.
+Only `find_defects` and its helpers belong here. `roomver.event` makes the events.
 
 Source: https://spec.matrix.org/latest/rooms/v12/#event-format, and the same section of the other room
 versions' pages; sizes in https://spec.matrix.org/latest/client-server-api/#size-limits
@@ -17,7 +17,7 @@ from .versions import EventIdForm, RoomIdForm, RoomVersion
 __all__ = ["MAX_AUTH_EVENTS", "MAX_EVENT_BYTES", "MAX_PREV_EVENTS", "find_defects"]
 
 MAX_EVENT_BYTES: Final = 65536
-"""The greatest length of an event's canonical JSON, signatures included, in bytes."""
+"""The maximum length of an event's canonical JSON, signatures included, in bytes."""
 MAX_PREV_EVENTS: Final = 20
 MAX_AUTH_EVENTS: Final = 10
 _FAR_TOO_LARGE: Final = 32 * MAX_EVENT_BYTES
@@ -27,9 +27,9 @@ _INT64: Final = 2**63
 def find_defects(pdu: object, version: RoomVersion, *, lenient_identifiers: bool = False) -> list[Defect]:
     """Return the violations of the event format in a PDU; an empty list if it is well formed.
 
-    This is all of check 1 on receipt of a PDU. The order of the defects is fixed. Of the entries of
-    ``signatures``, and of each list of events, at most `SHOWN` defects are returned, with one more defect
-    that counts the others.
+    This is all of check 1 on receipt of a PDU. The order of the defects is fixed. For the entries of
+    ``signatures``, and for each list of events, at most `SHOWN` defects are returned, followed by one that
+    counts the others.
 
     Cost: one visit to each value. A PDU that is far too large is not encoded.
     """
@@ -122,7 +122,7 @@ def _check_room_id(pdu: JsonObject, version: RoomVersion, lenient: bool, found: 
 class _Entries:
     """The defects in the entries of one array or object: the first few of them, and a count of the others.
 
-    An event of some kilobytes can have thousands of bad entries, each of which would cost more to describe
+    An event of a few kilobytes can have thousands of bad entries, each of which would cost more to describe
     than to send.
     """
 
@@ -134,7 +134,7 @@ class _Entries:
         self._more = 0
 
     def full(self) -> bool:
-        """Tell whether the next defect is only counted. Count it."""
+        """Count the next defect, and tell whether it is only counted, not described."""
         if len(self._found) < self._most:
             return False
         self._more += 1
@@ -188,7 +188,7 @@ def _check_references(
             good = type(reference) is str
         if not good and not entries.full():
             found.append(Defect(f"{name}[{index}]", expected, shorten(reference)))
-    entries.end(name, f"at each place {expected}")
+    entries.end(name, f"{expected} at each place")
 
 
 def _lenient(identifier: str) -> bool:

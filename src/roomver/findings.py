@@ -57,7 +57,7 @@ class FindingKind(Enum):
     NO_CONTENT_HASH = "no-content-hash"
     """The content hash in the event is not 32 bytes of base64."""
     OTHER_ROOM = "other-room"
-    """The event is from another room than the other events."""
+    """The event is not from the same room as the other events."""
     CYCLE = "cycle"
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
@@ -187,7 +187,7 @@ class Summary:
         Args:
             check: the check of the event by itself.
             among_others: the findings of the event in its room.
-            rejected: the recording server rejected or soft-failed the event, and the rules agree.
+            rejected: whether the recording server rejected or soft-failed the event and the rules agree.
         """
         self.events += 1
         if check.signatures is not None:

@@ -4,11 +4,11 @@ This module knows nothing of Matrix. Nodes are numbered in the order in which th
 key and points to its *parents*, which were added before it. So the number of a node is its place in a
 topological order, which follows from the edges only and not from anything that a sender claims.
 
-What was tried, on the auth events of a room with 323,368 members and two branches of 50 events: 324,410 nodes
+What we tried, on the auth events of a room with 323,368 members and two branches of 50 events: 324,410 nodes
 and 973,294 edges (CPython 3.11).
 
 * *Parents in a flat array with offsets* take 16 bytes per node; a tuple of integers per node takes 125.
-  Walking the tuples is twice as fast. The array was chosen, because walks are short and memory is not.
+  Walking the tuples is twice as fast. We chose the array, because walks are short and memory matters more.
 * *Children as a linked list through arrays*, newest first, take 28 bytes per node; lists of lists take 121.
 * *A byte per node, searched backwards with `bytearray.rfind`*, is the queue of a descending sweep. For a
   hundred recent nodes it is as fast as a heap (0.13 ms); for 200,000 nodes it takes a third of the time
@@ -41,7 +41,7 @@ class Dag:
     Nodes are integers from 0, in the order in which they were added. Each node has a key, which is an event
     ID for the callers; here it only names the node.
 
-    Cost: `add` takes amortised constant time per edge. A node with four edges takes some 130 bytes.
+    Cost: `add` takes amortised constant time per edge. A node with four edges takes about 130 bytes.
     """
 
     __slots__ = ("_child", "_first", "_index", "_leaves", "_next", "_offsets", "_parents", "keys")
@@ -189,7 +189,8 @@ class Dag:
             mask = found.pop(node)
             if mask != full:
                 partial -= 1
-                # The ancestors of this node are above the same shared node. Each tells so when it is asked.
+                # The ancestors of this node are above the same shared node. The check finds that for each of
+                # them.
                 if lies_above_shared(node):
                     continue
                 result.append(node)

@@ -14,7 +14,7 @@ from typing import Final
 from .types import ServerName
 
 MAX_BYTES: Final = 255
-"""The greatest length of an identifier in bytes of UTF-8, with sigil and server name."""
+"""The maximum length of an identifier in bytes of UTF-8, with sigil and server name."""
 
 # ASCII classes and fullmatch: `\d` would match other digits too, and `$` a newline at the end.
 # In this grammar, as in the specification's, an IPv4 literal is a dns-name.
@@ -100,6 +100,6 @@ def is_chosen_event_id(identifier: str) -> bool:
 def is_hash_room_id(identifier: str) -> bool:
     """Tell whether a text can be a room ID without a server name, the form of room version 12.
 
-    The authorisation rules find out whether it names a create event.
+    The authorisation rules check whether it names a create event.
     """
     return identifier.startswith("!") and len(identifier) > 1 and "\0" not in identifier and fits(identifier)

@@ -47,7 +47,7 @@ class Validity(Enum):
     AHEAD = auto()
     """The event is more than seven days ahead of now. No key counts for it yet."""
     LAPSED = auto()
-    """The key's ``valid_until_ts`` is before the event. A later answer of the server may extend it."""
+    """The key's ``valid_until_ts`` is before the event. A later response from the server may extend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class VerifyKey:
     def _merged(self, other: "VerifyKey") -> "VerifyKey":
         """Combine two statements about the same key. Their order does not matter.
 
-        A server first says that a key is in use and later that it has expired, and its later answers extend
+        A server first says that a key is in use and later that it has expired, and its later responses extend
         the validity. Of two times at which a key expired, the earlier one counts.
         """
         untils = (self.valid_until_ts, other.valid_until_ts)
@@ -267,7 +267,7 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
 
     Args:
         table: ``{server: {key ID: {"key": unpadded base64, "valid_until_ts": int, "expired_ts":
-            int}}}``. The times are optional. The key alone may stand in place of its object.
+            int}}}``. The times are optional. A bare key may replace its object.
         source: where the table was found, for messages.
 
     Raises:
@@ -289,7 +289,7 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
 
 
 def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
-    """Read a server's response of the key API without checking its signatures.
+    """Read a server's response from the key API without checking its signatures.
 
     Raises:
         BadKey: if it is malformed.

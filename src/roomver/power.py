@@ -71,8 +71,8 @@ def read_level(value: JsonValue, version: RoomVersion) -> int | None:
 class PowerLevels:
     """The parsed levels of one power-levels event.
 
-    A value that is not a level in the room version counts as absent. The rules refuse a power-levels
-    event with such a value, so it occurs only in a state that breaks the rules.
+    A value that is not a level in the room version counts as absent. The rules reject a power-levels event
+    with such a value, so it occurs only in a state that breaks the rules.
 
     Attributes:
         event_id: the ID of the event.
@@ -105,7 +105,7 @@ class PowerLevels:
                     self.named[name] = level
         self.users = self._entries("users", content, version)
         self.events = self._entries("events", content, version)
-        # A version whose rules do not check notifications must not refuse them either.
+        # A version whose rules do not check notifications must not reject them either.
         checked = version.notification_levels_checked
         self.notifications = self._entries("notifications", content, version) if checked else {}
 

@@ -1,4 +1,4 @@
-"""Check the events of a room together. All commands on whole rooms take this one path.
+"""Check the events of a room together. All commands for whole rooms use this module.
 
 Each entry is checked by itself (`roomver.check`), the usable events are kept, the room is replayed
 (`roomver.replay`), and the outcomes become findings. The result is data.
@@ -58,7 +58,7 @@ class Gathered:
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
         dropped: the number of events that a server must drop.
-        first_dropped: the place of the first of these events, and its first finding; None if there is none.
+        first_dropped: the place and the first finding of the first of these events; None if none was dropped.
         left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it.
@@ -127,8 +127,7 @@ def gather_events(
 
     Raises:
         NotAState: if a state in the input has two events for one key or contains a message, or if two
-        documents
-            give different current states.
+            documents give different current states.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -170,8 +169,8 @@ class RoomCheck:
         replay: the replay of the room.
         summary: counts of all events.
         findings: event ID to the findings of the event in its room, parents before children.
-        agreed: events that the recording server rejected or soft-failed and the rules do too, each with the
-            finding that it would be if the server disagreed.
+        agreed: events that both the recording server and the rules reject or soft-fail, each with the finding
+            that would apply if the server disagreed.
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
@@ -201,7 +200,7 @@ class RoomCheck:
         return not self.state_differs and not self.not_compared
 
 
-def check_room(  # noqa: PLR0913 - all but two are options by keyword
+def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,

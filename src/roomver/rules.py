@@ -39,8 +39,8 @@ class Rule:
     Attributes:
         name: dotted words, the same in every room version.
         decision: what it says when it decides.
-        acceptance: what holds for an event that the rule lets pass or allows: a sentence without its full
-            stop.
+        acceptance: what holds for an event that the rule allows or does not reject: a sentence without its
+            full stop.
         refusal: what holds for an event that the rule rejects or does not allow: another such sentence.
         numbers: its number in each list that has it. A list is named by the room version that
             introduced it.
@@ -89,9 +89,9 @@ class Verdict(NamedTuple):
     >>> detail = {"sender": "@a:x", "target": "@b:x"}
     >>> verdict = Verdict(False, JOIN_SENDER_IS_TARGET, V12, detail)
     >>> verdict.reason
-    'the sender tries to join another user'
+    'the sender tries to make another user join'
     >>> print(verdict)  # doctest: +NORMALIZE_WHITESPACE
-    v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to join another user
+    v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to make another user join
     (sender @a:x, target @b:x)
     """
 
@@ -192,7 +192,7 @@ CREATE_ROOM_VERSION = _rule(
     "create.room_version",
     _REJECTS,
     "1.3     1.3     1.3     1.3     1.3     1.3     1.3     1.3",
-    "the create event names a room version that is known, or none",
+    "the create event names a known room version, or no room version",
     "the create event names a room version that is not known",
 )
 CREATE_NO_CREATOR = _rule(
@@ -235,7 +235,7 @@ AUTH_EVENTS_NOT_SELECTED = _rule(
     _REJECTS,
     "2.2     2.2     2.2     2.2     2.2     2.2     2.2     3.2",
     "the auth events selection picks every auth event",
-    "the auth events selection does not pick one of the auth events",
+    "the auth events include one that the auth events selection does not pick",
 )
 AUTH_EVENTS_REJECTED = _rule(
     "auth_events.rejected",
@@ -311,8 +311,8 @@ JOIN_SENDER_IS_TARGET = _rule(
     "member.join.sender_is_target",
     _REJECTS,
     "5.2.2   5.2.2   4.2.2   4.2.2   4.3.2   4.3.2   4.3.2   5.3.2",
-    "the sender joins for themselves",
-    "the sender tries to join another user",
+    "the sender is the user who joins",
+    "the sender tries to make another user join",
 )
 JOIN_BANNED = _rule(
     "member.join.banned",
@@ -325,8 +325,8 @@ JOIN_INVITED = _rule(
     "member.join.invited",
     _ALLOWS,
     "5.2.4   5.2.4   4.2.4   4.2.4   4.3.4   4.3.4   4.3.4   5.3.4",
-    "the join rule asks for an invite, and the sender is invited or joined",
-    "the join rule asks for an invite, and the sender is neither invited nor joined",
+    "the join rule requires an invite, and the sender is invited or joined",
+    "the join rule requires an invite, and the sender is neither invited nor joined",
 )
 JOIN_RESTRICTED_ALREADY_IN = _rule(
     "member.join.restricted.already_in",
@@ -514,8 +514,8 @@ KNOCK_SENDER_IS_TARGET = _rule(
     "member.knock.sender_is_target",
     _REJECTS,
     "-       -       -       4.6.2   4.7.2   4.7.2   4.7.2   5.7.2",
-    "the sender knocks for themselves",
-    "the sender tries to knock for another user",
+    "the sender is the user who knocks",
+    "the sender tries to knock on behalf of another user",
 )
 KNOCK_ALLOWED = _rule(
     "member.knock.allowed",
@@ -535,8 +535,8 @@ MEMBER_UNKNOWN = _rule(
     "member.unknown",
     _REJECTS,
     "5.6     5.6     4.6     4.7     4.8     4.8     4.8     5.8",
-    "the room version knows the membership",
-    "the room version does not know the membership",
+    "the membership exists in the room version",
+    "the membership does not exist in the room version",
 )
 SENDER_NOT_JOINED = _rule(
     "sender.not_joined",
@@ -584,8 +584,8 @@ POWER_LEVELS_USERS = _rule(
     "power_levels.users",
     _REJECTS,
     "10.1    10.1    9.1     9.1     9.1     9.3     9.3     10.3",
-    "users is an object from user IDs to levels",
-    "users is not an object from user IDs to levels",
+    "users is an object that maps user IDs to levels",
+    "users is not an object that maps user IDs to levels",
 )
 POWER_LEVELS_CREATOR_LISTED = _rule(
     "power_levels.creator_listed",
@@ -661,15 +661,15 @@ REDACTION_SAME_DOMAIN = _rule(
     "redaction.same_domain",
     _ALLOWS,
     "11.2    -       -       -       -       -       -       -",
-    "the redaction and its target have event IDs of the same server",
-    "the redaction and its target do not have event IDs of the same server",
+    "the redaction and its target have event IDs from the same server",
+    "the redaction and its target do not have event IDs from the same server",
 )
 REDACTION_OTHERWISE = _rule(
     "redaction.otherwise",
     _REJECTS,
     "11.3    -       -       -       -       -       -       -",
-    "the sender has the redact level, or the event IDs are of the same server",
-    "the sender lacks the redact level, and the event IDs are not of the same server",
+    "the sender has the redact level, or the event IDs are from the same server",
+    "the sender lacks the redact level, and the event IDs are not from the same server",
 )
 OTHERWISE = _rule(
     "otherwise",

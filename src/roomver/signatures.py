@@ -64,7 +64,7 @@ def verify_json(
 
 
 def read_server_keys(response: Mapping[str, object]) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
-    """Read a server's response of the key API, and check that the server signed it.
+    """Read a server's response from the key API, and check that the server signed it.
 
     Source: https://spec.matrix.org/latest/server-server-api/#publishing-keys
 
@@ -199,9 +199,9 @@ def check_signatures(
 
 
 def _times(validity: Validity, key: VerifyKey, made_at: int, now: int | None) -> str:
-    made = f"the event was made {format_time(made_at)}"
+    made = f"the event was made at {format_time(made_at)}"
     if validity is Validity.EXPIRED and key.expired_ts is not None:
-        return f"the key expired {format_time(key.expired_ts)}, {made}"
+        return f"the key expired at {format_time(key.expired_ts)}, {made}"
     if validity is Validity.LAPSED and key.valid_until_ts is not None:
         return f"the key is known to be valid until {format_time(key.valid_until_ts)}, {made}"
     return made if now is None else f"{made}, now is {format_time(now)}"

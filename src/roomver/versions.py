@@ -65,7 +65,7 @@ class RoomVersion:
     strict_canonical_json: bool
     """Events must not contain floats, or integers outside ±(2^53 - 1)."""
     max_depth: int
-    """The greatest ``depth``, inclusive."""
+    """The maximum ``depth``, inclusive."""
     redacts_in_content: bool
     """A redaction names its target in ``content.redacts`` instead of the top-level ``redacts``."""
 

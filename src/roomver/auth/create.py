@@ -46,8 +46,8 @@ def check_create(event: Event) -> Verdict:
         if type(named) is not str or named not in ROOM_VERSIONS:
             return Verdict(False, CREATE_ROOM_VERSION, version, {"room_version": shorten(named)})
 
-    # If content has no creator property, reject. A null counts as a property (for ruma and
-    # gomatrixserverlib it does not).
+    # If content has no creator property, reject. A null counts as a property (in ruma and gomatrixserverlib
+    # it does not).
     if version.creator_in_content and "creator" not in content:
         return Verdict(False, CREATE_NO_CREATOR, version, {})
 

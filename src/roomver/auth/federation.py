@@ -8,7 +8,7 @@ from .context import Context
 def check_federation(context: Context) -> Verdict | None:
     """Check the rule on ``m.federate``; return None if it does not decide.
 
-    Only the JSON value false closes a room, as the specification says. For Synapse any value except true
+    Only the JSON value false closes a room, as the specification says. In Synapse any value except true
     closes it, and the target of a membership is checked too. ruma rejects every event if the value is not a
     boolean. Rooms made by servers have a boolean or no such property.
     """

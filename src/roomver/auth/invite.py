@@ -16,7 +16,7 @@ def check_invite(context: Context, target: UserId) -> Verdict:
     """Check a member event of membership ``invite``."""
     event = context.event
 
-    # If content has a third_party_invite property: … A null counts as a property, as in Synapse. For ruma and
+    # If content has a third_party_invite property: … A null counts as a property, as in Synapse. In ruma and
     # gomatrixserverlib such an event is a plain invite.
     if "third_party_invite" in event.content:
         return check_third_party_invite(context, target)

@@ -28,7 +28,7 @@ from ..unpadded import decode_unpadded
 from .context import Context
 
 MAX_PAIRS: Final = 1024
-"""The greatest number of pairs of a signature and a key that are tried. An identity server makes one or two.
+"""The maximum number of pairs of a signature and a key that are tried. An identity server makes one or two.
 Two events of full size could have half a million, which would take half a minute for one verdict."""
 
 

@@ -1,7 +1,7 @@
 """The command line: ``roomver``.
 
-Nothing is decided here: arguments come in, floors below are called, text or JSON goes out. Every command
-ends with 0 if all is well, 1 if something is wrong with what it looked at, and 2 if it could not look.
+Nothing is decided here: arguments come in, lower floors are called, text or JSON goes out. Every command
+exits with 0 if all is well, 1 if something is wrong with its input, and 2 if it could not check the input.
 """
 
 import sys

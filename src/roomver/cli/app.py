@@ -52,7 +52,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             ctx.exit(130)  # the shell convention for SIGINT; click's own 1 would mean problems found
         except click.NoSuchOption as error:
-            # In double quotes the shell takes "$ly" out of "$ly-A7l6XP" as a variable.
+            # In double quotes the shell expands "$ly" in "$ly-A7l6XP" as a variable.
             rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
             if rest is None:
                 raise

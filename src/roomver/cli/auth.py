@@ -62,12 +62,12 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     unsigned: bool,
     as_json: bool,
 ) -> None:
-    """Judge one event by the authorisation rules, and print the rule that decided with what was compared.
+    """Judge one event by the authorisation rules, and print the rule that decided and what was compared.
 
     EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
     may be abbreviated to a unique prefix. With --room the event is judged against its own auth events and
-    against the state before it, with --state against the state events in the file. Both files may have any
-    form that `roomver check` reads, such as the output of `roomver state --json`.
+    against the state before it, with --state against the state events in the file. Both files may be in any
+    format that `roomver check` reads, such as the output of `roomver state --json`.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. Its signatures
     are not checked.
@@ -75,8 +75,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     An event with a missing or invalid required signature is refused: a server drops it before it applies
     any rule.
 
-    Exit code: 0 allowed, 1 refused, 2 usage error, unreadable file or missing events. If the state before the
-    event is unknown, the event is not yet known to be allowed.
+    Exit code: 0 allowed, 1 refused, 2 usage error, unreadable file or missing events. The exit code is also 2
+    if the state before the event is unknown and nothing else refuses the event.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
@@ -150,7 +150,9 @@ def _judge_in_room(
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
     if outcome is None:
-        raise InputError(room.file, f"{event.event_id} is from another room than the others: {event.room_id}")
+        raise InputError(
+            room.file, f"{event.event_id} is not from the same room as the others: {event.room_id}"
+        )
     if outcome.missing:
         raise MissingEvents(replayed.lacking(event.event_id))
     own = {}
@@ -181,10 +183,10 @@ def _judge_against(
     try:
         state = gathered.as_state()
     except NotAState as error:
-        hint = "`roomver state --json` prints one of a room"
+        hint = "`roomver state --json` prints the state of a room"
         raise InputError(display_name(file), f"{error}; {hint}") from None
     pdu = fit_entry(given.entry, gathered.version).pdu
-    assert type(pdu) is dict  # it was when it was read
+    assert type(pdu) is dict  # checked when it was read
     completed = complete_draft(pdu, gathered.version, state)
     is_draft = completed is not pdu
     if not is_draft:
@@ -208,7 +210,7 @@ def _fit(given: GivenEvent, version: RoomVersion) -> JsonObject:
     """Return an event without the keys that its room version does not have, and compare its ID."""
     entry = fit_entry(given.entry, version)
     pdu = entry.pdu
-    assert type(pdu) is dict  # it was when it was read
+    assert type(pdu) is dict  # checked when it was read
     replace(given, entry=entry, pdu=pdu).compare_ids(version)
     return pdu
 

@@ -32,7 +32,7 @@ from .common import (
 from .loaded import replay_progress
 from .report import JsonReport, Report, TextReport
 
-_LONG_BYTES = 4 * 2**20  # an input of this size takes some seconds
+_LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
 _TICK = 500  # events between updates of the progress bar
 
 
@@ -74,9 +74,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     """Check every event of a room: its format, event ID, signatures, content hash and authorisation.
 
     FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
-    PDUs, an object with pdus or events, a server's answer to /send_join, /state or /event_auth, or one event,
-    also from an administration interface); or the output of psql (aligned, -At), COPY or CSV with a column
-    of JSON. It may be packed with gzip; - is standard input.
+    PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
+    event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
+    may be compressed with gzip; - is standard input.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 

@@ -67,7 +67,7 @@ def also_option() -> Callable[[F], F]:
         "more_files",
         metavar="FILE",
         multiple=True,
-        help="More events of the same room, such as another answer of a server. Repeatable.",
+        help="More events of the same room, such as another response of a server. Repeatable.",
     )
 
 
@@ -213,7 +213,7 @@ def read_event(
         file: its name.
         version: of the event's room; None if it is determined later.
         needs: the keys that the event must have.
-        draft: take an event of the client-server API as well.
+        draft: also accept an event of the client-server API.
 
     Raises:
         InputError: if it does not hold one event with these keys.

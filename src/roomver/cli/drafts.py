@@ -1,7 +1,7 @@
 """Drafts: events that lack what only a server adds, judged against a state.
 
-Against a state the authorisation rules read the type, the state key, the sender and the content, and of the
-rest only what is filled in here.
+Against a state the authorisation rules read the type, the state key, the sender and the content. The only
+other keys that they read are filled in here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _NO_HASH: Final = "A" * 43
 
 
 def complete_draft(pdu: JsonObject, version: RoomVersion, state: Mapping[StateKey, Event]) -> JsonObject:
-    """Return a draft with what it lacks of a PDU, or the PDU itself if it lacks nothing.
+    """Return a draft with the missing keys of a PDU added, or the PDU itself if no key is missing.
 
     Args:
         pdu: the draft.

@@ -43,10 +43,10 @@ def event_id(file: str, version: RoomVersion) -> None:
     """Print the ID of an event.
 
     In room versions 1 and 2 the event carries its ID. In later versions the ID is computed from what
-    redaction keeps. FILE holds one event, in any form that `roomver check` reads; by default it is standard
+    redaction keeps. FILE holds one event, in any format that `roomver check` reads; by default it is standard
     input. If it also gives an event ID, the two are compared.
 
-    Exit code: 0 printed, 1 the event has another ID than the file says, 2 usage error or not an event.
+    Exit code: 0 printed, 1 the event's ID is not the one in the file, 2 usage error or not an event.
     """
     given = read_event(file, version)
     click.echo(printable(id_of(given.pdu, version)))
@@ -63,7 +63,7 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
 
     Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256.
     "check" says whether it does: "intact", "mismatch" (a server uses the redacted form) or "unreadable" (a
-    server drops the event). FILE holds one event, in any form that `roomver check` reads; by default it is
+    server drops the event). FILE holds one event, in any format that `roomver check` reads; by default it is
     standard input.
 
     Exit code: 0 printed, whatever the hashes say, 2 usage error or not an event.
@@ -89,7 +89,7 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
 def redact(file: str, version: RoomVersion) -> None:
     """Print the redacted form of an event, as canonical JSON.
 
-    FILE holds one event, in any form that `roomver check` reads; by default it is standard input.
+    FILE holds one event, in any format that `roomver check` reads; by default it is standard input.
 
     Exit code: 0 printed, 2 usage error or not an event.
     """
@@ -117,8 +117,8 @@ def redact(file: str, version: RoomVersion) -> None:
 def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_file: str) -> None:
     """Hash and sign an event, and print it as canonical JSON.
 
-    The content hash is set, and the signature is added to those that are there. FILE holds one event, in any
-    form that `roomver check` reads; it need not have hashes yet. By default it is standard input.
+    The content hash is set, and the signature is added to any that are already there. FILE holds one event,
+    in any format that `roomver check` reads; it need not have hashes yet. By default it is standard input.
 
     Exit code: 0 printed, 2 usage error or not an event.
     """
@@ -157,11 +157,11 @@ def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
 def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int | None) -> None:
     """Check that an event has the required signatures.
 
-    Prints a line for each server that must sign. FILE holds one event, in any form that `roomver check`
+    Prints a line for each server that must sign. FILE holds one event, in any format that `roomver check`
     reads; by default it is standard input.
 
     Exit code: 0 all required signatures are valid, 1 one is missing or invalid, 2 usage error or not an
-    event, 3 unknown, because a key is unknown.
+    event, 3 undecided, because a key is unknown.
     """
     keys = read_key_files(key_files, now)
     given = read_event(file, version)

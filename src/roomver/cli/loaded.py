@@ -23,10 +23,10 @@ from ..versions import RoomVersion
 from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
 from .wording import missing_lines, printable, signature_lines
 
-_LONG = 20_000  # events that take some seconds
+_LONG = 20_000  # this many events take a few seconds
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
-"""Takes the number of events replayed, and the number of all."""
+"""Takes the number of events replayed, and the total."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class LoadedRoom:
     Attributes:
         file: what messages call it.
         found: the events, the replay and the findings.
-        added: the check of the event that was added to those of the file, by itself.
+        added: the check, by itself, of the event that was added to the file's events.
     """
 
     file: str
@@ -93,7 +93,7 @@ class LoadedRoom:
         return self.events[known] if known in self.events else (known, left_out[known])
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
-        """Say that something about an event, or for None the current state, is unknown, and what is
+        """Say what is unknown about an event, or for None about the current state, and which events are
         missing."""
         replayed = self.replay
         click.echo(printable(f"roomver: {self.file}: {what} is unknown: these events are missing"), err=True)
@@ -156,7 +156,7 @@ def load_events(
     """Read the events of a file and others, each checked by itself. Arguments are those of `load_room`.
 
     Returns:
-        The events, and the keys with those of the files.
+        The events, and the keys joined with those in the files.
 
     Raises:
         InputError: if a file cannot be read as events, or none of them is usable.

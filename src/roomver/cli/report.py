@@ -36,13 +36,13 @@ from .wording import (
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
 _COPY_CHARACTERS = 2**16
-_MOST_EVENTS = 100  # with findings are listed per file
-_MOST_UNDECIDED = 10  # among them: one missing event can leave a whole room undecided
+_MOST_EVENTS = 100  # events with findings that are listed per file
+_MOST_UNDECIDED = 10  # undecided events among them: one missing event can leave a whole room undecided
 _MOST_LINES = 5  # per list about a room
 
 
 class Report(Protocol):
-    """What is told about each file, in this order: start, events with findings or notes, the room unless
+    """What is reported about each file, in this order: start, events with findings or notes, the room unless
     events were checked alone, end or error."""
 
     def start(self, file: str, room: Room) -> None:

@@ -98,13 +98,13 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     ),
 )
 @click.argument("room", metavar="ROOM")
-@click.option("--at", metavar="EVENT", help="Resolve the states after the event's previous events.")
+@click.option("--at", metavar="EVENT", help="Resolve the states after the event's prev events.")
 @click.option(
     "--sets",
     "set_files",
     metavar="FILE",
     multiple=True,
-    help="A state, as event IDs: a JSON array, an answer to /state_ids, or text with one ID per line, alone "
+    help="A state, as event IDs: a JSON array, a response to /state_ids, or text with one ID per line, alone "
     "or beside other columns that psql prints. Give it twice or more.",
 )
 @click.option(
@@ -136,9 +136,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
 
-    With --at, the states after the previous events of that event are resolved; with --sets, the states in
+    With --at, the states after the prev events of that event are resolved; with --sets, the states in
     those files; otherwise, the states after the room's forward extremities. If the file itself gives the
-    state at that point, as a server's answer does, that state is used alone.
+    state at that point, as a server's response does, that state is used alone.
 
     Exit code: 0 resolved, 1 a state or an event is missing, 2 usage error or unreadable file.
     """
@@ -173,10 +173,10 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
-    """Check that the room has an event that could be the entry asked for.
+    """Check that the room has an event that could be the requested entry.
 
     Raises:
-        InputError: if there is none, for example because the type is mistyped.
+        InputError: if it has no such event, for example because the type is mistyped.
     """
     keys: dict[str, set[str]] = {}
     for event in loaded.events.values():

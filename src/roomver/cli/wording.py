@@ -25,7 +25,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
-        FindingKind.OTHER_ROOM: "is from another room than the others",
+        FindingKind.OTHER_ROOM: "is not from the same room as the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing",
         FindingKind.AUTH_EVENT_REJECTED: "cites an auth event that was rejected",
@@ -57,7 +57,7 @@ _LONGEST = 1000  # longer than any identifier and any sentence made here
 def printable(text: object) -> str:
     """Return a text as one line that is safe on a terminal.
 
-    Text in events comes from servers that nobody here controls. Control characters, line ends, invisible
+    Text in events comes from untrusted servers. Control characters, line ends, invisible
     characters and marks that change the writing direction are escaped.
 
     >>> printable("m.room.\\x1b[2Jmessage")
@@ -83,7 +83,7 @@ def reason_data(reason: Reason) -> JsonObject:
 def findings_data(
     event_id: EventId | None, findings: tuple[Finding, ...], notes: tuple[Reason, ...] = ()
 ) -> JsonObject:
-    """Return what was found of one event as a JSON object."""
+    """Return the findings about one event as a JSON object."""
     return {
         "event_id": event_id,
         "findings": [
@@ -283,7 +283,7 @@ def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
 
 
 def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Return the events that the rules reject or soft-fail and the recording server did too, with why."""
+    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
     if not result.agreed:
         return []
     lines = [

@@ -1,7 +1,7 @@
 """Reading rooms, states and keys from files and streams.
 
-Besides the command line this is the only part of the package that does input. It hands on JSON values:
-whether a value is an event, and a good one, is decided on lower floors.
+Apart from the command line, this is the only part of the package that reads input. It passes on JSON values;
+lower floors decide whether a value is a valid event.
 """
 
 from .entries import InputError

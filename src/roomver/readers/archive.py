@@ -73,7 +73,7 @@ def read_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
 
     Raises:
         OSError: if the archive cannot be read.
-        BadArchive: if it is damaged, or a name leads out of it; also where Python was built without xz.
+        BadArchive: if it is damaged, or a name points outside it; also where Python was built without xz.
     """
     try:
         import lzma  # noqa: PLC0415 - an optional module of Python, needed by nothing else in this package
@@ -94,7 +94,7 @@ def read_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 def _name_of(entry: tarfile.TarInfo) -> str:
     top, *parts = PurePosixPath(entry.name).parts or ("",)
-    # Windows also separates by "\" and knows drives, which ":" ends.
+    # Windows also separates names with "\", and has drive letters, which end with ":".
     if top != _TOP or not parts or any(part == ".." or "\\" in part or ":" in part for part in parts):
         raise BadArchive(f"unexpected name: {entry.name!r}")
     return "/".join(parts)

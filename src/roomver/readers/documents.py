@@ -80,7 +80,8 @@ class Document:
     def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
         """Yield the entries of the document; `numbers` gives it its number."""
         if self.header is None:
-            # Several events have their paths as places, and only one event has its line.
+            # If there are several events, their places are their paths. The place of a single event is its
+            # line.
             alone = type(self._read.value) is dict and not holds_events(self._read.value)
             place = self._read.place if alone else Place(None, "")
             yield from _entries_of(Read(self._read.value, place), version, next(numbers))
@@ -91,7 +92,7 @@ class _Long:
     """What a first pass found in a document that is too long to be parsed whole.
 
     Attributes:
-        is_event: it is one event, which is then too long.
+        is_event: whether it is one event, which is then too long.
         keys: the keys under which it has arrays or objects of events.
         fields: the values of ``room_version`` and ``keys``.
     """
@@ -106,7 +107,7 @@ class Documents:
 
     Attributes:
         name, header, said, keys: as in `Document`.
-        broken: the text is not JSON behind the last of them.
+        broken: whether the text after the last document is not JSON.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Documents:
         Args:
             version: of the room.
             numbers: gives each document its number.
-            likely: pass over what does not have this in its text.
+            likely: skip values whose text does not contain this.
 
         Raises:
             InputError: where the text is not JSON, after the entries before that.
@@ -251,7 +252,7 @@ def _survey(values: Values, long: _Long) -> None:
 
 
 def _body(value: JsonValue) -> JsonValue:
-    """Return what stands behind the HTTP status in version 1 of the answer to a join; or the value."""
+    """Return what follows the HTTP status in version 1 of the response to a join; otherwise the value."""
     if type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is dict:
         return value[1]
     return value
@@ -304,7 +305,7 @@ def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Pla
     ids_only = False
     for index, piece in enumerate(values.elements()):
         is_string = piece.raw is not None and piece.raw.startswith(b'"')
-        # Beside events by ID there may be lists of IDs.
+        # An object with events by ID may also have lists of IDs.
         ids_only = is_string and (ids_only or not index)
         if not ids_only and piece.has(likely):
             yield place._replace(path=join_path(place.path, index)), piece

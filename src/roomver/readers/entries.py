@@ -17,12 +17,12 @@ LISTS: Final = ("pdus", "events", "state", "auth_chain")
 UNCHANGED: Final = ROOM_VERSIONS["1"]
 """A room version in which a reader takes nothing out of an event."""
 
-# Under these a row of a database's table has the PDU, often as text.
+# The columns in which a row of a database has the PDU, often as text.
 _COLUMNS: Final = ("json", "event_json")
 
 
 class InputError(RoomverError):
-    """An input that, as a whole, cannot be read as what it should be.
+    """An input that is unusable as a whole, because it is not in an expected format.
 
     Attributes:
         name: what messages call the input, such as its path.
@@ -101,10 +101,10 @@ def holds_events(value: JsonObject) -> bool:
 
 
 def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document: int = 0) -> Entry:
-    """Return the entry of a value: of a PDU, or of a PDU in one of its wrappers.
+    """Return the entry for a value, which is a PDU or a PDU in one of its wrappers.
 
     An event ID inside the PDU is taken out of it if the room version has no such key, and so is the room ID
-    of a create event. Dumps and administration interfaces add them; on the wire they are defects.
+    of a create event. Dumps and admin APIs add them; on the wire they are defects.
     """
     if read.error is not None:
         return Entry(read.place, read.claimed_id, None, read.error, part, document)
@@ -130,7 +130,7 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
 
 
 def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[Entry]:
-    """Yield the entries of a value: of the events that it holds, or of the one that it is."""
+    """Yield the entries for the events in a value, or one entry for the value itself if it is an event."""
     value = read.value
     if type(value) is not dict or not holds_events(value):
         yield entry_of(read, version, document=document)
@@ -147,7 +147,7 @@ def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[
                 place = read.place._replace(path=join_path(path, event_id))
                 yield entry_of(Read(item, place, event_id), version, document=document)
         elif key == "event" and type(held) is dict:
-            # The event that an answer to a join may hand back, signed by the server that let it in.
+            # The event that a response to a join may include, signed by the server that accepted it.
             yield entry_of(Read(held, read.place._replace(path=path)), version, Part.JOINED, document)
 
 
@@ -156,7 +156,7 @@ def list_parts(keys: Iterable[str]) -> dict[str, Part]:
     parts = {**dict.fromkeys(LISTS, Part.EVENT), "state": Part.STATE, "auth_chain": Part.AUTH_CHAIN}
     known = set(keys)
     if "state" not in known and "auth_chain" in known:
-        parts["pdus"] = Part.STATE  # an answer to a request for a state
+        parts["pdus"] = Part.STATE  # a response to a request for a state
     return parts
 
 
@@ -172,8 +172,8 @@ def _is_create(pdu: JsonObject) -> bool:
 def created_version(value: JsonValue) -> RoomVersion | None:
     """Return the room version that a create event names; None for any other value.
 
-    A create event without ``content.room_version`` makes a room of version 1, if its content hash holds. Up
-    to version 10 redaction removes the room version, and then nothing in the event says it.
+    A create event without ``content.room_version`` makes a room of version 1, if its content hash matches. Up
+    to version 10 redaction removes the room version, and then nothing in the event gives it.
 
     Raises:
         UnknownRoomVersion: if it names an unknown one.

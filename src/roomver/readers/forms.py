@@ -13,7 +13,7 @@ from .entries import LISTS, InputError, is_pdu
 
 _WIRE_ONLY: Final = frozenset({"auth_events", "prev_events", "hashes", "depth", "signatures"})
 _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
-# Keys of answers of the client-server API that hold events in arrays.
+# Keys of responses of the client-server API that hold events in arrays.
 _CLIENT_ANSWERS: Final = frozenset({"chunk", "next_batch", "events_before", "events_after"})
 _ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
 
@@ -32,7 +32,8 @@ IDS_ONLY: Final = (
 
 
 def is_client_event(value: JsonValue) -> bool:
-    """Tell whether a value is an event in the form of the client-server API, which leaves out the rest."""
+    """Tell whether a value is an event in the format of the client-server API, which lacks the other keys of
+    a PDU."""
     return (
         type(value) is dict
         and is_pdu(value)
@@ -42,12 +43,12 @@ def is_client_event(value: JsonValue) -> bool:
 
 
 def is_client_answer(value: JsonObject) -> bool:
-    """Tell whether an object is an answer of the client-server API that holds events."""
+    """Tell whether an object is a response of the client-server API that holds events."""
     return bool(_CLIENT_ANSWERS & value.keys()) and not is_pdu(value)
 
 
 def holds_ids(value: JsonObject) -> bool:
-    """Tell whether an object holds event IDs and no events, such as an answer to ``/state_ids``."""
+    """Tell whether an object holds event IDs and no events, such as a response to ``/state_ids``."""
     if is_pdu(value) or type(value.get("events")) is dict:
         return False
     lists = [value[key] for key in (*LISTS, *_ID_LISTS) if type(value.get(key)) is list]

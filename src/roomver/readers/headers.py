@@ -19,8 +19,8 @@ class Header:
     """What the first line of a recorded room says about it.
 
     Attributes:
-        fields: all of it, with what the recording server held of the room: ``state``, ``rejected`` and
-            others.
+        fields: all its fields, including what the recording server believed about the room: ``state``,
+            ``rejected`` and others.
     """
 
     version: RoomVersion
@@ -42,7 +42,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
     if form.startswith("roomver-vectors/"):
         raise InputError(name, "this is a file of test vectors, not a room: see `roomver vectors run`")
     if form != ROOM_FORMAT:
-        raise InputError(name, f"unknown format {shorten(form)}; known is {ROOM_FORMAT}")
+        raise InputError(name, f"unknown format {shorten(form)}; expected {ROOM_FORMAT}")
     try:
         scan(value, strict=False)
         version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown

@@ -1,7 +1,7 @@
 """Tables of servers' verify keys.
 
-A table is either plain, as in the header of a recorded room, or consists of servers' answers to requests
-for keys. An answer counts only if its server signed it.
+A table is either plain, as in the header of a recorded room, or consists of servers' responses to requests
+for keys. A response counts only if its server signed it.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class ReadKeys(NamedTuple):
 
     Attributes:
         keys: the keys that can be used.
-        refused: for each key or answer that cannot be used, what is wrong with it.
+        refused: for each key or response that cannot be used, what is wrong with it.
     """
 
     keys: KeyRing
@@ -28,12 +28,12 @@ class ReadKeys(NamedTuple):
 
 
 def read_keys(text: bytes, name: str) -> ReadKeys:
-    """Read a file of verify keys. One bad key or answer does not lose the others.
+    """Read a file of verify keys. One bad key or response does not discard the others.
 
     Args:
         text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …, "expired_ts":
-            …}}}``; the answer of ``/_matrix/key/v2/server``, or an array of such answers; ``{"server_keys":
-            [answer, …]}``, which is the answer of ``/_matrix/key/v2/query``.
+            …}}}``; the response of ``/_matrix/key/v2/server``, or an array of such responses;
+            ``{"server_keys": [response, …]}``, which is the response of ``/_matrix/key/v2/query``.
         name: what messages call the file, and the source of its keys.
 
     Raises:
@@ -53,7 +53,7 @@ def read_keys(text: bytes, name: str) -> ReadKeys:
     keys = KeyRing.joined(rings)
     if not any(keys.keys.values()):
         more = f" (and {len(refused) - 1:,} more like this)" if len(refused) > 1 else ""
-        raise InputError(name, f"{refused[0]}{more}" if refused else "there are no keys in it")
+        raise InputError(name, f"{refused[0]}{more}" if refused else "it contains no keys")
     return ReadKeys(keys, tuple(refused))
 
 
@@ -73,7 +73,7 @@ def _read(value: JsonValue, name: str) -> Iterator[KeyRing | str]:
 
 def _answers(answers: list[JsonValue], name: str) -> Iterator[KeyRing | str]:
     for index, answer in enumerate(answers, 1):
-        where = f"answer {index} of {len(answers)}"
+        where = f"response {index} of {len(answers)}"
         if type(answer) is not dict:
             yield f"{where} is not a JSON object"
             continue

@@ -52,14 +52,15 @@ class Line(NamedTuple):
     raw: bytes
     """The line without its end; empty if the line is too long."""
     start: bytes
-    """Its first byte that is not white space; empty if a line that is too long begins with nothing else."""
+    """Its first byte that is not white space; empty if the line is too long and begins with white space
+    only."""
 
 
 def check_line(line: Line) -> None:
     """Check that a line is short enough, and does not hold more values than any event could.
 
     Raises:
-        NotCanonical: if it does.
+        NotCanonical: if it is too long, or holds too many values.
     """
     if not line.raw:
         raise NotCanonical("", f"the line has more than {MAX_LINE_BYTES} bytes")

@@ -1,9 +1,9 @@
 """Rooms: the version, the keys and the events in one file or several, whatever their form.
 
 Forms: a recorded room (JSON Lines with a header); JSON Lines, one PDU per line; one or several JSON documents
-(an array of PDUs, an object with ``pdus`` or ``events``, an answer to a join or to a request for a state, one
-PDU); the output of psql, COPY or CSV with a column of JSON. Each may be packed with gzip. In each, a PDU may
-have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``, ``{"json": "…"}``.
+(an array of PDUs, an object with ``pdus`` or ``events``, a response to a join or to a request for a state,
+one PDU); the output of psql, COPY or CSV with a JSON column. Each may be compressed with gzip. In each, a PDU
+may have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``, ``{"json": "…"}``.
 
 Lines are streamed. Without a room version from elsewhere the input is read twice: once for the create event.
 """
@@ -112,7 +112,7 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     """Begin to read a room from one or several files, whose entries come one file after another.
 
     Args:
-        inputs: at least one stream, to be read from where it stands, with what messages call it.
+        inputs: at least one stream, to be read from its current position, with what messages call it.
         version: the room version. A file that names another one is refused. Without it, the first file that
             names one decides; otherwise the files are searched for the create event.
 
@@ -141,10 +141,11 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
     """Read the only event of a file, in any of the forms of a room.
 
     Args:
-        stream: to be read from where it stands.
+        stream: to be read from its current position.
         name: what messages call it.
         version: the room version; with None, nothing is taken out of the event, so that `fit_entry` can do
-            it. draft: also accept an event without the keys that only a server adds.
+            it.
+        draft: also accept an event without the keys that only a server adds.
 
     Raises:
         InputError: if the file does not hold one event.

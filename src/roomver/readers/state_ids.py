@@ -19,7 +19,7 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
     """Read the IDs of the events of a state.
 
     Args:
-        stream: a JSON array of IDs, or of objects with ``event_id``; an answer to ``/state_ids``; or text
+        stream: a JSON array of IDs, or of objects with ``event_id``; a response to ``/state_ids``; or text
             with one ID per line, alone or as a column of what psql prints.
         name: what messages call the input.
 
@@ -39,7 +39,7 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
     except NotCanonical as error:
         raise InputError(name, str(error)) from None
     if not found:
-        raise InputError(name, "there are no event IDs in it")
+        raise InputError(name, "it contains no event IDs")
     return found
 
 
@@ -62,7 +62,7 @@ def _id_of(value: JsonValue, name: str) -> EventId:
     if type(value) is dict:
         value = value.get("event_id")
     if type(value) is not str:
-        raise InputError(name, "expected event IDs: a JSON array, an answer to /state_ids, or one per line")
+        raise InputError(name, "expected event IDs: a JSON array, a response to /state_ids, or one per line")
     return value
 
 

@@ -137,7 +137,7 @@ class Source:
     Attributes:
         name: what messages call the input.
         head: its first bytes.
-        read: returns up to so many bytes; at the end, none.
+        read: returns up to the requested number of bytes; at the end, none.
         readline: returns one line, or as much of it as the limit allows; at the end, nothing.
     """
 
@@ -168,7 +168,7 @@ class Source:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the stream, packed as it is, have been read since the start."""
+        """How many bytes of the stream, before unpacking, have been read since the start."""
         return self._raw.count
 
     def restart(self) -> None:

@@ -1,4 +1,4 @@
-"""Reading test vectors: the suite that ships with the package, and vector files of anyone else."""
+"""Reading test vectors: the suite that ships with the package, and vector files from elsewhere."""
 
 import gc
 import json
@@ -66,7 +66,7 @@ def load_cases(paths: Sequence[Path]) -> list[Case]:
     Args:
         paths: files, and folders that are searched for ``*.json``, subfolders included. A folder may
             hold other JSON: a file without any key of a vector document is skipped. A file that is named
-            itself is never skipped.
+            explicitly is never skipped.
 
     Returns:
         The cases in the order of the paths, and those of a folder in the order of its files' paths.
@@ -88,7 +88,7 @@ def _cases_of_paths(paths: Sequence[Path]) -> Iterator[Case]:
 
 
 def _unique_cases(cases: Iterable[Case]) -> list[Case]:
-    # Reading makes millions of objects and no cycle. Searching them for cycles takes a third of the time.
+    # Reading makes millions of objects and no cycles. Searching them for cycles takes a third of the time.
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -125,7 +125,7 @@ def _parse(content: bytes) -> Any:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError(f"an object has a key twice among {', '.join(sorted(map(shorten, found)))}")
+        raise ValueError(f"an object has a duplicate key among {', '.join(sorted(map(shorten, found)))}")
     return found
 
 

@@ -43,7 +43,7 @@ _BRACKET_OR_STRING: Final = re.compile(r'["{}\[\]]')
 
 
 class _Damaged(Exception):
-    """A row that is not of the form of its table. The text says why."""
+    """A row that does not have the form of its table. The text says why."""
 
 
 class Table(NamedTuple):
@@ -302,7 +302,7 @@ def holds_ids_only(first: Sequence[Line]) -> bool:
 
 
 def heading_of_ids(first: Sequence[Line]) -> int:
-    """Return how many lines stand before the rows of a table of IDs."""
+    """Return how many lines come before the rows of a table of IDs."""
     if len(first) > 1 and _RULE.fullmatch(_text(first[1].raw).strip()):
         return first[1].number
     names = _SEPARATOR.split(_text(first[0].raw), _MAX_COLUMNS)

@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """It is too long, or holds too many values, to be parsed whole."""
+        """Whether it is too long, or holds too many values, to be parsed whole."""
         if self.raw is None:
             return True
         try:
@@ -104,7 +104,7 @@ class Values:
         """Take the next byte that is not white space.
 
         Raises:
-            NotCanonical: if it is another byte than those expected.
+            NotCanonical: if it is not one of the expected bytes.
         """
         found = self.peek()
         if found not in expected:
@@ -209,7 +209,7 @@ class Values:
             looked_at = at - self._at
             if not self._more(self._at):
                 rest = None if too_long else bytes(self._text[self._at :])
-                Piece(rest, line, column).load()  # raises, for its end is missing
+                Piece(rest, line, column).load()  # raises, because its end is missing
                 raise AssertionError("a value without its end was parsed")  # pragma: no cover
             at = self._at + looked_at
         too_long = too_long or at - self._at > lines.MAX_LINE_BYTES

@@ -1,9 +1,9 @@
 """Replay: fold the events of a room, in the order of its graph, into verdicts and states.
 
-For each event, a replay computes the state before it, resolved over its previous events; its verdicts
+For each event, a replay computes the state before it, resolved over its prev events; its verdicts
 against its own auth events and against that state; and the state after it. At the end it finds the forward
 extremities and the current state. A server does the same as events arrive. A replay does it for a whole
-room, or for a part of one: where previous events are missing, the state is unknown unless it is given.
+room, or for a part of one: where prev events are missing, the state is unknown unless it is given.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
@@ -34,12 +34,12 @@ def replay_room(
     """Replay the events of one room.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
-    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) must be checked before.
+    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) must have been checked before.
 
     Args:
         events: in any order. Of several events with the same ID, the first counts.
-        given: states before events whose previous events are missing, by event ID. A given state is used
-            even if the previous events are there.
+        given: states before events whose prev events are missing, by event ID. A given state is used even if
+            the prev events are present.
         current: the current state of the room, if the caller has it from elsewhere.
         skip_rejected: see `resolve`.
         soft_failure: check the ends of branches against the current state (check 6). That state depends on
@@ -51,7 +51,8 @@ def replay_room(
         WrongRoom: if the events are not all from one room and room version, or if the create event names
             another room version.
 
-    Cost: two checks and a small change to a shared state per event; each merge costs what differs.
+    Cost: two checks and a small change to a shared state per event; a merge costs time in proportion to the
+    differences.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:

@@ -74,7 +74,7 @@ class Ends:
     def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
         """Return missing events that may follow an end.
 
-        They are previous events of accepted events, and some end does not come after them. If
+        They are prev events of accepted events, and some end does not come after them. If
         such an event follows that end, the end is not a forward extremity.
         """
         events, outcomes = self._fold.events, self._result.outcomes
@@ -95,7 +95,7 @@ class Ends:
     def _before(self, event_id: EventId) -> set[EventId]:
         """Return all events that an event comes after, missing ones included.
 
-        An event comes after its previous events, its auth events and the events of the state given for it,
+        An event comes after its prev events, its auth events and the events of the state given for it,
         and after everything that these come after.
         """
         found: set[EventId] = set()

@@ -2,9 +2,9 @@
 
 How it works:
 
-* *Order.* Parents come before children: previous events, auth events, and the events of a given state.
+* *Order.* Parents come before children: prev events, auth events, and the events of a given state.
   Events on a cycle are rejected first and left out. Input order is kept if it is already topological.
-* *State before an event.* It is the merge of the states after the previous events. States are `RoomState`s,
+* *State before an event.* It is the merge of the states after the prev events. States are `RoomState`s,
   which share structure, so that equal entries of two branches are not compared. A state leaves memory when
   the last event that follows it has been folded; `Replay` can rebuild it, because every state also has a
   number, its *group*, under which its changes from another group are kept.
@@ -12,7 +12,7 @@ How it works:
   which grows with the fold. Events that follow the same branches have the same merge: the last few are kept.
 * *Verdicts.* An event is checked against its auth events first, and against the state before it if those
   allow it. A missing or undecided auth event leaves it undecided. An undecided event is never accepted.
-* *Unknown states.* If a previous event is missing, the state before an event is unknown (a *gap*), and so are
+* *Unknown states.* If a prev event is missing, the state before an event is unknown (a *gap*), and so are
   the states after it, up to the next given state.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced. `replaced` has what each accepted state event replaced.
@@ -218,7 +218,7 @@ class Fold:
         return state[0].changed(changes), len(groups) - 1
 
     def _state_before(self, event: Event) -> Grouped | None:
-        """Return the state before an event, resolved over its previous events; None if it is unknown."""
+        """Return the state before an event, resolved over its prev events; None if it is unknown."""
         event_id = event.event_id
         states: dict[EventId, Grouped] = {}
         missing = []

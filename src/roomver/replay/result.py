@@ -14,7 +14,7 @@ from ..versions import StateResolution
 
 
 class Status(Enum):
-    """The outcome of an event, in one word."""
+    """The outcome of an event, as text."""
 
     ACCEPTED = "accepted"
     REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
@@ -58,7 +58,7 @@ class Merge:
 
     Attributes:
         event_id: the event before which they were merged; None for the forward extremities.
-        parents: the events whose after-states were merged.
+        parents: the events such that the states after them were merged.
         conflicted: each conflicted key to its events, and each event to a mask of the states that have it.
         resolved: each conflicted or new key to its resolved event, or None.
     """
@@ -76,7 +76,7 @@ class Reset(NamedTuple):
         merge: the event before which the states were merged; None for the forward extremities.
         key: the key.
         lost: the newer event, which is not in the merged state.
-        restored: the older event, which is; None if the key has no event in the merged state.
+        restored: the older event, which is in the merged state; None if the key has no event there.
         kept_by_v2_1: whether room version 12's algorithm would have kept the newer event; None if that
             algorithm needs missing events.
     """
@@ -104,10 +104,10 @@ class Replay:
         outcomes: event ID to outcome.
         merges: the merges of states that did not agree, in order.
         missing: the IDs of missing events, each with the events that cite it.
-        gaps: events before which the state is unknown, each with its previous events that are missing or
+        gaps: events before which the state is unknown, each with its prev events that are missing or
             after which the state is unknown. `lacking` traces a gap back to the missing events.
         outliers: the events of given states, and of their auth chains. They come before the event that the
-            state is given for, even if no path of previous events shows it.
+            state is given for, even if no path of prev events shows it.
         forward_extremities: accepted events that no accepted event follows, sorted. Outliers and
             soft-failed events are left out.
         soft_failed: ends of branches that fail against the current state at their place in the order, each

@@ -43,7 +43,7 @@ __all__ = [
 _NOTHING: frozenset[EventId] = frozenset()
 
 
-def resolve(  # noqa: PLR0913 - all but two are options by keyword
+def resolve(  # noqa: PLR0913 - all but two are keyword-only options
     state_sets: Sequence[StateMap[EventId]],
     events: Mapping[EventId, Event],
     *,
@@ -86,9 +86,9 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
             all in one room and room version.
         ValueError: if there is no such algorithm.
 
-    Cost: some C-level passes over states that are dicts. With a graph, everything else is proportional
+    Cost: a few C-level passes over states that are dicts. With a graph, everything else is proportional
     to the differences. Equal states cost these passes only, and identical objects nothing. `RoomState`s
-    that share a dict cost about √entries. A state that outgrows its changes gets a new dict; until states
+    that share a dict cost about √entries. A state with too many changes gets a new dict; until states
     share one again, they cost as much as dicts.
     """
     steps = resolve_steps(
@@ -106,7 +106,7 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
     return run_steps(steps, lambda _: {})  # an event that is not in `events` is missing
 
 
-def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
+def resolve_steps(  # noqa: PLR0913 - all but two are keyword-only options
     state_sets: Sequence[StateMap[EventId]],
     events: Mapping[EventId, Event] | None = None,
     *,

@@ -25,7 +25,7 @@ def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -
 
     Args:
         steps: what `resolve_steps` returns.
-        fetch: is called with the IDs of events, and returns those of them that exist.
+        fetch: is called with the IDs of events, and returns the events that exist.
 
     >>> from roomver.resolution import resolve_steps
     >>> same = {("m.room.name", ""): "$a"}

@@ -24,7 +24,7 @@ class Problem:
         auth_difference, conflicted_subgraph: precomputed sets, if the caller has them.
         rejected: the IDs of rejected events.
         skip_rejected: leave out rejected events, as Synapse does, instead of checking them again.
-        trace: takes the intermediate results, if there is one.
+        trace: collects the intermediate results; None without tracing.
     """
 
     split: Split

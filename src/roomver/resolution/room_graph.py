@@ -44,11 +44,11 @@ class RoomGraph:
         Raises:
             MissingEvents: naming the auth events that are not in the graph.
             CyclicGraph: if the event cites itself.
-            WrongRoom: if it is not in the room of the events in the graph.
+            WrongRoom: if it is not in the same room as the events in the graph.
         """
         room = self._same_room(event, self._room)
-        # No state holds a message, and no event may cite one. So searches for shared events skip messages,
-        # which are the most frequent events.
+        # No state holds a message, and no event may cite one as an auth event. So searches for shared events
+        # skip messages, which are the most frequent events.
         self._dag.add(event.event_id, event.auth_parents, leaf=event.state_key is None)
         self._room = room
 

@@ -110,7 +110,7 @@ class Candidate(NamedTuple):
 
 
 class Why(NamedTuple):
-    """Why a key of the resolved state has its event. ``str`` gives this as text of several lines.
+    """Why a key of the resolved state has its event. ``str`` gives this as several lines of text.
 
     Attributes:
         key: the key.

@@ -3,8 +3,8 @@
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution
 
 How it works: R, the resolved state, is built in four passes, for power levels, join rules, members and
-everything else. A pass resolves each conflicted key alone, and its results are put into R at its end. The
-rules read only a few keys of R, and only these are looked up.
+everything else. A pass resolves each conflicted key on its own, and its results are put into R when it ends.
+The rules read only a few keys of R, and only these are looked up.
 """
 
 from collections.abc import Container, Mapping
@@ -73,8 +73,8 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     # "First we resolve conflicts between m.room.power_levels events. [...]
     # Repeat the above process for conflicts between m.room.join_rules events.
     # Repeat the above process for conflicts between m.room.member events."
-    # The specification speaks of one list of events. As in the servers, there is one list per key, and the
-    # results of a pass are not in R before its end.
+    # The specification speaks of one list of events. Here, as in the servers, there is one list per key, and
+    # the results of a pass are not in R before its end.
     for kind in _PASSES:
         decided = {}
         for key in [key for key in conflicts if key[0] == kind]:

@@ -334,8 +334,8 @@ def _mainline_order(
     Raises:
         CyclicGraph: if power levels cite each other.
     """
-    # An event with mainline position infinity comes before all others, also before the events that are
-    # based on the oldest power levels of the mainline.
+    # An event with mainline position infinity comes before all others, including the events that are based on
+    # the oldest power levels of the mainline.
     positions: dict[EventId, Level] = {event_id: index for index, event_id in enumerate(mainline)}
     keys = []
     for event_id in event_ids:

@@ -182,11 +182,11 @@ def run_case(case: Case) -> CaseResult:
     """
     try:
         output = run_operation(case.operation, case.room_version, case.input)
-    except Exception as error:  # a bug of this package fails the case, and the run goes on
+    except Exception as error:  # a bug in this package fails the case, and the run goes on
         return CaseResult(case, Outcome.FAILED, None, f"raised {type(error).__name__}: {error}")
     result = compare(case, output)
     if result.accepted:
-        reason = "an accepted outcome, but not the first, which roomver is to give"
+        reason = "an accepted outcome, but not the first, which roomver must give"
         return CaseResult(case, Outcome.FAILED, result.got, reason, result.accepted)
     omitted = STEPS.intersection(case.expected[0].outcome).difference(output)
     if omitted and result.outcome is Outcome.PASSED:
@@ -220,7 +220,7 @@ def _same_with_graph(case: Case) -> bool:
 def is_vectors(document: JsonValue) -> bool:
     """Tell whether a JSON document is meant as a vector document, valid or not.
 
-    Other JSON may lie in the same folder. It has neither ``cases`` nor ``format``.
+    Other JSON may be in the same folder. It has neither ``cases`` nor ``format``.
     """
     return type(document) is dict and ("cases" in document or "format" in document)
 
@@ -238,9 +238,9 @@ def read_vectors(document: JsonValue) -> tuple[Case, ...]:
     ()
     """
     if type(document) is not dict:
-        raise BadVectors("", f"a vector document must be an object, is {shorten(document)}")
+        raise BadVectors("", f"a vector document must be an object, not {shorten(document)}")
     if document.get("format") != FORMAT:
-        raise BadVectors("format", f"must be {FORMAT!r}, is {shorten(document.get('format'))}")
+        raise BadVectors("format", f"must be {FORMAT!r}, not {shorten(document.get('format'))}")
     unknown = document.keys() - {"format", "title", "cases"}
     if unknown:
         raise BadVectors("", f"unknown keys: {', '.join(sorted(unknown))}")
@@ -269,10 +269,10 @@ def check_unique(cases: Iterable[Case]) -> None:
 
 def _read_case(case: JsonValue, place: str) -> Case:
     if type(case) is not dict:
-        raise BadVectors(place, f"must be an object, is {shorten(case)}")
+        raise BadVectors(place, f"must be an object, not {shorten(case)}")
     name = case.get("name")
     if type(name) is not str or not _NAME.fullmatch(name):
-        raise BadVectors(f"{place}.name", f"must be letters, digits, '.', '_' and '-', is {shorten(name)}")
+        raise BadVectors(f"{place}.name", f"must be letters, digits, '.', '_' and '-', not {shorten(name)}")
     place = f"{place} ({name})"
     unknown = case.keys() - _CASE_KEYS
     if unknown:
@@ -286,7 +286,7 @@ def _read_case(case: JsonValue, place: str) -> Case:
     if type(version) is not str or version not in ROOM_VERSIONS:
         raise BadVectors(f"{place}.room_version", f"unknown room version {shorten(version)}")
     if type(case_input) is not dict:
-        raise BadVectors(f"{place}.input", f"must be an object, is {shorten(case_input)}")
+        raise BadVectors(f"{place}.input", f"must be an object, not {shorten(case_input)}")
     check_keys(case_input, OPERATIONS[operation], f"{place}.input")
     expected = _read_expected(case.get("expected"), OPERATIONS[operation], f"{place}.expected")
     texts: dict[str, Any] = {key: case.get(key, "") for key in ("spec", "rule", "notes")}
@@ -310,7 +310,7 @@ def _read_expected(value: JsonValue, operation: Operation, place: str) -> tuple[
 
 def _read_outcome(value: JsonValue, operation: Operation, place: str) -> JsonObject:
     if type(value) is not dict or not value:
-        raise BadVectors(place, f"must be an object with at least one key, is {shorten(value)}")
+        raise BadVectors(place, f"must be an object with at least one key, not {shorten(value)}")
     if "error" in value:
         error = value["error"]
         if len(value) > 1 or not (error is True or (type(error) is str and error)):

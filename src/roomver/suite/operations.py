@@ -76,7 +76,7 @@ def _verify_signatures(case_input: JsonObject, version: RoomVersion) -> JsonObje
 
 
 def _keys(case_input: JsonObject) -> KeyRing:
-    """Return the keys of a case, which has all the keys there are."""
+    """Return the keys of a case, which are all the keys that exist."""
     return replace(read_key_table(case_input["keys"]), complete=True)
 
 
@@ -107,7 +107,8 @@ def _auth(case_input: JsonObject, version: RoomVersion) -> JsonObject:
     if pdu is None:
         raise MissingEvents([judged])
     defects = find_defects(pdu, version)
-    # A malformed event is dropped before any rule. It is not allowed; any other malformed event is an error.
+    # If the event to judge is malformed, it is dropped before any rule, so it is not allowed. Any other
+    # malformed event is an error.
     if defects:
         return {"allowed": False, "malformed": [str(defect) for defect in defects]}
     events = read_events(case_input, version)
@@ -158,7 +159,7 @@ def read_states(case_input: JsonObject, events: Mapping[EventId, Event]) -> list
     """
     sets = case_input["state_sets"]
     if type(sets) is not list:
-        raise BadVectors("input.state_sets", f"must be an array of states, is {shorten(sets)}")
+        raise BadVectors("input.state_sets", f"must be an array of states, not {shorten(sets)}")
     return [{key: event.event_id for key, event in _state({"state": one}, events).items()} for one in sets]
 
 
@@ -219,7 +220,7 @@ def read_events(case_input: JsonObject, version: RoomVersion) -> dict[EventId, E
     events = {}
     for key, pdu in _object(case_input, "events").items():
         if type(pdu) is not dict:
-            raise BadVectors(join_path("input.events", key), f"must be an object, is {shorten(pdu)}")
+            raise BadVectors(join_path("input.events", key), f"must be an object, not {shorten(pdu)}")
         event = parse_event(pdu, version, event_id=key)
         if version.event_id_form is EventIdForm.CHOSEN and event.event_id != key:
             raise BadVectors(join_path("input.events", key), "must have its own event_id as its key")
@@ -237,7 +238,7 @@ def _event(case_input: JsonObject, key: str, events: Mapping[EventId, Event]) ->
 def _ids(case_input: JsonObject, key: str) -> list[EventId]:
     value = case_input[key]
     if type(value) is not list:
-        raise BadVectors(f"input.{key}", f"must be an array of event IDs, is {shorten(value)}")
+        raise BadVectors(f"input.{key}", f"must be an array of event IDs, not {shorten(value)}")
     ids = [item for item in value if type(item) is str]
     if len(ids) != len(value):
         raise BadVectors(f"input.{key}", "must be an array of event IDs")
@@ -263,14 +264,14 @@ def _state(case_input: JsonObject, events: Mapping[EventId, Event]) -> dict[Stat
 def _text(case_input: JsonObject, key: str) -> str:
     value = case_input[key]
     if type(value) is not str:
-        raise BadVectors(f"input.{key}", f"must be a string, is {shorten(value)}")
+        raise BadVectors(f"input.{key}", f"must be a string, not {shorten(value)}")
     return value
 
 
 def _object(case_input: JsonObject, key: str) -> JsonObject:
     value = case_input[key]
     if type(value) is not dict:
-        raise BadVectors(f"input.{key}", f"must be an object, is {shorten(value)}")
+        raise BadVectors(f"input.{key}", f"must be an object, not {shorten(value)}")
     return value
 
 

@@ -20,7 +20,7 @@ def export_command(folder: Path, force: bool) -> None:
     """Write the test vectors that ship with roomver to FOLDER.
 
     FOLDER also gets the description of the format, the JSON Schemas, the recorded rooms, the list of known
-    bugs and the license. It is created if it does not exist. Other files in it are left alone.
+    bugs and the licence. It is created if it does not exist. Other files in it are left alone.
 
     Exit codes: 0 the files were written, 2 FOLDER is not empty or a file could not be written.
     """
@@ -33,7 +33,7 @@ def export_command(folder: Path, force: bool) -> None:
         target = folder / name
         # With --force the folder may hold symbolic links.
         if not target.resolve().is_relative_to(inside):
-            raise InputError(str(target), f"leads out of {folder}")
+            raise InputError(str(target), f"points outside {folder}")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         count += 1

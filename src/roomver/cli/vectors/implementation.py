@@ -36,12 +36,12 @@ class CannotStart(RoomverError):
 
 
 def to_line(message: JsonObject) -> bytes:
-    """Return a message as one line of ASCII, which has a form for lone surrogates too."""
+    """Return a message as one line of ASCII, whose escapes can represent lone surrogates too."""
     return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 class Implementation:
-    """A program that is started at once, and again after it died or was stopped.
+    """A program that is started at once, and restarted after it died or was stopped.
 
     Args:
         command: the program and its arguments, split as a shell splits them. No shell runs.

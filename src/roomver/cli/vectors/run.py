@@ -117,6 +117,6 @@ def _run_all(command: str, timeout: float, cases: list[Case], jobs: int) -> list
                 free.put(implementation)
 
         pool = ThreadPoolExecutor(jobs)
-        stack.callback(pool.shutdown, cancel_futures=True)  # an interrupt starts no further case
+        stack.callback(pool.shutdown, cancel_futures=True)  # after an interrupt, no further case starts
         futures = [pool.submit(run_next, case) for case in cases]
         return [future.result() for future in _with_progress(futures)]

@@ -45,7 +45,7 @@ def filter_options(command: F) -> F:
 
 
 def read_cases(paths: Sequence[Path]) -> list[Case]:
-    """Read the cases of files and folders, or without any path those of the suite.
+    """Read the cases of files and folders or, without any path, those of the suite.
 
     Raises:
         OSError: if a file cannot be read.

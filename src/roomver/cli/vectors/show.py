@@ -24,7 +24,7 @@ from .selection import paths_argument, read_cases
 _SHOWN = 100  # characters of a content
 
 Renumber: TypeAlias = Callable[[str], str]
-"""Replaces the event IDs in a text by the numbers of the events."""
+"""Replaces the event IDs in a text with the numbers of the events."""
 
 
 @click.command("show", epilog=example("roomver vectors show resolve.topic_against_ban.v11"))
@@ -34,8 +34,8 @@ Renumber: TypeAlias = Callable[[str], str]
 def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
     """Show the test vector NAME.
 
-    Prints its events, parents first, what it expects, what roomver gives, and what decides it. Without a FILE
-    or FOLDER it is looked up in the suite that ships with roomver.
+    Prints the events of the case, parents first, then what the case expects, what roomver returns, and what
+    decided. Without a FILE or FOLDER it is looked up in the suite that ships with roomver.
 
     Exit codes: 0 the case was shown, 2 usage error, no such case, or unreadable file.
     """
@@ -53,7 +53,7 @@ def show_command(name: str, paths: tuple[Path, ...], as_json: bool) -> None:
 def show_lines(result: CaseResult) -> Iterator[str]:
     """Yield the lines of text that show a case.
 
-    The events of a case that has them by ID are numbered, parents first. Their numbers replace their IDs
+    If a case has events by ID, they are numbered, parents first. Their numbers replace their IDs
     elsewhere in the text.
 
     Args:
@@ -115,7 +115,7 @@ def _timestamp(pdu: JsonValue) -> int | None:
 
 
 def _numbering(order: Iterable[EventId]) -> Renumber:
-    """Return a function that replaces each of these event IDs in a text by ``[number]``, from 1."""
+    """Return a function that replaces each of these event IDs in a text with ``[number]``, from 1."""
     numbers = {event_id: f"[{number}]" for number, event_id in enumerate(order, 1)}
     if not numbers:
         return str

@@ -40,7 +40,7 @@ class Timer:
         """
         runs = request.get("runs")
         if type(runs) is not int or not 0 < runs < 10**9:
-            raise BadVectors("input.runs", f"must be a positive integer, is {shorten(runs)}")
+            raise BadVectors("input.runs", f"must be a positive integer, not {shorten(runs)}")
         if request.keys() == {"again", "runs"} and request["again"] is True:
             if self._problem is None:
                 raise BadVectors("input.again", "nothing was measured before")
@@ -58,11 +58,11 @@ def _check_request(request: JsonObject) -> None:
     if request.keys() - {"changes"} != {"operation", "input", "runs", "mode"}:
         raise BadVectors("input", "must have operation, input, runs and mode; or again and runs")
     if request["operation"] != "resolve":
-        raise BadVectors("input.operation", f"must be resolve, is {shorten(request['operation'])}")
+        raise BadVectors("input.operation", f"must be resolve, not {shorten(request['operation'])}")
     if request["mode"] not in ("warm", "cold", "kept"):
-        raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(request['mode'])}")
+        raise BadVectors("input.mode", f"must be warm, cold or kept, not {shorten(request['mode'])}")
     if type(request["input"]) is not dict:
-        raise BadVectors("input.input", f"must be an object, is {shorten(request['input'])}")
+        raise BadVectors("input.input", f"must be an object, not {shorten(request['input'])}")
     check_keys(request["input"], OPERATIONS["resolve"], "input.input")
 
 
@@ -139,7 +139,7 @@ class _Problem:
         state: list[Any] = sorted(resolved.values())
         prepared: list[Any] = ["graph of auth events"] if self._graph is not None else []
         if self._sharing:
-            prepared.append("states that share what is alike")
+            prepared.append("states that share equal entries")
         return {
             "seconds": seconds,
             "state": state,
