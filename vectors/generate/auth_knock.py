@@ -3,7 +3,7 @@
 from typing import Any
 
 from .auth_cases import Book
-from .constants import AUTHORISER, JOIN_RULES_KEY, MAX_INTEGER, MEMBER
+from .constants import AUTHORISER, JOIN_RULES, JOIN_RULES_KEY, MAX_INTEGER, MEMBER
 from .rooms import ALICE, BOB, CAROL, Room, plain_room
 from .versions import Versions, since
 
@@ -149,6 +149,8 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
             "What is no user ID names nobody, and must not make the check fail otherwise.",
         ),
         ("no_user_id", {AUTHORISER: "bob"}, ""),
+        ("list", {AUTHORISER: [BOB]}, "An array with a user ID is not a user ID."),
+        ("object", {AUTHORISER: {"user_id": BOB}}, "An object with a user ID is not a user ID."),
         ("joiner", {AUTHORISER: CAROL}, "Nobody authorises their own join: they are not joined."),
     ]
     for label, content, notes in values:
@@ -164,6 +166,25 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
             notes,
             twin=f"{start}.joined",
             versions=versions,
+        )
+    if book.number <= 10:
+        # The create event may name any text as the creator, whose join anybody can send.
+        room = Room(book.version, {"creator": "bob"})
+        room.member("bob", "join", ALICE)
+        room.put(ALICE, JOIN_RULES, {"join_rule": rule}, "")
+        bad = room.try_member(CAROL, "join", content={AUTHORISER: "bob"})
+        notes = (
+            "bob is a joined member and has the level, but bob is not a user ID, so no user authorises it."
+        )
+        book.reject(
+            f"{start}.joined_no_user_id",
+            room,
+            bad,
+            "member.join.restricted.authoriser",
+            notes,
+            twin=f"{start}.joined",
+            odd=True,
+            versions=since("8", "10") if rule == "restricted" else ("10",),
         )
     room = room_with("joined")
     cited = room.select(CAROL, MEMBER, {"membership": "join"}, CAROL)

@@ -234,16 +234,11 @@ def _entries(book: Book) -> None:
                 versions=versions,
             )
         notes = "Without the whole map every entry in it is removed."
-        change(
-            book,
-            f"{kind}.all_gone",
-            {kind: {key: 51}},
-            {},
-            "events_current",
-            notes,
-            twin=f"{kind}.remove.equal",
-            versions=sample,
-        )
+        name, twin = f"{kind}.all_gone", f"{kind}.remove.equal"
+        change(book, name, {kind: {key: 51}}, {}, "events_current", notes, twin=twin, versions=sample)
+    notes = "An entry above the sender's level stays as it is. It is not compared."
+    old, new = ({"events": {TOPIC: 51, "org.example.state": level}} for level in (10, 20))
+    change(book, "events.other_untouched", old, new, "allowed", notes, versions=ALL)
     if book.number <= 5:
         notes = "Only from version 6 on are the levels of notifications guarded."
         low, high = ({"notifications": {"room": level}} for level in (60, 70))

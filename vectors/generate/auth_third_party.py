@@ -5,7 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import IDENTITY, MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
-from .observed import UNCONFIRMED_BAD_SIGNATURE
+from .observed import OBSERVED_ODD_ENTRY, UNCONFIRMED_BAD_SIGNATURE
 from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
 from .suite import differ
 from .versions import ALL, SAMPLE, Versions
@@ -95,6 +95,21 @@ def _signatures(book: Book) -> None:
         versions=SAMPLE,
         disputed=UNCONFIRMED_BAD_SIGNATURE,
     )
+    room = offered(book, {"public_keys": [key("one"), 5, None, [key("one")], {"public_key": key("two")}]})
+    notes = "Entries of public_keys that are not objects are passed over."
+    event = invite(room, signed(BOB, "two"))
+    odd = OBSERVED_ODD_ENTRY
+    book.allow(f"{start}.odd_public_keys", room, event, allowed, notes, versions=SAMPLE, disputed=odd)
+    block = signed()
+    block["signatures"] = {
+        "a.example.org": None,
+        "b.example.org": "text",
+        IDENTITY: {"ed25519:number": 5, "ed25519:null": None, **block["signatures"][IDENTITY]},
+    }
+    room = offered(book)
+    notes = "What is not a signature is passed over: an entry of a server, or of a key ID, of another type."
+    event = invite(room, block)
+    book.allow(f"{start}.odd_signatures", room, event, allowed, notes, versions=SAMPLE, disputed=odd)
     notes = (
         "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
     )

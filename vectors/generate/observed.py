@@ -25,6 +25,12 @@ OBSERVED_CITES_ITSELF = Dispute(
     "an event was not accepted before it came, and so cites one that was not",
     "its own join is in the state that it cites: Synapse, ruma, gomatrixserverlib",
 )
+OBSERVED_ODD_ENTRY = Dispute(
+    Kind.OBSERVED,
+    {"allowed": False},
+    "a signature matches a key, and an entry of another type is neither",
+    "an entry of another type makes the whole malformed: ruma, gomatrixserverlib",
+)
 OBSERVED_TAKEN_ON_RECEIPT = Dispute(
     Kind.OBSERVED,
     {"valid": True},
