@@ -14,7 +14,7 @@ from .check import check_entries
 from .entry import Entry, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Reason, Summary
+from .findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from .keys import KeyTable
 from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
@@ -93,7 +93,8 @@ class Gathered:
             self.summary.add(check)
             self.dropped += 1
             if self.first_dropped is None:
-                self.first_dropped = entry.place, check.findings[0]
+                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
+                self.first_dropped = entry.place, next(dropped)
             return
         event_id = event.event_id
         if event_id in self.events:
@@ -221,10 +222,10 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
             a finding; a different decision is one.
         soft_failure: as in `replay_room`.
         on_check: called with each entry and its check.
-        progress: called now and then with the number of events replayed, and the number of all events.
+        progress: called periodically with the number of events replayed, and the number of all events.
 
     Raises:
-        NotAState: if the state that the input gives is not one.
+        NotAState: if the input's state events do not form a room state.
         MissingEvents: naming events of a given state that are not among the events.
         WrongRoom: if the create event makes a room of another version.
         UnknownRoomVersion: if there is no such version.

@@ -43,7 +43,10 @@ def _beyond() -> File:
     title = "Power levels with a number that no binary64 holds, which versions 1 to 5 reject"
     file = _BeyondFile("disputed/beyond_binary64_numbers.json", title)
     expected = either(
-        ({"allowed": False}, "a value outside the range of binary64 causes rejection: ruma, gomatrixserverlib"),
+        (
+            {"allowed": False},
+            "a value outside the range of binary64 causes rejection: ruma, gomatrixserverlib",
+        ),
         (ERROR, "the event cannot be hashed, so the rules are not asked: Synapse"),
     )
     notes = (
