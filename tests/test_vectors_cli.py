@@ -21,6 +21,7 @@ from roomver.cli.vectors.serve import answer_requests
 from roomver.cli.vectors.show import show_lines
 from roomver.readers.suite import load_suite
 from roomver.suite.document import FORMAT, run_case
+from roomver.types import JsonObject
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -380,7 +381,7 @@ def test_a_line_that_is_not_a_request_is_answered_with_an_error(request_line: An
 
 
 def test_a_number_beyond_binary64_is_sent_as_json() -> None:
-    message = {"a": [math.inf, -math.inf], "Infinity": '\\"Infinity'}
+    message: JsonObject = {"a": [math.inf, -math.inf], "Infinity": '\\"Infinity'}
     assert to_line(message) == b'{"a":[1e400,-1e400],"Infinity":"\\\\\\"Infinity"}\n'
     assert json.loads(to_line(message)) == message
 

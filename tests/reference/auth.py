@@ -337,8 +337,8 @@ class Rules:
                 v >= 8,
                 (
                     lambda: "join_authorised_via_users_server" in content,
-                    # Signatures are checked before, so the required one exists.
-                    [(lambda: False, REJECT)],
+                    # Signatures are checked before, so the required one exists if the key does.
+                    [(lambda: "join_authorised_via_users_server" not in content, REJECT)],
                 ),
             ),
             (lambda: content["membership"] == "join", self.join_rules()),

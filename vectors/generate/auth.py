@@ -8,6 +8,7 @@ from typing import Any
 from . import (
     auth_authoriser,
     auth_citing,
+    auth_citing_content,
     auth_create,
     auth_join,
     auth_knock,
@@ -28,6 +29,10 @@ from .versions import ALL
 PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_create, "Create events, m.federate and aliases events"),
     (auth_citing, "An event's auth events and room ID, and the state that the event is checked against"),
+    (
+        auth_citing_content,
+        "Events that cite what the selection picks only for events with another membership or type",
+    ),
     (auth_join, "Joins, join rules, and malformed or unknown memberships"),
     (auth_leave, "Invites, leaves, kicks, bans and unbans"),
     (auth_knock, "Knocks and restricted joins"),
