@@ -15,7 +15,7 @@ from .entry import Entry, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
 from .findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
-from .keys import KeyTable
+from .keys import NO_KEYS, KeyRing
 from .replay import Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
 from .types import EventId, JsonObject, RoomId, StateKey
@@ -59,6 +59,7 @@ class Gathered:
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
         dropped: the number of events that a server must drop.
         first_dropped: the place of the first of them, and its first finding; None without one.
+        left_out: why each of them is dropped, by the event ID that it has or that the input gives.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it.
         current: the current state, if the input gives it.
@@ -71,6 +72,7 @@ class Gathered:
     summary: Summary = field(default_factory=Summary)
     dropped: int = 0
     first_dropped: tuple[Place, Finding] | None = None
+    left_out: dict[EventId, Finding] = field(default_factory=dict)
     repeated: int = 0
     given: dict[EventId, dict[StateKey, EventId]] = field(default_factory=dict)
     current: dict[StateKey, EventId] | None = None
@@ -92,9 +94,12 @@ class Gathered:
         if event is None:
             self.summary.add(check)
             self.dropped += 1
+            finding = next(one for one in check.findings if one.kind.action is Action.DROP)
             if self.first_dropped is None:
-                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
-                self.first_dropped = entry.place, next(dropped)
+                self.first_dropped = entry.place, finding
+            if check.event_id is not None:
+                shortened = finding._replace(reasons=finding.reasons[:SHOWN])
+                self.left_out.setdefault(check.event_id, shortened)
             return
         event_id = event.event_id
         if event_id in self.events:
@@ -110,15 +115,14 @@ def gather_events(
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
 
     Args:
         entries: the entries of one room, in the order of the input.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
         on_check: called with each entry and its check.
 
     Raises:
@@ -128,7 +132,7 @@ def gather_events(
     gathered = Gathered(version_record(version))
     states: dict[int, dict[StateKey, EventId]] = {}
     joined: dict[int, EventId] = {}
-    for entry, check in check_entries(entries, version, keys=keys, now=now):
+    for entry, check in check_entries(entries, version, keys=keys):
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
@@ -199,8 +203,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
     beliefs: Beliefs | None = None,
     soft_failure: bool = True,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
@@ -217,7 +220,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     Args:
         entries: the entries, in any order. The room is that of the first create event, or without one
             that of most events. Events of other rooms are findings and are not replayed.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. If it rejected an event too, that is not
             a finding; a different decision is one.
         soft_failure: as in `replay_room`.
@@ -230,7 +233,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
         WrongRoom: if the create event makes a room of another version.
         UnknownRoomVersion: if there is no such version.
     """
-    gathered = gather_events(entries, version, keys=keys, now=now, on_check=on_check)
+    gathered = gather_events(entries, version, keys=keys, on_check=on_check)
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]

@@ -11,7 +11,18 @@ from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
-from .common import also_option, console, display_name, example, opened, room_version_option
+from .common import (
+    also_option,
+    console,
+    display_name,
+    example,
+    keys_option,
+    now_option,
+    opened,
+    read_key_files,
+    room_version_option,
+    unsigned_option,
+)
 from .loaded import LoadedRoom, load_room
 from .wording import printable, trace_lines
 
@@ -28,6 +39,9 @@ _State = dict[StateKey, EventId]
 @click.option("--key", metavar="K", help="Only this state key.")
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -37,6 +51,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     key: str | None,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
@@ -45,7 +62,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    loaded = load_room(room, version, more_files)
+    loaded = load_room(room, version, None if unsigned else read_key_files(key_files, now), more_files)
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -99,6 +116,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -109,6 +129,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     trace: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -121,7 +144,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    loaded = load_room(room, version, more_files)
+    loaded = load_room(room, version, None if unsigned else read_key_files(key_files, now), more_files)
     if why is not None:
         _check_why(loaded, *why)
     try:

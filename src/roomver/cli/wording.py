@@ -8,9 +8,11 @@ from typing import Final
 from ..canonical import shorten
 from ..errors import SHOWN, listed
 from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
 from ..resolution import Trace
 from ..room_check import RoomCheck
+from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, StateKey
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -19,6 +21,8 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.MALFORMED: "is not in the event format of its room version",
         FindingKind.EVENT_ID: "does not have the event ID that the input gives",
         FindingKind.SIGNATURE: "lacks a valid required signature",
+        FindingKind.SIGNATURE_MISSING: "lacks a required signature",
+        FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
         FindingKind.OTHER_ROOM: "belongs to another room than the others",
@@ -38,6 +42,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
         Action.FETCH: "fetch the missing events",
+        Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
         Action.LOOK: "do nothing; a person has to look at it",
@@ -102,10 +107,13 @@ def summary_data(summary: Summary) -> JsonObject:
         "rejected": summary.rejected,
         "bad": summary.bad,
         "signatures": {
-            "valid": summary.signed,
-            "not_valid": summary.not_signed,
+            **{status.value.replace(" ", "_"): summary.signatures[status] for status in SigningStatus},
             "not_checked": summary.signatures_not_checked,
         },
+        "keys_to_fetch": [
+            {"server": server, "key_id": key_id, "events": events}
+            for server, key_id, events in summary.keys_to_fetch
+        ],
         "noted": summary.notes,
         "kinds": {kind.value: summary.kinds[kind] for kind in FindingKind if summary.kinds[kind]},
     }
@@ -143,6 +151,33 @@ def room_data(result: RoomCheck) -> JsonObject:
         "state_not_compared": result.not_compared,
         "repeated": result.gathered.repeated,
     }
+
+
+def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
+    """Return which signatures were not checked, and why, as lines of text.
+
+    Args:
+        summary: counts over the events.
+        keys: the keys that signatures were checked with; None if they were not looked at.
+        most: how many keys are named at most; None for all.
+    """
+    if keys is None:
+        return ["signatures were not looked at, as --unsigned asks"]
+    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+    if not unchecked:
+        return []
+    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
+    if not any(keys.keys.values()):
+        return [f"{said}: no keys are given (--keys)"]
+    wanted = summary.keys_to_fetch
+    lines = [f"{said}; these keys are unknown, or not known to be valid at that time:"]
+    lines += [
+        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
+        for server, key_id, events in wanted[:most]
+    ]
+    if len(wanted) > len(lines) - 1:
+        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
+    return [printable(line) for line in lines]
 
 
 def _undecided(result: RoomCheck) -> list[EventId]:
