@@ -272,7 +272,7 @@ def document(**case: Any) -> dict[str, Any]:
         "expected": {"canonical": "1"},
     }
     changed = {key: value for key, value in (good | case).items() if value is not None}
-    return {"format": "roomver-vectors/1", "title": "One", "cases": [changed]}
+    return {"format": "roomver-vectors/2", "title": "One", "cases": [changed]}
 
 
 def test_a_document_is_read() -> None:
@@ -281,6 +281,12 @@ def test_a_document_is_read() -> None:
     assert not case.disputed
 
 
+def test_version_1_of_the_format_is_still_read() -> None:
+    old = {**document(), "format": "roomver-vectors/1"}
+    assert read_vectors(old) == read_vectors(document())
+
+
+WRONG_FORMAT = "format: must be 'roomver-vectors/1' or 'roomver-vectors/2', is "
 TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": True}, "reason": "b"}]
 
 
@@ -288,8 +294,9 @@ TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": Tru
     ("broken", "message"),
     [
         ([], "a vector document must be an object, is []"),
-        ({"cases": []}, "format: must be 'roomver-vectors/1', is null"),
-        ({**document(), "format": "roomver-vectors/2"}, "format: must be 'roomver-vectors/1', is \"roomver"),
+        ({"cases": []}, f"{WRONG_FORMAT}null"),
+        ({**document(), "format": "roomver-vectors/3"}, f'{WRONG_FORMAT}"roomver-vectors/3"'),
+        ({**document(), "format": []}, f"{WRONG_FORMAT}[]"),
         ({**document(), "more": 1}, "unknown keys: more"),
         ({**document(), "title": None}, "title: must be a string"),
         ({**document(), "cases": {}}, "cases: must be an array"),

@@ -1,6 +1,7 @@
 """``roomver vectors``: the command, and the protocol with good and bad implementations."""
 
 import json
+import math
 import os
 import re
 import shlex
@@ -15,10 +16,12 @@ from click.testing import CliRunner, Result
 
 from roomver import Event, power
 from roomver.cli import main
+from roomver.cli.vectors.implementation import to_line
 from roomver.cli.vectors.serve import answer_requests
 from roomver.cli.vectors.show import show_lines
 from roomver.readers.suite import load_suite
 from roomver.suite.document import FORMAT, run_case
+from roomver.types import JsonObject
 
 SUITE = Path(__file__).parents[1] / "vectors"
 
@@ -375,6 +378,12 @@ def test_serving() -> None:
 def test_a_line_that_is_not_a_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
     (answer,) = served(request_line)
     assert (answer["id"], answer["error"]) == (request_id, "bad_request")
+
+
+def test_a_number_beyond_binary64_is_sent_as_json() -> None:
+    message: JsonObject = {"a": [math.inf, -math.inf], "Infinity": '\\"Infinity'}
+    assert to_line(message) == b'{"a":[1e400,-1e400],"Infinity":"\\\\\\"Infinity"}\n'
+    assert json.loads(to_line(message)) == message
 
 
 def test_an_empty_line_is_ignored() -> None:

@@ -71,7 +71,7 @@ def test_the_schema_and_the_package_have_the_same_operations() -> None:
 def test_the_schema_refuses_invalid_cases(change: dict[str, Any]) -> None:
     case = {"name": "x", "operation": "canonical_json", "room_version": "1", "input": {"json": "1"}}
     whole = {
-        "format": "roomver-vectors/1",
+        "format": "roomver-vectors/2",
         "title": "One",
         "cases": [{**case, "expected": {"canonical": "1"}}],
     }

@@ -240,6 +240,10 @@ def _refusal(value: object, strict: bool) -> str | None:
             return f"the integer {shorten(number)} is outside ±(2^53 - 1)"
         return None
     if kind is float:
+        # Infinity is also what 1e400 is as a binary64. In versions 1 to 5 the specification rejects power
+        # levels with such a number, and does not say how the number is written in canonical JSON. Servers
+        # differ. So nothing defines the event's hash, what its signatures cover and, from version 3 on, its
+        # ID. Here, as in Synapse, the event is malformed: it is dropped, and no rule ever allows it.
         if not isfinite(cast(float, value)):
             return f"{value} is not a JSON number"
         return f"the number {shorten(value)} is a float" if strict else None

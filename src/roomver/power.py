@@ -63,6 +63,8 @@ def read_level(value: JsonValue, version: RoomVersion) -> int | None:
         sign, digits = match.groups()
         digits = digits.lstrip("0") or "0"
         return int(sign + digits) if len(digits) <= _MAX_DIGITS else None
+    # "Values outside the range represented by IEEE754 binary64 cause the power level event to be rejected, as
+    # do Infinity, -Infinity and NaN." An event with one is malformed, and does not get here.
     if type(value) is float and version.float_power_levels and isfinite(value):
         return int(value)  # toward zero
     return None

@@ -335,6 +335,29 @@ def _power_levels_key(case: Case, seen: Outcomes) -> bool:
     )
 
 
+def _other_predecessor(case: Case) -> dict[str, Any] | None:
+    """Return the power levels under the event's own state key, if that key is not the empty one."""
+    if case.event.type != "m.room.power_levels" or case.event.state_key in ("", None):
+        return None
+    found = case.state.get(("m.room.power_levels", case.event.state_key))
+    return None if found is None else dict(found.content)
+
+
+@_difference("dependent", "D46", "power levels under another state key are refused by their own predecessor")
+def _power_levels_key_refuses(case: Case, seen: Outcomes) -> bool:
+    has_one = _other_predecessor(case) is not None
+    return has_one and "You don't have permission to" in seen.said and seen.says(ALLOW, REJECT)
+
+
+@_difference(
+    "dependent", "D46", "power levels under another state key raise if their predecessor is unreadable"
+)
+def _power_levels_key_raises(case: Case, seen: Outcomes) -> bool:
+    old = _other_predecessor(case)
+    unreadable = old is not None and not _levels_readable(old, _number(case), as_synapse=True)
+    return unreadable and seen.theirs == CRASH
+
+
 def _refused_power_levels(case: Case, seen: Outcomes, theirs: str) -> bool:
     return seen.says(
         REJECT,

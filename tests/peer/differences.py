@@ -106,6 +106,12 @@ def _number_for_object(defect: Defect, pdu: JsonObject) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and type(pair[0]) is str and _odd_number(pair[1])
 
 
+def _too_large_with_unsigned(defect: Defect, pdu: JsonObject) -> bool:
+    if defect.path or not defect.expected.startswith("at most 65536 bytes"):
+        return False
+    return len(encode_canonical_json({**pdu, "unsigned": {}})) <= 65536
+
+
 CONTENT_HASH = [
     Difference(
         "D10",
@@ -224,6 +230,14 @@ SYNAPSE_ACCEPTS = [
         VERSIONS,
         lambda version: plain(version, unsigned={"a": 1.5 if version in STRICT_VERSIONS else "\ud800"}),
         lambda defect, pdu: defect.expected == "canonical JSON" and defect.path.startswith("unsigned"),
+    ),
+    Refusal(
+        "D1: unsigned",
+        "Synapse strips unsigned before it measures the event. In the specification the complete event may "
+        "have 65536 bytes.",
+        VERSIONS,
+        lambda version: plain(version, unsigned={"a": "a" * 65536}),
+        _too_large_with_unsigned,
     ),
     Refusal(
         "number for an object",

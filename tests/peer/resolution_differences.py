@@ -5,12 +5,18 @@ entry that holds explains a difference. A difference that no entry explains is a
 named D are those of the project's table of differences between implementations.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
 
 from random_forks import Fork
 
+from roomver import resolve
+from roomver.auth.context import Context
+from roomver.auth.federation import check_federation
+from roomver.identifiers import server_of
 from roomver.resolution import Resolution
+from roomver.rules import FEDERATION_CLOSED, Verdict
 
 StateIds = Mapping[tuple[str, str], str]
 
@@ -73,6 +79,33 @@ def _of_no_pass(seen: Seen) -> bool:
     return seen.fork.version == "1" and _only_other_power_levels(seen)
 
 
+def _closed_to_targets(context: Context) -> Verdict | None:
+    """Check m.federate as Synapse does: the target's server is checked too."""
+    event, create = context.event, context.create
+    is_closed = create.content.get("m.federate") is False and event.type == "m.room.member"
+    if is_closed and server_of(event.state_key or "") != server_of(create.sender):
+        return context.reject(FEDERATION_CLOSED)
+    return check_federation(context)
+
+
+def _first_signature(keys: Iterable[bytes], signatures: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the pairs that Synapse tries: it skips a key after the first signature that fails."""
+    first = list(signatures)[:1]
+    return [(key, signature) for key in keys for signature in first]
+
+
+def _vanishes(place: str, reading: Callable[..., Any]) -> Callable[[Seen], bool]:
+    """Return an entry's condition: with Synapse's reading in place of ours, the states are the same."""
+
+    def holds(seen: Seen) -> bool:
+        fork = seen.fork
+        with patch(place, reading):
+            again = resolve(fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=True)
+        return again.state == seen.theirs
+
+    return holds
+
+
 DIFFERENCES: Final = [
     Difference(
         "D46",
@@ -83,5 +116,15 @@ DIFFERENCES: Final = [
         "D56",
         "version 1: power levels under another state key are resolved with the remaining events",
         _of_no_pass,
+    ),
+    Difference(
+        "D24",
+        "m.federate false also closes the room to the target's server",
+        _vanishes("roomver.auth.check_federation", _closed_to_targets),
+    ),
+    Difference(
+        "D34",
+        "a public key is skipped after the first signature that fails under it",
+        _vanishes("roomver.auth.third_party.product", _first_signature),
     ),
 ]

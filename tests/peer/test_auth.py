@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from builder import VERSIONS
+from builder import ALICE, BOB, VERSIONS, Room
 from random_rooms import Case, random_case
 
 from roomver import RoomverError, check_against_state, check_auth, check_state_independent, select_auth_types
@@ -120,6 +120,27 @@ def test_every_verdict_is_synapses_or_a_listed_difference(
                 counts[f"{difference.row}: {difference.reason} [{seen.ours}, Synapse: {seen.theirs}]"] += 1
     shown = "\n".join(f"case {version}/{number}: {seen}\n    {pdu}" for number, seen, pdu in unlisted[:10])
     assert not unlisted, f"{len(unlisted)} unlisted differences, such as\n{shown}"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("level", "theirs", "said"), [(80, REJECT, "permission"), ("x", CRASH, "ValueError"), (10, ALLOW, "")]
+)
+def test_power_levels_under_another_state_key_are_a_listed_difference(
+    version: str, level: Any, theirs: str, said: str
+) -> None:
+    room = Room(version)
+    room.join(ALICE, BOB)
+    content = {"users": {BOB: 50} if version == "12" else {ALICE: 100, BOB: 50}}
+    room.power(content)
+    room.power({**content, "events": {"org.example": level}}, state_key="x")
+    event = room.make_power(content, BOB, state_key="x")
+    case = Case(version, event, room.events, frozenset(), room.state, of_this_room=True)
+    (seen,) = (one for one in outcomes(case) if one.half == "dependent")
+    assert (seen.ours, seen.theirs) == (ALLOW, theirs)
+    assert said in seen.said
+    difference = explain(case, seen)
+    assert (difference and difference.row) == (None if theirs == ALLOW else "D46")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

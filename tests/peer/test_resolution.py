@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from builder import VERSIONS
+from builder import ALICE, BOB, VERSIONS, Room, public_key, signed_block, versions_from
 from random_forks import Fork, likely_fork
 from reference import resolution as reference
 from test_vectors_resolution import cases, loaded
@@ -124,6 +124,42 @@ def test_every_fork_resolves_as_synapse_resolves_it(
         f"fork {version}/{number}: Synapse {_unlike(theirs, ours)}" for number, theirs, ours in unlisted[:10]
     )
     assert not unlisted, f"{len(unlisted)} unlisted differences, such as\n{shown}"
+
+
+def _invited_twice(room: Room, **more: Any) -> Fork:
+    """Return a fork at two invites of Bob."""
+    states = []
+    for number in (1, 2):
+        event = room.make_member(BOB, "invite", by=ALICE, more={"n": number, **more}, prev=[room.last or ""])
+        room.events[event.event_id] = event
+        state = {**room.state, ("m.room.member", BOB): event}
+        states.append({key: one.event_id for key, one in state.items()})
+    return Fork(room.version.identifier, room.events, states)
+
+
+def _row(fork: Fork) -> str | None:
+    ours = resolve(fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=True, trace=True)
+    theirs = synapse_resolves(fork)
+    assert ours.state != theirs
+    difference = explain(fork, ours, theirs)
+    return difference and difference.row
+
+
+@pytest.mark.parametrize("version", versions_from(2))
+def test_a_room_that_is_closed_to_other_servers_is_a_listed_difference(version: str) -> None:
+    content: dict[str, Any] = {"room_version": version, "m.federate": False}
+    room = Room(version, content=content | ({"creator": ALICE} if int(version) <= 10 else {}))
+    room.join(ALICE)
+    assert _row(_invited_twice(room)) == "D24"
+
+
+@pytest.mark.parametrize("version", versions_from(2))
+def test_a_signature_behind_one_that_fails_is_a_listed_difference(version: str) -> None:
+    room = Room(version)
+    room.join(ALICE)
+    room.add("m.room.third_party_invite", ALICE, {"public_key": public_key("z")}, state_key="token")
+    signed = signed_block(BOB, "token", "y", "z")
+    assert _row(_invited_twice(room, third_party_invite={"display_name": "b", "signed": signed})) == "D34"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -9,8 +9,10 @@ from . import (
     canonical_json,
     check,
     disputed,
+    disputed_receipt,
     event_format,
     event_id,
+    msc4458,
     redact,
     report,
     required_signers,
@@ -22,6 +24,7 @@ from .suite import settled, write
 
 AREAS = (
     canonical_json,
+    msc4458,
     event_format,
     redact,
     event_id,
@@ -32,6 +35,7 @@ AREAS = (
     resolution,
     check,
     disputed,
+    disputed_receipt,
 )
 
 

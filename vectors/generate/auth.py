@@ -8,9 +8,11 @@ from typing import Any
 from . import (
     auth_authoriser,
     auth_citing,
+    auth_citing_content,
     auth_create,
     auth_join,
     auth_knock,
+    auth_last_resort,
     auth_leave,
     auth_levels,
     auth_member_levels,
@@ -27,11 +29,16 @@ from .versions import ALL
 PARTS: tuple[tuple[ModuleType, str], ...] = (
     (auth_create, "Create events, m.federate and aliases events"),
     (auth_citing, "An event's auth events and room ID, and the state that the event is checked against"),
+    (
+        auth_citing_content,
+        "Events that cite what the selection picks only for events with another membership or type",
+    ),
     (auth_join, "Joins, join rules, and malformed or unknown memberships"),
     (auth_leave, "Invites, leaves, kicks, bans and unbans"),
     (auth_knock, "Knocks and restricted joins"),
     (auth_third_party, "Third-party invites: m.room.third_party_invite events and the invites that use them"),
     (auth_levels, "Required power levels, the sender's membership, and state keys that start with @"),
+    (auth_last_resort, "Rules that end a branch, where the rules after the branch would allow the event"),
     (auth_member_levels, "Member events, to which the required levels of event types do not apply"),
     (auth_power_levels, "Changes to power levels"),
     (auth_power_values, "Valid and invalid values in power levels"),

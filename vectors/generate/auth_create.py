@@ -45,6 +45,7 @@ def _create(book: Book) -> None:
     book.reject("create.prev_events", room, bad, "create.has_prev_events", twin="create.plain", versions=ALL)
 
     values: list[tuple[str, Any]] = [("unknown", "99"), ("null", None), ("number", number), ("empty", "")]
+    values += [("list", [version]), ("object", {version: version})]
     for label, value in values:
         room = Room(version, {"room_version": value})
         # In version 11 only Synapse rejects the number and the empty string. Only Synapse rejects the

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .auth_cases import Book
-from .constants import AUTHORISER, JOIN_RULES_KEY, MAX_INTEGER, MEMBER
+from .constants import AUTHORISER, JOIN_RULES, JOIN_RULES_KEY, MAX_INTEGER, MEMBER
 from .rooms import ALICE, BOB, CAROL, Room, plain_room
 from .versions import Versions, since
 
@@ -37,8 +37,8 @@ def _knocks(book: Book) -> None:
     ):
         if book.version not in known:
             continue
-        # Two cases under `knock` are in every version: one allowed, one rejected.
-        whole = ("none", "knock", "invite") if rule == "knock" else ("knock",)
+        # One case of each membership that the rule names is in every version that has the rule.
+        whole = ("none", "knock", "invite", "join", "ban") if rule == "knock" else ("knock",)
         for before in ("none", "leave", "knock", "invite", "join", "ban"):
             room = plain_room(book.version)
             room.was(BOB, before)
@@ -156,6 +156,8 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
             " failure.",
         ),
         ("no_user_id", {AUTHORISER: "bob"}, ""),
+        ("list", {AUTHORISER: [BOB]}, "An array with a user ID is not a user ID."),
+        ("object", {AUTHORISER: {"user_id": BOB}}, "An object with a user ID is not a user ID."),
         (
             "joiner",
             {AUTHORISER: CAROL},
@@ -175,6 +177,25 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
             notes,
             twin=f"{start}.joined",
             versions=versions,
+        )
+    if book.number <= 10:
+        # The create event may name any text as the creator, whose join anybody can send.
+        room = Room(book.version, {"creator": "bob"})
+        room.member("bob", "join", ALICE)
+        room.put(ALICE, JOIN_RULES, {"join_rule": rule}, "")
+        bad = room.try_member(CAROL, "join", content={AUTHORISER: "bob"})
+        notes = (
+            "bob is a joined member and has the level, but bob is not a user ID, so no user authorises it."
+        )
+        book.reject(
+            f"{start}.joined_no_user_id",
+            room,
+            bad,
+            "member.join.restricted.authoriser",
+            notes,
+            twin=f"{start}.joined",
+            odd=True,
+            versions=since("8", "10") if rule == "restricted" else ("10",),
         )
     room = room_with("joined")
     cited = room.select(CAROL, MEMBER, {"membership": "join"}, CAROL)

@@ -5,7 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import MAX_INTEGER
 from .rooms import ALICE, BOB, CAROL, MEMBERSHIPS, Room, plain_room
-from .versions import ALL, SAMPLE, since
+from .versions import ALL, ONE_PER_LIST, SAMPLE, since
 
 FILE = "invite_leave_ban"
 
@@ -117,7 +117,7 @@ def _levels(book: Book) -> None:
                 named = {name: needed} if where == "given" else {}
                 room = plain_room(book.version, {CAROL: level, BOB: -10}, joined=[CAROL], **named)
                 event = room.try_member(BOB, membership, CAROL)
-                versions = ALL if where == "given" and by <= 0 else SAMPLE
+                versions = SAMPLE if by > 0 else ALL if where == "given" else ONE_PER_LIST
                 if by < 0:
                     rule_name = f"member.{membership}.otherwise"
                     book.reject(

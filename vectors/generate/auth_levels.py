@@ -5,7 +5,7 @@ from typing import Any
 from .auth_cases import Book
 from .constants import JOIN_RULES, MAX_INTEGER, MESSAGE, POWER_LEVELS, REDACTION, TOPIC
 from .rooms import ALICE, BOB, CAROL, HELLO, MALLORY, MEMBERSHIPS, Room, plain_room
-from .versions import ALL, SAMPLE, Versions, since
+from .versions import ALL, ONE_PER_LIST, SAMPLE, Versions, since
 
 FILE = "levels"
 
@@ -94,7 +94,7 @@ def _required(book: Book) -> None:
             versions=SAMPLE,
         )
     for level in (29, 30):
-        one("users_default", level, 30, True, users_default=level, events={TOPIC: 30}, versions=SAMPLE)
+        one("users_default", level, 30, True, users_default=level, events={TOPIC: 30}, versions=ONE_PER_LIST)
     for level in (49, 50):
         one("default_state", level, 50, True, versions=SAMPLE)
     for level in (-1, 0):

@@ -6,7 +6,7 @@ from .auth_cases import Book
 from .constants import MAX_INTEGER, POWER_LEVELS, TOPIC
 from .rooms import ALICE, BOB, CAROL, DAN, Room, plain_room
 from .suite import Dispute, differ
-from .versions import ALL, SAMPLE, Versions, since
+from .versions import ALL, ONE_PER_LIST, SAMPLE, Versions, since
 
 FILE = "power_levels"
 
@@ -130,9 +130,10 @@ def _named(book: Book) -> None:
         start = f"named.{name}"
         versions = ALL if name == "users_default" else SAMPLE
         change(book, f"{start}.down", {name: 50}, {name: 49}, "allowed", versions=versions)
-        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed", versions=versions)
+        wide = ALL if name == "users_default" else ONE_PER_LIST
+        change(book, f"{start}.up", {name: 49}, {name: 50}, "allowed", versions=wide)
         twin = f"{start}.up"
-        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin, versions=versions)
+        change(book, f"{start}.new_above", {name: 49}, {name: 51}, "level_new", twin=twin, versions=wide)
         change(
             book,
             f"{start}.current_above",
@@ -234,16 +235,11 @@ def _entries(book: Book) -> None:
                 versions=versions,
             )
         notes = "Removing the whole map removes every entry in it."
-        change(
-            book,
-            f"{kind}.all_gone",
-            {kind: {key: 51}},
-            {},
-            "events_current",
-            notes,
-            twin=f"{kind}.remove.equal",
-            versions=sample,
-        )
+        name, twin = f"{kind}.all_gone", f"{kind}.remove.equal"
+        change(book, name, {kind: {key: 51}}, {}, "events_current", notes, twin=twin, versions=sample)
+    notes = "An entry above the sender's level stays as it is. It is not compared."
+    first, second = ({"events": {TOPIC: 51, "org.example.state": level}} for level in (10, 20))
+    change(book, "events.other_untouched", first, second, "allowed", notes, versions=ALL)
     if book.number <= 5:
         notes = "The levels in notifications are checked only from version 6 on."
         low, high = ({"notifications": {"room": level}} for level in (60, 70))

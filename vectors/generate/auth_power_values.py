@@ -13,7 +13,7 @@ from .versions import ALL, Versions, since
 FILE = "power_level_values"
 
 # The first and the last version of each set of rules on what a level is (1 to 5, 6 to 9, 10 to 12).
-LEVEL_SAMPLE: Versions = ("1", "5", "6", "9", "10", "12")
+LEVEL_SAMPLE: Versions = ("1", "5", "6", "7", "9", "10", "11", "12")
 
 _EVERYBODY = "Synapse, ruma and gomatrixserverlib"
 _POISON = differ("ruma and gomatrixserverlib", "Synapse, for a room's first power levels")
@@ -170,7 +170,7 @@ def _strings(book: Book) -> None:
         ("plus_spaces", " +0100 "),
         ("tab", "\t100\n"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "first", versions=("1", "5", "6", "9"))
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "first", versions=("1", "5", "6", "7", "9"))
     for label, text in (
         ("empty", ""),
         ("space", " "),
@@ -184,9 +184,11 @@ def _strings(book: Book) -> None:
         ("comma", "1,000"),
         ("word", "admin"),
     ):
-        _put(book, f"text_{label}", {"users": {BOB: text}}, "users", versions=("1", "5", "6", "9"))
+        _put(book, f"text_{label}", {"users": {BOB: text}}, "users", versions=("1", "5", "6", "7", "9"))
     notes = "An underscore is not a digit. Synapse parses the string as Python does and allows it."
-    _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes, versions=("1", "5", "6", "9"))
+    _put(
+        book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes, versions=("1", "5", "6", "7", "9")
+    )
     notes = (
         "Disputed: may a base 10 integer use digits of other scripts? Synapse parses the string as Python"
         " does and allows it; ruma and gomatrixserverlib reject it."

@@ -5,10 +5,10 @@ from typing import Any
 from .auth_cases import Book
 from .constants import IDENTITY, MEMBER, THIRD_PARTY_INVITE
 from .independent import public_key, seed_of
-from .observed import UNCONFIRMED_BAD_SIGNATURE
+from .observed import OBSERVED_ODD_ENTRY, UNCONFIRMED_BAD_SIGNATURE
 from .rooms import ALICE, BOB, CAROL, ROOM_KEY_ID, Room, plain_room, signed_by
 from .suite import differ
-from .versions import ALL, SAMPLE, Versions
+from .versions import ALL, ONE_PER_LIST, SAMPLE, Versions
 
 FILE = "third_party"
 
@@ -95,6 +95,21 @@ def _signatures(book: Book) -> None:
         versions=SAMPLE,
         disputed=UNCONFIRMED_BAD_SIGNATURE,
     )
+    room = offered(book, {"public_keys": [key("one"), 5, None, [key("one")], {"public_key": key("two")}]})
+    notes = "Entries of public_keys that are not objects are passed over."
+    event = invite(room, signed(BOB, "two"))
+    odd = OBSERVED_ODD_ENTRY
+    book.allow(f"{start}.odd_public_keys", room, event, allowed, notes, versions=SAMPLE, disputed=odd)
+    block = signed()
+    block["signatures"] = {
+        "a.example.org": None,
+        "b.example.org": "text",
+        IDENTITY: {"ed25519:number": 5, "ed25519:null": None, **block["signatures"][IDENTITY]},
+    }
+    room = offered(book)
+    notes = "What is not a signature is passed over: an entry of a server, or of a key ID, of another type."
+    event = invite(room, block)
+    book.allow(f"{start}.odd_signatures", room, event, allowed, notes, versions=SAMPLE, disputed=odd)
     notes = (
         "The signature covers all keys in the block. gomatrixserverlib loses the keys that it does not know."
     )
@@ -103,7 +118,7 @@ def _signatures(book: Book) -> None:
     )
     notes = "The signature does not cover `unsigned`, as in any signed JSON."
     block = {**signed(), "unsigned": {"age": 5}}
-    book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes, versions=SAMPLE)
+    book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes, versions=ONE_PER_LIST)
     other = signed_by({"mxid": BOB, "token": TOKEN}, "z.example.org", "one", "ed25519:z")
     notes = "The server names and key IDs in the block are only labels."
     book.allow(f"{start}.label", room, invite(room, other), allowed, notes, versions=SAMPLE)
@@ -124,7 +139,7 @@ def _signatures(book: Book) -> None:
         book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin, versions=versions)
     bad = invite(room, signed_by({"mxid": BOB, "token": TOKEN}, IDENTITY, "one", "x25519:0"))
     notes = "The signature is valid, but its key ID names an algorithm that is not for signing."
-    book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin, versions=SAMPLE)
+    book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin, versions=ONE_PER_LIST)
     room = offered(book, {})
     notes = "A redacted m.room.third_party_invite event has no keys."
     book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin, versions=SAMPLE)

@@ -69,10 +69,15 @@ def whole(version: str, kind: str = MESSAGE, content: Object | None = None, **mo
 
 
 def key_entry(
-    server: str = SERVER, key_id: str = KEY_ID, valid_until: int | None = START + 86_400_000
+    server: str = SERVER,
+    key_id: str = KEY_ID,
+    valid_until: int | None = START + 86_400_000,
+    expired: int | None = None,
 ) -> Object:
-    """Return one entry of a table of verify keys."""
+    """Return one entry of a table of verify keys. A key that has expired has no other end."""
     entry: Object = {"key": public_key(seed_of(server, key_id))}
+    if expired is not None:
+        return {**entry, "expired_ts": expired}
     return entry if valid_until is None else {**entry, "valid_until_ts": valid_until}
 
 

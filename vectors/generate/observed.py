@@ -25,6 +25,12 @@ OBSERVED_CITES_ITSELF = Dispute(
     "an event is not accepted before it is received, so this one cites an event that is not accepted",
     "the state that it cites contains its own join (Synapse, ruma, gomatrixserverlib)",
 )
+OBSERVED_ODD_ENTRY = Dispute(
+    Kind.OBSERVED,
+    {"allowed": False},
+    "a signature matches a key, and an entry of another type is neither",
+    "an entry of another type makes the whole malformed: ruma, gomatrixserverlib",
+)
 OBSERVED_TAKEN_ON_RECEIPT = Dispute(
     Kind.OBSERVED,
     {"valid": True},
@@ -33,6 +39,12 @@ OBSERVED_TAKEN_ON_RECEIPT = Dispute(
 )
 OBSERVED_ID_SERVER_MUST_SIGN = Dispute(Kind.OBSERVED, {"servers": []}, _ID_COUNTS, _ID_DOES_NOT)
 OBSERVED_ID_SERVER_HAS_NOT_SIGNED = Dispute(Kind.OBSERVED, {"valid": True}, _ID_COUNTS, _ID_DOES_NOT)
+OBSERVED_EXPIRY_IGNORED = Dispute(
+    Kind.OBSERVED,
+    None,
+    "keys that are known to have expired before the event are ignored, in every room version",
+    "versions 1 to 4 do not enforce the validity of keys, which includes their expiry (Synapse, ruma)",
+)
 
 _BY_SYNAPSE = "the specification as we read it; of three implementations, only Synapse agrees"
 _BY_RUMA = "the specification as we read it; of three implementations, only ruma agrees"

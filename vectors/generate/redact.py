@@ -184,6 +184,20 @@ TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] =
         {("3", "9", "12"): {}},
         "Event types are compared as a whole, not by prefix.",
     ),
+    (
+        "third_party_invite.other_type",
+        "org.example.invite",
+        {"membership": "invite", "third_party_invite": {"signed": {"token": "t"}}},
+        {("10", "11", "12"): {}},
+        "`third_party_invite` is kept in member events only.",
+    ),
+    (
+        "third_party_invite.join_rules",
+        "m.room.join_rules",
+        {"join_rule": "invite", "third_party_invite": {"signed": {"token": "t"}}},
+        {("10", "11", "12"): {"join_rule": "invite"}},
+        "`third_party_invite` is kept in member events only.",
+    ),
 )
 
 

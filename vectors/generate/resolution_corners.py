@@ -1,7 +1,7 @@
 """Cases of ``resolve`` that a single step of the algorithm decides and that no common dispute reaches."""
 
-from .constants import JOIN_RULES, MEMBER, MESSAGE, TOPIC
-from .rooms import ALICE, BOB
+from .constants import JOIN_RULES, MEMBER, MESSAGE, POWER_LEVELS, TOPIC
+from .rooms import ALICE, BOB, CAROL
 from .scenes import Scene, Scenes, with_bob
 from .versions import since
 
@@ -16,6 +16,8 @@ def cases(book: Scenes) -> None:
         _creator_behind_join_rules(book, version)
         _off_the_mainline(book, version)
         _message(book, version)
+        _mainline_of_conflicted_levels(book, version)
+        _invite(book, version)
     for version in since("2", "11"):
         _no_create(book, version)
     _wide(book, "11")
@@ -189,4 +191,36 @@ def _wide(book: Scenes, version: str) -> None:
         state=" ".join([*agreed, *by_number.values(), "more", "most"]),
         conflicted=" ".join([*conflicted, "more", "most"]),
         as_written=True,
+    )
+
+
+def _mainline_of_conflicted_levels(book: Scenes, version: str) -> None:
+    scene = with_bob(version)
+    scene.levels("P1", 6, "P0", b=40)
+    scene.topic("T2", 7, "P1")
+    scene.topic("T1", 8, "P0")
+    book.case(
+        "corner.mainline_of_conflicted_levels",
+        scene,
+        ["C MA P1 JR MB T2", "C MA P0 JR MB T1"],
+        "The mainline begins at P1, which the states do not agree on. T1 cites P0, so it comes before T2,"
+        " although it is younger. T2 replaces it.",
+        state="C MA P1 JR MB T2",
+        mainline_order="T1 T2",
+    )
+
+
+def _invite(book: Scenes, version: str) -> None:
+    scene = with_bob(version)
+    scene.member("inviteC", CAROL, "invite", 6, "P0", "JR", "MB", sender=BOB)
+    scene.put("P1", POWER_LEVELS, scene.room.levels({BOB: 0}, invite=50), 7, "P0", "MB", sender=BOB)
+    book.case(
+        "corner.invite_is_no_power_event",
+        scene,
+        ["C MA P0 JR MB inviteC", "C MA P1 JR MB"],
+        "An invite is not a power event, although its sender is not its target. So Bob's P1 is tried first."
+        " It raises the invite level and lowers Bob's own. An invite that is a power event would come before"
+        " P1: it is older, and both events have the same sender.",
+        state="C MA P1 JR MB",
+        mainline_order="inviteC",
     )

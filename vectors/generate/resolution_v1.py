@@ -120,6 +120,27 @@ def _rest(book: Scenes) -> None:
     )
 
     scene = with_bob("1")
+    scene.topic("T1", 6, "P0", depth=10)
+    scene.topic("TB", 7, "P0", "MB", sender=BOB, depth=11)
+    book.case(
+        "rest.member_of_one",
+        scene,
+        ["C MA P0 JR MB TB", "C MA P0 JR T1"],
+        "Only one state has Bob's join. That is not a conflict, so R has his join. His topic has the greatest"
+        " depth, and R allows it.",
+        state="C MA P0 JR MB TB",
+    )
+    book.case(
+        "rest.rejected",
+        scene,
+        ["C MA P0 JR MB TB", "C MA P0 JR MB T1"],
+        "The algorithm of version 1 does not ask whether an event was rejected. It checks TB on R like any"
+        " other event, and R allows it.",
+        rejected="TB",
+        state="C MA P0 JR MB TB",
+    )
+
+    scene = with_bob("1")
     scene.topic("T1", 6, "P0", "MB", sender=BOB, depth=8)
     scene.topic("T2", 7, "P0", "MB", sender=BOB, depth=9)
     scene.levels("P1", 8, "P0", b=0, depth=10)

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FORMAT = "roomver-vectors/1"
+FORMAT = "roomver-vectors/2"
 
 ERROR = {"error": True}
 

@@ -6,9 +6,9 @@ from typing import Any
 from .constants import AUTHORISER, MEMBER, START
 from .events import KEY_ID, OTHER_SERVER, OTHER_USER, SERVER, USER, bare, key_entry, keys, signed, whole
 from .independent import Object, base64, redacted, seed_of, signature, unbase64
-from .observed import OBSERVED_ID_SERVER_HAS_NOT_SIGNED
+from .observed import OBSERVED_EXPIRY_IGNORED, OBSERVED_ID_SERVER_HAS_NOT_SIGNED
 from .required_signers import SIGNATURES, third_party_invite
-from .suite import Dispute, File, page
+from .suite import SPEC, Dispute, File, page
 from .versions import ALL, since, spread
 
 OTHER_KEY = "ed25519:b_2"
@@ -329,9 +329,32 @@ def _validity(area: _Area) -> None:
         )
 
 
+def _expired(area: _Area) -> None:
+    spec = f"{SPEC}/server-server-api/#validating-hashes-and-signatures-on-received-events"
+    rule = "Keys that expired before the event's `origin_server_ts` are ignored."
+    for version in ALL:
+        old = OBSERVED_EXPIRY_IGNORED if version in since("1", "4") else None
+        for slug, at, valid, notes, disputed in (
+            ("at", START, True, f"{rule} This one expired at that time.", None),
+            ("after", START + 1, True, f"{rule} This one expired later.", None),
+            ("before", START - 1, False, f"{rule} No signature is left.", old),
+        ):
+            table = {SERVER: {KEY_ID: key_entry(expired=at)}}
+            area.check(f"expired_{slug}", version, whole(version), valid, notes, table, spec, disputed)
+        table = {SERVER: {KEY_ID: key_entry(expired=START - 1), OTHER_KEY: key_entry(key_id=OTHER_KEY)}}
+        good = also_signed(version, whole(version), SERVER, OTHER_KEY)
+        area.check("expired_beside_good", version, good, True, rule, table, spec)
+        bad = also(good, SERVER, KEY_ID, wrong(version))
+        notes = f"{rule} The signature by such a key is invalid, which does not matter."
+        area.check("expired_bad_beside_good", version, bad, True, notes, table, spec, disputed=old)
+        bad = also(good, SERVER, OTHER_KEY, wrong(version))
+        notes = f"{rule} The other signature is invalid."
+        area.check("expired_beside_bad", version, bad, False, notes, table, spec)
+
+
 def files() -> list[File]:
     """Return the files of this area."""
     area = _Area(File("base/verify_signatures.json", "Checking the signatures of an event"))
-    for add in (_every_version, _signers, _several, _forms, _validity):
+    for add in (_every_version, _signers, _several, _forms, _validity, _expired):
         add(area)
     return [area.file]

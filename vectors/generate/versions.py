@@ -13,6 +13,9 @@ SAMPLE: Versions = ("1", "9", "12")
 Signed events take space: a case of the authorisation rules has about five kilobytes.
 """
 
+ONE_PER_LIST: Versions = ("1", "3", "6", "7", "9", "10", "11", "12")
+"""One version for each of the eight lists of authorisation rules. It includes `SAMPLE`."""
+
 
 def since(first: str, last: str = "12") -> Versions:
     """Return the room versions from ``first`` to ``last``, both included."""

@@ -25,8 +25,11 @@ from .operations import (
     run_operation,
 )
 
-FORMAT: Final = "roomver-vectors/1"
-"""The ``format`` of the documents that this module reads."""
+FORMAT: Final = "roomver-vectors/2"
+"""The current ``format`` of vector documents."""
+
+FORMATS: Final = ("roomver-vectors/1", FORMAT)
+"""The formats that this module reads. In version 1 the keys of a case have no ``expired_ts``."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _CASE_KEYS = frozenset({"name", "operation", "room_version", "input", "expected", "spec", "rule", "notes"})
@@ -234,13 +237,14 @@ def read_vectors(document: JsonValue) -> tuple[Case, ...]:
     Raises:
         BadVectors: naming the first invalid case, and the path in it.
 
-    >>> read_vectors({"format": "roomver-vectors/1", "title": "None", "cases": []})
+    >>> read_vectors({"format": "roomver-vectors/2", "title": "None", "cases": []})
     ()
     """
     if type(document) is not dict:
         raise BadVectors("", f"a vector document must be an object, not {shorten(document)}")
-    if document.get("format") != FORMAT:
-        raise BadVectors("format", f"must be {FORMAT!r}, not {shorten(document.get('format'))}")
+    if document.get("format") not in FORMATS:
+        known = " or ".join(map(repr, FORMATS))
+        raise BadVectors("format", f"must be {known}, not {shorten(document.get('format'))}")
     unknown = document.keys() - {"format", "title", "cases"}
     if unknown:
         raise BadVectors("", f"unknown keys: {', '.join(sorted(unknown))}")

@@ -135,6 +135,7 @@ func verifySignatures(input json.RawMessage, version gmsl.IRoomVersion) (map[str
 		Keys map[spec.ServerName]map[gmsl.KeyID]struct {
 			Key        string          `json:"key"`
 			ValidUntil *spec.Timestamp `json:"valid_until_ts"`
+			Expired    *spec.Timestamp `json:"expired_ts"`
 		} `json:"keys"`
 	}
 	if err := json.Unmarshal(input, &given); err != nil {
@@ -150,6 +151,9 @@ func verifySignatures(input json.RawMessage, version gmsl.IRoomVersion) (map[str
 			result := gmsl.PublicKeyLookupResult{VerifyKey: gmsl.VerifyKey{Key: raw}, ValidUntilTS: forever}
 			if one.ValidUntil != nil {
 				result.ValidUntilTS = *one.ValidUntil
+			}
+			if one.Expired != nil {
+				result.ValidUntilTS, result.ExpiredTS = gmsl.PublicKeyNotValid, *one.Expired
 			}
 			keys[gmsl.PublicKeyLookupRequest{ServerName: server, KeyID: id}] = result
 		}

@@ -117,7 +117,9 @@ def verify_signatures(given: Outcome, version: str) -> Outcome:
                 key = decode_verify_key_bytes(key_id, decode_base64(one["key"]))
             except ValueError:
                 continue  # Synapse's own fetchers skip such a key, too
-            found = FetchKeyResult(key, one.get("valid_until_ts", 2**63))
+            # Synapse keeps the end of an old key in the same place.
+            until = one.get("expired_ts", one.get("valid_until_ts", 2**63))
+            found = FetchKeyResult(key, until)
             keys.setdefault(server, {})[key_id] = found
     try:
         finish(_check_sigs_on_pdu(_Keys(keys), version_of(version), made(given["event"], version)))

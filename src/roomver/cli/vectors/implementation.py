@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -35,9 +36,19 @@ class CannotStart(RoomverError):
     """The command cannot be started."""
 
 
+_STRING_OR_INFINITY = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity')
+
+
 def to_line(message: JsonObject) -> bytes:
-    """Return a message as one line of ASCII, whose escapes can represent lone surrogates too."""
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    """Return a message as one line of ASCII, whose escapes can represent lone surrogates too.
+
+    Python reads a number that no binary64 holds as infinity, and would write ``Infinity``, which is not JSON.
+    That is written as such a number again.
+    """
+    text = json.dumps(message, separators=(",", ":"))
+    if "Infinity" in text:
+        text = _STRING_OR_INFINITY.sub(lambda found: "1e400" if found[0] == "Infinity" else found[0], text)
+    return text.encode("ascii") + b"\n"
 
 
 class Implementation:
