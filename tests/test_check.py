@@ -236,15 +236,15 @@ def test_a_false_signature_and_a_key_out_of_time() -> None:
         event.pdu, "11", keys=read_key_table({"a.example": {"ed25519:1": {**key, "expired_ts": 5}}})
     )
     assert kinds(old) == ["signature"]
-    assert f"the key expired {format_time(5)}, the event was made {made}" in reasons(old)[0]
+    assert f"the key expired at {format_time(5)}, the event was made at {made}" in reasons(old)[0]
     lapsed = read_key_table({"a.example": {"ed25519:1": {**key, "valid_until_ts": 5}}})
     check = check_event(event.pdu, "11", keys=lapsed)
     assert (check.ok, check.signatures) == (True, SigningStatus.KEY_UNKNOWN)
     assert check.unknown_keys == (("a.example", "ed25519:1"),)
     required = check_event(event.pdu, "11", keys=lapsed | KeyRing(required=True))
-    assert f"valid until {format_time(5)}, the event was made {made}" in reasons(required)[0]
+    assert f"valid until {format_time(5)}, the event was made at {made}" in reasons(required)[0]
     early = check_event(event.pdu, "11", keys=KEYS | KeyRing(now=5))
-    assert f"the event was made {made}, now is {format_time(5)}" in reasons(early)[0]
+    assert f"the event was made at {made}, now is {format_time(5)}" in reasons(early)[0]
     assert check_event(event.pdu, "11", keys=KEYS | KeyRing(now=event.origin_server_ts)).ok
 
 
@@ -370,7 +370,7 @@ def test_the_feature_table_has_a_cell_for_each_version() -> None:
         ("State resolution algorithm", "v1 v2 v2 v2 v2 v2 v2 v2 v2 v2 v2 v2.1"),
         ("Event ID: C chosen", "C C S U U U U U U U U U"),
         ("Room ID:", "D D D D D D D D D D D H"),
-        ("Greatest depth", "63 63 63 63 63 53 53 53 53 53 53 53"),
+        ("Maximum depth", "63 63 63 63 63 53 53 53 53 53 53 53"),
         ("redacts is at", "T T T T T T T T T T C C"),
         ("The creator:", "C C C C C C C C C C S S"),
         ("Creators' power level", "100 100 100 100 100 100 100 100 100 100 100 ∞"),

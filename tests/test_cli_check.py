@@ -248,7 +248,7 @@ def test_keys_from_files(write: Write) -> None:
     result = run("check", "--alone", "--keys", plain, "--keys", both, file)
     assert (result.exit_code, table(result)[1][1:]) == (0, words("11 4 4 0 0 4 valid"))
     assert result.stderr.startswith(
-        f"roomver: {both}: not used: answer 1 of 2: b.example: the response is not signed by"
+        f"roomver: {both}: not used: response 1 of 2: b.example: the response is not signed by"
     )
 
 

@@ -154,7 +154,7 @@ def test_a_room_is_not_a_state(write: Write) -> None:
     file = write("room.jsonl", [pdu for _, pdu in pairs(built)])
     result = run("auth", "--state", file, write("event.json", MESSAGE))
     assert result.exit_code == 2
-    assert result.stderr.rstrip().endswith("`roomver state --json` prints one of a room")
+    assert result.stderr.rstrip().endswith("`roomver state --json` prints the state of a room")
 
 
 # Usage errors.

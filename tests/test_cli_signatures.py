@@ -191,8 +191,8 @@ def test_a_key_that_expired_before_the_event_is_named_with_both_times(version: s
     (event,) = found["events"]
     assert event["event_id"] == topic.event_id
     assert event["findings"][0]["reasons"][0]["text"] == (
-        'no valid signature from a.example ("ed25519:1" ignored: the key had expired (the key expired'
-        f" {format_time(expired)}, the event was made {format_time(topic.origin_server_ts)}))"
+        'no valid signature from a.example ("ed25519:1" ignored: the key had expired (the key expired at'
+        f" {format_time(expired)}, the event was made at {format_time(topic.origin_server_ts)}))"
     )
     assert topic.event_id not in run("state", "--json", "--keys", keys, file).stdout
 
@@ -210,7 +210,7 @@ def test_one_bad_answer_of_several_is_named_and_the_others_are_used(write: Write
         assert result.exit_code == 0
         first = result.stderr.splitlines()[0]
         assert first.startswith(
-            f"roomver: {write('keys.json', {'server_keys': answers})}: not used: answer 2"
+            f"roomver: {write('keys.json', {'server_keys': answers})}: not used: response 2"
         )
         assert "b.example: the response is not signed by the server's own keys" in first
         assert "b.example ed25519:1, needed for 1 event" in result.stdout + result.stderr

@@ -46,11 +46,11 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
         "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
     ),
-    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
+    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),
         {"event_ids": tuple(f"${n}" for n in range(100, 112))},
-        "events refer to each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
+        "events cite each other in a cycle: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 "
         "and 2 more",
     ),
     (errors.NotAState("two events"), {"detail": "two events"}, "this is not a room state: two events"),

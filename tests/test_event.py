@@ -341,8 +341,8 @@ def test_any_text_ends_in_an_event_or_malformed_event(text: str | bytes, version
 @pytest.mark.parametrize(
     ("name", "bad", "rest"),
     [
-        ("prev_events", lambda count: [0] * count, "prev_events: expected at each place "),
-        ("auth_events", lambda count: [[]] * count, "auth_events: expected at each place "),
+        ("prev_events", lambda count: [0] * count, "prev_events: expected a"),
+        ("auth_events", lambda count: [[]] * count, "auth_events: expected a"),
         ("signatures", lambda count: {str(n): 0 for n in range(count)}, "signatures: expected objects of"),
         ("signatures", lambda count: {"a": {str(n): 0 for n in range(count)}}, "signatures: expected objec"),
     ],

@@ -239,7 +239,7 @@ def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
     first = {key: value for key, value in header().items() if key != "keys"}
     assert read_room(io.BytesIO(json_lines([{**first, **fields}, *wrapped()])), "input").keys.keys == {}
     assert read_room(io.BytesIO(json.dumps({"pdus": PDUS, **fields}).encode()), "input").keys.keys == {}
-    with pytest.raises(InputError, match="there are no keys in it"):
+    with pytest.raises(InputError, match="it contains no keys"):
         read_keys(b"{}", "keys.json")
 
 
@@ -259,7 +259,7 @@ def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
         (b'"text"', 'expected events, found "text"'),
         (b"{}", "a JSON object that is not an event and has none of pdus, events, state, auth_chain"),
         (b'{"pdus": 5}', "a JSON object that is not an event and has none of pdus, events, state,"),
-        (b'{"format": "roomver-room/2"}\n{}', 'unknown format "roomver-room/2"; known is roomver-room/1'),
+        (b'{"format": "roomver-room/2"}\n{}', 'unknown format "roomver-room/2"; expected roomver-room/1'),
         (
             b'{"format": "roomver-vectors/1", "cases": []}',
             "this is a file of test vectors, not a room: see `roomver vectors run`",
@@ -460,20 +460,20 @@ def test_two_answers_that_contradict_each_other() -> None:
     (clash,) = read.keys.clashes
     assert (clash.server, clash.key_id) == ("a.example", "ed25519:2")
     sources = {key.sources for key in clash.keys}
-    assert sources == {("keys.json (answer 1 of 2)",), ("keys.json (answer 2 of 2)",)}
+    assert sources == {("keys.json (response 1 of 2)",), ("keys.json (response 2 of 2)",)}
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([5], "answer 1 of 1 is not a JSON object"),
+        ([5], "response 1 of 1 is not a JSON object"),
         (5, "keys: must be an object, not 5"),
-        ({}, "there are no keys in it"),
-        ({"x": {}}, "there are no keys in it"),
-        ({"x": {"rsa:1": "A"}}, "there are no keys in it"),
+        ({}, "it contains no keys"),
+        ({"x": {}}, "it contains no keys"),
+        ({"x": {"rsa:1": "A"}}, "it contains no keys"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
-        ([{}], "answer 1 of 1: server_name: must be a server name"),
-        ([{}, 5, {}], "answer 1 of 3: server_name: must be a server name, not null (and 2 more like this)"),
+        ([{}], "response 1 of 1: server_name: must be a server name"),
+        ([{}, 5, {}], "response 1 of 3: server_name: must be a server name, not null (and 2 more like this)"),
     ],
 )
 def test_invalid_keys_are_an_error(value: Any, reason: str) -> None:
@@ -489,9 +489,9 @@ def test_one_bad_answer_does_not_lose_the_others() -> None:
         assert list(read.keys.keys) == ["b.example"]
         first, second = read.refused
         assert first.startswith(
-            "answer 2 of 3: a.example: the response is not signed by the server's own keys"
+            "response 2 of 3: a.example: the response is not signed by the server's own keys"
         )
-        assert second == "answer 3 of 3 is not a JSON object"
+        assert second == "response 3 of 3 is not a JSON object"
     with pytest.raises(InputError, match=r"not signed by the server's own keys"):
         read_keys(json.dumps(forged).encode(), "keys.json")
 

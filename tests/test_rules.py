@@ -174,7 +174,7 @@ def test_the_rules_cannot_be_changed() -> None:
 def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
     verdict = Verdict(False, rules.JOIN_SENDER_IS_TARGET, V12, {"sender": "@a:x", "target": "@b:x"})
     assert str(verdict) == (
-        "v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to join another user"
+        "v12 rule 5.3.2 (member.join.sender_is_target): the sender tries to make another user join"
         " (sender @a:x, target @b:x)"
     )
     assert verdict.number == "5.3.2"
@@ -183,7 +183,7 @@ def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
         "allowed": False,
         "rule": "5.3.2",
         "name": "member.join.sender_is_target",
-        "reason": "the sender tries to join another user",
+        "reason": "the sender tries to make another user join",
         "room_version": "12",
         "detail": {"sender": "@a:x", "target": "@b:x"},
         "url": "https://spec.matrix.org/latest/rooms/v12/#authorisation-rules",

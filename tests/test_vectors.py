@@ -286,21 +286,21 @@ def test_version_1_of_the_format_is_still_read() -> None:
     assert read_vectors(old) == read_vectors(document())
 
 
-WRONG_FORMAT = "format: must be 'roomver-vectors/1' or 'roomver-vectors/2', is "
+WRONG_FORMAT = "format: must be 'roomver-vectors/1' or 'roomver-vectors/2', not "
 TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": True}, "reason": "b"}]
 
 
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ([], "a vector document must be an object, is []"),
+        ([], "a vector document must be an object, not []"),
         ({"cases": []}, f"{WRONG_FORMAT}null"),
         ({**document(), "format": "roomver-vectors/3"}, f'{WRONG_FORMAT}"roomver-vectors/3"'),
         ({**document(), "format": []}, f"{WRONG_FORMAT}[]"),
         ({**document(), "more": 1}, "unknown keys: more"),
         ({**document(), "title": None}, "title: must be a string"),
         ({**document(), "cases": {}}, "cases: must be an array"),
-        ({**document(), "cases": [1]}, "cases[0]: must be an object, is 1"),
+        ({**document(), "cases": [1]}, "cases[0]: must be an object, not 1"),
         (document(name="a b"), "cases[0].name: must be letters"),
         (document(name="x\n"), "cases[0].name: must be letters"),
         (document(expcted=1), "cases[0] (x): unknown keys: expcted"),
@@ -309,7 +309,7 @@ TWO = [{"outcome": {"canonical": "1"}, "reason": "a"}, {"outcome": {"error": Tru
         (document(operation=[]), "cases[0] (x).operation: unknown operation []"),
         (document(room_version=1), "cases[0] (x).room_version: unknown room version 1"),
         (document(room_version="13"), 'cases[0] (x).room_version: unknown room version "13"'),
-        (document(input=[]), "cases[0] (x).input: must be an object, is []"),
+        (document(input=[]), "cases[0] (x).input: must be an object, not []"),
         (document(input={}), "cases[0] (x).input: lacks json"),
         (document(input={"json": "", "x": 1}), "cases[0] (x).input: has unknown x"),
         (document(expected=None), "cases[0] (x).expected: must be an object with at least one key"),
