@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing"),
     ("event", "keys", "signatures", "signing"),
-    ("rules", "power", "selection", "findings"),
+    ("rules", "power", "selection", "state", "findings"),
     ("auth",),
     ("resolution",),
     ("check", "replay"),

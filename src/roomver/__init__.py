@@ -20,6 +20,7 @@ in these modules:
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
+- `roomver.state`: room states that are known in part.
 - `roomver.auth`: the checks of the authorisation rules.
 - `roomver.resolution`: state resolution.
 - `roomver.replay`: the replay of a whole room.
@@ -43,6 +44,7 @@ from .errors import (
     NotCanonical,
     RoomverError,
     UnknownRoomVersion,
+    UnknownState,
     WrongRoom,
 )
 from .event import Event, parse_event
@@ -77,6 +79,7 @@ __all__ = [
     "StateKey",
     "StateMap",
     "UnknownRoomVersion",
+    "UnknownState",
     "Verdict",
     "VerifyKey",
     "WrongRoom",
