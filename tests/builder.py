@@ -4,11 +4,10 @@
     room.join(ALICE)
     room.power({"users": {ALICE: 100}})
     topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
-    room.verdict(topic)                    # by its own auth events
+    room.verdict(topic)                    # against its own auth events
 
-The builder judges nothing: what it is asked for it builds, allowed or not. An event that `Room.add`
-makes is known to the room, follows the last one, and enters the state if it is a state event;
-`Room.make` only makes it.
+The builder checks no rules: it builds any event, allowed or not. `Room.add` makes an event, adds it to the
+room after the last one, and puts it into the state if it is a state event. `Room.make` only makes it.
 """
 
 import hashlib
@@ -47,28 +46,28 @@ State: TypeAlias = dict[tuple[str, str], Event]
 
 
 def versions_from(first: int, last: int = 12) -> list[str]:
-    """The identifiers of a range of room versions, both ends included."""
+    """Return the identifiers of a range of room versions, both ends included."""
     return [str(n) for n in range(first, last + 1)]
 
 
 def server_name(user: str) -> str:
-    """The server in a user ID."""
+    """Return the server name in a user ID."""
     return user.partition(":")[2]
 
 
 @cache
 def key_of(name: str) -> SigningKey:
-    """The signing key of a server, or of whatever else has a name: always the same one."""
+    """Return the signing key for a name, such as that of a server. It is always the same one."""
     return SigningKey.from_seed("ed25519:1", encode_base64(hashlib.sha256(name.encode()).digest()))
 
 
 def public_key(name: str) -> str:
-    """The public half of `key_of`, as events carry it."""
+    """Return the public half of `key_of` in unpadded base64."""
     return encode_base64(key_of(name).verify_key.key)
 
 
 def signed_block(mxid: Any, token: Any, *signers: str, **more: Any) -> Content:
-    """The ``signed`` object of a third-party invite, signed by each of the named identity servers."""
+    """Return the ``signed`` object of a third-party invite, signed by the named identity servers."""
     block: Content = {"mxid": mxid, "token": token, **more}
     for signer in signers:
         block = sign_json(block, signer, key_of(signer), strict=False)
@@ -76,14 +75,14 @@ def signed_block(mxid: Any, token: Any, *signers: str, **more: Any) -> Content:
 
 
 class Room:
-    """A room that grows by an event at a time.
+    """A room to which events are added.
 
     Attributes:
         version: its room version.
         create: its create event.
         room_id: its ID.
         events: the events it knows, by ID.
-        state: the state after the last event that was added, whatever the rules say about it.
+        state: the state after the last event that was added, allowed or not.
         last: the last event that was added.
     """
 
@@ -137,7 +136,7 @@ class Room:
             prev: the previous events; the last one added if None.
             auth: the auth events; "select" picks them from the room's state.
             redacts: the target of a redaction, put where the room version keeps it.
-            fields: more top-level keys, or others in place of those made here.
+            fields: top-level keys to add or to replace.
         """
         self._made += 1
         pdu: Content = {
@@ -163,7 +162,7 @@ class Room:
         pdu.update(fields)
         if auth == "select":
             draft = parse_event({"hashes": {"sha256": ""}, **pdu}, self.version)
-            # Sorted, for a set of strings has another order in every run.
+            # Sorted, because the order of a set of strings varies between runs.
             auth = [self.state[key] for key in sorted(select_auth_types(draft)) if key in self.state]
         if "auth_events" not in fields:
             pdu["auth_events"] = [self._reference(event) for event in auth]
@@ -230,21 +229,21 @@ class Room:
     def verdict(
         self, event: Event, state: State | None = None, *, rejected: Collection[str] = frozenset()
     ) -> Verdict:
-        """Judge an event by all rules, against the state given or its own auth events."""
+        """Check an event by all rules, against the state given or its own auth events."""
         return check_auth(event, state, self.events, rejected=rejected)
 
     def against_state(self, event: Event) -> Verdict:
-        """Judge an event by the room's state alone."""
+        """Check an event against the room's state."""
         return check_against_state(event, self.state)
 
 
 def allows(verdict: Verdict, rule: Rule) -> None:
-    """Assert that a rule, which the version's list has, allowed an event."""
+    """Assert that a verdict allows, by this rule, and that the rule is in the version's list."""
     assert (verdict.allowed, verdict.rule) == (True, rule), str(verdict)
     assert verdict.number is not None
 
 
 def refuses(verdict: Verdict, rule: Rule) -> None:
-    """Assert that a rule, which the version's list has, refused an event."""
+    """Assert that a verdict refuses, by this rule, and that the rule is in the version's list."""
     assert (verdict.allowed, verdict.rule) == (False, rule), str(verdict)
     assert verdict.number is not None

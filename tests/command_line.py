@@ -13,11 +13,11 @@ from roomver.cli import main
 KEYS = {server: {"ed25519:1": {"key": public_key(server)}} for server in ("a.example", "b.example")}
 
 Write = Callable[..., str]
-"""Writes a file and returns its path: the fixture `write`."""
+"""Write a file and return its path: the type of the fixture `write`."""
 
 
 def write_into(folder: Path) -> Write:
-    """Return what writes a file: bytes as they are, a list as JSON Lines, anything else as JSON."""
+    """Return a function that writes files: bytes as they are, a list as JSON Lines, other values as JSON."""
 
     def write_file(name: str, content: Any) -> str:
         if isinstance(content, list):
@@ -43,5 +43,5 @@ def header(version: str = "11", **more: Any) -> dict[str, Any]:
 
 
 def entries(built: Room) -> list[dict[str, Any]]:
-    """The lines of a recording of a room, without its header."""
+    """Return the lines of a recording of a room, without its header."""
     return [{"event_id": event.event_id, "pdu": event.pdu} for event in built.events.values()]

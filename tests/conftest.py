@@ -1,12 +1,12 @@
-"""What all tests share: the hypothesis profiles, and the option of the peer tests.
+"""The hypothesis profiles, the option of the peer tests, and a shared fixture.
 
 Profiles, chosen by ``--hypothesis-profile`` or the variable ``HYPOTHESIS_PROFILE``; ``ci`` where the
 variable ``CI`` is set:
 
-- ``dev``: 100 examples a property, random.
-- ``ci``: 10,000 examples for the properties that say what hostile input may end in (`hostile` of
-  strategies.py), 1,000 for those near them (`often`) and 200 for the others; always the same ones, so
-  that a run says something about the change and not about luck.
+- ``dev``: 100 random examples per property.
+- ``ci``: 10,000 examples for properties about hostile input (`hostile` in strategies.py), 1,000 for related
+  ones (`often`) and 200 for the others. The examples are the same in every run, so that a failure is
+  caused by the change and not by chance.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 from command_line import Write, write_into
 from hypothesis import HealthCheck, settings
 
-# No deadline: the machines of a CI are slow by turns. Large events are slow to draw, which is no fault.
+# No deadline, because CI machines vary in speed. Drawing large events is slow, and need not be faster.
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW_TO_DRAW)
@@ -37,11 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         metavar="N",
         default=int(os.environ.get("ROOMVER_PEER_EXAMPLES", "500")),
-        help="events a room version that the peer tests compare (or ROOMVER_PEER_EXAMPLES; default 500)",
+        help="events per room version that the peer tests compare (or ROOMVER_PEER_EXAMPLES; default 500)",
     )
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a file for the command line to read, and return its path."""
+    """Return a function that writes a file for the command line to read and returns its path."""
     return write_into(tmp_path)

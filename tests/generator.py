@@ -1,7 +1,7 @@
-"""Random events from a seed: for the tests that want thousands of them, where hypothesis is too slow.
+"""Random events from a seed, for tests that need thousands of them and for which hypothesis is too slow.
 
-The same seed gives the same event on every machine. What is drawn has the format of its room version,
-with contents as odd as JSON allows; `mutate` breaks it somewhere.
+The same seed gives the same event on every machine. `pdu` draws an event in the format of its room version,
+with any JSON as content. `mutate` breaks it somewhere.
 """
 
 import copy
@@ -60,7 +60,7 @@ def text(rng: Random) -> str:
 
 
 def json_value(rng: Random, lenient: bool, depth: int = 0) -> Any:
-    """A JSON value, up to four levels deep."""
+    """Draw a JSON value, up to four levels deep."""
     kind = rng.randrange(9 if depth < 3 else 7)
     if kind == 0:
         return rng.choice([None, True, False])
@@ -88,7 +88,7 @@ def _identifier(rng: Random, sigil: str) -> str:
 
 
 def digest(rng: Random) -> str:
-    """32 bytes in unpadded base64."""
+    """Draw 32 bytes in unpadded base64."""
     return "".join(rng.choice(_BASE64) for _ in range(42)) + "A"
 
 
@@ -104,7 +104,7 @@ def _content(rng: Random, lenient: bool) -> JsonObject:
 
 
 def pdu(rng: Random, version: str) -> JsonObject:
-    """A PDU that has the format of the room version."""
+    """Draw a PDU in the format of the room version."""
     lenient = version in LENIENT_VERSIONS
     chosen = version in ("1", "2")
 
@@ -146,14 +146,14 @@ def pdu(rng: Random, version: str) -> JsonObject:
             result[key] = json_value(rng, lenient)
     if rng.random() < 0.1:
         result[text(rng) + "?"] = json_value(rng, lenient)
-    # In any order: nothing may depend on it.
+    # In random order, on which nothing may depend.
     keys = list(result)
     rng.shuffle(keys)
     return {key: result[key] for key in keys}
 
 
 def hostile_value(rng: Random) -> Any:
-    """What ``json.loads`` may give and an event may not hold, once in a while."""
+    """Draw a JSON value. About a third are values that ``json.loads`` gives but no event may hold."""
     if rng.random() < 0.3:
         return copy.deepcopy(rng.choice(_BAD))
     if rng.random() < 0.03:
@@ -165,7 +165,7 @@ def hostile_value(rng: Random) -> Any:
 
 
 def mutate(rng: Random, event: JsonObject) -> JsonObject:
-    """A copy with one to three places changed to anything, taken away, or added."""
+    """Return a copy in which one to three values are replaced by anything, removed, or added."""
     result = copy.deepcopy(event)
     for _ in range(rng.randint(1, 3)):
         owner: Any = result

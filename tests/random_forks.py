@@ -1,13 +1,11 @@
 """Random rooms whose history has forked, for the tests that compare two resolutions of them.
 
 `likely_fork` plays a room: users join, are kicked and banned, levels and join rules change, on several
-branches at once; every event is one that the rules allow where it was sent, but for a few that are kept
-as rejected. `hostile_fork` keeps to the event format and to nothing else: events cite whatever there
-is. The states to resolve are those of the branches, with entries that are out of date or missing, as
-servers come to have them.
+branches at once. Every event is allowed where it was sent, except for a few that are kept as rejected.
+`hostile_fork` follows only the event format: events cite any others. The states to resolve are those of the
+branches. Some have entries that are outdated or missing, as the states of real servers do.
 
-Everything is drawn from one `random.Random`, so that a seed is a fork, and hypothesis can stand in for
-it and shrink.
+Everything is drawn from one `random.Random`, so a seed determines a fork, and hypothesis can shrink it.
 """
 
 import hashlib
@@ -33,7 +31,7 @@ StateIds = dict[tuple[str, str], str]
 
 @dataclass
 class Fork:
-    """Some states of a room, and what is needed to resolve them.
+    """Some states of a room, with the events to resolve them.
 
     Attributes:
         version: the identifier of the room version.
@@ -60,14 +58,14 @@ class _Branch:
 
 
 def likely_fork(rng: Random, version: str, length: int = 20) -> Fork:
-    """Play a room of a version; `length` is about the number of its events after the first few."""
+    """Play a room of a version. After the first few events it has about `length` more."""
     return _Play(rng, version).fork(length)
 
 
 class _Play:
     def __init__(self, rng: Random, version: str) -> None:
         self.rng = rng
-        self.number = int(version)  # of the test's own table of what a version may hold
+        self.number = int(version)  # the differences between versions are written out here
         content: Content = {"room_version": version}
         if self.number <= 10:
             content["creator"] = ALICE
@@ -105,7 +103,7 @@ class _Play:
             if what < 18 and len(branches) < 7:
                 branches.append(_Branch(dict(branch.state), branch.last, list(branch.history)))
             elif what < 22 and len(branches) > 1:
-                # A server that was told of a state takes it as it is.
+                # A server takes over the state that another one sent it.
                 other = rng.choice(branches)
                 branch.history.append(branch.state)
                 branch.state = {**branch.state, **other.state}
@@ -122,12 +120,12 @@ class _Play:
         state_key: str,
         keep_refused: bool = False,
     ) -> bool:
-        """Send an event on a branch, if the rules allow it there; tell whether it was sent."""
+        """Send an event on a branch if the rules allow it there, and tell whether it was sent."""
         rng, room = self.rng, self.room
         self.made += 1
         room.state, room.last = branch.state, branch.last
         if branch.history and self.chance(12):
-            # Its server has not seen everything, or says so: it cites what has been replaced since.
+            # Its server has not seen everything: it cites an event that has been replaced.
             old = rng.choice(branch.history)
             if self.chance(60):
                 key = rng.choice(sorted(old))
@@ -156,7 +154,7 @@ class _Play:
         return True
 
     def act(self, branch: _Branch) -> None:
-        """Let somebody do something that is allowed; try some times."""
+        """Let a user send some event. Try up to eight times until one is allowed."""
         for _ in range(8):
             if self.send(branch, *self.draw(branch), keep_refused=self.chance(3)):
                 return
@@ -245,7 +243,7 @@ class _Play:
                         ids[key] = rng.choice(self.older[key]).event_id
             if self.chance(15):
                 for key in rng.sample(sorted(ids), min(len(ids), rng.randrange(1, 4))):
-                    # Without a create event nothing in the room is worth asking about.
+                    # Without a create event every event is refused.
                     if key[0] != "m.room.create" or self.chance(10):
                         ids.pop(key, None)
             if self.chance(2):
@@ -273,7 +271,7 @@ _HOSTILE_KINDS = [
 
 
 def hash_id(label: str) -> str:
-    """An ID of the form that hashed ones have, always the same for a label."""
+    """Return an event ID in the form of a hash, always the same for a label."""
     digest = hashlib.sha256(label.encode()).digest()
     return "$" + encode_base64(digest, urlsafe=True)
 
@@ -292,7 +290,7 @@ def hostile_event(  # noqa: PLR0913, PLR0917 - each is a part of an event
     timestamp: int = 0,
     depth: int = 1,
 ) -> Event:
-    """An event under an ID of one's choosing, with auth events of one's choosing."""
+    """Return an event with any ID and any auth events."""
     pdu: Content = {
         "type": kind,
         "sender": sender,
@@ -313,7 +311,7 @@ def hostile_event(  # noqa: PLR0913, PLR0917 - each is a part of an event
 
 
 def citing(event: Event, auth: list[str], *, prev: tuple[str, ...] = (), depth: int = 1) -> Event:
-    """An event like another under the same ID, but for what it cites and follows."""
+    """Return a copy of an event, under the same ID, with other auth events and prev events."""
     return hostile_event(
         event.room_version,
         event.event_id,
@@ -330,7 +328,7 @@ def citing(event: Event, auth: list[str], *, prev: tuple[str, ...] = (), depth: 
 
 
 def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
-    """Draw a room in which events cite whatever there is."""
+    """Draw a room in which events cite any others."""
     record = get_room_version(version)
     order = list(range(100, 100 + length))
     rng.shuffle(order)
@@ -364,7 +362,7 @@ def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
             content["join_rule"] = rng.choice(["public", "public", "invite", "restricted", 5])
         elif kind == "m.room.create":
             content = {"room_version": version, "creator": "@b:x"}
-            # In version 12 another create event is of another room.
+            # In version 12 a second create event belongs to another room.
             state_key = "x" if version == "12" else ""
         if rng.randrange(12) == 0:
             state_key = rng.choice([None, "x"])
@@ -407,7 +405,7 @@ def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
 
 
 def shuffled_mapping(rng: Random, mapping: Mapping[Any, Any]) -> dict[Any, Any]:
-    """The same mapping in another order."""
+    """Return the same mapping in another order."""
     items = list(mapping.items())
     rng.shuffle(items)
     return dict(items)

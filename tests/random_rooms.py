@@ -1,9 +1,9 @@
-"""Random small rooms, and an event in each to judge: for the tests that compare two answers.
+"""Random small rooms with an event to check in each, for tests that compare two implementations.
 
-A room here is a room state and nothing more: its events are well formed, but nobody asks whether the
-rules let them come about. Values lie where answers turn: levels around every threshold, members in
-every state, every join rule, auth events that are one off. Everything is drawn from one
-`random.Random`, so that a seed is a case, and hypothesis can stand in for it and shrink.
+A room here is only a room state. Its events are well formed, but the rules may not allow them. Values are
+close to where verdicts change: levels around every threshold, members in every membership, every join rule,
+auth events with one event too many or too few. Everything is drawn from one `random.Random`, so a seed
+determines a case, and hypothesis can shrink it.
 """
 
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ TYPES = [
 
 @dataclass
 class Case:
-    """One event to judge.
+    """One event to check.
 
     Attributes:
         version: the identifier of the room version.
-        event: the event that is judged.
+        event: the event.
         events: where its auth events and its create event are looked up.
         rejected: the IDs of those that were rejected.
-        state: the room state that it is judged against.
+        state: the room state to check it against.
         of_this_room: whether the event is of the room that the state is of.
     """
 
@@ -64,7 +64,7 @@ def random_case(rng: Random, version: str) -> Case:
 class _Drawing:
     def __init__(self, rng: Random, version: str) -> None:
         self.rng = rng
-        self.number = int(version)  # of the test's own table of what a version may hold
+        self.number = int(version)  # the differences between versions are written out here
         self.version = version
         self.additional: list[str] = []
         self.room = Room(version, content=self.create_content(), signed=False)
@@ -74,7 +74,7 @@ class _Drawing:
         return self.rng.randrange(100) < percent
 
     def level(self) -> Any:
-        """A level as a power-levels event may hold it, mostly one that the version can read."""
+        """Draw a level, mostly one that is valid in the version."""
         level = self.rng.choice(LEVELS)
         if self.number <= 9 and self.chance(10):
             return self.rng.choice([f"{level}", f" {level} ", f"+0{level}" if level >= 0 else f"-00{-level}"])
@@ -83,7 +83,7 @@ class _Drawing:
         return level
 
     def odd_level(self) -> Any:
-        """What is a level in no version, or not in this one, or not to everybody."""
+        """Draw a value that is not a level in this version, or on which implementations disagree."""
         odd: list[Any] = [
             None,
             True,
@@ -146,7 +146,7 @@ class _Drawing:
         return content
 
     def spoil(self, content: Content) -> None:
-        """Put something odd into the content of a power-levels event."""
+        """Put something invalid into the content of a power-levels event."""
         place = self.rng.choice([*NAMED, "users", "events", "notifications", "user ID"])
         if place == "user ID":
             odd_id = self.rng.choice(["foo", "@foo", "@:a.example", "@a:", "@a:b c", "", "@a\0:b.example"])
@@ -160,7 +160,7 @@ class _Drawing:
             content.setdefault(place, {})[key] = self.odd_level()
 
     def offer_content(self) -> Content:
-        """The content of a third-party-invite event."""
+        """Draw the content of a third-party-invite event."""
         content: Content = {"display_name": "x"}
         if self.chance(60):
             content["public_key"] = self.public_key()
@@ -182,7 +182,7 @@ class _Drawing:
         return self.rng.choice(MEMBERSHIPS)
 
     def furnish(self) -> None:
-        """Fill the state with all that an event may be judged by."""
+        """Fill the state with everything that the rules read."""
         room = self.room
         if self.chance(80):
             room.power(self.power_content(odd=self.chance(4)), auth=[self.create])
@@ -245,7 +245,7 @@ class _Drawing:
         return Case(self.version, event, events, frozenset(rejected), state, of_this_room)
 
     def user(self) -> str:
-        """A user, mostly one that is in the room."""
+        """Draw a user, mostly one that is in the room."""
         joined = [u for u in USERS if self.membership_of(u) == "join"]
         return self.rng.choice(joined if joined and self.chance(60) else USERS)
 
@@ -317,7 +317,7 @@ class _Drawing:
                 rng.choice(["ed25519:1", "rot13:1", "x"]): rng.choice(["A" * 86, "!", ""])
             }
         elif what == 4:
-            # Under another server name and key ID: both are labels.
+            # Under another server name and key ID, which are only labels.
             block["signatures"] = {
                 f"label.{server}": {f"ed25519:{n}": text for n, text in enumerate(by_key.values())}
                 for server, by_key in signatures.items()
@@ -425,13 +425,13 @@ class _Drawing:
 
     def make(self, kind: str, sender: str, content: Content, **options: Any) -> Event:
         if self.number >= 12 and kind != "m.room.create" and self.chance(3):
-            # A room ID that names another event, or none that is known.
+            # A room ID that names another event or a missing one.
             others = [e.event_id for e in self.room.events.values()]
             options["room_id"] = "!" + self.rng.choice([*others, "$unknown"])[1:]
         return self.room.make(kind, sender, content, **options)
 
     def with_auth_events(self, event: Event, events: dict[str, Event], rejected: set[str]) -> Event:
-        """Return the event with other auth events than the selection picks, in some of all cases."""
+        """Return the event, sometimes with other auth events than the selected ones."""
         rng = self.rng
         if event.type == "m.room.create" or not self.chance(30):
             return event
@@ -445,7 +445,7 @@ class _Drawing:
         elif what == 3 and cited:
             cited.insert(at, rng.choice(cited))
         elif what == 4:
-            # Another event of a key that may be selected.
+            # Another event with a selected key.
             user = rng.choice([event.sender, event.state_key or event.sender])
             if user in USERS:
                 other = self.room.make_member(user, self.membership(), auth=[self.create])

@@ -1,7 +1,7 @@
 """Hypothesis strategies for JSON values, Python values, and events of every room version.
 
-An event drawn here has the format of its room version, whatever its content. `mutated` and
-`hostile_json` give what has not.
+Events drawn here are in the format of their room version, with any content. `mutated` breaks them, and
+`hostile_json` draws values that no event may hold.
 """
 
 import copy
@@ -21,12 +21,12 @@ STRICT_VERSIONS = VERSIONS[5:]
 
 JsonObject = dict[str, Any]
 
-# More examples where hostile input is the point. The profile of a CI is the derandomised one.
+# More examples for hostile input. The CI profile is the derandomised one.
 hostile = settings(max_examples=10_000 if settings().derandomize else 500)
 often = settings(max_examples=1_000 if settings().derandomize else 200)
 
-# Code points where encoders and sorters differ: the ends of the escapes, of the planes and of the
-# surrogates, a separator that JavaScript escapes, a combining pair, an astral one.
+# Code points on which encoders and sorters differ: the ends of the ranges of escapes, planes and surrogates,
+# a separator that JavaScript escapes, a combining pair, one beyond the BMP.
 _EDGE_CHARACTERS = (
     '\x00\x07\b\t\n\x0b\f\r\x1f "\\/\x7f\x80é\u0301\u2028\ud7ff\ue000\ufb33\ufeff\uffff😀\U0010ffff'
 )
@@ -56,7 +56,7 @@ floats = st.one_of(
 _strict_leaves = st.one_of(st.none(), st.booleans(), edge_integers, small_integers, text)
 _lenient_leaves = st.one_of(_strict_leaves, big_integers, floats)
 
-# What json.loads lets through and no event may hold.
+# Values that json.loads gives but no event may hold.
 _bad_leaves = st.one_of(
     st.sampled_from([math.nan, math.inf, -math.inf, "\ud800", "a\udfffb", "\ud83d"]),
     big_integers,
@@ -73,10 +73,10 @@ def _nested(leaves: st.SearchStrategy[Any], names: st.SearchStrategy[str] = keys
 
 
 strict_json = _nested(_strict_leaves)
-"""Values with strict canonical JSON."""
+"""Values that have strict canonical JSON."""
 
 lenient_json = _nested(_lenient_leaves)
-"""Values that an event of versions 1 to 5 may hold: with floats and integers of any size."""
+"""Values that an event of versions 1 to 5 may hold, with floats and integers of any size."""
 
 
 def _deep(levels: int) -> Any:
@@ -90,7 +90,7 @@ hostile_json = st.one_of(
     _nested(_lenient_leaves | _bad_leaves, keys | st.sampled_from(["\ud800", "\udc00a", "event_id"])),
     st.integers(100, 300).map(_deep),
 )
-"""Anything that ``json.loads`` can give, and a little more: NaN, lone surrogates, deep nesting."""
+"""Any value that ``json.loads`` can give, with NaN, lone surrogates and deep nesting."""
 
 
 class OddInt(int):
@@ -161,9 +161,9 @@ python_values = st.recursive(
     ),
     max_leaves=6,
 )
-"""Python values of any kind: JSON, what looks like it, and what does not."""
+"""Python values of any kind: JSON, values that look like JSON, and others."""
 
-# Every type that some rule, redaction or helper knows by name, and two that none does.
+# Every event type that a rule, redaction or helper names, and a few others.
 EVENT_TYPES = [
     "m.room.create",
     "m.room.member",
@@ -181,7 +181,7 @@ EVENT_TYPES = [
     "X",
     "",
 ]
-# Every content key that some version keeps, and their neighbours that none does.
+# Every content key that redaction keeps in some version, and others that it never keeps.
 CONTENT_KEYS = [
     "membership",
     "join_authorised_via_users_server",
@@ -209,7 +209,7 @@ CONTENT_KEYS = [
     "body",
     "displayname",
 ]
-# Every top-level key that some version keeps, or that some server strips, but no format asks for.
+# Top-level keys that no event format requires, but that some version keeps or some server strips.
 STRAY_KEYS = [
     "origin",
     "membership",
@@ -242,7 +242,7 @@ def _third_party_invites(json_values: st.SearchStrategy[Any]) -> st.SearchStrate
 
 @st.composite
 def contents(draw: st.DrawFn, json_values: st.SearchStrategy[Any]) -> JsonObject:
-    """Any content: known keys in the wrong places, with values of the wrong types."""
+    """Draw any content, with known keys in the wrong places and values of the wrong types."""
     content: JsonObject = draw(st.dictionaries(st.sampled_from(CONTENT_KEYS) | keys, json_values, max_size=6))
     if "third_party_invite" in content:
         content["third_party_invite"] = draw(_third_party_invites(json_values))
@@ -251,7 +251,7 @@ def contents(draw: st.DrawFn, json_values: st.SearchStrategy[Any]) -> JsonObject
 
 @st.composite
 def pdus(draw: st.DrawFn, version: str) -> JsonObject:
-    """A PDU that has the format of the room version."""
+    """Draw a PDU in the format of the room version."""
     json_values = lenient_json if version in LENIENT_VERSIONS else strict_json
     kind = draw(st.sampled_from(EVENT_TYPES) | text)
     references: st.SearchStrategy[Any]
@@ -297,7 +297,7 @@ versions_and_pdus = versions.flatmap(lambda version: st.tuples(st.just(version),
 
 @st.composite
 def mutated(draw: st.DrawFn, pdu: JsonObject) -> JsonObject:
-    """A PDU with one to three places changed to anything, taken away, or added."""
+    """Draw a copy of a PDU in which one to three values are replaced by anything, removed, or added."""
     result = copy.deepcopy(pdu)
     for _ in range(draw(st.integers(1, 3))):
         owner: Any = result
@@ -323,5 +323,5 @@ def mutated(draw: st.DrawFn, pdu: JsonObject) -> JsonObject:
 
 
 def as_text(value: Any) -> str:
-    """JSON text of a value, as far as Python's encoder goes: ``NaN`` and escaped surrogates included."""
+    """Return a value as JSON text of Python's encoder, with ``NaN`` and escaped surrogates."""
     return json.dumps(value)

@@ -13,7 +13,7 @@ NAMED = sorted(DEFAULTS)
 
 
 def change(version: str, old: Content | None, new: Content, sender: str = BOB, **options: Any) -> Verdict:
-    """Judge new power levels by a sender who is in the room and has the level 0 for sending them."""
+    """Check new power levels by a sender who is in the room. Sending them takes level 0."""
     additional = {"additional_creators": [DAVE]} if version == "12" else {}
     content: Content = {"room_version": version, "creator": ALICE, **additional}
     room = Room(version, content=content, signed=False)
@@ -33,7 +33,7 @@ def first(version: str, content: Content, **options: Any) -> Verdict:
     return change(version, None, content, ALICE, **options)
 
 
-# What may stand in the event
+# The form of the event
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -59,7 +59,7 @@ def test_if_the_users_property_is_not_an_object_reject(version: str, users: Any)
         "@" + "a" * 255 + ":b",
     ],
 )
-def test_if_users_has_keys_that_are_no_valid_user_ids_reject(version: str, user: str) -> None:
+def test_if_users_has_keys_that_are_not_valid_user_ids_reject(version: str, user: str) -> None:
     refuses(first(version, {"users": {user: 1}}), rules.POWER_LEVELS_USERS)
     refuses(first(version, {"users": {BOB: 1, user: 1}}), rules.POWER_LEVELS_USERS)
 
@@ -92,7 +92,7 @@ def test_up_to_version_9_a_string_that_is_an_integer_is_a_level(version: str, va
 
 
 @pytest.mark.parametrize("version", versions_from(10))
-def test_from_version_10_on_a_string_is_no_level(version: str) -> None:
+def test_from_version_10_on_a_string_is_not_a_level(version: str) -> None:
     refuses(first(version, {"users": {BOB: "50"}}), rules.POWER_LEVELS_USERS)
     refuses(first(version, {"ban": "50"}), rules.POWER_LEVELS_NOT_INTEGER)
     refuses(first(version, {"events": {"m.x": "50"}}), rules.POWER_LEVELS_MAP_NOT_INTEGERS)
@@ -108,8 +108,9 @@ def test_up_to_version_5_a_float_is_a_level(version: str, value: float) -> None:
 
 @pytest.mark.parametrize("version", versions_from(6))
 def test_from_version_6_on_an_event_with_a_float_is_malformed(version: str) -> None:
-    with pytest.raises(MalformedEvent):
+    with pytest.raises(MalformedEvent) as caught:
         first(version, {"users": {BOB: 50.0}})
+    assert [defect.path for defect in caught.value.defects] == [f'content.users["{BOB}"]']
 
 
 @pytest.mark.parametrize("version", versions_from(10))
@@ -133,11 +134,11 @@ def test_if_events_or_notifications_is_present_and_not_an_object_of_integers_rej
 @pytest.mark.parametrize("version", versions_from(1, 9))
 @pytest.mark.parametrize("name", [*NAMED, "events"])
 @pytest.mark.parametrize("value", [None, True, "x", [], {"x": None}])
-def test_up_to_version_9_what_is_no_level_elsewhere_is_refused_with_users(
+def test_up_to_version_9_an_invalid_level_outside_users_is_refused_by_the_rule_on_users(
     version: str, name: str, value: Any
 ) -> None:
-    # The rule names users alone. Synapse lets such a thing into a room's first power levels, and then
-    # fails on every event that needs it; ruma and gomatrixserverlib refuse it.
+    # The rule names only users. Synapse accepts such a level in a room's first power levels, and then fails
+    # on every event that needs it. ruma and gomatrixserverlib refuse it.
     refuses(first(version, {name: value}), rules.POWER_LEVELS_USERS)
 
 
@@ -153,7 +154,7 @@ def test_notifications_matter_from_version_6_on(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_other_properties_are_not_looked_at(version: str) -> None:
+def test_other_properties_are_not_checked(version: str) -> None:
     allows(first(version, {"historical": "x", "m.other": None}), rules.POWER_LEVELS_FIRST)
 
 
@@ -167,7 +168,7 @@ def test_if_users_contains_a_creator_reject(creator: str) -> None:
         allows(first(version, users), rules.POWER_LEVELS_FIRST)
 
 
-def test_a_name_inside_an_unusable_list_of_creators_is_not_stumbled_over() -> None:
+def test_additional_creators_that_are_not_strings_are_ignored() -> None:
     room = Room("12", content={"room_version": "12", "additional_creators": [5, None, [BOB]]}, signed=False)
     room.take(room.make_member(ALICE, "join", auth=[]))
     allows(room.against_state(room.make_power({"users": {BOB: 1}})), rules.POWER_LEVELS_FIRST)
@@ -184,7 +185,7 @@ def test_the_first_power_levels_may_hold_anything(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_first_power_levels_take_the_default_for_state(version: str) -> None:
+def test_the_first_power_levels_require_the_default_level_for_state(version: str) -> None:
     refuses(change(version, None, {}), rules.REQUIRED_LEVEL)
 
 
@@ -193,7 +194,7 @@ def test_the_first_power_levels_take_the_default_for_state(version: str) -> None
 def test_the_previous_power_levels_are_the_rooms_whatever_the_state_key(
     version: str, state_key: str | None
 ) -> None:
-    # Synapse looks for earlier ones under the event's own state key, and finds none.
+    # Synapse searches under the event's own state key, where it finds nothing.
     old = {"users": {BOB: 50}, "ban": 60, "state_default": 0, "events_default": 0}
     new = {**old, "ban": 0}
     refuses(change(version, old, new, state_key=state_key), rules.POWER_LEVELS_LEVEL_CURRENT)
@@ -216,8 +217,8 @@ def test_the_previous_power_levels_are_the_rooms_whatever_the_state_key(
         (51, 50, rules.POWER_LEVELS_LEVEL_CURRENT),
         (50, 51, rules.POWER_LEVELS_LEVEL_NEW),
         (51, 52, rules.POWER_LEVELS_LEVEL_CURRENT),
-        # Where one side is absent the other alone is compared, as in Synapse; ruma and
-        # gomatrixserverlib put the default in its place.
+        # If one side is absent, only the other is compared, as in Synapse. ruma and gomatrixserverlib use
+        # the default instead.
         (None, 0, None),
         (None, 50, None),
         (None, 51, rules.POWER_LEVELS_LEVEL_NEW),
@@ -246,7 +247,7 @@ def test_for_the_seven_properties_check_if_they_were_added_changed_or_removed(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_sender_below_the_default_may_add_and_remove_what_is_not_above_it(version: str) -> None:
+def test_a_sender_below_the_default_adds_and_removes_levels_up_to_their_own(version: str) -> None:
     users = {"users": {BOB: 40}}
     allows(change(version, users, {**users, "kick": 0}), rules.POWER_LEVELS_ALLOWED)
     refuses(change(version, users, {**users, "kick": 50}), rules.POWER_LEVELS_LEVEL_NEW)
@@ -323,7 +324,7 @@ def test_for_each_entry_of_users_other_than_the_senders_own(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_senders_own_entry_may_go_down_and_away_but_not_up(version: str) -> None:
+def test_the_senders_own_entry_may_be_lowered_or_removed_but_not_raised(version: str) -> None:
     own = {"users": {BOB: 50}}
     allows(change(version, own, {"users": {BOB: 40}}), rules.POWER_LEVELS_ALLOWED)
     allows(change(version, own, {"users": {}}), rules.POWER_LEVELS_ALLOWED)
@@ -332,7 +333,7 @@ def test_the_senders_own_entry_may_go_down_and_away_but_not_up(version: str) -> 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_user_without_an_entry_has_no_value_to_compare_not_the_default_for_users(version: str) -> None:
+def test_a_user_without_an_entry_is_not_compared_by_the_default_for_users(version: str) -> None:
     old = {"users_default": 100, "users": {BOB: 50}}
     allows(change(version, old, {**old, "users": {BOB: 50, CAROL: 0}}), rules.POWER_LEVELS_ALLOWED)
 
@@ -383,8 +384,8 @@ def test_a_float_level_is_truncated_where_an_event_is_sent(version: str, level: 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_cannot_be_read_in_the_states_power_levels_counts_as_absent(version: str) -> None:
-    # No server that keeps the rules has such a state; whoever has it gets an answer all the same.
+def test_invalid_levels_in_the_states_power_levels_count_as_absent(version: str) -> None:
+    # The rules refuse such power levels, but a caller may have them in a state.
     old = {"ban": None, "users": {BOB: 50, CAROL: []}, "events": {"m.x": None}}
     allows(change(version, old, {"users": {BOB: 50, CAROL: 50}}), rules.POWER_LEVELS_ALLOWED)
     refuses(change(version, old, {"users": {BOB: 50}, "ban": 51}), rules.POWER_LEVELS_LEVEL_NEW)
@@ -393,7 +394,7 @@ def test_what_cannot_be_read_in_the_states_power_levels_counts_as_absent(version
 # The order of the rules
 
 
-def test_the_rules_on_power_levels_stand_in_order() -> None:
+def test_the_rules_on_power_levels_are_checked_in_order() -> None:
     old: Content = {
         "users": {BOB: 50, CAROL: 60, DAVE + "0": 0},
         "ban": 60,

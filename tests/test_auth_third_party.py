@@ -1,5 +1,5 @@
-"""The authorisation rules on third-party invites, whose guard is a signature inside the event. Tests are
-named after the specification's sentences."""
+"""The authorisation rules on third-party invites, which carry a signature inside the event. Tests are named
+after the specification's sentences."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TOKEN = "token"
 
 
 def offering(version: str, content: Content | None = None, *, inviter: str = ALICE) -> Room:
-    """A room with a third-party-invite event, by ALICE, who is in it, with the key of ``id.one``."""
+    """Return a room with a third-party-invite event that holds the key of ``id.one``. ALICE is in it."""
     room = Room(version, signed=False)
     room.join(ALICE)
     if inviter != ALICE:
@@ -38,7 +38,7 @@ def test_if_any_signature_in_signed_matches_any_public_key_allow(version: str) -
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("membership", ["absent", "invite", "leave", "ban", "knock"])
-def test_the_sender_need_not_be_in_the_room_and_needs_no_level(version: str, membership: str) -> None:
+def test_the_sender_need_not_be_in_the_room_or_have_the_invite_level(version: str, membership: str) -> None:
     room = offering(version)
     room.power({"invite": 100, "users": {}})
     room.take(room.make_member(ALICE, "leave" if membership == "absent" else membership, auth=[]))
@@ -55,17 +55,17 @@ def test_if_target_user_is_banned_reject(version: str, membership: str) -> None:
     verdict = invite(room, good())
     if membership == "ban":
         refuses(verdict, rules.INVITE_THIRD_PARTY_BANNED)
-        # Before what the invite holds is looked at.
+        # This comes before the content of the invite is checked.
         refuses(invite(room, None), rules.INVITE_THIRD_PARTY_BANNED)
     else:
-        # Even one who is in the room.
+        # Even a user who is in the room can be invited.
         allows(verdict, rules.INVITE_THIRD_PARTY_SIGNED)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("invited", [None, {}, {"display_name": "b"}, "x", 5, True, [], ["signed"]])
 def test_if_third_party_invite_does_not_have_a_signed_property_reject(version: str, invited: Any) -> None:
-    # A null is a property, as for Synapse: ruma and gomatrixserverlib take the event as a plain invite.
+    # A null is a property, as in Synapse. ruma and gomatrixserverlib treat the event as a plain invite.
     refuses(invite(offering(version), invited), rules.INVITE_THIRD_PARTY_NOT_SIGNED)
 
 
@@ -130,7 +130,9 @@ def test_the_public_keys_are_in_public_key_and_in_public_keys(version: str) -> N
 @pytest.mark.parametrize(
     "signers", [("id.two", "id.one"), ("id.one", "id.two"), ("id.three", "id.two", "id.one")]
 )
-def test_any_signature_under_any_key_even_where_others_fail(version: str, signers: tuple[str, ...]) -> None:
+def test_any_signature_under_any_key_is_enough_even_if_others_fail(
+    version: str, signers: tuple[str, ...]
+) -> None:
     # Synapse gives up on a key at the first signature that fails under it.
     keys: list[Content] = [{"public_key": public_key("id.four")}, {"public_key": public_key("id.one")}]
     offers: list[Content] = [{"public_keys": keys}, {"public_keys": keys[::-1]}, keys[1]]
@@ -139,7 +141,7 @@ def test_any_signature_under_any_key_even_where_others_fail(version: str, signer
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_server_names_and_key_ids_are_labels(version: str) -> None:
+def test_server_names_and_key_ids_are_only_labels(version: str) -> None:
     block = good()
     (text,) = block["signed"]["signatures"]["id.one"].values()
     block["signed"]["signatures"] = {"any.example": {"ed25519:any": text}}
@@ -182,7 +184,7 @@ def test_otherwise_reject(version: str, signatures: Any) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("odd", ["", "!", "AAAA", "A" * 42, "A" * 43, "A" * 44, None, 5, [], {}])
-def test_a_key_that_is_none_is_passed_over(version: str, odd: Any) -> None:
+def test_an_invalid_key_is_skipped(version: str, odd: Any) -> None:
     one = public_key("id.one")
     for content in (
         {"public_key": odd, "public_keys": [{"public_key": one}]},
@@ -205,7 +207,7 @@ def test_keys_and_signatures_may_be_in_either_alphabet_and_padded() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_rules_on_third_party_invites_stand_in_order(version: str) -> None:
+def test_the_rules_on_third_party_invites_are_checked_in_order(version: str) -> None:
     room = offering(version)
     signed: Content = {}
     invited: Content = {}
@@ -230,7 +232,7 @@ def test_the_rules_on_third_party_invites_stand_in_order(version: str) -> None:
 
 
 def test_a_flood_of_keys_and_signatures_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Two events of full size could ask for half a million checks.
+    # Two events of full size could require half a million checks.
     tried = []
 
     def counting(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -263,8 +265,8 @@ def test_the_same_key_and_the_same_signature_are_tried_once(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_token_may_look_like_a_user(version: str) -> None:
-    # State keys that begin with @ are no matter for this type: the rule on it decides before.
+def test_a_token_may_look_like_a_user_id(version: str) -> None:
+    # The rule on state keys that begin with @ is not reached: the rule on this type decides before it.
     room = Room(version, signed=False)
     room.join(ALICE)
     offer = room.add(
@@ -276,7 +278,7 @@ def test_a_token_may_look_like_a_user(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_offer_under_another_token_is_none(version: str) -> None:
+def test_a_third_party_invite_event_with_another_token_does_not_count(version: str) -> None:
     room = offering(version)
     event = room.make_member(
         BOB, "invite", by=ALICE, more={"third_party_invite": {"signed": signed_block(BOB, "other", "id.one")}}

@@ -1,4 +1,4 @@
-"""The benchmarks' judgement of other programs: who agrees, who does not, who gave no answer."""
+"""How the benchmarks judge other programs: agreement, differences, and missing answers."""
 
 import json
 import sys
@@ -62,7 +62,7 @@ def asked(
         return measured(run, Row("x", True), processes, Problem(shape, version, "warm", "", b'{"x": 1'))
 
 
-def test_programs_that_agree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_programs_with_the_same_state_agree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     row = asked(monkeypatch, tmp_path, [program(OURS, ["$a"]), program(SYNAPSE, ["$a"])])
     assert row.agree is True
     assert row.times[SYNAPSE].values == (0.5, 0.5)
@@ -77,7 +77,7 @@ def test_another_state_is_a_difference(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert row.differ == {SYNAPSE: ""}
 
 
-def test_a_difference_that_is_known_is_shown_and_no_more(
+def test_a_known_difference_counts_as_agreement_and_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (shape, name), why = next(iter(peers.DEPARTURES.items()))
@@ -87,7 +87,9 @@ def test_a_difference_that_is_known_is_shown_and_no_more(
     assert any(why in line for line in notes([row]))
 
 
-def test_who_is_not_built_or_late_or_dies_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_program_that_is_not_built_or_late_or_dies_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     programs = [
         program(OURS, ["$a"]),
         Program(RUMA, ["/nowhere"], "make it", False),
@@ -107,7 +109,7 @@ def test_who_is_not_built_or_late_or_dies_is_named(monkeypatch: pytest.MonkeyPat
     assert row.agree is None
 
 
-def test_states_that_share_are_measured_warm_where_they_are_large(
+def test_states_that_share_structure_are_measured_only_warm_and_only_if_large(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     says_mode = "request = json.loads(line)['input']; runs = request['runs']; mode = request.get('mode')"
@@ -126,14 +128,16 @@ def test_states_that_share_are_measured_warm_where_they_are_large(
     assert not Problem("hq", "11", "warm", " shuffled", b"").is_for(kept)
 
 
-def test_no_answer_of_roomver_is_no_agreement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_an_answer_of_roomver_there_is_no_agreement(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     row = asked(monkeypatch, tmp_path, [program(OURS, [], "sys.exit()"), program(SYNAPSE, ["$a"])])
     assert row.agree is False
 
 
 @pytest.mark.parametrize("mode", ["cold", "warm", "kept"])
 @pytest.mark.parametrize("times", [1, 13])
-def test_a_problem_says_the_states_whole_or_by_what_differs(times: int, mode: str) -> None:
+def test_a_problem_gives_many_states_as_changes(times: int, mode: str) -> None:
     one = toy("11")
     shape = Shape(one.name, one.version, one.events, [*one.state_sets] * times)
     asked = Problem("toy", "11", "cold" if mode == "cold" else "warm", "", problem(shape))
@@ -161,7 +165,7 @@ def _judged(goal: Goal, row: Row) -> tuple[str, str]:
     return outcome.verdict, outcome.because
 
 
-def test_goals() -> None:
+def test_goals_are_judged_by_their_figures() -> None:
     goal = Goal("x", "a / b", "x", at_least=10)
     assert _judged(goal, Row("x", True, figures={"a / b": 10.0})) == (REACHED, "")
     assert _judged(goal, Row("x", True, figures={"a / b": 9.9})) == (NOT_REACHED, "")
@@ -172,7 +176,7 @@ def test_goals() -> None:
     assert _judged(goal, other) == (REACHED, "resolved to another state")
 
 
-def test_a_program_without_an_answer_proves_nothing() -> None:
+def test_a_goal_is_not_measured_if_the_program_gave_no_answer() -> None:
     goal = Goal("x", "a / b", "x", at_least=10)
     skipped = {"a": "no answer within 120 s"}
     row = Row("x", True, times={"b": Stats((0.001,))}, late={"a": 120}, skipped=skipped)

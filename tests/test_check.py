@@ -1,4 +1,4 @@
-"""Checking one event by itself, and the texts and data for what is found."""
+"""Checks of one event, and the texts and data of their findings."""
 
 import json
 from collections.abc import Iterator
@@ -10,16 +10,8 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
-from roomver.cli.wording import (
-    ACTION_TEXT,
-    FEATURES,
-    FINDING_TEXT,
-    feature_markdown,
-    feature_rows,
-    findings_data,
-    printable,
-    summary_data,
-)
+from roomver.cli.features import FEATURES, feature_markdown, feature_rows
+from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
 from roomver.findings import Action, EventCheck, FindingKind, Summary
 from roomver.keys import KeyTable, read_key_table
 
@@ -75,7 +67,7 @@ def test_a_genuine_event_is_good_without_its_id_and_without_keys() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_event_under_a_false_id(version: str) -> None:
+def test_an_event_with_a_false_id_is_a_finding(version: str) -> None:
     event = message(version)
     check = check_event(event.pdu, version, claimed_id="$false", keys=KEYS)
     assert kinds(check) == ["event-id"]
@@ -95,7 +87,7 @@ def test_content_that_the_hash_does_not_cover_is_a_finding(version: str) -> None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_redacted_copy_is_no_finding(version: str) -> None:
+def test_a_redacted_copy_is_not_a_finding(version: str) -> None:
     event = message(version)
     pdu: Pdu = {**redact(event), "unsigned": {"redacted_because": {}}}
     check = check_event(pdu, version, claimed_id=event.event_id, keys=KEYS)
@@ -103,21 +95,21 @@ def test_a_redacted_copy_is_no_finding(version: str) -> None:
     assert check.redacted
 
 
-def test_a_redacted_form_whose_hash_holds_is_not_counted_as_redacted() -> None:
+def test_an_intact_event_that_redaction_does_not_change_is_not_redacted() -> None:
     create = Room("11").create
     assert redact(create) == create.pdu
     assert not check_event(create.pdu, "11").redacted
 
 
 @pytest.mark.parametrize("version", ["3", "11", "12"])
-def test_a_kept_key_that_was_changed(version: str) -> None:
+def test_a_changed_kept_key_is_three_findings(version: str) -> None:
     event = message(version)
     check = check_event({**event.pdu, "depth": 7}, version, claimed_id=event.event_id, keys=KEYS)
     assert kinds(check) == ["event-id", "signature", "content-hash"]
 
 
 @pytest.mark.parametrize("key", ["age_ts", "outlier", "destinations"])
-def test_a_hash_that_holds_without_what_synapse_leaves_out_says_so(key: str) -> None:
+def test_a_hash_that_is_right_by_synapses_rule_says_so(key: str) -> None:
     event = message("11")
     check = check_event({**event.pdu, key: 1}, "11", keys=KEYS)
     assert kinds(check) == ["content-hash"]
@@ -135,7 +127,7 @@ def test_an_unreadable_content_hash(digest: str) -> None:
     assert reasons(check) == [f'hashes.sha256: expected base64 of 32 bytes, found "{digest}"']
 
 
-def test_a_content_hash_in_another_spelling_holds() -> None:
+def test_a_content_hash_may_be_padded() -> None:
     pdu = message("11").pdu
     digest: str = pdu["hashes"]["sha256"]  # type: ignore[index, call-overload, assignment]
     assert check_event({**pdu, "hashes": {"sha256": digest + "="}}, "11").ok
@@ -150,7 +142,7 @@ def test_every_defect_of_the_format_is_a_reason() -> None:
     assert check_event(pdu, "11", claimed_id="$y").event_id == "$y"
 
 
-def test_text_is_no_event() -> None:
+def test_text_is_not_an_event() -> None:
     text = encode_canonical(message("11").pdu).decode()
     assert reasons(check_event(text, "11")) == [f"expected a JSON object, found {shorten(text)}"]
 
@@ -182,7 +174,7 @@ def test_each_server_that_has_not_signed_is_a_reason() -> None:
     assert check_event(signed, "11", keys=KEYS).ok
 
 
-def test_a_false_signature_and_a_key_out_of_time() -> None:
+def test_a_false_signature_and_a_key_that_was_not_valid_are_reasons() -> None:
     event = message("11")
     swapped = read_key_table({"a.example": {"ed25519:1": public_key("b.example")}})
     assert "does not verify" in reasons(check_event(event.pdu, "11", keys=swapped))[0]
@@ -202,7 +194,7 @@ def test_a_third_party_invite_needs_no_servers_signature() -> None:
     assert check.signed
 
 
-def test_a_signer_that_cannot_be_named_is_a_reason() -> None:
+def test_an_invalid_authorising_user_is_a_reason() -> None:
     room = Room("11")
     event = room.make_member(BOB, "join", more={"join_authorised_via_users_server": 5})
     check = check_event(event.pdu, "11", keys=KEYS)
@@ -226,7 +218,7 @@ def test_a_create_event_of_another_room_version_is_noted() -> None:
     assert not check_event(Room("1", content={"creator": ALICE}).create.pdu, "1").notes
 
 
-def test_nothing_handed_in_is_changed() -> None:
+def test_the_input_is_not_changed() -> None:
     pdu = {**message("11").pdu, "age_ts": 5}
     before = encode_canonical(pdu)
     check_event(pdu, "11", claimed_id="$x", keys=KEYS)
@@ -267,7 +259,7 @@ def test_a_check_as_data() -> None:
     }
 
 
-def test_everything_that_can_be_found_has_words() -> None:
+def test_every_kind_of_finding_has_a_text() -> None:
     assert set(FINDING_TEXT) == set(FindingKind)
     assert set(ACTION_TEXT) == set(Action) == {kind.action for kind in FindingKind}
 
@@ -300,7 +292,7 @@ def test_the_feature_table_has_a_cell_for_each_version() -> None:
     assert {line.count("|") for line in markdown} == {14}
 
 
-# Rows of the table in the notes on the specification, by their labels here: what is in which version.
+# Rows by the start of their labels, as the pages of the specification have them.
 @pytest.mark.parametrize(
     ("label", "cells"),
     [
@@ -321,7 +313,7 @@ def test_rows_of_the_feature_table(label: str, cells: str) -> None:
     assert found == [tuple(cells.split())]
 
 
-def test_many_events_are_checked_as_each_is_alone() -> None:
+def test_many_events_are_checked_as_each_event_alone() -> None:
     good = message("11")
     changed = {**good.pdu, "content": {"body": "changed"}}
     some: list[tuple[Any, str | None]] = [
@@ -331,7 +323,7 @@ def test_many_events_are_checked_as_each_is_alone() -> None:
         ({**good.pdu, "depth": -1}, None),
         (good.pdu, "$false"),
     ]
-    pdus = some * 20  # of both kinds on both sides of where one batch ends
+    pdus = some * 20  # good and bad events on both sides of the end of a batch
     alone = [check_event(pdu, "11", claimed_id=claimed, keys=KEYS) for pdu, claimed in pdus]
     for count in (0, 1, 31, 32, 33, 64, 100):
         together = list(check_events(pdus[:count], "11", keys=KEYS))
@@ -340,7 +332,7 @@ def test_many_events_are_checked_as_each_is_alone() -> None:
         ]
 
 
-def test_events_before_a_failing_source_are_checked() -> None:
+def test_events_before_a_source_fails_are_checked() -> None:
     def source() -> Iterator[tuple[Any, str | None]]:
         for _ in range(40):
             yield message("11").pdu, None

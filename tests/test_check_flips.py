@@ -1,8 +1,8 @@
-"""One byte of a room is flipped, and exactly that event is reported, for the right reason.
+"""One bit of a room is flipped, and exactly that event is reported, for the right reason.
 
-Rooms are the recorded ones and, so that there is one of each room version in any case, rooms made here.
-What is right is worked out from the two texts: which of the essential parts, the content and the signatures
-came out different, if the text is still an event at all.
+The rooms are the recorded ones, and one of each room version that is made here. The expected findings are
+computed from the two texts: whether the new one is an event, and whether its essential part, its content or
+its signatures differ.
 """
 
 import io
@@ -37,7 +37,7 @@ Pdu = dict[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """An event of a room as text, in parts: first its ID, then each top-level key with its value."""
+    """An event of a room as text: its ID, and each top-level key with its value."""
 
     event_id: str
     pdu: Pdu
@@ -59,15 +59,17 @@ def line_of(event_id: str, pdu: Pdu, strict: bool) -> Line:
 
 @dataclass(frozen=True)
 class RoomText:
-    """A room: its header, and its events as text."""
+    """A room as text: its header and its events."""
 
     version: RoomVersion
     header: bytes
     lines: tuple[Line, ...]
 
     def with_line(self, index: int, raw: bytes, around: int = 1000) -> tuple[bytes, int]:
-        """The text with another line in place of one, and that line's number; of a long room some lines
-        before and after alone, since each example checks them all."""
+        """Return the text with one line replaced, and the number of that line.
+
+        Of a long room, only `around` lines before and after it are kept, because each example checks all.
+        """
         start = max(0, index - around)
         raws = [line.raw for line in self.lines[start : index + around]]
         raws[index - start] = raw
@@ -75,7 +77,9 @@ class RoomText:
 
 
 def recorded(path: Path) -> RoomText:
-    header, *lines = map(json.loads, path.read_bytes().splitlines())  # of text, U+2028 would end a line
+    header, *lines = map(
+        json.loads, path.read_bytes().splitlines()
+    )  # not of str, which would end a line at U+2028
     version = get_room_version(header["room_version"])
     strict = version.strict_canonical_json
     events = tuple(line_of(entry["event_id"], entry["pdu"], strict) for entry in lines)
@@ -113,7 +117,7 @@ ROOMS = [*VERSIONS, *(path.stem for path in RECORDED)]
 
 
 def checked(text: bytes) -> Iterator[tuple[int, EventCheck]]:
-    """The line and the check of each event."""
+    """Yield the line and the check of each event."""
     room = read_room(io.BytesIO(text), "room")
     for entry in room.entries:
         assert entry.place.line is not None
@@ -132,7 +136,7 @@ def essential(pdu: Pdu, version: RoomVersion) -> bytes:
 
 
 def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
-    """Whether the required signatures hold: all were made over the essential part of the old text."""
+    """Tell whether the required signatures hold. All were made over the essential part of the old text."""
 
     def signatures(pdu: Pdu, server: str) -> Any:
         by_key = pdu.get("signatures", {}).get(server, {})
@@ -148,7 +152,7 @@ def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
 
 
 def expected_kinds(line: Line, raw: bytes, version: RoomVersion) -> set[FindingKind]:
-    """What must be found of the line when its text is `raw`."""
+    """Return the kinds of findings that the line must have if its text is `raw`."""
     try:
         entry = load_json(raw)
     except NotCanonical:
@@ -176,7 +180,7 @@ def expected_kinds(line: Line, raw: bytes, version: RoomVersion) -> set[FindingK
 
 
 @pytest.mark.parametrize("name", ROOMS)
-def test_a_room_as_it_is_has_no_findings(name: str) -> None:
+def test_an_unchanged_room_has_no_findings(name: str) -> None:
     room = room_named(name)
     results = list(checked(room.with_line(0, room.lines[0].raw)[0]))
     assert len(results) == len(room.lines)
@@ -186,7 +190,7 @@ def test_a_room_as_it_is_has_no_findings(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROOMS)
 @given(data=st.data())
-def test_one_flipped_byte_is_reported_for_that_event_alone(name: str, data: st.DataObject) -> None:
+def test_one_flipped_bit_is_reported_for_that_event_only(name: str, data: st.DataObject) -> None:
     room = room_named(name)
     index = data.draw(st.integers(0, len(room.lines) - 1), label="event")
     line = room.lines[index]
@@ -208,7 +212,7 @@ def test_one_flipped_byte_is_reported_for_that_event_alone(name: str, data: st.D
     text, number = room.with_line(index, flipped, around=5)
     bad = {line_number: check for line_number, check in checked(text) if not check.ok}
     if b"\n" in flipped:
-        # The line falls in two, and neither is an event.
+        # The line becomes two lines, neither of which is an event.
         assert set(bad) == {number, number + 1}
         assert all(c.findings[0].kind is FindingKind.UNREADABLE for c in bad.values())
         return
@@ -218,8 +222,8 @@ def test_one_flipped_byte_is_reported_for_that_event_alone(name: str, data: st.D
         assert {finding.kind for finding in bad[number].findings} == expected
 
 
-def test_what_a_flip_in_each_part_must_bring_to_light() -> None:
-    """The most common cases by hand, so that the expectation above is held to something."""
+def test_a_change_in_each_part_has_its_findings() -> None:
+    """The most common cases by hand, because the expectations above are computed."""
     room = room_named("11")
     index = next(i for i, line in enumerate(room.lines) if line.pdu["type"] == "m.room.message")
     raw = room.lines[index].raw

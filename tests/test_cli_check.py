@@ -1,4 +1,4 @@
-"""``roomver check``: what it prints, and how it ends."""
+"""``roomver check``: its output and its exit codes."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 
 def table(result: Result) -> list[list[str]]:
-    """The rows of the table of files, in words."""
+    """Return the rows of the table of files, split into words."""
     rows = [line.split() for line in result.stdout.split("\n\n")[0].splitlines()]
     return [row for row in rows if row and not row[0].startswith("─")]
 
@@ -75,7 +75,7 @@ def test_findings(write: Write) -> None:
     details = result.stdout[result.stdout.index(f"\n{file}\n") :]
     first, second, third = details.split("\nline ")[1:]
     assert first.splitlines()[0] == f"3  {entries[3]['event_id']}  m.room.message  {ALICE}"
-    assert "  content-hash: the event carries content that its content hash does not cover" in first
+    assert "  content-hash: the event does not match its content hash" in first
     assert first.rstrip().endswith("A server must use the redacted form of the event.")
     assert second.startswith("4  $")
     for kind in ("event-id", "signature", "content-hash"):
@@ -103,7 +103,7 @@ def test_a_redacted_copy_is_counted_and_good(write: Write) -> None:
     assert table(result)[1][1:] == words("11 4 3 1 0 4 valid")
 
 
-def test_a_note_is_no_finding(write: Write) -> None:
+def test_a_note_is_not_a_finding(write: Write) -> None:
     built = Room("5")
     built.add("m.room.message", ALICE, {}, depth=2**60)
     entries = [{"event_id": event.event_id, "pdu": event.pdu} for event in built.events.values()]
@@ -137,7 +137,7 @@ def test_several_files(write: Write) -> None:
     assert f"\n{one}\n" not in result.stdout
 
 
-def test_one_unreadable_file_leaves_the_others(write: Write, tmp_path: Path) -> None:
+def test_an_unreadable_file_does_not_stop_the_others(write: Write, tmp_path: Path) -> None:
     good = write("room.jsonl", [header(), *room()])
     result = run("check", "--alone", str(tmp_path / "none"), good, str(tmp_path))
     assert result.exit_code == 2
@@ -236,7 +236,7 @@ def test_a_file_that_opens_and_cannot_be_read() -> None:
     assert result.stderr == "roomver: /proc/self/mem: Input/output error\n"
 
 
-def test_nothing_in_an_event_reaches_the_terminal_as_it_is(write: Write) -> None:
+def test_control_characters_of_an_event_do_not_reach_the_terminal(write: Write) -> None:
     evil = "\x1b]0;title\x07\n[bold]\u202e"
     pdu = {**room()[3]["pdu"], "type": evil, "sender": f"@{evil}:a.example"}
     pdu["signatures"] = {"a.example": {evil: "x"}}
@@ -252,7 +252,7 @@ def test_a_wrong_call(arguments: list[str]) -> None:
     assert run("check", "--alone", *arguments).exit_code == 2
 
 
-# As a program of its own.
+# In a process of its own.
 
 
 def start(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -270,9 +270,10 @@ def test_as_a_module(write: Write) -> None:
     assert (result.returncode, result.stderr.count(b"\n")) == (2, 1)
 
 
-def test_a_reader_that_goes_away(write: Write) -> None:
+def test_a_reader_that_closes_the_pipe(write: Write) -> None:
     bad = [{"event_id": "$x", "pdu": {}}] * 3000
-    command = [sys.executable, "-m", "roomver", "check", "--alone", write("room.jsonl", [header(), *bad])]
+    file = write("room.jsonl", [header(), *bad])
+    command = [sys.executable, "-m", "roomver", "check", "--alone", "--all", file]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

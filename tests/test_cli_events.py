@@ -1,4 +1,4 @@
-"""The commands that take one event, and the group itself."""
+"""The commands that take one event, and the command group."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from unpaddedbase64 import encode_base64
 
 from roomver import Event, __version__, encode_canonical, redact, sign_event
 from roomver.cli import main
-from roomver.cli.wording import feature_markdown
+from roomver.cli.features import feature_markdown
 from roomver.hashing import compute_content_hash, compute_reference_hash
 from roomver.keys import SigningKey
 from roomver.versions import ROOM_VERSIONS
@@ -46,7 +46,7 @@ def test_each_command_on_each_version(version: str, tmp_path: Path) -> None:
     option = ("--room-version", version)
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event.pdu))
-    # A line of a recorded room is as good as a PDU, and a file as standard input.
+    # The input may be a PDU or a line of a recorded room, on standard input or in a file.
     for arguments, stdin in [
         ((), event.pdu),
         (("-",), {"event_id": "$x", "pdu": event.pdu}),
@@ -101,7 +101,7 @@ def test_sign_and_verify(text: str, options: list[str], tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "a.example: ed25519:a_1 does not verify\n")
 
 
-def test_verify_tells_of_every_server(tmp_path: Path) -> None:
+def test_verify_reports_every_server(tmp_path: Path) -> None:
     room = Room("11")
     room.join(ALICE)
     join = room.make_member(BOB, "join", more={"join_authorised_via_users_server": ALICE})
@@ -124,7 +124,7 @@ def test_verify_tells_of_every_server(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "options", "expected"),
     [
-        ("", [], "the input is empty"),
+        ("", [], "expected a seed"),
         ("a b", [], "expected a seed"),
         ("rsa a_1 AAAA", [], "expected a seed"),
         ("AAAA", ["--key-id", "ed25519:1"], "a seed must be 32 bytes"),
@@ -132,18 +132,17 @@ def test_verify_tells_of_every_server(tmp_path: Path) -> None:
         (SEED, [], "give --key-id"),
     ],
 )
-def test_a_seed_that_is_none(text: str, options: list[str], expected: str, tmp_path: Path) -> None:
+def test_an_invalid_seed_is_an_error(text: str, options: list[str], expected: str, tmp_path: Path) -> None:
     seed = tmp_path / "signing.key"
     seed.write_text(text)
     options = ["--room-version", "11", "--server", "a.example", "--seed-file", str(seed), *options]
     result = run("sign", *options, stdin=message("11").pdu)
     assert (result.exit_code, result.stdout) == (2, "")
-    if text:
-        assert expected in result.stderr
+    assert expected in result.stderr
     assert SEED not in result.stderr
 
 
-def test_sign_wants_a_server_and_two_inputs() -> None:
+def test_sign_needs_a_server_name_and_two_different_inputs() -> None:
     options = ["--room-version", "11", "--seed-file", "-"]
     assert "is no server name" in run("sign", *options, "--server", "a b", stdin={}).stderr
     assert "cannot both come" in run("sign", *options, "--server", "a", stdin={}).stderr
@@ -176,30 +175,34 @@ def test_canonical(arguments: list[str], text: str, expected: str) -> None:
         ([], '"\\ud800"', "roomver: the string holds a lone surrogate\n"),
     ],
 )
-def test_what_has_no_canonical_json(arguments: list[str], text: str, expected: str) -> None:
+def test_a_value_without_canonical_json_is_an_error(arguments: list[str], text: str, expected: str) -> None:
     result = run("canonical", *arguments, stdin=text.encode())
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", expected)
 
 
-def test_canonical_is_told_its_strictness_once() -> None:
+def test_canonical_takes_its_strictness_from_one_option() -> None:
     assert run("canonical", "--strict", "--room-version", "1", stdin=b"1").exit_code == 2
 
 
-@pytest.mark.parametrize("command", OF_EVENTS)
+UNREADABLE: list[tuple[bytes | None, str]] = [
+    (b"", "the input is empty"),
+    (b"\x00\x01\xff", "not UTF-8"),
+    (b"{", "not JSON"),
+    (b"[" * 100_000, "nested deeper"),
+    (None, "No such file or directory"),
+]
+NOT_AN_EVENT = (b"5", "expected an event, a JSON object; found 5")
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"", "the input is empty"),
-        (b"\x00\x01\xff", "not UTF-8"),
-        (b"{", "not JSON"),
-        (b"[" * 100_000, "nested deeper"),
-        (b"5", "expected an event, a JSON object; found 5"),
-        (None, "No such file or directory"),
-    ],
+    ("command", "text", "message"),
+    [(command, *case) for command in OF_EVENTS for case in UNREADABLE]
+    + [(command, *NOT_AN_EVENT) for command in OF_EVENTS if command != "canonical"],
+    ids=lambda value: value[:10] if isinstance(value, bytes) else None,
 )
-def test_an_input_that_is_no_event(command: str, text: bytes | None, message: str, tmp_path: Path) -> None:
-    if command == "canonical" and text == b"5":
-        return
+def test_an_input_that_is_not_an_event(
+    command: str, text: bytes | None, message: str, tmp_path: Path
+) -> None:
     options = [] if command == "canonical" else ["--room-version", "11"]
     for name, content in (("seed", f"ed25519 1 {SEED}"), ("keys", json.dumps(KEYS))):
         (tmp_path / name).write_text(content)
@@ -230,7 +233,7 @@ def test_an_event_of_version_1_without_its_id() -> None:
     assert "event_id: expected an event ID, found nothing" in result.stderr
 
 
-# The group.
+# The command group
 
 
 def test_versions() -> None:
@@ -266,7 +269,7 @@ def test_the_group() -> None:
     assert run("nonsense").exit_code == 2
 
 
-def test_the_command_line_says_what_it_needs() -> None:
+def test_without_click_the_command_line_says_what_to_install() -> None:
     program = (
         "import sys, importlib.abc\n"
         "class No(importlib.abc.MetaPathFinder):\n"

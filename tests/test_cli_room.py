@@ -1,6 +1,8 @@
 """``roomver check``, ``auth``, ``state`` and ``resolve`` on whole rooms: the rules, states and reasons."""
 
 import json
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from roomver import Event
 
 
 def public_room(version: str = "11") -> Room:
-    """Alice's room, public, with Bob in it."""
+    """Return Alice's public room, with Bob in it."""
     built = Room(version)
     built.join(ALICE)
     built.power({"users": {} if version == "12" else {ALICE: 100}})
@@ -25,7 +27,7 @@ def recording(built: Room, **more: Any) -> list[dict[str, Any]]:
 
 
 def checked(write: Write, lines: list[Any], code: int) -> dict[str, Any]:
-    """What ``check --json`` says of a file."""
+    """Return what ``check --json`` reports about a file, after asserting its exit code."""
     result = run("check", "--json", write("room.jsonl", lines))
     assert result.exit_code == code, result.stdout
     (found,) = json.loads(result.stdout)["files"]
@@ -34,7 +36,7 @@ def checked(write: Write, lines: list[Any], code: int) -> dict[str, Any]:
 
 
 def findings(found: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """Event ID to the kinds of its findings, each with its first reason."""
+    """Return the findings by event ID: the kind of each, with its first reason."""
     result: dict[str, list[tuple[str, str]]] = {}
     for event in found["events"]:
         for finding in event["findings"]:
@@ -57,10 +59,10 @@ def test_an_event_that_the_rules_refuse_is_a_finding_with_its_rule(version: str,
     said = "the sender does not have the required power level (sender @bob:b.example, sender level 0"
     assert f"(required_level): {said}" in reason
     assert list(findings(found)) == [topic.event_id]
-    assert found["room"]["state_size"] == 5, "it has not become part of the state"
+    assert found["room"]["state_size"] == 5, "the rejected topic is not in the state"
 
 
-def test_an_event_that_cites_a_rejected_one_is_rejected_for_that(write: Write) -> None:
+def test_an_event_that_cites_a_rejected_event_is_rejected_for_that(write: Write) -> None:
     built = public_room()
     refused = built.power({"users": {BOB: 100}}, by=BOB)
     citing = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
@@ -72,7 +74,7 @@ def test_an_event_that_cites_a_rejected_one_is_rejected_for_that(write: Write) -
     assert refused.event_id in found[citing.event_id][0][1], "the reason names the auth event"
 
 
-def test_an_auth_event_that_is_not_there_is_named_and_nothing_is_decided(write: Write) -> None:
+def test_a_missing_auth_event_is_named_and_events_that_cite_it_are_undecided(write: Write) -> None:
     built = public_room()
     message = built.add("m.room.message", BOB, {"body": "hello"})
     join = built.state["m.room.member", BOB]
@@ -88,7 +90,7 @@ def test_an_auth_event_that_is_not_there_is_named_and_nothing_is_decided(write: 
     assert found["room"]["missing"] == {join.event_id: [message.event_id, kicks.event_id]}
 
 
-def test_one_event_that_is_missing_is_named_once_and_not_a_thousand_times(write: Write) -> None:
+def test_one_missing_event_is_named_once_however_many_events_depend_on_it(write: Write) -> None:
     built = public_room()
     join = built.state["m.room.member", BOB]
     topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="", auth=[built.create, join])
@@ -101,21 +103,21 @@ def test_one_event_that_is_missing_is_named_once_and_not_a_thousand_times(write:
     reasons = {reason for kinds in findings(found).values() for _, reason in kinds}
     assert reasons == {
         f"{join.event_id} is missing",
-        f"{topic.event_id} is undecided for lack of {join.event_id}",
+        f"{topic.event_id} is undecided: {join.event_id} is missing",
     }
     assert found["room"]["state_size"] is None
-    # What cannot be compared is not said to differ, nor taken for the same.
+    # A state that cannot be compared is reported neither as different nor as equal.
     assert found["room"]["state_differs"] == []
-    assert found["room"]["state_not_compared"]
+    assert found["room"]["state_not_compared"] is True
     text = run("check", write("room.jsonl", lines)).stdout
-    assert "current state not known" in text
-    assert "41 events undecided for lack of" in text
+    assert "current state unknown" in text
+    assert "41 events undecided; these events are missing:" in text
     assert f"{join.event_id}, cited by {topic.event_id}\n" in text
-    assert "31 more undecided events are not shown" in text
-    assert text.count("is undecided for lack of") == 9
+    assert "31 more undecided events: --all lists them" in text
+    assert text.count("is undecided: $") == 9
 
 
-def test_an_event_that_its_own_auth_events_allow_and_the_state_refuses(write: Write) -> None:
+def test_an_event_that_only_the_state_refuses_is_a_finding(write: Write) -> None:
     built = public_room()
     before = dict(built.state)
     built.member(BOB, "ban", by=ALICE)
@@ -137,8 +139,8 @@ def test_an_event_beside_a_ban_is_soft_failed(write: Write) -> None:
     assert [kind for kind, _ in findings(found)[beside.event_id]] == ["soft-failed"]
 
 
-def test_events_that_cite_each_other_are_a_finding_and_no_hang(write: Write) -> None:
-    # Only versions 1 and 2 let a sender choose the ID, and so build a circle.
+def test_events_that_cite_each_other_are_a_finding(write: Write) -> None:
+    # Only in versions 1 and 2 can a sender choose event IDs, and so build a cycle.
     built = public_room("1")
     first = built.make(
         "m.room.message", ALICE, {"body": "1"}, prev=["$second:a.example"], event_id="$first:a.example"
@@ -165,7 +167,7 @@ def test_the_order_of_the_file_does_not_matter(version: str, write: Write) -> No
     assert forward["room"] == backward["room"]
 
 
-def test_what_the_recording_server_says_is_compared(write: Write) -> None:
+def test_the_recording_servers_results_are_compared(write: Write) -> None:
     built = public_room()
     topic = built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
     state = [event.event_id for event in built.state.values() if event is not topic]
@@ -181,7 +183,7 @@ def test_what_the_recording_server_says_is_compared(write: Write) -> None:
 
 
 def forked(version: str = "11") -> tuple[Room, dict[str, Event]]:
-    """Bob sets a topic while Alice takes his power to; then both branches meet."""
+    """Let Bob set a topic while Alice takes his power to do so, and merge both branches."""
     built = Room(version)
     built.join(ALICE)
     levels = {} if version == "12" else {ALICE: 100}
@@ -214,10 +216,22 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
     ]
     text = run("check", write("again.jsonl", recording(built))).stdout
     assert "state of 6 entries over 1 forward extremity" in text
-    assert "1 change undone in these" in text
+    assert (
+        "1 merge of states that differ: state resolution undid 1 change; version 12 would undo it too" in text
+    )
+    assert 'state reset of m.room.topic ""; version 12 would undo it too' in text
+    assert f"at the merge before {event['merge'].event_id}" in text
+    assert f"lost {event['new'].event_id}, back to {event['old'].event_id}" in text
+    # The command that it names explains it.
+    (line,) = [line for line in text.splitlines() if "to explain the first: " in line]
+    program, *arguments = shlex.split(line.partition(": ")[2])
+    assert program == "roomver"
+    explained = run(*arguments)
+    assert explained.exit_code == 0
+    assert re.search(rf"{re.escape(event['new'].event_id)} in state \d: refused", explained.stdout)
 
 
-def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) -> None:
+def test_a_room_with_a_gap_reports_where_the_state_is_unknown(write: Write) -> None:
     built = public_room()
     gone = built.add("m.room.message", ALICE, {"body": "lost"})
     after = built.add("m.room.message", ALICE, {"body": "kept"})
@@ -226,9 +240,9 @@ def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) 
     assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
     file = write("room.jsonl", lines)
     text = run("check", file).stdout
-    assert "state not known before 1 event" in text
+    assert "state unknown before 1 event" in text
     assert f"{gone.event_id}, cited by {after.event_id}" in text
-    # No command takes what is not known for known.
+    # No command guesses the state.
     for command in (["state"], ["resolve"], ["state", "--at", after.event_id]):
         result = run(command[0], file, *command[1:])
         assert (result.exit_code, result.stdout) == (1, "")
@@ -242,7 +256,7 @@ def test_a_room_without_its_history_says_where_its_knowledge_ends(write: Write) 
     assert both[1]["missing"] == [gone.event_id]
 
 
-def test_where_the_state_is_not_known_no_server_is_said_to_differ(write: Write) -> None:
+def test_where_the_state_is_unknown_no_difference_is_reported(write: Write) -> None:
     built = public_room()
     gone = built.add("m.room.message", ALICE, {"body": "lost"})
     after = built.add("m.room.message", BOB, {"body": "refused there"})
@@ -252,21 +266,21 @@ def test_where_the_state_is_not_known_no_server_is_said_to_differ(write: Write) 
     assert findings(checked(write, lines, 0)) == {}
 
 
-def test_a_recording_that_was_cut_is_no_good_room(write: Write) -> None:
+def test_a_recording_that_was_cut_differs_from_its_servers_state(write: Write) -> None:
     built = public_room()
     state = [event.event_id for event in built.state.values()]
     lines = recording(built, state=state)
     checked(write, lines, 0)
     for kept in (lines[:1], lines[:3], lines[:-1]):
         found = checked(write, kept, 1)
-        assert {one["theirs"] for one in found["room"]["state_differs"]} <= set(state)
-        assert found["room"]["state_differs"]
+        here = {line["event_id"] for line in kept[1:]}
+        assert {one["theirs"] for one in found["room"]["state_differs"]} == set(state) - here
     text = run("check", write("room.jsonl", lines[:1])).stdout
-    assert "the recording server's state has 5 events that are not here" in text
+    assert "missing events of the recording server's state: " in text
 
 
 def _answer(built: Room, form: str) -> Any:
-    """What a server says that lets Bob join: the state before, and the auth chain of that."""
+    """Return what a server answers to Bob's join: the state before it and the auth chain of that state."""
     join = built.state["m.room.member", BOB]
     state = [event.pdu for event in built.state.values() if event is not join]
     cited = {event_id for event in built.state.values() for event_id in event.auth_event_ids}
@@ -281,12 +295,12 @@ def _answer(built: Room, form: str) -> Any:
 
 
 @pytest.mark.parametrize("form", ["/send_join", "/send_join v1", "/state"])
-def test_an_answer_of_a_server_has_the_state_that_it_gives(form: str, write: Write) -> None:
+def test_the_current_state_of_a_servers_answer_is_the_one_that_it_gives(form: str, write: Write) -> None:
     built = Room("11")
     built.join(ALICE)
     built.power({"users": {ALICE: 100}})
     built.join_rule("public")
-    # What comes between is not part of the answer, so that nothing in it says what follows what.
+    # The events between are not in the answer, so its prev events do not say which event follows which.
     for _ in range(3):
         built.add("m.room.message", ALICE, {"body": "x"})
         built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
@@ -302,7 +316,7 @@ def test_an_answer_of_a_server_has_the_state_that_it_gives(form: str, write: Wri
     result = run("state", "--json", "--room-version", "11", file)
     assert result.exit_code == 0
     assert {entry["event_id"] for entry in json.loads(result.stdout)} == expected
-    # That is also what resolving comes to, where there is nothing else to resolve.
+    # `resolve` gives the same, because there is nothing else to resolve.
     resolved = json.loads(run("resolve", "--json", "--room-version", "11", file).stdout)
     assert {entry["event_id"] for entry in resolved["state"]} == expected
     before = run("resolve", "--json", "--at", join.event_id, "--room-version", "11", file)
@@ -317,7 +331,7 @@ def test_an_answer_of_a_server_has_the_state_that_it_gives(form: str, write: Wri
     assert found["room"]["repeated"] == len({"create", "join", "levels", "join rules"})
 
 
-def test_an_answer_with_two_events_for_a_key_gives_no_state(write: Write) -> None:
+def test_an_answer_with_two_events_for_a_key_is_an_error(write: Write) -> None:
     built = public_room()
     twice = [*built.state.values(), built.add("m.room.power_levels", ALICE, {}, state_key="")]
     file = write("answer.json", {"state": [event.pdu for event in twice], "auth_chain": []})
@@ -330,7 +344,7 @@ def test_an_answer_with_two_events_for_a_key_gives_no_state(write: Write) -> Non
     assert "is a message, not a state event" in run("state", "--room-version", "11", file).stderr
 
 
-def test_what_state_prints_is_what_auth_reads(write: Write) -> None:
+def test_auth_reads_the_output_of_state(write: Write) -> None:
     built = public_room()
     message = built.make("m.room.message", BOB, {"body": "x"})
     printed = run("state", "--json", write("room.jsonl", recording(built))).stdout
@@ -345,7 +359,7 @@ def test_what_state_prints_is_what_auth_reads(write: Write) -> None:
 # roomver auth
 
 
-def test_auth_in_a_room_shows_the_rule_and_where_the_levels_come_from(write: Write) -> None:
+def test_auth_in_a_room_shows_the_rule_and_the_source_of_the_levels(write: Write) -> None:
     built = public_room()
     topic = built.add("m.room.topic", BOB, {"topic": "mine"}, state_key="")
     levels = built.state["m.room.power_levels", ""].event_id
@@ -413,7 +427,7 @@ def test_state_now_and_at_an_event(write: Write) -> None:
         (entry,) = json.loads(result.stdout)
         return str(entry["event_id"])
 
-    assert topic_at() == event["old"].event_id, "the topic of one who lost the power to set it"
+    assert topic_at() == event["old"].event_id, "Bob lost the power to set the topic"
     assert topic_at("--at", event["new"].event_id) == event["new"].event_id
     assert topic_at("--at", event["new"].event_id[:9], "--before") == event["old"].event_id
     everything = run("state", file)
@@ -455,12 +469,31 @@ def test_resolve_given_sets_and_another_algorithm(write: Write) -> None:
         write("b.json", json.dumps([*shared, event["new"].event_id])),
     ]
     given = [option for one in sets for option in ("--sets", one)]
-    for algorithm in ("v1", "v2", "v2.1"):
+    # The newer topic brings its auth events with it, except in version 1.
+    cited = [built.state[key].event_id for key in (("m.room.join_rules", ""), ("m.room.member", BOB))]
+    for algorithm, expected in (
+        ("v1", [event["old"].event_id]),
+        ("v2", [event["new"].event_id, *cited]),
+        ("v2.1", [event["new"].event_id, *cited]),
+    ):
         result = run("resolve", file, *given, "--algorithm", algorithm, "--json")
         assert result.exit_code == 0, result.stderr
         ids = {entry["event_id"] for entry in json.loads(result.stdout)["state"]}
-        assert set(shared) <= ids
+        assert ids == {*shared, *expected}
     twice = write("c.json", json.dumps([event["old"].event_id, event["new"].event_id]))
     wrong = run("resolve", file, "--sets", twice, "--sets", sets[0])
     assert wrong.exit_code == 2
     assert "two events for m.room.topic ''" in wrong.stderr
+
+
+def test_the_first_findings_are_listed_and_all_of_them_if_asked(write: Write) -> None:
+    built = public_room()
+    built.join(BOB)
+    topics = [built.add("m.room.topic", BOB, {"topic": str(number)}, state_key="") for number in range(8)]
+    file = write("room.jsonl", recording(built, rejected=[topic.event_id for topic in topics]))
+    short, whole = run("check", file).stdout, run("check", "--all", file).stdout
+    assert "8 events not accepted here nor by the recording server:" in short
+    assert "and 3 more: --all lists them" in short
+    assert [topic.event_id in short for topic in topics] == [True] * 5 + [False] * 3
+    assert all(topic.event_id in whole for topic in topics)
+    assert "(required_level): the sender does not have the required power level" in short

@@ -1,4 +1,4 @@
-"""The errors: they hold their values, compare equal by them, and survive pickling and copying."""
+"""The errors: they hold values, compare by them, and survive pickling and copying."""
 
 import copy
 import pickle
@@ -67,7 +67,7 @@ NAMED = pytest.mark.parametrize(
 
 
 @NAMED
-def test_an_error_holds_its_values_and_says_them(
+def test_an_error_holds_its_values_and_prints_them(
     error: RoomverError, values: dict[str, object], text: str
 ) -> None:
     assert {name: getattr(error, name) for name in values} == values
@@ -87,7 +87,7 @@ def test_an_error_survives_pickling_and_copying(
         assert {name: getattr(again, name) for name in values} == values
 
 
-def test_errors_are_equal_exactly_if_their_kinds_and_values_are() -> None:
+def test_errors_are_equal_exactly_if_their_types_and_values_are() -> None:
     those = [error for error, _, _ in ERRORS]
     for i, error in enumerate(those):
         assert [error == other for other in those] == [j == i for j in range(len(those))]

@@ -1,7 +1,7 @@
 """The floors of the library: each module imports from lower floors only, and the core does no I/O.
 
-The table is the one that CONTRIBUTING.md explains. What is read is the source, by `ast`, so an import
-counts wherever it stands: in a function, under ``if TYPE_CHECKING``, absolute or relative.
+CONTRIBUTING.md explains the table. The source is parsed, so every import counts: in a function, under
+``if TYPE_CHECKING``, absolute or relative.
 """
 
 import ast
@@ -13,7 +13,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "roomver"
 
-# A name stands for the module of that name, or for the whole folder.
+# A name is a module or a folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
     ("canonical", "graph", "unpadded"),
@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
-# The arrows within a floor: the first may import the second.
+# Imports within a floor: the first may import the second.
 SAME_FLOOR = frozenset(
     {
         ("redaction", "pdu"),
@@ -46,11 +46,11 @@ SAME_FLOOR = frozenset(
 # Modules that may import less than their floor allows.
 NARROWED: Mapping[str, frozenset[str]] = {"graph": frozenset({"errors", "types"})}
 
-# The package itself gathers the names of the core, and nothing of the core may import it.
+# The package itself imports the core, and no module of the core may import it.
 ROOT = "__init__"
 TOP_OF_CORE = 9
 
-# Files, processes, the network, the clock and chance: what a pure function has none of.
+# Modules for files, processes, the network, the clock and randomness.
 IMPURE_MODULES = frozenset(
     {
         "asyncio",
@@ -80,7 +80,7 @@ class Module(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """The name that the table has for it."""
+        """The name of the module in the table."""
         return self.parts[0]
 
     @property
@@ -97,7 +97,7 @@ def read(source: Path) -> list[Module]:
 
 
 def imported_names(module: Module) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The line and the full dotted name, in parts, of each import; relative ones begin at roomver."""
+    """Yield the line and the full dotted name, in parts, of each import. Relative ones begin at roomver."""
     package = ("roomver", *module.parts[:-1])
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
@@ -111,15 +111,15 @@ def imported_names(module: Module) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def arrows(module: Module, units: frozenset[str]) -> Iterator[tuple[int, str]]:
-    """The line and the unit of each import from roomver."""
+    """Yield the line and the unit of each import from roomver."""
     for line, (top, *rest) in imported_names(module):
         if top == "roomver":
-            # `from roomver import X`: X is a module, or else a name of the package itself.
+            # In `from roomver import X`, X is a module or a name of the package itself.
             yield line, rest[0] if rest and rest[0] in units else ROOT
 
 
 def refusal(unit: str, target: str) -> str | None:
-    """Why `unit` may not import `target`."""
+    """Return why `unit` may not import `target`, or None if it may."""
     if unit == target:
         return None  # a sibling in the same folder
     if target not in FLOOR_OF and target != ROOT:
@@ -149,7 +149,7 @@ def faults_of_direction(source: Path) -> list[str]:
         if module.unit != ROOT and module.unit not in FLOOR_OF:
             faults.append(f"{name}: give it a floor")
             continue
-        for line, target in dict.fromkeys(arrows(module, units)):  # once for all the names of a line
+        for line, target in dict.fromkeys(arrows(module, units)):  # one fault per line and unit
             reason = refusal(module.unit, target)
             if reason is not None:
                 faults.append(f"{name}:{line}: imports {target}, {reason}")
@@ -175,27 +175,27 @@ def faults_of_purity(source: Path) -> list[str]:
     return faults
 
 
-def test_there_is_something_to_check() -> None:
+def test_the_source_is_found() -> None:
     assert {"__init__", "types", "errors"} <= {module.unit for module in read(SOURCE)}
 
 
-def test_imports_run_down() -> None:
+def test_imports_point_to_lower_floors() -> None:
     assert faults_of_direction(SOURCE) == []
 
 
 def unused_arrows(source: Path) -> list[str]:
-    """The arrows that the table allows and that no import draws."""
+    """Return the arrows that the table allows and that no import uses."""
     modules = read(source)
     units = frozenset(module.unit for module in modules) | FLOOR_OF.keys()
     drawn = {(module.unit, target) for module in modules for _, target in arrows(module, units)}
     return [f"{unit} imports {target}" for unit, target in sorted(SAME_FLOOR - drawn)]
 
 
-def test_every_arrow_that_is_allowed_within_a_floor_exists() -> None:
+def test_every_allowed_arrow_within_a_floor_is_used() -> None:
     assert unused_arrows(SOURCE) == []
 
 
-def test_an_allowed_arrow_that_no_import_draws_is_a_fault(tmp_path: Path) -> None:
+def test_an_allowed_arrow_that_no_import_uses_is_a_fault(tmp_path: Path) -> None:
     unused = unused_arrows(
         tree(tmp_path, {"cli/app.py": "from ..readers import x", "readers/__init__.py": ""})
     )
@@ -211,7 +211,7 @@ def test_the_core_is_pure() -> None:
     assert faults_of_purity(SOURCE) == []
 
 
-# The checks themselves, on small trees.
+# Tests of the checks, on small trees
 
 
 def tree(root: Path, files: Mapping[str, str]) -> Path:
@@ -306,7 +306,7 @@ def tree(root: Path, files: Mapping[str, str]) -> Path:
         ("novel/part.py", "from .. import types", "novel/part: give it a floor"),
     ],
 )
-def test_an_arrow_that_runs_up_is_a_fault(tmp_path: Path, file: str, text: str, fault: str) -> None:
+def test_an_arrow_that_points_up_is_a_fault(tmp_path: Path, file: str, text: str, fault: str) -> None:
     assert faults_of_direction(tree(tmp_path, {file: text})) == [fault]
 
 
@@ -332,7 +332,7 @@ def test_an_import_of_a_module_that_has_no_floor_is_a_fault(tmp_path: Path) -> N
         ("versions.py", "import signing\nfrom cli import x"),
     ],
 )
-def test_an_arrow_that_runs_down_is_none(tmp_path: Path, file: str, text: str) -> None:
+def test_an_arrow_that_points_down_is_allowed(tmp_path: Path, file: str, text: str) -> None:
     assert faults_of_direction(tree(tmp_path, {file: text})) == []
 
 
@@ -355,7 +355,7 @@ def test_the_outermost_floor_may_read_and_print(tmp_path: Path) -> None:
     files = {
         "cli.py": "import sys\nprint(sys.argv)",
         "readers/files.py": "from pathlib import Path\nopen('x')",
-        # A module of the package is not the one of the same name in the standard library.
+        # A module of the package may have the name of one in the standard library.
         "versions.py": "from .io import x\nfrom . import time",
     }
     assert faults_of_purity(tree(tmp_path, files)) == []

@@ -1,4 +1,4 @@
-"""The graph of integers, held to what its words say, by brute force on small graphs."""
+"""The graph of integers, compared with its definitions by brute force on small graphs."""
 
 from collections.abc import Callable, Collection
 from itertools import permutations
@@ -16,7 +16,7 @@ Parents = dict[str, list[str]]
 
 @st.composite
 def dags(draw: st.DrawFn, most: int = 9) -> Parents:
-    """Keys to their parents, parents first. The keys' own order is another one."""
+    """Draw keys with their parents, parents first. The keys are not in alphabetical order."""
     size = draw(st.integers(1, most))
     names = draw(st.permutations([chr(97 + n) for n in range(size)]))
     graph: Parents = {}
@@ -35,7 +35,7 @@ def filled(graph: Parents) -> Dag:
 
 
 def ancestors(key: str, graph: Parents) -> set[str]:
-    """All that lies above a key, and itself."""
+    """Return the ancestors of a key, and the key itself."""
     return {key}.union(*(ancestors(parent, graph) for parent in graph[key]))
 
 
@@ -57,7 +57,7 @@ def test_a_node_has_its_key_and_its_parents(graph: Parents) -> None:
         assert [dag.keys[parent] for parent in dag.parents(number)] == parents
 
 
-def test_a_key_that_is_there_stays_as_it_is() -> None:
+def test_adding_a_key_again_changes_nothing() -> None:
     dag = filled({"a": [], "b": ["a"]})
     assert dag.add("b", ["no", "such"]) == 1
     assert list(dag.parents(1)) == [0]
@@ -87,7 +87,7 @@ def test_nodes_can_be_added_in_any_order_and_in_parts(graph: Parents, data: st.D
     shuffled = dict(data.draw(st.permutations(list(graph.items()))))
     whole = Dag()
     whole.extend(shuffled)
-    # In parts: first what lies above some key, then the rest.
+    # In two parts: first the ancestors of a key, then the rest.
     first = ancestors(data.draw(st.sampled_from(sorted(graph))), graph)
     parts = Dag()
     parts.extend({key: parents for key, parents in shuffled.items() if key in first})
@@ -114,7 +114,7 @@ def test_nothing_is_added_if_a_parent_is_missing_or_there_is_a_cycle() -> None:
     assert dag.keys == ["a"]
 
 
-def test_a_cycle_is_named_without_what_hangs_below_or_above_it() -> None:
+def test_a_cycle_is_named_without_its_ancestors_and_descendants() -> None:
     graph = {
         "top": [],
         "p": ["q", "top"],
@@ -126,7 +126,7 @@ def test_a_cycle_is_named_without_what_hangs_below_or_above_it() -> None:
     }
     with pytest.raises(CyclicGraph) as caught:
         in_order(graph)
-    # What lies between two cycles is not told apart from them.
+    # Keys between two cycles are named with them.
     assert caught.value.event_ids == ("between", "p", "q", "r")
 
 
@@ -162,9 +162,7 @@ def test_the_difference_is_the_union_of_all_ancestors_without_their_intersection
 
 
 @given(dags(), st.sets(st.sampled_from("abcdefghi")))
-def test_between_lies_what_is_on_a_path_from_one_given_node_to_another(
-    graph: Parents, drawn: set[str]
-) -> None:
+def test_between_gives_the_nodes_on_paths_between_given_nodes(graph: Parents, drawn: set[str]) -> None:
     dag = filled(graph)
     given_keys = drawn & set(graph)
     expected = {
@@ -176,7 +174,7 @@ def test_between_lies_what_is_on_a_path_from_one_given_node_to_another(
 
 
 @given(dags(), st.data())
-def test_the_difference_asks_of_each_node_at_most_once_for_each_edge(
+def test_the_difference_calls_is_shared_at_most_once_per_node_and_edge(
     graph: Parents, data: st.DataObject
 ) -> None:
     dag = filled(graph)
@@ -191,7 +189,7 @@ def test_the_difference_asks_of_each_node_at_most_once_for_each_edge(
     assert len(asked) <= len(graph) + sum(map(len, graph.values()))
 
 
-def test_of_no_nodes_there_is_no_difference_and_nothing_between() -> None:
+def test_without_nodes_the_difference_and_the_nodes_between_are_empty() -> None:
     dag = filled({"a": []})
     assert dag.difference({}, 3, lambda _: False) == []
     assert dag.difference({0: 0}, 3, lambda _: False) == []
@@ -216,7 +214,7 @@ def test_the_lexicographically_smallest_topological_ordering(graph: Parents, ran
 
 
 @given(dags(), st.data())
-def test_parents_outside_the_keys_are_passed_over_and_the_order_of_the_keys_is_of_no_effect(
+def test_parents_outside_the_keys_are_ignored_and_the_order_of_the_keys_does_not_matter(
     graph: Parents, data: st.DataObject
 ) -> None:
     keys = data.draw(st.lists(st.sampled_from(sorted(graph)), unique=True))
@@ -226,14 +224,14 @@ def test_parents_outside_the_keys_are_passed_over_and_the_order_of_the_keys_is_o
     assert lexicographic_topological_sort(again, graph.__getitem__, lambda key: key) == order
 
 
-def test_where_two_sort_keys_are_equal_the_order_of_the_keys_decides() -> None:
+def test_equal_sort_keys_keep_the_order_of_the_keys() -> None:
     def no_parents(_: str) -> list[str]:
         return []
 
     assert lexicographic_topological_sort("bca", no_parents, lambda _: 0) == ["b", "c", "a"]
 
 
-def test_a_cycle_in_what_is_sorted_is_named() -> None:
+def test_a_cycle_among_the_sorted_keys_is_named() -> None:
     graph = {"a": [], "b": ["c"], "c": ["b", "a"], "d": ["c"]}
     with pytest.raises(CyclicGraph) as caught:
         lexicographic_topological_sort(list(graph), graph.__getitem__, lambda key: key)
@@ -250,10 +248,10 @@ def walk_a_chain(length: int) -> None:
     dag.extend(dict(reversed(parents.items())))
     assert len(dag) == length
     last = length - 1
-    # All of the chain is the difference, and all of it lies between its ends.
+    # The whole chain is in the difference, and between its ends.
     assert len(dag.difference({last: 1}, 3, lambda _: False)) == length
     assert len(dag.between([0, last])) == length
-    # Nothing is if its last node is shared; asking from the far end must go down all of it.
+    # If its last node is shared, the difference is empty; finding out walks the whole chain.
     assert dag.difference({0: 1}, 3, lambda node: node == last) == []
     assert lexicographic_topological_sort(keys, parents.__getitem__, lambda key: key) == keys
     parents[keys[0]] = [keys[last]]
@@ -299,8 +297,8 @@ class _CountedReads:
 
 
 def _visits(members: int) -> tuple[int, int]:
-    """Resolve the same small fork of a room of some members: how often `is_shared` was asked, and how
-    often parents were read."""
+    """Find the difference of the same small fork in a room of some members. Return the number of calls of
+    `is_shared`, and how often parents were read."""
     dag = _Counting()
     dag.add("create", [])
     dag.add("creator", ["create"])
@@ -327,14 +325,14 @@ def _visits(members: int) -> tuple[int, int]:
     return asked, dag.reads
 
 
-def test_what_all_sides_share_is_not_walked() -> None:
+def test_the_difference_does_not_walk_shared_nodes() -> None:
     small = _visits(1_000)
     assert _visits(10_000) == small
     assert _visits(100_000) == small
     assert max(small) < 200
 
 
-def test_what_all_sides_share_is_not_walked_between_nodes() -> None:
+def test_between_does_not_walk_shared_nodes() -> None:
     def reads(members: int) -> int:
         dag = _Counting()
         dag.add("create", [])
@@ -351,7 +349,7 @@ def test_what_all_sides_share_is_not_walked_between_nodes() -> None:
 
 
 @given(dags(), st.data())
-def test_leaves_change_no_answer_where_nothing_shares_them(graph: Parents, data: st.DataObject) -> None:
+def test_leaves_that_not_all_sides_share_change_no_result(graph: Parents, data: st.DataObject) -> None:
     sets = data.draw(st.lists(st.sets(st.sampled_from(list(graph))), min_size=2, max_size=4))
     shared = set.intersection(*sets)
     leaves = data.draw(st.sets(st.sampled_from(list(graph)))) - shared
@@ -363,7 +361,7 @@ def test_leaves_change_no_answer_where_nothing_shares_them(graph: Parents, data:
     full = (1 << len(sets)) - 1
     plain, with_leaves = filled(graph), Dag()
     for key, parents in graph.items():
-        # Some of them get children all the same.
+        # Some leaves get children all the same.
         with_leaves.add(key, parents, leaf=key in leaves)
     answers = [
         names(dag, dag.difference({dag.nodes([k])[0]: m for k, m in masks.items()}, full, _in(dag, shared)))
@@ -380,7 +378,7 @@ def _in(dag: Dag, keys: Collection[str]) -> Callable[[int], bool]:
     return lambda node: dag.keys[node] in keys
 
 
-def test_a_search_does_not_look_at_leaves() -> None:
+def test_the_difference_does_not_visit_leaves() -> None:
     counts = []
     for size in (10, 1000):
         dag = Dag()

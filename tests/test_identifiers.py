@@ -28,7 +28,7 @@ class TestServerNames:
             "1.2.3.4:1234",
             "[1234:5678::abcd]",
             "[1234:5678::abcd]:5678",
-            # The ends of its grammar.
+            # The limits of its grammar.
             "a",
             "-",
             "a" * 255,
@@ -39,7 +39,7 @@ class TestServerNames:
             "[" + "f" * 45 + "]",
         ],
     )
-    def test_what_the_grammar_has_is_one(self, name: str) -> None:
+    def test_names_of_the_grammar_are_valid(self, name: str) -> None:
         assert is_server_name(name)
 
     @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ class TestServerNames:
             "@a",
         ],
     )
-    def test_nothing_else_is(self, name: str) -> None:
+    def test_anything_else_is_invalid(self, name: str) -> None:
         assert not is_server_name(name)
 
 
@@ -108,13 +108,13 @@ class TestUserIds:
             "@" + "a" * 100_000,
         ],
     )
-    def test_what_is_outside_it_is_not(self, name: str) -> None:
+    def test_anything_outside_it_is_invalid(self, name: str) -> None:
         assert not is_user_id(name)
         assert not is_domain_room_id("!" + name[1:])
         assert not is_chosen_event_id("$" + name[1:])
 
     @pytest.mark.parametrize("name", ["a:x", "", ":", ":x", " @a:x", "#a:x"])
-    def test_the_sigil_says_what_it_is(self, name: str) -> None:
+    def test_the_sigil_distinguishes_identifiers(self, name: str) -> None:
         assert not is_user_id(name)
         assert not is_domain_room_id(name)
         assert not is_chosen_event_id(name)
@@ -122,17 +122,15 @@ class TestUserIds:
         assert not is_domain_room_id("$a:x")
         assert not is_chosen_event_id("@a:x")
 
-    @given(st.text(), servers)
-    def test_a_localpart_is_anything_but_colon_and_nul_in_255_bytes(
+    @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":")), servers)
+    def test_a_localpart_has_any_character_except_colon_and_nul_within_255_bytes(
         self, localpart: str, server: str
     ) -> None:
         name = f"@{localpart}:{server}"
-        # A colon moves the start of the server name, and what follows it decides then.
-        if ":" not in localpart:
-            assert is_user_id(name) == ("\0" not in localpart and len(name.encode()) <= 255)
+        assert is_user_id(name) == ("\0" not in localpart and len(name.encode()) <= 255)
 
-    def test_long_texts_are_not_held_on_to(self) -> None:
-        # A cache of what other servers sent must not grow with what they sent.
+    def test_long_texts_are_not_cached(self) -> None:
+        # The memory of a cache must not depend on what other servers send.
         before = identifiers._has_server_form_again.cache_info().currsize
         is_user_id("@" + "b" * 60_000 + ":x")
         is_domain_room_id("!" + "b" * 60_000 + ":x")
@@ -148,13 +146,13 @@ def test_drawn_identifiers_have_the_grammar(user: str, room: str, event: str) ->
 
 class TestRoomIdsWithoutServer:
     @pytest.mark.parametrize("name", ["!" + "A" * 43, "!x", "!a:b", "!" + "a" * 254])
-    def test_the_sigil_and_something_is_enough(self, name: str) -> None:
+    def test_a_sigil_and_any_name_is_enough(self, name: str) -> None:
         assert is_hash_room_id(name)
 
     @pytest.mark.parametrize(
         "name", ["", "!", "foo", "$" + "A" * 43, "!a\0", "!" + "a" * 255, "!" + "é" * 128]
     )
-    def test_nothing_else_is(self, name: str) -> None:
+    def test_anything_else_is_invalid(self, name: str) -> None:
         assert not is_hash_room_id(name)
 
 

@@ -10,7 +10,6 @@ from strategies import LENIENT_VERSIONS, STRICT_VERSIONS, JsonObject, hostile_js
 from roomver import (
     BadKey,
     NotCanonical,
-    RoomverError,
     VerifyKey,
     get_room_version,
     read_server_keys,
@@ -63,7 +62,7 @@ class TestValidity:
         assert not key.valid_at(TIME + 1, version, now=TIME, honour_expired=honour)
 
     @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
-    def test_in_versions_1_to_4_only_where_asked_for(self, name: str) -> None:
+    def test_versions_1_to_4_honour_it_on_request(self, name: str) -> None:
         key, version = VerifyKey(RAW, expired_ts=TIME), get_room_version(name)
         assert key.valid_at(TIME + 1, version, now=None, honour_expired=False)
         assert not key.valid_at(TIME + 1, version, now=None, honour_expired=True)
@@ -71,7 +70,7 @@ class TestValidity:
 
 
 class TestPlainTable:
-    def test_a_key_may_stand_alone_or_with_its_times(self) -> None:
+    def test_a_key_may_be_given_alone_or_with_its_times(self) -> None:
         table = read_key_table(
             {
                 "a": {"ed25519:1": PUBLIC, "ed25519:2": {"key": PUBLIC + "=", "valid_until_ts": 5}},
@@ -107,7 +106,7 @@ class TestPlainTable:
             ({"a": {"ed25519:1": {"key": PUBLIC, "expired_ts": 5.0}}}, "a ed25519:1"),
         ],
     )
-    def test_what_cannot_be_used_is_named(self, table: Any, where: str) -> None:
+    def test_an_entry_that_cannot_be_used_is_named(self, table: Any, where: str) -> None:
         with pytest.raises(BadKey) as caught:
             read_key_table(table)
         assert caught.value.where == where
@@ -141,7 +140,7 @@ class TestServerKeys:
         assert read_server_keys(signed) == ("domain", expected)
         assert signed == before
 
-    def test_old_keys_and_keys_of_unknown_algorithms_may_be_missing_or_there(self) -> None:
+    def test_old_keys_may_be_missing_and_keys_of_unknown_algorithms_are_ignored(self) -> None:
         pdu = response(verify_keys={"ed25519:1": {"key": PUBLIC}, "rsa:1": "?"})
         del pdu["old_verify_keys"]
         assert read_server_keys(sign_json(pdu, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
@@ -166,12 +165,12 @@ class TestServerKeys:
             with pytest.raises(BadKey, match="does not verify"):
                 read_server_keys(signed | changes)
 
-    def test_a_signature_by_an_old_key_alone_does_not_count(self) -> None:
+    def test_a_signature_by_an_old_key_does_not_count(self) -> None:
         old = SigningKey.from_seed("ed25519:old", SEED)
         with pytest.raises(BadKey, match="unknown key"):
             read_server_keys(sign_json(response(), "domain", old))
 
-    def test_a_response_without_keys_in_use_proves_nothing(self) -> None:
+    def test_a_response_without_keys_in_use_is_refused(self) -> None:
         with pytest.raises(BadKey, match="not signed"):
             read_server_keys(sign_json(response(verify_keys={}), "domain", KEY))
 
@@ -191,24 +190,24 @@ class TestServerKeys:
             ({"old_verify_keys": {"ed25519:o": {"key": PUBLIC}}}, 'domain old_verify_keys["ed25519:o"]'),
         ],
     )
-    def test_what_has_not_the_form_of_a_response_is_refused(self, changes: JsonObject, where: str) -> None:
+    def test_a_malformed_response_is_refused(self, changes: JsonObject, where: str) -> None:
         for read in (published_keys, read_server_keys):
             with pytest.raises(BadKey) as caught:
                 read(response(**changes))
             assert caught.value.where == where
 
     @pytest.mark.parametrize("value", [None, [], "x", 5])
-    def test_so_is_what_is_no_object(self, value: Any) -> None:
-        with pytest.raises(BadKey):
+    def test_so_is_a_value_that_is_not_an_object(self, value: Any) -> None:
+        with pytest.raises(BadKey, match="must be an object"):
             read_server_keys(value)
 
     def test_a_response_without_canonical_json_is_refused(self) -> None:
-        with pytest.raises(NotCanonical):
+        with pytest.raises(NotCanonical, match="foo: the number"):
             read_server_keys(response(foo=1.5))
 
     @often
     @given(hostile_json, hostile_json)
-    def test_any_json_value_ends_in_keys_or_an_error_of_ours(self, value: Any, other: Any) -> None:
+    def test_any_unsigned_json_value_ends_in_an_error(self, value: Any, other: Any) -> None:
         for answer in (value, response(verify_keys=value), response(old_verify_keys=value, signatures=other)):
-            with pytest.raises(RoomverError):
+            with pytest.raises((BadKey, NotCanonical)):
                 read_server_keys(answer)

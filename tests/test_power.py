@@ -1,4 +1,4 @@
-"""Power levels: what a JSON value stands for in each room version, and which level holds."""
+"""Power levels: the level that a JSON value means in each room version, and the level that applies."""
 
 from math import inf
 from typing import Any
@@ -16,13 +16,13 @@ def levels_of(room: Room) -> Levels:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("value", [0, 50, -1, 2**53 - 1])
-def test_an_integer_is_its_own_level(version: str, value: int) -> None:
+def test_an_integer_is_a_level(version: str, value: int) -> None:
     assert read_level(value, get_room_version(version)) == value
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("value", [None, True, False, [], {}, [50], {"a": 50}])
-def test_what_is_neither_number_nor_text_is_no_level(version: str, value: Any) -> None:
+def test_a_value_that_is_neither_a_number_nor_a_string_is_not_a_level(version: str, value: Any) -> None:
     assert read_level(value, get_room_version(version)) is None
 
 
@@ -84,7 +84,7 @@ def test_no_float_values_and_no_other_form_of_a_string(version: str, value: str)
 
 
 @pytest.mark.parametrize("version", versions_from(10))
-def test_from_version_10_on_a_string_is_no_level(version: str) -> None:
+def test_from_version_10_on_a_string_is_not_a_level(version: str) -> None:
     assert read_level("50", get_room_version(version)) is None
 
 
@@ -109,13 +109,13 @@ def test_when_the_value_is_a_float_it_is_truncated_at_the_decimal_point(
 
 
 @pytest.mark.parametrize("value", [inf, -inf, float("nan"), float("1e400")])
-def test_values_outside_the_range_of_a_double_are_no_levels(value: float) -> None:
-    # Clarified in 1.18 (#2297). No event can hold them; this is for who builds content by hand.
+def test_values_outside_the_range_of_a_double_are_not_levels(value: float) -> None:
+    # Clarified in 1.18 (#2297). No event can hold them, but a caller may build such content.
     assert read_level(value, get_room_version("5")) is None
 
 
 @pytest.mark.parametrize("version", versions_from(6))
-def test_from_version_6_on_a_float_is_no_level(version: str) -> None:
+def test_from_version_6_on_a_float_is_not_a_level(version: str) -> None:
     assert read_level(50.0, get_room_version(version)) is None
 
 
@@ -139,7 +139,7 @@ def test_without_power_levels_only_the_creator_has_power(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", versions_from(1, 11))
-def test_with_power_levels_the_creator_is_as_everyone_else(version: str) -> None:
+def test_with_power_levels_the_creator_has_no_special_level(version: str) -> None:
     room = Room(version)
     room.power({})
     assert levels_of(room).user(ALICE) == 0
@@ -159,7 +159,7 @@ def test_the_power_level_of_room_creators_is_infinitely_high(content: dict[str, 
     assert levels.user(CAROL) < inf
 
 
-def test_in_version_11_additional_creators_mean_nothing() -> None:
+def test_in_version_11_additional_creators_are_ignored() -> None:
     room = Room("11", content={"room_version": "11", "additional_creators": [BOB]})
     assert levels_of(room).user(BOB) == 0
     assert creators_of(room.create) == (ALICE,)
@@ -181,7 +181,7 @@ def test_from_version_11_on_the_creator_is_the_sender(version: str) -> None:
 
 
 @pytest.mark.parametrize("creator", [None, 5, [], {"a": 1}])
-def test_a_creator_that_is_no_string_is_nobody(creator: Any) -> None:
+def test_a_creator_that_is_not_a_string_is_ignored(creator: Any) -> None:
     room = Room("10", content={"creator": creator})
     assert creator_of(room.create) is None
     assert creators_of(room.create) == ()
@@ -198,15 +198,15 @@ def test_a_creator_that_is_no_string_is_nobody(creator: Any) -> None:
         ([5, BOB, None], (ALICE, BOB)),
     ],
 )
-def test_the_creators_are_the_sender_and_the_additional_creators_that_are_text(
+def test_the_creators_are_the_sender_and_the_additional_creators_that_are_strings(
     additional: Any, creators: tuple[str, ...]
 ) -> None:
     room = Room("12", content={"room_version": "12", "additional_creators": additional})
     assert creators_of(room.create) == creators
-    assert creators_of(room.create) is creators_of(room.create)  # kept with the event
+    assert creators_of(room.create) is creators_of(room.create)  # cached with the event
 
 
-def test_levels_are_parsed_once_and_kept_with_their_event() -> None:
+def test_levels_are_parsed_once_and_cached_with_their_event() -> None:
     room = Room("11")
     event = room.power({"users": {ALICE: 100}})
     assert power_levels_of(event) is power_levels_of(event)
@@ -218,7 +218,7 @@ def test_an_entry_of_events_comes_before_the_default() -> None:
     room.power({"events": {"m.room.topic": 7, "m.room.message": 8}, "state_default": 9, "events_default": 10})
     levels = levels_of(room)
     assert levels.required("m.room.topic", is_state=True) == 7
-    # An entry is for a type: it holds for a message of the type as well.
+    # An entry is for a type, so it applies to a message of the type as well.
     assert levels.required("m.room.topic", is_state=False) == 7
     assert levels.required("m.room.message", is_state=False) == 8
     assert levels.required("m.room.name", is_state=True) == 9
@@ -236,11 +236,11 @@ def test_an_entry_of_events_comes_before_the_default() -> None:
         ({}, []),
     ],
 )
-def test_what_is_no_level_is_named_and_counts_as_absent(
+def test_an_invalid_level_is_listed_and_counts_as_absent(
     content: dict[str, Any], unreadable: list[tuple[str, ...]]
 ) -> None:
     pdu = Room("11").make_power({})
-    pdu.content.update(content)  # past the format, which refuses a float
+    pdu.content.update(content)  # after parsing, which refuses a float
     levels = power_levels_of(pdu)
     assert levels.unreadable == unreadable
     assert ALICE not in levels.users
@@ -248,14 +248,14 @@ def test_what_is_no_level_is_named_and_counts_as_absent(
 
 
 @pytest.mark.parametrize("version", versions_from(1, 5))
-def test_up_to_version_5_notifications_are_not_looked_at(version: str) -> None:
+def test_up_to_version_5_notifications_are_not_read(version: str) -> None:
     room = Room(version)
     levels = power_levels_of(room.make_power({"notifications": None}))
     assert levels.unreadable == []
     assert power_levels_of(room.make_power({"notifications": {"room": 5}})).notifications == {}
 
 
-def test_each_level_tells_where_it_comes_from() -> None:
+def test_each_level_has_a_source() -> None:
     room = Room("11")
     levels = levels_of(room)
     create_id = room.create.event_id
@@ -279,8 +279,8 @@ def test_an_infinite_level_comes_from_the_create_event() -> None:
     assert levels_of(room).user_source(BOB) == f"creator, by {room.create.event_id}"
 
 
-def test_without_a_create_event_nobody_is_known_to_be_a_creator() -> None:
-    # State resolution asks for levels where the create event may be missing.
+def test_without_a_create_event_there_are_no_creators() -> None:
+    # State resolution reads levels even if the create event is missing.
     levels = Levels(None, None)
     assert levels.user(ALICE) == 0
     assert levels.user_source(ALICE) == "default, without power levels"

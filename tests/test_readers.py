@@ -1,4 +1,4 @@
-"""Reading rooms and keys from every form they come in."""
+"""Reading rooms and keys in all their forms."""
 
 import io
 import json
@@ -87,7 +87,7 @@ def test_a_header_alone_is_an_empty_room() -> None:
     assert room.keys is not None
 
 
-def test_a_header_without_keys_gives_none() -> None:
+def test_a_header_without_keys_gives_no_keys() -> None:
     head = header()
     del head["keys"]
     assert read_room(io.BytesIO(json_lines([head])), "input").keys is None
@@ -148,12 +148,12 @@ def test_one_event_alone(indent: int | None) -> None:
     assert (entry.claimed_id, entry.pdu) == ("$x", ONE)
 
 
-def test_an_id_that_is_no_string() -> None:
+def test_an_event_id_that_is_not_a_string_is_an_error() -> None:
     (entry,) = read(json_lines([{"event_id": 5, "pdu": ONE}]), get_room_version("11"))
     assert (entry.pdu, entry.error) == (None, "event_id: expected a string, found 5")
 
 
-# The room version.
+# The room version
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -174,7 +174,7 @@ def test_a_create_event_that_names_no_version_is_of_version_1() -> None:
     assert read_room(io.BytesIO(json_lines([{}, pdu])), "input").version is get_room_version("1")
 
 
-def test_a_search_for_the_create_event_goes_past_broken_lines() -> None:
+def test_the_search_for_the_create_event_skips_broken_lines() -> None:
     text = (
         b'{"type": "m.room.create"\n'
         + json_lines([{"type": "m.room.create", "content": {}}])
@@ -201,7 +201,7 @@ def test_a_document_may_name_its_room_version() -> None:
 
 
 @pytest.mark.parametrize("text", [json_lines(PDUS[1:]), json.dumps(PDUS[1:]).encode(), b"[]"])
-def test_nothing_that_says_the_room_version(text: bytes) -> None:
+def test_an_input_without_a_room_version_is_an_error(text: bytes) -> None:
     expected = "no header and no create event says the room version: give --room-version"
     assert failure(text) == expected
     with pytest.raises(InputError, match="give --room-version"):
@@ -209,7 +209,7 @@ def test_nothing_that_says_the_room_version(text: bytes) -> None:
 
 
 @pytest.mark.parametrize("named", ["13", 11, None, ["11"]])
-def test_a_create_event_of_an_unknown_version(named: Any) -> None:
+def test_a_create_event_of_an_unknown_version_is_an_error(named: Any) -> None:
     pdu = {**ONE, "content": {"room_version": named}}
     for text in (json_lines([pdu, pdu]), json.dumps([pdu]).encode()):
         expected = (
@@ -224,7 +224,7 @@ def test_a_create_event_of_an_unknown_version(named: Any) -> None:
 @pytest.mark.parametrize(
     "text", [json_lines([header(), *wrapped()]), json_lines(PDUS), json.dumps(PDUS, indent=1).encode()]
 )
-def test_a_byte_order_mark_in_front_is_ignored(text: bytes, stream: Callable[[bytes], BinaryIO]) -> None:
+def test_a_byte_order_mark_at_the_start_is_ignored(text: bytes, stream: Callable[[bytes], BinaryIO]) -> None:
     plain, marked = read_room(stream(text), "input"), read_room(stream(b"\xef\xbb\xbf" + text), "input")
     assert marked.version is plain.version
     assert (marked.keys, marked.header) == (plain.keys, plain.header)
@@ -232,7 +232,7 @@ def test_a_byte_order_mark_in_front_is_ignored(text: bytes, stream: Callable[[by
 
 
 @pytest.mark.parametrize("keys", [{}, None])
-def test_no_keys_at_all_are_none(keys: Any) -> None:
+def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
     fields = {} if keys is None else {"keys": keys}
     first = {key: value for key, value in header().items() if key != "keys"}
     assert read_room(io.BytesIO(json_lines([{**first, **fields}, *wrapped()])), "input").keys is None
@@ -241,7 +241,7 @@ def test_no_keys_at_all_are_none(keys: Any) -> None:
         read_keys(b"{}", "keys.json")
 
 
-# What cannot be read.
+# Inputs that cannot be read
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_no_keys_at_all_are_none(keys: Any) -> None:
         (b'{"pdus": [], "room_version": "x"}', "unknown room version 'x'; known versions:"),
     ],
 )
-def test_an_input_that_is_no_room(text: bytes, reason: str) -> None:
+def test_an_input_that_is_not_a_room_is_an_error(text: bytes, reason: str) -> None:
     assert failure(text).startswith(reason)
 
 
@@ -288,17 +288,17 @@ def test_an_input_that_is_no_room(text: bytes, reason: str) -> None:
         ({"redacted_by": {"$a": "$b"}}, 'the header: redacted_by["$a"]: expected an array of event IDs'),
     ],
 )
-def test_a_broken_header(fields: Any, reason: str) -> None:
+def test_a_broken_header_is_an_error(fields: Any, reason: str) -> None:
     assert failure(json_lines([header(**fields), *wrapped()])).startswith(reason)
 
 
-def test_a_header_of_another_version_than_asked_for() -> None:
+def test_a_header_of_another_version_than_the_callers_is_an_error() -> None:
     text = json_lines([header(), *wrapped()])
     assert failure(text, get_room_version("10")) == "it says that it is of room version 11, not 10"
     assert len(read(text, get_room_version("11"))) == 4
 
 
-# Broken lines.
+# Broken lines
 
 
 @pytest.mark.parametrize(
@@ -312,8 +312,8 @@ def test_a_header_of_another_version_than_asked_for() -> None:
     ],
 )
 @pytest.mark.parametrize("at", [0, 1, 3, 4])
-def test_a_broken_line_leaves_the_rest(broken: bytes, error: str, at: int) -> None:
-    # In front of the whole input a byte order mark is ignored.
+def test_a_broken_line_does_not_stop_the_rest(broken: bytes, error: str, at: int) -> None:
+    # At the start of the input, a byte order mark is ignored.
     expected = None if at == 0 and broken.startswith(b"\xef\xbb\xbf") else error
     good = json_lines(PDUS).splitlines()
     lines = [*good[:at], broken, *good[at:]]
@@ -331,7 +331,7 @@ def test_a_broken_first_line_of_two() -> None:
     assert second.pdu == PDUS[0]
 
 
-def test_a_broken_document_over_many_lines() -> None:
+def test_a_broken_document_over_many_lines_is_an_error() -> None:
     text = json.dumps({"pdus": PDUS}, indent=2)[:-5]
     assert failure(text).startswith("neither JSON nor JSON Lines (not JSON: ")
 
@@ -353,12 +353,12 @@ def test_a_line_that_is_too_long_is_skipped(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def peak(lines: int, *, version: bool, seekable: bool = True) -> int:
-    """The peak of memory while a room of that many events is checked."""
+    """Return the peak of memory while a room of that many events is checked."""
     value = json.dumps({"event_id": "$x", "pdu": PDUS[3]}).encode() + b"\n"
     create = json_lines([{"event_id": "$x", "pdu": ONE}])
 
     class Stream(io.RawIOBase):
-        """Makes its lines as they are read: nothing of the input is held in memory."""
+        """A stream that makes its lines as they are read, so that the input takes no memory."""
 
         at = 0
 
@@ -399,7 +399,7 @@ def test_json_lines_are_checked_in_bounded_memory(version: bool) -> None:
     assert long < short * 1.5 + 20_000
 
 
-# Keys.
+# Keys
 
 
 def answer(server: str, **more: Any) -> dict[str, Any]:
@@ -422,7 +422,7 @@ def test_keys_as_a_table() -> None:
 
 
 @pytest.mark.parametrize("form", ["one", "list", "query"])
-def test_keys_as_servers_answers(form: str) -> None:
+def test_keys_as_answers_of_servers(form: str) -> None:
     one = answer("a.example")
     value = {"one": one, "list": [one], "query": {"server_keys": [one]}}[form]
     key = VerifyKey(key_of("a.example").verify_key.key, 1000)
@@ -454,19 +454,19 @@ def test_several_answers_of_one_server() -> None:
         ([{}], "server_name: must be a server name"),
     ],
 )
-def test_keys_that_are_none(value: Any, reason: str) -> None:
+def test_invalid_keys_are_an_error(value: Any, reason: str) -> None:
     with pytest.raises(InputError) as caught:
         keys_of(value)
     assert str(caught.value).startswith(f"keys.json: {reason}")
 
 
-def test_an_answer_that_its_server_has_not_signed() -> None:
+def test_an_answer_that_its_server_has_not_signed_is_an_error() -> None:
     forged = {**answer("a.example"), "valid_until_ts": 9999}
     with pytest.raises(InputError, match=r"not signed by the server's own keys"):
         keys_of([answer("b.example"), forged])
 
 
-def test_keys_that_are_no_json() -> None:
+def test_keys_that_are_not_json_are_an_error() -> None:
     with pytest.raises(InputError, match=r"keys\.json: not JSON"):
         read_keys(b"hello", "keys.json")
 

@@ -1,11 +1,11 @@
-"""README.md and the other documents keep their word.
+"""README.md and the other documents are current.
 
-What README shows as generated or printed is what comes out today, no command is left out, and what the
-documents link to is there.
+The generated parts and the outputs of commands in the README match what the code gives, its table lists every
+command, and local links have targets.
 
-`python tests/test_readme.py` writes these parts anew. They are
+`python tests/test_readme.py` rewrites these parts:
 
-- what stands between ``<!-- generated: NAME -->`` and ``<!-- end of generated -->``;
+- the text between ``<!-- generated: NAME -->`` and ``<!-- end of generated -->``;
 - each block of text below ``<!-- output of: COMMAND -->``: the command and what it prints.
 """
 
@@ -22,7 +22,7 @@ import pytest
 from test_floors import FLOORS
 
 from roomver.cli import main
-from roomver.cli.wording import feature_markdown
+from roomver.cli.features import feature_markdown
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -36,7 +36,7 @@ _COMMAND = re.compile(r"<!-- command: (\S+) -->\n```sh\n(.*?)```\n", re.DOTALL)
 
 
 def output_of(command: str) -> str:
-    """What a shell prints for a command in which `roomver` is the one under test."""
+    """Return what a shell prints for a command. `roomver` in it is the one under test."""
     with TemporaryDirectory() as folder:
         shim = Path(folder) / "roomver"
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m roomver "$@"\n')
@@ -56,13 +56,13 @@ def output_of(command: str) -> str:
             check=False,
             timeout=120,
         )
-    # Tables are padded to their full width, which an editor would take away.
+    # Tables are padded to their full width. Editors strip such spaces.
     lines = [line.rstrip() for line in result.stdout.decode().splitlines()]
     return "\n".join([f"$ {command}", *lines]) + "\n"
 
 
 def regenerated(text: str) -> str:
-    """README with its generated parts written anew."""
+    """Return the README with its generated parts rewritten."""
     text = _GENERATED.sub(lambda m: f"{m[1]}{GENERATED[m[2]]()}\n{m[3]}", text)
     return _OUTPUT.sub(lambda m: m[1] + output_of(m[2]) + m[3], text)
 
@@ -71,14 +71,14 @@ def readme() -> str:
     return README.read_text(encoding="utf-8")
 
 
-def test_the_generated_parts_are_there() -> None:
+def test_the_readme_has_its_generated_parts() -> None:
     assert [match[2] for match in _GENERATED.finditer(readme())] == list(GENERATED)
     assert readme().count("<!-- generated: ") == len(GENERATED)
     assert readme().count("<!-- output of: ") == len(_OUTPUT.findall(readme())) > 0
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_what_is_generated_is_current(name: str) -> None:
+def test_a_generated_part_is_current(name: str) -> None:
     (found,) = [match for match in _GENERATED.finditer(readme()) if match[2] == name]
     expected = f"{found[1]}{GENERATED[name]()}\n{found[3]}"
     assert found[0] == expected, "run: python tests/test_readme.py"
@@ -86,7 +86,7 @@ def test_what_is_generated_is_current(name: str) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="the commands are for a POSIX shell")
 @pytest.mark.parametrize("command", [match[2] for match in _OUTPUT.finditer(readme())])
-def test_what_commands_print_is_current(command: str) -> None:
+def test_the_output_of_a_command_is_current(command: str) -> None:
     (found,) = [match for match in _OUTPUT.finditer(readme()) if match[2] == command]
     assert found[0] == found[1] + output_of(command) + found[3], "run: python tests/test_readme.py"
 
@@ -98,7 +98,7 @@ def test_the_two_commands_are_one_line_each() -> None:
 
 
 def commands(group: click.Group, path: str) -> Iterator[str]:
-    """The full names of all commands that are no groups."""
+    """Yield the full names of all commands, without groups."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
@@ -106,7 +106,7 @@ def commands(group: click.Group, path: str) -> Iterator[str]:
             yield f"{path} {name}"
 
 
-def test_no_command_is_left_out_of_the_table_and_none_is_made_up() -> None:
+def test_the_table_lists_exactly_the_commands() -> None:
     rows = [line for line in readme().splitlines() if line.startswith("| `roomver ")]
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
     assert sorted(named) == sorted(commands(main, "roomver"))
@@ -131,7 +131,7 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
         }
     ),
 )
-def test_what_it_links_to_is_there(document: str, target: str) -> None:
+def test_a_local_link_has_a_target(document: str, target: str) -> None:
     assert ((ROOT / document).parent / target).exists()
 
 

@@ -31,7 +31,7 @@ def content(kind: str, version: str, **values: Any) -> Any:
 
 
 @given(versions_and_pdus)
-def test_all_keys_not_in_the_list_of_the_page_are_stripped(drawn: tuple[str, JsonObject]) -> None:
+def test_all_keys_that_the_page_does_not_list_are_stripped(drawn: tuple[str, JsonObject]) -> None:
     version, pdu = drawn
     assert redact(pdu, version) == reference.redact(pdu, version)
     assert redact(parse_event(pdu, version)) == reference.redact(pdu, version)
@@ -40,7 +40,7 @@ def test_all_keys_not_in_the_list_of_the_page_are_stripped(drawn: tuple[str, Jso
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("kind", EVENT_TYPES)
 def test_every_key_is_kept_or_stripped_as_the_page_says(version: str, kind: str) -> None:
-    # Every known key at once, so that nothing is left to what happens to be drawn.
+    # All known keys at once, so that no key depends on what is drawn.
     invite = {"signed": {"token": "t"}, "display_name": "d"}
     values = dict.fromkeys([*CONTENT_KEYS, "signed"], 1) | {"third_party_invite": invite}
     keys = [*reference.PAGES["1"][0], *STRAY_KEYS, "unsigned", "foo"]
@@ -58,7 +58,7 @@ def test_redacting_twice_is_redacting_once(drawn: tuple[str, JsonObject]) -> Non
 
 
 def spoil(value: Any) -> None:
-    """Change a JSON value wherever it can be changed."""
+    """Change every object and array in a JSON value."""
     if isinstance(value, dict):
         for item in value.values():
             spoil(item)
@@ -82,7 +82,7 @@ def test_the_input_is_not_changed_and_nothing_of_it_is_shared(drawn: tuple[str, 
 @given(versions.flatmap(lambda v: st.tuples(st.just(v), pdus(v))), st.booleans())
 def test_redaction_is_by_type_only(drawn: tuple[str, JsonObject], is_state: bool) -> None:
     version, pdu = drawn
-    # A room ID on a create event of version 12 is another matter.
+    # The room ID of a create event of version 12 has its own tests.
     pdu.pop("room_id", None)
     pdu.pop("state_key", None)
     expected = redact(pdu, version)["content"]
@@ -162,7 +162,7 @@ class TestContent:
 
     @pytest.mark.parametrize("version", VERSIONS)
     @pytest.mark.parametrize("invite", ["str", None, [], ["signed"], 5, True])
-    def test_a_third_party_invite_that_is_no_object_is_dropped(self, version: str, invite: Any) -> None:
+    def test_a_third_party_invite_that_is_not_an_object_is_stripped(self, version: str, invite: Any) -> None:
         result = content("m.room.member", version, membership="invite", third_party_invite=invite)
         assert result == {"membership": "invite"}
 
@@ -172,7 +172,7 @@ class TestContent:
 
     @pytest.mark.parametrize("version", VERSIONS)
     @pytest.mark.parametrize("value", [None, 1, "s", [{"a": [{}]}], {"users": {"users": 1}}])
-    def test_a_kept_value_survives_whole_whatever_its_type(self, version: str, value: Any) -> None:
+    def test_a_kept_value_is_kept_whole_whatever_its_type(self, version: str, value: Any) -> None:
         assert content("m.room.power_levels", version, users=value, x=value) == {"users": value}
 
     @pytest.mark.parametrize("version", VERSIONS)
@@ -185,7 +185,7 @@ class TestContent:
 
 
 class TestRoomIdOfCreate:
-    def test_a_version_12_create_event_loses_a_room_id_that_a_client_was_shown(self) -> None:
+    def test_a_version_12_create_event_loses_a_room_id_that_was_added_for_clients(self) -> None:
         pdu: JsonObject = {"type": "m.room.create", "state_key": "", "content": {"a": 1}, "room_id": "!a"}
         assert redact(pdu, "12") == {"type": "m.room.create", "state_key": "", "content": {"a": 1}}
         assert redact(pdu, "11")["room_id"] == "!a"
@@ -196,17 +196,17 @@ class TestRoomIdOfCreate:
 
 class TestInput:
     @pytest.mark.parametrize("version", VERSIONS)
-    def test_a_raw_pdu_of_no_type_or_content_is_redacted_as_far_as_it_goes(self, version: str) -> None:
+    def test_a_raw_pdu_without_a_type_or_content_is_redacted_too(self, version: str) -> None:
         assert redact({}, version) == {}
         assert redact({"type": 5, "content": {"membership": 1}}, version) == {"type": 5, "content": {}}
         assert redact({"type": ["m.room.create"], "content": {"creator": 1}}, version)["content"] == {}
 
     @pytest.mark.parametrize("value", [[], None, "{}", 5, b"{}", ()])
-    def test_what_is_no_object_is_malformed(self, value: Any) -> None:
-        with pytest.raises(MalformedEvent):
+    def test_a_value_that_is_not_an_object_is_malformed(self, value: Any) -> None:
+        with pytest.raises(MalformedEvent, match="expected a JSON object"):
             redact(value, "11")
 
-    def test_what_has_no_canonical_json_is_refused(self) -> None:
+    def test_a_value_without_canonical_json_is_refused(self) -> None:
         pdu: JsonObject = {"type": "X", "content": {"a": [1.5]}}
         with pytest.raises(NotCanonical) as caught:
             redact(pdu, "6")
@@ -235,8 +235,8 @@ class TestInput:
             redact(event, "10")
 
 
-def test_the_library_shares_what_is_kept_until_it_hands_it_out() -> None:
-    # What `redact` copies is what `kept` gives; hashing relies on the two being the same.
+def test_kept_shares_values_with_the_pdu_and_redact_copies_them() -> None:
+    # `redact` copies the result of `kept`. Hashing relies on the two being equal.
     pdu: JsonObject = {"type": "m.room.member", "content": {"membership": ["x"]}, "hashes": {}}
     assert kept(pdu, get_room_version("11")) == redact(pdu, "11")
     assert kept(pdu, get_room_version("11"))["hashes"] is pdu["hashes"]

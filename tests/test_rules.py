@@ -1,4 +1,4 @@
-"""The table of rules, held to the structure of the specification's lists: ``data/auth_rules.txt``."""
+"""The table of rules, compared with the specification's lists in ``data/auth_rules.txt``."""
 
 import ast
 import copy
@@ -17,9 +17,9 @@ from roomver.versions import V1, V11, V12
 _HERE = Path(__file__).parent
 _AUTH = Path(rules.__file__).parent / "auth"
 
-# The rules that nothing in auth/ decides by, each with the reason.
+# Rules that no check in auth/ decides by, with the reason.
 _NOT_IN_AUTH = {
-    # Signatures are taken as verified before the rules are asked. Who checks them cites this one.
+    # Signatures are verified before the rules are checked. The check of signatures cites this rule.
     "member.authoriser_signature",
 }
 
@@ -74,7 +74,7 @@ def _number(leaf: Leaf) -> str:
 
 
 @pytest.mark.parametrize("rule_list", RULE_LISTS)
-def test_every_deciding_rule_of_a_list_is_one_rule_with_its_decision(rule_list: str) -> None:
+def test_the_rules_of_a_list_have_its_numbers_decisions_and_names(rule_list: str) -> None:
     version = get_room_version(rule_list)
     ours = [Leaf(str(rule.number(version)), rule.decision, rule.name) for rule in list_rules(version)]
     expected = STRUCTURE[rule_list]
@@ -104,10 +104,10 @@ def test_every_rule_is_in_some_list() -> None:
 @pytest.mark.parametrize(
     ("version", "name", "number"),
     [
-        # As the page is shown: its source numbers the first as 3.5, and the second as another 10.10.
+        # As the rendered page numbers them. Its source has 3.5 for the first and a second 10.10.
         ("12", "auth_events.other_room", "3.4"),
         ("12", "power_levels.allowed", "10.11"),
-        # Numbers that the pages themselves speak of.
+        # Numbers that the pages mention.
         ("12", "power_levels.creator_listed", "10.4"),
         ("12", "auth_events.not_selected", "3.2"),
         ("6", "power_levels.events_current", "9.4.1"),
@@ -119,7 +119,7 @@ def test_numbers_that_are_known_from_elsewhere(version: str, name: str, number: 
     assert RULES[name].number(get_room_version(version)) == number
 
 
-def test_every_rule_is_one_that_the_checks_decide_by() -> None:
+def test_every_rule_is_used_by_a_check() -> None:
     constants = {name: value.name for name, value in vars(rules).items() if isinstance(value, Rule)}
     assert sorted(constants.values()) == sorted(RULES)
     used = set()
@@ -190,13 +190,13 @@ def test_a_verdict_cites_its_rule_and_what_was_compared() -> None:
     }
 
 
-def test_a_verdict_with_nothing_to_compare_says_what_decided() -> None:
+def test_a_verdict_without_details_says_what_decided() -> None:
     assert (
         str(Verdict(True, rules.OTHERWISE, V11, {})) == "v11 rule 10 (otherwise): no rule rejects the event"
     )
 
 
-def test_a_creators_level_is_told_without_a_number_that_json_lacks() -> None:
+def test_a_creators_level_is_the_text_infinite() -> None:
     room = Room("12", content={"room_version": "12", "additional_creators": [BOB]})
     room.join(ALICE)
     verdict = room.against_state(room.make_member(BOB, "leave", by=ALICE))
@@ -206,6 +206,6 @@ def test_a_creators_level_is_told_without_a_number_that_json_lacks() -> None:
     assert "sender level infinite" in str(verdict)
 
 
-def test_a_detail_of_another_type_is_told_as_text() -> None:
+def test_a_detail_of_another_type_becomes_text() -> None:
     verdict = Verdict(False, rules.OTHERWISE, V11, {"n": 5, "t": True, "none": None, "list": ["a"], "f": 0.5})
     assert verdict.to_dict()["detail"] == {"n": 5, "t": True, "none": None, "list": "['a']", "f": "0.5"}

@@ -1,4 +1,4 @@
-"""Auth events selection: which keys of the state an event may cite."""
+"""The auth events selection: the state keys that an event may cite."""
 
 from typing import Any
 
@@ -20,10 +20,10 @@ def member(user: str) -> tuple[str, str]:
 def keys_of(
     version: str, kind: str, content: dict[str, Any] | None = None, **options: Any
 ) -> set[tuple[str, str]]:
-    """The keys that an event by ALICE may cite, without the create event, which is asked for here."""
+    """Return the keys that an event by ALICE may cite, after asserting and removing the create event."""
     keys = set(select_auth_types(Room(version).make(kind, ALICE, content, **options)))
     if kind != "m.room.create":
-        assert (CREATE in keys) is (version != "12"), "depending on the room version, the create event"
+        assert (CREATE in keys) is (version != "12"), "all versions but 12 select the create event"
     return keys - {CREATE}
 
 
@@ -52,7 +52,7 @@ def test_the_targets_member_event(version: str, membership: Any) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("membership", ["join", "invite", "knock"])
 def test_if_membership_is_join_invite_or_knock_the_join_rules(version: str, membership: str) -> None:
-    # In every version, also where there is no knocking.
+    # In every version, even in those without knocking.
     expected = {POWER, member(ALICE), member(BOB), RULES}
     assert keys_of(version, "m.room.member", {"membership": membership}, state_key=BOB) == expected
 
@@ -81,7 +81,7 @@ def test_if_an_invite_has_third_party_invite_the_event_with_its_token(version: s
         {"token": "t"},
     ],
 )
-def test_a_token_that_is_not_there_selects_nothing(invite: Any) -> None:
+def test_an_invalid_token_selects_nothing(invite: Any) -> None:
     assert third_party_token(invite) is None
     content = {"membership": "invite", "third_party_invite": invite}
     keys = keys_of("11", "m.room.member", content, state_key=BOB)
@@ -96,19 +96,19 @@ def test_if_a_join_names_an_authoriser_its_member_event_whatever_the_join_rule(v
 
 
 @pytest.mark.parametrize("version", versions_from(1, 7))
-def test_an_authoriser_selects_nothing_where_there_are_no_restricted_rooms(version: str) -> None:
+def test_before_restricted_rooms_an_authoriser_selects_nothing(version: str) -> None:
     content = {"membership": "join", "join_authorised_via_users_server": CAROL}
     assert member(CAROL) not in keys_of(version, "m.room.member", content, state_key=ALICE)
 
 
 @pytest.mark.parametrize("membership", ["invite", "leave", "ban", "knock"])
-def test_an_authoriser_selects_its_member_event_for_a_join_alone(membership: str) -> None:
+def test_an_authoriser_selects_its_member_event_only_for_a_join(membership: str) -> None:
     content = {"membership": membership, "join_authorised_via_users_server": CAROL}
     assert member(CAROL) not in keys_of("11", "m.room.member", content, state_key=ALICE)
 
 
 @pytest.mark.parametrize("authoriser", [None, 5, [], {}, [CAROL]])
-def test_an_authoriser_that_is_no_text_selects_nothing(authoriser: Any) -> None:
+def test_an_authoriser_that_is_not_a_string_selects_nothing(authoriser: Any) -> None:
     content = {"membership": "join", "join_authorised_via_users_server": authoriser}
     assert keys_of("11", "m.room.member", content, state_key=ALICE) == {POWER, member(ALICE), RULES}
 

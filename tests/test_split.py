@@ -1,4 +1,4 @@
-"""The split into what states agree on and what they do not, against its definition."""
+"""The split into unconflicted and conflicted state, compared with its definition."""
 
 from random import Random
 
@@ -15,7 +15,7 @@ _STATES = st.lists(st.dictionaries(_KEYS, st.sampled_from("123"), max_size=6), m
 
 
 def by_definition(states: list[State]) -> dict[StateKey, dict[str, int]]:
-    """The events of each key in conflict, with the bits of the states that have them."""
+    """Return the events of each conflicted key, with the bits of the states that have them."""
     keys = {key for state in states for key in state}
     conflicted = {}
     for key in sorted(keys):
@@ -29,12 +29,12 @@ def by_definition(states: list[State]) -> dict[StateKey, dict[str, int]]:
 
 
 def _own(states: list[State]) -> list[State]:
-    """As in a room: an event has one key."""
+    """Give each key its own events, as in a room."""
     return [{key: f"{key}{event}" for key, event in state.items()} for state in states]
 
 
 @given(_STATES)
-def test_a_key_is_in_conflict_where_not_every_state_has_the_same_event(drawn: list[State]) -> None:
+def test_a_key_is_conflicted_unless_every_state_has_the_same_event(drawn: list[State]) -> None:
     states = _own(drawn)
     split = split_states(states)
     assert split.conflicted == by_definition(states)
@@ -45,8 +45,8 @@ def test_a_key_is_in_conflict_where_not_every_state_has_the_same_event(drawn: li
 
 
 def _changed(room: State, rng: Random) -> State:
-    """A state as another server may have it: entries set, gone, new in any place, of equal but other
-    text, from some place on in another order."""
+    """Draw a state that another server may have. Entries are changed, removed or inserted, some strings are
+    equal but not identical, and the end may be in another order."""
     entries = [(key, (event + " ")[:-1] if rng.random() < 0.1 else event) for key, event in room.items()]
     for _ in range(rng.randrange(6)):
         place = rng.randrange(len(entries)) if entries else 0
@@ -68,14 +68,14 @@ def _changed(room: State, rng: Random) -> State:
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from([1, 40, 900, 3000]))
-def test_large_states_that_are_nearly_the_same(rng: Random, size: int) -> None:
+def test_large_states_that_are_nearly_the_same_are_split_by_the_definition(rng: Random, size: int) -> None:
     room = {("m.room.member", f"@{number}:x"): f"${number}" for number in range(size)}
     states = [room, *(_changed(room, rng) for _ in range(3)), room]
     rng.shuffle(states)
     assert split_states(states).conflicted == by_definition(states)
 
 
-def test_a_key_in_the_place_of_another() -> None:
+def test_states_with_a_key_in_the_place_of_another_are_split_by_the_definition() -> None:
     room = {("m.room.member", f"@{number}:x"): f"${number}" for number in range(2000)}
     other = {("new", "") if key[1] == "@7:x" else key: f"{event}" for key, event in room.items()}
     other["new", ""] = "$new"

@@ -1,4 +1,4 @@
-"""The catalogue of public bugs: every case that it names is there and passes, and does catch the bug."""
+"""The catalogue of public bugs: every case that it names exists, passes, and catches the bug."""
 
 import ast
 import json
@@ -32,10 +32,10 @@ SAME: dict[str, tuple[str, ...]] = {
         "auth/auth_events.py check_auth_events: len(entries) != len(keys) -> False",
     ),
     "rejected_events_resolved_into_state": (
-        "resolution/v2.py _iterative_auth_checks:"
+        "resolution/iterative.py _StateView.completed_for:"
         " other is not None and other.state_key is not None and (parent not in rejected)"
         " -> other is not None and other.state_key is not None",
-        "resolution/v2.py _iterative_auth_checks: skip_rejected and event_id in rejected"
+        "resolution/iterative.py iterative_auth_checks: skip_rejected and event_id in rejected"
         " -> event_id in rejected",
     ),
     "levels_as_strings": ("a string is a level in version 10",),
@@ -75,12 +75,12 @@ def named(bug: dict[str, Any]) -> list[Any]:
     return [case for case in suite() if any(fnmatchcase(case.name, pattern) for pattern in bug["cases"])]
 
 
-def test_the_page_is_that_of_the_catalogue() -> None:
+def test_the_page_is_generated_from_the_catalogue() -> None:
     page = (SUITE / "bugs.md").read_text(encoding="utf-8")
     assert page == as_markdown(catalogue()), "run: python -m vectors.generate"
 
 
-def test_the_catalogue_has_its_schema() -> None:
+def test_the_catalogue_follows_its_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((SUITE / "schemas" / "bugs.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -91,7 +91,7 @@ def test_the_catalogue_has_its_schema() -> None:
 
 
 @pytest.mark.parametrize("bug", catalogue()["bugs"], ids=lambda bug: bug["id"])
-def test_every_case_that_is_named_is_there_and_passes(bug: dict[str, Any]) -> None:
+def test_every_named_case_exists_and_passes(bug: dict[str, Any]) -> None:
     for pattern in bug["cases"]:
         assert any(fnmatchcase(case.name, pattern) for case in suite()), pattern
     cases = named(bug)
@@ -111,7 +111,7 @@ def changed(change: str) -> tuple[str, ast.Module]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each change runs in a fork of this process")
 @pytest.mark.parametrize(("bug", "change"), CAUGHT)
-def test_an_implementation_with_the_bug_fails_a_case_that_is_named(bug: str, change: str) -> None:
+def test_an_implementation_with_the_bug_fails_a_named_case(bug: str, change: str) -> None:
     (entry,) = [entry for entry in catalogue()["bugs"] if entry["id"] == bug]
     cases = named(entry)
     module, tree = changed(change)

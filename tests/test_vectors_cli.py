@@ -56,7 +56,7 @@ def three(tmp_path: Path) -> Path:
 
 
 def python(tmp_path: Path, body: str) -> str:
-    """The command of an implementation: `body` makes `answer` of `request`, whose text is `text`."""
+    """Return the command of an implementation. `body` changes `answer`, made from `request` and `text`."""
     program = tmp_path / "program.py"
     program.write_text(
         "import json, os, sys, time\n"
@@ -89,7 +89,7 @@ def test_the_suite_passes(run: Run) -> None:
     assert "failed" not in result.output.splitlines()[-1]
 
 
-def test_a_failure_is_shown_with_what_was_expected_and_what_came(run: Run, tmp_path: Path) -> None:
+def test_a_failure_is_shown_with_the_expected_and_the_actual_output(run: Run, tmp_path: Path) -> None:
     wrong = case("bad.one", "[2, 1]", "[1,2]", notes="Never sorted", spec="https://example.org/", rule="4.1")
     result = run(write(tmp_path / "v.json", wrong, case("good", "1", "1")))
     assert result.exit_code == 1
@@ -165,7 +165,7 @@ def test_a_wrong_call_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
         (b"[" * 100_000, "not JSON"),
     ],
 )
-def test_a_broken_file_is_never_passed_over(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_broken_file_is_an_error(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
     write(tmp_path / "good.json", case("a", "1", "1"))
     file = tmp_path / "below" / "broken.json"
     file.parent.mkdir()
@@ -176,7 +176,7 @@ def test_a_broken_file_is_never_passed_over(run: Run, tmp_path: Path, content: b
     assert message in result.stderr
 
 
-def test_other_json_in_a_folder_is_passed_over_but_not_when_it_is_named(run: Run, tmp_path: Path) -> None:
+def test_other_json_is_skipped_in_a_folder_but_an_error_if_named(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "good.json", case("a", "1", "1"))
     (tmp_path / "keys.json").write_text('{"example.org": {}}')
     (tmp_path / "list.json").write_text("[]")
@@ -185,7 +185,7 @@ def test_other_json_in_a_folder_is_passed_over_but_not_when_it_is_named(run: Run
     assert run(tmp_path / "keys.json").exit_code == 2
 
 
-def test_no_case_at_all_is_a_wrong_call(run: Run, tmp_path: Path) -> None:
+def test_an_input_without_cases_is_an_error(run: Run, tmp_path: Path) -> None:
     assert run(write(tmp_path / "v.json")).exit_code == 2
     (tmp_path / "empty").mkdir()
     assert run(tmp_path / "empty").exit_code == 2
@@ -218,7 +218,7 @@ def test_a_wrong_answer_fails(run: Run, tmp_path: Path, three: Path) -> None:
     assert outcomes(result) == {"a": "failed", "b": "passed", "c": "failed"}
 
 
-def test_an_error_is_compared_as_one(run: Run, tmp_path: Path) -> None:
+def test_errors_are_compared_by_code_if_one_is_expected(run: Run, tmp_path: Path) -> None:
     file = write(
         tmp_path / "v.json",
         {**case("any", "1", ""), "expected": {"error": True}},
@@ -244,7 +244,7 @@ def test_a_program_that_ends_at_once_fails_every_case(run: Run, three: Path) -> 
     assert set(outcomes(result).values()) == {"failed"}
 
 
-def test_silence_fails_its_case_in_time(run: Run, tmp_path: Path, three: Path) -> None:
+def test_a_case_without_an_answer_fails_at_the_time_limit(run: Run, tmp_path: Path, three: Path) -> None:
     started = time.monotonic()
     body = "if text == 'b': time.sleep(60)"
     result = run("--json", "--timeout", "1", "--impl", python(tmp_path, body), three)
@@ -262,7 +262,7 @@ def test_a_program_that_does_not_read_cannot_block_the_runner(run: Run, tmp_path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are of POSIX")
-def test_what_a_silent_program_started_is_stopped_with_it(run: Run, tmp_path: Path) -> None:
+def test_the_children_of_a_silent_program_are_stopped_with_it(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "v.json", case("a", "1", "1"))
     mark = tmp_path / "child"
     child = (
@@ -296,7 +296,7 @@ def test_what_a_silent_program_started_is_stopped_with_it(run: Run, tmp_path: Pa
         ("answer = {'id': request['id'], 'unsupported': 1}", "the answer must have one of"),
     ],
 )
-def test_garbage_fails_its_case_and_the_next_one_is_tried(
+def test_an_invalid_answer_fails_its_case_and_the_next_case_is_run(
     run: Run, tmp_path: Path, three: Path, body: str, reason: str
 ) -> None:
     guarded = f"if text == 'b':\n    {body}".replace("continue", "sys.stdout.flush(); continue")
@@ -305,13 +305,15 @@ def test_garbage_fails_its_case_and_the_next_one_is_tried(
     assert reasons(result)[0].startswith(reason)
 
 
-def test_what_a_program_prints_cannot_write_to_the_terminal(run: Run, tmp_path: Path, three: Path) -> None:
+def test_control_characters_of_a_program_do_not_reach_the_terminal(
+    run: Run, tmp_path: Path, three: Path
+) -> None:
     result = run("--impl", python(tmp_path, r"print('\x1b[2J\u009b'); continue"), three)
     assert "\x1b" not in result.output
     assert "\x9b" not in result.output
 
 
-def test_unsupported_is_counted_apart(run: Run, tmp_path: Path, three: Path) -> None:
+def test_unsupported_cases_are_counted_separately(run: Run, tmp_path: Path, three: Path) -> None:
     body = "answer = {'id': request['id'], 'unsupported': True}"
     some = python(tmp_path, f"if text != 'b': {body}")
     result = run("--impl", some, three)
@@ -353,7 +355,7 @@ def test_serving() -> None:
         ({"id": 7, "operation": "redact", "room_version": "1", "input": []}, 7),
     ],
 )
-def test_a_line_that_is_no_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
+def test_a_line_that_is_not_a_request_is_answered_with_an_error(request_line: Any, request_id: Any) -> None:
     (answer,) = served(request_line)
     assert (answer["id"], answer["error"]) == (request_id, "bad_request")
 
@@ -363,7 +365,9 @@ def test_an_empty_line_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(("mode", "anew"), [("cold", 3), ("warm", 1)])
-def test_a_cold_run_reads_power_levels_anew(mode: str, anew: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cold_run_parses_power_levels_each_time(
+    mode: str, anew: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: list[str] = []
     parse = power.PowerLevels.__init__
 
@@ -408,7 +412,7 @@ def test_showing(three: Path) -> None:
     assert (document["name"], document["input"], document["outcome"]) == ("b", {"json": '"b"'}, "passed")
 
 
-def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> None:
+def test_a_case_is_shown_with_its_events_parents_first_and_the_deciding_rule() -> None:
     shown = CliRunner().invoke(main, ["vectors", "show", "resolve.hole.tried.v12"]).output
     lines = shown.splitlines()
     ids = [line.split() for line in lines if re.fullmatch(r" +\d+  \$\S+", line)]
@@ -419,12 +423,12 @@ def test_a_case_is_shown_with_its_events_parents_first_and_what_decides() -> Non
     topic = next(number for number, _ in ids if f"[{number}] allowed" in shown)
     assert f"  mainline: [{topic}] allowed - v12 rule 11 (otherwise)" in shown
     assert f"m.room.topic '': [{topic}]" in shown
-    # Past the list every event is called by its number.
+    # After the list, every event is referred to by its number.
     assert not any(event_id in shown.split("rest of the input")[1] for _, event_id in ids)
 
 
 def test_cases_of_every_kind_can_be_shown() -> None:
-    # Names end in the version: every fifth case is of any operation and version, and all take long.
+    # Every fifth case, because all would take long. They are of every operation and version.
     for case in load_suite()[::5]:
         result = run_case(case)
         text = "\n".join(show_lines(result))

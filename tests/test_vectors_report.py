@@ -60,7 +60,7 @@ def test_failed_cases_are_linked_to_the_file_that_has_them(write: Write, tmp_pat
     folder.mkdir(parents=True)
     text = '{"cases": [\n {\n  "name": "redact.<b>.v11",\n  "operation": "redact"}]}'
     (folder / "redact.json").write_text(text, encoding="utf-8")
-    # Whatever else lies there does no harm.
+    # A broken file is skipped.
     (folder / "broken.json").write_bytes(b'{\n "name": "a\\q",\n "name": "\xff')
     out = tmp_path / "results"
     out.mkdir()
@@ -70,7 +70,7 @@ def test_failed_cases_are_linked_to_the_file_that_has_them(write: Write, tmp_pat
     address = "../suite/base%20%26%20more/redact.json#L3"
     assert f"- [`redact.<b>.v11`]({address}): " in (out / "report.md").read_text(encoding="utf-8")
     assert f'<a href="{address}"><code>redact.' in (out / "report.html").read_text(encoding="utf-8")
-    # What is in no file keeps its bare name.
+    # A case that is in no file is not linked.
     other = results()
     other["cases"][0]["name"] = "redact.other.v11"
     write("other.json", other)
@@ -81,15 +81,15 @@ def test_failed_cases_are_linked_to_the_file_that_has_them(write: Write, tmp_pat
 @pytest.mark.parametrize(
     "content",
     ["{", [], {"format": "roomver-vectors/1"}, results(cases=3), results(cases=[{"name": 1}])],
-    ids=["no JSON", "empty", "vectors", "no cases", "a case without its keys"],
+    ids=["not JSON", "empty", "vectors", "no cases", "a case without its keys"],
 )
-def test_what_is_no_results_is_named(write: Write, content: Any) -> None:
+def test_a_file_without_results_is_an_error(write: Write, content: Any) -> None:
     done = run("vectors", "report", write("bad.json", json.dumps(content) if content != "{" else "{"))
     assert done.exit_code == 2
     assert "bad.json: " in done.stderr
 
 
-def test_what_a_program_says_without_a_form_in_utf_8_is_escaped(write: Write, tmp_path: Any) -> None:
+def test_a_lone_surrogate_in_an_answer_is_escaped(write: Write, tmp_path: Any) -> None:
     (case, *_) = results()["cases"]
     file = write("odd.json", results(cases=[{**case, "reason": "said \ud800"}]))
     page = tmp_path / "report.html"
@@ -98,7 +98,7 @@ def test_what_a_program_says_without_a_form_in_utf_8_is_escaped(write: Write, tm
     assert "said \\ud800" in page.read_text(encoding="utf-8")
 
 
-def test_what_run_prints_can_be_reported_under_a_name(write: Write) -> None:
+def test_the_output_of_run_can_be_reported_under_a_name(write: Write) -> None:
     printed = run("vectors", "run", "--json", "--name", "my own", "--operation", "sign_json")
     done = run("vectors", "report", write("own.json", printed.stdout))
     assert done.exit_code == 0
@@ -116,7 +116,7 @@ def test_junit_has_every_case(tmp_path: Any) -> None:
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "0")
 
 
-def test_junit_tells_failures_and_what_is_unsupported(tmp_path: Any, write: Write) -> None:
+def test_junit_has_failures_and_unsupported_cases(tmp_path: Any, write: Write) -> None:
     target = tmp_path / "junit.xml"
     program = write("program.py", PROGRAM)
     done = run(
@@ -135,7 +135,7 @@ def test_junit_tells_failures_and_what_is_unsupported(tmp_path: Any, write: Writ
     assert all("\\ud800" in (failure.text or "") for failure in failures)
 
 
-# Says that it is no answer, and every other time that it supports nothing.
+# Answers alternately with a wrong object and with "unsupported".
 PROGRAM = """
 import json, sys
 for number, line in enumerate(sys.stdin):
@@ -144,7 +144,7 @@ for number, line in enumerate(sys.stdin):
 """
 
 
-def test_several_processes_give_what_one_gives() -> None:
+def test_several_processes_give_the_results_of_one() -> None:
     command = f"{sys.executable} -m roomver vectors serve"
     chosen = ("vectors", "run", "--json", "--operation", "redact", "--impl", command)
     one, three = run(*chosen), run(*chosen, "--jobs", "3")

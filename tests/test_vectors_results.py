@@ -1,4 +1,5 @@
-"""What others answer: every failure is judged, every disputed case has a question, and the pages say so."""
+"""Results of other implementations: every failure is judged, every disputed case has a question, and the
+pages are current."""
 
 import json
 import re
@@ -22,7 +23,7 @@ def read(name: str) -> Any:
 
 @cache
 def failures() -> dict[str, list[str]]:
-    """The failed cases of the committed report, by implementation."""
+    """Return the failed cases of the committed report, by implementation."""
     found: dict[str, list[str]] = {}
     names: list[str] = []
     for line in (SUITE / "results" / "report.md").read_text(encoding="utf-8").splitlines():
@@ -56,10 +57,10 @@ def test_every_failure_is_judged_and_every_judgement_has_a_failure(implementatio
     assert all(entry["does"] and entry["specification"] for entry in judgements)
 
 
-def test_what_two_of_three_answer_otherwise_is_disputed() -> None:
+def test_a_case_that_two_of_three_fail_is_disputed() -> None:
     failed = [name for names in failures().values() for name in names]
     twice = {name for name in failed if failed.count(name) > 1}
-    # But for the only case that a rule of version 11 has.
+    # The exception is the only case of a rule of version 11.
     assert twice - disputed_cases(SUITE).keys() == {"auth.v11.create.room_version.unknown"}
 
 
@@ -73,7 +74,7 @@ def test_every_disputed_case_has_one_question() -> None:
     assert [pattern for pattern in patterns if not any(matches([pattern], name) for name in cases)] == []
 
 
-def test_the_answers_are_to_the_cases_that_there_are() -> None:
+def test_the_answers_match_the_disputed_cases() -> None:
     kept, cases = read("results/answers.json"), disputed_cases(SUITE)
     assert list(kept["answers"]) == list(cases)
     assert kept["implementations"] == list(failures())
@@ -86,7 +87,7 @@ def test_the_answers_are_to_the_cases_that_there_are() -> None:
 
 
 @pytest.mark.parametrize(("name", "index"), [("Synapse", 0), ("ruma", 1), ("gomatrixserverlib", 2)], ids=str)
-def test_who_is_named_in_a_reason_gave_that_outcome(name: str, index: int) -> None:
+def test_an_implementation_named_in_a_reason_gave_that_outcome(name: str, index: int) -> None:
     kept = read("results/answers.json")["answers"]
     named = 0
     for case, document in disputed_cases(SUITE).items():
@@ -97,20 +98,20 @@ def test_who_is_named_in_a_reason_gave_that_outcome(name: str, index: int) -> No
     assert named > 20
 
 
-def test_the_first_outcome_of_a_disputed_case_is_ours() -> None:
+def test_the_first_outcome_of_a_disputed_case_is_roomvers() -> None:
     cases = [case for case in load_cases([SUITE / "disputed"]) if len(case.expected) > 1]
     assert len(cases) > 500
     assert [case.name for case in cases if run_case(case).accepted != 0] == []
 
 
-def test_the_pages_say_what_the_data_say() -> None:
+def test_the_pages_are_generated_from_the_data() -> None:
     page = questions_page(read("results/questions.json"), read("results/answers.json"), disputed_cases(SUITE))
     assert (SUITE / "disputed" / "README.md").read_text(encoding="utf-8") == page
     page = judgements_page(read("results/judgements.json"))
     assert (SUITE / "results" / "judgements.md").read_text(encoding="utf-8") == page
 
 
-def test_an_answer_is_the_outcome_that_came() -> None:
+def test_an_answer_is_the_outcome_that_was_accepted() -> None:
     def results(who: str, *cases: dict[str, Any]) -> dict[str, Any]:
         return {"implementation": who, "cases": list(cases)}
 

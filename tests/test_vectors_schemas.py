@@ -1,4 +1,4 @@
-"""The vector files and the protocol against their schemas; skipped where jsonschema is not installed."""
+"""The vector files and the protocol, validated by their schemas; skipped without jsonschema."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ def documents() -> list[tuple[Path, Any]]:
     return [(file, document) for file, document in read if is_vectors(document)]
 
 
-def test_every_vector_file_has_the_format() -> None:
+def test_every_vector_file_follows_the_schema() -> None:
     found = documents()
     assert found
     for file, document in found:
@@ -42,7 +42,7 @@ def test_every_vector_file_has_the_format() -> None:
         assert errors == [], file
 
 
-def test_schema_and_package_know_the_same_operations() -> None:
+def test_the_schema_and_the_package_have_the_same_operations() -> None:
     defined = validator("vector-file").schema["$defs"]
     known = {name.removesuffix("_input") for name in defined if name.endswith("_input")}
     assert OPERATIONS.keys() <= known
@@ -68,7 +68,7 @@ def test_schema_and_package_know_the_same_operations() -> None:
         {"more": 1},
     ],
 )
-def test_the_schema_refuses(change: dict[str, Any]) -> None:
+def test_the_schema_refuses_invalid_cases(change: dict[str, Any]) -> None:
     case = {"name": "x", "operation": "canonical_json", "room_version": "1", "input": {"json": "1"}}
     whole = {
         "format": "roomver-vectors/1",
@@ -80,7 +80,7 @@ def test_the_schema_refuses(change: dict[str, Any]) -> None:
     assert not validator("vector-file").is_valid(whole)
 
 
-def test_the_protocol_has_its_schema() -> None:
+def test_the_protocol_follows_its_schema() -> None:
     request = {"id": 1, "operation": "canonical_json", "room_version": "11", "input": {"json": "1"}}
     requests = [request, {**request, "operation": "fly"}, {**request, "input": {"json": "NaN"}}]
     for line in requests:
@@ -94,7 +94,7 @@ def _timed(operation: str, given: dict[str, Any], version: str = "11") -> dict[s
     return {"id": 1, "operation": operation, "room_version": version, "input": given}
 
 
-def test_time_is_answered_and_has_its_schema() -> None:
+def test_a_request_for_time_is_answered_and_follows_the_schema() -> None:
     case = next(c for c in load_cases([SUITE]) if c.name == "resolve.topic_against_ban.v11")
     first = {"operation": "resolve", "input": case.input, "runs": 2, "mode": "warm"}
     states: Any = case.input["state_sets"]
@@ -140,7 +140,7 @@ def test_time_is_answered_and_has_its_schema() -> None:
         {"changes": {}},
     ],
 )
-def test_what_is_no_request_for_time_is_an_error(change: dict[str, Any]) -> None:
+def test_an_invalid_request_for_time_is_an_error(change: dict[str, Any]) -> None:
     given = {"operation": "resolve", "input": {"events": {}, "state_sets": [[]]}, "runs": 1, "mode": "warm"}
     good, bad = _timed("time", given), _timed("time", {**given, **change})
     assert validator("protocol").is_valid(good)
@@ -154,7 +154,7 @@ def test_what_is_no_request_for_time_is_an_error(change: dict[str, Any]) -> None
     assert json.loads(alone)["error"] == "bad_vectors"
 
 
-def test_results_have_their_schema() -> None:
+def test_results_follow_their_schema() -> None:
     cases = [case for case in load_cases([SUITE]) if case.room_version == "1"][:200]
     wrong = replace(cases[0], expected=(replace(cases[0].expected[0], outcome={"sha256": "x"}),))
     results = [run_case(case) for case in [*cases, wrong]]

@@ -13,7 +13,7 @@ from roomver import RoomVersion, UnknownRoomVersion, compute_event_id, get_room_
 from roomver.check import check_event, check_events
 from roomver.versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, StateResolution
 
-# What the pages of the specification say, feature by feature: "on in these versions".
+# The versions in which each feature is on, by the pages of the specification.
 SINCE: dict[str, set[int]] = {
     "references_carry_hashes": {1, 2},
     "event_id_server_signs": {1, 2},
@@ -49,7 +49,7 @@ def test_a_feature_is_on_in_exactly_the_versions_that_have_it(feature: str) -> N
     assert {int(n) for n, v in ROOM_VERSIONS.items() if getattr(v, feature)} == SINCE[feature]
 
 
-def test_every_switch_of_a_record_stands_in_the_table_above() -> None:
+def test_the_table_above_has_every_switch_of_a_record() -> None:
     switches = {f.name for f in fields(RoomVersion) if type(getattr(ROOM_VERSIONS["1"], f.name)) is bool}
     assert switches == set(SINCE)
 
@@ -68,7 +68,7 @@ def test_event_ids_room_ids_depth_and_state_resolution(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VERSIONS)
-def test_the_keep_tables_are_those_of_the_page(name: str) -> None:
+def test_redaction_keeps_the_keys_that_the_page_lists(name: str) -> None:
     version = get_room_version(name)
     keys, types = PAGES[name]
     assert version.redaction_keeps == set(keys)
@@ -79,7 +79,7 @@ def test_the_keep_tables_are_those_of_the_page(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["13", "0", "", "1\n", "\uff11", "01", "org.x-1", 1, 12.0, None, True, [], {"a": 1}]
 )
-def test_nothing_is_guessed_about_an_unknown_version(name: Any) -> None:
+def test_an_unknown_version_is_an_error(name: Any) -> None:
     with pytest.raises(UnknownRoomVersion) as caught:
         get_room_version(name)
     assert caught.value == UnknownRoomVersion(name, VERSIONS)
@@ -106,7 +106,7 @@ def test_a_record_stays_the_same_object_when_copied_or_pickled(name: str) -> Non
 
 
 @pytest.mark.parametrize("version", [11, 11.0, None, True, [], {}, "", "11 ", b"11"])
-def test_what_is_no_room_version_is_said_to_be_none_everywhere(version: Any) -> None:
+def test_an_invalid_room_version_is_the_same_error_everywhere(version: Any) -> None:
     def wrong(version: Any) -> Any:
         return 0 if version is None else version
 
@@ -114,7 +114,7 @@ def test_what_is_no_room_version_is_said_to_be_none_everywhere(version: Any) -> 
     for asked in (
         lambda: get_room_version(version),
         lambda: parse_event(pdu, version),
-        # Beside an Event, None says that it is of its own version.
+        # With an Event, None means the version of the event.
         lambda: compute_event_id(pdu, wrong(version)),
         lambda: redact(pdu, wrong(version)),
         lambda: check_event(pdu, version),

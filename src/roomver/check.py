@@ -1,8 +1,7 @@
-"""Check one event by itself: format, event ID, signatures, content hash.
+"""Check one event by itself: its format, event ID, signatures and content hash.
 
-These are the checks on receipt of a PDU that need no other event. What comes out is data: findings of
-stable kinds, each with its reasons and with what a server must do. Nothing here is raised for a bad event,
-and nothing is made for a good one that it does not need.
+These are the checks on receipt of a PDU that need no other event. The result is data: findings of stable
+kinds, each with its reasons and with what a server must do. A bad event never raises an exception.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
@@ -37,7 +36,7 @@ __all__ = ["check_entries", "check_event", "check_events"]
 
 
 def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
-    """Return the check of something that should have been an event and cannot be read as one."""
+    """Return the check of an entry that cannot be read as an event."""
     finding = Finding(FindingKind.UNREADABLE, (Reason("", reason),))
     return EventCheck(event_id, None, (finding,))
 
@@ -57,11 +56,11 @@ def check_event(
 
     Args:
         pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
-        version: of its room.
-        claimed_id: the ID under which the event was found; compared with the one that it has.
-        keys: what is known of the servers' keys; without them signatures are not checked. With them,
-            a key that is not there verifies nothing.
-        now: milliseconds since the epoch: with it, a key counts for at most seven days from now.
+        version: the version of its room.
+        claimed_id: the event ID that the input gives. It is compared with the ID of the event.
+        keys: the servers' keys. Without them, signatures are not checked.
+        now: the time in milliseconds since the epoch. With it, a key counts for at most seven days from
+            now.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -83,11 +82,13 @@ def check_events(
     keys: KeyTable | None = None,
     now: int | None = None,
 ) -> Iterator[EventCheck]:
-    """Check many events, each by itself: what `check_event` gives for each, in their order, sooner.
+    """Check many events, each by itself.
+
+    The results are those of `check_event`, in the same order, but this is faster.
 
     Args:
-        pdus: each with the ID under which it was found, or None. They are taken a few at a time; an
-            exception from them comes after the checks of those before it.
+        pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If
+            the iterator raises, the events before are checked first.
         version, keys, now: as in `check_event`.
 
     Raises:
@@ -116,12 +117,12 @@ def check_entries(
     keys: KeyTable | None = None,
     now: int | None = None,
 ) -> Iterator[tuple[Entry, EventCheck]]:
-    """Check the entries of an input, each by itself: what `check_event` gives for each, in their order.
+    """Check the entries of an input, each by itself, and yield each entry with its check, in order.
 
-    An entry that could not be read keeps its place among the others, as a finding.
+    An entry that could not be read keeps its place among the others: it is a finding.
 
     Args:
-        entries: taken a few at a time; an error from them comes after the checks of those before it.
+        entries: taken in batches. If the iterator raises, the entries before are checked first.
         version, keys, now: as in `check_event`.
 
     Raises:

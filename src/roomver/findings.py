@@ -1,7 +1,7 @@
-"""What can be found of an event, as data: kinds of findings, reasons, and counts over many events.
+"""Findings as data: their kinds, their reasons, and counts over many events.
 
-Nothing is checked here. `roomver.check` finds what is wrong with one event, `roomver.room_check` what is
-wrong with the events of a room.
+Nothing is checked here. `roomver.check` finds what is wrong with one event. `roomver.room_check` finds what
+is wrong with the events of a room.
 """
 
 from collections import Counter
@@ -21,54 +21,54 @@ class Action(Enum):
     """What a server must do with an event."""
 
     DROP = "drop"
-    """Drop it: it was never received."""
+    """Drop the event, as if it had never been received."""
     REDACT = "redact"
-    """Use its redacted form instead."""
+    """Use the redacted form of the event."""
     REJECT = "reject"
-    """Reject it: keep it out of the state, and do not relay it."""
+    """Reject the event: keep it out of the room state, and do not relay it to clients."""
     SOFT_FAIL = "soft-fail"
-    """Neither relay it nor build on it, until other events do."""
+    """Soft-fail the event: do not relay it to clients, and do not make new events follow it."""
     FETCH = "fetch"
-    """Fetch what is missing before anything is decided."""
+    """Fetch the missing events. Nothing is decided without them."""
     LOOK = "look"
-    """Nothing: it is for people to find out."""
+    """Do nothing. A person has to look at it."""
 
 
 class FindingKind(Enum):
-    """What is wrong with an event. The values are stable: programs may match on them."""
+    """The kinds of findings. The values are stable, so programs may match on them."""
 
     UNREADABLE = "unreadable"
-    """There is no event to check: a line that is no JSON, say."""
+    """The entry cannot be read as an event, for example because the line is not JSON."""
     MALFORMED = "malformed"
-    """It has not the format of its room version. Nothing else was checked."""
+    """The event is not in the event format of its room version. Nothing else was checked."""
     EVENT_ID = "event-id"
-    """It is not the event that it is said to be."""
+    """The event ID that the input gives is not the ID of the event."""
     SIGNATURE = "signature"
-    """A server that must sign has not signed validly."""
+    """A required signature is not valid."""
     CONTENT_HASH = "content-hash"
-    """It carries content that its content hash does not cover."""
+    """The content hash in the event does not match the event."""
     NO_CONTENT_HASH = "no-content-hash"
-    """Its content hash is no base64 of 32 bytes."""
+    """The content hash in the event is not 32 bytes of base64."""
     OTHER_ROOM = "other-room"
-    """It is of another room than the rest."""
+    """The event belongs to another room than the other events."""
     CYCLE = "cycle"
-    """It cites itself, or events that cite it in turn."""
+    """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
-    """Events that it cites as auth events are not here, so that nothing can be decided."""
+    """Auth events of the event are missing, so the event is undecided."""
     AUTH_EVENT_REJECTED = "auth-event-rejected"
-    """It cites an event that was rejected."""
+    """The event cites an auth event that was rejected."""
     REJECTED = "rejected"
-    """The rules refuse it by its own auth events."""
+    """The event fails the auth rules when checked against its own auth events."""
     REJECTED_BY_STATE = "rejected-by-state"
-    """The rules refuse it by the state before it."""
+    """The event fails the auth rules when checked against the state before it."""
     SOFT_FAILED = "soft-failed"
-    """The rules refuse it by the current state of the room."""
+    """The event fails the auth rules when checked against the current state of the room."""
     SERVER_DIFFERS = "server-differs"
-    """The server that recorded the room decided otherwise."""
+    """The server that recorded the room decided differently."""
 
     @property
     def action(self) -> Action:
-        """What a server must do with an event of which this was found."""
+        """What a server must do with an event that has such a finding."""
         return _ACTIONS[self]
 
 
@@ -93,10 +93,10 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
 
 
 class Reason(NamedTuple):
-    """One thing that makes a finding, or that is worth knowing."""
+    """One fact about an event: a reason for a finding, or a note."""
 
     path: str
-    """The place in the event: ``content.membership``; ``""`` is the event as a whole."""
+    """Where in the event, for example ``content.membership``; ``""`` is the whole event."""
     text: str
 
     def __str__(self) -> str:
@@ -104,44 +104,54 @@ class Reason(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One kind of thing that is wrong with an event, with every reason; there is at least one."""
+    """A kind of finding, with all its reasons. There is at least one reason."""
 
     kind: FindingKind
     reasons: tuple[Reason, ...]
 
 
 class EventCheck(NamedTuple):
-    """What came of checking one event."""
+    """The result of checking one event by itself."""
 
     event_id: EventId | None
-    """The ID that the event has; of one that is malformed or unreadable, the ID it is said to have."""
+    """The event ID. For a malformed or unreadable event, the ID that the input gives, if any."""
     event: Event | None
-    """The event; None if it is malformed or unreadable. Where the content hash does not cover the content
-    it is the redacted form: what a server goes on with and may store."""
+    """The event; None if it is malformed or unreadable. If the content hash does not match, this is the
+    redacted form: a server uses and stores only that."""
     findings: tuple[Finding, ...]
-    """Everything that is wrong with it, in the order of the checks."""
+    """All findings, in the order of the checks."""
     redacted: bool = False
-    """It is in its redacted form, which its content hash was not made for. That is no finding."""
+    """Whether the event is in its redacted form, so that its content hash cannot match. Not a finding."""
     signed: bool | None = None
-    """Whether every server that must sign has; None where signatures were not checked."""
+    """Whether the event has all required signatures; None if signatures were not checked."""
     notes: tuple[Reason, ...] = ()
-    """What is no finding and still worth a look."""
+    """Facts that are not findings but worth knowing."""
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong with it."""
+        """Whether there are no findings."""
         return not self.findings
 
     @property
     def usable(self) -> Event | None:
-        """The event that a server goes on with; None if it must be dropped."""
+        """The event that a server uses; None if a server must drop it."""
         dropped = any(finding.kind.action is Action.DROP for finding in self.findings)
         return None if dropped else self.event
 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over the checks of many events: each is good, redacted, rejected or bad."""
+    """Counts over many events. Each event is intact, redacted, rejected or bad.
+
+    Attributes:
+        events: all events.
+        bad: events with findings.
+        redacted: events without findings, in their redacted form.
+        rejected: events that the rules reject or soft-fail, as the recording server did.
+        signed, not_signed: events with and without all required signatures, if that was checked.
+        notes: events with notes.
+        kinds: the number of events by kind of finding.
+    """
 
     events: int = 0
     bad: int = 0
@@ -158,9 +168,9 @@ class Summary:
         """Count one more event.
 
         Args:
-            check: what was found of the event by itself.
-            among_others: what was found of it in its room.
-            rejected: the recording server rejected or soft-failed it, and the rules refuse it too.
+            check: the check of the event by itself.
+            among_others: the findings of the event in its room.
+            rejected: the recording server rejected or soft-failed the event, and the rules agree.
         """
         self.events += 1
         if check.signed:
@@ -178,7 +188,7 @@ class Summary:
             self.notes += 1
 
     def merge(self, other: "Summary") -> None:
-        """Count the events of another summary as well."""
+        """Add the counts of another summary."""
         self.events += other.events
         self.bad += other.bad
         self.redacted += other.redacted
@@ -190,10 +200,10 @@ class Summary:
 
     @property
     def intact(self) -> int:
-        """Events of which nothing is wrong and nothing is missing."""
+        """Events without findings that are neither redacted nor rejected."""
         return self.events - self.redacted - self.rejected - self.bad
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not checked: without keys, or because the format is wrong."""
+        """Events whose signatures were not checked, because there were no keys or they are malformed."""
         return self.events - self.signed - self.not_signed

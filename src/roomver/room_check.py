@@ -1,7 +1,7 @@
-"""Check the events of a room: from what was handed in to findings, the one way that all commands take.
+"""Check the events of a room together. All commands on whole rooms take this one path.
 
-Entries are checked by themselves (`roomver.check`), those that a server would go on with are kept, the
-room is replayed (`roomver.replay`), and the outcomes become findings. What comes out is data.
+Each entry is checked by itself (`roomver.check`), the usable events are kept, the room is replayed
+(`roomver.replay`), and the outcomes become findings. The result is data.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
-    """What the server that recorded a room held of it; each is None if it does not say.
+    """What the server that recorded a room decided. A field is None if the recording does not say.
 
     Attributes:
         rejected, soft_failed: the IDs of events.
@@ -39,7 +39,7 @@ class Beliefs:
 
     @classmethod
     def of_header(cls, fields: JsonObject) -> "Beliefs":
-        """Take the beliefs from the header of a recorded room, whose fields the reader has checked."""
+        """Return the beliefs in the header of a recorded room. The reader has checked its fields."""
 
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
@@ -49,17 +49,17 @@ class Beliefs:
 
 @dataclass(slots=True)
 class Gathered:
-    """The events of one input that a server would go on with, and the states that the input gives.
+    """The usable events of an input, and the states that the input gives.
 
     Attributes:
-        version: the room version that they were checked as of.
-        events: the usable events by ID, in the order of the input; of those with the same ID the first.
-        places: where each of them is in the input.
-        checks: what was found of each by itself. The check holds no event: `events` does.
-        summary: counts of the entries that are in none of these: those dropped, and those repeated.
-        dropped: how many events a server would drop.
-        first_dropped: where the first of them is, and what is wrong with it.
-        repeated: how many events came before under the same ID.
+        version: the room version that the events were checked against.
+        events: the usable events by ID, in the order of the input. Of events with the same ID, the first.
+        places: event ID to place in the input.
+        checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
+        summary: counts of the other entries: those that were dropped, and those that repeat an event.
+        dropped: the number of events that a server must drop.
+        first_dropped: the place of the first of them, and its first finding; None without one.
+        repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it.
         current: the current state, if the input gives it.
     """
@@ -76,7 +76,7 @@ class Gathered:
     current: dict[StateKey, EventId] | None = None
 
     def as_state(self) -> dict[StateKey, Event]:
-        """Return the state events as a room state, each under its key; messages are passed over.
+        """Return the state events as a room state, each under its key. Messages are skipped.
 
         Raises:
             NotAState: if two have the same key.
@@ -113,12 +113,12 @@ def gather_events(
     now: int | None = None,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
-    """Check the entries of an input, each by itself, and keep the events that a server would go on with.
+    """Check the entries of an input, each by itself, and keep the usable events.
 
     Args:
-        entries: of one room, in the order of the input.
+        entries: the entries of one room, in the order of the input.
         version, keys, now: as in `check_event`.
-        on_check: called with each entry and what was found of it.
+        on_check: called with each entry and its check.
 
     Raises:
         NotAState: if the state that the input gives is not one.
@@ -154,27 +154,28 @@ def _add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
 
 @dataclass(slots=True)
 class RoomCheck:
-    """What came of checking the events of a room together.
+    """The result of checking the events of a room together.
 
     Attributes:
-        gathered: the usable events of the room, and those that were left out.
-        replay: the room, replayed.
-        summary: counts over all events.
-        findings: for each event of which something was found, what, in the order of the room's graph.
-        rejected: events that are rejected, or soft-failed, just as the recording server says: no finding.
-        resets: keys that went back to an older value at a merge.
-        state_differs: keys of the current state that the recording server holds otherwise: to our event
-            and to its.
-        not_compared: the recording server says what the state was, and it is not known here.
-        soft_failed_there: events that the recording server soft-failed, as it got them later than they
-            come in `replay`, which accepts them: no finding.
+        gathered: the usable events, and what was dropped.
+        replay: the replay of the room.
+        summary: counts of all events.
+        findings: event ID to the findings of the event in its room, parents before children.
+        agreed: events that are rejected or soft-failed, as the recording server says, each with what would
+            be the finding if the server did not agree.
+        resets: the state resets.
+        state_differs: keys whose event in the current state differs from the recording server's. Each
+            maps to our event ID and the server's, None for no event.
+        not_compared: whether the recording gives a state but the current state is unknown here.
+        soft_failed_there: events that the recording server soft-failed and that are accepted in the order
+            of the input. The server may have received them later, so these are not findings.
     """
 
     gathered: Gathered
     replay: Replay
     summary: Summary = field(default_factory=Summary)
     findings: dict[EventId, tuple[Finding, ...]] = field(default_factory=dict)
-    rejected: set[EventId] = field(default_factory=set)
+    agreed: dict[EventId, Finding] = field(default_factory=dict)
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
     not_compared: bool = False
@@ -182,12 +183,12 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Nothing was found, and the recording server agrees on the state, if it says what that is."""
+        """Whether there are no findings and the state agrees with the recording, if it gives one."""
         return not self.summary.bad and self.state_agrees
 
     @property
     def state_agrees(self) -> bool:
-        """The recording server agrees on the state, if it says what that is."""
+        """Whether the current state agrees with the recording, if it gives one."""
         return not self.state_differs and not self.not_compared
 
 
@@ -202,23 +203,23 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
-    """Check every event of a room: each by itself, and then all together by the authorisation rules.
+    """Check every event of a room: each by itself, then all of them by the authorisation rules.
 
-    Each event is judged against its own auth events and against the state before it, in the order of
-    the room's graph; those at its ends against the current state too.
+    Each event is checked against its own auth events, against the state before it, and against the
+    current state of the room.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
     checks 1 to 6.
 
     Args:
-        entries: in any order. Events that are not of the room of the first create event, or without one
-            of most of them, are findings and are left out.
+        entries: the entries, in any order. The room is that of the first create event, or without one
+            that of most events. Events of other rooms are findings and are not replayed.
         version, keys, now: as in `check_event`.
-        beliefs: what the server that recorded the room held of it. An event that it rejected as well
-            is no finding; one on which it differs is.
+        beliefs: what the server that recorded the room decided. If it rejected an event too, that is not
+            a finding; a different decision is one.
         soft_failure: as in `replay_room`.
-        on_check: called with each entry and what was found of it by itself.
-        progress: called now and then with the number of events replayed, and the number of all.
+        on_check: called with each entry and its check.
+        progress: called now and then with the number of events replayed, and the number of all events.
 
     Raises:
         NotAState: if the state that the input gives is not one.
@@ -230,7 +231,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]
-    # A state may hold an event of another room, which is found below.
+    # A state may contain an event of another room, which becomes a finding below.
     given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
     replayed = replay_room(
         own,
@@ -247,7 +248,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
-        result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.rejected)
+        result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.agreed)
     return result
 
 
@@ -258,7 +259,7 @@ def _of_room(
 
 
 def _judge(result: RoomCheck, held: Beliefs) -> None:
-    """Turn the outcomes of a replay into findings, beside what the recording server believed."""
+    """Turn the outcomes of a replay into findings, compared with the recording server's decisions."""
     replayed = result.replay
     in_order = set(replayed.order)
     lacks: dict[EventId, tuple[EventId, ...]] = {}
@@ -270,14 +271,14 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
         if found is None:
             if softly:
                 result.soft_failed_there.add(event_id)
-            # Where the state before it is not known, half of the rules were not asked.
+            # If the state before the event is unknown, only half of the rules were applied.
             if believed and outcome.by_state is not None:
                 text = "the recording server rejected it, and the rules allow it"
                 result.findings[event_id] = (Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),)),)
         elif (believed and not outcome.accepted and outcome.status is not Status.UNDECIDED) or (
             softly and outcome.accepted
         ):
-            result.rejected.add(event_id)
+            result.agreed[event_id] = found
         else:
             result.findings[event_id] = (found,)
             if (
@@ -302,7 +303,7 @@ def _main_room(events: Collection[Event]) -> RoomId:
 
 
 def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]) -> Finding | None:
-    """Return the finding that an outcome makes, if it makes one."""
+    """Return the finding of an outcome; None for an accepted event."""
     match outcome.status:
         case Status.UNDECIDED:
             return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, lacks))
@@ -325,9 +326,10 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
 
 
 def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tuple[Reason, ...]:
-    """Say what an undecided event lacks, and note it in `lacks`, which has that of those before it.
+    """Return the reasons why an event is undecided: the missing events that it depends on.
 
-    Not more than is shown is carried on: each event of a long chain may lack as many as came before.
+    They are also stored in `lacks`, where the reasons of later events find them. Only as many as a reason
+    lists are stored: in a long chain each event may depend on as many missing events as those before.
     """
     lacked: dict[EventId, None] = {}
     reasons = []
@@ -338,7 +340,8 @@ def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tup
             reasons.append(Reason("auth_events", f"{event_id} is missing"))
         else:
             listed = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
-            reasons.append(Reason("auth_events", f"{event_id} is undecided for lack of {listed}"))
+            verb = "is" if len(beyond) == 1 else "are"
+            reasons.append(Reason("auth_events", f"{event_id} is undecided: {listed} {verb} missing"))
     lacks[outcome.event_id] = tuple(lacked)[: SHOWN + 1]
     return tuple(reasons)
 
@@ -357,7 +360,7 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
     theirs: dict[StateKey, EventId] = {}
     for event_id in sorted(believed):
         event = events.get(event_id)
-        # An event that is not here, or is none of a state, is still shown: under a key of its own.
+        # A missing event, or a message, has no key. It is listed under a key of its own.
         key = ("", event_id)
         if event is not None and event.state_key is not None:
             key = (event.type, event.state_key)

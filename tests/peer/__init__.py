@@ -1,8 +1,8 @@
-"""The library beside the Synapse wheel: same events, same answers, and every difference listed.
+"""The library compared with the Synapse wheel: the same events, and every difference listed.
 
-Synapse is run, never copied from. It is no dependency: without the wheel these tests are skipped.
+Synapse is run, never copied. It is not a dependency: without the wheel these tests are skipped.
 
     pip install '.[test,peer]'
-    pytest -m peer                          # 500 events a room version
+    pytest -m peer                          # 500 events per room version
     pytest -m peer --peer-examples 5000     # or ROOMVER_PEER_EXAMPLES=5000
 """

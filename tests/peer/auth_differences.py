@@ -1,8 +1,7 @@
-"""Where roomver's answer is not Synapse's, and why: the list that the peer test of the authorisation
-rules holds both to.
+"""The known differences between roomver and Synapse in the authorisation rules, with their reasons.
 
-An entry says in what situation the two may part, by looking at the case itself, and which way. The
-first that holds explains a difference; a difference that none explains is a defect of one of the two.
+An entry tells from a case whether roomver and Synapse may differ, and how. The first entry that holds
+explains a difference. A difference that no entry explains is a bug in one of the two.
 """
 
 import re
@@ -18,16 +17,16 @@ from roomver.signatures import list_required_signers
 ALLOW: Final = "allow"
 REJECT: Final = "reject"
 CRASH: Final = "crash"
-"""An exception that is no verdict: a server that meets it fails to handle the event."""
+"""An exception that is not a verdict. A server that meets it fails to handle the event."""
 UNDECIDED: Final = "undecided"
-"""An event that is needed is not known."""
+"""A required event is missing."""
 
 
 class Outcomes(NamedTuple):
-    """What both said.
+    """The answers of roomver and Synapse.
 
     Attributes:
-        half: "independent" for the rules that look at no room state, "dependent" for the others.
+        half: "independent" for the rules that do not read the room state, "dependent" for the others.
         ours, theirs: the two answers.
         verdict: roomver's, if it decided.
         said: Synapse's error.
@@ -42,13 +41,13 @@ class Outcomes(NamedTuple):
     final: str
 
     def says(self, ours: str, theirs: str, *decided: rules.Rule) -> bool:
-        """Tell whether the answers are these, roomver's by one of the rules, if any are named."""
+        """Tell whether these are the answers. If rules are given, one of them must have decided roomver's."""
         by = self.verdict.rule if self.verdict is not None else None
         return (ours, theirs) == (self.ours, self.theirs) and (not decided or by in decided)
 
 
 class Difference(NamedTuple):
-    """One listed difference: the answers' names for it, why it is there, and when it may be."""
+    """One listed difference: its name in the project's table, its reason, and when it applies."""
 
     row: str
     reason: str
@@ -73,7 +72,7 @@ def _difference(half: str, row: str, reason: str) -> Callable[[Any], None]:
     return enter
 
 
-# What a case holds
+# Properties of a case
 
 
 def _content(case: Case) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def _cited(case: Case) -> list[str]:
 
 
 def _token_is_out_of_reach(case: Case) -> bool:
-    """Whether `content["third_party_invite"]["signed"]["token"]` cannot be looked up."""
+    """Tell whether `content["third_party_invite"]["signed"]["token"]` cannot be looked up."""
     value: Any = _content(case).get("third_party_invite")
     for key in ("signed", "token"):
         if not isinstance(value, dict) or key not in value:
@@ -114,7 +113,7 @@ def _number(case: Case) -> int:
 
 
 def _readable(value: Any, number: int, *, as_synapse: bool = False) -> bool:
-    """Whether a value is a level in a room version; or one that Synapse takes for one."""
+    """Tell whether a value is a level in a room version, or one that Synapse accepts as a level."""
     if type(value) is int:
         return True
     if type(value) is float:
@@ -136,7 +135,7 @@ _NAMED = ["users_default", "events_default", "state_default", "ban", "redact", "
 
 
 def _levels_readable(content: dict[str, Any], number: int, *, as_synapse: bool = False) -> bool:
-    """Whether every level in the content of a power-levels event can be read."""
+    """Tell whether every level in the content of a power-levels event is valid."""
     values = [content[name] for name in _NAMED if name in content]
     for name in ("users", "events", "notifications"):
         if name == "notifications" and number <= 5:
@@ -153,10 +152,10 @@ def _state_levels_readable(case: Case) -> bool:
     return power_levels is None or _levels_readable(power_levels.content, _number(case))
 
 
-# The rules that look at no room state
+# The rules that do not read the room state
 
 
-@_difference("independent", "T52", "the selection raises on a member event without what it reads")
+@_difference("independent", "T52", "the selection raises on a member event without the keys that it reads")
 def _malformed_selection(case: Case, seen: Outcomes) -> bool:
     malformed = case.event.type == "m.room.member" and (
         case.event.state_key is None
@@ -167,7 +166,7 @@ def _malformed_selection(case: Case, seen: Outcomes) -> bool:
             and _token_is_out_of_reach(case)
         )
     )
-    # Whatever raises there is refused by a later rule, if not by these.
+    # A later rule refuses every event on which the selection raises.
     return malformed and seen.theirs == CRASH and seen.final != ALLOW
 
 
@@ -176,7 +175,7 @@ def _unhashable_authoriser(case: Case, seen: Outcomes) -> bool:
     authoriser = _content(case).get("join_authorised_via_users_server")
     if not (_unhashable(authoriser) and _membership(case) == "join" and _number(case) >= 8):
         return False
-    # The rule on the authoriser's signature refuses it in any case: there is no server that could sign.
+    # The rule on the authoriser's signature refuses it in any case, because no server could sign.
     try:
         list_required_signers(case.event)
     except MalformedEvent:
@@ -184,7 +183,7 @@ def _unhashable_authoriser(case: Case, seen: Outcomes) -> bool:
     return False
 
 
-@_difference("independent", "T51", "a cited message raises for want of a state key")
+@_difference("independent", "T51", "a cited message raises because it has no state key")
 def _message_cited(case: Case, seen: Outcomes) -> bool:
     messages = any(i in case.events and case.events[i].state_key is None for i in case.event.auth_event_ids)
     return messages and seen.ours in (REJECT, UNDECIDED) and seen.theirs == CRASH
@@ -196,14 +195,16 @@ def _create_cited(case: Case, seen: Outcomes) -> bool:
     return cited and seen.ours in (REJECT, UNDECIDED) and seen.theirs == CRASH
 
 
-@_difference("independent", "T83, T90", "a create event of another version makes no room of version 12")
+@_difference(
+    "independent", "T83, T90", "a create event of another version does not make a room of version 12"
+)
 def _create_of_other_version(case: Case, seen: Outcomes) -> bool:
     create = case.events.get("$" + case.event.room_id[1:])
     other = create is not None and create.content.get("room_version") != case.version
     return case.version == "12" and other and seen.says(REJECT, ALLOW, rules.ROOM_ID_OF_CREATE)
 
 
-@_difference("independent", "T51", "an unknown auth event is asked for before faults are looked for")
+@_difference("independent", "T51", "a missing auth event is reported before other faults are checked")
 def _unknown_beside_a_fault(case: Case, seen: Outcomes) -> bool:
     unknown = any(event_id not in case.events for event_id in _cited(case))
     return unknown and seen.ours == UNDECIDED and seen.theirs in (REJECT, CRASH)
@@ -217,7 +218,7 @@ def _additional_creator_grammar(case: Case, seen: Outcomes) -> bool:
     return plausible and seen.says(REJECT, ALLOW, rules.CREATE_ADDITIONAL_CREATORS)
 
 
-# The rules that look at the room state
+# The rules that read the room state
 
 
 @_difference("dependent", "T71, D44", "the state's power levels hold what roomver's rules refuse")
@@ -244,20 +245,20 @@ def _unhashable_key(case: Case, seen: Outcomes) -> bool:
     return third_party and _token_is_out_of_reach(case) and seen.says(REJECT, CRASH)
 
 
-@_difference("dependent", "D23", "m.federate that is not true closes the room, to the target's server too")
+@_difference("dependent", "D23", "m.federate that is not true closes the room, also to the target's server")
 def _federate_no_boolean(case: Case, seen: Outcomes) -> bool:
     value = _create_content(case).get("m.federate", True)
     return type(value) is not bool and seen.says(ALLOW, REJECT) and _closed(case, seen)
 
 
-@_difference("dependent", "D24", "m.federate false closes the room to the target's server too")
+@_difference("dependent", "D24", "m.federate false also closes the room to the target's server")
 def _federate_target(case: Case, seen: Outcomes) -> bool:
     closed = _create_content(case).get("m.federate") is False
     return closed and seen.says(ALLOW, REJECT) and _membership(case) is not None and _closed(case, seen)
 
 
 def _closed(case: Case, seen: Outcomes) -> bool:
-    """Whether Synapse found the room closed to one of the users of an event, and one is of elsewhere."""
+    """Tell whether Synapse found the room closed to a user of the event, and one is of another server."""
     if "marked as unfederatable" not in seen.said:
         return False
     here = server_name(case.state["m.room.create", ""].sender)
@@ -274,7 +275,7 @@ def _target_is_no_user(case: Case, seen: Outcomes) -> bool:
     return no_colon and "Invalid ID" in seen.said and seen.says(ALLOW, REJECT)
 
 
-@_difference("dependent", "D34", "a public key is given up at the first signature that fails under it")
+@_difference("dependent", "D34", "a public key is skipped after the first signature that fails under it")
 def _first_failure_gives_up(case: Case, seen: Outcomes) -> bool:
     if not seen.says(ALLOW, REJECT, rules.INVITE_THIRD_PARTY_SIGNED):
         return False
@@ -282,7 +283,7 @@ def _first_failure_gives_up(case: Case, seen: Outcomes) -> bool:
     return sum(len(by_key) for by_key in signatures.values()) > 1
 
 
-@_difference("dependent", "T66", "a key or signature that has not the form of one raises")
+@_difference("dependent", "T66", "a malformed key or signature raises")
 def _malformed_offer(case: Case, seen: Outcomes) -> bool:
     if seen.theirs != CRASH or _membership(case) != "invite" or "third_party_invite" not in _content(case):
         return False
@@ -344,7 +345,9 @@ def _refused_power_levels(case: Case, seen: Outcomes, theirs: str) -> bool:
     )
 
 
-@_difference("dependent", "D41, D42", "up to version 9, true is 1, and a string may be whatever int() takes")
+@_difference(
+    "dependent", "D41, D42", "up to version 9, true is 1, and a string may be anything that int() accepts"
+)
 def _python_integers(case: Case, seen: Outcomes) -> bool:
     return (
         _refused_power_levels(case, seen, ALLOW)
@@ -353,7 +356,7 @@ def _python_integers(case: Case, seen: Outcomes) -> bool:
     )
 
 
-@_difference("dependent", "D44", "up to version 9, the first power levels may hold what is no level")
+@_difference("dependent", "D44", "up to version 9, the first power levels may hold invalid levels")
 def _unreadable_first(case: Case, seen: Outcomes) -> bool:
     first = ("m.room.power_levels", case.event.state_key) not in case.state
     unreadable = not _levels_readable(_content(case), _number(case), as_synapse=True)

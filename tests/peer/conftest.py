@@ -1,4 +1,4 @@
-"""Counts the differences that are found, and prints them at the end of the run."""
+"""A count of comparisons and differences, printed at the end of the run."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ _TALLY: Counter[str] = Counter()
 
 @pytest.fixture(scope="session")
 def tally() -> Counter[str]:
-    """How often each row of differences.py accounted for a difference, and how much was compared."""
+    """Return the counts of comparisons, and of differences by the row that explains them."""
     return _TALLY
 
 

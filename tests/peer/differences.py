@@ -1,12 +1,12 @@
-"""Every known difference from Synapse in hashes, redaction and format, in one place.
+"""Every known difference from Synapse in hashes, redaction and format.
 
-A difference that the peer tests find and that is not here fails them, and so does a row here that
-Synapse no longer shows. All were seen by running the wheel; the reason says who follows the
-specification. Rows named D are those of the project's table of differences between implementations.
+The peer tests fail on a difference that is not listed here, and on a row that Synapse no longer shows. All
+were seen by running the wheel. The reason says which side follows the specification. Rows named D are those
+of the project's table of differences between implementations.
 
-Of event IDs and redactions there is no row: they are the same. The specification leaves open what a
-redaction makes of a ``third_party_invite`` that is no object (D7), of floats (D3) and of great integers
-(D4), and there the library does what Synapse does.
+Event IDs and redactions have no rows, because they do not differ. The specification leaves open how redaction
+treats a ``third_party_invite`` that is not an object (D7), floats (D3) and large integers (D4). There the
+library does what Synapse does.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from roomver.hashing import SYNAPSE_NOT_HASHED
 
 
 def plain(version: str, **changes: Any) -> JsonObject:
-    """An event that both take."""
+    """Return an event that both accept."""
     chosen = version in CHOSEN_ID_VERSIONS
     pdu: JsonObject = {
         "type": "X",
@@ -39,7 +39,7 @@ def plain(version: str, **changes: Any) -> JsonObject:
 
 
 class Difference(NamedTuple):
-    """A difference in what is said of an event that has the format."""
+    """A difference on an event in the event format."""
 
     row: str
     """A short name, for the counts at the end of the run."""
@@ -49,22 +49,22 @@ class Difference(NamedTuple):
     example: Callable[[str], JsonObject]
     """An event of a version that shows it."""
     explains: Callable[[JsonObject, str], bool]
-    """Whether it accounts for a difference on this event of this room version."""
+    """Whether the row explains a difference on this event of this room version."""
 
 
 class Refusal(NamedTuple):
-    """A format that the library refuses and Synapse takes."""
+    """A format that the library refuses and Synapse accepts."""
 
     row: str
     reason: str
     versions: list[str]
     example: Callable[[str], JsonObject]
     explains: Callable[[Defect, JsonObject], bool]
-    """Whether it accounts for this defect of this event."""
+    """Whether the row explains this defect of this event."""
 
 
 def levels(value: Any) -> int:
-    """How deep arrays and objects are nested in a value."""
+    """Return how deep arrays and objects are nested in a value."""
     deepest = 0
     level = [value]
     while level := [item for item in level if isinstance(item, dict | list)]:
@@ -81,7 +81,7 @@ def nested(count: int) -> Any:
 
 
 def of_size(pdu: JsonObject, size: int) -> JsonObject:
-    """The event with a body that makes it so many bytes long."""
+    """Return the event with a body that makes it this many bytes long."""
     pdu["content"]["body"] = ""
     pdu["content"]["body"] = "a" * (size - len(encode_canonical_json(pdu)))
     return pdu
@@ -92,7 +92,7 @@ def _reference_hashes(pdu: JsonObject) -> list[Any]:
 
 
 def _odd_number(value: object) -> bool:
-    """A number that serde_json does not keep in 64 bits: to its parser it looks like an object."""
+    """Tell whether serde_json cannot keep a number in 64 bits. Its parser treats it as an object."""
     return type(value) is float or (type(value) is int and not -(2**63) <= value < 2**64)
 
 
@@ -120,9 +120,9 @@ CONTENT_HASH = [
 HASH_CHECK = [
     Difference(
         "D11: length",
-        "A hash that is base64, but not of 32 bytes, is a mismatch to Synapse: it uses the redacted form. To "
-        "the library it is no SHA-256, and the event is dropped as for one that is no base64. The "
-        "specification names only the mismatch.",
+        "Synapse treats a base64 hash that is not of 32 bytes as a mismatch, and uses the redacted form. The "
+        "library treats it as unreadable, like a hash that is not base64, and drops the event. The "
+        "specification mentions only the mismatch.",
         VERSIONS,
         lambda version: plain(version, hashes={"sha256": "A" * 40}),
         lambda pdu, _: isinstance(pdu["hashes"].get("sha256"), str),
@@ -132,7 +132,7 @@ HASH_CHECK = [
 SYNAPSE_REFUSES = [
     Difference(
         "D5",
-        "Synapse drops an event of a depth above 2^53 - 1 in every version; up to version 5 the "
+        "Synapse drops an event with a depth above 2^53 - 1 in every version. Up to version 5 the "
         "specification allows 2^63 - 1.",
         LENIENT_VERSIONS,
         lambda version: plain(version, depth=2**53),
@@ -140,15 +140,15 @@ SYNAPSE_REFUSES = [
     ),
     Difference(
         "D11: other hashes",
-        "Synapse wants a string for every algorithm in hashes; the specification only speaks of sha256.",
+        "Synapse requires a string for every algorithm in hashes. The specification mentions only sha256.",
         VERSIONS,
         lambda version: plain(version, hashes={"sha256": "A" * 43, "md5": 5}),
         lambda pdu, _: not all(isinstance(value, str) for value in pdu["hashes"].values()),
     ),
     Difference(
         "hashes of references",
-        "Synapse wants strings in the hashes beside a reference, as the format has it. Nobody uses them and "
-        "they are in no later version, so the library does not look at them.",
+        "Synapse requires strings in the hashes beside a reference, as the format does. Nobody uses these "
+        "hashes and later versions lack them, so the library does not check them.",
         CHOSEN_ID_VERSIONS,
         lambda version: plain(version, prev_events=[["$p:x.org", {"sha256": 5}]]),
         lambda pdu, _: (
@@ -157,30 +157,30 @@ SYNAPSE_REFUSES = [
     ),
     Difference(
         "depth of nesting",
-        "serde_json stops at 127 levels, the library at 128; the specification has no limit.",
+        "serde_json stops at 127 levels, the library at 128. The specification has no limit.",
         VERSIONS,
         lambda version: plain(version, content={"a": nested(126)}),
         lambda pdu, _: levels(pdu) > 127,
     ),
     Difference(
         "D1: added keys",
-        "Both take 65536 bytes, but Synapse counts an empty signatures and an empty unsigned that the event "
-        "it received may not have had.",
+        "Both accept 65536 bytes, but Synapse also counts an empty signatures and an empty unsigned that the "
+        "received event may lack.",
         VERSIONS,
         lambda version: of_size(plain(version), 65536),
         lambda pdu, _: len(encode_canonical_json({"signatures": {}, "unsigned": {}} | pdu)) > 65536,
     ),
     Difference(
         "ten auth events in version 12",
-        "Synapse counts the create event as well, which the event must not name.",
+        "Synapse also counts the create event, which the event must not cite.",
         ["12"],
         lambda version: plain(version, auth_events=["$" + "B" * 43] * 10),
         lambda pdu, version: version == "12" and len(pdu["auth_events"]) == 10,
     ),
     Difference(
         "create event cited",
-        "In version 12 Synapse drops an event whose auth_events name the create event of its room; by the "
-        "specification that is for the authorisation rules, which reject it.",
+        "In version 12 Synapse drops an event whose auth_events cite the create event of its room. In the "
+        "specification the authorisation rules reject it.",
         ["12"],
         lambda version: plain(version, auth_events=["$" + "A" * 43]),
         lambda pdu, version: version == "12" and "$" + pdu.get("room_id", "")[1:] in pdu["auth_events"],
@@ -190,45 +190,45 @@ SYNAPSE_REFUSES = [
 SYNAPSE_ACCEPTS = [
     Refusal(
         "D11: no sha256",
-        "To Synapse's parser hashes may be empty; such an event is dropped when its hash is looked at.",
+        "Synapse's parser accepts empty hashes. It drops such an event when it checks the hash.",
         VERSIONS,
         lambda version: plain(version, hashes={}),
         lambda defect, pdu: defect.path == "hashes.sha256" and defect.found == "nothing",
     ),
     Refusal(
         "D18: sender",
-        "Synapse asks for no more than a colon in a sender; the specification for the historical grammar.",
+        "Synapse requires only a colon in a sender. The specification requires the historical grammar.",
         VERSIONS,
         lambda version: plain(version, sender="a:"),
         lambda defect, pdu: defect.path == "sender" and isinstance(pdu.get("sender"), str),
     ),
     Refusal(
         "D18: room ID",
-        "Synapse takes any string for a room ID up to version 11, and any with the sigil in version 12: it "
-        "is only ever looked up.",
+        "Synapse accepts any string as a room ID up to version 11, and any string with the sigil in version "
+        "12, because it only looks rooms up.",
         VERSIONS,
         lambda version: plain(version, room_id="!" if version == "12" else ""),
         lambda defect, pdu: defect.expected == "a room ID" and isinstance(pdu.get("room_id"), str),
     ),
     Refusal(
         "D18: event ID",
-        "Synapse takes any string for an event ID when it parses an event of version 1 or 2.",
+        "Synapse accepts any string as an event ID when it parses an event of version 1 or 2.",
         CHOSEN_ID_VERSIONS,
         lambda version: plain(version, event_id=""),
         lambda defect, pdu: defect.path == "event_id" and isinstance(pdu.get("event_id"), str),
     ),
     Refusal(
         "unsigned",
-        "Synapse empties unsigned, but for age and a room's stripped state, before it looks at the event. By "
-        "the specification the whole event is canonical JSON.",
+        "Synapse strips unsigned, except age and stripped room state, before it checks the event. In the "
+        "specification the whole event is canonical JSON.",
         VERSIONS,
         lambda version: plain(version, unsigned={"a": 1.5 if version in STRICT_VERSIONS else "\ud800"}),
         lambda defect, pdu: defect.expected == "canonical JSON" and defect.path.startswith("unsigned"),
     ),
     Refusal(
         "number for an object",
-        "With its arbitrary_precision, serde_json reads a float or an integer of more than 64 bits where an "
-        "object is wanted. From version 6 on none gets that far.",
+        "With arbitrary_precision, serde_json accepts a float or an integer of more than 64 bits in place of "
+        "an object. From version 6 on such numbers are refused before.",
         LENIENT_VERSIONS,
         lambda version: plain(version, content=1.5),
         _number_for_object,

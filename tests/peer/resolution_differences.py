@@ -1,10 +1,8 @@
-"""Where roomver's resolved state is not Synapse's, and why: the list that the peer test of state
-resolution holds both to.
+"""The known differences between roomver and Synapse in state resolution, with their reasons.
 
-An entry says in what situation the two may part, by looking at the fork and at what became of the keys
-that they differ in. The first that holds explains a difference; a difference that none explains is a
-defect of one of the two. Rows named D are those of the project's table of differences between
-implementations.
+An entry tells from the fork and from the keys that differ whether roomver and Synapse may differ. The first
+entry that holds explains a difference. A difference that no entry explains is a bug in one of the two. Rows
+named D are those of the project's table of differences between implementations.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,13 +16,13 @@ StateIds = Mapping[tuple[str, str], str]
 
 
 class Seen(NamedTuple):
-    """A difference that was seen.
+    """A difference between two resolved states.
 
     Attributes:
         fork: what was resolved.
         ours: roomver's resolution, traced.
-        theirs: the state that Synapse came to; None if it ended in an error.
-        keys: where the two differ; empty if Synapse ended in an error.
+        theirs: the state of Synapse; None if it raised an error.
+        keys: the keys that differ; empty if Synapse raised an error.
     """
 
     fork: Fork
@@ -34,7 +32,7 @@ class Seen(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """One listed difference: its name, why it is there, and when it may be."""
+    """One listed difference: its name, its reason, and when it applies."""
 
     row: str
     reason: str
@@ -52,7 +50,7 @@ def explain(fork: Fork, ours: Resolution, theirs: StateIds | Exception) -> Diffe
 
 
 def _only_other_power_levels(seen: Seen) -> bool:
-    """Whether all keys are of power levels with a state key, which have no say in anything."""
+    """Tell whether all keys are of power levels with a non-empty state key, which no rule reads."""
     return bool(seen.keys) and all(
         kind == "m.room.power_levels" and state_key for kind, state_key in seen.keys
     )
@@ -83,7 +81,7 @@ DIFFERENCES: Final = [
     ),
     Difference(
         "D56",
-        "version 1: power levels under another state key are resolved with the rest, not in their pass",
+        "version 1: power levels under another state key are resolved with the remaining events",
         _of_no_pass,
     ),
 ]

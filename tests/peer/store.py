@@ -1,4 +1,4 @@
-"""Synapse's events and its store, from memory; and its coroutines, which then wait for nothing."""
+"""Synapse's events and store in memory, so that its coroutines never wait."""
 
 import warnings
 from collections.abc import Collection, Coroutine, Iterable
@@ -11,15 +11,15 @@ from roomver import Event
 pytest.importorskip("synapse")
 
 with warnings.catch_warnings():
-    # Twisted warns of its own outdated parts as Synapse imports it.
+    # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    import synapse.server  # noqa: F401 - first, to break an import cycle
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
     from synapse.events import make_event_from_dict
 
 
 def made(event: Event, rejected: Collection[str] = ()) -> Any:
-    """Synapse's event for one of ours, under the same ID."""
+    """Return Synapse's event for an event, under the same ID."""
     reason = "rejected" if event.event_id in rejected else None
     known = KNOWN_ROOM_VERSIONS[event.room_version.identifier]
     theirs = make_event_from_dict(event.pdu, known, {}, reason)
@@ -45,10 +45,10 @@ class Store:
 
 
 def finish(running: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine that waits for nothing returns."""
+    """Return the result of a coroutine that never waits."""
     try:
         running.send(None)
     except StopIteration as done:
         return done.value
-    # No Exception, which a test might take for an answer of Synapse's.
+    # Not an Exception, which a test could take for an answer of Synapse.
     pytest.fail("the store never waits")

@@ -1,8 +1,8 @@
 """The authorisation rules, compared with those of the matrix-synapse wheel on random small rooms.
 
-Both halves are compared on their own: the rules that look at no room state, and those that look at one.
-Where the two answer differently, the difference must be one of those that `auth_differences` lists; how
-often each was seen is printed. ``--peer-examples`` sets how many cases a room version are drawn:
+The rules that do not read the room state and those that do are compared separately. Every difference must be
+listed in `auth_differences`; the run prints how often each was seen. ``--peer-examples`` sets the number of
+cases per room version:
 
     pytest -m peer tests/peer/test_auth.py --peer-examples 1700
 
@@ -24,9 +24,9 @@ from roomver import RoomverError, check_against_state, check_auth, check_state_i
 pytest.importorskip("synapse")
 
 with warnings.catch_warnings():
-    # Twisted warns of its own outdated parts as Synapse imports it.
+    # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    import synapse.server  # noqa: F401 - first, to break an import cycle
     from synapse import event_auth
     from synapse.api.errors import AuthError, SynapseError
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
@@ -78,12 +78,12 @@ def _ours(judge: Any) -> tuple[str, Any]:
 
 
 def outcomes(case: Case) -> Iterator[Outcomes]:
-    """Judge a case both ways, in both halves."""
+    """Check a case with the library and with Synapse, in both halves."""
     ours, verdict = _ours(lambda: check_state_independent(case.event, case.events, rejected=case.rejected))
     theirs, said = _synapse_independent(case)
     final, _ = _ours(lambda: check_auth(case.event, None, case.events, rejected=case.rejected))
     yield Outcomes("independent", ours, theirs, verdict, said, final)
-    # A state of another room than the event's is for the caller to keep out.
+    # A state of another room is an error of the caller.
     if case.of_this_room and case.event.type != "m.room.create":
         ours, verdict = _ours(lambda: check_against_state(case.event, case.state))
         theirs, said = _synapse_dependent(case)
@@ -92,7 +92,7 @@ def outcomes(case: Case) -> Iterator[Outcomes]:
 
 @pytest.fixture(scope="module")
 def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """Counts of what was seen, printed at the end whatever pytest captures."""
+    """Return counts that are printed at the end, even if pytest captures the output."""
     counter: Counter[str] = Counter()
     yield counter
     capture = request.config.pluginmanager.getplugin("capturemanager")
@@ -119,7 +119,7 @@ def test_every_verdict_is_synapses_or_a_listed_difference(
             else:
                 counts[f"{difference.row}: {difference.reason} [{seen.ours}, Synapse: {seen.theirs}]"] += 1
     shown = "\n".join(f"case {version}/{number}: {seen}\n    {pdu}" for number, seen, pdu in unlisted[:10])
-    assert not unlisted, f"{len(unlisted)} differences that are not listed, such as\n{shown}"
+    assert not unlisted, f"{len(unlisted)} unlisted differences, such as\n{shown}"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -131,11 +131,11 @@ def test_the_selection_is_synapses(version: str, request: pytest.FixtureRequest)
         try:
             theirs = event_auth.auth_types_for_event(theirs_by_name, made(case.event, case.rejected))
         except (KeyError, TypeError, AttributeError):
-            continue  # what a member event lacks there is in the list of differences, as T52
+            continue  # a malformed member event: T52 in the list of differences
         compared += 1
         ours = set(select_auth_types(case.event))
         if case.version == "12" and case.event.type != "m.room.create":
-            ours.add(("m.room.create", ""))  # which Synapse takes as selected and leaves out elsewhere
-        # A token or authoriser that is no text names no state event; Synapse looks for it all the same.
+            ours.add(("m.room.create", ""))  # which Synapse selects here, and skips elsewhere
+        # A token or authoriser that is not a string names no state event. Synapse searches for it anyway.
         assert ours == {key for key in theirs if type(key[1]) is str}, case.event.pdu
-    assert compared
+    assert compared > 0

@@ -1,8 +1,8 @@
 """State resolution, compared with that of the matrix-synapse wheel on random forks.
 
-Rejected events are left out, as Synapse does. What is left must be the same, or one of the differences
-that `resolution_differences` lists; how often each was seen is printed. ``--peer-examples`` sets how many
-forks are drawn, over all room versions:
+Rejected events are skipped, as in Synapse. The resolved states must be equal, or differ as
+`resolution_differences` lists; the run prints how often each difference was seen. ``--peer-examples`` sets
+the number of forks, over all room versions:
 
     pytest -m peer tests/peer/test_resolution.py --peer-examples 5000
 """
@@ -24,9 +24,9 @@ from roomver import RoomGraph, resolve
 pytest.importorskip("synapse")
 
 with warnings.catch_warnings():
-    # Twisted warns of its own outdated parts as Synapse imports it.
+    # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import synapse.server  # noqa: F401 - first, or its modules import each other in a circle
+    import synapse.server  # noqa: F401 - first, to break an import cycle
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
     from synapse.state import v1, v2
     from synapse.storage.databases.main.event_federation import StateDifference
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.peer
 
 
 class _Store(Store):
-    """What Synapse's resolution asks besides, by the definitions; and its clock, which waits for nothing."""
+    """Also what Synapse's resolution reads, computed by the definitions, and a clock that never waits."""
 
     def __init__(self, fork: Fork) -> None:
         super().__init__(fork.events.values(), fork.rejected)
@@ -60,7 +60,7 @@ class _Store(Store):
 
 
 def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
-    """Return the state that Synapse resolves a fork to, or the error that it ends in."""
+    """Return the state to which Synapse resolves a fork, or the error that it raises."""
     store = _Store(fork)
     version = KNOWN_ROOM_VERSIONS[fork.version]
     room_id = next(iter(fork.events.values())).room_id
@@ -78,7 +78,7 @@ def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
 
 @pytest.fixture(scope="module")
 def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    """Counts of what was seen, printed at the end whatever pytest captures."""
+    """Return counts that are printed at the end, even if pytest captures the output."""
     counter: Counter[str] = Counter()
     yield counter
     capture = request.config.pluginmanager.getplugin("capturemanager")
@@ -119,17 +119,17 @@ def test_every_fork_resolves_as_synapse_resolves_it(
         if fork.version != "1" and not isinstance(theirs, Exception):
             by_specification = resolve(fork.state_sets, fork.events, rejected=fork.rejected)
             if by_specification.state != ours.state:
-                counts["D52: rejected events are tried again by the specification, left out by Synapse"] += 1
+                counts["D52: rejected events are checked again by the specification, skipped by Synapse"] += 1
     shown = "\n".join(
         f"fork {version}/{number}: Synapse {_unlike(theirs, ours)}" for number, theirs, ours in unlisted[:10]
     )
-    assert not unlisted, f"{len(unlisted)} differences that are not listed, such as\n{shown}"
+    assert not unlisted, f"{len(unlisted)} unlisted differences, such as\n{shown}"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
-    # Rejected events apart: there Synapse parts from the specification, as the case's notes say. Nor is it
-    # asked about events in a circle, which its own store would not hold.
+    # Cases with rejected events are skipped: there Synapse departs from the specification, as their notes
+    # say. So are cases with cycles, which Synapse's store would not hold.
     count = 0
     for case in cases():
         if case.room_version != version or "rejected" in case.input or "error" in case.expected[0].outcome:
@@ -139,10 +139,10 @@ def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
             continue
         theirs = synapse_resolves(Fork(version, events, states))
         if case.name == f"resolve.malformed_member.v{version}":
-            assert isinstance(theirs, KeyError), "Synapse has mended its lookup of an absent membership"
+            assert isinstance(theirs, KeyError), "Synapse has fixed its lookup of an absent membership"
             continue
         if case.name == f"resolve.corner.message_cited.v{version}":
-            assert isinstance(theirs, AttributeError), "Synapse has mended its lookup of an absent state key"
+            assert isinstance(theirs, AttributeError), "Synapse has fixed its lookup of an absent state key"
             continue
         assert not isinstance(theirs, Exception), f"{case.name}: {theirs}"
         assert sorted(theirs.values()) == case.expected[0].outcome["state"], case.name
@@ -152,6 +152,6 @@ def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
 
 def _unlike(theirs: Any, ours: Any) -> str:
     if isinstance(theirs, Exception):
-        return f"ends in {type(theirs).__name__}: {theirs}"
+        return f"raises {type(theirs).__name__}: {theirs}"
     keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
     return "; ".join(f"{key}: {theirs.get(key)}, roomver {ours.get(key)}" for key in keys)

@@ -1,4 +1,4 @@
-"""The library beside the Synapse wheel, on seeded random events of every version."""
+"""Hashes, redaction, signatures and format, compared with the Synapse wheel on random events."""
 
 import copy
 import json
@@ -40,9 +40,9 @@ from roomver.keys import SigningKey
 
 pytest.importorskip("synapse", reason="matrix-synapse is not installed (pip install 'roomver[peer]')")
 with warnings.catch_warnings():
-    # What it imports warns of its own outdated parts.
+    # Its dependencies warn about their own deprecated parts.
     warnings.simplefilter("ignore")
-    import synapse.server  # noqa: F401 - first, for it breaks an import circle
+    import synapse.server  # noqa: F401 - first, to break an import cycle
     from synapse.api.errors import SynapseError
     from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
     from synapse.crypto.event_signing import (
@@ -83,19 +83,22 @@ def explained(rows: list[Difference], pdu: JsonObject, version: str, tally: Coun
 
 
 def as_json(value: Any) -> str:
-    """Text that tells 1 from True and 0.0 from -0.0, as comparing values does not."""
+    """Return text in which 1 differs from True and 0.0 from -0.0."""
     return json.dumps(value, sort_keys=True)
 
 
 def parsed_by_synapse(pdu: JsonObject, version: str) -> Any:
-    # No hash covers `unsigned`, and Synapse's parser wants keys of its own in it to have their types.
+    # No hash covers `unsigned`, and Synapse's parser checks the types of some keys in it.
     bare = {key: value for key, value in pdu.items() if key != "unsigned"}
     return make_event_from_dict(bare, KNOWN_ROOM_VERSIONS[version])
 
 
 def cannot_be_redacted_by_synapse(pdu: JsonObject, version: str) -> bool:
-    """A create event with another state key must have a room ID in version 12, and redaction takes it
-    away by type alone: Synapse fails on its own redacted form. The event is rejected in any case."""
+    """Tell whether Synapse fails on its own redacted form of an event.
+
+    In version 12 a create event with a non-empty state key must have a room ID, but redaction strips the room
+    ID of every create event. The rules reject such an event in any case.
+    """
     return version == "12" and pdu["type"] == "m.room.create" and pdu.get("state_key") != ""
 
 
@@ -116,14 +119,14 @@ def test_event_ids_and_reference_hashes_are_the_same(
 def test_redactions_are_the_same(version: str, examples: int, tally: Counter[str]) -> None:
     for pdu in events(version, examples):
         theirs = redact_event_dict(KNOWN_ROOM_VERSIONS[version], copy.deepcopy(pdu))
-        # Kept in part, for Synapse's own use: it is stripped of what it receives and not hashed.
+        # Synapse keeps part of it for its own use, and does not hash it.
         theirs.pop("unsigned", None)
         assert as_json(theirs) == as_json(redact(pdu, version)), pdu
         tally["redactions compared"] += 1
 
 
 @every_version
-def test_content_hashes_are_the_same_but_for_the_listed_differences(
+def test_content_hashes_are_the_same_except_for_listed_differences(
     version: str, examples: int, tally: Counter[str]
 ) -> None:
     for pdu in events(version, examples):
@@ -135,7 +138,7 @@ def test_content_hashes_are_the_same_but_for_the_listed_differences(
 
 
 @pytest.mark.parametrize("row", CONTENT_HASH, ids=lambda row: row.row)
-def test_a_listed_difference_of_content_hashes_is_there(row: Difference) -> None:
+def test_a_listed_difference_of_content_hashes_exists(row: Difference) -> None:
     for version in VERSIONS:
         pdu = row.example(version)
         theirs = encode_base64(compute_synapse_hash(pdu, sha256)[1])
@@ -160,7 +163,7 @@ HASH_SPELLINGS = {
     "too short": lambda h: h[:40],
     "too long": lambda h: h + "A",
     "empty": lambda h: "",
-    "no length of base64": lambda h: h[:41],
+    "impossible length": lambda h: h[:41],
     "with junk": lambda h: h[:5] + "$" + h[5:],
     "with a newline": lambda h: h + "\n",
 }
@@ -168,7 +171,7 @@ HASH_SPELLINGS = {
 
 @every_version
 @pytest.mark.parametrize("spelling", HASH_SPELLINGS)
-def test_what_a_hash_means_for_an_event_is_the_same(version: str, spelling: str, tally: Counter[str]) -> None:
+def test_a_content_hash_is_checked_the_same_way(version: str, spelling: str, tally: Counter[str]) -> None:
     for pdu in events(version, 50):
         digest = compute_content_hash(pdu, version, leave_out=SYNAPSE_NOT_HASHED)
         pdu["hashes"] = {"sha256": HASH_SPELLINGS[spelling](digest)}  # type: ignore[no-untyped-call]
@@ -180,7 +183,7 @@ def test_what_a_hash_means_for_an_event_is_the_same(version: str, spelling: str,
 
 @every_version
 @pytest.mark.parametrize("row", HASH_CHECK, ids=lambda row: row.row)
-def test_a_listed_difference_of_hash_checks_is_there(row: Difference, version: str) -> None:
+def test_a_listed_difference_of_hash_checks_exists(row: Difference, version: str) -> None:
     pdu = row.example(version)
     differs = check_content_hash(pdu, version) is not synapse_hash_check(pdu, version)
     assert differs is (version in row.versions)
@@ -188,7 +191,7 @@ def test_a_listed_difference_of_hash_checks_is_there(row: Difference, version: s
 
 
 @every_version
-def test_synapse_verifies_what_the_library_signs(version: str, examples: int, tally: Counter[str]) -> None:
+def test_synapse_verifies_signatures_of_the_library(version: str, examples: int, tally: Counter[str]) -> None:
     key = decode_verify_key_bytes(KEY.key_id, KEY.verify_key.key)
     for pdu in events(version, examples // 5):
         pdu.pop("unsigned", None)
@@ -205,14 +208,14 @@ def test_synapse_verifies_what_the_library_signs(version: str, examples: int, ta
 
 
 @every_version
-def test_the_library_verifies_what_synapse_signs(version: str, examples: int, tally: Counter[str]) -> None:
+def test_the_library_verifies_signatures_of_synapse(version: str, examples: int, tally: Counter[str]) -> None:
     keys = {"x.org": {"ed25519:1": KEY.verify_key}}
     key = decode_signing_key_base64("ed25519", "1", SEED)
     for pdu in events(version, examples // 5):
         pdu |= {"signatures": {}, "sender": "@a:x.org"}
-        # Synapse would keep hashes that are there.
+        # Synapse would keep existing hashes.
         pdu["hashes"] = {}
-        # Only the sender's server is to be asked for a signature.
+        # Only the sender's server must sign.
         pdu["content"].pop("join_authorised_via_users_server", None)
         if "event_id" in pdu:
             pdu["event_id"] = "$e:x.org"
@@ -226,17 +229,17 @@ def test_the_library_verifies_what_synapse_signs(version: str, examples: int, ta
 
 
 def accepted_by_synapse(pdu: JsonObject, version: str) -> bool:
-    """Whether an event is let through up to the point where signatures and rules are looked at."""
+    """Tell whether Synapse accepts an event before it checks signatures and rules."""
     try:
         parsed = parse_events_from_pdu_json([copy.deepcopy(pdu)], KNOWN_ROOM_VERSIONS[version])
         if not parsed:
-            return False  # silently, for its depth
+            return False  # dropped silently, for its depth
         (event,) = parsed
         get_domain_from_id(event.sender)
         _check_size_limits(event)
         return len(event.prev_event_ids()) <= 20 and len(event.auth_event_ids()) <= 10
     except Exception:
-        # Not only SynapseError: a malformed event ends in whatever Python makes of it.
+        # Not only SynapseError: a malformed event may raise any Python error.
         return False
 
 
@@ -258,7 +261,7 @@ def compare_formats(pdu: JsonObject, version: str, tally: Counter[str]) -> None:
 
 
 @every_version
-def test_formats_are_judged_the_same_but_for_the_listed_differences(
+def test_formats_are_checked_the_same_way_except_for_listed_differences(
     version: str, examples: int, tally: Counter[str]
 ) -> None:
     for number in range(examples):
@@ -270,7 +273,7 @@ def test_formats_are_judged_the_same_but_for_the_listed_differences(
 
 @every_version
 @pytest.mark.parametrize("row", SYNAPSE_REFUSES, ids=lambda row: row.row)
-def test_a_listed_refusal_of_synapse_is_there(row: Difference, version: str) -> None:
+def test_a_listed_refusal_of_synapse_exists(row: Difference, version: str) -> None:
     if version in row.versions:
         pdu = row.example(version)
         assert find_defects(pdu, get_room_version(version)) == []
@@ -281,7 +284,7 @@ def test_a_listed_refusal_of_synapse_is_there(row: Difference, version: str) -> 
 
 @every_version
 @pytest.mark.parametrize("row", SYNAPSE_ACCEPTS, ids=lambda row: row.row)
-def test_a_listed_leniency_of_synapse_is_there(row: Refusal, version: str) -> None:
+def test_a_listed_leniency_of_synapse_exists(row: Refusal, version: str) -> None:
     pdu = row.example(version)
     defects = find_defects(pdu, get_room_version(version))
     assert defects
@@ -305,11 +308,11 @@ def test_a_listed_leniency_of_synapse_is_there(row: Refusal, version: str) -> No
         pytest.param({"depth": 2**53 - 1}, True, id="greatest depth"),
         pytest.param({"origin_server_ts": -1}, True, id="negative timestamp"),
         pytest.param({"origin_server_ts": 1.5}, False, id="float timestamp"),
-        pytest.param({"signatures": {"x": {"ed25519:1": 5}}}, False, id="signature that is no string"),
-        pytest.param({"signatures": {"x": []}}, False, id="signatures that are no object"),
-        pytest.param({"unsigned": []}, False, id="unsigned that is no object"),
-        pytest.param({"hashes": {"sha256": 5}}, False, id="hash that is no string"),
-        pytest.param({"content": []}, False, id="content that is no object"),
+        pytest.param({"signatures": {"x": {"ed25519:1": 5}}}, False, id="signature that is not a string"),
+        pytest.param({"signatures": {"x": []}}, False, id="signatures that are not an object"),
+        pytest.param({"unsigned": []}, False, id="unsigned that is not an object"),
+        pytest.param({"hashes": {"sha256": 5}}, False, id="hash that is not a string"),
+        pytest.param({"content": []}, False, id="content that is not an object"),
         pytest.param({"content": {"a": nested(125)}}, True, id="127 levels"),
         pytest.param({"content": {"a": nested(127)}}, False, id="129 levels"),
     ],
@@ -344,13 +347,13 @@ def test_so_are_the_numbers_of_references(version: str, key: str, most: int) -> 
 @pytest.mark.parametrize("value", ["$e:x.org", "$" + "A" * 43, None])
 def test_an_event_id_from_version_3_on_is_refused_by_both(version: str, value: Any) -> None:
     pdu = plain(version, event_id=value)
-    assert find_defects(pdu, get_room_version(version))
+    assert [defect.path for defect in find_defects(pdu, get_room_version(version))] == ["event_id"]
     assert not accepted_by_synapse(pdu, version)
 
 
 def test_a_room_id_on_a_version_12_create_event_is_refused_by_both() -> None:
     pdu = plain("12", type="m.room.create", state_key="")
-    assert find_defects(pdu, get_room_version("12"))
+    assert [defect.path for defect in find_defects(pdu, get_room_version("12"))] == ["room_id"]
     assert not accepted_by_synapse(pdu, "12")
     del pdu["room_id"]
     assert find_defects(pdu, get_room_version("12")) == []

@@ -1,6 +1,7 @@
-"""The specification's definitions, transcribed literally: slow, plain, and importing nothing of roomver.
+"""The specification's definitions, transcribed literally and without optimisation.
 
-Each function follows the words it stands for, in their order, so that it can be checked by reading the
-two side by side. The tests hold the library to these. Nothing here is tuned, and nothing here is shared
-with the library, or an error would be shared as well.
+Each function follows the words of a definition, in their order, so that the two can be read side by side.
+Tests compare the library with these functions. Nothing is shared with the library, because an error would be
+shared too. There is one exception: `resolution` uses the library's events and authorisation rules, which are
+compared on their own.
 """

@@ -1,22 +1,21 @@
-"""The authorisation rules of all room versions, as nested lists that are read from the top.
+"""The authorisation rules of all room versions, as nested lists that are evaluated from the top.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#authorisation-rules, and the same section of the page of
 each other version; https://spec.matrix.org/latest/server-server-api/#auth-events-selection
 
-A rule is a condition and what follows from it: a decision, or a list of further rules. Its number is its
-place in the lists, which is how the pages number it when they are shown. Nothing is looked up twice and
-nothing is kept: the conditions are written out where they stand.
+A rule is a condition and its consequence: a decision, or a list of further rules. Its number is its place in
+the lists, as in the rendered pages. Conditions are written out in place, and nothing is cached.
 
-Where the pages are silent, this says what the library says:
+Where the pages are silent, this module follows the library:
 
 - A room state without a join-rules event, or one without ``join_rule``, has the join rule ``invite``.
-- A member event without a membership that is a string is in none of the named membership states.
-- A level in the state that is no level in the room version is as one that is not there; a new one in
-  any place that the room version reads is refused with the rule on ``users``.
-- A named level that is absent on one side of an alteration has no value to compare on that side.
-- The previous power levels are those of the state, whatever the state key of the new ones is.
+- A membership that is missing or not a string is none of the named membership states.
+- A level in the state that is invalid in the room version counts as absent. A new invalid level, anywhere
+  that the room version reads, is refused by the rule on ``users`` up to version 9.
+- If a named level is absent on one side of an alteration, only the other side is compared.
+- The previous power levels are those of the state, whatever the state key of the new event.
 - An event that cites itself cites an event that has not been accepted.
-- A create event of version 12 that names another version makes no room of version 12.
+- A create event of version 12 that names another version does not make a room of version 12.
 """
 
 import re
@@ -39,11 +38,11 @@ RECOGNISED = [str(n) for n in range(1, 13)]
 
 @dataclass
 class Given:
-    """What the rules look at.
+    """What the rules read.
 
     Attributes:
         version: the room version, as a number.
-        event_id, event: what is judged.
+        event_id, event: the event to check.
         auth_events: the events that it cites, in its order.
         state: the room state.
         named_create: in version 12, the event that the room ID names.
@@ -72,7 +71,7 @@ def evaluate(rules: list[Rule]) -> tuple[Decision, str] | None:
     for number, (condition, consequence) in enumerate(rules, 1):
         outcome = condition()
         if consequence == ALLOW_IF_AND_ONLY_IF:
-            # The condition has three answers: it does not apply, or it does and holds or does not.
+            # The condition has three answers: it does not apply (None), it holds, or it does not hold.
             if outcome is not None:
                 return (ALLOW if outcome else REJECT), str(number)
         elif outcome:
@@ -89,7 +88,7 @@ def otherwise() -> bool:
 
 
 def only(applies: bool, *rules: Rule) -> list[Rule]:
-    """Rules that only some versions' lists have."""
+    """Return rules that only the lists of some versions have."""
     return list(rules) if applies else []
 
 
@@ -111,7 +110,7 @@ def is_user_id(value: Any) -> bool:
 
 
 def level(value: Any, version: int) -> int | None:
-    """The integer that a value of a power-levels event stands for, or None."""
+    """Return the level that a value in a power-levels event means, or None."""
     if value is True or value is False:
         return None
     if isinstance(value, int):
@@ -135,7 +134,7 @@ def level(value: Any, version: int) -> int | None:
 
 
 def selected(event: Pdu, version: int) -> list[tuple[str, str]]:
-    """The keys of the state events that an event may cite."""
+    """Return the keys of the state events that an event may cite."""
     if event["type"] == "m.room.create":
         return []
     keys = [("m.room.power_levels", ""), ("m.room.member", event["sender"])]
@@ -176,7 +175,7 @@ class Rules:
         nothing: Known = ("", {"content": {}, "sender": ""})
         self.create_id, self.create = given.state.get(("m.room.create", ""), nothing)
 
-    # What the state says
+    # Values of the state
 
     def state_content(self, kind: str, state_key: str = "") -> dict[str, Any] | None:
         found = self.given.state.get((kind, state_key))
@@ -199,14 +198,14 @@ class Rules:
         return [self.create["sender"], *(more if isinstance(more, list) else [])]
 
     def named(self, name: str) -> int:
-        """One of the named levels."""
+        """Return one of the named levels."""
         default = {"ban": 50, "kick": 50, "redact": 50, "state_default": 50}.get(name, 0)
         content = self.state_content("m.room.power_levels")
         found = None if content is None else level(content.get(name), self.version)
         return default if found is None else found
 
     def entry(self, name: str, key: str) -> int | None:
-        """One entry of ``users`` or ``events``."""
+        """Return one entry of ``users`` or ``events``."""
         content = self.state_content("m.room.power_levels")
         entries = None if content is None else content.get(name)
         return level(entries.get(key), self.version) if isinstance(entries, dict) else None
@@ -337,7 +336,7 @@ class Rules:
                 v >= 8,
                 (
                     lambda: "join_authorised_via_users_server" in content,
-                    # Signatures are checked beforehand, so that the one that this asks for is there.
+                    # Signatures are checked before, so the required one exists.
                     [(lambda: False, REJECT)],
                 ),
             ),
@@ -478,10 +477,10 @@ class Rules:
         properties = ["users_default", "events_default", "state_default", "ban", "redact", "kick", "invite"]
         maps = ["events", "notifications"] if v >= 6 else ["events"]
 
-        def has_a_level_that_is_none() -> bool:
+        def has_an_invalid_level() -> bool:
             return any(name in new and level(new[name], v) is None for name in properties)
 
-        def has_a_map_of_none(*names: str) -> bool:
+        def has_an_invalid_map(*names: str) -> bool:
             return any(
                 name in new
                 and not (
@@ -491,13 +490,13 @@ class Rules:
                 for name in names
             )
 
-        def users_are_none() -> bool:
+        def users_are_invalid() -> bool:
             return (
-                has_a_map_of_none("users")
+                has_an_invalid_map("users")
                 or not all(is_user_id(user) for user in new.get("users", {}))
-                # Up to version 9 no rule of its own names the others.
-                or has_a_level_that_is_none()
-                or has_a_map_of_none(*maps)
+                # Up to version 9 the other levels have no rule of their own.
+                or has_an_invalid_level()
+                or has_an_invalid_map(*maps)
             )
 
         def users_name_a_creator() -> bool:
@@ -507,7 +506,7 @@ class Rules:
             return self.power_level(self.sender)
 
         def levels(content: dict[str, Any] | None, names: list[str]) -> dict[tuple[str, ...], int]:
-            """All the levels under some names: a named one, or the entries of a map."""
+            """Return the levels under some names: a named level, or the entries of a map."""
             found: dict[tuple[str, ...], int] = {}
             for name in names:
                 value = (content or {}).get(name)
@@ -529,7 +528,7 @@ class Rules:
             return [(place, current, value) for place, current, value in changes if current != value]
 
         def each_property() -> list[Rule]:
-            # "For each found alteration": the two rules below are asked for one after another.
+            # "For each found alteration": both rules are checked for one alteration after another.
             alterations = {place[0]: (current, value) for place, current, value in altered(properties)}
             rule: list[Rule] = [(lambda: False, REJECT), (lambda: False, REJECT)]
             for name in properties:
@@ -549,8 +548,8 @@ class Rules:
             return [value for _, _, value in altered(names) if value is not None]
 
         return [
-            *only(v >= 10, (has_a_level_that_is_none, REJECT), (lambda: has_a_map_of_none(*maps), REJECT)),
-            (users_are_none, REJECT),
+            *only(v >= 10, (has_an_invalid_level, REJECT), (lambda: has_an_invalid_map(*maps), REJECT)),
+            (users_are_invalid, REJECT),
             *only(v >= 12, (users_name_a_creator, REJECT)),
             (lambda: old is None, ALLOW),
             (otherwise, each_property()),
@@ -590,7 +589,7 @@ class Rules:
 
 
 def decode_base64(text: Any) -> bytes | None:
-    """Unpadded base64 in either alphabet, with or without padding; None for anything else."""
+    """Decode base64 in either alphabet, with or without padding. Return None for anything else."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     if not isinstance(text, str) or re.fullmatch(r"[A-Za-z0-9+/_-]*={0,2}", text) is None:
         return None
@@ -602,7 +601,7 @@ def decode_base64(text: Any) -> bytes | None:
 
 
 def any_signature_matches_any_key(signed: dict[str, Any], offer: dict[str, Any]) -> bool:
-    """Signatures of any server under any key ID; keys of ``public_key`` and of ``public_keys``."""
+    """Try signatures of any server and key ID with the keys of ``public_key`` and ``public_keys``."""
     keys = [offer.get("public_key")]
     listed = offer.get("public_keys")
     for entry in listed if isinstance(listed, list) else []:
@@ -627,20 +626,20 @@ def any_signature_matches_any_key(signed: dict[str, Any], offer: dict[str, Any])
 
 
 def check_auth(given: Given) -> tuple[Decision, str]:
-    """All rules: the decision, and the number of the rule that decided."""
+    """Apply all rules. Return the decision, and the number of the rule that decided."""
     decided = evaluate(Rules(given).all_rules())
     assert decided is not None
     return decided
 
 
 def check_against_state(given: Given) -> tuple[Decision, str]:
-    """The rules that look at the room state. A state without a create event refuses everything."""
+    """Apply the rules that read the room state. Without a create event it refuses everything."""
     rules = Rules(given)
     if given.event["type"] == "m.room.create":
         return check_auth(given)
     if ("m.room.create", "") not in given.state:
         return REJECT, "2" if given.version >= 12 else "2.4"
-    # Those before are put in again as ones that never decide, for their places.
+    # The rules before these are replaced by ones that never decide, so that the numbers are right.
     before: list[Rule] = [(lambda: False, REJECT)] * (3 if given.version >= 12 else 2)
     decided = evaluate([*before, *rules.state_rules()])
     assert decided is not None

@@ -8,10 +8,10 @@ import math
 from typing import Any
 
 LEVELS = 128
-"""How deep arrays and objects may nest. The specification has no limit; the library sets this one."""
+"""The deepest nesting of arrays and objects. The specification has no limit, the library has this one."""
 
 LONGEST = 4300
-"""Digits of the longest integer. Again the library's own limit: it is CPython's."""
+"""The digits of the longest integer. This limit is the library's too, and comes from CPython."""
 
 
 def value(v: Any) -> str:
@@ -51,8 +51,8 @@ def array(v: list[Any]) -> str:
 def number(v: int | float) -> str:
     """number = [ "-" ] int, and for room versions 1 to 5 a float as Python prints it
 
-    The grammar has no floats, and says of those versions only that servers should handle what is
-    outside it "where possible". The bytes that rooms of these versions were signed over are Synapse's.
+    The grammar has no floats. For those versions it only says that servers should handle other numbers "where
+    possible". Events of such rooms are signed over the bytes that Synapse writes.
     """
     if isinstance(v, float):
         return repr(v)
@@ -102,7 +102,7 @@ def canonical_json(v: Any) -> bytes:
 
 
 def has_canonical_form(v: Any, *, strict: bool, level: int = 1) -> bool:
-    """Whether a value may stand in an event at all: what is refused, one reason a line."""
+    """Tell whether a value may be in an event, with one reason for a refusal per line."""
     if type(v) is dict or type(v) is list:
         if level > LEVELS:
             return False

@@ -37,7 +37,7 @@ def content_hash(event: dict[str, Any]) -> str:
 
 
 def signed_bytes(event: dict[str, Any], version: str) -> bytes:
-    """What is signed, and what the reference hash is taken of."""
+    """Return the bytes that are signed, and over which the reference hash is computed."""
     # 1. "The event is put through the redaction algorithm."
     event = redact(event, version)
     # 2. "The `signatures` and `unsigned` properties are removed from the event, if present."

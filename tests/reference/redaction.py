@@ -1,8 +1,8 @@
 """The redaction algorithm, as the page of each room version lists it.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#redactions, and the same section of the page of each
-other version. The lists are whole on every page, and so they are here: nothing is written as a
-difference from another version.
+other version. Every page has complete lists, and so does this module: no list is written as a difference from
+another version.
 """
 
 from typing import Any
@@ -216,8 +216,8 @@ def redact(event: dict[str, Any], version: str) -> dict[str, Any]:
     keys, types = PAGES[version]
     result = {key: value for key, value in event.items() if key in keys}
     if version == "12" and result["type"] == "m.room.create":
-        # The text keeps it, but it is derived from this event's own hash and must not be there: such an
-        # event is rejected. Synapse takes it away, and so does the library.
+        # The text keeps the room ID, but a create event must not have one: it is derived from the hash of
+        # the event. Synapse strips it, and so does the library.
         result.pop("room_id", None)
     # "The content object must also be stripped of all keys, unless it is one of the following event types"
     content = result["content"]
@@ -226,8 +226,8 @@ def redact(event: dict[str, Any], version: str) -> dict[str, Any]:
         return result
     stripped = {key: value for key, value in content.items() if key in allowed}
     if version in ("11", "12") and result["type"] == "m.room.member" and "third_party_invite" in content:
-        # "Additionally, it allows the `signed` key of the `third_party_invite` key." The text does not
-        # say what is left of one that has no such key, or is no object; this is what Synapse does.
+        # "Additionally, it allows the `signed` key of the `third_party_invite` key." The text does not say
+        # what is left of one that lacks this key or is not an object. This follows Synapse.
         invite = content["third_party_invite"]
         if isinstance(invite, dict):
             stripped["third_party_invite"] = {}

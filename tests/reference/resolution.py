@@ -1,26 +1,26 @@
-"""State resolution of all room versions, as the specification defines it: slow and plain.
+"""State resolution of all room versions, as the specification defines it, without optimisation.
 
 Source: https://spec.matrix.org/latest/rooms/v1/#state-resolution,
 https://spec.matrix.org/latest/rooms/v2/#state-resolution and
 https://spec.matrix.org/latest/rooms/v12/#state-resolution
 
-Every definition is a function of its own that starts from nothing, and nothing is kept between two of
-them. The rules themselves are asked of the library; the levels that events are ordered by are not.
+Every definition is a function of its own, and nothing is cached between them. The authorisation rules are
+the library's. The power levels that order events are not.
 
-Where the pages are silent or read in two ways, this says what the library says:
+Where the pages are silent or ambiguous, this module follows the library:
 
-- The full auth chain of a state takes in the state's own events. Without them, an event that is in every
+- The full auth chain of a state includes the state's own events. Without them, an event that is in every
   state could be in the full conflicted set.
-- A power event of type ``m.room.power_levels`` or ``m.room.join_rules`` has the state key ``""``, and the
-  create event is one too.
-- *X* is enlarged by what is reached from a power event through the full conflicted set alone, and the
-  graph that orders it has the direct edges between its members.
-- In version 12, the create event that a room ID names counts as one of an event's auth events.
-- Where an event cites several power-levels events, which the rules forbid, the first one counts; so does
-  the first of any key where a state lacks it.
-- What is no state event is never applied.
-- In version 1, a conflict is one of a type and a state key; no result of a pass is seen before its end;
-  and where no event passes, the last that was tried is taken.
+- A power event of type ``m.room.power_levels`` or ``m.room.join_rules`` has the state key ``""``. The create
+  event is a power event too.
+- *X* is enlarged only by events that are reached from a power event inside the full conflicted set. The graph
+  that orders it has the direct edges between its members.
+- In version 12, the create event that a room ID names counts as an auth event.
+- If an event cites several power-levels events, which the rules forbid, the first one counts. The same holds
+  for any key that the state lacks.
+- An event that is not a state event is never applied.
+- In version 1, a conflict is about a type and a state key. No result of a pass is seen before its end. If no
+  event passes, the last one that was tried is taken.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ POWER_LEVELS = ("m.room.power_levels", "")
 
 
 def auth_events(event: Event, events: Events) -> list[str]:
-    """The IDs of an event's auth events, as far as they are known."""
+    """Return the IDs of an event's auth events that are known."""
     cited = list(event.auth_event_ids)
     if event.room_version.identifier == "12" and event.type != "m.room.create":
         cited.append("$" + event.room_id[1:])
@@ -109,7 +109,8 @@ def paths(start: str, ends: Collection[str], events: Events) -> Iterable[list[st
 def conflicted_state_subgraph(conflicted: Collection[str], events: Events) -> set[str]:
     """The union of all paths between any pair of events in the conflicted state set, endpoints included.
 
-    By enumerating the paths, of which there may be very many."""
+    It is found by enumerating the paths, of which there may be very many.
+    """
     found: set[str] = set()
     for start in conflicted:
         for path in paths(start, conflicted, events):
@@ -118,7 +119,7 @@ def conflicted_state_subgraph(conflicted: Collection[str], events: Events) -> se
 
 
 def conflicted_state_subgraph_by_chains(conflicted: Collection[str], events: Events) -> set[str]:
-    """The same: what has a conflicted event in its auth chain and is in that of one, or is an end."""
+    """The same: conflicted events, and events that are above one and below one in auth chains."""
     chains = {event_id: auth_chain(event_id, events) for event_id in events}
     return {
         event_id
@@ -129,7 +130,7 @@ def conflicted_state_subgraph_by_chains(conflicted: Collection[str], events: Eve
 
 
 def is_power_event(event: Event) -> bool:
-    """One that might remove someone's ability to do something in the room."""
+    """Tell whether an event might remove someone's ability to do something in the room."""
     if event.type in ("m.room.power_levels", "m.room.join_rules", "m.room.create"):
         return event.state_key == ""
     if event.type == "m.room.member":
@@ -139,7 +140,7 @@ def is_power_event(event: Event) -> bool:
 
 
 def set_x(full_conflicted_set: Collection[str], events: Events) -> set[str]:
-    """Step 1: the power events, and from each on what is in its auth chain and the full conflicted set."""
+    """Step 1: the power events, and the events of the full conflicted set in their auth chains."""
     x = {event_id for event_id in full_conflicted_set if is_power_event(events[event_id])}
     while True:
         larger = x | {a for e in x for a in auth_events(events[e], events) if a in full_conflicted_set}
@@ -174,7 +175,7 @@ def sender_level(event: Event, events: Events) -> float:
 
 
 def reverse_topological_power_ordering(event_ids: Collection[str], events: Events) -> list[str]:
-    """At each step, of the events whose auth events in the set have all been taken, the smallest."""
+    """At each step, take the smallest event whose auth events in the set have all been taken."""
 
     def comparison(event_id: str) -> tuple[float, int, str]:
         event = events[event_id]
@@ -217,7 +218,7 @@ def mainline_position(event_id: str, mainline: Sequence[str], events: Events) ->
 
 
 def mainline_ordering(event_ids: Iterable[str], mainline: Sequence[str], events: Events) -> list[str]:
-    """From smallest to largest: the greater position first, then the earlier, then the smaller ID."""
+    """Greater position first, then the earlier timestamp, then the smaller event ID."""
 
     def comparison(event_id: str) -> tuple[float, int, str]:
         position = mainline_position(event_id, mainline, events)
@@ -227,7 +228,7 @@ def mainline_ordering(event_ids: Iterable[str], mainline: Sequence[str], events:
 
 
 class Resolution:
-    """The resolution of states by the algorithm of version 2, with all that comes up on the way.
+    """The resolution of states by the algorithm of version 2 or 2.1, with its intermediate results.
 
     Attributes:
         unconflicted, conflicted, auth_difference, subgraph, full_conflicted_set, power_order,
@@ -308,8 +309,11 @@ class Resolution:
 
 
 def resolve_v1(state_sets: Sequence[State], events: Events, skipped: Collection[str] = ()) -> dict[Key, str]:
-    """The resolution of states in room version 1. Events that are not there, or that are skipped, are left
-    out of conflicts, and nothing is judged by them; nor by an event that is left alone so, as in Synapse."""
+    """Resolve states by the algorithm of version 1.
+
+    Events that are missing or skipped are left out of conflicts, and no event is checked against them. If one
+    event is left of a conflict, no event is checked against it either, as in Synapse.
+    """
     events = {event_id: event for event_id, event in events.items() if event_id not in skipped}
     keys = {key for state in state_sets for key in state}
     values = {key: {state[key] for state in state_sets if key in state} for key in keys}
@@ -322,7 +326,7 @@ def resolve_v1(state_sets: Sequence[State], events: Events, skipped: Collection[
         if len(all_ids) > 1 and len(left) == 1:
             alone[key] = left[0]
         elif len(all_ids) > 1:
-            conflicts[key] = left  # of none, if none is left
+            conflicts[key] = left  # may be empty
 
     def digest(event_id: str) -> int:
         return int(sha1(event_id.encode(), usedforsecurity=False).hexdigest(), 16)

@@ -97,6 +97,8 @@ class Book:
 
         Args:
             versions: the room versions that get the case.
+            more: ``state``, the IDs of the room state; ``rejected``, the IDs of rejected events; ``spec``,
+                the address of the paragraph that decides; further fields of `Made`.
         """
         self._auth(name, room, event, {"allowed": True}, rule_name, notes, versions=versions, **more)
 
@@ -178,6 +180,7 @@ class Book:
         twin: str = "",
         odd: bool = False,
         disputed: Dispute | None = None,
+        spec: str = "",
     ) -> None:
         given: dict[str, Any] = {"event": event}
         roots = [event, *rejected]
@@ -192,7 +195,7 @@ class Book:
             name,
             {"events": events, **given},
             expected,
-            page(self.version, "authorisation-rules"),
+            spec or page(self.version, "authorisation-rules"),
             versions=versions,
             rule_name=rule_name,
             notes=notes,

@@ -36,7 +36,7 @@ def signed(mxid: Any = BOB, *keys: str, **more: Any) -> Any:
     return block
 
 
-def offered(book: Book, content: dict[str, Any] | None = None, **named: int) -> Room:
+def offered(book: Book, content: dict[str, Any] | None = None, **named: Any) -> Room:
     """Return a room in which Carol has sent a third-party invite."""
     room = plain_room(book.version, {CAROL: 10}, joined=[CAROL], **named)
     usual = {

@@ -47,38 +47,40 @@ _TICK = 500  # events between two looks at the progress
     is_flag=True,
     help="Check each event by itself: no authorisation rules, no states, and no event is held in memory.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(
+@click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
+def check(  # noqa: PLR0913, PLR0917 - one for each option
     files: tuple[str, ...],
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
     alone: bool,
+    all_findings: bool,
     as_json: bool,
 ) -> None:
-    """Check every event of a room: format, event ID, signatures, content hash, authorisation.
+    """Check every event of a room: its format, event ID, signatures, content hash and authorisation.
 
-    FILE is a recorded room, JSON Lines with a PDU a line, a JSON array of PDUs, a JSON object with pdus or
-    events, or a server's answer to /send_join or /state; - is standard input. The room version comes from the
-    file's header, from --room-version, or from the room's create event.
+    FILE is a recorded room, JSON Lines with one PDU per line, a JSON array of PDUs, a JSON object with pdus
+    or events, or a server's answer to /send_join or /state; - is standard input. The room version comes from
+    the file's header, from --room-version, or from the room's create event.
 
-    Signatures are checked with the keys in the file's header and those of --keys; without any keys they
-    are not, and the report says so. An event in its redacted form whose content hash no longer holds is
-    counted as redacted, and is no finding. A line that cannot be read is a finding, and the rest is still
-    checked.
+    Signatures are checked with the keys in the file's header and in --keys. Without any keys they are not
+    checked, and the report says so. An event in its redacted form, whose content hash therefore cannot
+    match, is counted as redacted; that is not a finding. A line that cannot be read is a finding; the other
+    lines are still checked.
 
-    Each event that a server would go on with is then judged by the authorisation rules, in the order of the
-    room's graph: against its own auth events, and against the state before it, resolved where branches meet.
-    If the file says which events its server rejected or soft-failed, and what the room's state was, those
-    that the rules refuse as well are counted as rejected and are no findings; a difference is one.
+    The auth rules are then applied to each usable event: against its own auth events, and against the state
+    before it, which is resolved where branches meet. If the file says which events its server rejected or
+    soft-failed, and what the state was, the report compares. An event that both refuse is listed but is not
+    a finding; a different decision is one.
 
-    What is missing is named once, with what is undecided or not known for lack of it. That the state is not
-    known is no finding, unless the file says what it was.
+    Missing events are named once, with their consequences. An unknown state is not a finding, unless the
+    file says what the state was.
 
-    Exit code: 0 all good, 1 findings, 2 wrong call or unreadable file.
+    Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file.
     """
     given = read_key_files(key_files)
-    report: Report = JsonReport() if as_json else TextReport()
+    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
     bad = unread = False
     for file in files:
         try:

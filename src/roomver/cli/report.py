@@ -1,6 +1,6 @@
 """The report of ``roomver check``: as text for people, and as JSON for programs.
 
-Both are written event by event: findings are never held in memory, however many there are.
+Both are written event by event. Findings are never held in memory.
 """
 
 import json
@@ -20,41 +20,52 @@ from ..readers import Room
 from ..room_check import RoomCheck
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
-from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, room_data, room_lines, summary_data
+from .wording import (
+    ACTION_TEXT,
+    FINDING_TEXT,
+    agreed_lines,
+    findings_data,
+    printable,
+    room_data,
+    room_lines,
+    summary_data,
+)
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory, the rest goes to a temporary file
 _COPY_CHARACTERS = 2**16
-_UNDECIDED_SHOWN = 10
+_MOST_EVENTS = 100  # with findings, that are listed of a file
+_MOST_UNDECIDED = 10  # among them: one missing event can leave a whole room undecided
+_MOST_LINES = 5  # of a list about a room
 
 
 class Report(Protocol):
-    """What is told of each file, in this order: start, events with findings or notes, the room as a whole
-    unless it was not looked at, end or error."""
+    """What is told about each file, in this order: start, events with findings or notes, the room unless
+    events were checked alone, end or error."""
 
     def start(self, file: str, room: Room) -> None:
-        """Begin with a file that could be opened."""
+        """Begin a file."""
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event of which something was found or noted by itself."""
+        """Report an event that has findings or notes by itself."""
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Take what was found of an event among the others of its room."""
+        """Report the findings of an event among the others of its room."""
 
     def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
+        """Report the room as a whole."""
 
     def end(self, summary: Summary) -> None:
-        """End with a file."""
+        """End a file."""
 
     def error(self, file: str, reason: str) -> None:
-        """Take that a file could not be read, or not to its end."""
+        """Report a read failure."""
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write the rest of the report."""
 
 
 class JsonReport:
-    """One JSON object; each bad event on a line of its own."""
+    """Writes one JSON object, with each event that has findings on a line of its own."""
 
     def __init__(self) -> None:
         self._files = 0
@@ -64,7 +75,7 @@ class JsonReport:
         self._room = ""
 
     def start(self, file: str, room: Room) -> None:
-        """Begin with a file that could be opened."""
+        """Begin a file."""
         head = {"file": file, "room_version": room.version.identifier}
         self._begin(head)
         click.echo(', "events": [', nl=False)
@@ -72,12 +83,12 @@ class JsonReport:
         self._events = 0
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event of which something was found or noted by itself."""
+        """Report an event that has findings or notes by itself."""
         data = findings_data(check.event_id, check.findings, check.notes)
         self._event(entry.place, entry.claimed_id, entry.pdu, data)
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Take what was found of an event among the others of its room."""
+        """Report the findings of an event among the others of its room."""
         self._event(place, None, event.pdu, findings_data(event.event_id, findings))
 
     def _event(self, place: Place, claimed_id: EventId | None, pdu: JsonValue, data: JsonObject) -> None:
@@ -87,12 +98,12 @@ class JsonReport:
         self._events += 1
 
     def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
+        """Report the room as a whole."""
         self._good &= found.state_agrees
         self._room = f', "room": {json.dumps(room_data(found))}'
 
     def end(self, summary: Summary) -> None:
-        """End with a file."""
+        """End a file."""
         self._good &= not summary.bad
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -100,7 +111,7 @@ class JsonReport:
         self._open = False
 
     def error(self, file: str, reason: str) -> None:
-        """Take that a file could not be read, or not to its end."""
+        """Report a read failure."""
         self._good = False
         if self._open:
             click.echo(f'], "error": {json.dumps(reason)}}}', nl=False)
@@ -110,7 +121,7 @@ class JsonReport:
             click.echo("}", nl=False)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write the rest of the report."""
         if not self._files:
             click.echo('{"files": [', nl=False)
         click.echo(f'\n], "ok": {json.dumps(self._good)}}}')
@@ -122,9 +133,12 @@ class JsonReport:
 
 
 class TextReport:
-    """A table of the files first, then each bad event with every reason."""
+    """Writes a table of the files, a summary of each room, and each event that has findings."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, all_findings: bool = False) -> None:
+        self._most_events = None if all_findings else _MOST_EVENTS
+        self._most_undecided = None if all_findings else _MOST_UNDECIDED
+        self._most_lines = None if all_findings else _MOST_LINES
         spool = SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8")  # noqa: SIM115 - until close()
         self._details: IO[str] = spool
         out = console()
@@ -134,23 +148,23 @@ class TextReport:
         self._file = ""
         self._version = ""
         self._named = False
+        self._listed = 0
         self._undecided = 0
 
     def start(self, file: str, room: Room) -> None:
-        """Begin with a file that could be opened."""
+        """Begin a file."""
         self._file, self._version, self._named = display_name(file), room.version.identifier, False
-        self._undecided = 0
+        self._listed = self._undecided = 0
 
     def event(self, entry: Entry, check: EventCheck) -> None:
-        """Take an event of which something was found or noted by itself."""
+        """Report an event that has findings or notes by itself."""
         self._event(entry.place, check.event_id, entry.pdu, check.findings, check.notes)
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Take what was found of an event among the others of its room."""
+        """Report the findings of an event among the others of its room."""
         if [finding.kind for finding in findings] == [FindingKind.AUTH_EVENT_MISSING]:
-            # One event that is missing can leave a whole room undecided.
             self._undecided += 1
-            if self._undecided > _UNDECIDED_SHOWN:
+            if self._most_undecided is not None and self._undecided > self._most_undecided:
                 return
         self._event(place, event.event_id, event.pdu, findings)
 
@@ -162,7 +176,10 @@ class TextReport:
         findings: tuple[Finding, ...],
         notes: tuple[Reason, ...] = (),
     ) -> None:
-        # There may be a million of them, which would take rich half an hour: these lines need no layout.
+        self._listed += 1
+        if self._most_events is not None and self._listed > self._most_events:
+            return
+        # Not through rich: a million events would take it half an hour, and these lines need no layout.
         lines = []
         if not self._named:
             lines += ["", self._styled(self._file, bold=True)]
@@ -177,43 +194,46 @@ class TextReport:
             lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            # Dropping goes before all else that could be done with an event.
+            # Dropping an event comes before everything else that could be done with it.
             actions = {finding.kind.action for finding in findings}
             action = next(action for action in ACTION_TEXT if action in actions)
             lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
     def room(self, found: RoomCheck) -> None:
-        """Take what was found of the events together, beyond the events themselves."""
-        lines = room_lines(found)
+        """Report the room as a whole."""
+        lines = room_lines(found, self._file, self._most_lines)
         if found.gathered.repeated:
-            lines.append(f"{found.gathered.repeated:,} of the events counted repeat one that came before")
-        if self._undecided > _UNDECIDED_SHOWN:
-            more = self._undecided - _UNDECIDED_SHOWN
-            lines.append(f"{more:,} more undecided events are not shown: --json has them all")
-        self._rooms.append((self._file, lines))
+            lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
+        if self._most_undecided is not None and self._undecided > self._most_undecided:
+            more = self._undecided - self._most_undecided
+            lines.append(f"{more:,} more undecided events: --all lists them")
+        self._rooms.append((self._file, [*lines, *agreed_lines(found, self._most_lines)]))
 
     def end(self, summary: Summary) -> None:
-        """End with a file."""
+        """End a file."""
         self._rows.append((self._file, self._version, summary))
+        if self._most_events is not None and self._listed > self._most_events:
+            more = self._listed - self._most_events
+            self._details.write(f"\n{more:,} more events with findings or notes: --all lists them\n")
 
     def error(self, file: str, reason: str) -> None:
-        """Take that a file could not be read, or not to its end."""
+        """Report a read failure."""
         click.echo(f"roomver: {display_name(file)}: {printable(reason)}", err=True)
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Write the rest of the report."""
         out = console()
         total = Summary()
         for _, _, summary in self._rows:
             total.merge(summary)
         if self._rows:
             out.print(_files_table(self._rows, total))
-        if self._rooms:
-            out.print()
         for file, lines in self._rooms:
+            out.print()
+            out.print(file, style="bold", soft_wrap=True)
             for line in lines:
-                out.print(f"{file}: {line}", soft_wrap=True)
+                out.print(f"  {line}", soft_wrap=True)
         if total.kinds:
             out.print()
             out.print(_kinds_table(total))
@@ -227,7 +247,7 @@ class TextReport:
 
 
 def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
-    """What tells people which event it is."""
+    """Return what people recognise an event by."""
     fields: JsonObject = pdu if type(pdu) is dict else {}
     return {
         key: value if type(value := fields.get(key)) is str else None
@@ -239,7 +259,7 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
     table.add_column("room", "total", overflow="fold")
     table.add_column("version", justify="right")
-    # A column of its own only where a recording server rejected something.
+    # Only rooms whose server rejected something need this column.
     left_out = () if total.rejected else ("rejected",)
     for name, count in _counts(total).items():
         if name in left_out:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ..versions import ROOM_VERSIONS
 from .common import console, example
-from .wording import feature_markdown, feature_rows
+from .features import feature_markdown, feature_rows
 
 
 @click.command(epilog=example("roomver versions --json | jq '.features[0]'"))

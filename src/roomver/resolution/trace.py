@@ -1,4 +1,4 @@
-"""What a resolution did, step by step, and why a key ended as it did."""
+"""The result of a resolution: the state, its steps, and why a key has its event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from ..versions import StateResolution
 
 
 class NotTraced(RoomverError):
-    """Reasons were asked of a resolution that was run without ``trace=True``."""
+    """`Resolution.why` was called on a resolution that was run without ``trace=True``."""
 
     def __str__(self) -> str:
         return "the resolution was not traced: run it with trace=True"
@@ -21,13 +21,13 @@ class Check(NamedTuple):
     """One iterative auth check.
 
     Attributes:
-        event_id: the event that was tried.
-        key: its place in the state.
-        phase: ``power`` or ``mainline``; in version 1 the name of its pass.
-        verdict: what the rules said; None if they were not asked: version 1 takes the first event of a
-            pass unchecked, and the last where none is allowed.
-        accepted: whether the event took the place.
-        replaced: the event that it took the place of.
+        event_id: the event that was checked.
+        key: its key in the state.
+        phase: ``power`` or ``mainline``; in version 1 the name of the pass.
+        verdict: the verdict of the rules. None if they were not asked: version 1 accepts the first event of
+            a pass unchecked, and the last event if none is allowed.
+        accepted: whether the event was put into the state.
+        replaced: the event that it replaced there.
     """
 
     event_id: EventId
@@ -43,19 +43,19 @@ class Trace:
     """The intermediate results of a resolution, by their names in the specification.
 
     Attributes:
-        algorithm: which one ran.
+        algorithm: the algorithm that ran.
         unconflicted: the unconflicted state map.
-        conflicted: the conflicted events of each key, with the states they are in: bit i of a mask
-            stands for the i-th state.
+        conflicted: each conflicted key to its events, and each event to a mask of the states that have it:
+            bit i stands for the i-th state.
         auth_difference, conflicted_subgraph, full_conflicted_set: event IDs. Empty in version 1.
         power_order: the events of step 1, earliest first.
         partial_state: the state after step 2; in version 1 empty.
-        mainline: of the power levels in the partial state, newest first.
+        mainline: the mainline of the power levels in the partial state, newest first.
         mainline_order: the events of step 3, earliest first.
-        checks: every event that was tried, in order.
-        restored: keys at which the unconflicted state map had the last word, to the event that
-            stood there before.
-        states: how many there were.
+        checks: the iterative auth checks, in order.
+        restored: keys for which step 5 put the event of the unconflicted state map back, to the event that
+            it replaced.
+        states: the number of states.
     """
 
     algorithm: StateResolution
@@ -74,17 +74,17 @@ class Trace:
 
 
 class Candidate(NamedTuple):
-    """One event that competed for a key, and what became of it.
+    """One event that competed for a key, and its outcome.
 
     Attributes:
         event_id: the event.
-        states: the indices of the states that had it; empty if it came in by the auth difference or
-            the conflicted subgraph.
-        check: how it was tried; None if it never was.
-        outcome: ``won`` (it stands; an unconflicted event does whatever came of trying it), ``refused``,
-            ``overwritten``, ``restored`` (the unconflicted event of its key had the last word) or
+        states: the indices of the states that have it; empty if it comes from the auth difference or the
+            conflicted state subgraph only.
+        check: its iterative auth check; None if it was not checked.
+        outcome: ``won`` (it is in the resolved state, as an unconflicted event always is), ``refused``,
+            ``overwritten``, ``restored`` (the unconflicted event of its key was put back) or
             ``not tried``.
-        by: the event that took its place, if one did.
+        by: the event that replaced it, if one did.
     """
 
     event_id: EventId
@@ -110,13 +110,13 @@ class Candidate(NamedTuple):
 
 
 class Why(NamedTuple):
-    """Why a key of the resolved state is as it is; as text, line by line.
+    """Why a key of the resolved state has its event. ``str`` gives this as text of several lines.
 
     Attributes:
-        key: the key asked about.
-        event_id: the event that the resolved state has there; None if none.
+        key: the key.
+        event_id: its event in the resolved state, or None.
         reason: one line.
-        candidates: the events that competed, in the order in which they were tried.
+        candidates: the events that competed, in the order in which they were checked.
     """
 
     key: StateKey
@@ -158,16 +158,18 @@ class Resolution:
 
     Attributes:
         state: the resolved state: ``(type, state_key)`` to event ID. A new dict, or a `RoomState` if all
-            the states were; ``dict(state)`` is a dict of either.
-        steps: how it came about; None unless it was asked for with ``trace=True``.
+            the states were; ``dict(state)`` makes a dict of either.
+        steps: the intermediate results; None without ``trace=True``.
     """
 
     state: StateMap[EventId]
     steps: Trace | None = None
 
     def why(self, key: StateKey) -> Why:
-        """Say which events competed for a key, in which order each was tried, which rule refused each
-        that lost, and which overwrote which.
+        """Explain which events competed for a key and why one of them is in the resolved state.
+
+        The answer has the order in which they were checked, the rule that refused an event, and the event
+        that overwrote another.
 
         Raises:
             NotTraced: if the resolution was run without ``trace=True``.
@@ -181,7 +183,7 @@ class Resolution:
             held = {steps.unconflicted[key]: (1 << steps.states) - 1}
         checks = [check for check in steps.checks if check.key == key]
         candidates = []
-        after: EventId | None = None  # the next that was accepted, from the end
+        after: EventId | None = None  # the next accepted event; the loop runs backwards
         for check in reversed(checks):
             candidates.append(_candidate(key, check, held, after, steps, winner))
             if check.accepted:
@@ -216,7 +218,7 @@ def _candidate(
     event_id = check.event_id
     states = _indices(masks.get(event_id, 0))
     if event_id == winner and key in steps.unconflicted:
-        return Candidate(event_id, states, check, "won", None)  # whatever came of trying it
+        return Candidate(event_id, states, check, "won", None)  # whatever its check said
     if not check.accepted:
         return Candidate(event_id, states, check, "refused", None)
     if after is not None:
@@ -232,19 +234,19 @@ def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Ch
         if winner is None:
             return "no state has it" if not checks else "no state has it, and every event tried was refused"
         if key in steps.restored:
-            return "unconflicted: every state has it, which has the last word over what was tried"
+            return "unconflicted: every state has it, so it replaces the event that was allowed"
         if key not in steps.unconflicted:
-            return "no state has it, but it is among the auth events that were replayed and was allowed"
+            return "no state has it, but an event from the auth chains was tried and allowed"
         return f"unconflicted: {'no state has another' if version_1 else 'every state has it'}"
     if winner is None:
         return "conflicted: no event was allowed"
     if not checks:
-        return "conflicted: the other events are left out as rejected, and what is left is not tried"
+        return "conflicted: the other events are left out as rejected, so the remaining one is not tried"
     if not version_1:
-        # A key that was in conflict has no unconflicted event, so that the last one allowed stays.
+        # A conflicted key has no unconflicted event, so the event allowed last stays.
         return "conflicted: of the events that were allowed, the one tried last stays"
     if checks[-1].phase != "rest":
-        return "conflicted: the first event is taken, then each that is allowed, up to one that is not"
+        return "conflicted: the first event is taken, then each allowed one until one is refused"
     if checks[-1].verdict is None:
-        return "conflicted: no event was allowed, and so the one tried last stays"
+        return "conflicted: no event was allowed, so the one tried last stays"
     return "conflicted: the first event that was allowed stays"

@@ -46,6 +46,39 @@ SLIPS: Table = {
                 return check_member(context) if refused is None else refused
                 """,
             ),
+            Slip(
+                'member events obey events["m.room.member"]',
+                """
+                set_levels = context.levels.levels
+                level = set_levels and set_levels.events.get(kind)
+                if level is not None and level > context.levels.user(event.sender):
+                    return context.reject(OTHERWISE)
+                return check_member(context)
+                """,
+                "the membership half of the clarification in 1.17",
+            ),
+            Slip(
+                "member events obey events_default, where it is set",
+                """
+                set_levels = context.levels.levels
+                level = set_levels and set_levels.named.get("events_default")
+                if level is not None and level > context.levels.user(event.sender):
+                    return context.reject(OTHERWISE)
+                return check_member(context)
+                """,
+                "the membership half of the clarification in 1.17",
+            ),
+            Slip(
+                "member events obey state_default, where it is set",
+                """
+                set_levels = context.levels.levels
+                level = set_levels and set_levels.named.get("state_default")
+                if level is not None and level > context.levels.user(event.sender):
+                    return context.reject(OTHERWISE)
+                return check_member(context)
+                """,
+                "the membership half of the clarification in 1.17",
+            ),
         ],
         "return check_third_party_offer(context)": [
             Slip(

@@ -9,9 +9,11 @@ SLIPS: Table = {
                 "an unknown auth event is passed over",
                 "[events[event_id] for event_id in wanted if event_id in events]",
             ),
-        ],
-        "create_id is not None": [
-            Slip("an unknown create event is passed over", "create_id is not None and create_id in events"),
+            Slip(
+                "an unknown create event is passed over",
+                "[events[event_id] for event_id in wanted"
+                " if event_id in events or event_id in event.auth_event_ids]",
+            ),
         ],
     },
     "check_auth_events": {

@@ -9,8 +9,8 @@ SLIPS: Table = {
         ],
     },
     "_first_that_passes": {
-        "reversed(_in_order(ids, known))": [
-            Slip("other events are tried from the lowest depth up", "_in_order(ids, known)"),
+        "reversed(_sort(ids, known))": [
+            Slip("other events are tried from the lowest depth up", "_sort(ids, known)"),
         ],
     },
 }

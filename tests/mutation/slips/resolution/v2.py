@@ -30,18 +30,13 @@ SLIPS: Table = {
             Slip("power events are not ordered by the sender's level", "0", "seen in another implementation"),
         ],
     },
-    "_iterative_auth_checks": {
-        "state[key] = event": [
-            Slip("the checks that follow do not see an event that was allowed", ""),
-        ],
-    },
     "_mainline_order": {
-        "keys.append((-found, event.origin_server_ts, event_id))": [
+        "keys.append((-position, event.origin_server_ts, event_id))": [
             Slip(
                 "an event without a mainline ancestor has the position of the oldest",
                 """
-                found = len(mainline) - 1 if found == inf else found
-                keys.append((-found, event.origin_server_ts, event_id))
+                position = len(mainline) - 1 if position == inf else position
+                keys.append((-position, event.origin_server_ts, event_id))
                 """,
                 "gomatrixserverlib; ruma, before 0.17",
             ),

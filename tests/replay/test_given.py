@@ -1,0 +1,231 @@
+"""States that the caller gives a replay."""
+
+from random import Random
+
+import pytest
+from builder import ALICE, BOB, CAROL, VERSIONS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roomver import Event, MissingEvents, replay_room
+from roomver.replay import Replay, Status
+
+from .rooms import LEVELS, TOPIC, Branches, banned_beside_a_topic, base_room, ids, merged_rooms, recorded
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_gap_is_reported_and_a_given_state_bridges_it(version: str) -> None:
+    room = base_room(version)
+    gone = room.add("m.room.message", BOB, {})
+    state = ids(room.state)
+    after = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    last = room.add("m.room.message", CAROL, {})
+    events = [event for event in room.events.values() if event is not gone]
+    replayed = replay_room(events)
+    # The state is unknown after the gap too: each event names the one it follows.
+    assert replayed.gaps == {after.event_id: (gone.event_id,), last.event_id: (after.event_id,)}
+    assert replayed.state_before(after.event_id) is None
+    assert replayed.state_after(after.event_id) is None
+    outcome = replayed.outcomes[after.event_id]
+    assert outcome.accepted
+    assert outcome.by_state is None
+    assert outcome.deciding is outcome.by_auth_events
+    with pytest.raises(MissingEvents) as caught:
+        replayed.resolution_at(after.event_id)
+    assert caught.value.event_ids == (gone.event_id,)
+    bridged = replay_room(events, given={after.event_id: state})
+    assert bridged.gaps == {}
+    assert bridged.state_before(after.event_id) == state
+    assert bridged.current_state == ids(room.state)
+    assert bridged.forward_extremities == (last.event_id,)
+    # A given state is used even if all previous events are known.
+    del state["m.room.join_rules", ""]
+    whole = replay_room(room.events.values(), given={after.event_id: state})
+    assert whole.state_before(after.event_id) == state
+
+
+def test_a_given_state_of_missing_events_is_an_error() -> None:
+    room = base_room("11")
+    assert room.last is not None
+    with pytest.raises(MissingEvents) as caught:
+        replay_room(room.events.values(), given={room.last.event_id: {TOPIC: "$b", LEVELS: "$a"}})
+    assert caught.value.event_ids == ("$a", "$b")
+
+
+def test_equal_given_states_meet_without_a_merge() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    given = {}
+    for _ in range(2):
+        fork.branch()
+        given[room.add("m.room.message", ALICE, {}).event_id] = ids(fork.state)
+        fork.end()
+    merge = fork.merge()
+    replayed = replay_room(room.events.values(), given=given)
+    assert replayed.merges == []
+    assert replayed.state_before(merge.event_id) == ids(fork.state)
+
+
+def _answer_to_a_join(replayed: Replay, event_id: str) -> list[Event]:
+    """Return what a server answers to a join: the state before it and its auth chain, and the join itself."""
+    state = replayed.state_before(event_id)
+    assert state is not None
+    found: set[str] = set()
+    todo = [event_id, *state.values()]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo += replayed.events[one].auth_event_ids
+    return [replayed.events[one] for one in replayed.order if one in found]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_room_joined_at_any_event_has_the_state_that_was_given(version: str) -> None:
+    _, events = recorded(version)
+    whole = replay_room(events)
+    places = [e for e in whole.order if whole.outcomes[e].accepted and whole.state_before(e)]
+    with_gaps = 0
+    for event_id in places[::9]:
+        given = whole.state_before(event_id)
+        assert given is not None
+        part = replay_room(_answer_to_a_join(whole, event_id), given={event_id: given})
+        # The given state and its auth chain lie before the join, though no prev event says so.
+        assert part.forward_extremities == (event_id,)
+        assert part.current_state == part.state_after(event_id) == whole.state_after(event_id)
+        assert part.soft_failed == {}
+        # Without the join, the given state is the current state.
+        answer = [event for event in part.events.values() if event.event_id != event_id]
+        before = replay_room(answer, current=given)
+        assert before.current_state == given
+        assert before.resolution_at(None).state == given
+        assert before.forward_extremities == ()
+        # Without a given state either, the state is unknown if events are missing.
+        unknown = replay_room(answer)
+        if unknown.gaps:
+            with_gaps += 1
+            assert unknown.current_state is None
+    assert with_gaps > 0
+
+
+def test_a_given_state_may_hold_later_events() -> None:
+    # Each topic is given a state that holds the other. No such state holds the oldest topic, so returning
+    # to it is not a reset.
+    room = base_room("11")
+    oldest = room.add("m.room.topic", ALICE, {"topic": "0"}, state_key="")
+    fork = Branches(room)
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    one = room.add("m.room.topic", BOB, {"topic": "1"}, state_key="")
+    two = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    state = ids(fork.state)
+    given = {one.event_id: {**state, TOPIC: two.event_id}, two.event_id: {**state, TOPIC: one.event_id}}
+    replayed = replay_room(room.events.values(), given=given)
+    assert replayed.resets() == []
+    before = replayed.state_before(merge.event_id)
+    assert before is not None
+    assert before[TOPIC] == oldest.event_id
+
+
+def test_a_given_state_may_hold_an_event_on_a_cycle() -> None:
+    room = base_room("2")
+    oldest = room.add("m.room.topic", ALICE, {"topic": "0"}, state_key="")
+    own = "$own:a.example"
+    cyclic = room.make("m.room.topic", ALICE, {}, state_key="", event_id=own, prev=[own])
+    fork, topic, merge = banned_beside_a_topic(room)
+    replayed = replay_room(
+        [*room.events.values(), cyclic],
+        given={topic.event_id: {**ids(fork.state), TOPIC: cyclic.event_id}},
+    )
+    assert replayed.resets() == []
+    before = replayed.state_before(merge.event_id)
+    assert before is not None
+    assert before[TOPIC] == oldest.event_id
+
+
+@given(merged_rooms(), st.randoms(use_true_random=False))
+def test_with_a_given_state_the_order_of_arrival_changes_no_outcome(events: list[Event], rng: Random) -> None:
+    event = rng.choice(events)
+    known = {other.event_id for other in events}
+    after = {event.event_id}
+    for _ in events:
+        after |= {e.event_id for e in events if after & {*e.prev_event_ids, *e.auth_event_ids}}
+    older = [other for other in events if other.state_key is not None and other.event_id not in after]
+    state = {(other.type, other.state_key or ""): other.event_id for other in older}
+    shuffled = rng.sample(events, len(events))
+    replays = [replay_room(some, given={event.event_id: state}) for some in (events, shuffled)]
+    for replayed in replays:
+        for gap in replayed.gaps:
+            # An event that is known and decided is not reported as missing.
+            for lack in replayed.lacking(gap):
+                assert lack not in known or replayed.outcomes[lack].status is Status.CYCLIC
+    assert replays[0].outcomes == replays[1].outcomes
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rejected_event_of_a_given_state_is_checked_again_or_skipped(version: str) -> None:
+    room = base_room(version)
+    fork = Branches(room)
+    fork.branch()
+    # It cites no power levels, so its sender has the level in the state but not in its auth events.
+    cited = [("m.room.create", ""), ("m.room.member", BOB)][version == "12" :]
+    auth = [room.state[key] for key in cited]
+    refused = room.add("m.room.topic", BOB, {"topic": "r"}, state_key="", auth=auth, depth=99)
+    room.state = dict(fork.state)
+    room.last = fork.last
+    first = room.add("m.room.message", ALICE, {})
+    fork.end()
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    given = {first.event_id: {**ids(fork.state), TOPIC: refused.event_id}}
+    # Version 1 tries the events by depth, and takes the first that is allowed. Versions 2 to 11 check the
+    # rejected event first, because it is on no mainline. Version 12 checks it against its auth events again.
+    outcome = {"1": "won", "12": "refused"}.get(version, "overwritten")
+    for skip in (False, True):
+        replayed = replay_room(room.events.values(), given=given, skip_rejected=skip)
+        assert replayed.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+        state = replayed.state_before(merge.event_id)
+        assert state is not None
+        resolution = replayed.resolution_at(merge.event_id)
+        assert resolution.state == state
+        candidates = {c.event_id: c.outcome for c in resolution.why(TOPIC).candidates}
+        if skip:
+            assert candidates == {refused.event_id: "not tried", topic.event_id: "won"}
+        else:
+            assert candidates[refused.event_id] == outcome
+        winner = refused if version == "1" and not skip else topic
+        assert state[TOPIC] == winner.event_id
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_given_state_may_hold_undecided_and_rejected_events(version: str) -> None:
+    room = base_room(version)
+    bobs = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
+    undecided = room.add("m.room.topic", BOB, {}, state_key="")
+    del room.state[TOPIC]
+    rejected = room.add("m.room.topic", "@nobody:n.example", {}, state_key="")
+    del room.state[TOPIC]
+    del room.state["m.room.member", BOB]
+    fork = Branches(room)
+    given = {}
+    for held in (undecided, rejected):
+        fork.branch()
+        held_by = room.add("m.room.message", ALICE, {})
+        given[held_by.event_id] = {**ids(fork.state), TOPIC: held.event_id}
+        fork.end()
+    merge = fork.merge()
+    events = [event for event in room.events.values() if event is not bobs]
+    replayed = replay_room(events, given=given)
+    # Version 1 reads only the topics and the state. Later versions need the auth events of the undecided
+    # topic.
+    known = version == "1"
+    assert (replayed.state_before(merge.event_id) is not None) == known
+    assert replayed.lacking(merge.event_id) == ([] if known else [bobs.event_id])
+    assert (replayed.current_state is not None) == known
+    assert replayed.lacking(None) == replayed.lacking(merge.event_id)

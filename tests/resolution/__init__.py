@@ -1,0 +1,1 @@
+"""State resolution: examples, and comparisons with its definitions on random forks."""
