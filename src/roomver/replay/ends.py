@@ -42,7 +42,9 @@ class Ends:
         self._fold = fold
         self._result = fold.result
         self._unclear: set[EventId] = set()
+        # The soft-failed events: what was found, or what a server decided.
         result = self._result
+        self._soft_failed: Collection[EventId] = result.soft_failed
         self._holes = Holes(result.order, fold.events, result.outcomes, fold.given, fold.more_outliers)
         # Outliers by the event that takes their place, and those that never are ends.
         self._absorbed: dict[EventId, list[EventId]] = {}
@@ -54,11 +56,7 @@ class Ends:
         result, decisions = self._result, self._fold.decisions
         if decisions is not None:
             soft_failure = False
-            result.soft_failed = {
-                event_id: None
-                for event_id in result.order
-                if event_id in decisions.soft_failed and result.outcomes[event_id].accepted
-            }
+            self._soft_failed = frozenset(decisions.soft_failed)
         checked: set[EventId] = set()
         ends = self._ends(checked)
         # If an end is soft-failed, the events that it follows become ends and are checked in turn. Each round
@@ -131,7 +129,7 @@ class Ends:
                 unclear.difference_update(self._parents(event_id))
                 unclear.add(event_id)
                 continue
-            if status is not Status.ACCEPTED or event_id in result.soft_failed:
+            if status is not Status.ACCEPTED or event_id in self._soft_failed:
                 continue
             superseded, through = self._superseded(event_id, ends, passed)
             checkable = True
@@ -186,7 +184,7 @@ class Ends:
             outcome = self._result.outcomes.get(parent)
             if (
                 outcome is not None
-                and (not outcome.accepted or parent in self._result.soft_failed)
+                and (not outcome.accepted or parent in self._soft_failed)
                 and parent not in passed
                 and parent not in through
             ):

@@ -153,8 +153,8 @@ class Replay:
         forward_extremities: accepted events that no accepted event follows, sorted; without outliers and
             soft-failed events. See `extremities_known`.
         soft_failed: ends of branches that the current state at their place in the order refuses, each
-            with the verdict (None if only the server's decisions say so). At most the last 16 events of a
-            refused branch; skipped above 64 open states, and where the current state is unknown.
+            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states,
+            and where the current state is unknown. Empty if the replay follows a server's decisions.
         current_state: the state resolved over the forward extremities, or the given current state. A
             `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
             extremities are not known.
@@ -170,7 +170,7 @@ class Replay:
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
-        self.soft_failed: dict[EventId, Verdict | None] = {}
+        self.soft_failed: dict[EventId, Verdict] = {}
         self.current_state: KnownState | None = {}
         self.graph: RoomGraph = RoomGraph()
         # Each state is kept as changes from another state: group to (the other group, changes).
