@@ -189,6 +189,21 @@ class TestNumbers:
         assert load_json('{"a": 12, "b": 1.5}') == {"a": 12, "b": 1.5}
 
     @pytest.mark.parametrize(
+        ("rest", "reason"),
+        [
+            (", oops}", "not JSON: Expecting property name enclosed in double quotes at line 1, column 5008"),
+            ("", "not JSON: Expecting ',' delimiter at line 1, column 5006"),
+            (', "b":' + "[" * 100_000, "nested deeper than 128 levels"),
+        ],
+    )
+    @pytest.mark.parametrize("unique_keys", [True, False])
+    def test_behind_such_a_literal_the_text_may_be_broken_or_too_deep(
+        self, rest: str, reason: str, unique_keys: bool
+    ) -> None:
+        text = '{"a":' + "1" * 5000 + rest
+        assert refusal(lambda: parse_json(text, unique_keys=unique_keys)).reason == reason
+
+    @pytest.mark.parametrize(
         ("text", "number"),
         [
             ("1e10", 10**10),

@@ -251,12 +251,12 @@ def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
         (b" \n\n\t\n", "the input is empty"),
         (b"hello", "neither JSON nor JSON Lines (not JSON: Expecting value at column 1)"),
         (b"hello\nworld\n", "neither JSON nor JSON Lines (not JSON: Expecting value at line 1, column 1)"),
-        (b"\xff\xfe{\x00}\x00", "neither JSON nor JSON Lines (not UTF-8: invalid start byte at byte 0)"),
+        (b"\xff{", "neither JSON nor JSON Lines (not UTF-8: invalid start byte at byte 0)"),
         (b"\x00" * 100, "neither JSON nor JSON Lines (not JSON: Expecting value at column 1)"),
         (b"5", "expected events, found 5"),
         (b'"text"', 'expected events, found "text"'),
-        (b"{}", "a JSON object that is no event and has none of pdus, events, state, auth_chain"),
-        (b'{"pdus": 5}', "a JSON object that is no event and has none of pdus, events, state, auth_chain"),
+        (b"{}", "a JSON object that is not an event and has none of pdus, events, state, auth_chain"),
+        (b'{"pdus": 5}', "a JSON object that is not an event and has none of pdus, events, state,"),
         (b'{"format": "roomver-room/2"}\n{}', 'unknown format "roomver-room/2"; known is roomver-room/1'),
         (
             b'{"format": "roomver-vectors/1", "cases": []}',
@@ -448,7 +448,7 @@ def test_several_answers_of_one_server() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([5], "answer 1 of 1 is no JSON object"),
+        ([5], "answer 1 of 1 is not a JSON object"),
         (5, "keys: must be an object, not 5"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
         ([{}], "server_name: must be a server name"),

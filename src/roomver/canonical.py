@@ -309,8 +309,22 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
     except RecursionError:
         raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError:
-        # json.loads raises no other ValueError than this: an integer is too long for int().
+        # The only other ValueError: an integer is too long for int().
+        return _load_long_integers(text, hooks)
+
+
+def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
+    """Parse text with an integer that is too long for int(), which `scan` then refuses.
+
+    Such text may be broken or too deep behind the integer, where the first attempt did not look.
+    """
+    try:
         return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise NotCanonical("", message) from None
+    except RecursionError:
+        raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
 
 
 def parse_json(

@@ -6,18 +6,19 @@ kinds, each with its reasons and with what a server must do. A bad event never r
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
-from .canonical import MAX_INTEGER, join_path, plain_object, shorten
+from .canonical import MAX_INTEGER, join_path, plain_object, scan, shorten
 from .entry import Entry
-from .errors import Defect, MalformedEvent, RoomverError
+from .errors import Defect, MalformedEvent, NotCanonical
 from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
     HashCheck,
+    check_content_hash,
     compare_content_hash,
     content_digest,
     essential_bytes,
@@ -28,7 +29,7 @@ from .keys import KeyTable
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
 from .signatures import ServerResult, SignatureReport, check_signatures
-from .types import EventId, JsonObject, JsonValue
+from .types import EventId, JsonObject
 from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
 
@@ -95,19 +96,8 @@ def check_events(
         UnknownRoomVersion: if there is no such version.
     """
     known = version_record(version)
-    source = iter(pdus)
-    more = True
-    while more:
-        batch: list[tuple[object, EventId | None]] = []
-        failure = None
-        try:
-            batch.extend(islice(source, _BATCH))
-        except Exception as error:
-            failure = error
-        more = len(batch) == _BATCH
+    for batch in _batches(pdus):
         yield from _check_batch(batch, known, keys, now)
-        if failure is not None:
-            raise failure
 
 
 def check_entries(
@@ -128,26 +118,56 @@ def check_entries(
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
-    waiting: deque[Entry] = deque()
-
-    def pdus() -> Iterator[tuple[JsonValue, EventId | None]]:
-        for entry in entries:
-            waiting.append(entry)
-            if entry.error is None:
-                yield entry.pdu, entry.claimed_id
-
-    failure = None
-    try:
-        for check in check_events(pdus(), version, keys=keys, now=now):
-            while (entry := waiting.popleft()).error is not None:
+    known = version_record(version)
+    for batch in _batches(entries):
+        pdus: list[tuple[object, EventId | None]] = [
+            (entry.pdu, entry.claimed_id) for entry in batch if entry.error is None
+        ]
+        checks = iter(_check_batch(pdus, known, keys, now))
+        for entry in batch:
+            if entry.error is not None:
                 yield entry, unreadable(entry.error, entry.claimed_id)
-            yield entry, check
-    except RoomverError as error:
-        failure = error
-    for entry in waiting:
-        yield entry, unreadable(entry.error or "", entry.claimed_id)
-    if failure is not None:
-        raise failure
+            else:
+                yield entry, _compare_claims(entry, next(checks))
+
+
+_T = TypeVar("_T")
+
+
+def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield items a few at a time. An exception from them comes after the items before it."""
+    source = iter(items)
+    more = True
+    while more:
+        batch: list[_T] = []
+        failure = None
+        try:
+            batch.extend(islice(source, _BATCH))
+        except Exception as error:
+            failure = error
+        more = len(batch) == _BATCH
+        yield batch
+        if failure is not None:
+            raise failure
+
+
+def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
+    """Add what a dump says inside of the event, which the wire format has no key for."""
+    event = check.event
+    if event is None or (entry.carried_id is None and entry.claimed_room_id is None):
+        return check
+    reasons: tuple[Reason, ...] = ()
+    if entry.carried_id not in (None, entry.claimed_id, event.event_id):
+        reasons = _wrong_id(entry.carried_id or "", event.event_id, event.room_version).reasons
+    if entry.claimed_room_id is not None and entry.claimed_room_id != event.room_id:
+        claimed, computed = shorten(entry.claimed_room_id, 300), shorten(event.room_id, 300)
+        reasons += (Reason("room_id", f"it is said to be {claimed}, its reference hash makes {computed}"),)
+    if not reasons:
+        return check
+    found = [finding for finding in check.findings if finding.kind is FindingKind.EVENT_ID]
+    others = [finding for finding in check.findings if finding.kind is not FindingKind.EVENT_ID]
+    reasons = sum((finding.reasons for finding in found), ()) + reasons
+    return check._replace(findings=(Finding(FindingKind.EVENT_ID, reasons), *others))
 
 
 # Events go through each stage together: what verifies signatures and what encodes JSON then stay in the
@@ -187,7 +207,24 @@ def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Ev
         # Without the claimed ID, which it would believe.
         return parse_event(plain, version)
     except MalformedEvent as error:
-        return _malformed(plain, error.defects, claimed_id)
+        return _malformed(plain, error.defects, claimed_id or _computed_id(plain, version))
+
+
+def _computed_id(pdu: JsonObject, version: RoomVersion) -> EventId | None:
+    """Return the event ID of a malformed PDU, by which other events may cite it; None if it has none.
+
+    If the PDU has an ``event_id`` inside, servers disagree about what the reference hash covers.
+    """
+    if version.event_id_form is EventIdForm.CHOSEN:
+        return None
+    if "event_id" in pdu or type(pdu.get("type")) is not str:
+        return None
+    try:
+        # Only what redaction keeps: the ID does not depend on the rest, whatever is wrong with it.
+        scan(kept(pdu, version), strict=version.strict_canonical_json)
+    except NotCanonical:
+        return None
+    return event_id_of_bytes(essential_bytes(pdu, version), version)
 
 
 def _judged(
@@ -285,11 +322,16 @@ def _content_not_hashed(event: Event, computed: bytes) -> Finding:
     return Finding(FindingKind.CONTENT_HASH, tuple(reasons))
 
 
+def _has_lost_its_version(event: Event) -> bool:
+    """Tell whether a create event is not as it was made, so that its room version may have been redacted."""
+    return "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT
+
+
 def _notes(event: Event) -> tuple[Reason, ...]:
     notes: tuple[Reason, ...] = ()
     if event.depth > MAX_INTEGER:
         notes += (Reason("depth", f"{event.depth} is legal here, but Synapse drops what is above 2^53 - 1"),)
-    if event.type == "m.room.create" and event.state_key == "":
+    if event.type == "m.room.create" and event.state_key == "" and not _has_lost_its_version(event):
         named = event.content.get("room_version", "1")
         checked = event.room_version.identifier
         if named != checked:

@@ -1,4 +1,4 @@
-"""What is handed in where an event is expected: a PDU, the ID it was found under, and its place.
+"""What is handed in where an event is expected: a PDU, the IDs it was found under, and its place.
 
 Readers make entries, and the checks take them. Whether an entry holds an event is for the checks to say.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from .types import EventId, JsonValue
+from .types import EventId, JsonValue, RoomId
 
 __all__ = ["Entry", "Part", "Place"]
 
@@ -16,12 +16,19 @@ class Place(NamedTuple):
     """Where in the input an entry is."""
 
     line: int | None
-    """The line, counted from 1, if the entry has one to itself."""
+    """The line, counted from 1; None in a document that is read as a whole."""
     path: str
-    """Otherwise the path in the JSON document, such as ``pdus[3]``."""
+    """The path in the JSON document or in the line, such as ``pdus[3]``; ``""`` is the whole of it."""
+    file: str | None = None
+    """What messages call the file; None if there is only one."""
 
     def __str__(self) -> str:
-        return f"line {self.line}" if self.line is not None else self.path or "the document"
+        words = [] if self.file is None else [self.file]
+        if self.line is not None:
+            words.append(f"line {self.line}")
+        if self.path or not words:
+            words.append(self.path or "the document")
+        return ", ".join(words)
 
 
 class Part(Enum):
@@ -43,10 +50,14 @@ class Entry:
 
     Attributes:
         place: where it is.
-        claimed_id: the event ID that the input gives beside the PDU; None if it gives none.
-        pdu: any JSON value; None if there is an error.
+        claimed_id: the event ID that the input gives beside the PDU, or else `carried_id`; None if it gives
+            none.
+        pdu: any JSON value, without such keys; None if there is an error.
         error: why the entry could not be read; None if it could.
         part: what it is in the input.
+        document: the number of its document in the input. A state is given by one document.
+        carried_id: the event ID inside the PDU although its room version has no such key.
+        claimed_room_id: the ``room_id`` inside a create event whose room version has no such key.
     """
 
     place: Place
@@ -54,3 +65,6 @@ class Entry:
     pdu: JsonValue
     error: str | None = None
     part: Part = Part.EVENT
+    document: int = 0
+    carried_id: EventId | None = None
+    claimed_room_id: RoomId | None = None

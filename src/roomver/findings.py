@@ -114,7 +114,8 @@ class EventCheck(NamedTuple):
     """The result of checking one event by itself."""
 
     event_id: EventId | None
-    """The event ID. For a malformed or unreadable event, the ID that the input gives, if any."""
+    """The event ID. For a malformed or unreadable event, the ID that the input gives, else the computed
+    one, if any."""
     event: Event | None
     """The event; None if it is malformed or unreadable. If the content hash does not match, this is the
     redacted form: a server uses and stores only that."""

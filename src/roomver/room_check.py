@@ -121,26 +121,28 @@ def gather_events(
         on_check: called with each entry and its check.
 
     Raises:
-        NotAState: if the state that the input gives is not one.
+        NotAState: if a state that the input gives is not one, or two documents give different current states.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
-    state: dict[StateKey, EventId] | None = None
-    joined: EventId | None = None
+    states: dict[int, dict[StateKey, EventId]] = {}
+    joined: dict[int, EventId] = {}
     for entry, check in check_entries(entries, version, keys=keys, now=now):
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
         event = check.usable
         if event is not None and entry.part is Part.STATE:
-            state = {} if state is None else state
-            _add_to_state(state, event)
+            _add_to_state(states.setdefault(entry.document, {}), event)
         elif event is not None and entry.part is Part.JOINED:
-            joined = event.event_id
-    if joined is None:
-        gathered.current = state
-    elif state is not None:
-        gathered.given[joined] = state
+            joined[entry.document] = event.event_id
+    for document, state in states.items():
+        if document in joined:
+            gathered.given[joined[document]] = state
+        elif gathered.current is None:
+            gathered.current = state
+        elif gathered.current != state:
+            raise NotAState("two documents give different current states; read them one at a time")
     return gathered
 
 

@@ -1,7 +1,9 @@
 """The group of all commands, and how a command ends."""
 
 import os
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +12,7 @@ from .. import __version__
 from ..errors import RoomverError
 from .auth import auth
 from .check import check
+from .common import QUOTE_IDS
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .rules import rules
 from .state import resolve_command, state
@@ -17,11 +20,25 @@ from .vectors import vectors_group
 from .versions import versions
 from .wording import printable
 
+_ARGUMENTS = "roomver.arguments"
+_END_OF_ID = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{8,}")
+
 
 class _Group(click.Group):
     """Turns what may go wrong into one line on standard error and exit code 2."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Keep the arguments, for the error below."""
+        ctx.meta[_ARGUMENTS] = list(args)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
+        if sys.stdout is None:  # as Python leaves it if the caller has closed it
+            _fail(ctx, "standard output is closed")
+        if sys.stderr is None:
+            sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII, say
@@ -35,6 +52,13 @@ class _Group(click.Group):
             ctx.exit(2)
         except KeyboardInterrupt:
             ctx.exit(130)  # as a shell has it; click's own 1 would mean that something was found
+        except click.NoSuchOption as error:
+            # In double quotes the shell takes "$ly" out of "$ly-A7l6XP" as a variable.
+            rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
+            if rest is None:
+                raise
+            hint = f"If {rest} is the end of an event ID: {QUOTE_IDS}."
+            raise click.UsageError(f"{error.format_message()} {hint}", error.ctx) from None
         except RoomverError as error:
             _fail(ctx, printable(str(error)))
         except OSError as error:

@@ -13,16 +13,17 @@ from ..entry import Entry
 from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
 from ..keys import KeyTable
-from ..readers import InputError, Room, merge_keys, read_room
+from ..readers import InputError, Room, merge_keys, read_rooms
 from ..room_check import Beliefs, check_room
 from ..versions import RoomVersion
 from .common import (
+    all_opened,
+    also_option,
     console,
     display_name,
     example,
     keys_option,
     now_option,
-    opened,
     read_key_files,
     room_version_option,
 )
@@ -40,6 +41,7 @@ _TICK = 500  # events between two looks at the progress
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The version of rooms that do not say it themselves.", required=False)
+@also_option()
 @keys_option()
 @now_option()
 @click.option(
@@ -52,6 +54,7 @@ _TICK = 500  # events between two looks at the progress
 def check(  # noqa: PLR0913, PLR0917 - one for each option
     files: tuple[str, ...],
     version: RoomVersion | None,
+    more_files: tuple[str, ...],
     key_files: tuple[str, ...],
     now: int | None,
     alone: bool,
@@ -60,9 +63,15 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Check every event of a room: its format, event ID, signatures, content hash and authorisation.
 
-    FILE is a recorded room, JSON Lines with one PDU per line, a JSON array of PDUs, a JSON object with pdus
-    or events, or a server's answer to /send_join or /state; - is standard input. The room version comes from
-    the file's header, from --room-version, or from the room's create event.
+    FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
+    PDUs, an object with pdus or events, a server's answer to /send_join, /state or /event_auth, or one event,
+    also from an administration interface); or the output of psql (aligned, -At), COPY or CSV with a column
+    of JSON. It may be packed with gzip; - is standard input.
+
+    The room version comes from the file's header, from --room-version, or from the room's create event.
+
+    An event ID inside of an event, which room versions from 3 on do not have, is compared with the computed
+    one. --also adds files to one room; a state that one of them gives is taken as given.
 
     Signatures are checked with the keys in the file's header and in --keys. Without any keys they are not
     checked, and the report says so. An event in its redacted form, whose content hash therefore cannot
@@ -79,12 +88,14 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
     Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file.
     """
+    if more_files and len(files) > 1:
+        raise click.UsageError("--also adds to one room: give one FILE with it")
     given = read_key_files(key_files)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
     bad = unread = False
     for file in files:
         try:
-            bad |= _check_file(file, version, given, now, alone, report)
+            bad |= _check_file([file, *more_files], version, given, now, alone, report)
         except InputError as error:
             unread = True
             report.error(file, error.reason)
@@ -94,25 +105,26 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _check_file(
-    file: str,
+    files: list[str],
     version: RoomVersion | None,
     given: KeyTable | None,
     now: int | None,
     alone: bool,
     report: Report,
 ) -> bool:
-    """Check one file, and tell whether there is anything wrong with it."""
+    """Check one room, in one file or several, and tell whether there is anything wrong with it."""
+    file = files[0]
     name = display_name(file)
 
     def tell(entry: Entry, check: EventCheck) -> None:
         if check.findings or check.notes:
             report.event(entry, check)
 
-    with opened(file) as stream:
-        room = read_room(stream, name, version)
+    with all_opened(files) as inputs:
+        room = read_rooms(inputs, version)
         keys = merge_keys(room.keys, given)
         report.start(file, room)
-        with _progress(file, room) as entries:
+        with _progress(files, room) as entries:
             if alone:
                 summary = Summary()
                 for entry, check in check_entries(entries, room.version, keys=keys, now=now):
@@ -142,15 +154,15 @@ def _check_file(
 
 
 @contextmanager
-def _progress(file: str, room: Room) -> Iterator[Iterator[Entry]]:
+def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
     """Show how far the reading is, on a terminal and for long input; hand on the entries."""
-    size = None if file == "-" else Path(file).stat().st_size
+    size = None if "-" in files else sum(Path(file).stat().st_size for file in files)
     if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
         yield room.entries
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(display_name(file), total=size)
+        task = progress.add_task(display_name(files[0]), total=size)
 
         def ticking() -> Iterator[Entry]:
             for count, entry in enumerate(room.entries):

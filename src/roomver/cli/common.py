@@ -1,16 +1,20 @@
 """What several commands share: options, input, output."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import click
 from rich.console import Console
 
-from ..canonical import load_json, shorten
+from .. import readers
+from ..canonical import load_json
+from ..entry import Entry
 from ..errors import NotCanonical, UnknownRoomVersion
+from ..hashing import compute_event_id
 from ..keys import KeyTable
 from ..readers import InputError, merge_keys, read_keys
 from ..types import JsonObject, JsonValue
@@ -19,7 +23,13 @@ from .wording import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WIDE = 200  # for output that goes to no terminal: tables take what they need, and no line is broken
+_WIDE = 200  # where there is no terminal: tables take what they need, and no line is broken
+_FIRST_MILLISECONDS: Final = 10**12  # in 2001; the time in seconds is below this for 30,000 years
+
+WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
+"""The keys that every PDU has, besides its type."""
+
+QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
@@ -49,15 +59,36 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
     )
 
 
+def also_option() -> Callable[[F], F]:
+    """Add ``--also``, which may be given several times."""
+    return click.option(
+        "--also",
+        "more_files",
+        metavar="FILE",
+        multiple=True,
+        help="More events of the same room, such as another answer of a server. May be given several times.",
+    )
+
+
 def now_option() -> Callable[[F], F]:
     """Add ``--now``."""
     return click.option(
         "--now",
         metavar="MS",
         type=int,
-        help="The time, in milliseconds since the epoch. With it a key counts as valid for at most seven "
-        "days from then, as for a server that receives the event; without it, up to its valid_until_ts.",
+        callback=_in_milliseconds,
+        help="The time, in milliseconds since 1970. With it a key counts as valid for at most seven days "
+        "from then, as for a server that receives the event; without it, up to its valid_until_ts.",
     )
+
+
+def _in_milliseconds(_: click.Context, __: click.Parameter, now: int | None) -> int | None:
+    if now is not None and now < _FIRST_MILLISECONDS:
+        example = now * 1000 if now * 1000 >= _FIRST_MILLISECONDS else 1_760_000_000_000
+        raise click.BadParameter(
+            f"{now} would be in or before 2001: give milliseconds since 1970, such as {example}."
+        )
+    return now
 
 
 def file_argument() -> Callable[[F], F]:
@@ -71,7 +102,7 @@ def example(text: str) -> str:
 
 
 def display_name(file: str) -> str:
-    """Return how a file is called in messages."""
+    """Return what messages call a file."""
     return "standard input" if file == "-" else printable(file)
 
 
@@ -82,8 +113,12 @@ def opened(file: str) -> Iterator[BinaryIO]:
     Raises:
         InputError: if it cannot be opened, or cannot be read while it is open.
     """
+    if not file:
+        raise InputError("''", f"this is not the name of a file; {QUOTE_IDS}")
     try:
         if file == "-":
+            if sys.stdin is None:  # as Python leaves it if the caller has closed it
+                raise InputError(display_name(file), "it is closed")
             yield sys.stdin.buffer
         else:
             with Path(file).open("rb") as stream:
@@ -92,6 +127,19 @@ def opened(file: str) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise InputError(display_name(file), error.strerror or str(error)) from None
+
+
+@contextmanager
+def all_opened(files: Sequence[str]) -> Iterator[list[tuple[BinaryIO, str]]]:
+    """Open several files, each with what messages call it.
+
+    Raises:
+        InputError: as `opened`, and if standard input is among them twice.
+    """
+    if files.count("-") > 1:
+        raise InputError(display_name("-"), "it can be read only once")
+    with ExitStack() as stack:
+        yield [(stack.enter_context(opened(file)), display_name(file)) for file in files]
 
 
 def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
@@ -106,14 +154,66 @@ def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = F
         raise InputError(display_name(file), str(error)) from None
 
 
-def read_event(file: str) -> JsonObject:
-    """Read a file as one event: a PDU, or the ``pdu`` of a line of a recorded room."""
-    value = read_json(file)
-    if type(value) is dict and type(pdu := value.get("pdu")) is dict and "type" not in value:
-        value = pdu
-    if type(value) is not dict:
-        raise InputError(display_name(file), f"expected an event, a JSON object; found {shorten(value)}")
-    return value
+@dataclass(frozen=True, slots=True)
+class GivenEvent:
+    """One event that was read from a file.
+
+    Attributes:
+        file: what messages call the file.
+        pdu: the event.
+        entry: the same, with the IDs that the file says it has.
+    """
+
+    file: str
+    pdu: JsonObject
+    entry: Entry
+
+    def compare_ids(self, version: RoomVersion, pdu: JsonObject | None = None) -> bool:
+        """Tell whether the event ID in the file is the computed one, and say on standard error what there is
+        to say about it.
+
+        Args:
+            version: of the event's room.
+            pdu: the event as it has become, if a command changes its ID.
+        """
+        carried = self.entry.carried_id
+        said = {one for one in (self.entry.claimed_id, carried) if one is not None}
+        if not said:
+            return True
+        computed = compute_event_id(self.pdu if pdu is None else pdu, version)
+        for one in sorted(said):
+            if one != computed:
+                told = f"the event ID in it, {one}, is wrong: it is {computed}"
+            elif one == carried:
+                told = f"the event_id in it is right; it is not part of the event in room version {version}"
+            else:
+                continue
+            click.echo(printable(f"roomver: {self.file}: {told}"), err=True)
+        return said == {computed}
+
+
+def read_event(
+    file: str, version: RoomVersion | None, needs: Sequence[str] = WIRE_KEYS, *, draft: bool = False
+) -> GivenEvent:
+    """Read a file as one event, in any of the forms of a room.
+
+    Args:
+        file: its name.
+        version: of the event's room; None if that is found out later.
+        needs: the keys that the event must have.
+        draft: take an event of the client-server API as well.
+
+    Raises:
+        InputError: if it does not hold one event with these keys.
+    """
+    name = display_name(file)
+    with opened(file) as stream:
+        entry = readers.read_event(stream, name, version, draft=draft)
+    pdu = cast(JsonObject, entry.pdu)
+    missing = [key for key in needs if key not in pdu]
+    if missing:
+        raise InputError(name, f"this is not a PDU: it lacks {', '.join(missing)}")
+    return GivenEvent(name, pdu, entry)
 
 
 def read_key_files(files: tuple[str, ...]) -> KeyTable | None:

@@ -17,6 +17,7 @@ from ..signing import sign_event
 from ..types import KeyId
 from ..versions import RoomVersion
 from .common import (
+    WIRE_KEYS,
     display_name,
     example,
     file_argument,
@@ -32,6 +33,7 @@ from .common import (
 from .wording import printable
 
 _VERSION_HELP = "The version of the event's room."
+_BEFORE_HASHES = tuple(key for key in WIRE_KEYS if key != "hashes")
 
 
 @click.command("event-id", epilog=example("roomver event-id --room-version 11 event.json"))
@@ -41,9 +43,15 @@ def event_id(file: str, version: RoomVersion) -> None:
     """Print the ID of an event.
 
     In room versions 1 and 2 it is the one that the event carries; later it is computed, from what redaction
-    keeps. FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    keeps. FILE holds one event, in any form that `roomver check` reads; by default it is standard input. If
+    it gives an event ID as well, the two are compared.
+
+    Exit code: 0 printed, 1 the event has another ID than the file says, 2 wrong call or not an event.
     """
-    click.echo(printable(id_of(read_event(file), version)))
+    given = read_event(file, version)
+    click.echo(printable(id_of(given.pdu, version)))
+    if not given.compare_ids(version):
+        raise click.exceptions.Exit(1)
 
 
 @click.command("hash", epilog=example("roomver hash --room-version 11 event.json"))
@@ -55,10 +63,14 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
 
     Both are SHA-256 in unpadded base64. The content hash is what the event should carry as hashes.sha256.
     "check" says whether it does: "intact", "mismatch" (a server uses the redacted form) or "unreadable" (a
-    server drops the event). FILE holds one PDU, or one line of a recorded room; by default it is standard
-    input.
+    server drops the event). FILE holds one event, in any form that `roomver check` reads; by default it is
+    standard input.
+
+    Exit code: 0 printed, whatever the hashes say, 2 usage error or not an event.
     """
-    event = read_event(file)
+    given = read_event(file, version, _BEFORE_HASHES)
+    given.compare_ids(version)
+    event = given.pdu
     result = {
         "content_hash": compute_content_hash(event, version),
         "reference_hash": compute_reference_hash(event, version),
@@ -77,10 +89,14 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
 def redact(file: str, version: RoomVersion) -> None:
     """Print the redacted form of an event, as canonical JSON.
 
-    FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    FILE holds one event, in any form that `roomver check` reads; by default it is standard input.
+
+    Exit code: 0 printed, 2 wrong call or not an event.
     """
+    given = read_event(file, version, _BEFORE_HASHES)
+    given.compare_ids(version)
     strict = version.strict_canonical_json
-    write_line(encode_canonical(redacted_form(read_event(file), version), strict=strict))
+    write_line(encode_canonical(redacted_form(given.pdu, version), strict=strict))
 
 
 @click.command(
@@ -99,11 +115,13 @@ def redact(file: str, version: RoomVersion) -> None:
 def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_file: str) -> None:
     """Hash and sign an event, and print it as canonical JSON.
 
-    The content hash is set, and the signature is added to those that are there. FILE holds one PDU; by
-    default it is standard input.
+    The content hash is set, and the signature is added to those that are there. FILE holds one event, in any
+    form that `roomver check` reads; it need not have hashes yet. By default it is standard input.
+
+    Exit code: 0 printed, 2 wrong call or not an event.
     """
     if not is_server_name(server):
-        raise click.BadParameter(f"{server!r} is no server name", param_hint="--server")
+        raise click.BadParameter(f"{server!r} is not a server name", param_hint="--server")
     if seed_file == "-" and file == "-":
         raise click.UsageError("The event and the seed cannot both come from standard input.")
     key_id, seed = _read_seed(seed_file, key_id)
@@ -111,7 +129,9 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
         key = SigningKey.from_seed(key_id, seed)
     except BadKey as error:
         raise InputError(display_name(seed_file), str(error)) from None
-    signed = sign_event(read_event(file), version, server, key)
+    given = read_event(file, version, _BEFORE_HASHES)
+    signed = sign_event(given.pdu, version, server, key)
+    given.compare_ids(version, signed)
     write_line(encode_canonical(signed, strict=version.strict_canonical_json))
 
 
@@ -135,12 +155,16 @@ def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
 def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int | None) -> None:
     """Check that an event has the signatures that it needs.
 
-    Prints a line for each server that must sign. The exit code is 0 if all have signed validly, 1 if not.
-    FILE holds one PDU, or one line of a recorded room; by default it is standard input.
+    Prints a line for each server that must sign. FILE holds one event, in any form that `roomver check`
+    reads; by default it is standard input.
+
+    Exit code: 0 all have signed validly, 1 one has not, 2 wrong call or not an event.
     """
     keys = read_key_files(key_files)
     assert keys is not None  # the option is required
-    report = verify_signatures(read_event(file), keys, version, now=now)
+    given = read_event(file, version)
+    given.compare_ids(version)
+    report = verify_signatures(given.pdu, keys, version, now=now)
     if report.defect is not None or not report.servers:
         click.echo(printable(str(report)))
     for server in report.servers:
@@ -153,9 +177,9 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
 @file_argument()
 @room_version_option("As strict as this room version is about its events.", required=False)
 @click.option(
-    "--strict/--lenient", default=None, help="Refuse floats and integers outside ±(2^53 - 1), or not."
+    "--strict/--lenient", default=None, help="Refuse floats and integers outside ±(2^53 - 1), or accept them."
 )
-@click.option("--unique-keys", is_flag=True, help="Refuse an object that has a key twice.")
+@click.option("--unique-keys", is_flag=True, help="Refuse an object in which a key occurs twice.")
 @click.option(
     "--integral-floats", is_flag=True, help="Read 1e10 and 1.0 as integers. Servers refuse them in events."
 )
@@ -165,6 +189,8 @@ def canonical(
     """Print any JSON as canonical JSON: strictly, unless told otherwise.
 
     FILE holds one JSON value; by default it is standard input.
+
+    Exit code: 0 printed, 2 wrong call, or the value has no canonical JSON.
     """
     if version is not None and strict is not None:
         raise click.UsageError("Give --room-version, or one of --strict and --lenient, but not both.")

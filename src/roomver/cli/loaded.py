@@ -1,7 +1,7 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..entry import Entry, Place
 from ..errors import RoomverError
 from ..event import Event
-from ..readers import InputError, read_room
+from ..readers import InputError, fit_entry, read_rooms
 from ..replay import Replay
 from ..room_check import Gathered, RoomCheck, check_room, gather_events
-from ..types import EventId, JsonObject
+from ..types import EventId
 from ..versions import RoomVersion
-from .common import console, display_name, opened
+from .common import QUOTE_IDS, all_opened, console, display_name
 from .wording import missing_lines, printable
 
 _LONG = 20_000  # events that take some seconds
@@ -61,12 +61,15 @@ class LoadedRoom:
         """
         if event_id in self.events:
             return self.events[event_id]
+        if not event_id:
+            raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
         found = [event for known, event in self.events.items() if known.startswith(event_id)]
         if len(found) == 1:
             return found[0]
-        raise InputError(
-            self.file, f"{len(found)} events begin with {event_id}" if found else f"no event is {event_id}"
-        )
+        if found:
+            raise InputError(self.file, f"{len(found)} events begin with {event_id}")
+        hint = "" if event_id.startswith("$") else f"; an event ID begins with $: '${event_id}'"
+        raise InputError(self.file, f"no event is {event_id}{hint}")
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say that something about an event, or for None the current state, is unknown, and what is
@@ -77,24 +80,29 @@ class LoadedRoom:
             click.echo(printable(line), err=True)
 
 
-def load_room(file: str, version: RoomVersion | None, added: JsonObject | None = None) -> LoadedRoom:
+def load_room(
+    file: str, version: RoomVersion | None, more_files: Sequence[str] = (), added: Entry | None = None
+) -> LoadedRoom:
     """Read, check and replay a room. Signatures are not checked.
 
     Args:
         file: to read; ``-`` is standard input.
         version: of a room that does not say it itself.
-        added: a PDU to judge as the last event of the room.
+        more_files: with more events of the room.
+        added: an event to judge as the last one of the room.
 
     Raises:
-        InputError: if the file cannot be read as a room, or no event of it is usable.
+        InputError: if a file cannot be read as a room, or no event of it is usable.
     """
-    with opened(file) as stream:
-        room = read_room(stream, display_name(file), version)
+    with all_opened([file, *more_files]) as inputs:
+        room = read_rooms(inputs, version)
 
         def entries() -> Iterator[Entry]:
             yield from room.entries
             if added is not None:
-                yield Entry(Place(None, "the event"), None, added)
+                # The ID that it is said to have is compared where it was read.
+                fitted = fit_entry(added, room.version)
+                yield Entry(Place(None, "the event"), None, fitted.pdu)
 
         name = display_name(file)
         try:
@@ -108,14 +116,14 @@ def load_room(file: str, version: RoomVersion | None, added: JsonObject | None =
     return loaded
 
 
-def load_events(file: str, version: RoomVersion | None) -> Gathered:
-    """Read the events of a file, each checked by itself. Signatures are not checked.
+def load_events(file: str, version: RoomVersion | None, more_files: Sequence[str] = ()) -> Gathered:
+    """Read the events of a file and others, each checked by itself. Signatures are not checked.
 
     Raises:
-        InputError: if the file cannot be read as events, or none of them is usable.
+        InputError: if a file cannot be read as events, or none of them is usable.
     """
-    with opened(file) as stream:
-        room = read_room(stream, display_name(file), version)
+    with all_opened([file, *more_files]) as inputs:
+        room = read_rooms(inputs, version)
         gathered = gather_events(room.entries, room.version)
     _tell_of_dropped(display_name(file), gathered)
     return gathered

@@ -1,18 +1,17 @@
 """``roomver state`` and ``roomver resolve``: the state of a room, and how it came about."""
 
 import json
-from pathlib import Path
+from difflib import get_close_matches
 
 import click
 
-from ..canonical import load_json
-from ..errors import MissingEvents, NotCanonical, RoomverError
-from ..readers import InputError
+from ..errors import MissingEvents, RoomverError
+from ..readers import InputError, read_state_ids
 from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
-from .common import console, display_name, example, room_version_option
+from .common import also_option, console, display_name, example, opened, room_version_option
 from .loaded import LoadedRoom, load_room
 from .wording import printable, trace_lines
 
@@ -27,6 +26,7 @@ _State = dict[StateKey, EventId]
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
 @click.option("--key", metavar="K", help="Only this state key.")
+@also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
@@ -35,6 +35,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     before: bool,
     kind: str | None,
     key: str | None,
+    more_files: tuple[str, ...],
     version: RoomVersion | None,
     as_json: bool,
 ) -> None:
@@ -44,7 +45,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    loaded = load_room(room, version)
+    loaded = load_room(room, version, more_files)
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -86,7 +87,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     "set_files",
     metavar="FILE",
     multiple=True,
-    help="A state, as a JSON array of event IDs; give it twice or more.",
+    help="A state, as event IDs: a JSON array, an answer to /state_ids, or text with one ID per line, alone "
+    "or beside other columns that psql prints. Give it twice or more.",
 )
 @click.option(
     "--algorithm",
@@ -95,6 +97,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 )
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Say why this entry is as it is.")
 @click.option("--trace", is_flag=True, help="Print every step.")
+@also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
@@ -104,6 +107,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     algorithm: str | None,
     why: tuple[str, str] | None,
     trace: bool,
+    more_files: tuple[str, ...],
     version: RoomVersion | None,
     as_json: bool,
 ) -> None:
@@ -117,7 +121,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    loaded = load_room(room, version)
+    loaded = load_room(room, version, more_files)
+    if why is not None:
+        _check_why(loaded, *why)
     try:
         replayed = loaded.replay
         names, sets = _state_sets(loaded, replayed, at, set_files)
@@ -143,6 +149,26 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         _print_resolution(loaded, names, sets, resolution, why, trace)
 
 
+def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
+    """Check that the room has an event that could be the entry asked for.
+
+    Raises:
+        InputError: if it has none, as where the type is mistyped.
+    """
+    keys: dict[str, set[str]] = {}
+    for event in loaded.events.values():
+        if event.state_key is not None:
+            keys.setdefault(event.type, set()).add(event.state_key)
+    if kind in keys and key in keys[kind]:
+        return
+    known, name = (
+        (keys[kind], f"type {kind} and the state key {key!r}") if kind in keys else (keys, f"type {kind}")
+    )
+    close = get_close_matches(key if kind in keys else kind, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise InputError(loaded.file, f"no state event has the {name}{hint}")
+
+
 def _state_sets(
     loaded: LoadedRoom, replayed: Replay, at: str | None, set_files: tuple[str, ...]
 ) -> tuple[list[str], list[_State]]:
@@ -153,19 +179,13 @@ def _state_sets(
 
 
 def _read_set(loaded: LoadedRoom, file: str) -> _State:
-    try:
-        value = load_json(Path(file).read_bytes())
-    except NotCanonical as error:
-        raise InputError(display_name(file), str(error)) from None
-    except OSError as error:
-        raise InputError(display_name(file), error.strerror or str(error)) from None
-    if type(value) is not list or not all(type(item) is str for item in value):
-        raise InputError(display_name(file), "expected a JSON array of event IDs")
+    with opened(file) as stream:
+        ids = read_state_ids(stream, display_name(file))
     found: _State = {}
-    for item in value:
-        event = loaded.event(str(item))
+    for item in ids:
+        event = loaded.event(item)
         if event.state_key is None:
-            raise InputError(display_name(file), f"{item} is no state event")
+            raise InputError(display_name(file), f"{item} is not a state event")
         key = (event.type, event.state_key)
         if found.setdefault(key, event.event_id) != event.event_id:
             raise InputError(display_name(file), f"two events for {key[0]} {key[1]!r}")

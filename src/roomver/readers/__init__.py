@@ -1,11 +1,24 @@
-"""Reading rooms and keys from files and streams.
+"""Reading rooms, states and keys from files and streams.
 
-The only place of the package, besides the command line, that does input. What it hands on is JSON values:
-whether an entry is an event, and a good one, is for the floors below to say.
+Besides the command line this is the only part of the package that does input. It hands on JSON values:
+whether a value is an event, and a good one, is decided on lower floors.
 """
 
 from .entries import InputError
+from .headers import Header
 from .keys import merge_keys, read_keys
-from .rooms import Header, Room, read_room
+from .rooms import Room, fit_entry, read_event, read_room, read_rooms
+from .state_ids import read_state_ids
 
-__all__ = ["Header", "InputError", "Room", "merge_keys", "read_keys", "read_room"]
+__all__ = [
+    "Header",
+    "InputError",
+    "Room",
+    "fit_entry",
+    "merge_keys",
+    "read_event",
+    "read_keys",
+    "read_room",
+    "read_rooms",
+    "read_state_ids",
+]

@@ -1,7 +1,7 @@
-"""Reading tables of servers' signing keys.
+"""Tables of servers' signing keys.
 
-A table is plain, as in the header of a recorded room, or what servers answer to requests for keys. An answer
-counts only if the server has signed it.
+A table is either plain, as in the header of a recorded room, or made of servers' answers to requests for
+keys. An answer counts only if its server has signed it.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,13 @@ def read_keys(text: bytes, name: str) -> dict[ServerName, dict[KeyId, VerifyKey]
 
     Args:
         text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …}}}``; the answer
-            of ``/_matrix/key/v2/server``; a list of such; ``{"server_keys": [such, …]}``, the answer of
-            ``/_matrix/key/v2/query``.
-        name: of the file, for errors.
+            of ``/_matrix/key/v2/server``, or an array of such answers; ``{"server_keys": [answer, …]}``,
+            which is the answer of ``/_matrix/key/v2/query``.
+        name: what messages call the file.
 
     Raises:
-        InputError: if it is none of these, a key is none, or an answer is not signed by its own server.
+        InputError: if it is none of these, if a key is malformed, or if an answer is not signed by its own
+            server.
     """
     try:
         keys = _read(parse_json(text, strict=False))
@@ -50,7 +51,7 @@ def _read(value: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
     table: dict[ServerName, dict[KeyId, VerifyKey]] = {}
     for index, answer in enumerate(answers):
         if type(answer) is not dict:
-            raise InputError("", f"answer {index + 1} of {len(answers)} is no JSON object")
+            raise InputError("", f"answer {index + 1} of {len(answers)} is not a JSON object")
         server, keys = read_server_keys(answer)
         mine = table.setdefault(server, {})
         for key_id, key in keys.items():
@@ -59,9 +60,10 @@ def _read(value: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
 
 
 def _newer(one: VerifyKey | None, other: VerifyKey) -> VerifyKey:
-    """Of two answers that give the same key, return the one that says more.
+    """Return the newer of two answers about a key.
 
-    That a key has expired is said after it was in use, and a later answer has the later end of validity.
+    A server says that a key has expired only after it was in use, and a later answer has the later end of
+    validity.
     """
     if one is None or one.key != other.key:
         return other
@@ -71,9 +73,9 @@ def _newer(one: VerifyKey | None, other: VerifyKey) -> VerifyKey:
 
 
 def merge_keys(*tables: KeyTable | None) -> KeyTable | None:
-    """Return one table of several; where two have the same key, the later table counts.
+    """Merge tables. Where two of them have the same key, the later table counts.
 
-    None stands for no table at all, and is what comes of nothing else: no keys were given.
+    None stands for no table. The result is None if all are: then no keys were given.
     """
     given = [table for table in tables if table is not None]
     if not given:

@@ -1,18 +1,47 @@
-"""Lines of a byte stream, with the means to look ahead.
+"""The lines of a byte stream, with lookahead.
 
-Lines are bytes: whether they are UTF-8 is found out for each, so that one that is not leaves the rest.
+Lines are bytes. Each is decoded on its own, so a line that is not UTF-8 does not affect the others.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from ..canonical import load_json
+from ..errors import NotCanonical
+from ..types import JsonValue
+from .streams import Source
 
 MAX_LINE_BYTES: Final = 16 * 2**20
-"""The longest line that is read: an event has at most 65,536 bytes of canonical JSON, and escapes and white
-space make it no longer than this."""
+"""The longest line, and the longest JSON value in a document, that is read as one. An event has at most
+65,536 bytes of canonical JSON; even with escapes and white space it is far shorter than this."""
+
+MAX_VALUES: Final = 400_000
+"""The most values that one line or one value of a document may hold. An event of 65,536 bytes holds fewer
+than 33,000."""
 
 _BLANK = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # RFC 8259: a reader may ignore it
+
+
+def check_bound(raw: bytes) -> None:
+    """Check that JSON text does not hold more values than any event could, before it is parsed.
+
+    Raises:
+        NotCanonical: if it may hold too many.
+    """
+    if len(raw) > MAX_VALUES and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
+        raise NotCanonical("", f"it holds more than {MAX_VALUES:,} values")
+
+
+def load_bounded(raw: bytes) -> JsonValue:
+    """Parse one JSON value that does not hold too many others.
+
+    Raises:
+        NotCanonical: if it does, or is not JSON, with line and column.
+    """
+    check_bound(raw)
+    return load_json(raw)
 
 
 class Line(NamedTuple):
@@ -21,21 +50,29 @@ class Line(NamedTuple):
     number: int
     """Counted from 1, blank lines included."""
     raw: bytes
-    """Without white space at its ends, as far as JSON has such; empty if the line is too long."""
+    """Without its line end; empty if the line is too long."""
+    start: bytes
+    """Its first byte that is not white space; empty if a line that is too long begins with nothing else."""
+
+
+def check_line(line: Line) -> None:
+    """Check that a line is short enough, and does not hold more values than any event could.
+
+    Raises:
+        NotCanonical: if it does.
+    """
+    if not line.raw:
+        raise NotCanonical("", f"the line has more than {MAX_LINE_BYTES} bytes")
+    check_bound(line.raw)
 
 
 class Lines(Iterator[Line]):
-    """The lines of a stream that are not blank, one at a time.
+    """The lines of a source that are not blank, one at a time."""
 
-    Attributes:
-        bytes_read: how much of the stream has been read.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._number = 0
         self._ahead: deque[Line] = deque()
-        self.bytes_read: int = 0
 
     def __iter__(self) -> "Lines":
         return self
@@ -43,58 +80,31 @@ class Lines(Iterator[Line]):
     def __next__(self) -> Line:
         if self._ahead:
             return self._ahead.popleft()
-        line = self._read(MAX_LINE_BYTES)
-        if line is None:
-            raise StopIteration
-        return line
+        # One byte more than the limit: a line of exactly that length has its end there.
+        while raw := self._source.readline(MAX_LINE_BYTES + 1):
+            self._number += 1
+            if self._number == 1:
+                raw = raw.removeprefix(_BYTE_ORDER_MARK)
+            start = raw.lstrip(_BLANK)[:1]
+            if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                self._skip_line()
+                return Line(self._number, b"", start)
+            if start:
+                return Line(self._number, raw.rstrip(b"\r\n"), start)
+        raise StopIteration
 
-    def whole(self) -> Line | None:
-        """Return the next line, however long, where it may be a whole document; None at the end."""
-        return self._read(-1)
-
-    def push_back(self, lines: list[Line]) -> None:
+    def push_back(self, *lines: Line) -> None:
         """Let these lines, in their order, come next."""
         self._ahead.extendleft(reversed(lines))
 
-    def rest(self) -> bytes:
-        """Return all that has not been read as lines; nothing may have been pushed back."""
-        data = self._stream.read()
-        self.bytes_read += len(data)
-        return data
-
-    def rewindable(self) -> bool:
-        """Tell whether `again` works."""
-        return self._stream.seekable()
-
-    def again(self) -> Iterator[Line]:
-        """Yield the lines to come, and go back to where the stream stood when that ends."""
-        kept = list(self._ahead)
-        position, number, count = self._stream.tell(), self._number, self.bytes_read
-        try:
-            yield from self
-        finally:
-            self._stream.seek(position)
-            self._number, self.bytes_read = number, count
-            self._ahead = deque(kept)
-
-    def _read(self, limit: int) -> Line | None:
-        # One byte more than the limit: a line of just that length has its end there.
-        while raw := self._stream.readline(limit + 1 if limit >= 0 else -1):
-            self._number += 1
-            self.bytes_read += len(raw)
-            if self._number == 1:
-                raw = raw.removeprefix(_BYTE_ORDER_MARK)
-            if 0 <= limit < len(raw) and not raw.endswith(b"\n"):
-                self._skip_line()
-                return Line(self._number, b"")
-            raw = raw.strip(_BLANK)
-            if raw:
-                return Line(self._number, raw)
-        return None
+    def restart(self) -> None:
+        """Go back to the first line."""
+        self._source.restart()
+        self._number = 0
+        self._ahead.clear()
 
     def _skip_line(self) -> None:
-        """Read on to the end of a line, keeping nothing."""
-        while chunk := self._stream.readline(MAX_LINE_BYTES):
-            self.bytes_read += len(chunk)
+        """Read on to the end of a line without keeping it."""
+        while chunk := self._source.readline(MAX_LINE_BYTES):
             if chunk.endswith(b"\n"):
                 break

@@ -1,44 +1,36 @@
-"""Reading a room: its version, its keys and its events, from whatever form they come in.
+"""Rooms: the version, the keys and the events in one file or several, whatever their form.
 
-Formats: a recorded room (JSON Lines with a header); JSON Lines with a PDU a line; a JSON array of PDUs; a
-JSON object with ``pdus`` or ``events``, or with the ``state`` and ``auth_chain`` of an answer to a join; one
-PDU. In each, ``{"event_id": …, "pdu": …}`` may stand for a PDU.
+Forms: a recorded room (JSON Lines with a header); JSON Lines, one PDU per line; one or several JSON documents
+(an array of PDUs, an object with ``pdus`` or ``events``, an answer to a join or to a request for a state, one
+PDU); the output of psql, COPY or CSV with a column of JSON. Each may be packed with gzip. In each, a PDU may
+have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``, ``{"json": "…"}``.
 
-JSON Lines are streamed, one line in memory at a time. Other documents are read whole.
+Lines are streamed. Without a room version from elsewhere the input is read twice: once for the create event.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import BinaryIO, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count, islice
+from typing import BinaryIO, Protocol, TypeAlias
 
-from ..canonical import join_path, load_json, scan, shorten
-from ..entry import Entry, Part, Place
-from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
-from ..keys import KeyTable, read_key_table
-from ..types import JsonObject, JsonValue, RoomId
-from ..versions import RoomVersion, get_room_version
-from .entries import InputError, created_version, entry_of, entry_of_line, is_pdu, line_error
-from .lines import MAX_LINE_BYTES, Line, Lines
+from ..canonical import load_json, shorten
+from ..entry import Entry, Place
+from ..errors import NotCanonical
+from ..keys import KeyTable
+from ..types import JsonValue
+from ..versions import RoomVersion
+from .documents import Document, open_documents
+from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
+from .forms import IDS_ONLY, check_form
+from .headers import Header, header_of
+from .keys import merge_keys
+from .lines import Line, Lines, check_line
+from .streams import Source
+from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
 
-ROOM_FORMAT: Final = "roomver-room/1"
-"""``format`` in the header of a recorded room."""
+_LOOKED_AT = 3  # lines, for the form of a file
 
-_LISTS: Final = ("pdus", "events", "state", "auth_chain")
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the first line of a recorded room says about it.
-
-    Attributes:
-        fields: the whole of it, with what its server believed: ``state``, ``rejected`` and others.
-    """
-
-    version: RoomVersion
-    room_id: RoomId | None
-    keys: KeyTable | None
-    fields: JsonObject
+_ReadLines: TypeAlias = Callable[[Iterable[Line]], Iterator[Read]]
 
 
 @dataclass(slots=True)
@@ -47,7 +39,8 @@ class Room:
 
     Attributes:
         version: from the header, the caller, or the create event.
-        keys: from the header; None if it gives none.
+        keys: from the files; None if they give none.
+        header: of the first file that has one.
         entries: to be iterated over once.
     """
 
@@ -55,252 +48,233 @@ class Room:
     keys: KeyTable | None
     header: Header | None
     entries: Iterator[Entry]
-    _lines: Lines = field(repr=False)
+    _sources: Sequence[Source] = field(repr=False)
 
     @property
     def bytes_read(self) -> int:
         """How much of the input has been read."""
-        return self._lines.bytes_read
+        return sum(source.bytes_read for source in self._sources)
+
+
+class _File(Protocol):
+    """One file whose form is known."""
+
+    name: str
+    header: Header | None
+    said: RoomVersion | None
+    keys: KeyTable | None
+
+    def search(self) -> RoomVersion | None: ...
+
+    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]: ...
+
+
+class _LineFile:
+    """A file with one value per line."""
+
+    def __init__(
+        self,
+        source: Source,
+        lines: Lines,
+        read: _ReadLines,
+        header: Header | None = None,
+    ) -> None:
+        self.name = source.name
+        self.header = header
+        self.said = None if header is None else header.version
+        self.keys = None if header is None else header.keys
+        self._source = source
+        self._lines = lines
+        self._read = read
+
+    def search(self) -> RoomVersion | None:
+        """Return the room version that a create event names; None without one."""
+        self._lines.restart()
+        likely = (line for line in self._lines if b"m.room.create" in line.raw)
+        reads = self._read(likely)
+        entries = chain.from_iterable(entries_in(read, UNCHANGED) for read in reads)
+        found = find_version((entry.pdu for entry in entries), self.name)
+        self._lines.restart()
+        return found
+
+    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
+        """Yield the entries of all lines to come."""
+        self._source.settle()
+        for read in self._read(self._lines):
+            yield from entries_in(read, version, next(numbers))
 
 
 def read_room(stream: BinaryIO, name: str, version: RoomVersion | None = None) -> Room:
-    """Begin to read a room.
+    """Begin to read a room from one file. See `read_rooms`."""
+    return read_rooms([(stream, name)], version)
+
+
+def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | None = None) -> Room:
+    """Begin to read a room from one or several files, whose entries come one file after another.
+
+    Args:
+        inputs: at least one stream, to be read from where it stands, with what messages call it.
+        version: of the room. A file that names another one is refused. Without it, and if no file names
+            one, the files are searched for the create event.
+
+    Raises:
+        InputError: if an input is none of the forms, or nothing says the room version; also later, from
+            the entries, where the text of a document ends to be JSON.
+        OSError: if a stream cannot be read; also later.
+    """
+    sources = [Source(stream, name) for stream, name in inputs]
+    files = [_open(source) for source in sources]
+    known = version
+    for file in files:
+        if known is not None and file.said is not None and known is not file.said:
+            raise InputError(file.name, f"it says that it is of room version {file.said}, not {known}")
+        known = known or file.said
+    if known is None:
+        known = _search(files)
+    several = len(files) > 1
+    numbers = count()
+    entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
+    header = next((file.header for file in files if file.header is not None), None)
+    return Room(known, merge_keys(*(file.keys for file in files)), header, entries, sources)
+
+
+def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:
+    """Read the only event of a file, in any of the forms of a room.
 
     Args:
         stream: to be read from where it stands.
-        name: of the input, for errors.
-        version: for an input without a header; otherwise it must be the header's. Without it, a room
-            without a header is searched for its create event: if the stream cannot be read twice, the
-            lines before that event are held in memory.
+        name: what messages call it.
+        version: of its room; None leaves in the event what a reader takes out, for `fit_entry`.
+        draft: take an event that lacks what only a server adds.
 
     Raises:
-        InputError: if the input is none of the formats, or nothing says the room version.
-        OSError: if the stream cannot be read; also later, from the entries.
+        InputError: if the file does not hold one event.
+        OSError: if it cannot be read.
     """
-    lines = Lines(stream)
-    first = lines.whole()
+    file = _open(Source(stream, name))
+    if version is not None and file.said is not None and file.said is not version:
+        raise InputError(name, f"it says that it is of room version {file.said}, not {version}")
+    entries = file.entries(version or UNCHANGED, count())
+    found = list(islice(entries if draft else check_form(entries, name), 2))
+    if len(found) != 1:
+        raise InputError(name, f"expected one event, found {'several' if found else 'none'}")
+    (entry,) = found
+    if entry.error is not None:
+        raise InputError(name, entry.error)
+    if type(entry.pdu) is not dict or "type" not in entry.pdu:
+        raise InputError(name, f"expected an event, a JSON object with a type; found {shorten(entry.pdu)}")
+    return entry
+
+
+def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
+    """Return an entry that was read without a room version as it is read with one."""
+    return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
+
+
+def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
+    entries = check_form(file.entries(version, numbers), file.name)
+    if not several:
+        return entries
+    return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
+
+
+def _search(files: Sequence[_File]) -> RoomVersion:
+    for file in files:
+        if (found := file.search()) is not None:
+            return found
+    for file in files:
+        # A better reason, if there is one.
+        check_form(file.entries(UNCHANGED, count()), file.name)
+    reason = "no header and no create event says the room version: give --room-version"
+    raise InputError(files[0].name, reason)
+
+
+def _open(source: Source) -> _File:
+    """Find out the form of a file.
+
+    Raises:
+        InputError: if it is none of the forms.
+    """
+    lines = Lines(source)
+    first = next(lines, None)
     if first is None:
-        raise InputError(name, "the input is empty")
-    try:
-        value = load_json(first.raw)
-    except NotCanonical as error:
-        return _read_unclear(lines, name, version, first, error)
-    following = next(lines, None)
-    if following is None:
-        return _read_document(lines, name, version, value, first.number)
-    lines.push_back([following])
-    header = _header(value, name)
+        raise InputError(source.name, "the input is empty")
+    value = _json_of(first)
+    if isinstance(value, NotCanonical):
+        return _open_unclear(source, lines, first, value)
+    ahead = list(islice(lines, _LOOKED_AT - 1))
+    if not ahead:
+        return Document(value, source.name, first.number)
+    if not any(map(_is_json, ahead)):
+        # Two lines that are not JSON: rather a document over several lines, after one on a single line.
+        documents = open_documents(source)
+        if isinstance(documents, Document) or not documents.broken:
+            return documents
+        lines.restart()
+        first, *ahead = islice(lines, _LOOKED_AT)
+    lines.push_back(*ahead)
+    header = header_of(value, source.name)
     if header is None:
-        lines.push_back([first])
-    return _read_lines(lines, name, version, header)
+        lines.push_back(first)
+    return _LineFile(source, lines, _read_json_lines, header)
 
 
-def _read_unclear(
-    lines: Lines, name: str, version: RoomVersion | None, first: Line, error: NotCanonical
-) -> Room:
-    """Read on where the first line is no JSON: a document over many lines, or a broken line."""
-    ahead = [line for line in (lines.whole(), lines.whole()) if line is not None]
-    if len(ahead) == 2 and all(map(_is_object, ahead)):
-        # Inside a document two objects in a row have a comma between them.
-        lines.push_back([first, *ahead])
-        return _read_lines(lines, name, version, None)
-    # No harm in the white space that is lost: JSON has no strings over many lines. For the position of an
-    # error the line ends are made up again.
-    text = _joined([first, *ahead]) + b"\n" + lines.rest()
-    try:
-        value = load_json(text)
-    except NotCanonical as whole:
-        rest = text.split(b"\n")
-        numbered = [Line(n, raw.strip()) for n, raw in enumerate(rest, 1) if raw.strip()]
-        if not any(map(_is_object, numbered)):
-            reason = str(whole) if ahead else line_error(error)
-            raise InputError(name, f"neither JSON nor JSON Lines ({reason})") from None
-        lines.push_back(numbered)
-        return _read_lines(lines, name, version, None)
-    return _read_document(lines, name, version, value, None)
+def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> _File:
+    """Find out the form of a file whose first line is not a JSON value."""
+    ahead = [first, *islice(lines, _LOOKED_AT - 1)]
+    if (table := find_table(ahead)) is not None:
+        lines.push_back(*ahead)
+        return _LineFile(source, lines, table.read)
+    if first.start in (b"{", b"["):
+        # Inside of a document, two objects on lines of their own have a comma between them.
+        if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
+            try:
+                documents = open_documents(source)
+            except NotCanonical as whole:
+                error = whole if len(ahead) > 1 or not first.raw else NotCanonical("", line_error(whole))
+            else:
+                if isinstance(documents, Document) or not documents.broken:
+                    return documents
+                lines.restart()
+                if not any(map(_is_object, lines)):
+                    return documents  # reading by lines would find no more
+    elif holds_ids_only(ahead):
+        raise InputError(source.name, IDS_ONLY)
+    elif is_table(ahead):
+        raise InputError(source.name, NOT_A_TABLE)
+    elif len(ahead) == 1:
+        error = NotCanonical("", line_error(error))
+    lines.restart()
+    if not any(map(_is_object, lines)):
+        raise InputError(source.name, f"neither JSON nor JSON Lines ({error})")
+    lines.restart()
+    return _LineFile(source, lines, _read_json_lines)
 
 
-def _joined(lines: list[Line]) -> bytes:
-    text = b""
-    number = 1
+def _read_json_lines(lines: Iterable[Line]) -> Iterator[Read]:
     for line in lines:
-        text += b"\n" * (line.number - number) + line.raw
-        number = line.number
-    return text
+        place = Place(line.number, "")
+        value = _json_of(line)
+        if isinstance(value, NotCanonical):
+            yield Read(None, place, error=line_error(value))
+        else:
+            yield Read(value, place)
+
+
+def _json_of(line: Line) -> "JsonValue | NotCanonical":
+    """Return the JSON value of a line, or why it is none."""
+    value: JsonValue | NotCanonical
+    try:
+        check_line(line)
+        value = load_json(line.raw)
+    except NotCanonical as error:
+        value = error
+    return read_copied(line.raw, value)
+
+
+def _is_json(line: Line) -> bool:
+    return not isinstance(_json_of(line), NotCanonical)
 
 
 def _is_object(line: Line) -> bool:
-    try:
-        return line.raw.startswith(b"{") and type(load_json(line.raw)) is dict
-    except NotCanonical:
-        return False
-
-
-def _header(value: JsonValue, name: str) -> Header | None:
-    """Return the header of a recorded room, if that is what the value is."""
-    if type(value) is not dict or type(form := value.get("format")) is not str or is_pdu(value):
-        return None
-    if form.startswith("roomver-vectors/"):
-        raise InputError(name, "this is a file of test vectors, not a room: see `roomver vectors run`")
-    if form != ROOM_FORMAT:
-        raise InputError(name, f"unknown format {shorten(form)}; known is {ROOM_FORMAT}")
-    try:
-        scan(value, strict=False)
-        version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
-        # No keys at all are none to check signatures with.
-        keys = read_key_table(value["keys"]) or None if "keys" in value else None
-        _check_beliefs(value)
-    except RoomverError as error:
-        raise InputError(name, f"the header: {error}") from None
-    room_id = value.get("room_id")
-    return Header(version, room_id if type(room_id) is str else None, keys, value)
-
-
-def _check_beliefs(header: JsonObject) -> None:
-    """Check what the header says of the room: what is ignored in silence would not be compared.
-
-    Raises:
-        NotCanonical: naming the field.
-    """
-    for key in ("room_id", "server"):
-        if key in header and type(header[key]) is not str:
-            raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
-    for key in ("forward_extremities", "state", "rejected", "soft_failed"):
-        if key in header:
-            _check_ids(key, header[key])
-    redacted_by = header.get("redacted_by", {})
-    if type(redacted_by) is not dict:
-        raise NotCanonical("redacted_by", f"expected an object, found {shorten(redacted_by)}")
-    for event_id, redactions in redacted_by.items():
-        _check_ids(join_path("redacted_by", event_id), redactions)
-
-
-def _check_ids(path: str, value: JsonValue) -> None:
-    if type(value) is not list:
-        raise NotCanonical(path, f"expected an array of event IDs, found {shorten(value)}")
-    for index, item in enumerate(value):
-        if type(item) is not str:
-            raise NotCanonical(join_path(path, index), f"expected an event ID, found {shorten(item)}")
-
-
-def _read_lines(lines: Lines, name: str, version: RoomVersion | None, header: Header | None) -> Room:
-    known = _agreed(name, version, header.version if header else None) or _search(lines, name)
-    entries = map(_entry_of_line, lines)
-    return Room(known, header.keys if header else None, header, entries, lines)
-
-
-def _entry_of_line(line: Line) -> Entry:
-    if not line.raw:
-        return Entry(Place(line.number, ""), None, None, f"the line has more than {MAX_LINE_BYTES} bytes")
-    return entry_of_line(line.raw, line.number)
-
-
-def _agreed(name: str, asked: RoomVersion | None, said: RoomVersion | None) -> RoomVersion | None:
-    if asked is not None and said is not None and asked is not said:
-        raise InputError(name, f"it says that it is of room version {said}, not {asked}")
-    return asked or said
-
-
-def _search(lines: Lines, name: str) -> RoomVersion:
-    """Find the create event in lines to come, and let them all come again."""
-    if lines.rewindable():
-        again = lines.again()
-        try:
-            for line in again:
-                if found := _version_in_line(line, name):
-                    return found
-        finally:
-            again.close()  # type: ignore[attr-defined]  # a generator
-        raise _unknown(name)
-    seen: list[Line] = []
-    for line in lines:
-        seen.append(line)
-        if found := _version_in_line(line, name):
-            lines.push_back(seen)
-            return found
-    raise _unknown(name)
-
-
-def _version_in_line(line: Line, name: str) -> RoomVersion | None:
-    if b"m.room.create" not in line.raw:
-        return None
-    try:
-        value = load_json(line.raw)
-    except NotCanonical:
-        return None
-    return _created(value, name)
-
-
-def _created(value: JsonValue, name: str) -> RoomVersion | None:
-    try:
-        return created_version(value)
-    except UnknownRoomVersion as error:
-        raise InputError(name, f"its create event: {error}") from None
-
-
-def _unknown(name: str) -> InputError:
-    return InputError(name, "no header and no create event says the room version: give --room-version")
-
-
-def _read_document(
-    lines: Lines, name: str, version: RoomVersion | None, value: JsonValue, line: int | None
-) -> Room:
-    """Read a document that is one JSON value."""
-    # Version 1 of the answer to a join stands behind its HTTP status.
-    if type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is dict:
-        value = value[1]
-    if (header := _header(value, name)) is not None:
-        return _read_lines(lines, name, version, header)
-    said: RoomVersion | None = None
-    keys: KeyTable | None = None
-    if type(value) is list:
-        groups = [_listed("", value)]
-    elif type(value) is not dict:
-        raise InputError(name, f"expected events, found {shorten(value)}")
-    elif is_pdu(value):
-        groups = [iter([entry_of(value, Place(line, ""))])]
-    else:
-        groups = _groups(value)
-        if not groups:
-            raise InputError(name, f"a JSON object that is no event and has none of {', '.join(_LISTS)}")
-        try:
-            if type(named := value.get("room_version")) is str:
-                said = get_room_version(named)
-            keys = read_key_table(value["keys"]) or None if type(value.get("keys")) is dict else None
-        except RoomverError as error:
-            raise InputError(name, str(error)) from None
-    entries = list(chain.from_iterable(groups))
-    known = _agreed(name, version, said)
-    if known is None:
-        known = next((found for entry in entries if (found := _created(entry.pdu, name))), None)
-        if known is None:
-            raise _unknown(name)
-    return Room(known, keys, None, iter(entries), lines)
-
-
-def _groups(document: JsonObject) -> list[Iterator[Entry]]:
-    groups = []
-    parts = {"state": Part.STATE, "auth_chain": Part.AUTH_CHAIN}
-    if "state" not in document and "auth_chain" in document:
-        parts["pdus"] = Part.STATE  # an answer to a request for a state
-    for key in _LISTS:
-        held = document.get(key)
-        # A document that has its events by ID may have lists of IDs beside them.
-        if type(held) is list and not (held and all(type(item) is str for item in held)):
-            groups.append(_listed(key, held, parts.get(key, Part.EVENT)))
-    events = document.get("events")
-    if type(events) is dict:
-        groups.append(
-            entry_of(pdu, Place(None, join_path("events", event_id)), event_id)
-            for event_id, pdu in events.items()
-        )
-    # The event that an answer to a join may hand back, signed by the server that let it in.
-    if groups and type(joined := document.get("event")) is dict:
-        groups.append(iter([entry_of(joined, Place(None, "event"), part=Part.JOINED)]))
-    return groups
-
-
-def _listed(key: str, values: list[JsonValue], part: Part = Part.EVENT) -> Iterator[Entry]:
-    return (
-        entry_of(value, Place(None, join_path(key, index)), part=part) for index, value in enumerate(values)
-    )
+    return type(_json_of(line)) is dict

@@ -9,9 +9,8 @@ import shlex
 import signal
 import subprocess
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue
 from threading import Thread
-from time import monotonic
 from types import TracebackType
 from typing import BinaryIO, Final
 
@@ -24,6 +23,8 @@ MAX_LINE: Final = 64 * 2**20
 """The longest line that is read, in bytes."""
 
 _END: Final = b""  # what `readline` returns at the end of a stream
+_QUEUED: Final = 4  # answers that wait for the runner
+_LOOK_UP: Final = 0.5  # seconds between two looks at a program that floods its output
 
 
 class NoAnswer(Exception):
@@ -56,7 +57,7 @@ class Implementation:
             raise CannotStart("the command is empty")
         self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
-        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._lines: Queue[bytes] = Queue(_QUEUED)
         self._next_id = 0
 
     def __enter__(self) -> "Implementation":
@@ -107,25 +108,22 @@ class Implementation:
             raise CannotStart(f"cannot start {shorten(self._arguments[0])}: {error}") from None
         assert process.stdout is not None
         # A queue for each process: late lines of a stopped process must not answer the next case.
-        self._lines = SimpleQueue()
-        Thread(target=_read, args=(process.stdout, self._lines), daemon=True).start()
+        self._lines = Queue(_QUEUED)
+        Thread(target=_read, args=(process, process.stdout, self._lines), daemon=True).start()
         self._process = process
         return process
 
     def _read_line(self, process: subprocess.Popen[bytes]) -> bytes:
-        until = monotonic() + self._timeout
-        while True:
-            try:
-                line = self._lines.get(timeout=max(0.0, until - monotonic()))
-            except Empty:
-                raise NoAnswer(f"no answer within {self._timeout:g} s") from None
-            if line == _END:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=1)
-                code = process.returncode
-                raise NoAnswer("closed its output" if code is None else f"died with exit code {code}")
-            if line.strip():
-                return line
+        try:
+            line = self._lines.get(timeout=self._timeout)
+        except Empty:
+            raise NoAnswer(f"no answer within {self._timeout:g} s") from None
+        if line == _END:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+            code = process.returncode
+            raise NoAnswer("closed its output" if code is None else f"died with exit code {code}")
+        return line
 
     def stop(self, *, at_once: bool = False) -> None:
         """Close the input of the program, wait for its end, then kill it. With `at_once`, kill it now."""
@@ -159,11 +157,21 @@ def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
         process.stdin.flush()
 
 
-def _read(stream: BinaryIO, lines: "SimpleQueue[bytes]") -> None:
+def _read(process: "subprocess.Popen[bytes]", stream: BinaryIO, lines: "Queue[bytes]") -> None:
+    """Queue the lines that a program prints. Blank lines are not answers: a flood of them is passed over."""
     with stream:
         while True:
             line = stream.readline(MAX_LINE)
-            lines.put(line)
+            if line != _END and not line.strip():
+                continue
+            while True:
+                # The queue stays full if the program was stopped: then nobody reads it any more.
+                try:
+                    lines.put(line, timeout=_LOOK_UP)
+                    break
+                except Full:
+                    if process.returncode is not None:
+                        return
             if line == _END:
                 return
 

@@ -13,7 +13,15 @@ from ...canonical import shorten
 from ...errors import RoomverError
 from ...event import remember
 from ...resolution import RoomGraph, RoomState, resolve
-from ...suite.operations import BadVectors, error_code, read_events, read_rejected, read_states
+from ...suite.operations import (
+    OPERATIONS,
+    BadVectors,
+    check_keys,
+    error_code,
+    read_events,
+    read_rejected,
+    read_states,
+)
 from ...types import EventId, JsonObject, StateKey, StateMap
 from ...versions import RoomVersion, StateResolution, get_room_version
 
@@ -55,6 +63,7 @@ def _check_request(request: JsonObject) -> None:
         raise BadVectors("input.mode", f"must be warm, cold or kept, is {shorten(request['mode'])}")
     if type(request["input"]) is not dict:
         raise BadVectors("input.input", f"must be an object, is {shorten(request['input'])}")
+    check_keys(request["input"], OPERATIONS["resolve"], "input.input")
 
 
 class _Problem:

@@ -1,0 +1,47 @@
+"""Drafts: events that lack what only a server adds, judged against a state.
+
+Against a state the authorisation rules read the type, the state key, the sender and the content, and of the
+rest only what is filled in here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..event import Event
+from ..identifiers import server_of
+from ..types import JsonObject, StateKey
+from ..versions import EventIdForm, RoomIdForm, RoomVersion
+
+_NO_HASH: Final = "A" * 43
+
+
+def complete_draft(pdu: JsonObject, version: RoomVersion, state: Mapping[StateKey, Event]) -> JsonObject:
+    """Return a draft with what it lacks of a PDU, or the PDU itself if it lacks nothing.
+
+    Args:
+        pdu: the draft.
+        version: of its room.
+        state: the state that it is judged against. If that is only a create event, the draft is taken to
+            follow it, which lets the creator join.
+    """
+    create = state.get(("m.room.create", ""))
+    sender = pdu.get("sender")
+    server = server_of(sender) if type(sender) is str else ""
+    references: list[str] = [create.event_id] if create is not None and len(state) == 1 else []
+    rest: JsonObject = {
+        "depth": 1,
+        "origin_server_ts": 0,
+        "prev_events": [[one, {}] if version.references_carry_hashes else one for one in references],
+        "auth_events": [],
+        "hashes": {"sha256": _NO_HASH},
+    }
+    if version.event_id_form is EventIdForm.CHOSEN:
+        rest["event_id"] = f"$draft:{server}"
+    is_create = pdu.get("type") == "m.room.create" and pdu.get("state_key") == ""
+    if not (is_create and version.room_id_form is RoomIdForm.CREATE_HASH):
+        domain = version.room_id_form is RoomIdForm.DOMAIN
+        rest["room_id"] = (
+            create.room_id if create is not None else f"!draft:{server}" if domain else f"!{_NO_HASH}"
+        )
+    missing = rest.keys() - pdu.keys()
+    return {**pdu, **{key: rest[key] for key in missing}} if missing else pdu

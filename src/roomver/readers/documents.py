@@ -1,0 +1,317 @@
+"""JSON documents: one or several values, each over any number of lines.
+
+A document of moderate length is parsed whole. From a longer one, or from several, the events are read one
+at a time, so that memory is bounded by the longest of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ..canonical import join_path, shorten
+from ..entry import Entry, Part, Place
+from ..errors import NotCanonical, RoomverError
+from ..keys import KeyTable, read_key_table
+from ..types import EventId, JsonObject, JsonValue
+from ..versions import RoomVersion, get_room_version
+from .entries import (
+    LISTS,
+    UNCHANGED,
+    InputError,
+    Read,
+    entries_in,
+    entry_of,
+    find_version,
+    find_wrapper,
+    holds_events,
+    is_pdu,
+    list_parts,
+)
+from .forms import CLIENT_JSON, IDS_ONLY, holds_ids, is_client_answer
+from .headers import Header, header_of
+from .streams import Source
+from .values import Piece, Values
+
+
+class Document:
+    """A JSON document that has been parsed whole.
+
+    Attributes:
+        name: what messages call the input.
+        header: of a recorded room, if that is all there is.
+        said: the room version that the document names.
+        keys: the signing keys that it gives.
+    """
+
+    def __init__(self, value: JsonValue, name: str, line: int | None = None) -> None:
+        """Take a document.
+
+        Args:
+            value: the document.
+            name: what messages call the input.
+            line: the line that it is on, if it is on one.
+
+        Raises:
+            InputError: if it holds no events.
+        """
+        self.name = name
+        self.header: Header | None = header_of(value, name)
+        self.said: RoomVersion | None = None
+        self.keys: KeyTable | None = None
+        self._read = Read(value, Place(line, ""))
+        if self.header is not None:
+            self.said, self.keys = self.header.version, self.header.keys
+            return
+        value = _body(value)
+        if type(value) is dict:
+            _check_document(value, name)
+            if holds_events(value):
+                self.said, self.keys = _take_fields(value, name)
+        elif type(value) is not list:
+            raise InputError(name, f"expected events, found {shorten(value)}")
+
+    def search(self) -> RoomVersion | None:
+        """Return the room version that a create event names; None without one.
+
+        Raises:
+            InputError: if it names an unknown one.
+        """
+        return find_version((entry.pdu for entry in self.entries(UNCHANGED, iter((0,)))), self.name)
+
+    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
+        """Yield the entries of the document; `numbers` gives it its number."""
+        if self.header is None:
+            # Several events have their paths as places, and only one event has its line.
+            alone = type(self._read.value) is dict and not holds_events(self._read.value)
+            place = self._read.place if alone else Place(None, "")
+            yield from _entries_of(Read(self._read.value, place), version, next(numbers))
+
+
+@dataclass(slots=True)
+class _Long:
+    """What is known of a document that is too long to be parsed whole.
+
+    Attributes:
+        is_event: it is one event, which is then too long.
+        keys: the keys under which it has arrays or objects of events.
+        fields: the values of ``room_version`` and ``keys``.
+    """
+
+    is_event: bool = False
+    keys: set[str] = field(default_factory=set)
+    fields: JsonObject = field(default_factory=dict)
+
+
+class Documents:
+    """JSON documents one after another, or one that is too long to be parsed whole.
+
+    Attributes:
+        name, header, said, keys: as in `Document`.
+        broken: the text is not JSON behind the last of them.
+    """
+
+    def __init__(
+        self, source: Source, first: JsonValue, count: int, long: dict[int, _Long], *, broken: bool
+    ) -> None:
+        """Take documents that `open_documents` has looked through."""
+        self.name = source.name
+        self.broken = broken
+        self._source = source
+        self._count = count
+        self._long = long
+        self.header = None if 0 in long else header_of(first, source.name)
+        self.said: RoomVersion | None = None
+        self.keys: KeyTable | None = None
+        if self.header is not None:
+            self.said, self.keys = self.header.version, self.header.keys
+        elif count == 1:
+            fields = long[0].fields if 0 in long else first
+            if type(fields) is dict:
+                self.said, self.keys = _take_fields(fields, self.name)
+
+    def search(self) -> RoomVersion | None:
+        """Return the room version that a create event names; None without one.
+
+        Raises:
+            InputError: if it names an unknown one.
+        """
+        entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
+        return find_version((entry.pdu for entry in entries), self.name)
+
+    def entries(self, version: RoomVersion, numbers: Iterator[int], likely: bytes = b"") -> Iterator[Entry]:
+        """Yield the entries of all documents.
+
+        Args:
+            version: of the room.
+            numbers: gives each document its number.
+            likely: pass over what does not have this in its text.
+
+        Raises:
+            InputError: where the text is not JSON, after the entries before that.
+        """
+        self._source.restart()
+        values = Values(self._source)
+        try:
+            for index in range(self._count + 1):
+                if not values.peek():
+                    return
+                if index in self._long:
+                    long = self._long[index]
+                    yield from self._entries_of_long(values, long, version, next(numbers), likely)
+                    continue
+                piece = values.value()
+                if (index or self.header is None) and piece.has(likely):
+                    yield from _entries_of(self._read(piece), version, next(numbers))
+        except NotCanonical as error:
+            raise InputError(self.name, f"{error}; only the values before that were read") from None
+
+    def _read(self, piece: Piece) -> Read:
+        return _read_piece(piece, Place(piece.line if self._count > 1 else None, ""))
+
+    def _entries_of_long(
+        self, values: Values, long: _Long, version: RoomVersion, document: int, likely: bytes
+    ) -> Iterator[Entry]:
+        place = Place(None, "")
+        if values.peek() == b"[":
+            for here, piece in _elements(values, place, likely):
+                yield entry_of(_read_piece(piece, here), version, document=document)
+            return
+        if long.is_event:
+            yield entry_of(self._read(values.value()), version, document=document)
+            return
+        parts = list_parts(long.keys)
+        for key in values.members():
+            first = values.peek()
+            here = place._replace(path=join_path("", key))
+            if key in LISTS and first == b"[":
+                for inside, piece in _elements(values, here, likely):
+                    yield entry_of(_read_piece(piece, inside), version, parts[key], document)
+            elif key == "events" and first == b"{":
+                for event_id in values.members():
+                    piece = values.value()
+                    if piece.has(likely):
+                        inside = here._replace(path=join_path(here.path, event_id))
+                        yield entry_of(_read_piece(piece, inside, event_id), version, document=document)
+            elif key == "event" and first == b"{":
+                yield entry_of(_read_piece(values.value(), here), version, Part.JOINED, document)
+            else:
+                values.value()
+
+
+def open_documents(source: Source) -> Document | Documents:
+    """Look through documents once, for what must be known before the first event.
+
+    Raises:
+        NotCanonical: if the first document is not JSON.
+        InputError: if the only document holds no events.
+    """
+    source.restart()
+    values = Values(source)
+    first: JsonValue = None
+    count = 0
+    long: dict[int, _Long] = {}
+    ends = False
+    while not ends:
+        try:
+            if not values.peek():
+                break
+            piece = values.value()
+            if piece.is_long:
+                long[count] = _Long()
+            elif not count:
+                first = piece.load()
+        except NotCanonical:
+            if not count:
+                raise
+            ends = True  # the entries before this are read, and then the same error comes again
+        else:
+            count += 1
+    if count == 1 and not long and not ends:
+        return Document(first, source.name)
+    if long:
+        source.restart()
+        values = Values(source)
+        for index in range(count):
+            if index in long and values.peek() == b"{":
+                _survey(values, long[index])
+            else:
+                values.value()
+    return Documents(source, first, count, long, broken=ends)
+
+
+def _survey(values: Values, long: _Long) -> None:
+    for key in values.members():
+        first = values.peek()
+        piece = values.value()
+        if key in ("type", "pdu"):
+            long.is_event = True
+        elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):
+            long.keys.add(key)
+        elif key in ("room_version", "keys"):
+            long.fields[key] = piece.load()
+
+
+def _body(value: JsonValue) -> JsonValue:
+    """Return what stands behind the HTTP status in version 1 of the answer to a join; or the value."""
+    if type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is dict:
+        return value[1]
+    return value
+
+
+def _check_document(value: JsonObject, name: str) -> None:
+    """Check that a document holds events.
+
+    Raises:
+        InputError: saying what it is instead.
+    """
+    if is_pdu(value) or find_wrapper(value) is not None:
+        return
+    if is_client_answer(value):
+        raise InputError(name, CLIENT_JSON)
+    if holds_ids(value):
+        raise InputError(name, IDS_ONLY)
+    if not holds_events(value):
+        raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
+
+
+def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, KeyTable | None]:
+    """Return the room version and the keys that a document gives.
+
+    Raises:
+        InputError: if the version is unknown, or the keys cannot be used.
+    """
+    try:
+        named = fields.get("room_version")
+        said = get_room_version(named) if type(named) is str else None
+        # An empty table is the same as no table: there is nothing to check signatures with.
+        keys = read_key_table(fields["keys"]) or None if type(fields.get("keys")) is dict else None
+    except RoomverError as error:
+        raise InputError(name, str(error)) from None
+    return said, keys
+
+
+def _entries_of(read: Read, version: RoomVersion, document: int) -> Iterator[Entry]:
+    """Yield the entries of a document that has been parsed whole."""
+    value = _body(read.value)
+    if type(value) is list:
+        for index, item in enumerate(value):
+            place = read.place._replace(path=join_path(read.place.path, index))
+            yield entry_of(Read(item, place), version, document=document)
+    else:
+        yield from entries_in(Read(value, read.place, read.claimed_id, read.error), version, document)
+
+
+def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Place, Piece]]:
+    ids_only = False
+    for index, piece in enumerate(values.elements()):
+        is_string = piece.raw is not None and piece.raw.startswith(b'"')
+        # Beside events by ID there may be lists of IDs.
+        ids_only = is_string and (ids_only or not index)
+        if not ids_only and piece.has(likely):
+            yield place._replace(path=join_path(place.path, index)), piece
+
+
+def _read_piece(piece: Piece, place: Place, claimed_id: EventId | None = None) -> Read:
+    try:
+        return Read(piece.load(), place, claimed_id)
+    except NotCanonical as error:
+        return Read(None, place, claimed_id, str(error))

@@ -1,0 +1,192 @@
+"""Byte streams: unpack gzip, read twice, and recognise what is not text.
+
+A room is often read twice: once to find its version, and once for its events. A stream that cannot seek,
+such as a pipe, is kept in a temporary file for that, on disk if it is long.
+"""
+
+import gzip
+import zlib
+from collections.abc import Callable
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from typing import IO, BinaryIO, Final, cast
+from weakref import finalize
+
+from .entries import InputError
+
+_SPOOL_BYTES: Final = 8 * 2**20
+"""How much of a stream that cannot seek is kept in memory."""
+
+_HEAD_BYTES: Final = 512
+
+EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl"
+"""The command that exports a room of Synapse in PostgreSQL as JSON Lines."""
+
+_GZIP: Final = b"\x1f\x8b\x08"
+_BAD_GZIP: Final = (gzip.BadGzipFile, EOFError, zlib.error)
+
+# The first bytes of files that are not text, and what to do about them.
+_NOT_TEXT: Final = (
+    (
+        b"SQLite format 3\0",
+        "this is an SQLite database; export the room from it: sqlite3 FILE"
+        " \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl",
+    ),
+    (b"PGDMP", f"this is a pg_dump archive; export the room from the database instead: {EXPORT}"),
+    (b"\x28\xb5\x2f\xfd", "this is compressed with zstd; unpack it first: zstd -dc FILE | roomver … -"),
+    (b"\xfd7zXZ\0", "this is compressed with xz; unpack it first: xz -dc FILE | roomver … -"),
+    (b"BZh91AY&SY", "this is compressed with bzip2; unpack it first: bzip2 -dc FILE | roomver … -"),
+    (b"PK\x03\x04", "this is a zip archive; unpack it first: unzip -p FILE | roomver … -"),
+)
+
+# Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark the
+# zero bytes around the first character, which is ASCII in JSON, tell.
+_ENCODINGS: Final = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    *((start + b"\0\0\0", "UTF-32") for start in (b"{", b"[")),
+    *((b"\0\0\0" + start, "UTF-32") for start in (b"{", b"[")),
+    *((start + b"\0", "UTF-16") for start in (b"{", b"[")),
+    *((b"\0" + start, "UTF-16") for start in (b"{", b"[")),
+)
+
+
+class _Twice:
+    """A stream that can be read from its start once more.
+
+    Attributes:
+        read, readline: as those of a stream.
+    """
+
+    read: Callable[[int], bytes]
+    readline: Callable[[int], bytes]
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._start = stream.tell() if stream.seekable() else None
+        self._kept: IO[bytes] | None = None
+        if not stream.seekable():
+            self._kept = SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - it stays open as long as this
+            finalize(self, self._kept.close)
+        self._from_kept = False
+        self._keep = True
+        self._count = 0
+        if self._kept is None:
+            # Directly, which matters for a million short lines.
+            self.read, self.readline = stream.read, stream.readline
+        else:
+            self.read, self.readline = self._read, self._readline
+
+    @property
+    def count(self) -> int:
+        """How many bytes have been read since the start."""
+        return self._count if self._start is None else self._stream.tell() - self._start
+
+    def restart(self) -> None:
+        """Go back to the start."""
+        if self._kept is not None:
+            self._kept.seek(0)
+            self._from_kept = True
+        else:
+            assert self._start is not None
+            self._stream.seek(self._start)
+        self._count = 0
+
+    def settle(self) -> None:
+        """Promise that there will be no other restart."""
+        self._keep = False
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        if self._from_kept and self._kept is not None:
+            data = self._kept.read(size)
+            self._from_kept = bool(data)
+        if not data:
+            data = self._stream.read(size)
+            self._store(data)
+        self._count += len(data)
+        return data
+
+    def _readline(self, limit: int) -> bytes:
+        line = b""
+        if self._from_kept and self._kept is not None:
+            line = self._kept.readline(limit)
+        if not line.endswith(b"\n") and len(line) < limit:
+            self._from_kept = False
+            rest = self._stream.readline(limit - len(line))
+            self._store(rest)
+            line += rest
+        self._count += len(line)
+        return line
+
+    def _store(self, data: bytes) -> None:
+        if self._kept is None:
+            return
+        if self._keep:
+            self._kept.write(data)
+        else:
+            self._kept.close()
+            self._kept = None
+
+
+class Source:
+    """The bytes of one input, unpacked if they are gzip.
+
+    Attributes:
+        name: what messages call the input.
+        head: its first bytes.
+        read: returns up to so many bytes; at the end, none.
+        readline: returns one line, or as much of it as the limit allows; at the end, nothing.
+    """
+
+    read: Callable[[int], bytes]
+    readline: Callable[[int], bytes]
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """Begin to read a stream.
+
+        Raises:
+            InputError: if it is empty, or begins like something that is not UTF-8 text.
+            OSError: if it cannot be read; `read` and `readline` raise the same.
+        """
+        self.name = name
+        self._raw = _Twice(stream)
+        self._packed = self._raw.readline(_HEAD_BYTES).startswith(_GZIP)
+        self.restart()
+        self.head = self.readline(_HEAD_BYTES)
+        if not self.head:
+            raise InputError(name, "the input is empty")
+        for start, reason in _NOT_TEXT:
+            if self.head.startswith(start):
+                raise InputError(name, reason)
+        for start, encoding in _ENCODINGS:
+            if self.head.startswith(start):
+                raise InputError(name, f"this is {encoding}; convert it: iconv -f {encoding} -t UTF-8 FILE")
+        self.restart()
+
+    @property
+    def bytes_read(self) -> int:
+        """How many bytes of the stream, packed as it is, have been read since the start."""
+        return self._raw.count
+
+    def restart(self) -> None:
+        """Go back to the start."""
+        self._raw.restart()
+        if self._packed:
+            unpacked = gzip.GzipFile(fileobj=cast(BinaryIO, self._raw), mode="rb")
+            self.read = partial(self._guarded, unpacked.read)
+            self.readline = partial(self._guarded, unpacked.readline)
+        else:
+            self.read, self.readline = self._raw.read, self._raw.readline
+
+    def settle(self) -> None:
+        """Promise that there will be no other restart, so that nothing more need be kept."""
+        self._raw.settle()
+
+    def _guarded(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except _BAD_GZIP as error:
+            raise InputError(self.name, f"the gzip data is damaged: {error}") from None
