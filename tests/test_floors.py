@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay"),
-    ("room_check", "suite"),
+    ("gathering", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -37,6 +37,7 @@ SAME_FLOOR = frozenset(
         ("hashing", "redaction"),
         ("signatures", "keys"),
         ("signing", "keys"),
+        ("room_check", "gathering"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -1,23 +1,26 @@
 """More knowledge decides more and reverses nothing: rooms and states that are known in part.
 
-A whole room is replayed. Then events are taken away, and states are given in their place, of which entries are
-unknown. Whatever a replay of that decides, the replay of the whole room decides alike.
+A whole room is replayed. Then events are taken away, and states with unknown entries are given instead.
+Whatever a replay of such a part decides, the replay of the whole room decides too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Any
 
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, State
 from hypothesis import given
 from hypothesis import strategies as st
+from random_forks import hostile_fork, likely_fork
 from strategies import often
 
-from roomver import Event, UnknownState, check_against_state, replay_room, resolve
+from roomver import Event, RoomGraph, RoomverError, UnknownState, replay_room, resolve
 from roomver.replay import Replay, Status
-from roomver.state import EventsOf, PartialState, Unknown, entries_of, known_in_part
-from roomver.types import EventId, StateKey, StateMap
+from roomver.resolution import RoomState
+from roomver.state import PartialState, Unknown, entries_of, known_in_part
+from roomver.types import EventId, StateMap
 from roomver.versions import StateResolution
 
 USERS = [ALICE, BOB, CAROL, DAVE]
@@ -164,7 +167,7 @@ def parts(rng: Random, events: list[Event], whole: Replay, gone: set[EventId]) -
     chosen = rng.sample(accepted, min(len(accepted), rng.choice([0, 1, 1, 2, 3])))
     if gone and rng.randrange(3):
         chosen += [e.event_id for e in events if set(e.prev_event_ids) & gone and e.event_id in accepted]
-    given = {event_id: whole.state_before(event_id) or {} for event_id in chosen}
+    given: dict[EventId, StateMap[EventId]] = {e: whole.state_before(e) or {} for e in chosen}
     first = Part(events, given)
     second = first.less(rng, gone)
     return [Part(events, {}), first, second, second.less(rng, set())]
@@ -215,6 +218,43 @@ def test_more_knowledge_of_a_room_reverses_nothing(version: str, seed: int, soft
         part.replay(soft_failure=soft_failure, algorithm=algorithm)
         for part in parts(rng, events, whole, gone)
     ]
-    for more, less in zip(replays, replays[1:], strict=False):
+    for more, less in pairwise(replays):
         agree(less, more)
     agree(replays[-1], replays[0])
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
+def test_more_knowledge_of_the_states_reverses_no_resolution(version: str, seed: int, hostile: bool) -> None:
+    """States that are unknown in the same way are resolved as if they were known, or not at all."""
+    rng = Random(f"{version}/{seed}")
+    fork = (hostile_fork if hostile else likely_fork)(rng, version)
+    options: Any = {"rejected": fork.rejected, "skip_rejected": rng.random() < 0.5}
+    try:
+        whole = resolve(fork.state_sets, fork.events, **options).state
+    except RoomverError:
+        return
+    first, *others = fork.state_sets
+    agreed = sorted(key for key, e in first.items() if all(other.get(key) == e for other in others))
+    hidden = set(rng.sample(agreed, rng.randrange(len(agreed) + 1)))
+    kinds = frozenset(rng.sample(["m.room.member", "m.room.topic", "x.thing"], rng.randrange(3)))
+    unknown = Unknown("hidden", kinds, frozenset(hidden | {STRANGE}))
+    parts = [
+        PartialState({key: e for key, e in state.items() if key not in hidden}, [unknown])
+        for state in fork.state_sets
+    ]
+    if rng.random() < 0.5:
+        options["graph"] = RoomGraph()
+        try:
+            options["graph"].add_all(fork.events.values())
+        except RoomverError:
+            del options["graph"]
+    if rng.random() < 0.5:
+        parts = [PartialState(RoomState(part.known), part.unknown) for part in parts]
+    try:
+        found = resolve(parts, fork.events, **options).state
+    except UnknownState:
+        return
+    assert isinstance(found, PartialState)
+    agree_on_state(found, whole)
+    assert type(found.known) is type(parts[0].known)

@@ -27,6 +27,7 @@ in these modules:
 - `roomver.entry`: what is handed in where an event is expected.
 - `roomver.findings`: what can be found of an event, as data.
 - `roomver.check`: the checks of one event by itself.
+- `roomver.gathering`: the usable events of an input.
 - `roomver.room_check`: the checks of a room's events together.
 
 In these modules, names that are in `__all__` are public. Every other module and every other name is

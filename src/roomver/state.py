@@ -6,7 +6,7 @@ one. Nothing is decided here: this module only keeps apart what is known and wha
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 from .errors import UnknownState
@@ -40,7 +40,7 @@ class Unknown:
     reason: str
     types: frozenset[str] | None = frozenset()
     keys: frozenset[StateKey] = frozenset()
-    event_id: EventId | None = None
+    event_id: EventId | None = field(default=None, compare=False)
 
     @classmethod
     def everything(cls, reason: str, event_id: EventId | None = None) -> "Unknown":
@@ -55,6 +55,12 @@ class Unknown:
     def covers(self, key: StateKey) -> bool:
         """Tell whether a key without an entry is unknown."""
         return self.types is None or key[0] in self.types or key in self.keys
+
+    def may_hold(self, kind: str | None, state_key: str | None) -> bool:
+        """Tell whether an entry of a type, or with a state key, may be unknown. None stands for any."""
+        if self.types is None or (kind is None and self.types) or kind in self.types:
+            return True
+        return any(kind in (None, k) and state_key in (None, s) for k, s in self.keys)
 
     def renewed(self) -> "Unknown":
         """Return an equal object with an identity of its own."""
@@ -92,10 +98,10 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     >>> state = PartialState({("m.room.name", ""): "$a"}, [Unknown.members()])
     >>> state.get(("m.room.name", "")), state.get(("m.room.topic", ""))
     ('$a', None)
-    >>> state.get(("m.room.member", "@al:a"))
+    >>> state.get(("m.room.member", "@a:b"))
     Traceback (most recent call last):
     ...
-    roomver.errors.UnknownState: the state is known in part: m.room.member "@al:a" is unknown (members omitted)
+    roomver.errors.UnknownState: the state is known in part: m.room.member "@a:b" is unknown (members omitted)
     """
 
     __slots__ = ("known", "unknown")

@@ -77,7 +77,8 @@ def _fail(ctx: click.Context, message: str) -> None:
 def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.
 
-    Exit codes: 0 all good, 1 something is wrong with what was checked, 2 wrong call or unreadable input.
+    Exit codes: 0 all good, 1 something is wrong with what was checked, 2 wrong call or unreadable input,
+    3 undecided, because events or parts of a state are missing.
     """
 
 

@@ -28,7 +28,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
     current: StateMap[EventId] | None = None,
-    outliers: Iterable[EventId] = (),
+    accepted: Iterable[EventId] = (),
     decisions: Decisions | None = None,
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
@@ -47,8 +47,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             accepted its events and those of its auth chain; this replay relies on that where it cannot tell.
         current: the current state of the room, if the caller has it from elsewhere. It may be a
             `PartialState`.
-        outliers: more events that such a server has accepted and that come before the event that the state
-            is given for, such as the rest of the auth chain in its answer.
+        accepted: more events that such a server has accepted: the rest of its answer. They count as events of
+            the auth chain, except an event that a state is given for, such as the join that it let in.
         decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
             ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
             event that follows.
@@ -78,7 +78,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         Replay(by_id, skip_rejected=skip_rejected),
         given or {},
         current,
-        outliers=outliers,
+        accepted=accepted,
         algorithm=None if algorithm is None else StateResolution(algorithm),
         decisions=decisions,
     )

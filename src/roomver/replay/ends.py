@@ -94,8 +94,10 @@ class Ends:
         """
         fold, places = self._fold, self._fold.places
         reached: set[EventId] = set()
+        others: Collection[EventId] = fold.more_outliers
         for event_id in sorted(fold.given.keys() & places.keys(), key=places.__getitem__):
-            todo = [*entries_of(fold.given[event_id]).values(), *fold.more_outliers]
+            todo = [*entries_of(fold.given[event_id]).values(), *others]
+            others = ()
             while todo:
                 one = todo.pop()
                 if one in reached or one not in fold.outliers:
@@ -134,7 +136,7 @@ class Ends:
             superseded, through = self._superseded(event_id, ends, passed)
             checkable = True
             if event_id in to_check and len(superseded) < len(ends):
-                checkable = not unclear and not holes.may_follow(ends)
+                checkable = not unclear and holes.is_clear(ends)
                 try:
                     verdict = self._against(event_id, by_group) if checkable else None
                 except (MissingEvents, UnknownState):

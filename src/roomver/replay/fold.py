@@ -78,7 +78,7 @@ class Fold:
         given: Mapping[EventId, StateMap[EventId]],
         current: StateMap[EventId] | None,
         *,
-        outliers: Iterable[EventId] = (),
+        accepted: Iterable[EventId] = (),
         algorithm: StateResolution | None = None,
         decisions: Decisions | None = None,
     ) -> None:
@@ -99,15 +99,18 @@ class Fold:
         # The state after each event that some event still to be folded follows, with its group.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        self.more_outliers = frozenset(event_id for event_id in outliers if event_id in self.events)
+        vouched = frozenset(event_id for event_id in accepted if event_id in self.events)
+        self.more_outliers = vouched - given.keys()
         self.outliers = result.outliers = find_outliers(self.events, given, current, self.more_outliers)
+        # The events that count as accepted where nothing decides.
+        self.vouched = self.outliers | vouched
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
         self.result.missing = find_missing(self.events)
-        order, cyclic = find_order(self.events, self.given, self.more_outliers)
+        order, cyclic = find_order(self.events, self.given)
         for event_id in cyclic:
             self.rejected.add(event_id)
             self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
@@ -360,8 +363,8 @@ class Fold:
     def _checked(self, event: Event, before: Grouped | None) -> Outcome:
         """Check an event against its auth events and the state before it.
 
-        A server that gives a state has accepted the events of that state and of its auth chain. So an
-        outlier counts as accepted where the state before it cannot tell, if its auth events allow it.
+        A server that gives a state has accepted the events of that state and of its auth chain. So such an
+        event counts as accepted where the state before it cannot tell, if its auth events allow it.
         """
         event_id = event.event_id
         # An undecided auth event has not been accepted, and may still be rejected.
@@ -374,7 +377,7 @@ class Fold:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not by_auth_events.allowed:
             return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
-        status = Status.ACCEPTED if event_id in self.outliers else Status.UNDECIDED
+        status = Status.ACCEPTED if event_id in self.vouched else Status.UNDECIDED
         if before is None:
             return Outcome(event_id, status, by_auth_events)
         try:

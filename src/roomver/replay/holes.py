@@ -12,7 +12,8 @@ from ..state import entries_of
 from ..types import EventId, StateMap
 from .result import Outcome, Status
 
-# Each event has a mask with one bit per hole. More holes than this are never taken to come before an event.
+# Each event has a mask with one bit per hole. All holes beyond this number share one bit, and are never taken
+# to come before an event.
 _HOLES: Final = 4_096
 
 
@@ -32,7 +33,6 @@ class Holes:
         given: Mapping[EventId, StateMap[EventId]],
         outliers: Collection[EventId],
     ) -> None:
-        self._events = events
         self._names: list[EventId] = []
         # The holes that turn up with an event, and all holes that an event is known to come after.
         self._own: dict[EventId, int] = {}
@@ -42,10 +42,11 @@ class Holes:
         numbers: dict[EventId, int] = {}
         for event_id in order:
             status = outcomes[event_id].status
-            if status is Status.ACCEPTED or status is Status.UNDECIDED:
+            # What an outlier follows comes before the event that the state is given for, as the outlier does.
+            if (status is Status.ACCEPTED or status is Status.UNDECIDED) and event_id not in outliers:
                 for parent in events[event_id].prev_event_ids:
                     if parent not in events:
-                        number = numbers.setdefault(parent, len(numbers))
+                        number = min(numbers.setdefault(parent, len(numbers)), _HOLES)
                         self._own[event_id] = self._own.get(event_id, 0) | 1 << number
         if not numbers:
             return
@@ -58,7 +59,7 @@ class Holes:
             # it, and after everything that these come after.
             parents = [*event.prev_event_ids, *event.auth_parents]
             if event_id in given:
-                parents += (*entries_of(given[event_id]).values(), *outliers)
+                parents += entries_of(given[event_id]).values()
             for parent in parents:
                 number = numbers.get(parent, _HOLES)
                 mask |= 1 << number if number < _HOLES else masks.get(parent, 0)
@@ -72,16 +73,23 @@ class Holes:
         """Take the holes that turn up with an event."""
         self._seen |= self._own.get(event_id, 0)
 
+    def is_clear(self, ends: Iterable[EventId]) -> bool:
+        """Tell whether no missing event, of those that have turned up, may follow one of some events."""
+        return not self._unseen(ends)
+
     def may_follow(self, ends: Iterable[EventId]) -> set[EventId]:
         """Return the missing events, of those that have turned up, that may follow one of some events."""
-        if not self._seen:
-            return set()
-        unseen = 0
-        for end in ends:
-            unseen |= self._seen & ~self._before[end]
+        unseen = self._unseen(ends)
         found = set()
         while unseen:
             number = unseen.bit_length() - 1
-            found.add(self._names[number])
+            found.update(self._names[number:] if number == _HOLES else [self._names[number]])
             unseen ^= 1 << number
         return found
+
+    def _unseen(self, ends: Iterable[EventId]) -> int:
+        unseen = 0
+        if self._seen:
+            for end in ends:
+                unseen |= self._seen & ~self._before[end]
+        return unseen

@@ -43,7 +43,6 @@ def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId
 def find_order(
     events: Mapping[EventId, Event],
     given: Mapping[EventId, StateMap[EventId]],
-    outliers: Collection[EventId],
 ) -> tuple[list[EventId], tuple[EventId, ...]]:
     """Return the events in topological order, and the events on cycles, which are not in the order.
 
@@ -62,7 +61,7 @@ def find_order(
         before = {**needed}
         for event_id, state in given.items():
             if event_id in needed:
-                held = [e for e in (*entries_of(state).values(), *outliers) if e != event_id]
+                held = [other for other in entries_of(state).values() if other != event_id]
                 before[event_id] = list(dict.fromkeys((*needed[event_id], *held)))
         try:
             return _in_order(before), ()
