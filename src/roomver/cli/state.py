@@ -171,7 +171,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             trace=True,
         )
     except (MissingEvents, UnknownState) as error:
-        click.echo(f"roomver: {loaded.file}: {printable(error)}", err=True)
+        click.echo(f"roomver: {loaded.file}: {printable(str(error))}", err=True)
         raise click.exceptions.Exit(3) from None
     except InputError:
         raise
