@@ -26,23 +26,23 @@ def test_a_state_without_a_create_event_refuses_everything(version: str) -> None
 def test_a_state_of_another_room_is_an_error(version: str) -> None:
     room, other = open_room(version), Room(version, name="other", creator=BOB)
     event = room.make("m.room.message", ALICE)
-    with pytest.raises(WrongRoom, match=r"the state is of room"):
+    with pytest.raises(WrongRoom, match=r"the state is from room"):
         check_against_state(event, other.state)
-    with pytest.raises(WrongRoom, match=r"the state is of room"):
+    with pytest.raises(WrongRoom, match=r"the state is from room"):
         room.verdict(event, other.state)
 
 
 def test_a_state_of_another_version_is_an_error() -> None:
     room, other = open_room("11"), open_room("10")
     assert room.room_id == other.room_id
-    with pytest.raises(WrongRoom, match=r"version 11; the state is of room .*, version 10"):
+    with pytest.raises(WrongRoom, match=r"version 11; the state is from room .*, version 10"):
         check_against_state(room.make("m.room.message", ALICE), other.state)
 
 
 def test_an_auth_event_of_another_version_is_an_error() -> None:
     room, other = open_room("11"), open_room("10")
     event = room.make("m.room.message", ALICE, auth=[other.create])
-    with pytest.raises(WrongRoom, match="is of room version 11"):
+    with pytest.raises(WrongRoom, match="has room version 11 but cites"):
         check_auth(event, None, other.events)
 
 

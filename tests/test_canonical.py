@@ -326,6 +326,27 @@ class TestDepth:
         for _ in range(100):
             value = [value, value]  # 2^100 leaves
         assert refusal(lambda: encode_canonical(value)).reason == "more than 1000 arrays and objects"
+        # The same with something to refuse, which is not looked for beyond the limit either.
+        monkeypatch.setattr("roomver.canonical._MAX_VALUES", 5000)
+        for levels in (5, 100):
+            value = []
+            for _ in range(levels):
+                value = [value, value]
+            expected = "a Python object is not a JSON value" if levels == 5 else "more than 5000 values"
+            both = [value, object()]
+            assert refusal(lambda v=both: encode_canonical(v)).reason == expected  # type: ignore[misc]
+
+    def test_a_value_that_holds_the_same_scalars_over_and_over_is_refused_in_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("roomver.canonical._MAX_VALUES", 1000)
+        assert encode_canonical([[0] * 100] * 9)
+        assert refusal(lambda: encode_canonical([[0] * 100] * 10)).reason == "more than 1000 values"
+        monkeypatch.setattr("roomver.canonical._MAX_SIZE", 60_000)
+        assert encode_canonical([["x" * 1000] * 9])
+        for text in ("x", "é"):
+            value = [[text * 1000] * 10, []]
+            assert refusal(lambda v=value: encode_canonical(v)).reason == "more than 60000 bytes"  # type: ignore[misc]
 
 
 class TestForeignValues:

@@ -12,8 +12,10 @@ from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
 from roomver.cli.features import FEATURES, feature_markdown, feature_rows
 from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
+from roomver.entry import Entry, Place
 from roomver.findings import Action, EventCheck, FindingKind, Summary
 from roomver.keys import KeyTable, read_key_table
+from roomver.room_check import check_room, gather_events
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
 KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
@@ -301,10 +303,10 @@ def test_the_feature_table_has_a_cell_for_each_version() -> None:
         ("Event ID: C chosen", "C C S U U U U U U U U U"),
         ("Room ID:", "D D D D D D D D D D D H"),
         ("Greatest depth", "63 63 63 63 63 53 53 53 53 53 53 53"),
-        ("redacts stands", "T T T T T T T T T T C C"),
+        ("redacts is at", "T T T T T T T T T T C C"),
         ("The creator:", "C C C C C C C C C C S S"),
         ("Creators' power level", "100 100 100 100 100 100 100 100 100 100 100 ∞"),
-        ("Redaction keeps of m.room.create", "C C C C C C C C C C all all"),
+        ("Redaction of m.room.create", "C C C C C C C C C C all all"),
         ("Redaction keeps m.room.member join_auth", "- - - - - - - - ● ● ● ●"),
         ("State resolution: first", "- U U U U U U U U U U ∅"),
     ],
@@ -343,3 +345,44 @@ def test_events_before_a_source_fails_are_checked() -> None:
     assert [next(checks).ok for _ in range(40)] == [True] * 40
     with pytest.raises(OSError, match="gone"):
         next(checks)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_whose_redacted_form_is_malformed_is_dropped(version: str) -> None:
+    # Redaction goes by the type, the event format by the type and the state key.
+    unusable = set()
+    types = {e.type for e in Room(version).events.values()} | {"m.room.member", "m.room.aliases", "m.room.x"}
+    for kind in sorted(types | {"m.room.power_levels", "m.room.redaction", "m.room.join_rules"}):
+        for state_key in (None, "", "x"):
+            pdu = {**message(version).pdu, "type": kind, "stray": 1, "prev_state": [], "membership": "x"}
+            if state_key is not None:
+                pdu["state_key"] = state_key
+            if version == "12" and (kind, state_key) == ("m.room.create", ""):
+                del pdu["room_id"]
+            check = check_event(pdu, version)
+            if check.event is None:
+                unusable.add((kind, state_key))
+                assert kinds(check) == ["content-hash", "malformed"]
+                assert "room_id: expected a room ID in the redacted form, found nothing" in reasons(check)
+                assert check.usable is None
+            else:
+                assert kinds(check) == ["content-hash"]
+                assert check.event.pdu == redact(pdu, version)
+    assert unusable == ({("m.room.create", None), ("m.room.create", "x")} if version == "12" else set())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_such_an_event_does_not_stop_the_check_of_its_room(version: str) -> None:
+    room = Room(version)
+    room.join(ALICE)
+    bad = {**room.make("m.room.message", ALICE, MESSAGE).pdu, "type": "m.room.create", "state_key": "x"}
+    entries = [Entry(Place(number, ""), None, event.pdu) for number, event in enumerate(room.events.values())]
+    found = check_room([Entry(Place(9, ""), None, {**bad, "stray": 1}), *entries], version)
+    assert found.summary.events == 3
+    assert found.summary.kinds[FindingKind.CONTENT_HASH] == 1
+    assert found.summary.kinds[FindingKind.MALFORMED] == (version == "12")
+    assert len(found.replay.current_state or ()) == 2
+    if version == "12":
+        alone = gather_events([Entry(Place(9, ""), None, {**bad, "stray": 1})], version)
+        assert alone.first_dropped is not None
+        assert alone.first_dropped[1].kind is FindingKind.MALFORMED

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 from collections import ChainMap, OrderedDict, UserDict
 from random import Random
 from types import MappingProxyType
@@ -31,8 +32,16 @@ from strategies import (
     versions_and_pdus,
 )
 
-from roomver import Event, MalformedEvent, UnknownRoomVersion, get_room_version, parse_event, redact
-from roomver.event import find_defects, remember
+from roomver import (
+    Event,
+    MalformedEvent,
+    UnknownRoomVersion,
+    encode_canonical,
+    get_room_version,
+    parse_event,
+    redact,
+)
+from roomver.event import MAX_EVENT_BYTES, find_defects, remember
 
 
 class TestFields:
@@ -323,3 +332,51 @@ def test_so_does_any_that_can_be_shrunk(value: Any, version: str) -> None:
 @given(st.text(max_size=60) | st.binary(max_size=60), versions)
 def test_any_text_ends_in_an_event_or_malformed_event(text: str | bytes, version: str) -> None:
     ends_in_an_event_or_malformed(text, version)
+
+
+# Many defects
+
+
+@pytest.mark.parametrize("version", ["1", "11"])
+@pytest.mark.parametrize(
+    ("name", "bad", "rest"),
+    [
+        ("prev_events", lambda count: [0] * count, "prev_events: expected at each place "),
+        ("auth_events", lambda count: [[]] * count, "auth_events: expected at each place "),
+        ("signatures", lambda count: {str(n): 0 for n in range(count)}, "signatures: expected objects of"),
+        ("signatures", lambda count: {"a": {str(n): 0 for n in range(count)}}, "signatures: expected objec"),
+    ],
+)
+def test_of_many_bad_entries_a_few_are_described_and_the_others_are_counted(
+    version: str, name: str, bad: Any, rest: str
+) -> None:
+    record = get_room_version(version)
+    for count in (1, 10, 11, 5000, 400_000):
+        defects = [d for d in find_defects({name: bad(count)}, record) if d.path.startswith(name)]
+        defects = [d for d in defects if "at most" not in d.expected]
+        assert len(defects) == min(count, 11)
+        assert (defects[-1].found == f"{count - 10} more that are not") == (count > 10)
+        assert str(defects[-1]).startswith(rest) == (count > 10)
+    # With all of them bad, an error is still short.
+    every = {key: [0] * 10**5 for key in ("prev_events", "auth_events")}
+    with pytest.raises(MalformedEvent) as caught:
+        parse_event({**every, "signatures": {str(n): 0 for n in range(10**5)}}, version)
+    assert len(str(caught.value)) < 10_000
+    assert len(caught.value.defects) < 50
+
+
+def test_a_pdu_that_is_far_too_large_is_measured_without_encoding_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> bytes:
+        raise AssertionError
+
+    record = get_room_version("11")
+    large = {"content": {"a": "x" * 65536}}
+    assert str(find_defects(large, record)[0]).endswith(" found 65556 bytes")
+    monkeypatch.setattr("roomver.event_format.encode_scanned", refused)
+    values: list[list[Any]] = [[0] * 10**6, ["x" * 10**6], [0.5] * 10**6, [[]] * 10**6]
+    for value in values:
+        many = {"a": value}
+        found = str(find_defects(many, get_room_version("5"))[0])
+        least = re.search("found more than ([0-9]+) bytes", found)
+        assert least is not None
+        assert MAX_EVENT_BYTES < int(least[1]) < len(encode_canonical(many, strict=False))

@@ -259,28 +259,28 @@ def test_each_level_has_a_source() -> None:
     room = Room("11")
     levels = levels_of(room)
     create_id = room.create.event_id
-    assert levels.user_source(ALICE) == f"creator, by {create_id}"
-    assert levels.user_source(BOB) == "default, without power levels"
-    assert levels.named_source("ban") == "default of ban, without power levels"
-    assert levels.required_source("m.room.topic", True) == "default of state_default, without power levels"
+    assert levels.user_source(ALICE) == f"creator, from {create_id}"
+    assert levels.user_source(BOB) == "default, no power-levels event"
+    assert levels.named_source("ban") == "ban default, no power-levels event"
+    assert levels.required_source("m.room.topic", True) == "state_default default, no power-levels event"
     power = room.power({"users": {ALICE: 5}, "ban": 5, "events": {"m.room.topic": 5}}).event_id
     levels = levels_of(room)
-    assert levels.user_source(ALICE) == f"users of {power}"
-    assert levels.user_source(BOB) == f"default of users_default, not in {power}"
-    assert levels.named_source("ban") == f"ban of {power}"
-    assert levels.named_source("kick") == f"default of kick, not in {power}"
-    assert levels.required_source("m.room.topic", True) == f"events of {power}"
-    assert levels.required_source("m.room.message", False) == f"default of events_default, not in {power}"
+    assert levels.user_source(ALICE) == f"users in {power}"
+    assert levels.user_source(BOB) == f"users_default default, not set in {power}"
+    assert levels.named_source("ban") == f"ban in {power}"
+    assert levels.named_source("kick") == f"kick default, not set in {power}"
+    assert levels.required_source("m.room.topic", True) == f"events in {power}"
+    assert levels.required_source("m.room.message", False) == f"events_default default, not set in {power}"
 
 
 def test_an_infinite_level_comes_from_the_create_event() -> None:
     room = Room("12", content={"room_version": "12", "additional_creators": [BOB]})
     room.power({"users_default": 5})
-    assert levels_of(room).user_source(BOB) == f"creator, by {room.create.event_id}"
+    assert levels_of(room).user_source(BOB) == f"creator, from {room.create.event_id}"
 
 
 def test_without_a_create_event_there_are_no_creators() -> None:
     # State resolution reads levels even if the create event is missing.
     levels = Levels(None, None)
     assert levels.user(ALICE) == 0
-    assert levels.user_source(ALICE) == "default, without power levels"
+    assert levels.user_source(ALICE) == "default, no power-levels event"

@@ -1,6 +1,7 @@
 """Redaction: https://spec.matrix.org/latest/rooms/v12/#redactions and the same section of each version"""
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -240,3 +241,20 @@ def test_kept_shares_values_with_the_pdu_and_redact_copies_them() -> None:
     pdu: JsonObject = {"type": "m.room.member", "content": {"membership": ["x"]}, "hashes": {}}
     assert kept(pdu, get_room_version("11")) == redact(pdu, "11")
     assert kept(pdu, get_room_version("11"))["hashes"] is pdu["hashes"]
+
+
+def test_a_deep_event_is_redacted_below_a_deep_caller() -> None:
+    value: Any = {}
+    for level in range(124):
+        value = {"a": value} if level % 2 else [value]
+    pdu: dict[str, Any] = {"type": "m.room.create", "content": {"deep": value, "wide": [[{}], 1, "x"]}}
+
+    def below(frames: int) -> dict[str, Any]:
+        return below(frames - 1) if frames else redact(pdu, "11")
+
+    frame, depth = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    assert below(sys.getrecursionlimit() - depth - 20) == pdu
+    content: Any = redact(pdu, "11")["content"]
+    assert content["wide"][0][0] is not pdu["content"]["wide"][0][0]

@@ -253,6 +253,23 @@ def test_a_case_without_an_answer_fails_at_the_time_limit(run: Run, tmp_path: Pa
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize("text", ["", "{}"])
+def test_a_flood_of_lines_ends_in_time(text: str, run: Run, tmp_path: Path, three: Path) -> None:
+    started = time.monotonic()
+    body = f"while text == 'b': print({text!r})"
+    result = run("--json", "--timeout", "1", "--impl", python(tmp_path, body), three)
+    assert outcomes(result) == {"a": "passed", "b": "failed", "c": "passed"}
+    (reason,) = reasons(result)
+    assert reason.startswith("no answer within 1 s" if not text else "the answer does not have the id")
+    assert time.monotonic() - started < 30
+
+
+def test_blank_lines_before_an_answer_are_passed_over(run: Run, tmp_path: Path, three: Path) -> None:
+    body = "print('\\n \\n' * 1000)"
+    result = run("--json", "--impl", python(tmp_path, body), three)
+    assert set(outcomes(result).values()) == {"passed"}
+
+
 def test_a_program_that_does_not_read_cannot_block_the_runner(run: Run, tmp_path: Path) -> None:
     long = "x" * 2**20
     file = write(tmp_path / "v.json", case("a", f'"{long}"', "1"), case("b", f'"{long}"', "1"))
@@ -382,6 +399,17 @@ def test_a_cold_run_parses_power_levels_each_time(
     assert len(answer["output"]["seconds"]) == 3
     assert read
     assert len(read) == anew * len(set(read))
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"events": {}}, {"state_sets": []}, {"events": {}, "state_sets": [], "x": 1}]
+)
+def test_a_timing_request_without_its_input_is_answered_with_an_error(given: Any) -> None:
+    timing = {"operation": "resolve", "input": given, "runs": 1, "mode": "cold"}
+    request = {"id": 1, "operation": "time", "room_version": "11", "input": timing}
+    (answer, after) = served(request, {**request, "id": 2, "input": {"again": True, "runs": 1}})
+    assert (answer["error"], answer["message"][:12]) == ("bad_vectors", "input.input:")
+    assert after["error"] == "bad_vectors"
 
 
 def test_the_suite_passes_through_serve(run: Run) -> None:

@@ -13,10 +13,11 @@ in these modules:
 - `roomver.canonical`: JSON text and canonical JSON.
 - `roomver.redaction`: the redacted form of an event.
 - `roomver.hashing`: content hash, reference hash and event ID.
-- `roomver.event`: the event format.
+- `roomver.event`: the class `Event`, and `parse_event`.
+- `roomver.event_format`: the checks of the event format, `find_defects`.
 - `roomver.keys`: signing keys and verify keys.
-- `roomver.signing`: signatures that are made.
-- `roomver.signatures`: signatures that are checked.
+- `roomver.signing`: making signatures.
+- `roomver.signatures`: verifying signatures.
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
@@ -24,8 +25,8 @@ in these modules:
 - `roomver.auth`: the checks of the authorisation rules.
 - `roomver.resolution`: state resolution.
 - `roomver.replay`: the replay of a whole room.
-- `roomver.entry`: what is handed in where an event is expected.
-- `roomver.findings`: what can be found of an event, as data.
+- `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
+- `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
 - `roomver.gathering`: the usable events of an input.
 - `roomver.room_check`: the checks of a room's events together.

@@ -7,12 +7,14 @@ servers cannot read, and Python values without a JSON type.
 
 This module deals with text and JSON values only. It does not know what an event is.
 
+Parsing, scanning and encoding share limits, errors and tuning, so this module has more than 400 lines.
+
 Source: https://spec.matrix.org/latest/appendices/#canonical-json
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final, cast
@@ -35,9 +37,11 @@ MAX_INTEGER: Final = 2**53 - 1
 _MAX_DIGITS = 4300
 _MAX_MAGNITUDE = 10**_MAX_DIGITS - 1
 
-# Unlike text, a Python value can contain itself, or the same list many times. This limit bounds the
-# work on such a value. No document that a server would accept comes near it.
+# Unlike text, a Python value can contain itself, or the same list or string many times. These limits bound
+# the work on such a value. No document that a server would accept comes near them.
 _MAX_CONTAINERS = 5_000_000
+_MAX_VALUES = 20_000_000
+_MAX_SIZE = 2**32  # of the bound that `scan` returns, which is up to six times the length
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -86,7 +90,7 @@ def shorten(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def scan(value: object, *, strict: bool) -> int:
+def scan(value: object, *, strict: bool) -> int:  # noqa: PLR0912 - one visit per value, without calls
     """Check that a value has canonical JSON, and return an upper bound of its length in bytes.
 
     Raises:
@@ -94,18 +98,26 @@ def scan(value: object, *, strict: bool) -> int:
 
     Cost: one visit to each value, no encoding.
     """
+    # "Numbers in the JSON must be integers in the range [-(2**53)+1, (2**53)-1], represented without
+    # exponents or decimal places, and negative zero -0 MUST NOT appear."
+    #
+    # Python parses -0 as the integer 0, so a value never holds it: like Synapse and ruma, this reads -0 as 0
+    # (gomatrixserverlib refuses it from version 6 on). -0.0 is a float: strict refuses it, lenient keeps it.
+    #
     # This runs on every event, so it only finds out *whether* something is wrong; `_locate` walks
     # again to say where. It goes level by level: that tracks the depth for free, without recursion.
     # A code point takes at most six bytes: the longest escape is \u00xx, the longest UTF-8 sequence
     # has four.
     size = 0
     depth = 0
-    containers = 0
+    containers = count = 0
     level = [value] if type(value) is dict or type(value) is list else [[value]]
     while level:
         depth += 1
         containers += len(level)
-        if depth > MAX_DEPTH or containers > _MAX_CONTAINERS:
+        if containers > _MAX_CONTAINERS:
+            raise _too_many(f"{_MAX_CONTAINERS} arrays and objects")
+        if depth > MAX_DEPTH:
             raise _locate(value, strict)
         below: list[Any] = []
         values: Any
@@ -122,13 +134,19 @@ def scan(value: object, *, strict: bool) -> int:
                 values = node.values()
             else:
                 values = node
+            count += len(values)
+            if count > _MAX_VALUES:
+                raise _too_many(f"{_MAX_VALUES} values")
             size += len(values) + 2
             for item in values:
                 kind = type(item)
                 if kind is str:
-                    if not (item.isascii() or _encodes(item)):
-                        raise _locate(value, strict)
                     size += 6 * len(item) + 2
+                    if not item.isascii():
+                        if size > _MAX_SIZE:
+                            raise _too_many(f"{_MAX_SIZE} bytes")
+                        if not _encodes(item):
+                            raise _locate(value, strict)
                 elif kind is dict or kind is list:
                     below.append(item)
                 elif kind is int:
@@ -144,6 +162,8 @@ def scan(value: object, *, strict: bool) -> int:
                 else:
                     raise _locate(value, strict)
         level = below
+    if size > _MAX_SIZE:
+        raise _too_many(f"{_MAX_SIZE} bytes")
     return size
 
 
@@ -155,33 +175,44 @@ def _encodes(text: str) -> bool:
     return True
 
 
+def _too_many(what: str) -> NotCanonical:
+    return NotCanonical("", f"more than {what}")
+
+
 def _locate(value: object, strict: bool) -> NotCanonical:
     """Return the error for the first value, in document order, that `scan` refuses."""
     # A path is a linked pair (parent, key). Only the reported one is turned into text.
     root: tuple[Any, ...] = ()
-    stack: list[tuple[object, tuple[Any, ...], int]] = [(value, root, 1)]
-    containers = 0
+    stack: list[tuple[Iterator[tuple[object, object]], tuple[Any, ...]]] = [(iter([((), value)]), root)]
+    items = 0
     while stack:
-        node, path, depth = stack.pop()
+        entry = next(stack[-1][0], None)
+        if entry is None:
+            stack.pop()
+            continue
+        key, node = entry
+        path = (stack[-1][1], key) if len(stack) > 1 else root
         reason = _refusal(node, strict)
-        if reason is None and (type(node) is dict or type(node) is list):
-            containers += 1
-            if depth > MAX_DEPTH:
-                reason = f"nested deeper than {MAX_DEPTH} levels"
-            elif containers > _MAX_CONTAINERS:
-                reason = f"more than {_MAX_CONTAINERS} arrays and objects"
+        # A long string takes as long to look at as many short values.
+        items += 1 if type(node) is not str else 1 + len(node) // 64
+        if reason is None and (type(node) is dict or type(node) is list) and len(stack) > MAX_DEPTH:
+            reason = f"nested deeper than {MAX_DEPTH} levels"
+        if items > _MAX_VALUES:
+            return _too_many(
+                f"{_MAX_VALUES} values"
+            )  # the refused value comes after more than this in document order
         if reason is not None:
             return NotCanonical(_path_text(path), reason)
         if type(node) is dict:
-            for key in node:
-                if type(key) is not str:
-                    name = f"a Python {type(key).__name__}"
-                    return NotCanonical(_path_text(path), f"an object key must be a string, not {name}")
-                if not _encodes(key):
-                    return NotCanonical(_path_text((path, key)), "the key holds a lone surrogate")
-            stack.extend((item, (path, key), depth + 1) for key, item in reversed(node.items()))
+            for name in node:
+                if type(name) is not str:
+                    kind = f"a Python {type(name).__name__}"
+                    return NotCanonical(_path_text(path), f"an object key must be a string, not {kind}")
+                if not _encodes(name):
+                    return NotCanonical(_path_text((path, name)), "the key holds a lone surrogate")
+            stack.append((iter(node.items()), path))
         elif type(node) is list:
-            stack.extend((node[index], (path, index), depth + 1) for index in range(len(node) - 1, -1, -1))
+            stack.append((iter(enumerate(node)), path))
     raise AssertionError("scan refused a value that _locate accepts")  # pragma: no cover
 
 
@@ -220,7 +251,7 @@ def _refusal(value: object, strict: bool) -> str | None:
 
 
 def plain_object(value: object) -> JsonObject | None:
-    """Return a mapping as a dict that is still to be scanned; None for anything else.
+    """Return a mapping as a dict that is not yet scanned; None for anything else.
 
     A dict is returned as it is. Another mapping is copied, so that what is checked later is what is
     used later.
@@ -276,10 +307,10 @@ def encode_canonical(value: object, *, strict: bool = True) -> bytes:
 
 
 def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
-    """Parse JSON text into a value that is still to be scanned.
+    """Parse JSON text into a value that is not yet scanned.
 
-    What only Python accepts as JSON (``NaN``) becomes a value that `scan` refuses with its path. The
-    arguments are those of `parse_json`.
+    A literal that Python's parser accepts but JSON forbids (``NaN``) becomes a value that `scan` refuses
+    with its path. The arguments are those of `parse_json`.
 
     Raises:
         NotCanonical: if the text is not JSON, with line and column.
@@ -316,7 +347,7 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
 def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
     """Parse text with an integer that is too long for int(), which `scan` then refuses.
 
-    Such text may be broken or too deep behind the integer, where the first attempt did not look.
+    The first attempt stopped at that integer, so the text behind it may still be broken or too deep.
     """
     try:
         return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ __all__ = [
     "Defect",
     "MalformedEvent",
     "MissingEvents",
+    "NotAState",
     "NotCanonical",
     "RoomverError",
     "UnknownRoomVersion",
@@ -38,8 +39,8 @@ def listed(event_ids: Sequence[str]) -> str:
 def refuse_truth(result: object, instead: str) -> NoReturn:
     """Raise the `TypeError` of a result that must not be used as a condition.
 
-    ``if check_auth(...)`` would read well and hide a bug: a refusal would count as true if the result
-    were an ordinary object, and ``or`` would skip it if a refusal were false.
+    ``if check_auth(...)`` looks right, but an ordinary object is always true, so a refusal would pass. If
+    refusals were false, ``a or b`` would drop them.
     """
     raise TypeError(f"a {type(result).__name__} has no truth value: use {instead}")
 
@@ -119,7 +120,8 @@ class MalformedEvent(RoomverError):
     """An event that does not match the event format of its room version.
 
     Attributes:
-        defects: every violation found, in the order of the checks; never empty.
+        defects: the violations found, in the order of the checks; never empty. Of many bad entries in one
+            list, the first few are here, and one more that counts the others.
         room_version: the identifier of the room version whose format was checked.
     """
 
@@ -219,7 +221,13 @@ class WrongRoom(RoomverError):
 
 
 class NotAState(RoomverError):
-    """Events that are handed in as a room state and are not one: two for a key, or a message."""
+    """Events passed as a room state that do not form one: two events for a key, or a message.
+
+    Attributes:
+        detail: which events, and why they do not form a state.
+    """
+
+    detail: str
 
     def __init__(self, detail: str) -> None:
         self.detail = detail

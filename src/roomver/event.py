@@ -1,31 +1,24 @@
-"""`Event`, a read-only view of one PDU, and the checks of the event format.
+"""`Event`, a read-only view of one PDU.
 
-Only a PDU in the event format of its room version becomes an `Event`. So the modules on higher floors
-can rely on the types of its top-level keys, the grammar of its identifiers and its size. Inside
+Only a PDU in the event format of its room version becomes an `Event`. So the modules that build on this
+one can rely on the types of its top-level keys, the grammar of its identifiers and its size. Inside
 ``content`` is whatever canonical JSON allows.
-
-Source: https://spec.matrix.org/latest/rooms/v12/#event-format, and the same section of the other room
-versions' pages; sizes in https://spec.matrix.org/latest/client-server-api/#size-limits
+The checks of the event format are in `roomver.event_format`.
 """
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Self, cast
 
-from .canonical import encode_scanned, join_path, load_json, plain_object, scan, shorten
+from .canonical import load_json, plain_object, shorten
 from .errors import Defect, MalformedEvent, NotCanonical
+from .event_format import MAX_AUTH_EVENTS, MAX_EVENT_BYTES, MAX_PREV_EVENTS, find_defects
 from .hashing import essential_bytes, event_id_of_bytes
-from .identifiers import fits, is_chosen_event_id, is_domain_room_id, is_hash_room_id, is_user_id
 from .types import EventId, JsonObject, RoomId, UserId
 from .versions import EventIdForm, RoomIdForm, RoomVersion, get_room_version, version_record
 
 __all__ = ["MAX_AUTH_EVENTS", "MAX_EVENT_BYTES", "MAX_PREV_EVENTS", "Event", "find_defects", "parse_event"]
 
-MAX_EVENT_BYTES: Final = 65536
-"""The greatest length of an event's canonical JSON, signatures included, in bytes."""
-MAX_PREV_EVENTS: Final = 20
-MAX_AUTH_EVENTS: Final = 10
-_INT64: Final = 2**63
 _CREATE_HASH: Final = RoomIdForm.CREATE_HASH
 
 
@@ -83,8 +76,8 @@ class Event(_Fields):
         state_key: None if the PDU has none. Only an event with a state key is a state event.
         prev_event_ids, auth_event_ids: the IDs in the PDU's order. The hashes beside them in versions
             1 and 2, which no server checks, are left out.
-        auth_parents: the events that an auth chain goes on to: the auth events, and after them in
-            version 12 the create event, which the room ID names. For a create event, only its auth events.
+        auth_parents: the next events of the auth chain: the auth events, and after them in version 12
+            the create event, which the room ID names. For a create event, only its auth events.
         redacts: the target of an ``m.room.redaction`` event, read from where the room version puts it.
             None for other types, and if the target is missing or not a string.
     """
@@ -172,14 +165,14 @@ def parse_event(
     Args:
         pdu: the JSON object on the wire, or its text (UTF-8 if it is bytes). A dict is not copied. The
             values inside it must be of the exact types that `encode_canonical` takes.
-        version: the room version of its room. The PDU does not say which that is.
+        version: the room version of its room. The PDU does not name its room version.
         event_id: the event's ID, if the caller knows it. It is then trusted and not computed. Used
             only from version 3 on; earlier events carry their ID.
         unique_keys: refuse text in which a key occurs twice in an object. Otherwise the last value wins.
         lenient_identifiers: accept any text with a ``:`` as sender and room ID, as Synapse does.
 
     Raises:
-        MalformedEvent: with every defect found.
+        MalformedEvent: with the defects that `find_defects` returns.
         UnknownRoomVersion: if there is no such version.
 
     Cost: one visit to each value in the PDU. `Event.event_id` computes the hash when it is needed.
@@ -265,137 +258,3 @@ def _create_id(room_id: RoomId) -> EventId:
 def _restore(pdu: JsonObject, version: str, event_id: EventId | None) -> Event:
     # For unpickling. The PDU was checked when the event was made.
     return _build(pdu, get_room_version(version), event_id)
-
-
-def find_defects(pdu: object, version: RoomVersion, *, lenient_identifiers: bool = False) -> list[Defect]:
-    """Return every violation of the event format in a PDU; an empty list if it is well formed.
-
-    This is all of check 1 on receipt of a PDU. The order of the defects is fixed.
-    """
-    if type(pdu) is not dict:
-        return [Defect("", "a JSON object", shorten(pdu))]
-    found: list[Defect] = []
-    get = pdu.get
-
-    try:
-        bound = scan(pdu, strict=version.strict_canonical_json)
-    except NotCanonical as error:
-        found.append(Defect(error.path, "canonical JSON", error.reason))
-    else:
-        # For nearly every event the bound is enough, and nothing is encoded.
-        if bound > MAX_EVENT_BYTES and (size := len(encode_scanned(pdu))) > MAX_EVENT_BYTES:
-            found.append(Defect("", f"at most {MAX_EVENT_BYTES} bytes of canonical JSON", f"{size} bytes"))
-
-    kind = get("type")
-    if type(kind) is not str:
-        found.append(_defect(pdu, "type", "a string"))
-    elif not fits(kind):
-        found.append(_too_long("type", kind))
-    content = get("content")
-    if type(content) is not dict:
-        found.append(_defect(pdu, "content", "an object"))
-    if "state_key" in pdu:
-        state_key = pdu["state_key"]
-        if type(state_key) is not str:
-            found.append(_defect(pdu, "state_key", "a string or nothing"))
-        elif not fits(state_key):
-            found.append(_too_long("state_key", state_key))
-
-    sender = get("sender")
-    if type(sender) is not str or not (is_user_id(sender) or (lenient_identifiers and _lenient(sender))):
-        found.append(_defect(pdu, "sender", "a user ID"))
-    _check_room_id(pdu, version, lenient_identifiers, found)
-
-    depth = get("depth")
-    if type(depth) is not int or not 0 <= depth <= version.max_depth:
-        exponent = version.max_depth.bit_length()
-        found.append(_defect(pdu, "depth", f"an integer from 0 to 2^{exponent} - 1"))
-    timestamp = get("origin_server_ts")
-    # A negative time is odd but an integer. Synapse accepts it, others do not.
-    if type(timestamp) is not int or not -_INT64 <= timestamp < _INT64:
-        found.append(_defect(pdu, "origin_server_ts", "a 64-bit integer"))
-
-    hashes = get("hashes")
-    if type(hashes) is not dict:
-        found.append(_defect(pdu, "hashes", "an object"))
-    elif type(hashes.get("sha256")) is not str:
-        found.append(_defect(hashes, "sha256", "a string", "hashes"))
-    if "signatures" in pdu:
-        _check_signatures(pdu, found)
-    if "unsigned" in pdu and type(pdu["unsigned"]) is not dict:
-        found.append(_defect(pdu, "unsigned", "an object or nothing"))
-
-    _check_references(pdu, "prev_events", MAX_PREV_EVENTS, version, found)
-    _check_references(pdu, "auth_events", MAX_AUTH_EVENTS, version, found)
-    if version.event_id_form is EventIdForm.CHOSEN:
-        chosen = get("event_id")
-        if type(chosen) is not str or not is_chosen_event_id(chosen):
-            found.append(_defect(pdu, "event_id", "an event ID with a server name"))
-    elif "event_id" in pdu:
-        # Synapse refuses the key, ruma hashes it and gomatrixserverlib removes it: three different events.
-        found.append(_defect(pdu, "event_id", "nothing (the ID is the reference hash)"))
-    return found
-
-
-def _check_room_id(pdu: JsonObject, version: RoomVersion, lenient: bool, found: list[Defect]) -> None:
-    room_id = pdu.get("room_id")
-    if version.room_id_form is RoomIdForm.DOMAIN:
-        if type(room_id) is not str or not (is_domain_room_id(room_id) or (lenient and _lenient(room_id))):
-            found.append(_defect(pdu, "room_id", "a room ID"))
-    elif pdu.get("type") == "m.room.create" and pdu.get("state_key") == "":
-        if "room_id" in pdu:
-            found.append(_defect(pdu, "room_id", "nothing (the ID is derived from the event ID)"))
-    elif type(room_id) is not str or not is_hash_room_id(room_id):
-        found.append(_defect(pdu, "room_id", "a room ID"))
-
-
-def _check_signatures(pdu: JsonObject, found: list[Defect]) -> None:
-    signatures = pdu["signatures"]
-    if type(signatures) is not dict:
-        found.append(_defect(pdu, "signatures", "an object"))
-        return
-    for server, by_key in signatures.items():
-        if type(by_key) is not dict:
-            found.append(_defect(signatures, server, "an object", "signatures"))
-            continue
-        for key_id, signature in by_key.items():
-            if type(signature) is not str:
-                found.append(_defect(by_key, key_id, "a string", join_path("signatures", server)))
-
-
-def _check_references(
-    pdu: JsonObject, name: str, most: int, version: RoomVersion, found: list[Defect]
-) -> None:
-    references = pdu.get(name)
-    if type(references) is not list:
-        found.append(_defect(pdu, name, "an array"))
-        return
-    if len(references) > most:
-        found.append(Defect(name, f"at most {most} events", f"{len(references)} events"))
-    for index, reference in enumerate(references):
-        if version.references_carry_hashes:
-            # No server checks what is in the object of hashes, and in real rooms it may be empty.
-            if not (
-                type(reference) is list
-                and len(reference) == 2
-                and type(reference[0]) is str
-                and type(reference[1]) is dict
-            ):
-                expected = "a pair of an event ID and an object of hashes"
-                found.append(Defect(f"{name}[{index}]", expected, shorten(reference)))
-        elif type(reference) is not str:
-            found.append(Defect(f"{name}[{index}]", "an event ID", shorten(reference)))
-
-
-def _lenient(identifier: str) -> bool:
-    return ":" in identifier and fits(identifier)
-
-
-def _defect(owner: JsonObject, key: str, expected: str, path: str = "") -> Defect:
-    found = shorten(owner[key]) if key in owner else "nothing"
-    return Defect(join_path(path, key), expected, found)
-
-
-def _too_long(path: str, text: str) -> Defect:
-    length = len(text.encode("utf-8", "surrogatepass"))
-    return Defect(path, "at most 255 bytes", f"{length} bytes")

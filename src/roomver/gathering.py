@@ -12,7 +12,7 @@ from .check import check_entries
 from .entry import Entry, Part, Place
 from .errors import NotAState
 from .event import Event
-from .findings import EventCheck, Finding, Summary
+from .findings import Action, EventCheck, Finding, Summary
 from .keys import KeyTable
 from .power import CREATE
 from .state import Unknown, entries_of, known_in_part, unknown_of
@@ -134,7 +134,8 @@ class Gathered:
             self.summary.add(check)
             self.dropped += 1
             if self.first_dropped is None:
-                self.first_dropped = entry.place, check.findings[0]
+                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
+                self.first_dropped = entry.place, next(dropped)
             return
         event_id = event.event_id
         if event_id in self.events:

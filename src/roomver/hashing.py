@@ -28,7 +28,7 @@ __all__ = [
 _NOT_HASHED = ("unsigned", "signatures", "hashes")
 
 SYNAPSE_NOT_HASHED: Final = frozenset({"age_ts", "outlier", "destinations"})
-"""Top-level keys that Synapse leaves out of the content hash and the specification includes."""
+"""Top-level keys that Synapse leaves out of the content hash but the specification includes."""
 
 
 class HashCheck(Enum):
@@ -46,7 +46,7 @@ class HashCheck(Enum):
 
 
 def content_digest(pdu: JsonObject, leave_out: Collection[str] = ()) -> bytes:
-    """Return the 32 bytes of the content hash of a PDU that has canonical JSON."""
+    """Return the 32 bytes of the content hash of a PDU that can be encoded as canonical JSON."""
     rest = pdu.copy()
     for key in (*_NOT_HASHED, *leave_out):
         rest.pop(key, None)
@@ -86,7 +86,7 @@ def compute_content_hash(
 ) -> str:
     """Compute the content hash of an event, in unpadded base64.
 
-    It belongs into the event as ``hashes.sha256``.
+    It belongs in the event as ``hashes.sha256``.
 
     Source: https://spec.matrix.org/latest/server-server-api/#calculating-the-content-hash-for-an-event
 
@@ -98,7 +98,7 @@ def compute_content_hash(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
     pdu, _ = unpack(event, version)
     return encode_unpadded(content_digest(pdu, leave_out))
@@ -115,7 +115,7 @@ def compute_reference_hash(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
     pdu, known = unpack(event, version)
     return encode_unpadded(sha256(essential_bytes(pdu, known)).digest())
@@ -132,7 +132,7 @@ def compute_event_id(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object, or in versions 1 and 2 has no event ID.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
 
     >>> create = {
     ...     "type": "m.room.create", "state_key": "", "sender": "@alice:example.org", "depth": 1,
@@ -174,7 +174,7 @@ def check_content_hash(
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
-        NotCanonical: if a raw PDU has no canonical JSON.
+        NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
     pdu, _ = unpack(event, version)
     return compare_content_hash(pdu, content_digest(pdu, leave_out))
@@ -186,7 +186,7 @@ def compare_content_hash(pdu: JsonObject, computed: bytes) -> HashCheck:
     carried = hashes.get("sha256") if type(hashes) is dict else None
     if type(carried) is not str:
         return HashCheck.UNREADABLE
-    # The bytes count, not their base64. But if the base64 is the same there is nothing to decode.
+    # Compare the decoded bytes, not the base64 text. If the text is the same, there is nothing to decode.
     if carried == encode_unpadded(computed):
         return HashCheck.INTACT
     digest = decode_unpadded(carried)

@@ -4,7 +4,7 @@ Modules on higher floors know what a PDU means. Nothing here reads its keys.
 """
 
 from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from .canonical import plain_object, scan
 from .errors import Defect, MalformedEvent
@@ -48,9 +48,16 @@ def unpack(
 
 
 def copied(value: JsonValue) -> JsonValue:
-    """Return a deep copy of a JSON value. A scan has bounded its depth, so recursion is safe."""
-    if type(value) is dict:
-        return {key: copied(item) for key, item in value.items()}
-    if type(value) is list:
-        return [copied(item) for item in value]
-    return value
+    """Return a deep copy of a JSON value."""
+    # Without recursion: an event may be 128 levels deep, and the caller's own stack may be deep too.
+    if type(value) is not dict and type(value) is not list:
+        return value
+    result = value.copy()
+    todo: list[Any] = [result]
+    while todo:
+        node = todo.pop()
+        for key, item in node.items() if type(node) is dict else enumerate(node):
+            if type(item) is dict or type(item) is list:
+                node[key] = inner = item.copy()
+                todo.append(inner)
+    return result

@@ -192,7 +192,8 @@ class Levels:
             return inf
         levels = self.levels
         if levels is None:
-            # Without a power-levels event, only a creator has power. With one, only listed users do.
+            # Without a power-levels event the creator has 100 and everyone else 0. With one, the creator is
+            # not special: `users`, then `users_default`, decide. (Version 12 creators returned above.)
             return 100 if self._is_creator(user) else 0
         level = levels.users.get(user)
         return levels.named.get("users_default", 0) if level is None else level
@@ -218,23 +219,23 @@ class Levels:
     def user_source(self, user: UserId) -> str:
         """Return, in words, where a user's level comes from."""
         if user in self._infinite or (self.levels is None and self._is_creator(user)):
-            return f"creator, by {self._create.event_id if self._create else ''}"
+            return f"creator, from {self._create.event_id if self._create else ''}"
         if self.levels is None:
-            return "default, without power levels"
+            return "default, no power-levels event"
         if user in self.levels.users:
-            return f"users of {self.levels.event_id}"
+            return f"users in {self.levels.event_id}"
         return self.named_source("users_default")
 
     def required_source(self, kind: str, is_state: bool) -> str:
         """Return, in words, where the required level of an event type comes from."""
         if self.levels is not None and kind in self.levels.events:
-            return f"events of {self.levels.event_id}"
+            return f"events in {self.levels.event_id}"
         return self.named_source("state_default" if is_state else "events_default")
 
     def named_source(self, name: str) -> str:
         """Return, in words, where a named level comes from."""
         if self.levels is None:
-            return f"default of {name}, without power levels"
+            return f"{name} default, no power-levels event"
         if name in self.levels.named:
-            return f"{name} of {self.levels.event_id}"
-        return f"default of {name}, not in {self.levels.event_id}"
+            return f"{name} in {self.levels.event_id}"
+        return f"{name} default, not set in {self.levels.event_id}"

@@ -18,6 +18,7 @@ __all__ = ["redact"]
 def kept(pdu: JsonObject, version: RoomVersion) -> JsonObject:
     """Redact a PDU without copying: the result shares its values with the input."""
     keeps = version.redaction_keeps
+    # "Upon receipt of a redaction event, the server must strip off any keys not in the following list: [...]"
     result = {key: value for key, value in pdu.items() if key in keeps}
     kind = result.get("type")
     content = result.get("content")
@@ -27,6 +28,8 @@ def kept(pdu: JsonObject, version: RoomVersion) -> JsonObject:
         # The room ID is this event's own hash, so the hash and the signatures cannot cover it. A create
         # event must not carry one. Servers add it to what clients see, and such a copy may come here.
         result.pop("room_id", None)
+    # "The content object must also be stripped of all keys, unless it is one of the following event types:
+    # [...]" From version 11 on: "m.room.create allows all keys."
     if kind not in version.redaction_keeps_all_content and type(content) is dict:
         keys = version.redaction_keeps_content.get(kind)
         if keys is None:
@@ -35,6 +38,7 @@ def kept(pdu: JsonObject, version: RoomVersion) -> JsonObject:
             # Only the keys of content are filtered. Their values are kept whole, whatever their type.
             left: JsonObject = {key: value for key, value in content.items() if key in keys}
             if kind == "m.room.member" and version.redaction_keeps_signed_invite:
+                # "Additionally, it allows the `signed` key of the `third_party_invite` key." (version 11)
                 # An object without `signed` becomes {}, and a value that is not an object is removed.
                 # Synapse does the same. ruma keeps such a value; gomatrixserverlib always drops the key.
                 invite = content.get("third_party_invite")

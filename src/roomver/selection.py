@@ -17,7 +17,7 @@ def third_party_token(invite: JsonValue) -> str | None:
 
 
 def select_auth_types(event: Event) -> frozenset[StateKey]:
-    """Return the state keys that the auth events selection picks from.
+    """Return the ``(type, state_key)`` pairs that the auth events selection picks from.
 
     The state need not have an event for every key. The rules that depend on the state read only these
     keys and the create event, which version 12 does not select.

@@ -103,7 +103,7 @@ class RoomVersion:
     aliases_rule: bool
     """``m.room.aliases`` has a rule of its own, before the rule on membership."""
     redaction_rule: bool
-    """The rules check redactions. Otherwise a redaction is checked when it is applied."""
+    """True: the rules check redactions. False: a redaction is checked when it is applied."""
     knock: bool
     """Membership ``knock`` and join rule ``knock`` exist."""
     restricted_joins: bool
@@ -113,7 +113,7 @@ class RoomVersion:
     creator_in_content: bool
     """The create event must have ``content.creator``, which names the creator."""
     create_in_auth_events: bool
-    """``auth_events`` must include the create event. Otherwise they must not."""
+    """True: ``auth_events`` must include the create event. False: they must not."""
     additional_creators: bool
     """``content.additional_creators`` names more creators, and the rules check its form."""
     infinite_creator_level: bool

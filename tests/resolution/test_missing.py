@@ -57,7 +57,7 @@ def test_events_of_another_room_or_version_are_refused() -> None:
     one.topic("T1", 5)
     other.topic("T2", 5)
     states = [one.state("C MA T1"), {**one.state("C MA"), **other.state("T2")}]
-    with pytest.raises(WrongRoom, match=r"is of room !.*, version 11; others are of room !"):
+    with pytest.raises(WrongRoom, match=r"is in room !.*, version 11; others are in room !"):
         resolve(states, {**other.events, **one.events})
     third = Room("10")
     third.topic("T3", 5)

@@ -34,10 +34,10 @@ def test_one_state_or_equal_states_resolve_to_that_state(version: str) -> None:
         assert resolution.state is not state
         assert resolution.steps is not None
         assert resolution.steps.unconflicted == state
-        assert resolution.why(("m.room.create", "")).reason == "unconflicted: every state has it"
-        assert resolution.why(("x", "")).reason == "no state has it"
+        assert resolution.why(("m.room.create", "")).reason == "unconflicted: every state has this event"
+        assert resolution.why(("x", "")).reason == "no state has this key"
     resolution = resolve([state], {}, algorithm=StateResolution.V1, trace=True)
-    assert resolution.why(("m.room.create", "")).reason == "unconflicted: no state has another"
+    assert resolution.why(("m.room.create", "")).reason == "unconflicted: no state has a different event"
 
 
 def test_no_states_and_empty_states_resolve_to_the_empty_state() -> None:

@@ -139,7 +139,7 @@ def test_version_12_begins_with_an_empty_state_map() -> None:
     assert why.event_id == room.id("MB")
     (candidate,) = why.candidates
     assert (candidate.states, candidate.outcome) == ((0, 1), "won")
-    assert "in state 1, 2: won (refused when it was tried in phase mainline)" in str(why)
+    assert "in states 1, 2: won (refused when it was tried in phase mainline)" in str(why)
 
 
 def _promotions(version: str) -> tuple[Room, Resolution]:

@@ -49,7 +49,7 @@ def test_the_reasons_say_which_events_were_tried_refused_and_overwritten() -> No
     assert lines[1] == f"  {why.reason}"
     prefix = f"  1. {room.id('T1')} in state 1: overwritten by {room.id('T2')} (tried in phase mainline) - "
     assert lines[2] == prefix + str(first.check.verdict if first.check else None)
-    assert lines[4].startswith(f"  3. {room.id('T3')} in state 3, 4: refused (tried in phase mainline) - ")
+    assert lines[4].startswith(f"  3. {room.id('T3')} in states 3, 4: refused (tried in phase mainline) - ")
     listed = why.to_dict()
     assert listed["event_id"] == room.id("T2")
     assert listed["candidates"] == [
@@ -78,14 +78,14 @@ def test_reasons_for_a_key_that_no_state_has() -> None:
     resolution = room.resolve("C MA P1 T1 N1", "C MA P1")
     came = resolution.why(("m.room.member", BOB))
     assert came.event_id == room.id("MB")
-    assert came.reason == "no state has it, but an event from the auth chains was tried and allowed"
+    assert came.reason == "no state has this key, but an event from the auth chains was tried and allowed"
     # A member event that is refused does not enter the state.
     room.rule("JR2", "invite", 4, "P1")
     room.member("MD", "@dave:x", "join", 6, "P1")
     room.put("N2", "m.room.name", 9, "P1", "MD", sender="@dave:x")
     kept_out = room.resolve("C MA P1 JR2 N2", "C MA P1 JR2").why(("m.room.member", "@dave:x"))
     assert kept_out.event_id is None
-    assert kept_out.reason == "no state has it, and every event tried was refused"
+    assert kept_out.reason == "no state has this key, and every event tried was refused"
 
 
 @given(forks, st.booleans())

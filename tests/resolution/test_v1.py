@@ -27,7 +27,7 @@ def test_version_1_keeps_an_event_that_only_one_state_has(states: tuple[str, str
     resolution = room.resolve(*states)
     assert room.of(resolution) == {"C", "MA", "P1", "T1"}
     assert str(resolution.why(("m.room.topic", ""))) == (
-        "m.room.topic '': $T1:x\n  unconflicted: no state has another"
+        "m.room.topic '': $T1:x\n  unconflicted: no state has a different event"
     )
 
 

@@ -188,10 +188,13 @@ def test_the_unconflicted_state_overrides_what_was_checked(version: str) -> None
     assert resolution.steps.restored == {key: room.id("MX1")}
     why = resolution.why(key)
     assert why.event_id == room.id("MX2")
-    assert why.reason == "unconflicted: every state has it, so it replaces the event that was allowed"
+    assert why.reason == (
+        "unconflicted: every state has this event, so step 5 puts it back in place of the one the checks"
+        " allowed"
+    )
     (candidate,) = why.candidates
     assert (candidate.outcome, candidate.by, candidate.states) == ("restored", room.id("MX2"), ())
-    text = f"{room.id('MX1')} in no state, but among the auth events: restored by {room.id('MX2')}"
+    text = f"{room.id('MX1')} in no state; from the auth chains: restored by {room.id('MX2')}"
     assert text in str(why)
 
 

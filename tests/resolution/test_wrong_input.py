@@ -130,7 +130,7 @@ def test_an_event_of_another_room_is_an_error_wherever_it_is_read(version: str, 
         wrong = [{**state, key: foreign.event_id} for state in states]
         if key == topic:
             wrong[0] = states[0]
-        with pytest.raises(WrongRoom, match="others are of room"):
+        with pytest.raises(WrongRoom, match="others are in room"):
             resolve(wrong, {**events, **other.events}, graph=graph)
 
 

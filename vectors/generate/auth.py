@@ -25,18 +25,18 @@ from .suite import EventsFile, File, Moved
 from .versions import ALL
 
 PARTS: tuple[tuple[ModuleType, str], ...] = (
-    (auth_create, "Create events, rooms closed to federation, aliases"),
-    (auth_citing, "An event's own auth events and room ID, and the state that it is judged by"),
-    (auth_join, "Joins, the join rules, and memberships that are none"),
-    (auth_leave, "Invites, leaving, kicks, bans and the lifting of bans"),
+    (auth_create, "Create events, m.federate and aliases events"),
+    (auth_citing, "An event's auth events and room ID, and the state that the event is checked against"),
+    (auth_join, "Joins, join rules, and malformed or unknown memberships"),
+    (auth_leave, "Invites, leaves, kicks, bans and unbans"),
     (auth_knock, "Knocks and restricted joins"),
-    (auth_third_party, "Third-party invites and the events that offer them"),
-    (auth_levels, "The level that an event type requires, the sender in the room, state keys with an @"),
-    (auth_member_levels, "Member events, which do not obey the levels of event types"),
-    (auth_power_levels, "Changes of power levels"),
-    (auth_power_values, "What may stand in power levels"),
-    (auth_redaction, "Redactions: whether one is allowed, and whether it is to be applied"),
-    (auth_selection, "Which state an event may cite as its auth events"),
+    (auth_third_party, "Third-party invites: m.room.third_party_invite events and the invites that use them"),
+    (auth_levels, "Required power levels, the sender's membership, and state keys that start with @"),
+    (auth_member_levels, "Member events, to which the required levels of event types do not apply"),
+    (auth_power_levels, "Changes to power levels"),
+    (auth_power_values, "Valid and invalid values in power levels"),
+    (auth_redaction, "Redactions: whether the event is allowed, and whether it applies"),
+    (auth_selection, "Auth events selection: which state events an event may cite"),
     (auth_authoriser, "The signature of the authorising user's server on a restricted join"),
 )
 
@@ -91,7 +91,7 @@ def check_twins(found: Sequence[Made]) -> None:
 
 
 _NUMBERS = "auth/power_level_numbers.json"
-_REASON = "not every JSON parser reads its numbers"
+_REASON = "not every JSON parser can read its numbers"
 
 
 def files() -> Iterator[File]:
@@ -105,7 +105,7 @@ def files() -> Iterator[File]:
         file.left_out += [name for book in books() if book.file == part.FILE for name in book.left_out]
         yield file
     fractions = [case for case in made() if _has_fraction(case.input)]
-    yield _file(_NUMBERS, "Power levels with fractions, which versions 1 to 5 admit", fractions)
+    yield _file(_NUMBERS, "Power levels with fractions, which versions 1 to 5 allow", fractions)
 
 
 def _file(path: str, title: str, cases: list[Made]) -> EventsFile:

@@ -22,7 +22,7 @@ def cases(book: Book) -> None:
     if book.number < 8:
         room = plain_room(book.version, joined=[BOB])
         event = room.try_member(CAROL, "join", content=content)
-        notes = "Before version 8 the key means nothing, and nobody but the sender's server has to sign."
+        notes = "Before version 8 the key has no meaning, and only the sender's server must sign."
         _verify(book, "ignored", room, event, True, notes, versions=since("1", "7"))
         return
     for rule in ("public", "restricted"):
@@ -30,7 +30,7 @@ def cases(book: Book) -> None:
         if rule != "public":
             room.join_rule(rule)
         event = room.try_member(CAROL, "join", content=content)
-        notes = "The rule asks for the signature whatever the join rule is."
+        notes = "The signature is required under every join rule."
         _verify(book, f"{rule}.both", room, event, True, notes, versions=since("8"))
         _verify(
             book, f"{rule}.without", room, event, False, notes, without=server_of(BOB), versions=since("8")

@@ -147,7 +147,7 @@ class Book:
         repaired = f"{name}.repaired"
         self.reject(name, room, bad, rule_names[0], notes, versions=versions, twin=repaired, **more)
         self.allow(
-            repaired, room, good, rule_names[1], "What the other case is when repaired.", versions=versions
+            repaired, room, good, rule_names[1], "The same event without its defect.", versions=versions
         )
 
     def error(

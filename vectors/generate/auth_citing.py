@@ -54,10 +54,10 @@ def _shape(book: Book) -> None:
         room,
         _topic(room, chosen[::-1]),
         "otherwise",
-        "Their order means nothing.",
+        "The order of the auth events does not matter.",
         versions=ALL,
     )
-    notes = "Two power-levels events: which one would count?"
+    notes = "Two auth events are power levels, so two entries have the same type and state key."
     bad = _topic(room, [*chosen, old])
     book.reject(
         "auth_events.two_of_a_kind",
@@ -69,7 +69,7 @@ def _shape(book: Book) -> None:
         versions=ALL,
     )
     bad = _topic(room, [*chosen, chosen[-1]])
-    notes = "The same ID twice is two entries for one key."
+    notes = "The same event ID is listed twice, so two entries have the same type and state key."
     book.reject(
         "auth_events.twice", room, bad, "auth_events.duplicate", notes, twin="auth_events.plain", versions=ALL
     )
@@ -83,7 +83,7 @@ def _shape(book: Book) -> None:
             twin="auth_events.plain",
             versions=since("1", "11"),
         )
-        notes = "That the room's state has the create event does not make up for it."
+        notes = "The event does not cite the create event, although the room state contains it."
         book.reject(
             "auth_events.no_create.state",
             room,
@@ -97,7 +97,7 @@ def _shape(book: Book) -> None:
     room.member(BOB, "join")
     refused = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "")
     bad = _topic(room, [refused if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
-    notes = "It cites power levels which the rules had rejected."
+    notes = "The event cites power levels that were rejected."
     book.reject(
         "auth_events.rejected",
         room,
@@ -110,7 +110,7 @@ def _shape(book: Book) -> None:
     )
     if book.number <= 2:
         _itself(book)
-    notes = "What is not known cannot be judged, and is never allowed on that ground."
+    notes = "An auth event is missing, so the event cannot be checked. It must not be allowed."
     book.error("auth_events.unknown", room, _topic(room), notes, [room.state[POWER_LEVELS_KEY]], versions=ALL)
 
 
@@ -123,7 +123,7 @@ def _itself(book: Book) -> None:
     own = f"$own:{server_of(MALLORY)}"
     top = {"event_id": own, "auth_events": [*references, [own, {"sha256": ""}]]}
     bad = room.try_member(MALLORY, "join", top=top)
-    notes = "It cites itself as the sender's membership: by its own word the sender is in the room already."
+    notes = "The event cites itself as the sender's membership, as if the sender were already joined."
     twin = "member.join.invite.join"
     book.reject(
         "auth_events.itself",
@@ -160,7 +160,8 @@ def _not_selected(book: Book) -> None:
     stray = room.put(ALICE, POWER_LEVELS, room.levels(), None)
     bad = _topic(room, [stray if one == room.state[POWER_LEVELS_KEY] else one for one in chosen])
     notes = (
-        "It cites an event of the type of power levels that has no state key: a message, which nothing picks."
+        "The event cites an m.room.power_levels event without a state key. That is not a state event, and"
+        " the auth events selection never picks it."
     )
     name = "auth_events.not_selected.no_state_key"
     book.reject(
@@ -175,7 +176,10 @@ def _not_selected(book: Book) -> None:
     )
     if book.number >= 12:
         bad = _topic(room, [room.create, *chosen])
-        notes = "The room ID says which create event it is; earlier versions cite it."
+        notes = (
+            "The event cites the create event. Only versions 1 to 11 do that; in version 12 the room ID"
+            " identifies the create event."
+        )
         name = "auth_events.not_selected.create"
         book.reject(
             name, room, bad, "auth_events.not_selected", notes, twin="auth_events.plain", versions=since("12")
@@ -189,7 +193,7 @@ def _not_selected(book: Book) -> None:
         usual = room.select(sender, MEMBER, {"membership": membership}, BOB)
         good = room.try_member(BOB, membership, sender)
         bad = room.try_member(BOB, membership, sender, auth=[*usual, rule])
-        notes = "Join rules are picked for joins, invites and knocks only."
+        notes = "The auth events selection picks the join rules only for joins, invites and knocks."
         rule_names = ("auth_events.not_selected", rule_name)
         book.pair(
             f"auth_events.not_selected.rules_on_{label}", room, bad, good, rule_names, notes, versions=ALL
@@ -206,7 +210,7 @@ def _not_selected(book: Book) -> None:
         bad,
         good,
         rule_names,
-        "An invite that is no third-party one.",
+        "The event cites an m.room.third_party_invite event, but it is not a third-party invite.",
         versions=ALL,
     )
 
@@ -216,13 +220,13 @@ def _not_selected(book: Book) -> None:
     extra = room.state[MEMBER, BOB]
     if book.number >= 8:
         good = room.try_member(CAROL, "join", content=content)
-        notes = "The selection looks at the event alone; that the room is public does not matter."
+        notes = "The selection depends only on the event, so it does not matter that the room is public."
         book.allow("auth_events.authoriser", room, good, "member.join.public", notes, versions=since("8"))
     else:
         good = room.try_member(CAROL, "join", content=content)
         bad = room.try_member(CAROL, "join", content=content, auth=[*usual, extra])
         rule_names = ("auth_events.not_selected", "member.join.public")
-        notes = "This version has no restricted joins, so that nothing picks an authoriser."
+        notes = "This version has no restricted joins, so no authorising user is picked."
         book.pair(
             "auth_events.not_selected.authoriser",
             room,
@@ -250,7 +254,10 @@ def _other_room(book: Book) -> None:
         if book.version not in versions:
             continue
         bad = _topic(room, [other.state[key] if one == room.state[key] else one for one in chosen])
-        notes = "Every server refused this before the specification said it, in every room version."
+        notes = (
+            "An auth event belongs to another room. Every server rejected this in every room version before"
+            " the specification said so."
+        )
         name = f"auth_events.other_room.{label}"
         book.reject(
             name, room, bad, "auth_events.other_room", notes, twin="auth_events.plain", versions=versions
@@ -261,10 +268,10 @@ def _which_state(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB], events_default=10)
     chosen = room.select(BOB, MESSAGE, HELLO, None)
     short = [one for one in chosen if one != room.state[POWER_LEVELS_KEY]]
-    notes = "Without the power levels among its auth events it is judged by the default of 0."
+    notes = "The event does not cite the power levels, so the default required level of 0 applies."
     event = room.make(BOB, MESSAGE, HELLO, auth=short)
     book.allow("state.no_power_levels", room, event, "otherwise", notes, versions=ALL)
-    notes = "Its own auth events would let it pass; the room's state has the power levels."
+    notes = "The event's own auth events would allow it, but the room state contains the power levels."
     book.reject(
         "state.power_levels",
         room,
@@ -277,14 +284,14 @@ def _which_state(book: Book) -> None:
     )
     bad = room.make(ALICE, MESSAGE, HELLO, auth=[one for one in chosen if one != chosen[-1]])
     good = room.make(ALICE, MESSAGE, HELLO)
-    notes = "Who does not cite the own membership is in no room."
+    notes = "The event does not cite the sender's membership, so the sender is not joined."
     book.pair("state.no_member", room, bad, good, ("sender.not_joined", "otherwise"), notes, versions=ALL)
 
     room = plain_room(book.version, joined=[BOB])
     event = room.make(BOB, MESSAGE, HELLO)
     book.allow("state.joined", room, event, "otherwise", "", state=list(room.state.values()), versions=ALL)
     room.member(BOB, "leave")
-    notes = "By its own auth events the sender is joined; in the room's state the sender has left."
+    notes = "The sender is joined in the event's own auth events, but has left in the room state."
     book.reject(
         "state.left",
         room,
@@ -300,7 +307,7 @@ def _which_state(book: Book) -> None:
     book.allow("state.public", room, event, "member.join.public", "", state=state, versions=ALL)
     room.join_rule("invite")
     state = [one for key, one in room.state.items() if key[0] != MEMBER or key[1] == ALICE]
-    notes = "Public by its own auth events, by invitation in the room's state."
+    notes = "The join rule is public in the event's own auth events, but invite in the room state."
     book.reject(
         "state.rule_changed",
         room,
@@ -317,7 +324,7 @@ def _room_id(book: Book) -> None:
     room = plain_room(book.version)
     topic = _topic(room)
     book.allow("room_id.accepted", room, topic, "otherwise", versions=since("12"))
-    notes = "The create event is there, but was rejected."
+    notes = "The create event is known, but it was rejected."
     book.reject(
         "room_id.rejected",
         room,
@@ -330,12 +337,12 @@ def _room_id(book: Book) -> None:
     )
     member = room.state[MEMBER, ALICE]
     bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + member[1:]})
-    notes = "The room ID is made of the ID of an accepted event that is no create event."
+    notes = "The room ID is derived from an accepted event that is not a create event."
     book.reject("room_id.member", room, bad, "room_id.of_create", notes, twin="", versions=since("12"))
     # With a state of the real room, only the event that the room ID names can be the reason.
     topic = room.make(ALICE, TOPIC, {"topic": "x", "room_version": book.version}, "")
     bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + topic[1:]})
-    notes = "The room ID is made of the ID of a topic event, which says room_version as a create event does."
+    notes = "The room ID is derived from a topic event whose content has room_version, as in a create event."
     state = list(room.state.values())
     book.reject(
         "room_id.topic",
@@ -350,7 +357,7 @@ def _room_id(book: Book) -> None:
     content = {"room_version": book.version}
     keyed = room.make(ALICE, CREATE, content, "x", auth=[], prev=[], top={"room_id": room.room_id})
     bad = room.make(ALICE, TOPIC, {"topic": "x"}, "", auth=[], top={"room_id": "!" + keyed[1:]})
-    notes = "A create event under another state key than the empty one makes no room."
+    notes = "A create event with a non-empty state key does not create a room."
     book.reject(
         "room_id.keyed_create",
         room,
@@ -365,8 +372,8 @@ def _room_id(book: Book) -> None:
     older = Room(book.version, {"room_version": "11"})
     older.member(ALICE, "join")
     notes = (
-        "Disputed: the create event says room version 11, so that it makes no room of this version. Synapse"
-        " does not ask again for the version by which it judges the room, and allows this."
+        "Disputed: the create event has room version 11, so it does not create a room of version 12. Synapse"
+        " does not compare it with the version that it uses for the room, and allows this."
     )
     bad = older.make(ALICE, TOPIC, {"topic": "x"}, "")
     book.reject(
@@ -380,5 +387,5 @@ def _room_id(book: Book) -> None:
         disputed=differ("", "Synapse"),
         versions=since("12"),
     )
-    notes = "The create event that the room ID names is not known: no verdict is possible."
+    notes = "The create event that the room ID names is missing, so the event cannot be checked."
     book.error("room_id.unknown", room, topic, notes, [room.create], versions=since("12"))

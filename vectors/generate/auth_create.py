@@ -24,7 +24,7 @@ def cases(book: Book) -> None:
             room,
             room.create,
             "create.allowed",
-            "The key means nothing now.",
+            "The key `creator` has no meaning from version 11 on.",
             versions=since("11"),
         )
     _additional_creators(book)
@@ -50,7 +50,10 @@ def _create(book: Book) -> None:
         # In version 11 only Synapse rejects the number and the empty string. Only Synapse rejects the
         # unknown version there, too, but the rule needs one undisputed case: see observed.py.
         unconfirmed = label == "null" or (label != "unknown" and number == 11)
-        notes = "Absent means version 1; null and numbers are present and no version that anybody knows."
+        notes = (
+            "An absent room_version means version 1. A value that is present must be a known room version."
+            " Null, numbers and unknown strings are not."
+        )
         book.reject(
             f"create.room_version.{label}",
             room,
@@ -68,7 +71,7 @@ def _create(book: Book) -> None:
             room,
             room.create,
             "create.allowed",
-            "Absent means version 1.",
+            "An absent room_version means version 1.",
             versions=("1",),
         )
 
@@ -76,7 +79,7 @@ def _create(book: Book) -> None:
         room = Room(version)
         for label, domain in (("other", "b.example.org"), ("port", "a.example.org:8448")):
             bad = room.make(ALICE, CREATE, content, "", prev=[], top={"room_id": f"!r:{domain}"})
-            notes = "A port is part of the server name." if label == "port" else ""
+            notes = "The port is part of the server name." if label == "port" else ""
             name = f"create.room_id_domain.{label}"
             book.reject(
                 name,
@@ -90,8 +93,8 @@ def _create(book: Book) -> None:
         room = Room(version)
         odd = room.make(ALICE, CREATE, content, "x", prev=[])
         notes = (
-            "Disputed: no rule asks for an empty state key, and such an event never fills the place of the"
-            " room's create event. Synapse and ruma allow it; gomatrixserverlib rejects it."
+            "Disputed: no rule requires an empty state key, although an event with another state key never"
+            " becomes the room's create event. Synapse and ruma allow it; gomatrixserverlib rejects it."
         )
         book.allow(
             "create.state_key",
@@ -108,10 +111,13 @@ def _create(book: Book) -> None:
         for label, state_key in (("plain", ""), ("state_key", "x")):
             bad = room.make(ALICE, CREATE, content, state_key, prev=[], top={"room_id": derived})
             notes = (
-                "The room ID comes from the create event's own ID. Most implementations refuse the event by"
-                " its format already."
+                "The room ID is derived from the create event's own ID, so the event must not contain one."
+                " Most implementations already reject the event in the format check."
                 if label == "plain"
-                else "By its format a create event with a state key has a room ID; this rule refuses it."
+                else (
+                    "In the event format, a create event with a non-empty state key has a room ID. This rule"
+                    " rejects the event."
+                )
             )
             name = f"create.room_id.{label}"
             book.reject(
@@ -135,13 +141,13 @@ def _creator(book: Book) -> None:
         room,
         room.create,
         "create.allowed",
-        "The creator need not be the sender.",
+        "The creator does not have to be the sender.",
         versions=since("1", "10"),
     )
     room = Room(book.version, {"creator": None})
     notes = (
-        "Disputed: a null is a property, so that the rule on a missing one does not apply. Synapse allows it;"
-        " ruma and gomatrixserverlib take null as no creator and reject it."
+        "Disputed: the property is present although it is null, so the rule on a missing creator does not"
+        " apply. Synapse allows it; ruma and gomatrixserverlib treat null as missing and reject it."
     )
     book.allow(
         "create.creator_null",
@@ -178,7 +184,7 @@ def _additional_creators(book: Book) -> None:
     ]
     if book.number < 12:
         room = Room(book.version, {"additional_creators": [42]})
-        notes = "A key of version 12, which nobody validates before it."
+        notes = "Only version 12 uses this key. Earlier versions do not validate it."
         book.allow(
             "create.additional_creators.ignored",
             room,
@@ -223,12 +229,14 @@ def _federation(book: Book) -> None:
         "federation.own_server", room, room.try_member(DAN, "join"), "member.join.public", versions=ALL
     )
     port = "@dan:a.example.org:8448"
-    notes = "A port is part of the server name."
+    notes = "The port is part of the server name."
     bad = room.try_member(port, "join")
     book.reject(
         "federation.port", room, bad, "federation.closed", notes, twin="federation.own_server", versions=ALL
     )
-    notes = "The rule names the sender alone. Synapse looks at the target's server too, and rejects this."
+    notes = (
+        "The rule checks only the sender's server. Synapse also checks the target's server and rejects this."
+    )
     invite = room.try_member(BOB, "invite", ALICE)
     book.allow("federation.invites_foreigner", room, invite, "member.invite.level", notes, versions=ALL)
     values: list[tuple[str, Any]] = [("null", None), ("string", "false"), ("zero", 0)]
@@ -238,8 +246,9 @@ def _federation(book: Book) -> None:
         if value is None:
             disputed = differ("ruma and gomatrixserverlib", "Synapse")
         notes = (
-            "Disputed: only the value false closes a room, by the letter. Synapse takes all but true as"
-            " closed and rejects; ruma and gomatrixserverlib take null as open and fail on any other value."
+            "Disputed: by the letter of the rule, only the value false closes a room. Synapse treats every"
+            " value except true as closed and rejects this; ruma and gomatrixserverlib treat null as open"
+            " and fail on any other value."
         )
         book.allow(
             f"federation.{label}",
@@ -251,7 +260,7 @@ def _federation(book: Book) -> None:
             versions=ALL,
         )
     if book.number <= 10:
-        notes = "What counts is the create event's sender, not its content's creator."
+        notes = "The rule uses the sender of the create event, not the creator in its content."
         room = Room(book.version, {"m.federate": True, "creator": BOB})
         book.allow(
             "federation.creator.open",
@@ -273,7 +282,7 @@ def _federation(book: Book) -> None:
         )
     if book.number >= 12:
         room = _closed(book, False, additional_creators=[BOB])
-        notes = "An additional creator of another server is locked out like anybody else."
+        notes = "An additional creator on another server is rejected like any other user of that server."
         bad = room.try_member(BOB, "join")
         book.reject(
             "federation.additional_creator",
@@ -292,7 +301,10 @@ def _aliases(book: Book) -> None:
     def aliases(sender: str, state_key: str | None, room: Room = room) -> str:
         return room.make(sender, ALIASES, {"aliases": []}, state_key)
 
-    notes = "The sender need be neither in the room nor of any level; other versions have no such rule."
+    notes = (
+        "The sender does not have to be joined and needs no power level. Later versions do not have this"
+        " rule."
+    )
     book.allow(
         "aliases.stranger",
         room,
@@ -323,7 +335,7 @@ def _aliases(book: Book) -> None:
         versions=since("1", "5"),
     )
     room = _closed(book, False)
-    notes = "The rule on m.federate comes before the one on aliases."
+    notes = "The rule on m.federate comes before the rule on aliases."
     bad = aliases(BOB, "b.example.org", room)
     book.reject(
         "aliases.closed_room",
@@ -339,7 +351,10 @@ def _aliases(book: Book) -> None:
 def _aliases_ordinary(book: Book) -> None:
     room = plain_room(book.version, {DAN: 50}, joined=[BOB, DAN])
     content: dict[str, list[str]] = {"aliases": []}
-    notes = "From version 6 on aliases are state like any other. gomatrixserverlib keeps the old rule."
+    notes = (
+        "From version 6 on, aliases events are ordinary state events. gomatrixserverlib still applies the"
+        " old rule."
+    )
     good = room.make(DAN, ALIASES, content, "z.example.org")
     book.allow("aliases.any_domain", room, good, "otherwise", notes, versions=since("6"))
     bad = room.make(MALLORY, ALIASES, content, "m.example.org")

@@ -16,12 +16,18 @@ JOIN_SAMPLE: Versions = ("1", "7", "8", "10", "12")
 RULES = ("public", "invite", "private", "knock", "restricted", "knock_restricted")
 
 _WHO = {
-    "private": "No version has this join rule. gomatrixserverlib lets invited and joined users in.",
-    "knock": "A join rule from version 7 on; before it nobody gets in, not even who is invited.",
-    "restricted": "A join rule from version 8 on; before it nobody gets in, not even who is invited.",
+    "private": "No room version has this join rule. gomatrixserverlib lets invited and joined users join.",
+    "knock": (
+        "This join rule exists from version 7 on. In earlier versions nobody can join, not even invited"
+        " users."
+    ),
+    "restricted": (
+        "This join rule exists from version 8 on. In earlier versions nobody can join, not even invited"
+        " users."
+    ),
     "knock_restricted": (
-        "A join rule from version 10 on; before it nobody gets in, not even who is invited."
-        " gomatrixserverlib honours it from version 7 on."
+        "This join rule exists from version 10 on. In earlier versions nobody can join, not even invited"
+        " users. gomatrixserverlib supports it from version 7 on."
     ),
 }
 
@@ -43,13 +49,16 @@ def _first(book: Book) -> None:
     room = Room(version)
     book.allow("member.join.first", room, room.try_member(ALICE, "join"), "member.join.creator", versions=ALL)
     notes = (
-        "The rule asks who the target is, not who sends: it comes before the one on senders."
+        "The rule checks the target, not the sender, and comes before the rule on the sender."
         " gomatrixserverlib rejects this."
     )
     event = room.try_member(ALICE, "join", MALLORY)
     book.allow("member.join.first.by_other", room, event, "member.join.creator", notes, versions=ALL)
     bad = room.try_member(ALICE, "join", prev=[room.create, room.create])
-    notes = "The create event twice is not one previous event. (Synapse and ruma count entries.)"
+    notes = (
+        "The create event is listed twice in prev_events, so it is not the only entry. Synapse and ruma"
+        " count the entries."
+    )
     book.reject(
         "member.join.first.twice",
         room,
@@ -69,7 +78,7 @@ def _first(book: Book) -> None:
         versions=ALL,
     )
     bad = room.try_member(ALICE, "join", prev=[room.make(ALICE, MESSAGE, {}), room.create])
-    notes = "There is another previous event besides the create event."
+    notes = "The create event is not the only previous event."
     book.reject(
         "member.join.first.late",
         room,
@@ -84,7 +93,7 @@ def _first(book: Book) -> None:
     room.join_rule("invite")
     room.member(ALICE, "leave")
     bad = room.try_member(ALICE, "join")
-    notes = "Its one previous event is not the create event: who made the room comes back by invitation."
+    notes = "Its only previous event is not the create event. The creator needs an invite to come back."
     book.reject(
         "member.join.first.later",
         room,
@@ -97,7 +106,9 @@ def _first(book: Book) -> None:
 
     if number <= 10:
         room = Room(version, {"creator": BOB})
-        notes = "The creator is the one in the content. gomatrixserverlib takes the sender."
+        notes = (
+            "The creator is the user in the content of the create event. gomatrixserverlib uses the sender."
+        )
         book.allow(
             "member.join.first.named",
             room,
@@ -119,7 +130,10 @@ def _first(book: Book) -> None:
         )
     else:
         room = Room(version, {"creator": BOB})
-        notes = "The creator is the sender; a creator in the content means nothing from version 11 on."
+        notes = (
+            "The creator is the sender of the create event. The creator in the content has no meaning from"
+            " version 11 on."
+        )
         book.allow(
             "member.join.first.sender",
             room,
@@ -142,7 +156,7 @@ def _first(book: Book) -> None:
     if number >= 12:
         room = Room(version, {"additional_creators": [BOB]})
         bad = room.try_member(BOB, "join")
-        notes = "Additional creators get no first join of their own."
+        notes = "The rule on the creator's first join does not apply to additional creators."
         twin = "member.join.first"
         book.reject(
             "member.join.first.additional",
@@ -196,7 +210,7 @@ def _odd_rules(book: Book) -> None:
         room = plain_room(book.version)
         room.put(ALICE, JOIN_RULES, content, "")
         room.member(BOB, "invite", ALICE)
-        notes = "This is none of the join rules, so that an invitation does not help."
+        notes = "The value is not one of the join rules, so an invite does not help."
         event = room.try_member(BOB, "join")
         name = f"member.join.rule_{label}"
         book.reject(
@@ -215,7 +229,7 @@ def _odd_rules(book: Book) -> None:
         if label == "no_key":
             room.put(ALICE, JOIN_RULES, {}, "")
         bad = room.try_member(BOB, "join")
-        notes = "Nobody takes a missing join rule for public."
+        notes = "No implementation treats a missing join rule as public."
         name = f"member.join.{label}"
         twin = "member.join.public.none"
         book.reject(
@@ -224,7 +238,7 @@ def _odd_rules(book: Book) -> None:
         room.member(BOB, "invite", ALICE)
         notes = (
             "Disputed: the specification does not say what a missing join rule means. Synapse and"
-            " gomatrixserverlib take it as invite and allow this; ruma rejects every join."
+            " gomatrixserverlib treat it as invite and allow this; ruma rejects every join."
         )
         good = room.try_member(BOB, "join")
         book.allow(
@@ -250,7 +264,7 @@ def _other(book: Book) -> None:
         book.reject(
             name, room, bad, "member.join.sender_is_target", twin="member.join.public.none", versions=versions
         )
-    notes = "A third_party_invite means nothing in a join."
+    notes = "The key third_party_invite has no meaning in a join."
     event = room.try_member(CAROL, "join", content={"third_party_invite": {}})
     book.allow(
         "member.join.with_third_party_invite", room, event, "member.join.public", notes, versions=JOIN_SAMPLE
@@ -262,7 +276,7 @@ def _other(book: Book) -> None:
         room,
         event,
         "member.join.public",
-        "A change of profile is a join.",
+        "A profile change is a join event.",
         versions=JOIN_SAMPLE,
     )
 
@@ -276,7 +290,10 @@ def _malformed(book: Book) -> None:
     book.reject("member.no_membership", room, bad, "member.malformed", twin=twin, versions=JOIN_SAMPLE)
     room.put(BOB, MEMBER, {}, BOB)
     event = room.make(BOB, MESSAGE, HELLO)
-    notes = "The state has a member event without a membership, which should not be there. It is no join."
+    notes = (
+        "The state contains a member event without a membership, which should not happen. The sender does"
+        " not count as joined."
+    )
     book.reject(
         "member.no_membership.in_state",
         room,
@@ -297,7 +314,7 @@ def _malformed(book: Book) -> None:
         ("list", ["join"], JOIN_SAMPLE),
     ]
     for label, value, versions in values:
-        notes = "The property is there, and its value is none that the rules know."
+        notes = "The membership is present, but it is not one that the rules know."
         bad = room.make(BOB, MEMBER, {"membership": value}, BOB)
         book.reject(
             f"member.unknown.{label}", room, bad, "member.unknown", notes, twin=twin, versions=versions
@@ -306,7 +323,7 @@ def _malformed(book: Book) -> None:
         for rule in ("public", "knock"):
             room.join_rule(rule)
             bad = room.try_member(BOB, "knock")
-            notes = "Knocking came with version 7."
+            notes = "Knocking exists only from version 7 on."
             book.reject(
                 f"member.unknown.knock_{rule}", room, bad, "member.unknown", notes, twin=twin, versions=("1",)
             )

@@ -71,7 +71,11 @@ def _knocks(book: Book) -> None:
         if rule != "public":
             room.join_rule(rule)
         event = room.try_member(BOB, "knock")
-        notes = "gomatrixserverlib honours this rule from version 7 on." if rule == "knock_restricted" else ""
+        notes = (
+            "gomatrixserverlib supports this join rule from version 7 on."
+            if rule == "knock_restricted"
+            else ""
+        )
         name = f"member.knock.{rule}"
         book.reject(
             name,
@@ -85,7 +89,7 @@ def _knocks(book: Book) -> None:
     room = Room(book.version)
     room.member(ALICE, "join")
     room.power()
-    notes = "Without join rules nobody may knock."
+    notes = "Without a join rules event nobody may knock."
     event = room.try_member(BOB, "knock")
     book.reject(
         "member.knock.no_rules",
@@ -125,7 +129,9 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
         room.join_rule(rule, allow=[{"type": "m.room_membership", "room_id": "!other:a.example.org"}])
         return room
 
-    clarified = "As clarified in 1.17: only a joined user authorises, whatever the level."
+    clarified = (
+        "Only a joined user can authorise a join, whatever the user's level. Matrix 1.17 clarified this."
+    )
     good = room_with("joined")
     book.allow(
         f"{start}.joined",
@@ -141,15 +147,20 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
         rule_name = "member.join.restricted.authoriser"
         book.reject(name, room, bad, rule_name, clarified, twin=f"{start}.joined", versions=known)
     values: list[tuple[str, dict[str, Any], str]] = [
-        ("no_key", {}, "Nobody authorises it."),
+        ("no_key", {}, "The join names no authorising user."),
         ("null", {AUTHORISER: None}, ""),
         (
             "number",
             {AUTHORISER: 42},
-            "What is no user ID names nobody, and must not make the check fail otherwise.",
+            "The value is not a user ID, so it names nobody. The event must be rejected without any other"
+            " failure.",
         ),
         ("no_user_id", {AUTHORISER: "bob"}, ""),
-        ("joiner", {AUTHORISER: CAROL}, "Nobody authorises their own join: they are not joined."),
+        (
+            "joiner",
+            {AUTHORISER: CAROL},
+            "Users cannot authorise their own join, because they are not joined.",
+        ),
     ]
     for label, content, notes in values:
         room = room_with("joined")
@@ -168,7 +179,7 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
     room = room_with("joined")
     cited = room.select(CAROL, MEMBER, {"membership": "join"}, CAROL)
     bad = room.try_member(CAROL, "join", content={AUTHORISER: BOB}, auth=cited)
-    notes = "The authoriser is joined, but its membership is not among the event's auth events."
+    notes = "The authorising user is joined, but their membership is not among the event's auth events."
     book.reject(
         f"{start}.not_cited",
         room,
@@ -187,7 +198,7 @@ def _restricted(book: Book, rule: str, known: Versions, sample: Versions) -> Non
         book.allow(f"{start}.joiner_{before}", room, event, "member.join.restricted.allowed", versions=sample)
     room = room_with("left")
     room.member(CAROL, "invite", ALICE)
-    notes = "Who is invited needs no authoriser; a bad one does no harm."
+    notes = "An invited user needs no authorising user, so an invalid one does not matter."
     event = room.try_member(CAROL, "join", content={AUTHORISER: BOB})
     versions = known if rule == "restricted" else sample
     book.allow(
@@ -216,7 +227,7 @@ def _authoriser_levels(book: Book) -> None:
     room, event = attempt({}, invite=50, users_default=50)
     book.allow(f"{start}.users_default", room, event, "member.join.restricted.allowed", versions=RESTRICTED)
     room, event = attempt({}, users_default=-1)
-    notes = "The invite level is 0 where it is not given."
+    notes = "The invite level is 0 if the power levels do not set it."
     book.reject(
         f"{start}.default_invite",
         room,
@@ -248,7 +259,10 @@ def _creators(book: Book) -> None:
                 f"{start}.{label}", room, event, "member.join.restricted.allowed", versions=since("12")
             )
         else:
-            notes = "A creator has every level and still authorises only when joined, as clarified in 1.17."
+            notes = (
+                "A creator has every level, but can authorise a join only while joined. Matrix 1.17"
+                " clarified this."
+            )
             rule_name = "member.join.restricted.authoriser"
             book.reject(
                 f"{start}.{label}",

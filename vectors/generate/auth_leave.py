@@ -51,14 +51,18 @@ def _leaves(book: Book) -> None:
         if before in ("invite", "join", "knock"):
             book.allow(name, room, event, "member.leave.self", versions=known)
         else:
-            notes = "gomatrixserverlib allows this." if before == "leave" else ""
+            notes = (
+                "A user who has already left cannot leave again. gomatrixserverlib allows this."
+                if before == "leave"
+                else ""
+            )
             book.reject(
                 name, room, event, "member.leave.self", notes, twin="member.leave.self.join", versions=ALL
             )
         versions = known if before in ("none", "knock") else SAMPLE
         kick = room.try_member(BOB, "leave", ALICE)
         notes = (
-            "A removal does not ask whether the target is in the room." if before in ("none", "leave") else ""
+            "A kick does not require that the target is in the room." if before in ("none", "leave") else ""
         )
         book.allow(f"member.leave.kick.{before}", room, kick, "member.leave.level", notes, versions=versions)
         ban = room.try_member(BOB, "ban", ALICE)
@@ -67,7 +71,9 @@ def _leaves(book: Book) -> None:
         room = plain_room(book.version)
         room.member(BOB, "knock")
         event = room.try_member(BOB, "leave")
-        notes = "Knocking came with version 7. No server lets the knock in that this state has."
+        notes = (
+            "Knocking exists only from version 7 on. No server would accept the knock that is in this state."
+        )
         name = "member.leave.self.knock"
         book.reject(
             name,
@@ -143,7 +149,11 @@ def _ranks(book: Book) -> None:
             if level < 60:
                 book.allow(f"{start}.{label}", room, event, f"member.{membership}.level", versions=ALL)
             else:
-                notes = "Equals cannot remove each other." if label == "equal" else ""
+                notes = (
+                    "The target has the same level as the sender, so the sender cannot remove them."
+                    if label == "equal"
+                    else ""
+                )
                 versions = ALL if label == "equal" and membership == "leave" else SAMPLE
                 book.reject(
                     f"{start}.{label}",
@@ -156,13 +166,13 @@ def _ranks(book: Book) -> None:
                 )
         room = plain_room(book.version, {CAROL: 60}, joined=[CAROL], users_default=60)
         event = room.try_member(BOB, membership, CAROL)
-        notes = "The target has the default level of users."
+        notes = "The target has no entry in users, so users_default is their level."
         book.reject(
             f"{start}.users_default", room, event, rule_name, notes, twin=f"{start}.below", versions=SAMPLE
         )
     room = plain_room(book.version, {CAROL: 60}, joined=[CAROL])
     event = room.try_member(CAROL, "ban")
-    notes = "Nobody outranks themselves."
+    notes = "The sender's level is not above their own, so they cannot ban themselves."
     book.reject(
         "member.ban.self",
         room,
@@ -196,7 +206,10 @@ def _unbans(book: Book) -> None:
             )
         else:
             book.allow(f"{start}.ban_{label}", room, event, "member.leave.level", versions=ALL)
-    notes = "Lifting a ban takes the kick level as well. gomatrixserverlib asks for the ban level alone."
+    notes = (
+        "An unban requires the kick level as well as the ban level. gomatrixserverlib checks only the ban"
+        " level."
+    )
     for label, level in (("below", 59), ("equal", 60)):
         room, event = lifting(level, ban=50, kick=60)
         if level < 60:
@@ -211,7 +224,7 @@ def _unbans(book: Book) -> None:
             )
         else:
             book.allow(f"{start}.kick_{label}", room, event, "member.leave.level", notes, versions=ALL)
-    notes = "Lifting a ban takes a level above the banned user's. gomatrixserverlib does not ask for it."
+    notes = "An unban requires a level above the banned user's. gomatrixserverlib does not check this."
     for label, target in (("below", 59), ("equal", 60)):
         room, event = lifting(60, target)
         if target < 60:
@@ -283,7 +296,9 @@ def _creators(book: Book) -> None:
                     f"{start}.{label}", room, event, f"member.{membership}.level", versions=since("12")
                 )
             else:
-                notes = "2^53 - 1, the greatest integer, is below every creator; creators are equals."
+                notes = (
+                    "Every creator is above 2^53 - 1, the greatest integer. Creators are equal to each other."
+                )
                 rule_name = f"member.{membership}.otherwise"
                 book.reject(
                     f"{start}.{label}",

@@ -51,7 +51,7 @@ def _senders(book: Book) -> None:
                     name, room, event, "sender.not_joined", twin=f"sender.{label}.join", versions=versions
                 )
     room = Room(book.version)
-    notes = "The creator has to join first, too."
+    notes = "The creator must also join before sending other events."
     book.reject(
         "sender.creator",
         room,
@@ -108,7 +108,7 @@ def _no_power_levels(book: Book) -> None:
     room.member(BOB, "join")
     book.allow("no_power_levels.creator_state", room, topic(room, ALICE), "otherwise", versions=ALL)
     book.allow("no_power_levels.other_message", room, message(room, BOB), "otherwise", versions=ALL)
-    notes = "State takes 50 where there are no power levels. Old implementations asked for 0."
+    notes = "State events require level 50 if the room has no power levels. Old implementations required 0."
     twin = "no_power_levels.creator_state"
     book.reject(
         "no_power_levels.other_state",
@@ -132,9 +132,9 @@ def _no_power_levels(book: Book) -> None:
     named.member(ALICE if book.number <= 10 else BOB, "join")
     creator, other = (BOB, ALICE) if book.number <= 10 else (ALICE, BOB)
     notes = (
-        "The creator is the one in the content of the create event, not its sender."
+        "The creator is the user in the content of the create event, not its sender."
         if book.number <= 10
-        else "The creator is the sender of the create event, not the one in its content."
+        else "The creator is the sender of the create event, not the user in its content."
     )
     book.allow(
         "no_power_levels.named.creator", named, topic(named, creator), "otherwise", notes, versions=ALL
@@ -156,7 +156,7 @@ def _creator_listed_or_not(book: Book) -> None:
     room.member(ALICE, "join")
     room.put(ALICE, POWER_LEVELS, {}, "")
     if book.number <= 11:
-        notes = "With power levels the creator has only what they give."
+        notes = "Once the room has power levels, the creator has only the level that they give."
         twin = "no_power_levels.creator_state"
         book.reject(
             "creator.not_listed",
@@ -190,7 +190,7 @@ def _state_keys(book: Book) -> None:
         ("longer", BOB, longer, SAMPLE),
         ("case", BOB, BOB.replace("bob", "Bob"), SAMPLE),
     ):
-        notes = "No level helps." if label == "powerful" else ""
+        notes = "The sender's higher level does not help." if label == "powerful" else ""
         bad = room.make(sender, kind, {}, key)
         book.reject(
             f"state_key.{label}",
@@ -214,7 +214,7 @@ def _spellings(book: Book) -> None:
             ("negative", "-5", "-05"),
         ):
             room = plain_room(book.version, {BOB: level}, joined=[BOB], events={TOPIC: needed})
-            notes = "A level may be a string with an integer in it, up to version 9."
+            notes = "Up to version 9 a level may be a string that contains an integer."
             book.allow(
                 f"spelling.string.{label}",
                 room,
@@ -234,7 +234,7 @@ def _spellings(book: Book) -> None:
             versions=since("1", "9"),
         )
         room = plain_room(book.version, {BOB: "9"}, joined=[BOB], events={TOPIC: "10"})
-        notes = "They are compared as numbers, not as texts."
+        notes = "Levels are compared as numbers, not as strings."
         book.reject(
             "spelling.string.digits",
             room,
@@ -245,7 +245,10 @@ def _spellings(book: Book) -> None:
             versions=since("1", "9"),
         )
     if book.number <= 5:
-        notes = "Up to version 5 a float counts without its fraction, as clarified in 1.18. ruma refuses it."
+        notes = (
+            "Up to version 5 the fraction of a level is dropped, as Matrix 1.18 clarified. ruma rejects"
+            " every float."
+        )
         for label, has, needs in (
             ("fraction", 50.57, 50),
             ("both", 50.1, 50.9),
@@ -282,10 +285,13 @@ def _redactions(book: Book) -> None:
         return room.make(BOB, REDACTION, {}, top={"redacts": target})
 
     room = plain_room(book.version, joined=[BOB], redact=60)
-    notes = "From version 3 on anybody who may send one may; whether it is applied is another matter."
+    notes = (
+        "From version 3 on, anyone who may send this event type may send a redaction. Whether it applies is"
+        " a separate check."
+    )
     book.allow("redaction.below_redact", room, redaction(room), "otherwise", notes, versions=since("3"))
     room = plain_room(book.version, joined=[BOB], redact=0, events={REDACTION: 1})
-    notes = "The level of the event type holds for redactions too."
+    notes = "The level that the event type requires also applies to redactions."
     twin = "redaction.below_redact"
     book.reject(
         "redaction.events", room, redaction(room), "required_level", notes, twin=twin, versions=since("3")
@@ -316,5 +322,5 @@ def _creators(book: Book) -> None:
     room.member(ALICE, "join")
     room.join_rule("public")
     room.member(BOB, "join")
-    notes = "Without power levels, too."
+    notes = "An additional creator has every level even if the room has no power levels."
     book.allow("creators.no_power_levels", room, topic(room, BOB), "otherwise", notes, versions=since("12"))

@@ -26,8 +26,17 @@ def cases(book: Book) -> None:
     """Write the cases of one room version."""
     for source, level in HIGH.items():
         for what in ("join", "kick"):
-            _allow(book, source, what, {source: level}, f"Only {source} is above the sender.", SAMPLE)
-    notes = "events, events_default and state_default are above the sender. Member events do not obey them."
+            _allow(
+                book,
+                source,
+                what,
+                {source: level},
+                f"Only {source} is above the sender's level. It does not apply to member events.",
+                SAMPLE,
+            )
+    notes = (
+        "The sender is below events, events_default and state_default. These do not apply to member events."
+    )
     for what in ("join", "profile", "invite", "third_party", "leave", "kick", "ban", "unban"):
         _allow(book, "all", what, HIGH, notes, ALL)
     if book.number >= 7:
@@ -35,7 +44,7 @@ def cases(book: Book) -> None:
     if book.number >= 8:
         _allow(book, "all", "restricted", HIGH, notes, since("8"))
 
-    notes = "The sender reaches events, events_default and state_default. They do not stand in for {}."
+    notes = "The sender reaches events, events_default and state_default, but these do not replace {}."
     for what, name, rule_name in (
         ("invite", "invite", "member.invite.otherwise"),
         ("kick", "kick", "member.leave.otherwise"),

@@ -92,10 +92,10 @@ def _first(book: Book) -> None:
         rule_name,
         versions=ALL,
     )
-    notes = "The first power levels may say anything that has their form."
+    notes = "A room's first power levels may contain any levels if they are well formed."
     event = room.make(ALICE, POWER_LEVELS, room.levels({BOB: 1000}, kick=2000, events={"x": 3000}), "")
     book.allow("power_levels.first.high", room, event, rule_name, notes, versions=ALL)
-    notes = "The users need not be there."
+    notes = "The key `users` may be absent."
     book.allow(
         "power_levels.first.empty",
         room,
@@ -108,9 +108,9 @@ def _first(book: Book) -> None:
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
     event = room.make(BOB, POWER_LEVELS, room.levels({BOB: 100}), "other")
     notes = (
-        "Disputed: power levels under another state key, which no rule looks at later. The room's previous"
-        " event is the one with the empty state key: ruma and gomatrixserverlib compare with that and reject."
-        " Synapse looks for one under the event's own state key, finds none and allows it."
+        "Disputed: the event has a non-empty state key, so no rule reads it later. The room's current power"
+        " levels have the empty state key; ruma and gomatrixserverlib compare with these and reject. Synapse"
+        " looks for current power levels under the event's own state key, finds none and allows it."
     )
     twin = "power_levels.users.own.down"
     book.reject(
@@ -142,7 +142,7 @@ def _named(book: Book) -> None:
             twin=f"{start}.down",
             versions=versions,
         )
-    notes = "What does not change is not compared."
+    notes = "Unchanged levels are not compared with the sender's level."
     change(
         book,
         "named.untouched",
@@ -152,15 +152,16 @@ def _named(book: Book) -> None:
         notes,
         versions=SAMPLE,
     )
-    notes = "Other keys are nobody's concern."
+    notes = "The rules ignore unknown keys."
     change(book, "named.unknown_key", {}, {"org.example.level": 99}, "allowed", notes, versions=SAMPLE)
 
 
 def _added_or_removed(book: Book) -> None:
     notes = (
-        "Disputed: of a level that is added or removed only one side is there, and what stands for the other"
-        " is not said. Synapse compares the side that is there; ruma and gomatrixserverlib put the default,"
-        " here 50, in place of the absent one; gomatrixserverlib then sees no change at 50."
+        "Disputed: when a level is added or removed, only one of the two events has it, and the"
+        " specification does not say what the other value is. Synapse compares only the value that is"
+        " present; ruma and gomatrixserverlib use the default, here 50, for the absent value;"
+        " gomatrixserverlib then sees no change at 50."
     )
     twin = "named.added_or_removed.add_low"
     low = differ("Synapse", "ruma and gomatrixserverlib")
@@ -176,7 +177,7 @@ def _added_or_removed(book: Book) -> None:
             book, name, before, after, rule_name, notes, level=40, twin=twin, disputed=disputed, versions=ALL
         )
     twin = "named.added_or_removed.add_equal"
-    notes = "Adding and removing is altering. However an absent level is read, these compare alike."
+    notes = "Adding or removing a level is a change. Here it does not matter how an absent level is read."
     change(book, twin, {}, {"invite": 40}, "allowed", notes, level=40, versions=ALL)
     change(
         book,
@@ -215,12 +216,11 @@ def _entries(book: Book) -> None:
             notes = ""
             if kind == "notifications" and 50 in (before, after):
                 notes = (
-                    "Equal is not above. gomatrixserverlib rejects a level of notifications that is equal."
+                    "A level equal to the sender's is not above it. gomatrixserverlib rejects an equal level"
+                    " in notifications."
                 )
             elif kind == "events" and None in (before, after):
-                notes = (
-                    "An entry that is not there has no value. gomatrixserverlib takes events_default for it."
-                )
+                notes = "An absent entry has no value. gomatrixserverlib uses events_default for it."
             versions = sample if label == "change.down" else known
             twin = f"{kind}.{label.split('.')[0]}.{'equal' if 'change' not in label else 'up'}"
             change(
@@ -233,7 +233,7 @@ def _entries(book: Book) -> None:
                 twin=twin,
                 versions=versions,
             )
-        notes = "Without the whole map every entry in it is removed."
+        notes = "Removing the whole map removes every entry in it."
         change(
             book,
             f"{kind}.all_gone",
@@ -245,7 +245,7 @@ def _entries(book: Book) -> None:
             versions=sample,
         )
     if book.number <= 5:
-        notes = "Only from version 6 on are the levels of notifications guarded."
+        notes = "The levels in notifications are checked only from version 6 on."
         low, high = ({"notifications": {"room": level}} for level in (60, 70))
         change(book, "notifications.unguarded", low, high, "allowed", notes, versions=since("1", "5"))
 
@@ -271,7 +271,7 @@ def _users(book: Book) -> None:
         {},
         {BOB: 40},
         "allowed",
-        "The own entry may go down, though it is as high as the own level.",
+        "Senders may lower their own entry, although it is as high as their level.",
         versions=ALL,
     )
     users("own.removed", {}, {BOB: None}, "allowed", versions=ALL)
@@ -284,7 +284,7 @@ def _users(book: Book) -> None:
         {CAROL: 50},
         {CAROL: 49},
         "users_current",
-        "Equals are out of reach.",
+        "The sender cannot change the level of a user who has the same level.",
         twin="users.change.down",
         versions=ALL,
     )
@@ -299,10 +299,10 @@ def _users(book: Book) -> None:
         {CAROL: 99},
         {CAROL: 99, DAN: 1},
         "allowed",
-        "What does not change is not compared.",
+        "Unchanged levels are not compared with the sender's level.",
         versions=SAMPLE,
     )
-    notes = "An entry that is not there has no value, not users_default. gomatrixserverlib rejects this."
+    notes = "An absent entry has no value, so users_default is not compared. gomatrixserverlib rejects this."
     before: dict[str, Any] = {"users_default": 99}
     after: dict[str, Any] = {"users_default": 99, "users": {CAROL: 0}}
     change(book, "users.add.under_default", before, after, "allowed", notes, versions=ALL)
@@ -313,7 +313,7 @@ def _spelled_alike(book: Book) -> None:
     texts, floats = since("1", "9"), since("1", "5")
     if book.version not in texts:
         return
-    notes = "Levels are compared as numbers: the same one spelled otherwise is not altered."
+    notes = "Levels are compared as numbers, so another spelling of the same level is not a change."
     change(book, "alike.named", {"kick": "60"}, {"kick": 60}, "allowed", notes, versions=texts)
     change(
         book,
@@ -328,7 +328,7 @@ def _spelled_alike(book: Book) -> None:
         book, "alike.events", {"events": {"x": "60"}}, {"events": {"x": 60}}, "allowed", notes, versions=texts
     )
     if book.version in floats:
-        notes = "Without their fractions they are the same level. ruma refuses every float."
+        notes = "The levels are equal when their fractions are dropped. ruma rejects every float."
         change(book, "alike.float", {"kick": 60}, {"kick": 60.9}, "allowed", notes, versions=floats)
         change(
             book,
@@ -339,7 +339,7 @@ def _spelled_alike(book: Book) -> None:
             notes,
             versions=floats,
         )
-        notes = "With its fraction dropped the new level is the sender's. ruma refuses every float."
+        notes = "The new level is compared without its fraction. ruma rejects every float."
         change(book, "alike.float_equal", {"kick": 10}, {"kick": 50.9}, "allowed", notes, versions=floats)
         change(
             book,
@@ -366,7 +366,7 @@ def _creators(book: Book) -> None:
         "power_levels.first",
         versions=newest,
     )
-    notes = "No creator may be listed, not even in a room's first power levels."
+    notes = "Power levels must not list a creator, not even a room's first power levels."
     for label, user in (("sender", ALICE), ("additional", BOB)):
         bad = room.make(ALICE, POWER_LEVELS, {"users": {user: 100}}, "")
         book.reject(f"{start}.first.{label}", room, bad, rule_name, notes, twin=twin, versions=newest)
@@ -389,10 +389,10 @@ def _creators(book: Book) -> None:
     listing.member(ALICE, "join")
     listing.put(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
     bad = listing.make(ALICE, POWER_LEVELS, {"users": {ALICE: 100}}, "")
-    notes = "The current power levels list a creator, which they should not. That makes no precedent."
+    notes = "The current power levels list a creator, which should not happen. The new ones still must not."
     book.reject(
         f"{start}.listed_before", listing, bad, rule_name, notes, twin=twin, odd=True, versions=newest
     )
-    notes = "A creator reaches every level."
+    notes = "A creator may change every level."
     good = room.make(BOB, POWER_LEVELS, {"users": {CAROL: 0}, "ban": MAX_INTEGER}, "")
     book.allow(f"{start}.demotes_highest", room, good, "power_levels.allowed", notes, versions=newest)

@@ -78,7 +78,12 @@ def _users(book: Book) -> None:
         ("empty", "", LEVEL_SAMPLE),
     ):
         _put(
-            book, f"user_id_{label}", {"users": {user: 1}}, "users", "This is no user ID.", versions=versions
+            book,
+            f"user_id_{label}",
+            {"users": {user: 1}},
+            "users",
+            "The key in `users` is not a user ID.",
+            versions=versions,
         )
     _put(book, "users_empty", {"users": {}}, "first", versions=ALL)
     _put(
@@ -86,12 +91,12 @@ def _users(book: Book) -> None:
         "user_id_historical",
         {"users": {"@B o/b:b.example.org": 1}},
         "first",
-        "A historical user ID.",
+        "The key in `users` is a historical user ID, which is valid.",
         versions=LEVEL_SAMPLE,
     )
     notes = (
-        "Disputed: whether an empty localpart makes a user ID. By the historical grammar, which servers must"
-        " accept, it does; Synapse, ruma and gomatrixserverlib allow it."
+        "Disputed: is a user ID with an empty localpart valid? It is in the historical grammar, which"
+        " servers must accept. Synapse, ruma and gomatrixserverlib allow it."
     )
     _put(
         book,
@@ -103,8 +108,8 @@ def _users(book: Book) -> None:
         versions=ALL,
     )
     notes = (
-        "Disputed: whether the server name has to be one. ruma rejects this; Synapse asks for an @ and a"
-        " colon and allows it, and so does gomatrixserverlib but for what its caller looks up."
+        "Disputed: must the server name of a user ID be valid? ruma rejects this. Synapse requires only an @"
+        " and a colon and allows it. gomatrixserverlib allows it too, except for what its caller looks up."
     )
     _put(
         book,
@@ -119,7 +124,7 @@ def _users(book: Book) -> None:
         if label == "string" and book.number <= 9:
             continue
         versions = ("10", "12") if label == "string" else ALL if label == "null" else LEVEL_SAMPLE
-        notes = "Synapse takes true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
+        notes = "Synapse treats true as 1 up to version 9." if label == "true" and book.number <= 9 else ""
         _put(book, f"users_level_{label}", {"users": {BOB: value}}, "users", notes, versions=versions)
 
 
@@ -130,7 +135,11 @@ def _checked(book: Book) -> None:
         for label, value in ODD:
             first = place == NAMED[0] and label == "true"
             versions = strict if first or label == "null" else sample
-            notes = "gomatrixserverlib takes null as absent." if label == "null" else ""
+            notes = (
+                "A level that is null is not an integer. gomatrixserverlib treats null as absent."
+                if label == "null"
+                else ""
+            )
             _put(book, f"{place}_{label}", {place: value}, "not_integer", notes, versions=versions)
     for place, whole, few in (("events", strict, sample), ("notifications", strict, strict)):
         for label, value in ODD:
@@ -145,7 +154,7 @@ def _checked(book: Book) -> None:
         "unknown_key",
         {"org.example.level": "50"},
         "first",
-        "Nobody looks at other keys.",
+        "The rules ignore unknown keys.",
         versions=sample,
     )
 
@@ -176,11 +185,11 @@ def _strings(book: Book) -> None:
         ("word", "admin"),
     ):
         _put(book, f"text_{label}", {"users": {BOB: text}}, "users", versions=("1", "5", "6", "9"))
-    notes = "An underscore is no digit. Synapse reads this as Python does, and allows it."
+    notes = "An underscore is not a digit. Synapse parses the string as Python does and allows it."
     _put(book, "text_underscore", {"users": {BOB: "1_000"}}, "users", notes, versions=("1", "5", "6", "9"))
     notes = (
-        "Disputed: whether digits of other scripts make a base 10 integer. Synapse reads this as Python does,"
-        " and allows it; ruma and gomatrixserverlib reject it."
+        "Disputed: may a base 10 integer use digits of other scripts? Synapse parses the string as Python"
+        " does and allows it; ruma and gomatrixserverlib reject it."
     )
     _put(
         book,
@@ -192,7 +201,10 @@ def _strings(book: Book) -> None:
         versions=since("1", "9"),
     )
     if book.number <= 5:
-        notes = "A float counts without its fraction, up to version 5, as clarified in 1.18. ruma refuses it."
+        notes = (
+            "Up to version 5 the fraction of a level is dropped, as Matrix 1.18 clarified. ruma rejects"
+            " every float."
+        )
         for label, value in (("fraction", 50.57), ("negative", -0.9), ("large", 1e10)):
             _put(book, f"float_{label}", {"users": {BOB: value}}, "first", notes, versions=("1", "5"))
             _put(book, f"float_named_{label}", {"ban": value}, "first", notes, versions=("1", "5"))
@@ -201,9 +213,9 @@ def _strings(book: Book) -> None:
 def _unchecked(book: Book) -> None:
     """Up to version 9 the rules check only ``users``. A bad level elsewhere breaks later checks."""
     notes = (
-        "Disputed: up to version 9 no rule names this level, and it is none. Synapse allows the room's first"
-        " power levels with it and then fails on every event that needs it; ruma and gomatrixserverlib"
-        " reject it."
+        "Disputed: up to version 9 no rule checks this level, and its value is not a level. Synapse allows"
+        " the room's first power levels with it and then fails on every event that needs it; ruma and"
+        " gomatrixserverlib reject it."
     )
     more: list[tuple[str, Any]] = [("ban", "abc"), ("kick", None), ("state_default", True), ("invite", [])]
     for place, value in more:
@@ -221,7 +233,7 @@ def _unchecked(book: Book) -> None:
     )
     _put(book, "unchecked_events", {"events": []}, "", notes, disputed=_POISON, versions=since("1", "9"))
     if book.number <= 5:
-        notes = "Before version 6 nobody looks at notifications."
+        notes = "Before version 6 no rule checks notifications."
         _put(
             book,
             "unchecked_notifications",
@@ -234,5 +246,5 @@ def _unchecked(book: Book) -> None:
 
 
 def _fraction(book: Book) -> None:
-    notes = "From version 6 on a fraction is no canonical JSON, so that no event can hold it."
+    notes = "From version 6 on, a fraction is not canonical JSON, so no event can contain it."
     _put(book, "float_malformed", {"users": {BOB: 50.57}}, "", notes, versions=("6", "9", "10", "11", "12"))

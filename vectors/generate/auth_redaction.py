@@ -57,7 +57,8 @@ def _rule(book: Book) -> None:
     domain = "redaction.same_domain"
     book.allow(domain, room, redaction(room, DAN, topic(room)), domain, versions=since("1", "2"))
     notes = (
-        "The servers of the event IDs count, not those of the senders. gomatrixserverlib takes the sender's."
+        "The servers in the event IDs are compared, not the servers of the senders. gomatrixserverlib uses"
+        " the sender's server."
     )
     event = redaction(room, BOB, topic(room), id_server="a.example.org")
     book.allow("redaction.same_id_domain", room, event, domain, notes, versions=since("1", "2"))
@@ -71,7 +72,7 @@ def _rule(book: Book) -> None:
         room,
         event,
         domain,
-        "The ID is enough: the target need not be known.",
+        "The rule needs only the target's event ID. The target itself may be unknown.",
         versions=since("1", "2"),
     )
     event = redaction(room, DAN, "$unknown:a.example.org:8448")
@@ -80,7 +81,7 @@ def _rule(book: Book) -> None:
         room,
         event,
         otherwise,
-        "A port is part of the server name.",
+        "The port is part of the server name.",
         twin=domain,
         versions=since("1", "2"),
     )
@@ -88,7 +89,7 @@ def _rule(book: Book) -> None:
     book.reject("redaction.id_without_domain", room, event, otherwise, twin=domain, versions=since("1", "2"))
     room = plain_room(book.version, joined=[DAN], events={REDACTION: 1})
     event = redaction(room, DAN, topic(room))
-    notes = "The rule on the level of the event type comes before."
+    notes = "The rule on the level that the event type requires comes first."
     book.reject(
         "redaction.events", room, event, "required_level", notes, twin=domain, versions=since("1", "2")
     )
@@ -97,9 +98,9 @@ def _rule(book: Book) -> None:
 def _no_target(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB])
     notes = (
-        "Disputed: there is no event whose ID could be of the same server, so that nothing allows it. Synapse"
-        " allows a redaction whose target is missing or no string, and ruma has been seen to allow one whose"
-        " target is missing."
+        "Disputed: the redaction has no target whose event ID could name the same server, so no rule allows"
+        " it. Synapse allows a redaction whose target is missing or not a string. ruma has been seen to"
+        " allow one whose target is missing."
     )
     for label, top in (("missing", {}), ("number", {"redacts": 5})):
         event = room.make(BOB, REDACTION, {}, top=top)
@@ -163,10 +164,13 @@ def _levels(book: Book) -> None:
             )
     room = plain_room(book.version, {BOB: 50}, joined=[BOB], events={TOPIC: 100, REDACTION: 10})
     target = topic(room)
-    notes = "As clarified in 1.17: what it takes to send the target's type does not matter."
+    notes = (
+        "The level that is required to send the target's event type does not matter. Matrix 1.17 clarified"
+        " this."
+    )
     _applies(book, "type_level", room, redaction(room, BOB, target), target, True, notes, versions=ALL)
     target = room.state[POWER_LEVELS_KEY]
-    notes = "As clarified in 1.17: a moderator may redact an administrator's power levels."
+    notes = "A moderator may redact an administrator's power levels. Matrix 1.17 clarified this."
     _applies(book, "power_levels", room, redaction(room, BOB, target), target, True, notes, versions=ALL)
     room = Room(book.version)
     room.member(ALICE, "join")
@@ -183,19 +187,22 @@ def _levels(book: Book) -> None:
 def _servers(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB, DAN])
     target = topic(room)
-    notes = "Any user of the sender's server will do."
+    notes = "Any user of the same server may redact the event."
     _applies(book, "same_server", room, redaction(room, DAN, target), target, True, notes, versions=ALL)
     own = room.make(BOB, MESSAGE, HELLO)
     _applies(book, "own", room, redaction(room, BOB, own), own, True, versions=ALL)
     port = "@dan:a.example.org:8448"
     room.member(port, "join")
-    notes = "A port is part of the server name."
+    notes = "The port is part of the server name."
     _applies(book, "port", room, redaction(room, port, target), target, False, notes, versions=ALL)
 
 
 def _chosen_ids(book: Book) -> None:
     room = plain_room(book.version, joined=[BOB, DAN])
-    notes = "In versions 1 and 2 the servers of the event IDs count, from version 3 on those of the senders."
+    notes = (
+        "Versions 1 and 2 compare the servers in the event IDs. From version 3 on, the servers of the"
+        " senders are compared."
+    )
     target = topic(room)
     event = redaction(room, BOB, target, id_server="a.example.org")
     _applies(book, "same_id_server", room, event, target, True, notes, versions=since("1", "2"))
@@ -222,35 +229,40 @@ def _targets(book: Book) -> None:
         redaction(room, BOB, other),
         target,
         False,
-        "It names another event.",
+        "The redaction names another event.",
         versions=ALL,
     )
     _applies(book, "target.number", room, redaction(room, BOB, 5), target, False, versions=ALL)
     if book.number >= 11:
         wrong = room.make(BOB, REDACTION, {}, top={"redacts": target})
         both = room.make(BOB, REDACTION, {"redacts": target}, top={"redacts": other})
-        notes = "From version 11 on the target is in the content alone."
+        notes = "From version 11 on, the target is read only from the content."
     else:
         wrong = room.make(BOB, REDACTION, {"redacts": target})
         both = room.make(BOB, REDACTION, {"redacts": other}, top={"redacts": target})
-        notes = "Up to version 10 the target is at the top alone."
+        notes = "Up to version 10 the target is read only from the top level of the event."
     _applies(book, "target.wrong_place", room, wrong, target, False, notes, versions=ALL)
     _applies(book, "target.both_places", room, both, target, True, notes, versions=ALL)
     body = {"redacts": target, **HELLO}
     message = room.make(BOB, MESSAGE, body, top={"redacts": target})
-    _applies(book, "target.message", room, message, target, False, "This is no redaction.", versions=ALL)
+    _applies(
+        book, "target.message", room, message, target, False, "The event is not a redaction.", versions=ALL
+    )
 
     foreign = Room(book.version, {"m.federate": True}, name="other")
     foreign.member(ALICE, "join")
     target = topic(foreign)
     room.events.update(foreign.events)
-    notes = "No event of another room is redacted. The specification is silent, and every server does so."
+    notes = (
+        "A redaction does not apply to an event of another room. The specification does not say so, but"
+        " every server does this."
+    )
     _applies(
         book, "target.other_room", room, redaction(room, BOB, target), target, False, notes, versions=ALL
     )
     notes = (
-        "Disputed: the specification does not except create events. Synapse never redacts one, which up to"
-        " version 10 would lose its room version; ruma and gomatrixserverlib leave it to their callers."
+        "Disputed: the specification makes no exception for create events. Synapse never redacts one; up to"
+        " version 10 it would lose its room version. ruma and gomatrixserverlib leave this to their callers."
     )
     event = redaction(room, BOB, room.create)
     _applies(
@@ -270,7 +282,7 @@ def _states(book: Book) -> None:
     room = plain_room(book.version, {BOB: 50}, joined=[BOB])
     target = topic(room)
     event = redaction(room, BOB, target)
-    notes = "The levels are those of the state that is given: the one before the redaction."
+    notes = "The levels come from the given state, which is the state before the redaction."
     _applies(book, "state.before", room, event, target, True, notes, versions=ALL)
     room.power({BOB: 0})
     _applies(book, "state.after", room, event, target, False, notes, versions=ALL)
@@ -287,7 +299,7 @@ def _creators(book: Book) -> None:
     notes = (
         "A creator has every level."
         if book.number >= 12
-        else "Up to version 11 a creator who is not listed has no level of their own."
+        else "Up to version 11 a creator who is not listed in the power levels has no level of their own."
     )
     for label, sender in (("sender", ALICE), ("additional", BOB)):
         event = redaction(room, sender, target)

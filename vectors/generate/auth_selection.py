@@ -76,13 +76,24 @@ def cases(book: Book) -> None:
     case("third_party_invite", [], THIRD_PARTY_INVITE, {"public_keys": []}, "token", versions=ALL)
 
     join: dict[str, Any] = {"membership": "join"}
-    case("join", [JOIN_RULES_KEY], MEMBER, join, ALICE, "Sender and target are one key.", versions=ALL)
+    case(
+        "join",
+        [JOIN_RULES_KEY],
+        MEMBER,
+        join,
+        ALICE,
+        "The sender and the target are the same user, so their membership is one key.",
+        versions=ALL,
+    )
     case("join_for_other", [JOIN_RULES_KEY, member(BOB)], MEMBER, join, BOB, versions=ALL)
     authorised = {**join, AUTHORISER: BOB}
     picked = [JOIN_RULES_KEY, *([member(BOB)] if book.number >= 8 else [])]
-    notes = "An authoriser is picked from version 8 on, by the event alone: the join rule is not asked."
+    notes = (
+        "From version 8 on, the authorising user's membership is picked. This depends only on the event, not"
+        " on the join rule."
+    )
     case("join_authorised", picked, MEMBER, authorised, ALICE, notes, versions=ALL)
-    notes = "What is no string names nobody, and must not make the selection fail."
+    notes = "The value is not a string, so it names nobody. The selection must not fail."
     case(
         "join_authoriser_number",
         [JOIN_RULES_KEY],
@@ -94,7 +105,7 @@ def cases(book: Book) -> None:
         disputed=OBSERVED_NOTHING_TO_SELECT,
     )
     case("invite", [JOIN_RULES_KEY, member(BOB)], MEMBER, {"membership": "invite"}, BOB, versions=ALL)
-    notes = "An authoriser is picked for joins only."
+    notes = "The authorising user's membership is picked only for joins."
     content = {"membership": "invite", AUTHORISER: CAROL}
     case("invite_authoriser", [JOIN_RULES_KEY, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
     offer = (THIRD_PARTY_INVITE, "token")
@@ -107,7 +118,7 @@ def cases(book: Book) -> None:
         MEMBER,
         {**join, **taken},
         ALICE,
-        "Looked at in invites only.",
+        "The key third_party_invite is read only in invites.",
         versions=ALL,
     )
     broken: list[tuple[str, Any]] = [
@@ -122,7 +133,10 @@ def cases(book: Book) -> None:
         if label == "null":
             disputed = UNCONFIRMED_RUMA_REJECTS if book.version == "12" else None
         content = {"membership": "invite", "third_party_invite": value}
-        notes = "It names no offer; the rules refuse the event, and the selection must not fail."
+        notes = (
+            "The event names no m.room.third_party_invite event. The auth rules reject the event, but the"
+            " selection must not fail."
+        )
         case(
             f"invite_third_party_{label}",
             [JOIN_RULES_KEY, member(BOB)],
@@ -133,18 +147,18 @@ def cases(book: Book) -> None:
             versions=ALL,
             disputed=disputed,
         )
-    notes = "For a knock the join rules are picked in every version, whether or not it knows knocks."
+    notes = "The join rules are picked for a knock in every version, even if the version has no knocks."
     case("knock", [JOIN_RULES_KEY], MEMBER, {"membership": "knock"}, ALICE, notes, versions=ALL)
-    notes = "Neither leaving nor banning depends on the join rules."
+    notes = "A leave, kick or ban does not depend on the join rules."
     case("leave", [], MEMBER, {"membership": "leave"}, ALICE, notes, versions=ALL)
     case("kick", [member(BOB)], MEMBER, {"membership": "leave"}, BOB, notes, versions=ALL)
     case("ban", [member(BOB)], MEMBER, {"membership": "ban"}, BOB, notes, versions=ALL)
-    notes = "An authoriser is picked for joins only."
+    notes = "The authorising user's membership is picked only for joins."
     for membership, also in (("leave", []), ("ban", []), ("knock", [JOIN_RULES_KEY])):
         content = {"membership": membership, AUTHORISER: CAROL}
         case(f"{membership}_authoriser", [*also, member(BOB)], MEMBER, content, BOB, notes, versions=ALL)
     case("unknown_membership", [member(BOB)], MEMBER, {"membership": "sit"}, BOB, versions=ALL)
     broken_event = OBSERVED_NOTHING_TO_SELECT
     case("no_membership", [member(BOB)], MEMBER, {}, BOB, versions=ALL, disputed=broken_event)
-    notes = "There is no target to pick for."
+    notes = "The event has no state key, so there is no target whose membership could be picked."
     case("no_state_key", [JOIN_RULES_KEY], MEMBER, join, None, notes, versions=ALL, disputed=broken_event)

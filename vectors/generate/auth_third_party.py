@@ -67,25 +67,25 @@ def _signatures(book: Book) -> None:
     book.allow(f"{start}.public_keys.first", room, invite(room, signed(BOB, "one")), allowed, versions=SAMPLE)
     book.allow(f"{start}.public_keys.second", room, invite(room, signed(BOB, "two")), allowed, versions=ALL)
     notes = (
-        "Any signature with any key: the second signature holds under the second key, and no other does."
-        " Synapse gives up on a key at the first signature that fails under it, and rejects."
+        "Every signature is tried with every key. Only the second signature is valid, under the second key."
+        " Synapse drops a key after the first signature that fails under it, and rejects this."
     )
     book.allow(
         f"{start}.any_with_any", room, invite(room, signed(BOB, "three", "two")), allowed, notes, versions=ALL
     )
     room = listed("two", public_key=key("one"))
-    notes = "A key in public_key counts beside those in public_keys."
+    notes = "The key in public_key counts in addition to those in public_keys."
     book.allow(f"{start}.both", room, invite(room, signed(BOB, "one")), allowed, notes, versions=SAMPLE)
     room = listed("one", public_key="no+key")
-    notes = "A key that is none is passed over."
+    notes = "A value that is not a key is skipped."
     book.allow(f"{start}.bad_key", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     room = listed("one", public_key=key("two")[:-2])
-    notes = "A key of too few bytes is passed over."
+    notes = "A key with too few bytes is skipped."
     book.allow(f"{start}.short_key", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     block = signed()
     block["signatures"]["a.example.org"] = {"ed25519:0": "no+signature!", "ed25519:1": "AAAA"}
     room = offered(book)
-    notes = "Signatures that are none are passed over."
+    notes = "Malformed signatures are skipped."
     book.allow(
         f"{start}.bad_signatures",
         room,
@@ -96,16 +96,16 @@ def _signatures(book: Book) -> None:
         disputed=UNCONFIRMED_BAD_SIGNATURE,
     )
     notes = (
-        "Whatever is in the block is covered by the signature. gomatrixserverlib loses what it does not know."
+        "The signature covers all keys in the block. gomatrixserverlib loses the keys that it does not know."
     )
     book.allow(
         f"{start}.more_fields", room, invite(room, signed(sender=CAROL, n=1)), allowed, notes, versions=ALL
     )
-    notes = "As in any signed JSON, unsigned is not covered."
+    notes = "The signature does not cover `unsigned`, as in any signed JSON."
     block = {**signed(), "unsigned": {"age": 5}}
     book.allow(f"{start}.unsigned", room, invite(room, block), allowed, notes, versions=SAMPLE)
     other = signed_by({"mxid": BOB, "token": TOKEN}, "z.example.org", "one", "ed25519:z")
-    notes = "Server names and key IDs in the block are labels."
+    notes = "The server names and key IDs in the block are only labels."
     book.allow(f"{start}.label", room, invite(room, other), allowed, notes, versions=SAMPLE)
 
     twin = f"{start}.public_key"
@@ -123,10 +123,10 @@ def _signatures(book: Book) -> None:
     ):
         book.reject(f"{start}.{label}", room, invite(room, block), refused, twin=twin, versions=versions)
     bad = invite(room, signed_by({"mxid": BOB, "token": TOKEN}, IDENTITY, "one", "x25519:0"))
-    notes = "The signature holds, but under an algorithm that signs nothing."
+    notes = "The signature is valid, but its key ID names an algorithm that is not for signing."
     book.reject(f"{start}.algorithm", room, bad, refused, notes, twin=twin, versions=SAMPLE)
     room = offered(book, {})
-    notes = "A redacted offer has no keys."
+    notes = "A redacted m.room.third_party_invite event has no keys."
     book.reject(f"{start}.no_keys", room, invite(room, signed()), refused, notes, twin=twin, versions=SAMPLE)
 
 
@@ -148,7 +148,7 @@ def _refusals(book: Book) -> None:
         ("token_list", signed(token=[TOKEN]), "no_event", SAMPLE),
     ]
     for label, block, why, versions in blocks:
-        notes = "What is malformed is refused, and must not make the check fail." if "_n" in label else ""
+        notes = "A malformed block must be rejected, and the check must not fail." if "_n" in label else ""
         book.reject(
             f"{start}.{label}",
             room,
@@ -158,28 +158,35 @@ def _refusals(book: Book) -> None:
             twin=twin,
             versions=versions,
         )
-    notes = "In the room's state is another offer by the same sender, with the key that has signed."
+    notes = (
+        "The room state contains another m.room.third_party_invite event by the same sender, with the key"
+        " that signed."
+    )
     bad = invite(room, signed(token="other"))
     state = list(room.state.values())
     name = f"{start}.token_of_none"
     book.reject(name, room, bad, f"{start}.no_event", notes, twin=twin, state=state, versions=SAMPLE)
     bad = invite(room, signed(), sender=ALICE)
-    notes = "Who made the offer sends the invite, whatever another's level. gomatrixserverlib does not ask."
+    notes = (
+        "The sender of the m.room.third_party_invite event must also send the invite, whatever another"
+        " user's level. gomatrixserverlib does not check this."
+    )
     book.reject(f"{start}.other_sender", room, bad, f"{start}.other_sender", notes, twin=twin, versions=ALL)
     cited = room.select(CAROL, MEMBER, {"membership": "invite"}, BOB)
     bad = invite(room, signed(), auth=cited)
-    notes = "The offer is in the room, but not among the event's auth events."
+    notes = "The m.room.third_party_invite event is in the room, but not among the event's auth events."
     book.reject(f"{start}.not_cited", room, bad, f"{start}.no_event", notes, twin=twin, versions=SAMPLE)
     room.member(BOB, "ban", ALICE)
-    notes = "gomatrixserverlib does not ask whether the target is banned."
+    notes = "The target is banned. gomatrixserverlib does not check this."
     book.reject(
         f"{start}.banned", room, invite(room, signed()), f"{start}.banned", notes, twin=twin, versions=ALL
     )
 
     room = plain_room(book.version)
     notes = (
-        "Disputed: null is a property, so that this is a third-party invite without a signed block. Synapse"
-        " rejects it; ruma and gomatrixserverlib take it as a plain invite and allow it."
+        "Disputed: the property is present although it is null, so this is a third-party invite without a"
+        " signed block. Synapse rejects it; ruma and gomatrixserverlib treat it as a plain invite and allow"
+        " it."
     )
     bad = room.try_member(BOB, "invite", ALICE, content={"third_party_invite": None})
     twin = "member.invite.none"
@@ -201,13 +208,15 @@ def _whatever_else(book: Book) -> None:
     allowed = f"{start}.signed"
     room = offered(book, None, invite=10)
     room.power({CAROL: 0}, invite=10)
-    notes = "Neither the sender's level nor its membership matters any more, once the offer is there."
+    notes = (
+        "Once the m.room.third_party_invite event exists, the sender's level and membership no longer matter."
+    )
     book.allow(f"{start}.level", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
     room.member(CAROL, "leave")
     book.allow(f"{start}.sender_left", room, invite(room, signed()), allowed, notes, versions=ALL)
     room = offered(book)
     room.member(BOB, "join")
-    notes = "The rule asks whether the target is banned, and not whether it is in the room."
+    notes = "The rule checks whether the target is banned, not whether the target is in the room."
     book.allow(f"{start}.target_joined", room, invite(room, signed()), allowed, notes, versions=SAMPLE)
 
 
@@ -233,7 +242,7 @@ def _offers(book: Book) -> None:
             else:
                 book.allow(name, room, event, rule_name, versions=versions)
     room = plain_room(book.version, {CAROL: 0}, joined=[CAROL], events={THIRD_PARTY_INVITE: 100})
-    notes = "The invite level decides: the level of the event type is not looked at."
+    notes = "The event requires the invite level. The level that its event type requires is not used."
     book.allow(
         f"{start}.events",
         room,
@@ -242,7 +251,7 @@ def _offers(book: Book) -> None:
         notes,
         versions=ALL,
     )
-    notes = "The rule on state keys with an @ comes later. gomatrixserverlib applies it."
+    notes = "The rule on state keys that start with @ comes later. gomatrixserverlib applies it."
     book.allow(
         f"{start}.at",
         room,

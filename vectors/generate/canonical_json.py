@@ -45,73 +45,95 @@ APPENDIX = (
 
 # Name, keys in the order of their code points, note.
 KEY_ORDER = (
-    ("case", ["A", "B", "a", "b"], "Upper case comes before lower case: order is not a locale's."),
-    ("prefix", ["", "a", "aa", "ab", "b"], "The empty key first, a prefix before what it begins."),
+    (
+        "case",
+        ["A", "B", "a", "b"],
+        "Upper case sorts before lower case. The order does not depend on a locale.",
+    ),
+    (
+        "prefix",
+        ["", "a", "aa", "ab", "b"],
+        "The empty key comes first, and a prefix comes before longer keys.",
+    ),
     (
         "digits",
         ["1", "10", "2", "a"],
-        "Keys are text: a JavaScript object puts integer keys in numeric order.",
+        "Keys are strings. A JavaScript object puts integer keys in numeric order.",
     ),
     ("punctuation", ["!", "-", ".", "_", "~"], ""),
-    ("quote", ["!", '"', "#"], "The key is compared, not its escaped form: a backslash sorts after '#'."),
+    (
+        "quote",
+        ["!", '"', "#"],
+        "The key is compared, not its escaped form. A backslash would sort after '#'.",
+    ),
     ("control", ["\n", " ", "!"], "The key is compared, not its escaped form."),
     ("backslash", ["[", "\\", "]"], ""),
-    ("astral", ["\ufb33", "😀"], "UTF-16 order, as in JavaScript and RFC 8785, is the other way round."),
+    ("astral", ["\ufb33", "😀"], "UTF-16 order, as in JavaScript and RFC 8785, is the reverse."),
     ("astral_private", ["\ue000", "\uffff", "\U00010000"], "UTF-16 order puts U+10000 before U+E000."),
     (
         "astral_mixed",
         ["z", "é", "日", "\uff5e", "\U0001d49c", "🎉"],
-        "By code point, which is also the order of UTF-8 bytes.",
+        "Keys sort by code point, which is also the order of their UTF-8 bytes.",
     ),
-    ("normalisation", ["e\u0301", "é"], "Two different keys: nothing is normalised."),
+    ("normalisation", ["e\u0301", "é"], "The two keys are different. Strings are not normalised."),
     (
         "prototype",
         ["__proto__", "constructor", "toString"],
-        "Ordinary keys, also where objects have a prototype.",
+        "These are ordinary keys, even in languages where objects have a prototype.",
     ),
     ("nul", ["\x00", "\x01", "a"], ""),
 )
 
 # Name, value of a string, its canonical form, note.
 STRINGS = (
-    ("short_escapes", "\b\t\n\f\r", r'"\b\t\n\f\r"', "The five control characters with a short escape."),
+    ("short_escapes", "\b\t\n\f\r", r'"\b\t\n\f\r"', "Five control characters have a short escape."),
     (
         "long_escapes",
         "\x00\x01\x07\x0b\x0e\x1f",
         r'"\u0000\u0001\u0007\u000b\u000e\u001f"',
-        "Lower-case hex.",
+        "Escapes use lower-case hex digits.",
     ),
     ("quote_backslash", 'a"b\\c', r'"a\"b\\c"', ""),
-    ("solidus", "a/b", '"a/b"', "Not escaped: PHP and others write \\/."),
-    ("delete", "\x7f", '"\x7f"', "U+007F is no control character to JSON."),
-    ("c1_controls", "\x80\x9f", '"\x80\x9f"', "Not escaped."),
-    ("line_separators", "\u2028\u2029", '"\u2028\u2029"', "Not escaped: Go's encoder writes \\u2028."),
-    ("html", "<b>&amp;</b>", '"<b>&amp;</b>"', "Not escaped: Go's encoder writes \\u003c by default."),
-    ("astral", "😀", '"😀"', "Four bytes of UTF-8, not a pair of escapes."),
+    ("solidus", "a/b", '"a/b"', "A slash is not escaped. PHP and others write \\/."),
+    ("delete", "\x7f", '"\x7f"', "U+007F is not a control character in JSON."),
+    ("c1_controls", "\x80\x9f", '"\x80\x9f"', "These control characters are not escaped."),
+    (
+        "line_separators",
+        "\u2028\u2029",
+        '"\u2028\u2029"',
+        "Line separators are not escaped. Go's encoder writes \\u2028.",
+    ),
+    (
+        "html",
+        "<b>&amp;</b>",
+        '"<b>&amp;</b>"',
+        "These characters are not escaped. Go's encoder writes \\u003c by default.",
+    ),
+    ("astral", "😀", '"😀"', "The character is written as four bytes of UTF-8, not as a pair of escapes."),
     ("noncharacter", "\ufffe\uffff", '"\ufffe\uffff"', ""),
     ("bom_inside", "a\ufeffb", '"a\ufeffb"', ""),
-    ("combining", "e\u0301", '"e\u0301"', "Nothing is normalised."),
+    ("combining", "e\u0301", '"e\u0301"', "Strings are not normalised."),
     ("empty", "", '""', ""),
 )
 
 # Name, text, canonical form, note.
 TEXTS = (
-    ("escaped_solidus", r'"a\/b"', '"a/b"', "A redundant escape is undone."),
+    ("escaped_solidus", r'"a\/b"', '"a/b"', "A redundant escape is removed."),
     (
         "escaped_ascii",
         r'"\u0041\u0022\u005C"',
         r'"A\"\\"',
-        "Escapes in either case of hex, undone where not needed.",
+        "Escapes may use upper-case or lower-case hex digits. Redundant escapes are removed.",
     ),
     ("escaped_delete", r'"\u007f\u2028/\u001f\u000b\b"', '"\x7f\u2028/' + r'\u001f\u000b\b"', ""),
-    ("upper_hex", r'"\u001F\u000B"', r'"\u001f\u000b"', "Hex digits come out in lower case."),
-    ("escaped_newline", r'"\u000a\u0009"', r'"\n\t"', "The short escape is the canonical one."),
-    ("surrogate_pair", r'"\ud83d\ude00"', '"😀"', "A pair of escapes is one code point."),
+    ("upper_hex", r'"\u001F\u000B"', r'"\u001f\u000b"', "Hex digits are written in lower case."),
+    ("escaped_newline", r'"\u000a\u0009"', r'"\n\t"', "The short escape is canonical."),
+    ("surrogate_pair", r'"\ud83d\ude00"', '"😀"', "A surrogate pair of escapes is one code point."),
     (
         "surrogate_pair_key",
         r'{"\uD83D\uDE00":1,"\ufb33":2}',
         '{"\ufb33":2,"😀":1}',
-        "Sorted after it is undone.",
+        "Keys are sorted after their escapes are decoded.",
     ),
     ("white_space", ' \t\r\n{ "a" : [ 1 , 2 ] }\n', '{"a":[1,2]}', ""),
     (
@@ -120,14 +142,19 @@ TEXTS = (
         '{"a":0,"b":{"c":[{"e":2,"f":1}],"d":1}}',
         "",
     ),
-    ("arrays_keep_order", "[3,1,2,[2,1]]", "[3,1,2,[2,1]]", "Only keys are sorted."),
+    ("arrays_keep_order", "[3,1,2,[2,1]]", "[3,1,2,[2,1]]", "Only object keys are sorted, not arrays."),
     ("literals", '{"c":null,"b":false,"a":true}', '{"a":true,"b":false,"c":null}', ""),
     ("empty_containers", '{"b":[],"a":{}}', '{"a":{},"b":[]}', ""),
     ("top_level_string", '"x"', '"x"', "Any value has a canonical form."),
     ("top_level_null", " null ", "null", ""),
     ("top_level_number", "7", "7", ""),
     ("top_level_array", "[ ]", "[]", ""),
-    ("deep", "[" * 100 + "]" * 100, "[" * 100 + "]" * 100, "A hundred levels: every server takes as many."),
+    (
+        "deep",
+        "[" * 100 + "]" * 100,
+        "[" * 100 + "]" * 100,
+        "The arrays are nested 100 levels deep. Every server accepts this depth.",
+    ),
 )
 
 INTEGERS = (
@@ -140,12 +167,16 @@ INTEGERS = (
 
 # Name, text, note. None of these is JSON in any version.
 NO_JSON = (
-    ("nan", '{"a":NaN}', "Python's parser takes it."),
-    ("infinity", '{"a":[Infinity]}', "Python's parser takes it."),
-    ("minus_infinity", "-Infinity", "Python's parser takes it."),
-    ("lone_high_surrogate", r'"\ud800"', "No Unicode text: it has no UTF-8. Python's parser takes it."),
+    ("nan", '{"a":NaN}', "Python's parser accepts it."),
+    ("infinity", '{"a":[Infinity]}', "Python's parser accepts it."),
+    ("minus_infinity", "-Infinity", "Python's parser accepts it."),
+    (
+        "lone_high_surrogate",
+        r'"\ud800"',
+        "A lone surrogate is not Unicode text and has no UTF-8 form. Python's parser accepts it.",
+    ),
     ("lone_low_surrogate", r'{"a":"\udc00x"}', ""),
-    ("lone_surrogate_key", r'{"\ud800":1}', "Keys are text too."),
+    ("lone_surrogate_key", r'{"\ud800":1}', "Keys must be Unicode text too."),
     ("swapped_surrogates", r'"\ude00\ud83d"', ""),
     ("surrogate_then_text", r'"\ud83dx"', ""),
     ("empty_text", "", ""),
@@ -171,44 +202,44 @@ NO_JSON = (
     ("truncated", '{"a":', ""),
     ("truncated_string", '"abc', ""),
     ("wrong_case", "True", ""),
-    ("no_break_space", "\u00a0{}", "Only four characters are white space to JSON."),
+    ("no_break_space", "\u00a0{}", "JSON has only four white space characters."),
 )
 
 # Name, text, canonical form in versions 1 to 5, note.
 OUT_OF_RANGE = (
     ("above", "9007199254740992", "2^53 is the first integer out of range."),
-    ("below", "-9007199254740992", "The range is symmetric: -2^53 is out of it."),
-    ("nested_array", '{"a":[[9007199254740992]]}', "The check looks inside arrays."),
+    ("below", "-9007199254740992", "The range is symmetric, so -2^53 is out of range."),
+    ("nested_array", '{"a":[[9007199254740992]]}', "The check also applies inside arrays."),
     (
         "nested_object",
         '{"a":{"b":-9007199254740993}}',
-        "The check looks inside objects; no digit may get lost.",
+        "The check also applies inside objects. No digit may be lost.",
     ),
-    ("int64", "9223372036854775807", "No digit may get lost: a binary64 would give …808."),
-    ("uint64_above", "18446744073709551617", "Beyond 64 bits."),
-    ("power_70", "1180591620717411303424", "2^70."),
+    ("int64", "9223372036854775807", "No digit may be lost. A binary64 would give …808."),
+    ("uint64_above", "18446744073709551617", "The integer does not fit into 64 bits."),
+    ("power_70", "1180591620717411303424", "The integer is 2^70."),
 )
 FRACTIONS = (
-    ("half", "1.5", "A fraction that is the same in binary and decimal."),
-    ("level", '{"users":{"@a:x":50.57}}', "As found in power levels of early rooms."),
+    ("half", "1.5", "The fraction is exact in binary and in decimal."),
+    ("level", '{"users":{"@a:x":50.57}}', "Power levels of early rooms contain such numbers."),
     ("minus", "[-0.25]", ""),
 )
 
 # Name, text, note. The value is an integer that is not written as one.
 INTEGRAL_FLOATS = (
-    ("fraction_zero", "1.0", "Integral in value, a float in form: servers refuse it."),
-    ("zero_fraction", "0.0", "gomatrixserverlib lets it by."),
-    ("exponent", "1e2", "An appendix example reads it as an integer; servers refuse it in events."),
-    ("upper_exponent", "1E5", "gomatrixserverlib looks for a lower-case e only."),
+    ("fraction_zero", "1.0", "The value is integral, but it is written as a float. Servers reject it."),
+    ("zero_fraction", "0.0", "gomatrixserverlib accepts it."),
+    ("exponent", "1e2", "An example in the appendix reads it as an integer. Servers reject it in events."),
+    ("upper_exponent", "1E5", "gomatrixserverlib checks only for a lower-case e."),
     ("exponent_zero", "0e0", ""),
     ("minus_zero_fraction", "-0.0", ""),
     ("negative_exponent", "1e-7", ""),
     ("nested", '{"a":[{"b":1.0}]}', ""),
-    ("huge_exponent", "1e400", "Infinite as a binary64."),
+    ("huge_exponent", "1e400", "The number is infinite as a binary64."),
     (
         "spelled_appendix",
         '{"a":0,"b":1e10}',
-        "The appendix has a like example; the prose above it forbids floats.",
+        "The appendix has a similar example, but the text above it forbids floats.",
     ),
 )
 
@@ -230,10 +261,18 @@ def _add(
 
 def files() -> list[File]:
     """Return the files of this area."""
-    text = File("base/canonical_json.json", "Canonical JSON: order, escapes, and what is no JSON")
+    text = File("base/canonical_json.json", "Canonical JSON: key order, escapes, and text that is not JSON")
     for slug, given, expected in APPENDIX:
         for version in ALL:
-            _add(text, f"appendix.{slug}", version, given, expected, "An example of the appendix.", CANONICAL)
+            _add(
+                text,
+                f"appendix.{slug}",
+                version,
+                given,
+                expected,
+                "An example from the appendix.",
+                CANONICAL,
+            )
     for index, (slug, keys, notes) in enumerate(KEY_ORDER):
         members = {key: place for place, key in enumerate(keys)}
         given = json.dumps(dict(reversed(members.items())), ensure_ascii=False)
@@ -251,7 +290,9 @@ def files() -> list[File]:
         for version in spread(index, count=2):
             _add(text, f"no_json.{slug}", version, given, None, notes, CANONICAL)
 
-    numbers = File("base/canonical_numbers.json", "Canonical JSON: numbers, which versions 1 to 5 let by")
+    numbers = File(
+        "base/canonical_numbers.json", "Canonical JSON: numbers, some of which only versions 1 to 5 accept"
+    )
     for slug, given in INTEGERS:
         for version in ("1", "5", "6", "12"):
             _add(numbers, f"integer.{slug}", version, f" {given} ", given, "", CANONICAL)

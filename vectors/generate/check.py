@@ -16,7 +16,9 @@ CHECKS = f"{SPEC}/server-server-api/#checks-performed-on-receipt-of-a-pdu"
 
 def files() -> Iterator[File]:
     """Yield the vector file."""
-    file = EventsFile("resolution/rooms.json", "Whole rooms: what is rejected, and the state at the end")
+    file = EventsFile(
+        "resolution/rooms.json", "Whole rooms: which events are rejected, and the state at the end"
+    )
     for version in ALL:
         _plain(file, version)
         _rejected(file, version)
@@ -66,7 +68,8 @@ def _rejected(file: File, version: str) -> None:
         "rejected",
         room,
         state,
-        "Bob raises himself above what he has, a topic cites that, and a stranger speaks after it.",
+        "Bob raises his own level above what he has. A topic cites that event, and a stranger sends a"
+        " message after it. All three are rejected.",
         {
             refused: numbers["power_levels.users_new"],
             citing: numbers["auth_events.rejected"],
@@ -87,13 +90,15 @@ def _forked(file: File, version: str) -> None:
     state = [one for key, one in fork.items() if key != POWER_LEVELS_KEY] + [demoted]
     if version == "1":
         notes = (
-            "Bob sets a topic beside the loss of his power: of the two topics the deeper that is"
-            " allowed stays, Alice's. Then his name for the room is refused."
+            "Bob sets a topic on one branch while another branch removes his power. Of the two topics, the"
+            " deepest one that is allowed stays; it is Alice's. Bob's name for the room after the merge is"
+            " rejected."
         )
     else:
         notes = (
-            "Bob sets a topic beside the loss of his power, and the topic goes back. His name for the room"
-            " comes after both branches: its own auth events allow it, the state before it does not."
+            "Bob sets a topic on one branch while another branch removes his power, and the topic goes back"
+            " to Alice's. Bob's name for the room follows both branches. Its own auth events allow it, but"
+            " the state before it does not."
         )
     rejected = {late: RULE_NUMBERS[version]["required_level"]}
     _add(file, "forked", room, state, notes, rejected)
@@ -111,5 +116,5 @@ def _signatures(file: File, version: str) -> None:
     del room.events[list(room.events)[-1]]
     pdu["signatures"] = other["signatures"]
     room.events[forged] = pdu
-    notes = "The topic carries the signature of another event: it is dropped, as if it had never come."
+    notes = "The topic has the signature of another event, so it is dropped as if it had never arrived."
     _add(file, "signature", room, state, notes, {forged: True}, keys)

@@ -43,7 +43,7 @@ def _sound(file: File) -> None:
             (MEMBER, {"membership": "join"}, USER),
             (POWER_LEVELS, {"users": {USER: 100}}, ""),
         ):
-            notes = "An event as servers send it."
+            notes = "A well-formed event, as servers send it."
             _add(file, f"good.{kind}", version, whole(version, kind, content, state_key=key), True, notes)
     for index, row in enumerate(SOUND):
         for version in spread(index):
@@ -51,11 +51,11 @@ def _sound(file: File) -> None:
             _add(file, row.slug, version, event, True, row.notes, disputed=row.disputed)
     for version in ALL:
         event = put("depth", MAX_INTEGER)(whole(version), version)
-        notes = "The ceiling of version 6 and later is inclusive."
+        notes = "From version 6 on, the greatest depth is 2^53 - 1, inclusive."
         _add(file, "depth.greatest_of_53_bits", version, event, True, notes)
     for version in since("1", "11"):
         event = references("auth_events", many(10))(whole(version), version)
-        _add(file, "auth_events.10", version, event, True, "10 are still allowed.")
+        _add(file, "auth_events.10", version, event, True, "Up to 10 auth events are allowed.")
 
 
 def _identifiers(file: File) -> None:
@@ -65,7 +65,7 @@ def _identifiers(file: File) -> None:
     for version in ("1", "5", "6", "12"):
         _add(file, "sender.256_bytes", version, whole(version, sender="@a" + LONGEST[1:]), False, "", SIZES)
         wide = "@" + "é" * 150 + ":example.org"
-        notes = "Bytes are counted, not code points: 313 of them."
+        notes = "The length is counted in bytes, not in code points. This user ID has 313 bytes."
         _add(file, "sender.313_bytes", version, whole(version, sender=wide), False, notes, SIZES)
         for key in ("type", "state_key"):
             for slug, text, valid, notes in LENGTHS:
@@ -91,7 +91,7 @@ def _identifiers(file: File) -> None:
             version,
             event,
             False,
-            "Only a create event of version 12 has none.",
+            "Only a create event of version 12 has no room ID.",
             ROOM_IDS,
         )
 
@@ -99,11 +99,11 @@ def _identifiers(file: File) -> None:
 def _versions(file: File) -> None:
     for version in ("1", "2"):
         for row in (
-            Row("absent", put("event_id", ABSENT), "Versions 1 and 2 carry the event ID in the event."),
+            Row("absent", put("event_id", ABSENT), "In versions 1 and 2 an event contains its event ID."),
             Row(
                 "hash",
                 put("event_id", made_up_id("4", "x")),
-                "An event ID of version 4 in an event of this one.",
+                "The event ID has the format of version 4.",
                 OBSERVED_TAKEN_ON_RECEIPT,
             ),
             Row("null", put("event_id", None)),
@@ -122,17 +122,17 @@ def _versions(file: File) -> None:
         ):
             for key in ("prev_events", "auth_events"):
                 event = {**whole(version), key: [entry]}
-                notes = "Entries are pairs of an ID and an object."
+                notes = "Each entry must be a pair of an event ID and an object."
                 _add(file, f"{key}.{slug}", version, event, False, notes, disputed=disputed)
     for version in since("3"):
         for key in ("prev_events", "auth_events"):
             event = {**whole(version), key: [reference("2", "a")]}
-            notes = "Pairs are of versions 1 and 2; from version 3 on entries are event IDs."
+            notes = "Entries are pairs only in versions 1 and 2. From version 3 on, they are event IDs."
             _add(file, f"{key}.pair", version, event, False, notes)
     content = {"creator": USER, "room_version": "11"}
     for version in since("1", "11"):
         event = put("room_id", ABSENT)(whole(version, CREATE, content, state_key=""), version)
-        notes = "Up to version 11 a create event carries its room ID."
+        notes = "Up to version 11 a create event contains its room ID."
         _add(file, "create.no_room_id", version, event, False, notes)
     for slug, room in (
         ("domain", "!room:example.org"),
@@ -140,7 +140,7 @@ def _versions(file: File) -> None:
         ("null", None),
     ):
         event = {**whole("12", CREATE, {"room_version": "12"}, state_key=""), "room_id": room}
-        notes = "The room ID is this event's own ID: it cannot carry it."
+        notes = "The room ID is derived from this event's own ID, so the event cannot contain it."
         _add(file, f"create.room_id_{slug}", "12", event, False, notes, disputed=UNCONFIRMED_SYNAPSE_REFUSES)
     for slug, room, disputed in (
         ("text", "foo", None),
@@ -150,17 +150,24 @@ def _versions(file: File) -> None:
         ("event_id", made_up_id("12", "x"), None),
     ):
         event = {**whole("12"), "room_id": room}
-        notes = "A room ID begins with '!'."
+        notes = "The value is not a room ID. A room ID starts with '!'."
         _add(file, f"room_id.{slug}", "12", event, False, notes, ROOM_IDS, disputed)
 
 
 def _numbers(file: File) -> None:
     for version in since("6"):
         event = whole(version, depth=2**53)
-        notes = "The ceiling is 2^53 - 1 from version 6 on; up to version 5 it is 2^63 - 1."
+        notes = "From version 6 on, the greatest depth is 2^53 - 1. Up to version 5 it is 2^63 - 1."
         _add(file, "depth.2_to_53", version, event, False, notes)
     for version in since("1", "5"):
-        _add(file, "depth.2_to_63", version, whole(version, depth=2**63), False, "The ceiling is 2^63 - 1.")
+        _add(
+            file,
+            "depth.2_to_63",
+            version,
+            whole(version, depth=2**63),
+            False,
+            "The greatest depth is 2^63 - 1.",
+        )
     for version in ALL:
         lenient = version in since("1", "5")
         for slug, content in (
@@ -169,7 +176,7 @@ def _numbers(file: File) -> None:
             ("big", {"a": 2**53}),
             ("big_negative", {"a": [-(2**53)]}),
         ):
-            notes = "Up to version 5 canonical JSON is not enforced; from version 6 on it is."
+            notes = "Canonical JSON is enforced from version 6 on, and not up to version 5."
             _add(
                 file,
                 f"content.{slug}",
@@ -183,9 +190,16 @@ def _numbers(file: File) -> None:
             event = {**whole(version), "unsigned": {"a": 1.5}}
             _add(file, "unsigned.float", version, event, True, "", page(version, "canonical-json"))
         event = {**whole(version), "depth": 12.5}
-        _add(file, "depth.float", version, event, False, "No integer in any version.")
+        _add(file, "depth.float", version, event, False, "A float is not an integer in any version.")
         event = {**whole(version), "origin_server_ts": 1700000000000.5}
-        _add(file, "origin_server_ts.float", version, event, False, "No integer in any version.")
+        _add(
+            file,
+            "origin_server_ts.float",
+            version,
+            event,
+            False,
+            "A float is not an integer in any version.",
+        )
         for slug, number in (("2_to_53", 2**53), ("int64", 2**63 - 1)):
             event = {**whole(version), "origin_server_ts": number}
             _add(
@@ -193,14 +207,26 @@ def _numbers(file: File) -> None:
             )
     for version in ("1", "5"):
         event = {**whole(version), "origin_server_ts": 2**63}
-        _add(file, "origin_server_ts.2_to_63", version, event, False, "A 64-bit integer.")
+        _add(
+            file,
+            "origin_server_ts.2_to_63",
+            version,
+            event,
+            False,
+            "The value does not fit into a 64-bit integer.",
+        )
 
 
 def _sizes(file: File, numbers: File) -> None:
     for version in ("2", "5", "6", "11", "12"):
         for slug, size, valid, notes in (
-            ("65536", 65536, True, "The greatest size, signatures included: ruma allows one byte less."),
-            ("65537", 65537, False, "One byte more than the greatest size."),
+            (
+                "65536",
+                65536,
+                True,
+                "The event has the greatest size, including signatures. ruma allows one byte less.",
+            ),
+            ("65537", 65537, False, "The event is one byte larger than allowed."),
         ):
             # With `unsigned`, since Synapse adds it to every event before it measures the size.
             event = {**whole(version, content={"body": ""}), "unsigned": {}}
@@ -211,7 +237,15 @@ def _sizes(file: File, numbers: File) -> None:
     room = 65537 - len(canonical(event))
     event["content"]["body"] = "é" * (room // 2) + "x" * (room % 2)
     assert len(canonical(event)) == 65537
-    _add(file, "size.wide_65537", "11", event, False, "Bytes are counted, not characters.", SIZES)
+    _add(
+        file,
+        "size.wide_65537",
+        "11",
+        event,
+        False,
+        "The size is counted in bytes, not in characters.",
+        SIZES,
+    )
     for slug, version, part in _FILLINGS:
         event = whole(version, content={"fill": part(0), "body": ""})
         unit = len(canonical(part(1000))) / 1000
@@ -219,7 +253,10 @@ def _sizes(file: File, numbers: File) -> None:
         event["content"]["body"] = "x" * (65537 - len(canonical(event)))
         assert len(canonical(event)) == 65537
         assert len(event["content"]["body"]) < 1000
-        notes = "Too large by one byte, with hardly a string in it: what is counted is the canonical JSON."
+        notes = (
+            "The event is one byte too large and contains hardly any strings. The size is that of the"
+            " canonical JSON."
+        )
         # Version 5 allows numbers that not every parser reads.
         into = numbers if version == "5" else file
         _add(into, f"size.{slug}_65537", version, event, False, notes, SIZES)
@@ -260,9 +297,10 @@ def files() -> list[File]:
     _identifiers(form)
     _versions(form)
     numbers = File(
-        "base/event_numbers.json", "Event format: numbers that not every version has, or every parser"
+        "base/event_numbers.json",
+        "Event format: numbers that not every room version allows or not every parser reads",
     )
     _numbers(numbers)
-    sizes = File("base/event_size.json", "Event format: the greatest size of an event")
+    sizes = File("base/event_size.json", "Event format: the size limit")
     _sizes(sizes, numbers)
     return [form, numbers, sizes]

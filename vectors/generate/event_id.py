@@ -106,24 +106,25 @@ def _content_hashes() -> File:
     file = File("base/content_hash.json", "Content hashes")
     for event, digest, _ in SPEC_EVENTS:
         for version in ALL:
-            notes = "An event of the specification's cryptographic test vectors."
+            notes = "An event from the specification's cryptographic test vectors."
             slug = f"spec.{'minimal' if event['type'] == 'X' else 'message'}"
             _hashed(file, slug, version, event, digest, notes)
-    _hashed(file, "small", "1", SMALL_V1, SMALL_V1_HASH, "`unsigned` and `signatures` are left out.")
     _hashed(
-        file, "create", "12", CREATE_V12, CREATE_V12_HASH, "A create event has no room ID in this version."
+        file, "small", "1", SMALL_V1, SMALL_V1_HASH, "The hash does not cover `unsigned` and `signatures`."
     )
+    _hashed(file, "create", "12", CREATE_V12, CREATE_V12_HASH, "In version 12 a create event has no room ID.")
     for version in ALL:
         plain = bare(version)
         digest = content_hash(plain)
         _hashed(file, "plain", version, plain, digest, "")
         full = {**signed(version, plain), "unsigned": {"age": 5}}
         notes = (
-            "`hashes`, `signatures` and `unsigned` are left out, so that this is the hash of case `plain`."
+            "The hash does not cover `hashes`, `signatures` and `unsigned`, so it is the hash of case"
+            " `plain`."
         )
         _hashed(file, "not_covered", version, full, digest, notes)
         event = bare(version, MEMBER, CONTENTS[MEMBER], **EXTRA, state_key=USER)
-        notes = "Unknown and old top-level keys are covered, though redaction drops them."
+        notes = "The hash covers unknown and old top-level keys, although redaction removes them."
         _hashed(
             file,
             "top_level",
@@ -133,23 +134,40 @@ def _content_hashes() -> File:
             notes,
         )
         inner = bare(version, content={"unsigned": {"a": 1}, "hashes": {"b": 2}, "signatures": {"c": 3}})
-        notes = "Only at the top are the three keys left out."
+        notes = "The three keys are left out only at the top level."
         _hashed(file, "nested", version, inner, content_hash(inner), notes)
         wide = bare(version, content={"\ufb33": "é", "😀": ["\u2028", "\x7f", "<&>"], "\n": "/"})
         if version in ("1", "4", "7", "10"):
-            _hashed(file, "wide", version, wide, content_hash(wide), "Canonical JSON of what is not ASCII.")
+            _hashed(
+                file,
+                "wide",
+                version,
+                wide,
+                content_hash(wide),
+                "The content is not ASCII. The hash is computed over its canonical JSON.",
+            )
     return file
 
 
 def _event_ids() -> File:
     file = File("base/event_id.json", "Event IDs")
     create = {**CREATE_V12, "hashes": {"sha256": CREATE_V12_HASH}}
-    _named(file, "create", "12", create, CREATE_V12_ID, "The room ID is this with '!' in place of '$'.")
+    _named(
+        file,
+        "create",
+        "12",
+        create,
+        CREATE_V12_ID,
+        "The room ID is this event ID with '!' in place of '$'.",
+    )
     for version in since("3", "11"):
         expected = PUBLISHED_V11_ID if version == "11" else PUBLISHED_ID
         if version == "3":
             expected = expected.replace("_", "/")
-        notes = "A real event, whose ID is published with it; `origin` is part of it up to version 10."
+        notes = (
+            "This is a real event, published together with its event ID. `origin` is part of the ID up to"
+            " version 10."
+        )
         _named(file, "published", version, PUBLISHED, expected, notes)
     for version in ("1", "2"):
         for slug, chosen in (
@@ -157,9 +175,16 @@ def _event_ids() -> File:
             ("odd", "$😀 /+:[::1]:8448"),
             ("empty", "$:x.example"),
         ):
-            notes = "Chosen by the sending server and carried in the event: nothing is computed."
+            notes = "The sending server chooses the event ID and puts it into the event. Nothing is computed."
             _named(file, f"chosen.{slug}", version, whole(version, event_id=chosen), chosen, notes)
-        _named(file, "chosen.absent", version, whole(version, event_id=None), None, "There is none to read.")
+        _named(
+            file,
+            "chosen.absent",
+            version,
+            whole(version, event_id=None),
+            None,
+            "The event has no event ID.",
+        )
     for version in since("3"):
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS, REDACTION, ALIASES, JOIN_RULES):
             key = None if kind in (MESSAGE, REDACTION) else USER if kind == MEMBER else ""
@@ -174,19 +199,21 @@ def _event_ids() -> File:
             "unsigned": {"age": 1},
             "signatures": {**event["signatures"], "x.example": {"ed25519:1": "AA"}},
         }
-        notes = "Neither signatures nor `unsigned` are part of the ID."
+        notes = "The event ID does not depend on signatures or `unsigned`."
         _named(file, "same.more", version, more, expected, notes)
         _named(file, "same.unsigned_event", version, without(event, "signatures"), expected, notes)
         other = {**event, "hashes": {**event["hashes"], "sha256": content_hash(bare(version))}}
-        notes = "`hashes` is part of the ID, as it stands: it is neither checked nor computed."
+        notes = "The event ID depends on `hashes` as it is. The content hash is neither checked nor computed."
         _named(file, "hashes", version, other, event_id(other, version), notes)
         event = whole(version, **EXTRA)
-        notes = "Keys that redaction drops reach the ID only through the content hash."
+        notes = "Keys that redaction removes affect the event ID only through the content hash."
         _named(file, "top_level", version, event, event_id(event, version), notes)
         for slug, letters in (("plus_slash", "+/"), ("minus_underscore", "-_")):
             if (version == "3") is (slug == "plus_slash"):
                 event = _with_letters(version, letters)
-                notes = "Version 3 has the standard alphabet of base64, later ones the one for URLs."
+                notes = (
+                    "Version 3 uses the standard base64 alphabet. Later versions use the URL-safe alphabet."
+                )
                 _named(file, f"alphabet.{slug}", version, event, event_id(event, version), notes)
     for version in ("3", "6", "9", "12"):
         event = whole(version, POWER_LEVELS, {"users": {"\ufb33:x": 1, "😀": 2, OTHER_USER: 3}}, state_key="")
@@ -204,12 +231,14 @@ def _with_letters(version: str, letters: str) -> Object:
 
 
 def _numbers() -> File:
-    title = "Hashes and IDs: numbers that only versions 1 to 5 let by, and not every parser reads"
+    title = "Hashes and event IDs: numbers that only versions 1 to 5 accept and not every parser reads"
     file = File("base/hash_numbers.json", title)
     for version in since("1", "5"):
         for slug, content in LENIENT_CONTENTS:
             event = whole(version, POWER_LEVELS, content, state_key="")
-            notes = "Hashed as they were written; from version 6 on there is no canonical JSON."
+            notes = (
+                "The numbers are hashed as they were written. From version 6 on, they are not canonical JSON."
+            )
             digest = content_hash(event)
             _hashed(file, slug, version, event, digest, notes, UNCONFIRMED_SYNAPSE_HASHES)
             if version not in ("1", "2"):
@@ -217,7 +246,14 @@ def _numbers() -> File:
                 _named(file, slug, version, event, event_id(event, version), notes, disputed)
     for version in ("6", "8", "10", "12"):
         event = whole(version, content={"a": [MAX_INTEGER, -(2**53) + 1]})
-        _hashed(file, "greatest", version, event, content_hash(event), "The greatest integers in range.")
+        _hashed(
+            file,
+            "greatest",
+            version,
+            event,
+            content_hash(event),
+            "The content has the greatest and the least integer in range.",
+        )
     return file
 
 

@@ -10,63 +10,65 @@ a rule of version 11 would have none.
 
 from .suite import ERROR, Dispute, Kind
 
-_ID_COUNTS = "the server of the event ID made the event, whoever need not sign as the sender's: ruma"
-_ID_DOES_NOT = "it is the sender's server as well, so that it does not differ from that: Synapse"
+_ID_COUNTS = "the server in the event ID created the event, although the sender's server need not sign (ruma)"
+_ID_DOES_NOT = "the server in the event ID is also the sender's server, so the two do not differ (Synapse)"
 
 OBSERVED_NOTHING_TO_SELECT = Dispute(
     Kind.OBSERVED,
     ERROR,
-    "the selection looks at what is there",
-    "the event is malformed, and there is nothing to select for",
+    "the selection uses the keys that are present",
+    "the event is malformed, so there is nothing to select",
 )
 OBSERVED_CITES_ITSELF = Dispute(
     Kind.OBSERVED,
     {"allowed": True},
-    "an event was not accepted before it came, and so cites one that was not",
-    "its own join is in the state that it cites: Synapse, ruma, gomatrixserverlib",
+    "an event is not accepted before it is received, so this one cites an event that is not accepted",
+    "the state that it cites contains its own join (Synapse, ruma, gomatrixserverlib)",
 )
 OBSERVED_TAKEN_ON_RECEIPT = Dispute(
     Kind.OBSERVED,
     {"valid": True},
-    "the format of events asks for it",
-    "not looked at on receipt: Synapse, ruma and gomatrixserverlib, or two of them",
+    "the event format forbids it",
+    "not checked on receipt (Synapse, ruma and gomatrixserverlib, or two of them)",
 )
 OBSERVED_ID_SERVER_MUST_SIGN = Dispute(Kind.OBSERVED, {"servers": []}, _ID_COUNTS, _ID_DOES_NOT)
 OBSERVED_ID_SERVER_HAS_NOT_SIGNED = Dispute(Kind.OBSERVED, {"valid": True}, _ID_COUNTS, _ID_DOES_NOT)
 
-_BY_SYNAPSE = "the specification's, as we read it; of three implementations Synapse alone gives it"
-_BY_RUMA = "the specification's, as we read it; of three implementations ruma alone gives it"
-_NO_FORM = "there is no canonical JSON of it"
-_LET_BY = "the check on receipt lets it by"
+_BY_SYNAPSE = "the specification as we read it; of three implementations, only Synapse agrees"
+_BY_RUMA = "the specification as we read it; of three implementations, only ruma agrees"
+_NO_FORM = "the value has no canonical JSON form"
+_LET_BY = "the check on receipt accepts it"
 
-UNCONFIRMED_RUMA_REJECTS = Dispute(Kind.UNCONFIRMED, ERROR, _BY_RUMA, "it cannot be judged, and is an error")
+UNCONFIRMED_RUMA_REJECTS = Dispute(
+    Kind.UNCONFIRMED, ERROR, _BY_RUMA, "the event cannot be checked, so this is an error"
+)
 """Only ruma answers (it rejects the event, or selects keys for it); the others report an error."""
 UNCONFIRMED_ROOM_VERSION = Dispute(
     Kind.UNCONFIRMED,
     {"allowed": True},
     _BY_SYNAPSE,
-    "which room version it is, is decided before the rules are asked",
+    "the room version is decided before the auth rules are applied",
 )
 UNCONFIRMED_NOTIFICATIONS = Dispute(
     Kind.UNCONFIRMED,
     {"allowed": False},
     _BY_SYNAPSE,
-    "notifications are levels like others in every version",
+    "in every version the levels in notifications are checked like other levels",
 )
 UNCONFIRMED_BAD_SIGNATURE = Dispute(
-    Kind.UNCONFIRMED, {"allowed": False}, _BY_RUMA, "a signature that is none spoils the block"
+    Kind.UNCONFIRMED, {"allowed": False}, _BY_RUMA, "a malformed signature invalidates the whole block"
 )
 UNCONFIRMED_SYNAPSE_ENCODES = Dispute(Kind.UNCONFIRMED, ERROR, _BY_SYNAPSE, _NO_FORM)
 UNCONFIRMED_SYNAPSE_HASHES = Dispute(
     Kind.UNCONFIRMED,
     ERROR,
-    "the specification's, as we read it; of two implementations Synapse alone gives it",
+    "the specification as we read it; of two implementations, only Synapse agrees",
     _NO_FORM,
 )
 UNCONFIRMED_GOMATRIXSERVERLIB_REFUSES = Dispute(
     Kind.UNCONFIRMED,
     {"valid": True},
-    "the specification's, as we read it; of three implementations gomatrixserverlib alone gives it",
+    "the specification as we read it; of three implementations, only gomatrixserverlib agrees",
     _LET_BY,
 )
 UNCONFIRMED_SYNAPSE_REFUSES = Dispute(Kind.UNCONFIRMED, {"valid": True}, _BY_SYNAPSE, _LET_BY)

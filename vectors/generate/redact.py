@@ -111,7 +111,8 @@ TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] =
             since("10", "10"): {"membership": "invite"},
             since("11"): {"membership": "invite", "third_party_invite": {}},
         },
-        "An object without `signed` leaves an empty object, so that the marker of such an invite stays.",
+        "From version 11 on, an object without `signed` becomes an empty object, so the event is still"
+        " marked as a third-party invite.",
     ),
     (
         "invite.signed",
@@ -124,14 +125,14 @@ TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] =
             since("10", "10"): {"membership": "invite"},
             since("11"): {"membership": "invite", "third_party_invite": {"signed": {"token": "t", "x": [1]}}},
         },
-        "`signed` is kept whole from version 11 on; gomatrixserverlib drops it.",
+        "From version 11 on, `signed` is kept whole. gomatrixserverlib removes it.",
     ),
     (
         "invite.signed_null",
         MEMBER,
         {"membership": "invite", "third_party_invite": {"signed": None}},
         {since("11"): {"membership": "invite", "third_party_invite": {"signed": None}}},
-        "A kept value is kept whatever it is.",
+        "The value of a kept key is kept, whatever it is.",
     ),
     (
         "values.odd",
@@ -146,42 +147,42 @@ TRAPS: tuple[tuple[str, str, Object, dict[tuple[str, ...], Object], str], ...] =
                 "redact": False,
             }
         },
-        "Only keys are filtered: values are kept whole, whatever their type.",
+        "Only keys are filtered. Values are kept whole, whatever their type.",
     ),
     (
         "values.membership_object",
         MEMBER,
         {"membership": {"displayname": "x"}, "displayname": "y"},
         {("1", "6", "9", "12"): {"membership": {"displayname": "x"}}},
-        "Only keys at the top of content are filtered.",
+        "Only keys at the top level of content are filtered.",
     ),
     (
         "values.empty",
         MEMBER,
         {},
         {("1", "8", "11"): {}},
-        "Nothing is added.",
+        "Redaction does not add missing keys.",
     ),
     (
         "create.no_creator",
         CREATE,
         {"room_version": "10", "predecessor": {}},
         {("1", "10"): {}, since("11"): {"room_version": "10", "predecessor": {}}},
-        "Up to version 10 even `room_version` is lost; from version 11 on everything is kept.",
+        "Up to version 10 even `room_version` is removed. From version 11 on, the whole content is kept.",
     ),
     (
         "type.case",
         "m.room.Member",
         {"membership": "join"},
         {("2", "7", "11"): {}},
-        "Types are compared as they are.",
+        "Event types are case-sensitive.",
     ),
     (
         "type.prefix",
         "m.room.member.extra",
         {"membership": "join"},
         {("3", "9", "12"): {}},
-        "Types are compared whole.",
+        "Event types are compared as a whole, not by prefix.",
     ),
 )
 
@@ -198,17 +199,20 @@ def files() -> list[File]:
         for version in ALL:
             key = None if kind in NO_STATE else USER if kind == MEMBER else ""
             event = whole(version, kind, content, state_key=key)
-            notes = "Everything that any version keeps, and more."
+            notes = "The event has every key that some version keeps, and further keys."
             _expect(file, f"type.{kind}", version, event, redacted(event, version), notes)
     for version in ALL:
         event = {**whole(version, **EXTRA), "event_id": f"$event:{version}.example.org"}
-        kept = "event_id" if version in ("1", "2") else "event_id, which only clients see in this version"
-        notes = f"Top-level keys: `redacts` and `unsigned` never survive; {kept} does."
+        kept = "`event_id`" if version in ("1", "2") else "`event_id`, which only clients see in this version"
+        notes = f"Redaction removes the top-level keys `redacts` and `unsigned`. It keeps {kept}."
         _expect(file, "top_level", version, event, redacted(event, version), notes)
         event = redacted(whole(version, MEMBER, CONTENTS[MEMBER], state_key=USER), version)
-        _expect(file, "twice", version, event, event, "Redacting again changes nothing.")
+        _expect(file, "twice", version, event, event, "Redacting a redacted event changes nothing.")
         event = whole(version, CREATE, CONTENTS[CREATE])
-        notes = "The type alone decides: without a state key this is no create event, but redacted like one."
+        notes = (
+            "Only the type decides. Without a state key this is not a create event, but it is redacted like"
+            " one."
+        )
         _expect(file, "create.no_state_key", version, event, redacted(event, version), notes)
     for index, key in enumerate(
         ("hashes", "signatures", "depth", "prev_events", "sender", "origin_server_ts")
@@ -217,7 +221,7 @@ def files() -> list[File]:
             event = whole(version)
             del event[key]
             result = {name: value for name, value in event.items() if name != "content"} | {"content": {}}
-            _expect(file, f"missing.{key}", version, event, result, "Nothing is added.")
+            _expect(file, f"missing.{key}", version, event, result, "Redaction does not add missing keys.")
     for slug, kind, content, results, notes in TRAPS:
         for versions, kept_content in results.items():
             for version in versions:
@@ -226,5 +230,12 @@ def files() -> list[File]:
     for version in since("11"):
         event = whole(version, REDACTION, {"redacts": made_up_id(version, "x"), "reason": "y"})
         result = {**event, "content": {"redacts": made_up_id(version, "x")}}
-        _expect(file, "redaction.redacts", version, event, result, "From version 11 on the target is kept.")
+        _expect(
+            file,
+            "redaction.redacts",
+            version,
+            event,
+            result,
+            "From version 11 on, `redacts` in the content is kept.",
+        )
     return [file]

@@ -22,20 +22,23 @@ from .versions import since
 def files() -> Iterator[File]:
     """Yield the vector files."""
     first = EventsFile("resolution/version_1.json", "State resolution of room version 1")
-    disputed = EventsFile("disputed/resolution.json", "State resolution on which readings differ")
+    disputed = EventsFile("disputed/resolution.json", "State resolution: cases where interpretations differ")
     resolution_v1.cases(Scenes(first, disputed))
     yield first
     readings = EventsFile(
-        "resolution/readings.json", "State resolution where readings of the definitions part"
+        "resolution/readings.json", "State resolution: where interpretations of the definitions diverge"
     )
-    classics = EventsFile("resolution/classics.json", "State resolution: what people quarrel about")
+    classics = EventsFile("resolution/classics.json", "State resolution: common disputes between users")
     shapes = EventsFile(
-        "resolution/shapes.json", "State resolution: sets, holes, ties, rejected events, chains"
+        "resolution/shapes.json",
+        "State resolution: state sets, missing keys, ties, rejected events and long chains",
     )
     for version in since("2"):
         resolution_readings.cases(Scenes(readings, disputed), version)
         resolution_classics.cases(Scenes(classics), version)
         resolution_shapes.cases(Scenes(shapes, disputed), version)
-    corners = EventsFile("resolution/corners.json", "State resolution: what one step alone decides")
+    corners = EventsFile(
+        "resolution/corners.json", "State resolution: cases that a single step of the algorithm decides"
+    )
     resolution_corners.cases(Scenes(corners, disputed))
     yield from (readings, classics, shapes, corners, disputed)

@@ -16,7 +16,8 @@ def cases(book: Scenes, version: str) -> None:
         "ban_against_power_levels",
         scene,
         ["C MA JR PA ban", "C MA JR PB MB"],
-        "Alice bans Bob, who changes the power levels beside that. Hers is tried first, and then he is out.",
+        "Alice bans Bob while Bob changes the power levels. Alice's event is checked first, and then Bob is"
+        " banned.",
         state="C MA JR PA ban",
     )
 
@@ -28,7 +29,8 @@ def cases(book: Scenes, version: str) -> None:
         "topic_against_ban",
         scene,
         ["C MA P0 JR ban T0", "C MA P0 JR MB TB"],
-        "A ban is a power event and is tried before the topic that the banned sets beside it.",
+        "A ban is a power event. It is checked before the topic that the banned user sets on the other"
+        " branch.",
         state="C MA P0 JR ban T0",
         power_order="MB ban",
         mainline_order="T0 TB",
@@ -43,7 +45,7 @@ def cases(book: Scenes, version: str) -> None:
         "join_rules_against_join",
         scene,
         ["C MA P0 JR2", "C MA P0 JR1 MB"],
-        "A join does not evade the join rule that is set beside it.",
+        "A join does not evade the join rule that is set on the other branch.",
         state="C MA P0 JR2",
         power_order="JR1 JR2",
         mainline_order="MB",
@@ -56,7 +58,8 @@ def cases(book: Scenes, version: str) -> None:
         "admin_against_moderator",
         scene,
         ["C MA JR MB PA", "C MA JR MB PB"],
-        "The admin takes the moderator's power while he gives some away: hers is tried first, though later.",
+        "The admin removes the moderator's power while he gives some of it away. The admin's event is"
+        " checked first, although it is later.",
         state="C MA JR MB PA",
     )
 
@@ -69,7 +72,7 @@ def cases(book: Scenes, version: str) -> None:
         "concurrent_joins",
         scene,
         ["C MA P0 JR Mb", "C MA P0 JR Mc", "C MA P0 JR Md"],
-        "All who joined at the same time are in the room.",
+        "All users who joined at the same time are in the room.",
         state="C MA P0 JR Mb Mc Md",
         conflicted="Mb Mc Md",
     )
@@ -86,11 +89,15 @@ def cases(book: Scenes, version: str) -> None:
         "setter_has_left",
         scene,
         ["C P MB leave JR2 T1", "C P MB leave JR1 T2"],
-        "Who set the join rules has left since. "
+        "The user who set the join rules has since left. "
         + (
-            "Tried from an empty state, both join rules are allowed, and the room keeps one."
+            "The checks start from an empty state, so both join rules are allowed, and the room keeps one of"
+            " them."
             if newest
-            else "Tried from what the states agree on, neither is allowed, and the room loses both (MSC4297)."
+            else (
+                "The checks start from the unconflicted state, so neither join rule is allowed, and the room"
+                " loses both (MSC4297)."
+            )
         ),
         state="C P MB leave JR2 T2" if newest else "C P MB leave T2",
     )
@@ -104,11 +111,14 @@ def cases(book: Scenes, version: str) -> None:
         "promotions",
         scene,
         ["C MA JR MB MC MD P2", "C MA JR MB MC MD P0"],
-        "Alice promotes Bob, who promotes Carol; one state has the oldest power levels. "
+        "Alice promotes Bob, who promotes Carol. One state has the oldest power levels. "
         + (
-            "P1 lies between P0 and P2, is replayed, and so P2 is allowed."
+            "P1 lies between P0 and P2 and is replayed, so P2 is allowed."
             if newest
-            else "P1 is in no state and, through MD, in both chains: P2 is refused without it (MSC4297)."
+            else (
+                "P1 is in no state, but MD puts it into both auth chains. Without P1, P2 is rejected"
+                " (MSC4297)."
+            )
         ),
         state="C MA JR MB MC MD P2" if newest else "C MA JR MB MC MD P0",
         auth_difference="",

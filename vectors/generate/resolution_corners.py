@@ -29,8 +29,8 @@ def _kick(book: Scenes, version: str) -> None:
         "corner.kick_before_topic",
         scene,
         ["C MA P0 JR MB TB", "C MA P0 JR kickB"],
-        "A kick is a power event, as a ban is: it is tried before the topic, which is older, of the one who"
-        " was kicked.",
+        "A kick is a power event, like a ban. It is checked before the topic of the kicked user, although"
+        " the topic is older.",
         state="C MA P0 JR kickB",
         power_order="MB kickB",
         mainline_order="TB",
@@ -51,9 +51,10 @@ def _chain_of_a_power_event(book: Scenes, version: str) -> None:
         "corner.chain_of_a_power_event",
         scene,
         ["C MA P1 JR kickB", "C MA P2 JR MB"],
-        "Bob's power levels rest on his join, and this on an invite, which is in no state. All of the chain"
-        " that is in the full conflicted set is tried before the power levels: were the invite left for"
-        " later, the join after the kick would be refused, and the power levels with it.",
+        "Bob's power levels depend on his join, and the join depends on an invite that is in no state. All"
+        " events of this chain in the full conflicted set are checked before the power levels. If the"
+        " invite were left for later, the join after the kick would be rejected, and so would the power"
+        " levels.",
         state="C MA P2 JR MB",
     )
 
@@ -73,9 +74,9 @@ def _creator_behind_join_rules(book: Scenes, version: str) -> None:
         "corner.creator_behind_join_rules",
         scene,
         ["C MA2 JRA MB", "C MA JRB MB"],
-        "Without power levels the creator has the greatest level of all. MA2, on which JRA rests, cites the"
-        " join rules before the create event, and it is the create event that says who the creator is. So"
-        " MA2 is tried before Bob's JRB, which is older than it, then JRA, and JRB comes last.",
+        "Without power levels the creator has the greatest level of all, and the create event says who the"
+        " creator is. JRA depends on MA2, which cites the join rules before the create event. MA2 is"
+        " checked before Bob's JRB, although JRB is older. Then comes JRA, and JRB comes last.",
         state="C MA2 JRA MB",
         # In version 12 the set includes the events between conflicted events.
         power_order="MA JR MA2 JRA MB JRB" if version == "12" else "MA MA2 JRA JRB",
@@ -93,8 +94,8 @@ def _off_the_mainline(book: Scenes, version: str) -> None:
         "corner.off_the_mainline",
         scene,
         ["C MA PX TX", "C MA P2 T1"],
-        "TX cites power levels that are off the mainline, and rest on P1, which is on it: both topics have"
-        " the position of P1, and the later one stays.",
+        "TX cites power levels that are not on the mainline but depend on P1, which is on it. Both topics"
+        " have the mainline position of P1, so the later one stays.",
         state="C MA P2 TX",
         mainline_order="T1 TX",
     )
@@ -103,8 +104,8 @@ def _off_the_mainline(book: Scenes, version: str) -> None:
         "corner.steps_to_the_mainline",
         scene,
         ["C MA PX TX", "C MA P2 T2"],
-        "How many power levels lie between an event and the mainline says nothing: of one position, the later"
-        " topic stays, though the other's way is longer.",
+        "The number of power levels between an event and the mainline does not matter. Both topics have the"
+        " same position, so the later one stays, although the other is more steps away.",
         state="C MA P2 T2",
         mainline_order="TX T2",
     )
@@ -119,13 +120,13 @@ def _message(book: Scenes, version: str) -> None:
         "corner.message_cited",
         scene,
         ["C MA P0 JR MB TB", "C MA P1 JR MB"],
-        "Power levels cite a message, against the rules, by which they are to be rejected when they come."
-        " It is in the auth difference, and no state event.",
+        "Power levels cite a message. That is against the rules, so they must be rejected on receipt. The"
+        " message is in the auth difference, but it is not a state event.",
         (
             {"state": "C MA P1 JR MB TB"},
-            "what is no state event has no place in a state: gomatrixserverlib",
+            "an event that is not a state event cannot be part of a state (gomatrixserverlib)",
         ),
-        (None, "it is input on which nothing can be built: Synapse, ruma"),
+        (None, "nothing can be resolved from such input (Synapse, ruma)"),
     )
 
 
@@ -139,7 +140,7 @@ def _no_create(book: Scenes, version: str) -> None:
         "corner.no_create",
         scene,
         ["MA P1 T1", "MA P1 T2"],
-        "Neither the states nor the topics' own auth events have a create event: nothing is allowed.",
+        "Neither the states nor the topics' own auth events contain a create event, so nothing is allowed.",
         state="MA P1",
     )
 
@@ -181,9 +182,10 @@ def _wide(book: Scenes, version: str) -> None:
         "corner.wide",
         scene,
         [" ".join(labels) for labels in (first, same, turned, lacking)],
-        "Four states of three hundred entries: the second has others in the same order, the third another"
-        " order from a place on, the fourth begins later. The order says nothing; of two entries the later"
-        " event stays, and what only some states have is kept.",
+        "Four states have about three hundred entries each. The second has other events in the same order,"
+        " the third has another order from some entry on, and the fourth starts later. The order does not"
+        " matter. Of two conflicting events the later one stays, and entries that only some states have are"
+        " kept.",
         state=" ".join([*agreed, *by_number.values(), "more", "most"]),
         conflicted=" ".join([*conflicted, "more", "most"]),
         as_written=True,

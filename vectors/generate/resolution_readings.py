@@ -25,20 +25,20 @@ def _readings(book: Scenes, version: str) -> None:
         "chains_with_their_states",
         scene,
         ["C MA P1 JR2 MY", "C MA P1 JR2 MX"],
-        "JR2 is in both states, and an auth event of one of them only. Does the auth chain of a state take in"
-        " the state's own events?",
+        "JR2 is in both states, but only one of them has an event that cites it. Does the auth chain of a"
+        " state include the state's own events?",
         (
             {
                 "state": "C MA P1 JR2 MX MY",
                 "conflicted": "MX MY",
                 "auth_difference": "MX MY JR1 IY",
             },
-            "It does: JR2 is in both chains, and not replayed. Synapse",
+            "It does, so JR2 is in both chains and is not replayed (Synapse)",
         ),
         (
             {"state": "C MA P1 JR2 MY", "conflicted": "MX MY"},
-            "It does not, by the letter of the definition of auth chains: JR2 is in one chain alone, is"
-            " replayed after JR1, and MX is refused",
+            "It does not, by the letter of the definition of auth chains. JR2 is in only one chain and is"
+            " replayed after JR1, and MX is rejected",
         ),
     )
 
@@ -48,10 +48,10 @@ def _readings(book: Scenes, version: str) -> None:
     scene.topic("Ta", 100, "P1")
     scene.topic("Tb", 50, "P2")
     notes = (
-        "The first auth checks begin with no state, and no power levels are replayed: the mainline is empty,"
-        " and the topics are ordered by time alone."
+        "The first auth checks start from an empty state, and no power levels are replayed. The mainline is"
+        " empty, so the topics are ordered only by time."
         if newest
-        else "The mainline begins with P2, which all states have: Tb rests on it, and comes after Ta."
+        else "The mainline starts at P2, which is in all states. Tb cites P2, so it comes after Ta."
     )
     order = "Tb Ta" if newest else "Ta Tb"
     book.case(
@@ -69,9 +69,12 @@ def _readings(book: Scenes, version: str) -> None:
     scene.levels("P1", 3)
     scene.topic("T1", 10, "P1")
     notes = (
-        "The mainline is empty, and time decides."
+        "The mainline is empty, so time decides."
         if newest
-        else "T0 rests on no power levels: it comes before T1, which rests on the oldest, and not beside it."
+        else (
+            "T0 does not depend on any power levels. It comes before T1, which depends on the oldest ones;"
+            " the two do not have the same position."
+        )
     )
     book.case(
         "mainline.without_power_levels",
@@ -95,8 +98,8 @@ def _readings(book: Scenes, version: str) -> None:
             name,
             scene,
             sets,
-            "PL2 lies between JR2 and MB1, and is in the conflicted subgraph: so MB1 is in the chain of a"
-            " power event, is tried with it, and MB2 comes later.",
+            "PL2 lies between JR2 and MB1, so it is in the conflicted state subgraph. MB1 is therefore in"
+            " the auth chain of a power event and is checked with it. MB2 comes later.",
             state="C MA PL2 JR2 MB2",
         )
     else:
@@ -104,15 +107,15 @@ def _readings(book: Scenes, version: str) -> None:
             name,
             scene,
             sets,
-            "The auth chain of the power event JR2 leads to MB1 through PL2 only, which all states have.",
+            "The auth chain of the power event JR2 leads to MB1 only through PL2, which is in all states.",
             (
                 {"state": "C MA PL2 JR2 MB1"},
-                "A chain is followed within the full conflicted set: both joins are ordinary, and MB1, the"
-                " later by time, stays. Synapse, ruma",
+                "The chain is followed only within the full conflicted set. Both joins are ordinary events,"
+                " and MB1, the later one, stays (Synapse, ruma)",
             ),
             (
                 {"state": "C MA PL2 JR2 MB2"},
-                "A chain is followed wherever it leads, by the letter of the text: MB1 is tried with JR2, and"
+                "The chain is followed everywhere, by the letter of the text. MB1 is checked with JR2, and"
                 " MB2 comes later",
             ),
         )
@@ -127,8 +130,8 @@ def _readings(book: Scenes, version: str) -> None:
         "greater_power_comes_first",
         scene,
         ["C MA P1 MB JA", "C MA P1 MB JB"],
-        "Who has more power is tried first, whatever the time, and who is tried last stays."
-        + (" A creator is above the greatest integer." if newest else ""),
+        "The event of the more powerful sender is checked first, whatever its time. The event that is"
+        " checked last stays." + (" A creator is above the greatest integer." if newest else ""),
         state="C MA P1 MB JB",
         power_order="JA JB",
     )
@@ -148,12 +151,12 @@ def _power_events(book: Scenes, version: str) -> None:
         "order.forward",
         scene,
         ["C MA P0x JR MB MC z", "C MA y x MB MC"],
-        "Of the events whose chain has been taken, the most powerful is next: z (50) before y (10), and x"
-        " (100) only after y, on which it rests. "
+        "Among the events whose auth chains are done, the most powerful sender's event is next: z (50) comes"
+        " before y (10). x (100) comes after y, because it cites y. "
         + (
             "The joins of Bob (50) and Carol (10) lie between conflicted events and are ordered with them."
             if newest
-            else "Ordered from the other end, x would come before z."
+            else "If the events were ordered from the other end, x would come before z."
         ),
         state="C MA y x MB MC z",
         power_order="JR P0x MB z MC y x" if newest else "JR P0x z y x",
@@ -166,7 +169,7 @@ def _power_events(book: Scenes, version: str) -> None:
         "power_levels_of_another_key",
         scene,
         ["C MA P0 JR MB PF", "C MA P0 JR MB T1"],
-        "Power levels under another state key than the empty one are no power event.",
+        "Power levels with a non-empty state key are not a power event.",
         state="C MA P0 JR MB PF T1",
         power_order="",
     )
@@ -182,7 +185,8 @@ def _power_events(book: Scenes, version: str) -> None:
         "order.by_the_level_before",
         scene,
         ["C MA P0 JC MB MC", "C MA PB JR MB MC"],
-        "Bob gives up his power. His event is ordered by the level that he had (60), before Carol's (55).",
+        "Bob gives up his power. His event is ordered by the level that he had before (60), so it comes"
+        " before Carol's (55).",
         state="C MA PB JC MB MC",
         power_order="P0 JR MB PB MC JC" if newest else "P0 JR PB JC",
     )
@@ -198,7 +202,7 @@ def _power_events(book: Scenes, version: str) -> None:
         ["C MA MB JA", "C MA MB JB"],
         "Without power levels the creator has "
         + ("infinite power" if newest else "100")
-        + " and everyone else none: JA is tried first, whatever the time, and JB is refused.",
+        + " and everyone else has 0. JA is checked first, whatever the time, and JB is rejected.",
         state="C MA MB JA",
         power_order="JA JB",
     )
@@ -207,13 +211,17 @@ def _power_events(book: Scenes, version: str) -> None:
     scene.rule("JA", "invite", 6, "P0")
     scene.rule("JB", "private", 7, "P0", "MB", sender=BOB)
     sets = ["C MA P0 MB JA", "C MA P0 MB JB"]
-    notes = "Bob's join was rejected when it came, though the states have it. "
+    notes = "Bob's join was rejected on receipt, but it is in the states. "
     if newest:
         book.case(
             "rejected.no_fallback",
             scene,
             sets,
-            notes + "Tried from an empty state, his join rule would fall back on it, and is refused.",
+            notes
+            + (
+                "The checks start from an empty state, so Bob's join rule would need the rejected join as an"
+                " auth event. The join rule is rejected."
+            ),
             rejected="MB",
             state="C MA P0 MB JA",
         )
@@ -222,14 +230,15 @@ def _power_events(book: Scenes, version: str) -> None:
             "rejected.no_fallback",
             scene,
             sets,
-            notes + "Is his join rule tried on it?",
+            notes + "Is his join rule checked against it?",
             (
                 {"state": "C MA P0 MB JB"},
-                "It is: the states agree on it, and only auth events must not be rejected. gomatrixserverlib",
+                "It is, because the states agree on it, and only auth events must not be rejected"
+                " (gomatrixserverlib)",
             ),
             (
                 {"state": "C MA P0 MB JA"},
-                "It is not: what was rejected authorises nothing. Synapse, ruma",
+                "It is not, because a rejected event authorises nothing (Synapse, ruma)",
             ),
             rejected="MB",
         )
@@ -243,8 +252,8 @@ def _power_events(book: Scenes, version: str) -> None:
         "malformed_member",
         scene,
         [f"{agreed} MC", f"{agreed} X1", f"{agreed} X2", f"{agreed} X3"],
-        "Memberships that are no string, unknown or absent are no power events; the rules refuse them, and"
-        " the join stays. (Synapse fails on one that is absent.)",
+        "A member event whose membership is missing, unknown or not a string is not a power event. The auth"
+        " rules reject it, and the join stays. Synapse fails if the membership is missing.",
         state=f"{agreed} MC",
         power_order="",
         mainline_order="MC X1 X2 X3",
@@ -256,7 +265,8 @@ def _power_events(book: Scenes, version: str) -> None:
         "leaving_is_no_power_event",
         scene,
         ["C MA P0 JR MB", "C MA P0 JR leave"],
-        "Who goes takes no one's power: only a leave or ban by another is a power event.",
+        "A user who leaves takes nobody's power. Only a leave or ban that another user sends is a power"
+        " event.",
         state="C MA P0 JR leave",
         power_order="",
         mainline_order="MB leave",

@@ -17,20 +17,22 @@ def cases(book: Scenes, version: str) -> None:
         scene.topic(f"T{number}", 10 + number, "P0")
     scene.topic("same", 14, "P0")
     agreed = "C MA P0 JR MB"
-    book.case("tie.time", scene, [f"{agreed} T2", f"{agreed} T1"], "The later stays.", state=f"{agreed} T2")
+    book.case(
+        "tie.time", scene, [f"{agreed} T2", f"{agreed} T1"], "The later topic stays.", state=f"{agreed} T2"
+    )
     last = max(("T4", "same"), key=scene.ids.__getitem__)
     book.case(
         "tie.event_id",
         scene,
         [f"{agreed} same", f"{agreed} T4"],
-        "At the same time, the one with the greater event ID stays.",
+        "The times are equal, so the topic with the greater event ID stays.",
         state=f"{agreed} {last}",
     )
     book.case(
         "sets.three",
         scene,
         [f"{agreed} T1", f"{agreed} T3", f"{agreed} T2"],
-        "Three states, three topics.",
+        "Three states have three different topics.",
         state=f"{agreed} T3",
         conflicted="T1 T2 T3",
         auth_difference="T1 T2 T3",
@@ -42,8 +44,8 @@ def cases(book: Scenes, version: str) -> None:
         "sets.two_of_three",
         scene,
         ["C MA P0 JR N0", "C MA P0 JR N1", "C MA P0 JR T1"],
-        "MB is in the chains of two states of three, and so in the difference: an event in an even number of"
-        " chains is not left out.",
+        "MB is in the auth chains of two of three states, so it is in the auth difference. An event in an"
+        " even number of chains is not left out.",
         state="C MA P0 JR MB N1 T1",
         auth_difference="MB N0 N1 T1",
     )
@@ -51,8 +53,8 @@ def cases(book: Scenes, version: str) -> None:
         "sets.alike_in_two_of_three",
         scene,
         ["C MA P0 JR N0", "C MA P0 JR N1", "C MA P0 JR N1"],
-        "MB is in no state, and in the chains of all three: through N0 in one, through N1 in two. It is in no"
-        " difference, and does not come into the state.",
+        "MB is in no state, but in the auth chains of all three: through N0 in one and through N1 in two."
+        " It is not in the auth difference and does not enter the state.",
         state="C MA P0 JR N1",
         auth_difference="N0 N1",
     )
@@ -60,24 +62,25 @@ def cases(book: Scenes, version: str) -> None:
         "sets.one_alone_of_four",
         scene,
         [agreed, agreed, f"{agreed} T1", agreed],
-        "A key that one state has and others lack is a conflict, and its event is tried.",
+        "A key that only one state has is conflicted, and its event is checked.",
         state=f"{agreed} T1",
         conflicted="T1",
     )
     for name, sets, notes in (
-        ("sets.none", [], "No states at all make an empty state."),
-        ("sets.one", [f"{agreed} T1"], "One state is its own resolution."),
-        ("sets.equal", [f"{agreed} T1", f"{agreed} T1"], "Nothing is in conflict."),
+        ("sets.none", [], "An empty list of states resolves to the empty state."),
+        ("sets.one", [f"{agreed} T1"], "A single state resolves to itself."),
+        ("sets.equal", [f"{agreed} T1", f"{agreed} T1"], "The states are equal, so nothing is conflicted."),
     ):
         book.case(name, scene, sets, notes, state=sets[0] if sets else "")
     book.case(
         "hole.tried",
         *_hole(version),
-        "A key that only one state has is in conflict, and its event is tried. "
+        "A key that only one state has is conflicted, and its event is checked. "
         + (
-            "It is tried on no state, and so by its own auth events, which give Bob the power: it stays."
+            "The checks start from an empty state, so the event's own auth events decide. They give Bob the"
+            " power, and the event stays."
             if newest
-            else "It is tried on the power levels that the states agree on, by which Bob has no power."
+            else "It is checked against the power levels that the states agree on, which give Bob no power."
         ),
         state="C MA P1 JR MB TB" if newest else "C MA P1 JR MB",
         conflicted="TB",
@@ -89,8 +92,8 @@ def cases(book: Scenes, version: str) -> None:
         "rejected.tried_again",
         scene,
         [f"{agreed} T1", f"{agreed} TB"],
-        "An event that was rejected when it came is tried again like any other. (Synapse leaves it out,"
-        " against the specification and knowingly.)",
+        "An event that was rejected on receipt is checked again like any other. Synapse leaves it out,"
+        " knowingly and against the specification.",
         rejected="TB",
         state=f"{agreed} TB",
     )
@@ -108,9 +111,9 @@ def cases(book: Scenes, version: str) -> None:
         [f"C MA L{length} JR MB old", f"C MA L{length} JR MB new"],
         "A chain of sixty power levels. "
         + (
-            "No power levels are replayed: time decides."
+            "No power levels are replayed, so time decides."
             if newest
-            else "The topic that rests on the newer stays."
+            else "The topic that depends on the newer power levels stays."
         ),
         state=f"C MA L{length} JR MB {'old' if newest else 'new'}",
     )
@@ -119,7 +122,8 @@ def cases(book: Scenes, version: str) -> None:
         "deep.chain",
         scene,
         ends,
-        "One state has the first of sixty power levels, one the last: each follows from the one before.",
+        "One state has the first of sixty power levels, and the other has the last. Each cites the one"
+        " before it.",
         state=ends[0],
         power_order=" ".join(f"L{number}" for number in range(1, length + 1)),
     )
@@ -143,7 +147,8 @@ def _restricted(book: Scenes, version: str) -> None:
         "restricted_joins",
         scene,
         ["C MA P0 JR MB2", "C MA P0 JR MB MC"],
-        "Two joins under one restricted join rule: the check of the first changes nothing for the second.",
+        "Two joins are under the same restricted join rule. Checking the first changes nothing for the"
+        " second.",
         state="C MA P0 JR MB2 MC",
     )
 
@@ -168,14 +173,17 @@ def _circle(book: Scenes) -> None:
         "2",
         scene.given(["C MA P0 MB one", "C MA P0 MB two"]),
         either(
-            (ERROR, "they have no order, and a sort that leaves them out would lose them"),
+            (ERROR, "the events have no order, and a sort that leaves them out would lose them"),
             (
                 scene.expected({"state": "C MA P0 MB two"}),
-                "neither waits for the other, or both do for ever: Synapse, ruma",
+                "neither event waits for the other, or both wait forever (Synapse, ruma)",
             ),
         ),
         spec=page("2", "state-resolution"),
-        notes="Two events that cite each other, as chosen IDs allow. (gomatrixserverlib runs out of stack.)",
+        notes=(
+            "Two events cite each other, which is possible where servers choose event IDs. gomatrixserverlib"
+            " overflows its stack."
+        ),
     )
 
 

@@ -26,15 +26,21 @@ def _keys(book: Scenes) -> None:
     scene = with_bob("1")
     scene.topic("T1", 6, "P0", depth=6)
     agreed = "C MA P0 JR MB"
-    notes = "A key that only one state has is no conflict, and is kept."
+    notes = "A key that only one state has is not conflicted and is kept."
     book.case("key_of_one", scene, [f"{agreed} T1", agreed], notes, state=f"{agreed} T1", conflicted="")
     scene.levels("P1", 7, "P0", b=0, depth=7)
     scene.topic("TB", 8, "P0", "MB", sender=BOB, depth=8)
-    notes = "It is kept unchecked, though the power levels no longer allow it."
+    notes = "The event is kept without a check, although the power levels no longer allow it."
     sets = ["C MA P1 JR MB TB", "C MA P1 JR MB"]
     book.case("key_of_one.unchecked", scene, sets, notes, state=sets[0])
-    book.case("sets.none", scene, [], "No states at all make an empty state.", state="")
-    book.case("sets.equal", scene, [sets[0], sets[0]], "Nothing is in conflict.", state=sets[0])
+    book.case("sets.none", scene, [], "An empty list of states resolves to the empty state.", state="")
+    book.case(
+        "sets.equal",
+        scene,
+        [sets[0], sets[0]],
+        "The states are equal, so nothing is conflicted.",
+        state=sets[0],
+    )
 
 
 def _chains(book: Scenes) -> None:
@@ -49,22 +55,22 @@ def _chains(book: Scenes) -> None:
         "power.ascending",
         scene,
         [f"{agreed} P2", f"{agreed} P1"],
-        "Of power levels the one of the lowest depth is taken first, and the next tried on it.",
+        "The power levels with the lowest depth are used first, and the next ones are checked against them.",
         state=f"{agreed} P2",
     )
     book.case(
         "power.stops",
         scene,
         [f"{agreed} P1", f"{agreed} P3", f"{agreed} P4"],
-        "P3 is refused, and the pass ends there: P4, which would be allowed, is not tried.",
+        "P3 is rejected, and the pass ends there. P4 would be allowed, but it is not checked.",
         state=f"{agreed} P1",
     )
     book.case(
         "power.first_unchecked",
         scene,
         [f"{agreed} P3", f"{agreed} P4"],
-        "The first is taken unchecked: P3, by Carol, who has no power. It gives her as much as Alice has, who"
-        " cannot take that away again: P4 is refused.",
+        "The first power levels are used without a check. They are P3, by Carol, who has no power. P3 gives"
+        " her the same level as Alice, who cannot take it away again, so P4 is rejected.",
         state=f"{agreed} P3",
     )
 
@@ -76,7 +82,7 @@ def _chains(book: Scenes) -> None:
         "rules.same_depth",
         scene,
         ["C MA P0 MB J1", "C MA P0 MB J2"],
-        "At the same depth the one whose ID has the greater SHA-1 is first; the other comes on top.",
+        "At the same depth, the event whose ID has the greater SHA-1 comes first, and the other replaces it.",
         state=f"C MA P0 MB {low}",
     )
     assert low != high
@@ -93,14 +99,14 @@ def _rest(book: Scenes) -> None:
         "rest.descending",
         scene,
         [f"{agreed} T1", f"{agreed} T2"],
-        "Of other events the one of the greatest depth that is allowed.",
+        "Among other events, the deepest one that is allowed is used.",
         state=f"{agreed} T2",
     )
     book.case(
         "rest.first_allowed",
         scene,
         [f"{agreed} T3", f"{agreed} T1", f"{agreed} T2"],
-        "T3 is the deepest and is refused; T2 is next, and allowed.",
+        "T3 is the deepest and is rejected. T2 is next and is allowed.",
         state=f"{agreed} T2",
     )
     scene.topic("T4", 10, "P0", depth=11)
@@ -109,7 +115,7 @@ def _rest(book: Scenes) -> None:
         "rest.same_depth",
         scene,
         [f"{agreed} T2", f"{agreed} T4"],
-        "At the same depth the one whose ID has the smaller SHA-1 is tried first.",
+        "At the same depth, the event whose ID has the smaller SHA-1 is checked first.",
         state=f"{agreed} {low}",
     )
 
@@ -121,9 +127,10 @@ def _rest(book: Scenes) -> None:
         "rest.none_allowed",
         scene,
         ["C MA P1 JR MB T2", "C MA P1 JR MB T1"],
-        "Neither is allowed by the power levels of the states. No text says what is taken then.",
-        ({"state": "C MA P1 JR MB T1"}, "the one of the lowest depth, which was tried last: Synapse"),
-        ({"state": "C MA P1 JR MB T2"}, "the one of the greatest depth: gomatrixserverlib"),
+        "The power levels of the states allow neither topic. The specification does not say which one is"
+        " used then.",
+        ({"state": "C MA P1 JR MB T1"}, "the event with the lowest depth, which was checked last (Synapse)"),
+        ({"state": "C MA P1 JR MB T2"}, "the event with the greatest depth (gomatrixserverlib)"),
     )
 
 
@@ -137,7 +144,8 @@ def _members(book: Scenes) -> None:
         "members.each_alone",
         scene,
         ["C MA P0 JR MB MC MD", "C MA P0 JR MB banC banD"],
-        "Members are resolved user by user, from the lowest depth: the joins, then the bans on top of them.",
+        "Memberships are resolved user by user, from the lowest depth up: first the joins, and then the"
+        " bans replace them.",
         state="C MA P0 JR MB banC banD",
     )
     scene.member("kickC", CAROL, "leave", 10, "P0", "MD", "MC", sender=DAVE, depth=8)
@@ -145,7 +153,7 @@ def _members(book: Scenes) -> None:
         "members.stops",
         scene,
         ["C MA P0 JR MB MD MC", "C MA P0 JR MB MD kickC", "C MA P0 JR MB MD banC"],
-        "Dave may not kick, and the pass ends there: the ban, which would be allowed, is not tried.",
+        "Dave may not kick, and the pass ends there. The ban would be allowed, but it is not checked.",
         state="C MA P0 JR MB MD MC",
     )
 
@@ -160,8 +168,8 @@ def _passes(book: Scenes) -> None:
         "passes.power_levels_seen",
         scene,
         ["C MA P0 JR MB T2", "C MA P1 JR MB T1"],
-        "The power levels are resolved first, to those that take Bob's power; so his topic, the deeper one,"
-        " is refused.",
+        "The power levels are resolved first, and they take Bob's power. So his topic, which is deeper, is"
+        " rejected.",
         state="C MA P1 JR MB T1",
     )
 
@@ -173,8 +181,8 @@ def _passes(book: Scenes) -> None:
         "passes.members_by_join_rules",
         scene,
         ["C MA P0 JR MB leaveC", "C MA P0 JR MB againC"],
-        "A join is tried on the leave before it, and by the join rules that the states agree on: it is"
-        " allowed.",
+        "The join is checked against the leave before it and against the join rules that the states agree"
+        " on. It is allowed.",
         state="C MA P0 JR MB againC",
     )
     scene.rule("J1", "invite", 9, "P0", depth=10)
@@ -183,15 +191,16 @@ def _passes(book: Scenes) -> None:
         "passes.join_rules_seen",
         scene,
         ["C MA P0 J1 MB leaveC", "C MA P0 J2 MB againC"],
-        "The join rules are resolved before the members, to public; so the join is allowed.",
+        "The join rules are resolved before the memberships, and the result is public. So the join is"
+        " allowed.",
         state="C MA P0 J2 MB againC",
     )
     book.case(
         "passes.join_rules_seen.three",
         scene,
         ["C MA P0 J2 MB againC", "C MA P0 JR MB leaveC", "C MA P0 J1 MB leaveC"],
-        "The join rules are resolved from the lowest depth, JR, J1, J2, to public: the deepest that is"
-        " allowed.",
+        "The join rules are resolved from the lowest depth up: JR, J1, J2. The result is public, the"
+        " deepest one that is allowed.",
         state="C MA P0 J2 MB againC",
     )
 
@@ -204,9 +213,9 @@ def _passes(book: Scenes) -> None:
         "passes.members_unseen",
         scene,
         ["C MA P0 JR MB MC", "C MA P0 JR MB2 kickC"],
-        "What a pass decides counts from its end on. Bob's membership is decided in the same pass as Carol's;"
-        " so in the state by which his kick is judged he is no member, and it is refused, though he is one by"
-        " all states.",
+        "The result of a pass is used only after the pass ends. Bob's and Carol's memberships are decided"
+        " in the same pass. The state that his kick is checked against does not contain Bob's membership,"
+        " so the kick is rejected, although Bob is joined in all states.",
         state="C MA P0 JR MB2 MC",
     )
 
@@ -230,6 +239,6 @@ def _third_party(book: Scenes) -> None:
         "members.third_party_invite",
         scene,
         [f"{agreed} leaveC", f"{agreed} inviteC"],
-        "The invite is allowed by the offer, on which the states agree.",
+        "The invite is allowed by the m.room.third_party_invite event, which is in all states.",
         state=f"{agreed} inviteC",
     )

@@ -33,24 +33,28 @@ SMALL_V1_SIGNATURE = "18rGIkd4JJXxw9m+1j3BtN+TmqmLip4VHvFbyXLngpBLXOqbxlQViQABRz
 
 # Name, object, note.
 OBJECTS: tuple[tuple[str, Object, str], ...] = (
-    ("unsigned", {"a": 1, "unsigned": {"b": 2}}, "`unsigned` is not covered and stays."),
-    ("unsigned_null", {"a": 1, "unsigned": None}, "Not covered, whatever it is."),
-    ("other_server", {"a": 1, "signatures": STRANGE}, "Other servers' signatures stay."),
+    ("unsigned", {"a": 1, "unsigned": {"b": 2}}, "`unsigned` is not covered by the signature and is kept."),
+    (
+        "unsigned_null",
+        {"a": 1, "unsigned": None},
+        "`unsigned` is not covered by the signature, whatever its value.",
+    ),
+    ("other_server", {"a": 1, "signatures": STRANGE}, "The signatures of other servers are kept."),
     (
         "other_key",
         {"a": 1, "signatures": {SERVER: {"ed25519:old": "AA"}}},
-        "The server's other signatures stay.",
+        "The server's other signatures are kept.",
     ),
     ("again", {"a": 1, "signatures": {SERVER: {KEY_ID: "AA"}}}, "A signature by the same key is replaced."),
     (
         "nested",
         {"a": {"signatures": {"b": 1}, "unsigned": {"c": 2}}},
-        "Only at the top are the two keys left out.",
+        "The two keys are left out only at the top level.",
     ),
     (
         "wide",
         {"\ufb33": "é", "😀": ["\u2028", "\x7f", "<&>"], "\n": "/"},
-        "What is signed is canonical JSON.",
+        "The canonical JSON of the object is signed.",
     ),
     ("literals", {"a": [None, True, False, 0, -1, "", {}]}, ""),
 )
@@ -72,7 +76,7 @@ def _objects() -> File:
                 given,
                 {"object": result},
                 spec=VECTORS,
-                notes="The specification's own vector.",
+                notes="A test vector from the specification.",
             )
     for index, (slug, value, notes) in enumerate(OBJECTS):
         for version in spread(index):
@@ -83,12 +87,14 @@ def _objects() -> File:
 
 
 def _numbers() -> File:
-    title = "Signing objects: numbers that only versions 1 to 5 let by, and not every parser reads"
+    title = "Signing objects: numbers that only versions 1 to 5 accept and not every parser reads"
     file = File("base/sign_numbers.json", title)
     for version in since("1", "5"):
         for slug, value in LENIENT_OBJECTS:
             outcome = {"object": signed_object(value, SERVER, KEY_ID, SEED)}
-            notes = "Signed as they were written; from version 6 on there is no canonical JSON."
+            notes = (
+                "The numbers are signed as they were written. From version 6 on, they are not canonical JSON."
+            )
             given = {"object": value, **WITH_KEY}
             file.add(f"sign_json.{slug}", version, given, outcome, spec=SIGNING, notes=notes)
     return file
@@ -98,10 +104,12 @@ def _events() -> File:
     file = File("base/sign_event.json", "Signing events")
     for event, digest, text in SPEC_EVENTS:
         for version in ALL:
-            notes = "The specification's own vector."
+            notes = "A test vector from the specification."
             result = {**event, "hashes": {"sha256": digest}, "signatures": {SPEC_SERVER: {SPEC_KEY_ID: text}}}
             if version in ("11", "12"):
-                notes += " From version 11 on `origin` is dropped before signing: another signature."
+                notes += (
+                    " From version 11 on, `origin` is removed before signing, so the signature is different."
+                )
                 result = signed_event(event, version, SPEC_SERVER, SPEC_KEY_ID, SPEC_SEED)
                 assert result["signatures"][SPEC_SERVER][SPEC_KEY_ID] != text
             slug = f"sign_event.spec.{'minimal' if event['type'] == 'X' else 'message'}"
@@ -113,7 +121,7 @@ def _events() -> File:
     file.add("sign_event.small", "1", given, {"event": result}, spec=OUTGOING, notes="")
     given = {"event": CREATE_V12, **WITH_KEY}
     result = signed_event(CREATE_V12, "12", SERVER, KEY_ID, SEED)
-    notes = "A create event has no room ID in this version."
+    notes = "In version 12 a create event has no room ID."
     file.add("sign_event.create", "12", given, {"event": result}, spec=OUTGOING, notes=notes)
     for version in ALL:
         for kind in (MESSAGE, MEMBER, CREATE, POWER_LEVELS):
@@ -124,11 +132,11 @@ def _events() -> File:
                 assert "room_id" not in event
             given = {"event": event, **WITH_KEY}
             result = signed_event(event, version, SERVER, KEY_ID, SEED)
-            notes = "Hash the whole, sign what redaction keeps, put the signature on the whole."
+            notes = "Hash the whole event, sign its redacted form, and add the signature to the whole event."
             file.add(f"sign_event.{kind}", version, given, {"event": result}, spec=OUTGOING, notes=notes)
     before: tuple[tuple[str, Object, str], ...] = (
-        ("signed_before", {"signatures": STRANGE}, "Signatures that are there stay."),
-        ("hashed_before", {"hashes": {"sha256": "AA"}}, "The content hash is computed anew."),
+        ("signed_before", {"signatures": STRANGE}, "Existing signatures are kept."),
+        ("hashed_before", {"hashes": {"sha256": "AA"}}, "The content hash is computed again."),
     )
     for index, (slug, more, notes) in enumerate(before):
         for version in spread(index):

@@ -27,9 +27,9 @@ class Kind(Enum):
 
     DIFFER = "Authorisation rules where implementations differ"
     """Known when the case was written: some implementations allow what others reject."""
-    OBSERVED = "that no other implementation, or one alone, gives"
+    OBSERVED = "given by at most one other implementation"
     """Found when the case was run: others answer differently, and their answer is a fair interpretation."""
-    UNCONFIRMED = "that fewer than two of those who offer it confirm"
+    UNCONFIRMED = "confirmed by fewer than two of the implementations that offer the operation"
     """Found when the case was run: the specification has one answer as we read it, but fewer than two of the
     other implementations give it, although at least two of the three offer the operation."""
 
@@ -79,7 +79,7 @@ def differ(ours: str, theirs: str) -> Dispute:
         Kind.DIFFER,
         None,
         f"roomver's choice, and the answer of {ours}" if ours else "roomver's choice",
-        f"the answer of {theirs}" if theirs else "what the letter would admit",
+        f"the answer of {theirs}" if theirs else "also possible by the letter of the specification",
     )
 
 

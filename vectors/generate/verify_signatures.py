@@ -64,25 +64,47 @@ def _every_version(area: _Area) -> None:
         event = whole(version)
         area.check("good", version, event, True, "")
         loose = {**event, "content": {"body": "Something else"}, "unsigned": {"age": 1}, "org.example.key": 1}
-        notes = "What redaction takes is not signed: the content hash, not the signature, guards it."
+        notes = (
+            "Keys that redaction removes are not signed. The content hash protects them, not the signature."
+        )
         area.check("loose_content", version, loose, True, notes)
-        area.check("redacted", version, redacted(event, version), True, "A redacted copy is as well signed.")
+        area.check(
+            "redacted",
+            version,
+            redacted(event, version),
+            True,
+            "The signatures of a redacted copy are valid as well.",
+        )
         area.check("depth_changed", version, {**event, "depth": 13}, False, "A signed key was changed.")
         hashes = {"hashes": {"sha256": base64(bytes(32))}}
-        area.check("hashes_changed", version, {**event, **hashes}, False, "`hashes` is signed.")
+        area.check(
+            "hashes_changed", version, {**event, **hashes}, False, "`hashes` is signed and was changed."
+        )
         member = whole(version, MEMBER, {"membership": "join", "displayname": "A"}, state_key=USER)
         changed = {**member, "content": {"membership": "ban", "displayname": "A"}}
-        area.check("membership_changed", version, changed, False, "Kept content is signed.")
-        area.check("none", version, {**event, "signatures": {}}, False, "Nobody signed it.")
+        area.check(
+            "membership_changed",
+            version,
+            changed,
+            False,
+            "Content that redaction keeps is signed and was changed.",
+        )
+        area.check("none", version, {**event, "signatures": {}}, False, "The event has no signatures.")
         by_other = signed(version, bare(version), OTHER_SERVER)
         area.check(
-            "by_other", version, by_other, False, "The wrong server signed it.", keys(SERVER, OTHER_SERVER)
+            "by_other",
+            version,
+            by_other,
+            False,
+            "Only the wrong server has signed the event.",
+            keys(SERVER, OTHER_SERVER),
         )
         origin = whole(version, origin="example.org", prev_state=[])
         changed = {**origin, "origin": "example.com", "prev_state": ["x"]}
         kept = version in since("1", "10")
         notes = (
-            "Top-level `origin` and `prev_state` are signed up to version 10; version 11 drops them first."
+            "Top-level `origin` and `prev_state` are signed up to version 10. From version 11 on, they are"
+            " removed before signing."
         )
         area.check("origin_changed", version, changed, not kept, notes, spec=page(version, "redactions"))
 
@@ -92,19 +114,19 @@ def _signers(area: _Area) -> None:
     for version in ("1", "2", "3", "4"):
         old = version in ("1", "2")
         event = whole(version, event_id="$event:example.com") if old else whole(version)
-        notes = "In versions 1 and 2 the server in the event ID signs too."
+        notes = "In versions 1 and 2 the server in the event ID must also sign."
         area.check("event_id_server_missing", version, event, not old, notes, both)
         area.check("event_id_server", version, also_signed(version, event, OTHER_SERVER), True, notes, both)
     for version in ALL:
         content = {"membership": "join", AUTHORISER: OTHER_USER}
         event = whole(version, MEMBER, content, state_key=USER)
         spec = page(version, "authorisation-rules")
-        notes = "From version 8 on the authorising user's server signs a restricted join too."
+        notes = "From version 8 on, the authorising user's server must also sign a restricted join."
         area.check("restricted_one", version, event, version in since("1", "7"), notes, both, spec)
         area.check(
             "restricted_both", version, also_signed(version, event, OTHER_SERVER), True, "", both, spec
         )
-        notes = "Signed, but not by who must."
+        notes = "The signature under the authorising user's server name was not made by that server."
         area.check(
             "restricted_wrong",
             version,
@@ -116,23 +138,23 @@ def _signers(area: _Area) -> None:
         )
         invite = signed(version, third_party_invite(version), "x.example")
         old = version in ("1", "2")
-        notes = "A third-party invite needs no server's signature from version 3 on."
+        notes = "From version 3 on, a third-party invite needs no server's signature."
         disputed = OBSERVED_ID_SERVER_HAS_NOT_SIGNED if old else None
         area.check("third_party", version, invite, not old, notes, both, disputed=disputed)
 
 
 # Name, key ID, note. Signatures by such keys are ignored.
 IGNORED = (
-    ("unknown_key", "ed25519:unknown", "By a key that is not known: ignored."),
-    ("unknown_algorithm", "rot13:1", "By an algorithm that is not known: ignored."),
+    ("unknown_key", "ed25519:unknown", "The key is unknown, so its signature is ignored."),
+    ("unknown_algorithm", "rot13:1", "The algorithm is unknown, so the signature is ignored."),
     (
         "policy_server",
         "ed25519:policy_server",
-        "A policy server signs under the sender's server name: ignored here.",
+        "A policy server signs under the sender's server name. Its signature is ignored here.",
     ),
-    ("no_algorithm", "a_1", "No key ID: ignored."),
-    ("algorithm_only", "ed25519", "No key ID: ignored."),
-    ("upper_algorithm", "ED25519:a_1", "An algorithm that is not known: ignored."),
+    ("no_algorithm", "a_1", "This is not a key ID, so the signature is ignored."),
+    ("algorithm_only", "ed25519", "This is not a key ID, so the signature is ignored."),
+    ("upper_algorithm", "ED25519:a_1", "The algorithm is unknown, so the signature is ignored."),
 )
 
 # Name, the event with signatures by two known keys, whether it is validly signed, note.
@@ -142,25 +164,25 @@ TWO_KEYS: tuple[tuple[str, Callable[[str], Object], bool, str], ...] = (
         "one_bad",
         lambda v: also(whole(v), SERVER, OTHER_KEY, wrong(v)),
         False,
-        "All signatures by known keys must hold: gomatrixserverlib is content with one.",
+        "All signatures by known keys must be valid. gomatrixserverlib accepts the event if one is valid.",
     ),
     (
         "first_bad",
         lambda v: also(also_signed(v, whole(v), SERVER, OTHER_KEY), SERVER, KEY_ID, wrong(v)),
         False,
-        "All signatures by known keys must hold, in any order.",
+        "All signatures by known keys must be valid, in any order.",
     ),
     (
         "one_garbage",
         lambda v: also(whole(v), SERVER, OTHER_KEY, "!!"),
         False,
-        "No base64: it does not hold.",
+        "The signature is not base64, so it is not valid.",
     ),
     (
         "other_key",
         lambda v: signed(v, bare(v), key_id=OTHER_KEY),
         True,
-        "Any of the server's keys will do.",
+        "A signature by any of the server's keys is enough.",
     ),
     (
         "keys_swapped",
@@ -169,7 +191,7 @@ TWO_KEYS: tuple[tuple[str, Callable[[str], Object], bool, str], ...] = (
             "signatures": {SERVER: {OTHER_KEY: whole(v)["signatures"][SERVER][KEY_ID]}},
         },
         False,
-        "A true signature, but by another key than it says.",
+        "The signature is valid, but its key ID names a different key.",
     ),
 )
 
@@ -181,13 +203,13 @@ def _several(area: _Area) -> None:
             text = wrong(version)
             area.check(f"also_{slug}", version, also(whole(version), SERVER, key_id, text), True, notes)
             only = {**whole(version), "signatures": {SERVER: {key_id: text}}}
-            area.check(f"only_{slug}", version, only, False, "Nothing is left that could be checked.")
+            area.check(f"only_{slug}", version, only, False, "No signature is left that could be checked.")
     for index, (slug, event_of, valid, notes) in enumerate(TWO_KEYS):
         for version in spread(index):
             area.check(f"two_keys_{slug}", version, event_of(version), valid, notes, two)
     for version in ("2", "5", "8", "11"):
         event = also(whole(version), OTHER_SERVER, KEY_ID, wrong(version))
-        notes = "A bad signature by a server that need not sign: nobody looks."
+        notes = "The invalid signature is by a server that does not have to sign, so it is not checked."
         area.check("not_asked", version, event, True, notes, keys(SERVER, OTHER_SERVER))
         area.check("no_keys", version, whole(version), False, "No key is known.", {})
         area.check(
@@ -195,9 +217,9 @@ def _several(area: _Area) -> None:
         )
         area.check("empty_keys_of_server", version, whole(version), False, "No key is known.", {SERVER: {}})
         other = {SERVER: {KEY_ID: key_entry(OTHER_SERVER)}}
-        area.check("another_key", version, whole(version), False, "The key is another's.", other)
+        area.check("another_key", version, whole(version), False, "The key belongs to another server.", other)
         event = whole(version, sender="@alice:Example.org")
-        notes = "Server names are compared with case."
+        notes = "Server names are case-sensitive."
         area.check("server_case", version, event, False, notes, keys(SERVER, "Example.org"))
 
 
@@ -217,22 +239,32 @@ def _forms(area: _Area) -> None:
             "padded",
             lambda v: text(v) + "==",
             True,
-            "Padding should be accepted; gomatrixserverlib refuses it.",
+            "Padding should be accepted. gomatrixserverlib rejects it.",
         ),
         (
             "foreign_character",
             lambda v: text(v)[:40] + "$" + text(v)[40:],
             False,
-            "Python's decoder skips it unless told.",
+            "Python's decoder skips such a character by default.",
         ),
-        ("white_space", lambda v: text(v) + "\n", False, "Python's decoder skips it unless told."),
-        ("truncated", lambda v: base64(raw(v)[:63]), False, "63 bytes."),
-        ("too_long", lambda v: base64(raw(v) + b"\0"), False, "65 bytes."),
-        ("odd_length", lambda v: text(v)[:85], False, "No bytes encode to 85 digits."),
+        (
+            "white_space",
+            lambda v: text(v) + "\n",
+            False,
+            "Python's decoder skips such a character by default.",
+        ),
+        ("truncated", lambda v: base64(raw(v)[:63]), False, "The signature has 63 bytes."),
+        ("too_long", lambda v: base64(raw(v) + b"\0"), False, "The signature has 65 bytes."),
+        ("odd_length", lambda v: text(v)[:85], False, "No number of bytes gives 85 base64 digits."),
         ("empty", lambda v: "", False, ""),
         ("zeros", lambda v: base64(bytes(64)), False, ""),
         ("hex", lambda v: raw(v).hex(), False, ""),
-        ("malleated", lambda v: base64(malleated(v)), False, "S + L in place of S: RFC 8032 refuses it."),
+        (
+            "malleated",
+            lambda v: base64(malleated(v)),
+            False,
+            "The signature has S + L in place of S. RFC 8032 forbids it.",
+        ),
         ("one_bit", lambda v: base64(bytes([raw(v)[0] ^ 1]) + raw(v)[1:]), False, ""),
     )
     for index, (slug, text_of, valid, notes) in enumerate(forms):
@@ -243,9 +275,21 @@ def _forms(area: _Area) -> None:
     for index, (slug, value) in enumerate(others):
         for version in spread(index, count=2):
             event = {**whole(version), "signatures": {SERVER: {KEY_ID: value}}}
-            area.check(f"form_{slug}", version, event, False, "No text: a failure, not an exception.")
+            area.check(
+                f"form_{slug}",
+                version,
+                event,
+                False,
+                "The signature is not a string. It is invalid, and must not cause an exception.",
+            )
             event = {**whole(version), "signatures": {SERVER: value}}
-            area.check(f"form_server_{slug}", version, event, False, "No signatures of the server.")
+            area.check(
+                f"form_server_{slug}",
+                version,
+                event,
+                False,
+                "The entry of the server contains no signatures.",
+            )
     for version in ("3", "4", "11"):
         event = whole(version)
         table = {SERVER: {KEY_ID: {**key_entry(), "key": key_entry()["key"] + "="}}}
@@ -257,9 +301,9 @@ def _validity(area: _Area) -> None:
         enforced = version in since("5")
         spec = page("5", "signing-key-validity-period")
         for slug, until, valid, notes in (
-            ("equal", START, True, "Valid up to the event's own time, inclusive."),
-            ("before", START - 1, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
-            ("long_before", 0, not enforced, "Versions 1 to 4 do not look at `valid_until_ts`."),
+            ("equal", START, True, "The key is valid up to the event's own time, inclusive."),
+            ("before", START - 1, not enforced, "Versions 1 to 4 ignore `valid_until_ts`."),
+            ("long_before", 0, not enforced, "Versions 1 to 4 ignore `valid_until_ts`."),
             ("after", START + 1, True, ""),
         ):
             table = {SERVER: {KEY_ID: key_entry(valid_until=until)}}
@@ -267,12 +311,21 @@ def _validity(area: _Area) -> None:
     for version in ("4", "5", "12"):
         table = {SERVER: {KEY_ID: key_entry(valid_until=0), OTHER_KEY: key_entry(key_id=OTHER_KEY)}}
         event = also(also_signed(version, whole(version), SERVER, OTHER_KEY), SERVER, KEY_ID, wrong(version))
-        notes = "Bad, and by a key that was not valid: ignored from version 5 on; before, the key counts."
+        notes = (
+            "The signature is invalid, and its key was no longer valid. It is ignored from version 5 on;"
+            " before, the key counts."
+        )
         spec = page("5", "signing-key-validity-period")
         area.check("expired_bad", version, event, version != "4", notes, table, spec)
         table = {SERVER: {KEY_ID: key_entry(valid_until=None)}}
         area.check(
-            "valid_until_absent", version, whole(version), True, "Nothing bounds the key.", table, spec
+            "valid_until_absent",
+            version,
+            whole(version),
+            True,
+            "The key has no `valid_until_ts`, so its validity is not limited.",
+            table,
+            spec,
         )
 
 

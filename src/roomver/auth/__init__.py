@@ -40,7 +40,7 @@ def state_of_auth_events(event: Event, events: Mapping[EventId, Event]) -> dict[
 
     Raises:
         MissingEvents: naming all the auth events that are not in `events`.
-        WrongRoom: if an auth event is of another room version.
+        WrongRoom: if an auth event has another room version.
     """
     return state_of(cited_events(event, events))
 
@@ -58,8 +58,8 @@ def check_auth(
     ``state=None`` this is check 4, with the state before the event check 5, with the current state
     check 6.
 
-    The caller has verified the event's signatures. Only the signature inside a third-party invite is verified
-    here.
+    The caller must have verified the event's signatures. Only the signature inside a third-party invite is
+    verified here.
 
     Args:
         event: the event to check.
@@ -73,7 +73,7 @@ def check_auth(
 
     Raises:
         MissingEvents: naming all auth events that are not in `events`. Nothing is decided without them.
-        WrongRoom: if the state or an auth event is of another room version, or the state is of another
+        WrongRoom: if the state or an auth event has another room version, or the state is from another
             room.
         UnknownState: if the rules read an unknown key of a state that is known in part.
 
@@ -133,12 +133,12 @@ def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
     has no create event: an unknown state never allows an event.
 
     Args:
-        event: the event to check. The caller has verified its signatures.
+        event: the event to check. The caller must have verified its signatures.
         state: the room state, key to event. Only the keys that `roomver.select_auth_types` returns and the
             create event are read, each with ``get``. It may be a `PartialState`.
 
     Raises:
-        WrongRoom: if the state is of another room or room version.
+        WrongRoom: if the state is from another room or has another room version.
         UnknownState: if the rules read an unknown key of a state that is known in part. Neither verdict is
             certain then.
     """

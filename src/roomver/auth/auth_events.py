@@ -25,7 +25,7 @@ def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
 
     Raises:
         MissingEvents: naming all of them that are not in `events`.
-        WrongRoom: if one of them is of another room version.
+        WrongRoom: if one of them has another room version.
     """
     wanted = event.auth_parents
     try:
@@ -36,8 +36,8 @@ def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
     for cited in found:
         if cited.room_version is not version:
             raise WrongRoom(
-                f"{event.event_id} is of room version {version}, and the event that it cites,"
-                f" {cited.event_id}, of {cited.room_version}"
+                f"{event.event_id} has room version {version} but cites {cited.event_id}, which has"
+                f" version {cited.room_version}"
             )
     return found
 
@@ -56,7 +56,7 @@ def check_room_id(
     create = events[create_id]
     fault = None
     if create.type != "m.room.create" or create.state_key != "":
-        fault = f"{create_id} is of type {create.type}"
+        fault = f"{create_id} has type {create.type}"
     elif create_id in rejected:
         fault = f"{create_id} was rejected"
     elif create.content.get("room_version") != event.room_version.identifier:
@@ -78,7 +78,7 @@ def check_auth_events(event: Event, cited: list[Event], rejected: Container[Even
     version = event.room_version
 
     # Each rule is checked for all entries at once. Which entry breaks it is found only if one does: this runs
-    # for every event, and nearly no event breaks a rule.
+    # for every event, and almost no event breaks a rule.
     keys = [(other.type, other.state_key) for other in cited]
     entries = set(keys)
 
@@ -88,8 +88,8 @@ def check_auth_events(event: Event, cited: list[Event], rejected: Container[Even
         twice = next(index for index, key in enumerate(keys) if key in keys[:index])
         return _refused(event, AUTH_EVENTS_DUPLICATE, cited[twice])
 
-    # If there are entries that the auth events selection would not pick, reject. It never picks a message,
-    # and in version 12 not the create event.
+    # If there are entries that the auth events selection would not pick, reject. It never picks a message
+    # nor, in version 12, the create event.
     selectable = select_auth_types(event)
     if not entries <= selectable:
         stray = next(index for index, key in enumerate(keys) if key not in selectable)

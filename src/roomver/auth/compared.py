@@ -1,6 +1,6 @@
 """What the authorisation rules compare for an event: levels and memberships, each with its source.
 
-A verdict names the values that decided. This module names all values that were compared, also if the event
+A verdict names the values that decided. This module names all values that were compared, even if the event
 is allowed.
 """
 
@@ -31,7 +31,7 @@ def list_compared(event: Event, state: StateMap[Event]) -> list[Compared]:
     The list is empty for a create event, and if the state has no create event.
 
     Raises:
-        WrongRoom: if the state is of another room or room version.
+        WrongRoom: if the state is from another room or has another room version.
         UnknownState: if the state is known in part and one of the values is unknown.
     """
     create = create_of(state)
@@ -78,13 +78,13 @@ def _for_membership(target: UserId, context: Context) -> list[Compared]:
 
 def _membership(who: str, user: UserId, context: Context) -> Compared:
     member = context.state.get(("m.room.member", user))
-    source = f"{user} has no member event" if member is None else f"{user}, by {member.event_id}"
+    source = f"{user} has no member event" if member is None else f"{user}, from {member.event_id}"
     return Compared(f"{who}'s membership", context.membership(user) or "not a membership", source)
 
 
 def _join_rule(context: Context) -> Compared:
     rules = context.state.get(JOIN_RULES)
-    source = "default, without a join-rules event" if rules is None else rules.event_id
+    source = "default, no join-rules event" if rules is None else rules.event_id
     return Compared("join rule", context.join_rule, source)
 
 

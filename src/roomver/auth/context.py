@@ -32,8 +32,8 @@ class Context:
         self._levels: Levels | None = None
         if create.room_version is not self.version or create.room_id != event.room_id:
             raise WrongRoom(
-                f"{event.event_id} is of room {event.room_id}, version {event.room_version}; the state is"
-                f" of room {create.room_id}, version {create.room_version}"
+                f"{event.event_id} is in room {event.room_id}, version {event.room_version}; the state is"
+                f" from room {create.room_id}, version {create.room_version}"
             )
 
     @property

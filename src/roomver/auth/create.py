@@ -40,7 +40,7 @@ def check_create(event: Event) -> Verdict:
         return Verdict(False, CREATE_HAS_ROOM_ID, version, {"room_id": event.room_id})
 
     # If content.room_version is present and is not a recognised version, reject. If it is absent, the version
-    # is 1; null counts as present. The caller makes sure that it is the version that this event is read as.
+    # is 1; null counts as present. The caller must parse the event as this version.
     if "room_version" in content:
         named = content["room_version"]
         if type(named) is not str or named not in ROOM_VERSIONS:

@@ -65,9 +65,8 @@ def _check_restricted(context: Context, membership: str, already_in: bool) -> Ve
         return context.allow(JOIN_RESTRICTED_ALREADY_IN, membership=membership)
 
     # If the join_authorised_via_users_server key in content is not a user with sufficient permission to
-    # invite other users or is not a joined member of the room, reject. As clarified in 1.17, this holds if
-    # the key is missing, and for a user who is not in the room or only invited, whatever the user's level:
-    # a version 12 creator's too.
+    # invite other users or is not a joined member of the room, reject. This rejects a missing key
+    # and any authoriser who is not joined, even a version 12 creator (clarified in 1.17).
     authoriser = context.event.content.get("join_authorised_via_users_server")
     if type(authoriser) is not str or not is_user_id(authoriser):
         found = shorten(authoriser) if authoriser is not None else "none"

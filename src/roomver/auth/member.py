@@ -14,7 +14,8 @@ def check_member(context: Context) -> Verdict:
     """Check an ``m.room.member`` event by its membership.
 
     The specification has a rule here on the signature of the authorising user's server. It never decides,
-    because the caller has verified the signatures (`roomver.list_required_signers` names that server).
+    because the caller must have verified the signatures (`roomver.signatures.list_required_signers` names
+    that server).
     """
     event = context.event
     # If there is no state_key property, or no membership property in content, reject.

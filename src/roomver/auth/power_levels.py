@@ -58,7 +58,8 @@ def _check_form(context: Context, new: PowerLevels) -> Verdict | None:
     event, version = context.event, context.version
     content = event.content
     if version.power_level_types_checked:
-        # If any of the seven named levels is present and not an integer, reject.
+        # If any of the properties users_default, events_default, state_default, ban, redact, kick, or invite
+        # in content are present and not an integer, reject.
         for path in new.unreadable:
             if path[0] in DEFAULTS:
                 return _unreadable(context, POWER_LEVELS_NOT_INTEGER, event, path)

@@ -60,11 +60,11 @@ def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -
 
     Raises:
         MissingEvents: if the state has no create event.
-        WrongRoom: if the state is not of the redaction's room.
+        WrongRoom: if the state is not from the redaction's room.
         UnknownState: if a key that is needed is unknown in a state that is known in part.
     """
     if redaction.type != "m.room.redaction":
-        return RedactionDecision(False, f"{redaction.event_id} is of type {redaction.type}")
+        return RedactionDecision(False, f"{redaction.event_id} has type {redaction.type}")
     if redaction.redacts is None:
         return RedactionDecision(False, "the redaction names no event")
     if redaction.redacts != target.event_id:
@@ -82,10 +82,10 @@ def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -
         return RedactionDecision(verdict.allowed, str(verdict))
     # 1. The power level of the redaction event's sender is greater than or equal to the redact level.
     level, needed = context.levels.user(redaction.sender), context.levels.named("redact")
-    compared = f"sender level {level}, redact level {needed}"
+    compared = f"sender level {level if type(level) is int else 'infinite'}, redact level {needed}"
     if level >= needed:
         return RedactionDecision(True, compared)
     # 2. The domain of the redaction event's sender matches that of the original event's sender.
     if server_of(redaction.sender) == server_of(target.sender):
-        return RedactionDecision(True, f"both senders are of {server_of(target.sender)}")
-    return RedactionDecision(False, f"{compared}, and the senders are of different servers")
+        return RedactionDecision(True, f"both senders are on {server_of(target.sender)}")
+    return RedactionDecision(False, f"{compared}, and the senders are on different servers")

@@ -29,7 +29,7 @@ def check_third_party_offer(context: Context) -> Verdict:
     """Check an ``m.room.third_party_invite`` event.
 
     Allow if and only if sender's current power level is greater than or equal to the invite level.
-    This decides: the required level of the event type and a state key with ``@`` do not matter.
+    The outcome is final: the required level of the event type and a state key with ``@`` do not matter.
     (gomatrixserverlib checks the state key.)
     """
     if context.levels.user(context.event.sender) >= context.levels.named("invite"):

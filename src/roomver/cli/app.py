@@ -25,7 +25,7 @@ _END_OF_ID = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{8,}")
 
 
 class _Group(click.Group):
-    """Turns what may go wrong into one line on standard error and exit code 2."""
+    """Turns errors into one line on standard error and exit code 2."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,12 +46,11 @@ class _Group(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read the output has gone. Nobody is left to tell, and the interpreter's own last
-            # flush must not complain either.
+            # The reader closed the pipe; keep the interpreter's last flush from failing.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(2)
         except KeyboardInterrupt:
-            ctx.exit(130)  # as a shell has it; click's own 1 would mean that something was found
+            ctx.exit(130)  # the shell convention for SIGINT; click's own 1 would mean problems found
         except click.NoSuchOption as error:
             # In double quotes the shell takes "$ly" out of "$ly-A7l6XP" as a variable.
             rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
@@ -77,8 +76,8 @@ def _fail(ctx: click.Context, message: str) -> None:
 def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.
 
-    Exit codes: 0 all good, 1 something is wrong with what was checked, 2 wrong call or unreadable input,
-    3 undecided, because events or parts of a state are missing.
+    Exit codes: 0 no problems, 1 problems found, 2 usage error or unreadable input, 3 undecided:
+    events or parts of a state are missing.
     """
 
 

@@ -23,7 +23,7 @@ from .wording import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WIDE = 200  # where there is no terminal: tables take what they need, and no line is broken
+_WIDE = 200  # the width where there is no terminal: tables take what they need, and no line is broken
 _FIRST_MILLISECONDS: Final = 10**12  # in 2001; the time in seconds is below this for 30,000 years
 
 WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
@@ -33,7 +33,7 @@ QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell re
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
-    """Add ``--room-version``, which hands on the record of the room version."""
+    """Add ``--room-version``, which passes the record of the room version."""
     return click.option(
         "--room-version", "version", metavar="V", required=required, callback=_known_version, help=text
     )
@@ -54,7 +54,7 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
         metavar="FILE",
         multiple=True,
         required=required,
-        help="Signing keys: a table {server: {key ID: {key, valid_until_ts}}}, or servers' answers of the "
+        help="Signing keys: a table {server: {key ID: {key, valid_until_ts}}}, or responses from the "
         "key API, whose own signatures are checked. May be given several times.",
     )
 
@@ -93,8 +93,8 @@ def now_option() -> Callable[[F], F]:
         metavar="MS",
         type=int,
         callback=_in_milliseconds,
-        help="The time, in milliseconds since 1970. With it a key counts as valid for at most seven days "
-        "from then, as for a server that receives the event; without it, up to its valid_until_ts.",
+        help="Treat this, in milliseconds since the epoch, as the time of receipt: a key is trusted for at "
+        "most seven days after it. Without --now, until its valid_until_ts.",
     )
 
 
@@ -159,7 +159,7 @@ def all_opened(files: Sequence[str]) -> Iterator[list[tuple[BinaryIO, str]]]:
 
 
 def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
-    """Read a file as one JSON value, which is still to be scanned."""
+    """Read a file as one JSON value, which is not yet scanned."""
     with opened(file) as stream:
         text = stream.read()
     if not text.strip():
@@ -177,7 +177,7 @@ class GivenEvent:
     Attributes:
         file: what messages call the file.
         pdu: the event.
-        entry: the same, with the IDs that the file says it has.
+        entry: the event with the IDs that the file gives it.
     """
 
     file: str
@@ -185,8 +185,10 @@ class GivenEvent:
     entry: Entry
 
     def compare_ids(self, version: RoomVersion, pdu: JsonObject | None = None) -> bool:
-        """Tell whether the event ID in the file is the computed one, and say on standard error what there is
-        to say about it.
+        """Compare the event ID in the file with the computed one, and report the result on standard error.
+
+        Returns:
+            True if they agree, or the file gives no event ID.
 
         Args:
             version: of the event's room.
@@ -244,7 +246,7 @@ def read_key_files(files: tuple[str, ...]) -> KeyTable | None:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the group to end the command: rich would end it with 1, which means findings."""
+        """Let `_Group` end the command: rich would end it with 1, which means problems found."""
         raise BrokenPipeError
 
 

@@ -63,7 +63,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
         lambda v: "D" if v.room_id_form is RoomIdForm.DOMAIN else "H",
     ),
     Feature(
-        "Create event carries room_id (- must not)", lambda v: _mark(v.room_id_form is RoomIdForm.DOMAIN)
+        "Create event carries room_id (● must, - must not)",
+        lambda v: _mark(v.room_id_form is RoomIdForm.DOMAIN),
     ),
     Feature("All other events carry room_id", lambda _: YES),
     Feature("Server in the event ID must sign", lambda v: _mark(v.event_id_server_signs)),
@@ -76,40 +77,43 @@ FEATURES: Final[tuple[Feature, ...]] = (
         lambda v: _mark(v.strict_canonical_json),
     ),
     Feature("Greatest depth is 2^n - 1, with n", lambda v: str(v.max_depth.bit_length())),
-    Feature("Power levels may be floats, cut to integers", lambda v: _mark(v.float_power_levels)),
+    Feature("Power levels may be floats, truncated to integers", lambda v: _mark(v.float_power_levels)),
     Feature("Power levels may be decimal strings", lambda v: _mark(v.string_power_levels)),
     Feature("Power level event: all levels must be integers", lambda v: _mark(v.power_level_types_checked)),
     Feature("Power level change: notifications guarded too", lambda v: _mark(v.notification_levels_checked)),
     Feature("m.room.aliases has an authorisation rule", lambda v: _mark(v.aliases_rule)),
-    Feature("Redactions judged by the authorisation rules", lambda v: _mark(v.redaction_rule)),
-    Feature("Redactions judged when they are applied", lambda v: _mark(not v.redaction_rule)),
-    Feature("redacts stands: T at the top, C in content", lambda v: "TC"[v.redacts_in_content]),
+    Feature("Redactions checked by the authorisation rules", lambda v: _mark(v.redaction_rule)),
+    Feature("Redactions checked when they are applied", lambda v: _mark(not v.redaction_rule)),
+    Feature("redacts is at: T top level, C content", lambda v: "TC"[v.redacts_in_content]),
     Feature("Membership and join rule knock", lambda v: _mark(v.knock)),
     Feature("Join rule restricted", lambda v: _mark(v.restricted_joins)),
     Feature("Join rule knock_restricted", lambda v: _mark(v.knock_restricted)),
     Feature("Create event must have content.creator", lambda v: _mark(v.creator_in_content)),
     Feature("The creator: C content.creator, S sender", lambda v: "SC"[v.creator_in_content]),
     Feature(
-        "Create event's room_id must be of the sender's server",
+        "Create event's room_id must have the sender's server name",
         lambda v: _mark(v.room_id_form is RoomIdForm.DOMAIN),
     ),
-    Feature("auth_events must cite the create event (- must not)", lambda v: _mark(v.create_in_auth_events)),
+    Feature(
+        "auth_events must cite the create event (● must, - must not)",
+        lambda v: _mark(v.create_in_auth_events),
+    ),
     Feature(
         "room_id must name an accepted create event",
         lambda v: _mark(v.room_id_form is RoomIdForm.CREATE_HASH),
     ),
     Feature("additional_creators honoured", lambda v: _mark(v.additional_creators)),
     Feature(
-        "Creators' power level (100: until a power level event says otherwise)",
+        "Creators' power level (100 applies only while there is no power-levels event)",
         lambda v: "∞" if v.infinite_creator_level else "100",
     ),
     Feature("Power level event must not list creators", lambda v: _mark(v.infinite_creator_level)),
-    Feature("Auth events must be of the same room", lambda _: YES),
+    Feature("Auth events must be in the same room", lambda _: YES),
     Feature(
         "Redaction keeps top-level origin, membership, prev_state",
         lambda v: _mark(v.redaction_keeps >= _LEGACY_KEYS),
     ),
-    Feature("Redaction keeps of m.room.create: C only creator, or all", _keeps_create),
+    Feature("Redaction of m.room.create keeps: C content.creator, or all content", _keeps_create),
     Feature("Redaction keeps m.room.aliases aliases", _keeps("m.room.aliases", "aliases")),
     Feature("Redaction keeps m.room.join_rules allow", _keeps("m.room.join_rules", "allow")),
     Feature(
@@ -135,7 +139,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         lambda v: _mark(v.state_resolution is StateResolution.V2_1),
     ),
 )
-"""Every feature in which room versions differ, and three in which one might think so."""
+"""Every feature in which room versions differ, and two constant rows shown for contrast."""
 
 
 def feature_rows() -> list[tuple[str, tuple[str, ...]]]:

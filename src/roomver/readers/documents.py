@@ -114,12 +114,12 @@ class Documents:
         self, source: Source, first: JsonValue, count: int, long: dict[int, _Long], *, broken: bool
     ) -> None:
         """Take documents that `open_documents` has looked through."""
-        self.name = source.name
+        self.name: str = source.name
         self.broken = broken
         self._source = source
         self._count = count
         self._long = long
-        self.header = None if 0 in long else header_of(first, source.name)
+        self.header: Header | None = None if 0 in long else header_of(first, source.name)
         self.said: RoomVersion | None = None
         self.keys: KeyTable | None = None
         if self.header is not None:

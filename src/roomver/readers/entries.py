@@ -89,7 +89,7 @@ def unwrap(value: JsonValue) -> tuple[JsonValue, EventId | None]:
 
 
 def find_wrapper(value: JsonObject) -> str | None:
-    """Return the key under which an object that is not an event has one; None if it wraps none."""
+    """Return the key under which an object that is not an event has one; None if it has no such key."""
     if is_pdu(value):
         return None
     for key in ("pdu", *_COLUMNS):
@@ -175,7 +175,7 @@ def list_parts(document: Mapping[str, object]) -> dict[str, Part]:
 
 
 def _only_ids(values: list[JsonValue]) -> bool:
-    """A document that has its events by ID may have lists of IDs beside them."""
+    """Tell whether a list holds IDs: a document that has its events by ID may have such lists beside them."""
     return bool(values) and all(type(item) is str for item in values)
 
 
@@ -186,8 +186,8 @@ def _is_create(pdu: JsonObject) -> bool:
 def created_version(value: JsonValue) -> RoomVersion | None:
     """Return the room version that a create event names; None for any other value.
 
-    A create event without ``content.room_version`` makes a room of version 1, unless it is visibly not as
-    it was made: up to version 10 redaction takes the room version out.
+    A create event without ``content.room_version`` makes a room of version 1, if its content hash holds. Up
+    to version 10 redaction removes the room version, and then nothing in the event says it.
 
     Raises:
         UnknownRoomVersion: if it names an unknown one.
@@ -214,7 +214,7 @@ def _is_changed(pdu: JsonObject) -> bool:
 
 
 def find_version(values: Iterable[JsonValue], name: str) -> RoomVersion | None:
-    """Return the room version that the first create event among values names; None if there is none.
+    """Return the room version that the first create event among values names; None without one.
 
     Raises:
         InputError: if it names an unknown one.

@@ -1,6 +1,6 @@
-"""What is not a room: events of the client-server API, and lists of event IDs.
+"""Files that are not rooms: events of the client-server API, and lists of event IDs.
 
-Such a file is told in one message, with what to hand in instead.
+One message says what such a file is, and what to hand in instead.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ IDS_ONLY: Final = (
 
 
 def is_client_event(value: JsonValue) -> bool:
-    """Tell whether a value is an event in the form of the client-server API, which has left out the rest."""
+    """Tell whether a value is an event in the form of the client-server API, which leaves out the rest."""
     return (
         type(value) is dict
         and is_pdu(value)
@@ -55,7 +55,7 @@ def holds_ids(value: JsonObject) -> bool:
 
 
 def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
-    """Return the entries again, unless the first of them show that there are no PDUs in the file.
+    """Return the same entries, unless the first of them show that the file holds no PDUs.
 
     Raises:
         InputError: if they are events of the client-server API, or IDs.

@@ -119,7 +119,7 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
 
     Raises:
         InputError: if an input is none of the forms, or nothing says the room version; also later, from
-            the entries, where the text of a document ends to be JSON.
+            the entries, where the text of a document is not JSON any more.
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
@@ -262,13 +262,13 @@ def _read_json_lines(lines: Iterable[Line]) -> Iterator[Read]:
 
 
 def _json_of(line: Line) -> "JsonValue | NotCanonical":
-    """Return the JSON value of a line, or why it is none."""
+    """Return the JSON value of a line, or the reason why it has no JSON value."""
     value: JsonValue | NotCanonical
     try:
         check_line(line)
         value = load_json(line.raw)
     except NotCanonical as error:
-        value = error
+        value = NotCanonical(error.path, error.reason)  # without the traceback, which holds on to the line
     return read_copied(line.raw, value)
 
 

@@ -151,11 +151,11 @@ class Source:
             InputError: if it is empty, or begins like something that is not UTF-8 text.
             OSError: if it cannot be read; `read` and `readline` raise the same.
         """
-        self.name = name
+        self.name: str = name
         self._raw = _Twice(stream)
         self._packed = self._raw.readline(_HEAD_BYTES).startswith(_GZIP)
         self.restart()
-        self.head = self.readline(_HEAD_BYTES)
+        self.head: bytes = self.readline(_HEAD_BYTES)
         if not self.head:
             raise InputError(name, "the input is empty")
         for start, reason in _NOT_TEXT:

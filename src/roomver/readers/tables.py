@@ -87,7 +87,7 @@ class Table(NamedTuple):
 
 
 def find_table(first: Sequence[Line]) -> Table | None:
-    """Return the form of the table that these first lines begin; None if it is none that is known.
+    """Return the form of the table that these lines begin; None if they begin no known table.
 
     A form is taken only if the first row can be read in it.
     """

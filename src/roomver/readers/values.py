@@ -1,6 +1,6 @@
 """The JSON values of a byte stream, one after another, each found without reading the whole stream.
 
-Only the limits of a value are found here: its text is parsed afterwards, one value at a time. So memory is
+A cursor finds where a value begins and ends. Its text is parsed afterwards, one value at a time. So memory is
 bounded by the longest value, and a value that is broken inside does not affect the others.
 """
 
@@ -18,8 +18,8 @@ _MAX_ATOM: Final = 2**16  # a longer number, without a bracket or a quotation ma
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _QUOTE: Final = ord('"')
 
-# Up to the next bracket, or up to a string that does not end in this text. The patterns are possessive, so
-# that none of them looks at a byte twice.
+# Matches up to the next bracket, or up to a string that does not end in this text. The patterns are
+# possessive, so they look at each byte once.
 _NEXT: Final = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _ATOM: Final = re.compile(rb'[^\s,:"{}\[\]]*+')
@@ -49,7 +49,7 @@ class Piece(NamedTuple):
         return False
 
     def has(self, text: bytes) -> bool:
-        """Tell whether a text is in that of the value; the empty text is in each."""
+        """Tell whether the value contains a text. Every value contains the empty text."""
         return not text or (self.raw is not None and text in self.raw)
 
     def load(self) -> JsonValue:
@@ -104,7 +104,7 @@ class Values:
         """Take the next byte that is not white space.
 
         Raises:
-            NotCanonical: if it is none of those expected.
+            NotCanonical: if it is another byte than those expected.
         """
         found = self.peek()
         if found not in expected:
@@ -201,7 +201,7 @@ class Values:
                 if not depth:
                     break
                 continue
-            # All that is here has been looked at, but for a backslash whose escape is still to come.
+            # All of the text has been looked at, except a backslash whose escape is still to come.
             if at - self._at > lines.MAX_LINE_BYTES:
                 too_long = True
             if too_long:

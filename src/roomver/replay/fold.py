@@ -20,7 +20,7 @@ How it works:
   the entries on which all states agree are known after it, because the merged state has these in any case.
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
   value could change it.
-* *Resets.* At each merge, a key went back if the merged state has a value that one side had already
+* *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced. `replaced` has what each accepted state event replaced.
 """
 
@@ -96,7 +96,7 @@ class Fold:
         self.places: dict[EventId, int] = {}
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
-        # The state after each event that some event still to be folded follows, with its group.
+        # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
         vouched = frozenset(event_id for event_id in accepted if event_id in self.events)

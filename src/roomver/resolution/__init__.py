@@ -64,11 +64,11 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
             order does not affect the resolved state. An empty sequence resolves to the empty state. A state
             may be a `PartialState`.
         events: event ID to event. It must hold the states' events and their auth chains; with a graph,
-            only the events that the disagreement touches.
+            only the conflicted events, their auth events and the few others that the checks read.
         graph: the room's `RoomGraph`, kept from one resolution to the next. Without one, a graph of the
             conflicted events' auth chains is built, and the auth chains of all other events are visited.
-        auth_difference, conflicted_subgraph: these sets, if the caller has an index that knows them. The
-            graph is then not used.
+        auth_difference, conflicted_subgraph: precomputed sets, if the caller has them. The graph is then not
+            used.
         rejected: the IDs of rejected events. A check never falls back on them as auth events.
         skip_rejected: leave out rejected events, as Synapse does. The specification checks them again
             like any other event.
@@ -89,13 +89,13 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
         MissingEvents: naming all missing events that were found together.
         CyclicGraph: if events cite each other.
         WrongRoom: if the conflicted events, and the events that the rules read from the states, are not
-            all of one room and room version.
+            all in one room and room version.
         ValueError: if there is no such algorithm.
 
-    Cost: some C-level passes over states that are dicts. With a graph, everything else follows the
-    disagreement. Equal states cost these passes only, and identical objects nothing. `RoomState`s that
-    share their dict cost no passes, but about the square root of their entries. Now and then one of them
-    gets a dict of its own; until they share again, they cost what dicts cost.
+    Cost: some C-level passes over states that are dicts. With a graph, everything else is proportional
+    to the differences. Equal states cost these passes only, and identical objects nothing. `RoomState`s
+    that share a dict cost about √entries. A state that outgrows its changes gets a new dict; until states
+    share one again, they cost as much as dicts.
     """
     steps = resolve_steps(
         state_sets,
@@ -130,7 +130,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
     This is a generator. It yields sets of event IDs and must be sent a mapping from event ID to event; an
     event that does not exist is left out or None. It returns the `Resolution`. If the caller passes a
     graph, or the auth difference (and in version 12 the conflicted subgraph), the generator asks for little
-    more than the events of the disagreement.
+    more than the conflicted events and their auth events.
     `run_steps` and `run_steps_async` run it, and know the type of the result.
 
     The arguments and errors are those of `resolve`; `events` holds the events that the caller has already.
@@ -165,7 +165,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
 def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     """Resolve states that have been split, and return only the entries that they do not agree on.
 
-    For a caller whose states share structure and who does not need a whole new state.
+    Use this if your states share structure and you do not need a whole new state.
 
     Returns:
         The resolved event of each key that is conflicted or new. A conflicted key that is not in it has no
@@ -179,12 +179,12 @@ def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     present = conflicted - known.lost
     sample = min(present, default=None)
     if sample is not None:
-        # The smallest ID decides which room it is, because set order varies between runs.
+        # Take the room of the smallest ID, so that errors are reproducible.
         known.check_room((sample,))
         known.check_room(present)
     if problem.algorithm is None:
-        # Here every conflicted event is lost. Any other event tells the room version, and so the algorithm:
-        # version 1 keeps the event of a key that only one state has, even if it is lost.
+        # Here every conflicted event is missing. Any other event gives the room version, and so the
+        # algorithm: version 1 keeps the event of a key that only one state has, even if it is missing.
         if sample is None:
             sample = next(filter(known.events.get, split.unconflicted.values()), None)
         if sample is None:

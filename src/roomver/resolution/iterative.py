@@ -57,7 +57,7 @@ class _StateView:
         return found
 
     def read(self, event_ids: Mapping[StateKey, EventId]) -> None:
-        """Read the events of keys. A key is absent if its event is lost or left out as rejected."""
+        """Read the events of keys. Record a key as absent if its event is missing or skipped as rejected."""
         events, skip_rejected = self._known.events, self._skip_rejected
         found = []
         for key, event_id in event_ids.items():
@@ -93,8 +93,8 @@ class _StateView:
 # applying the state event to the room state if the state event is allowed by the authorisation rules.
 # If the state event is not allowed by the authorisation rules, then the event is ignored.
 # If a (event_type, state_key) key that is required for checking the authorisation rules is not present
-# in the state, then the appropriate state event from the event's auth_events is used
-# if the auth event is not rejected."
+# in the state, then the appropriate state event from the event's auth_events
+# is used if the auth event is not rejected."
 #
 # "Rejected auth events are deliberately excluded from use in the iterative auth checks,
 # as auth events aren't re-authed (although non-auth events are) during the iterative auth checks."

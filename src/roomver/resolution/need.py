@@ -15,7 +15,7 @@ from ..types import EventId
 T = TypeVar("T")
 
 Fetched: TypeAlias = Mapping[EventId, Event] | Mapping[EventId, Event | None]
-"""The events among those that were asked for that exist. None stands for one that does not."""
+"""The requested events that exist. None stands for one that does not exist."""
 Steps: TypeAlias = Generator[frozenset[EventId], Fetched, T]
 """A generator that yields event IDs, is sent the events that exist, and returns its result."""
 
@@ -82,14 +82,14 @@ class KnownEvents:
         return False
 
     def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
-        """Ask for the events that are not known yet. Afterwards each event is known or lost.
+        """Ask for the events that are not known yet. Afterwards each event is known or missing.
 
         Raises:
             MissingEvents: naming the events that were not sent, unless missing events are to be ignored.
             ValueError: if an event is sent under the ID of another event.
         """
         events = self.events
-        # This list is nearly always empty, and cheaper than a set.
+        # This list is almost always empty, and cheaper than a set.
         unknown = [event_id for event_id in event_ids if event_id not in events]
         if not unknown:
             return
@@ -106,7 +106,7 @@ class KnownEvents:
         """Request events that are likely to be needed, in one batch.
 
         Does nothing if the caller has not had to send any event so far. An event that is not sent is not
-        lost yet: it may turn out not to be needed.
+        marked as missing yet: it may turn out not to be needed.
         """
         if not self._fetched:
             return
@@ -129,10 +129,10 @@ class KnownEvents:
         return found
 
     def check_room(self, event_ids: Collection[EventId]) -> None:
-        """Check that known events are of one room and room version: those of the first event checked.
+        """Check that known events have one room and room version: those of the first event checked.
 
         Raises:
-            WrongRoom: naming the smallest ID of an event of another room.
+            WrongRoom: naming the smallest ID of an event in another room.
         """
         events = self.events
         room_id, version = self._room or ("", "")
@@ -146,7 +146,7 @@ class KnownEvents:
                 strange = min(i for i in event_ids if _room_of(events[i]) != self._room)
                 room = _room_of(events[strange])
                 raise WrongRoom(
-                    f"{strange} is of room {room[0]}, version {room[1]}; others are of room"
+                    f"{strange} is in room {room[0]}, version {room[1]}; others are in room"
                     f" {room_id}, version {version}"
                 )
 

@@ -21,7 +21,7 @@ class Problem:
         known: the events that are known.
         algorithm: the algorithm to use instead of the room version's.
         graph: the room's graph, if the caller keeps one.
-        auth_difference, conflicted_subgraph: these sets, if the caller has an index that knows them.
+        auth_difference, conflicted_subgraph: precomputed sets, if the caller has them.
         rejected: the IDs of rejected events.
         skip_rejected: leave out rejected events, as Synapse does, instead of checking them again.
         trace: takes the intermediate results, if there is one.

@@ -12,13 +12,13 @@ class RoomGraph:
     """The auth events of one room's events, for auth differences and conflicted state subgraphs.
 
     Keep one per room, add each accepted event to it, and pass it to every `resolve`. The cost of a
-    resolution then follows the disagreement, not the size of the room. The graph keeps only IDs, no
-    events. Rejected events may be added too.
+    resolution is then proportional to the differences, not to the size of the room. The graph keeps only
+    IDs, no events. Rejected events may be added too.
 
     The ``depth`` of an event is not used, because its sender may claim any depth. The order follows from
     the auth events.
 
-    Cost: `add` is amortised constant in each auth event; below 200 bytes an event.
+    Cost: `add` takes amortised O(1) per auth event; the graph takes under 200 bytes per event.
 
     >>> graph = RoomGraph()
     >>> len(graph)
@@ -44,7 +44,7 @@ class RoomGraph:
         Raises:
             MissingEvents: naming the auth events that are not in the graph.
             CyclicGraph: if the event cites itself.
-            WrongRoom: if it is not of the room of the events in the graph.
+            WrongRoom: if it is not in the room of the events in the graph.
         """
         room = self._same_room(event, self._room)
         # No state holds a message, and no event may cite one. So searches for shared events skip messages,
@@ -58,9 +58,9 @@ class RoomGraph:
         If this raises, it has added nothing.
 
         Raises:
-            MissingEvents: naming all other auth events.
+            MissingEvents: naming the auth events that are neither.
             CyclicGraph: naming the events that cite each other.
-            WrongRoom: if the events are not all of one room.
+            WrongRoom: if the events are not all in one room.
         """
         parents_of = {}
         leaves = set()
@@ -90,7 +90,7 @@ class RoomGraph:
         room = (event.room_id, event.room_version.identifier)
         if expected is not None and room != expected:
             raise WrongRoom(
-                f"{event.event_id} is of room {room[0]}, version {room[1]}; the graph is of room"
+                f"{event.event_id} is in room {room[0]}, version {room[1]}; the graph is for room"
                 f" {expected[0]}, version {expected[1]}"
             )
         return room
@@ -113,7 +113,7 @@ class RoomGraph:
         an event that is in every state could become part of the full conflicted set.
 
         Args:
-            masks: each event that is in some of the states, to the bits of these states.
+            masks: event ID -> bit mask of the states that contain it.
             full: the bits of all states.
             is_shared: tells whether an event is in all states.
 

@@ -10,14 +10,14 @@ _ABSENT: Final = object()
 
 
 class RoomState(Mapping[StateKey, EventId]):
-    """An immutable room state from which the next state is made at little cost.
+    """An immutable room state that makes the next state cheap to create.
 
     It consists of a dict, which other states share, and a few changes on top. Two states that share their
     dict are compared by their changes only. So the cost of splitting and resolving the states of a room's
-    forks follows their differences, not their size. ``dict(state)`` makes an independent copy.
+    forks is proportional to their differences, not to their size. ``dict(state)`` makes an independent copy.
 
-    Cost: a new state copies the changes. There are at most about twice the square root of the entries; a
-    state with more changes gets a dict of its own and shares nothing with the states before it.
+    Cost: a new state copies the changes. There are at most 128 + 2·√entries changes; a state with more gets
+    a dict of its own and shares nothing with the states before it.
 
     >>> before = RoomState({("m.room.name", ""): "$a"})
     >>> after = before.changed({("m.room.name", ""): "$b", ("m.room.topic", ""): "$c"})
@@ -57,8 +57,8 @@ class RoomState(Mapping[StateKey, EventId]):
     def sharing(cls, states: Iterable[Mapping[StateKey, EventId]]) -> "list[RoomState]":
         """Return states of one room as `RoomState`s, in their order.
 
-        Each state that differs from the first in few entries shares the dict of the first. A caller that
-        keeps states makes the next states from these with `changed`.
+        States that differ little from the first share its dict. Create later states from these with
+        `changed`.
 
         Cost: one pass over each state, except `RoomState`s that share the dict of the first already.
 

@@ -24,8 +24,8 @@ class Check(NamedTuple):
         event_id: the event that was checked.
         key: its key in the state.
         phase: ``power`` or ``mainline``; in version 1 the name of the pass.
-        verdict: the verdict of the rules. None if they were not asked: version 1 accepts the first event of
-            a pass unchecked, and the last event if none is allowed.
+        verdict: the verdict of the rules. None if the rules were not run: version 1 accepts the first event
+            of a pass unchecked, and the last event if none is allowed.
         accepted: whether the event was put into the state.
         replaced: the event that it replaced there.
     """
@@ -53,8 +53,7 @@ class Trace:
         mainline: the mainline of the power levels in the partial state, newest first.
         mainline_order: the events of step 3, earliest first.
         checks: the iterative auth checks, in order.
-        restored: keys for which step 5 put the event of the unconflicted state map back, to the event that
-            it replaced.
+        restored: key -> the allowed event that step 5 replaced with the unconflicted one.
         states: the number of states.
     """
 
@@ -95,9 +94,10 @@ class Candidate(NamedTuple):
 
     def __str__(self) -> str:
         if self.states:
-            where = f"in state {', '.join(str(index + 1) for index in self.states)}"
+            where = "in state " if len(self.states) == 1 else "in states "
+            where += ", ".join(str(index + 1) for index in self.states)
         else:
-            where = "in no state, but among the auth events"
+            where = "in no state; from the auth chains"
         said = ""
         if self.check is not None and self.check.verdict is not None:
             said = f" - {self.check.verdict}"
@@ -232,12 +232,21 @@ def _reason(key: StateKey, winner: EventId | None, steps: Trace, checks: list[Ch
     version_1 = steps.algorithm is StateResolution.V1
     if key not in steps.conflicted:
         if winner is None:
-            return "no state has it" if not checks else "no state has it, and every event tried was refused"
+            return (
+                "no state has this key"
+                if not checks
+                else "no state has this key, and every event tried was refused"
+            )
         if key in steps.restored:
-            return "unconflicted: every state has it, so it replaces the event that was allowed"
+            return (
+                "unconflicted: every state has this event, so step 5 puts it back in place of the one the"
+                " checks allowed"
+            )
         if key not in steps.unconflicted:
-            return "no state has it, but an event from the auth chains was tried and allowed"
-        return f"unconflicted: {'no state has another' if version_1 else 'every state has it'}"
+            return "no state has this key, but an event from the auth chains was tried and allowed"
+        return (
+            f"unconflicted: {'no state has a different event' if version_1 else 'every state has this event'}"
+        )
     if winner is None:
         return "conflicted: no event was allowed"
     if not checks:

@@ -43,8 +43,8 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     skipped: Container[EventId] = problem.rejected if problem.skip_rejected else ()
     resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
-    # If all events of a key but one are lost or skipped, that one stays unchecked. As in Synapse, the rules
-    # do not see it.
+    # If only one event of a key is left, it wins unchecked, and as in Synapse R does not hold it during the
+    # passes.
     alone: dict[StateKey, EventId] = {}
     for key, masks in split.conflicted.items():
         ids = [event_id for event_id in masks if event_id not in known.lost and event_id not in skipped]

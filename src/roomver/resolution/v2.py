@@ -4,10 +4,10 @@ Source: https://spec.matrix.org/latest/rooms/v2/#state-resolution and
 https://spec.matrix.org/latest/rooms/v12/#state-resolution
 
 How it works: `resolve_v2` is the specification's section "Algorithm", step by step. Each other function is
-one of its definitions, which is quoted above the function. Where the servers read a definition in another
-way, a comment says so.
+one of its definitions, which is quoted above the function. Where the servers interpret a definition
+differently, a comment says so.
 
-* The states have been split before (`split`), so the work follows the conflicted events.
+* The states are already split (`split`), so the work is proportional to the differences.
 * `_full_conflicted_set` takes the auth difference and the conflicted state subgraph from the room's
   `RoomGraph`. Without one, it builds a graph of the auth chains of the conflicted events.
 * The resolved state is never built here. It is `base`, the state that the checks start from, with `changes`
@@ -154,8 +154,8 @@ def _refuse_vague(problem: Problem, certain: set[EventId], difference: Collectio
 def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], bool]:
     """Return a function that tells whether an event is in every state.
 
-    It looks up the event's key, which needs no setting up. Only for an event that is not known does it make
-    a set of all event IDs in the unconflicted state map.
+    It looks up the event's key. It builds a set of all IDs in the unconflicted state map only when it meets
+    an unknown event.
     """
     events = known.events
     ids: set[EventId] | None = None
@@ -309,8 +309,8 @@ def _mainline(power_levels: EventId | None, known: KnownEvents) -> Steps[list[Ev
 
     Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
 
-    P is that of the partially resolved state. In version 2.1 that state may have no power levels even
-    though all states agree on some.
+    P is the power-levels event of the partially resolved state. In version 2.1 that state may have no power
+    levels even though all states agree on some.
 
     Raises:
         CyclicGraph: if power levels cite each other. A graph that the caller keeps may not have these

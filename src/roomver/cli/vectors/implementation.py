@@ -158,7 +158,7 @@ def _write(process: subprocess.Popen[bytes], line: bytes) -> None:
 
 
 def _read(process: "subprocess.Popen[bytes]", stream: BinaryIO, lines: "Queue[bytes]") -> None:
-    """Queue the lines that a program prints. Blank lines are not answers: a flood of them is passed over."""
+    """Queue the lines that a program prints, without the blank ones: a flood of these is not an answer."""
     with stream:
         while True:
             line = stream.readline(MAX_LINE)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ...readers import InputError
 from ...suite.operations import run_operation
 from ...types import JsonObject
 from ..common import example
@@ -21,6 +22,8 @@ def serve_command() -> None:
     Requests come on standard input and answers go to standard output, one JSON object per line. FORMAT.md
     describes them.
     """
+    if sys.stdin is None:  # as Python leaves it if the caller has closed it
+        raise InputError("standard input", "it is closed")
     for line in answer_requests(sys.stdin.buffer):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
