@@ -21,10 +21,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ..auth import check_against_state
-from ..errors import MissingEvents, UnknownState
+from ..errors import UnknownState
 from ..resolution import RoomState
 from ..rules import Verdict
-from ..state import EventsOf, PartialState, entries_of
+from ..state import EventsOf, PartialState, entries_of, unknown_of
 from ..types import EventId
 from .fold import Fold
 from .holes import Holes
@@ -45,7 +45,7 @@ class Ends:
         # The soft-failed events: what was found, or what a server decided.
         result = self._result
         self._soft_failed: Collection[EventId] = result.soft_failed
-        self._holes = Holes(result.order, fold.events, result.outcomes, fold.given, fold.more_outliers)
+        self._holes = Holes(result.order, fold.events, result.outcomes, fold.given, fold.answered)
         # Outliers by the event that takes their place, and those that never are ends.
         self._absorbed: dict[EventId, list[EventId]] = {}
         self._never: set[EventId] = set(fold.outliers)
@@ -78,11 +78,10 @@ class Ends:
             return
         unclear.update(end for end in ends if end not in result._after)
         if not unclear:
-            try:
-                result.current_state = plain(self._current(ends, note=True)[0])
-                return
-            except MissingEvents as error:  # a given state holds an undecided event
-                unclear.update(error.event_ids)
+            state = self._current(ends, note=True)[0]
+            result._unclear_ends = tuple(sorted({u.event_id for u in unknown_of(state) if u.event_id}))
+            result.current_state = plain(state)
+            return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
 
@@ -94,10 +93,8 @@ class Ends:
         """
         fold, places = self._fold, self._fold.places
         reached: set[EventId] = set()
-        others: Collection[EventId] = fold.more_outliers
         for event_id in sorted(fold.given.keys() & places.keys(), key=places.__getitem__):
-            todo = [*entries_of(fold.given[event_id]).values(), *others]
-            others = ()
+            todo = [*entries_of(fold.given[event_id]).values(), *fold.answered.get(event_id, ())]
             while todo:
                 one = todo.pop()
                 if one in reached or one not in fold.outliers:
@@ -139,7 +136,7 @@ class Ends:
                 checkable = not unclear and holes.is_clear(ends)
                 try:
                     verdict = self._against(event_id, by_group) if checkable else None
-                except (MissingEvents, UnknownState):
+                except UnknownState:
                     checkable, verdict = False, None
                 if verdict is not None and not verdict.allowed:
                     result.soft_failed[event_id] = verdict
@@ -199,7 +196,6 @@ class Ends:
 
         Raises:
             UnknownState: if that state, or a key of it that the rules read, is unknown.
-            MissingEvents: if a given state holds an undecided event.
         """
         if len(ends) > _STATES:
             return None

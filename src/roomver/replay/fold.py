@@ -25,7 +25,7 @@ How it works:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
@@ -78,7 +78,7 @@ class Fold:
         given: Mapping[EventId, StateMap[EventId]],
         current: StateMap[EventId] | None,
         *,
-        accepted: Iterable[EventId] = (),
+        accepted: Mapping[EventId | None, Collection[EventId]],
         algorithm: StateResolution | None = None,
         decisions: Decisions | None = None,
     ) -> None:
@@ -99,11 +99,14 @@ class Fold:
         # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        vouched = frozenset(event_id for event_id in accepted if event_id in self.events)
-        self.more_outliers = vouched - given.keys()
-        self.outliers = result.outliers = find_outliers(self.events, given, current, self.more_outliers)
+        # More events that come before an event that a state is given for.
+        self.answered: dict[EventId | None, frozenset[EventId]] = {
+            event_id: frozenset(one for one in answer if one in self.events and one != event_id)
+            for event_id, answer in accepted.items()
+        }
+        self.outliers = result.outliers = find_outliers(self.events, given, current, self.answered)
         # The events that count as accepted where nothing decides.
-        self.vouched = self.outliers | vouched
+        self.vouched = self.outliers.union(*accepted.values())
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
 
@@ -209,11 +212,7 @@ class Fold:
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
-        try:
-            return self.merge(event_id, states)
-        except MissingEvents as error:  # a given state holds an undecided event
-            self.result.gaps[event_id] = error.event_ids
-            return None
+        return self.merge(event_id, states)
 
     def merge(
         self,
@@ -258,14 +257,17 @@ class Fold:
         try:
             split = split_states(states)
             resolved = self._resolved(split, len(distinct), self.algorithm)
-        except UnknownState:
+        except (UnknownState, MissingEvents) as error:
+            if isinstance(error, MissingEvents):  # a given state holds an undecided event
+                causes = error.event_ids[:_REASONS_KEPT]
+                unknown = [Unknown.everything("events of the branches are undecided", one) for one in causes]
+            else:
+                unknown = [Unknown.everything("branches that are known in part met", event_id)]
+            # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
             agreed = changed_entries(entries_of(first[0]), lost)
-            unknown = Unknown.everything("branches that are known in part met", event_id)
-            return Merged(
-                None, len(distinct), {}, self._kept(PartialState(agreed, [unknown]), first[1], lost)
-            )
+            return Merged(None, len(distinct), {}, self._kept(PartialState(agreed, unknown), first[1], lost))
         after = first
         if split.conflicted:
             after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})

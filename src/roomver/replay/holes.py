@@ -5,6 +5,8 @@ come after the missing one.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from ..event import Event
@@ -31,7 +33,7 @@ class Holes:
         events: Mapping[EventId, Event],
         outcomes: Mapping[EventId, Outcome],
         given: Mapping[EventId, StateMap[EventId]],
-        outliers: Collection[EventId],
+        answered: Mapping[EventId | None, Collection[EventId]],
     ) -> None:
         self._names: list[EventId] = []
         # The holes that turn up with an event, and all holes that an event is known to come after.
@@ -42,8 +44,7 @@ class Holes:
         numbers: dict[EventId, int] = {}
         for event_id in order:
             status = outcomes[event_id].status
-            # What an outlier follows comes before the event that the state is given for, as the outlier does.
-            if (status is Status.ACCEPTED or status is Status.UNDECIDED) and event_id not in outliers:
+            if status is Status.ACCEPTED or status is Status.UNDECIDED:
                 for parent in events[event_id].prev_event_ids:
                     if parent not in events:
                         number = min(numbers.setdefault(parent, len(numbers)), _HOLES)
@@ -51,19 +52,31 @@ class Holes:
         if not numbers:
             return
         self._names = list(numbers)
-        masks = self._before
-        for event_id in order:
-            event = events[event_id]
-            mask = 0
-            # An event comes after its previous events, its auth events and the events of the state given for
-            # it, and after everything that these come after.
-            parents = [*event.prev_event_ids, *event.auth_parents]
-            if event_id in given:
-                parents += entries_of(given[event_id]).values()
-            for parent in parents:
-                number = numbers.get(parent, _HOLES)
-                mask |= 1 << number if number < _HOLES else masks.get(parent, 0)
-            masks[event_id] = mask
+
+        def masks(before: Mapping[EventId | None, int]) -> dict[EventId, int]:
+            """Return the holes that each event is known to come after."""
+            found: dict[EventId, int] = {}
+            for event_id in order:
+                event = events[event_id]
+                mask = before.get(event_id, 0)
+                # An event comes after its previous events, its auth events and the events of the state given
+                # for it, and after everything that these come after.
+                parents = [*event.prev_event_ids, *event.auth_parents]
+                if event_id in given:
+                    parents += entries_of(given[event_id]).values()
+                for parent in parents:
+                    number = numbers.get(parent, _HOLES)
+                    mask |= 1 << number if number < _HOLES else found.get(parent, 0)
+                found[event_id] = mask
+            return found
+
+        self._before = masks({})
+        # The events of an answer come before the event that it is for, wherever they are in the order.
+        before: dict[EventId | None, int] = {}
+        for answered_for, others in answered.items():
+            before[answered_for] = reduce(or_, (self._before.get(other, 0) for other in others), 0)
+        if any(before.values()):
+            self._before = masks(before)
 
     def restart(self) -> None:
         """Begin at the start of the order again."""
