@@ -12,11 +12,12 @@ from ..check import check_entries
 from ..entry import Entry
 from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
-from ..keys import KeyTable
-from ..readers import InputError, Room, merge_keys, read_rooms
+from ..keys import KeyRing
+from ..readers import InputError, Room, read_rooms
 from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
+    add_room_keys,
     algorithm_option,
     all_opened,
     also_option,
@@ -28,6 +29,7 @@ from .common import (
     now_option,
     read_key_files,
     room_version_option,
+    unsigned_option,
 )
 from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
@@ -46,6 +48,12 @@ _TICK = 500  # events between two looks at the progress
 @also_option()
 @keys_option()
 @now_option()
+@unsigned_option()
+@click.option(
+    "--require-signatures",
+    is_flag=True,
+    help="Signatures that cannot be checked, because a key is unknown, are findings.",
+)
 @click.option(
     "--alone",
     is_flag=True,
@@ -61,6 +69,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     more_files: tuple[str, ...],
     key_files: tuple[str, ...],
     now: int | None,
+    unsigned: bool,
+    require_signatures: bool,
     alone: bool,
     as_recorded: bool,
     algorithm: str | None,
@@ -79,8 +89,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     An event ID inside of an event, which room versions from 3 on do not have, is compared with the computed
     one. --also adds files to one room; a state that one of them gives is taken as given.
 
-    Signatures are checked with the keys in the file's header and in --keys. Without any keys they are not
-    checked, and the report says so. An event in its redacted form, whose content hash therefore cannot
+    Signatures are checked with the keys in the file's header and in --keys. A signature by an unknown key is
+    counted; with --require-signatures it is a finding. An event that a server must sign and has not signed
+    is a finding even without any keys. An event in its redacted form, whose content hash therefore cannot
     match, is counted as redacted; that is not a finding. A line that cannot be read is a finding; the other
     lines are still checked.
 
@@ -101,7 +112,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         )
     if more_files and len(files) > 1:
         raise click.UsageError("--also adds to one room: give one FILE with it")
-    given = read_key_files(key_files)
+    if unsigned and (key_files or require_signatures):
+        raise click.UsageError("--unsigned does not go with --keys and --require-signatures")
+    given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
     bad = unread = False
     for file in files:
@@ -110,7 +123,6 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
                 [file, *more_files],
                 version,
                 given,
-                now,
                 alone,
                 report,
                 as_recorded=as_recorded,
@@ -127,8 +139,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 def _check_file(  # noqa: PLR0913 - one for each option
     files: list[str],
     version: RoomVersion | None,
-    given: KeyTable | None,
-    now: int | None,
+    given: KeyRing | None,
     alone: bool,
     report: Report,
     *,
@@ -145,15 +156,15 @@ def _check_file(  # noqa: PLR0913 - one for each option
 
     with all_opened(files) as inputs:
         room = read_rooms(inputs, version)
-        keys = merge_keys(room.keys, given)
+        keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(files, room) as entries:
             if alone:
                 summary = Summary()
-                for entry, check in check_entries(entries, room.version, keys=keys, now=now):
+                for entry, check in check_entries(entries, room.version, keys=keys):
                     summary.add(check)
                     tell(entry, check)
-                report.end(summary)
+                report.end(summary, keys)
                 return summary.bad + summary.undecided > 0
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
@@ -162,7 +173,6 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         entries,
                         room.version,
                         keys=keys,
-                        now=now,
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
@@ -174,7 +184,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
-    report.end(found.summary)
+    report.end(found.summary, keys)
     return not found.ok
 
 

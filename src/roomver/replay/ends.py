@@ -28,6 +28,7 @@ from ..state import EventsOf, PartialState, entries_of, unknown_of
 from ..types import EventId
 from .fold import Fold
 from .holes import Holes
+from .order import find_outliers
 from .result import Grouped, Status, plain
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
@@ -49,6 +50,10 @@ class Ends:
         # Outliers by the event that takes their place, and those that never are ends.
         self._absorbed: dict[EventId, list[EventId]] = {}
         self._never: set[EventId] = set(fold.outliers)
+        if fold.current is None and None in fold.answered:
+            # An auth chain without a state comes before no event in particular, so its events may be ends.
+            others = {**fold.answered, None: frozenset[EventId]()}
+            self._never = set(find_outliers(fold.events, fold.given, None, others))
         self._absorb()
 
     def find(self, *, soft_failure: bool) -> None:
