@@ -172,7 +172,8 @@ def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id:
     strange = [key for key, event_id in entries_of(state).items() if events[event_id].room_id != room_id]
     if not strange:
         return state
-    unknown = Unknown(f"{len(strange):,} of another room", keys=frozenset(strange))
+    reason = f"{listed(sorted(entries_of(state)[key] for key in strange))} of another room"
+    unknown = Unknown(reason, keys=frozenset(strange))
     entries = changed_entries(entries_of(state), dict.fromkeys(strange))
     return known_in_part(entries, (*unknown_of(state), unknown))
 

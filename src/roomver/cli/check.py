@@ -101,10 +101,11 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     a finding; a different decision is one.
 
     Missing events are named once, with their consequences. An event is undecided if auth events or the state
-    before it are missing, or if that state is known in part and the rules need an unknown entry. Undecided
-    events are findings, which more events of the room may decide.
+    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
+    of the room may decide it.
 
-    Exit code: 0 no findings, 1 findings, undecided events included, 2 wrong call or unreadable file.
+    Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file, 3 undecided: no findings but
+    undecided events. Of several files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
@@ -116,10 +117,10 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--unsigned does not go with --keys and --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
-    bad = unread = False
+    codes = {0}
     for file in files:
         try:
-            bad |= _check_file(
+            code = _check_file(
                 [file, *more_files],
                 version,
                 given,
@@ -129,11 +130,11 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
                 algorithm=algorithm,
             )
         except InputError as error:
-            unread = True
+            code = 2
             report.error(file, error.reason)
+        codes.add(code)
     report.close()
-    if bad or unread:
-        raise click.exceptions.Exit(2 if unread else 1)
+    raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
 
 
 def _check_file(  # noqa: PLR0913 - one for each option
@@ -145,8 +146,8 @@ def _check_file(  # noqa: PLR0913 - one for each option
     *,
     as_recorded: bool,
     algorithm: str | None,
-) -> bool:
-    """Check one room, in one file or several, and tell whether there is anything wrong with it."""
+) -> int:
+    """Check one room, in one file or several, and return the exit code."""
     file = files[0]
     name = display_name(file)
 
@@ -165,7 +166,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                     summary.add(check)
                     tell(entry, check)
                 report.end(summary, keys)
-                return summary.bad + summary.undecided > 0
+                return 1 if summary.bad else 3 if summary.undecided else 0
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
@@ -185,7 +186,9 @@ def _check_file(  # noqa: PLR0913 - one for each option
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
     report.end(found.summary, keys)
-    return not found.ok
+    if found.summary.bad or found.state_differs:
+        return 1
+    return 0 if found.ok else 3
 
 
 @contextmanager

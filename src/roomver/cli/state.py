@@ -69,8 +69,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
     With --json it is then an object with the keys state and unknown, which every command reads as such.
 
-    Exit code: 0 printed, 1 no such entry, 2 wrong call or unreadable file, 3 the state, or a part of it that
-    was asked for, is unknown.
+    Exit code: 0 printed, 1 no such entry, 2 wrong call or unreadable file, 3 undecided: the state, or a part
+    of it that was asked for, is unknown.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")

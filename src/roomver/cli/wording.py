@@ -208,8 +208,10 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines = [f"current state unknown; {ends}"]
     else:
         size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
-        lines = [f"state of {size}{', as given' if replayed.current_is_given else f' over {ends}'}"]
-        if unknown := unknown_of(replayed.current_state):
+        unknown = unknown_of(replayed.current_state)
+        as_given = "" if unknown else ", as given"
+        lines = [f"state of {size}{as_given if replayed.current_is_given else f' over {ends}'}"]
+        if unknown:
             lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
             lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result)
