@@ -312,6 +312,7 @@ def test_a_summary_counts_each_event_once() -> None:
         "intact": 2,
         "rejected": 0,
         "redacted": 1,
+        "undecided": 0,
         "bad": 2,
         "signatures": {"valid": 1, "invalid": 1, "missing": 0, "key_unknown": 2, "not_checked": 1},
         "keys_to_fetch": [{"server": "a.example", "key_id": "ed25519:1", "events": 2}],

@@ -8,16 +8,16 @@ import pytest
 import roomver
 from roomver import (
     BadKey,
-    CyclicGraph,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
     RoomverError,
     UnknownRoomVersion,
+    UnknownState,
     WrongRoom,
     errors,
 )
-from roomver.errors import Defect
+from roomver.errors import CyclicGraph, Defect
 
 DEFECTS = [Defect("sender", "a user ID", "nothing"), Defect("", "a JSON object", "[]")]
 
@@ -46,7 +46,22 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
         "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
     ),
-    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
+    (
+        UnknownState([("b", "x"), ("a", "")], "members omitted"),
+        {"keys": (("a", ""), ("b", "x")), "reason": "members omitted"},
+        'the state is known in part: a "", b "x" are unknown (members omitted)',
+    ),
+    (
+        UnknownState([("a", "")], "dropped"),
+        {"keys": (("a", ""),), "reason": "dropped"},
+        'the state is known in part: a "" is unknown (dropped)',
+    ),
+    (
+        UnknownState([], "unknown are others"),
+        {"keys": (), "reason": "unknown are others"},
+        "the state is known in part: unknown are others",
+    ),
+    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),
         {"event_ids": tuple(f"${n}" for n in range(100, 112))},

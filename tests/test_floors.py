@@ -20,11 +20,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
-    ("rules", "power", "selection", "findings"),
+    ("rules", "power", "selection", "state", "findings"),
     ("auth",),
     ("resolution",),
     ("check", "replay"),
-    ("room_check", "suite"),
+    ("gathering", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -38,6 +38,7 @@ SAME_FLOOR = frozenset(
         ("event", "event_format"),
         ("signatures", "keys"),
         ("signing", "keys"),
+        ("room_check", "gathering"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -279,7 +279,8 @@ class TestKeyValidity:
             assert statuses(report) == {"ed25519:1": SignatureStatus.KEY_LAPSED}
             assert str(report) == (
                 "a: ed25519:1 ignored: the key is not known to be valid at the time of the event (the key is"
-                f" known to be valid until {format_time(TIME - 1)}, the event was made at {format_time(TIME)})"
+                f" known to be valid until {format_time(TIME - 1)},"
+                f" the event was made at {format_time(TIME)})"
             )
 
     @every_version
@@ -289,8 +290,8 @@ class TestKeyValidity:
         assert report.status is SigningStatus.INVALID
         assert statuses(report) == {"ed25519:1": SignatureStatus.KEY_EXPIRED}
         assert str(report) == (
-            f"a: ed25519:1 ignored: the key had expired (the key expired at {format_time(TIME - 1)}, the event"
-            f" was made {format_time(TIME)})"
+            f"a: ed25519:1 ignored: the key had expired (the key expired at {format_time(TIME - 1)},"
+            f" the event was made at {format_time(TIME)})"
         )
 
     @every_version

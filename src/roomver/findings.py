@@ -62,6 +62,9 @@ class FindingKind(Enum):
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
     """Auth events of the event are missing, so the event is undecided."""
+    STATE_UNKNOWN = "state-unknown"
+    """The event's auth events allow it. It is undecided, because the state before it is unknown, or because
+    that state is known in part and the auth rules need an unknown entry."""
     AUTH_EVENT_REJECTED = "auth-event-rejected"
     """The event cites an auth event that was rejected."""
     REJECTED = "rejected"
@@ -92,6 +95,7 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.OTHER_ROOM: Action.DROP,
         FindingKind.CYCLE: Action.REJECT,
         FindingKind.AUTH_EVENT_MISSING: Action.FETCH,
+        FindingKind.STATE_UNKNOWN: Action.FETCH,
         FindingKind.AUTH_EVENT_REJECTED: Action.REJECT,
         FindingKind.REJECTED: Action.REJECT,
         FindingKind.REJECTED_BY_STATE: Action.REJECT,
@@ -157,11 +161,12 @@ _KEYS_COUNTED = 10_000  # at most: the key IDs come from events, which may name 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over many events. Each event is intact, redacted, rejected or bad.
+    """Counts over many events. Each event is intact, redacted, rejected, undecided or bad.
 
     Attributes:
         events: all events.
-        bad: events with findings.
+        bad: events with findings, without the undecided ones.
+        undecided: events whose only findings are that something is missing.
         redacted: events without findings, in their redacted form.
         rejected: events that the rules reject or soft-fail, as the recording server did.
         notes: events with notes.
@@ -172,6 +177,7 @@ class Summary:
 
     events: int = 0
     bad: int = 0
+    undecided: int = 0
     redacted: int = 0
     rejected: int = 0
     notes: int = 0
@@ -195,9 +201,13 @@ class Summary:
         for key in check.unknown_keys:
             if key in self.unknown_keys or len(self.unknown_keys) < _KEYS_COUNTED:
                 self.unknown_keys[key] += 1
-        if check.findings or among_others:
-            self.bad += 1
-            self.kinds.update(finding.kind for finding in (*check.findings, *among_others))
+        findings = (*check.findings, *among_others)
+        if findings:
+            if all(finding.kind.action is Action.FETCH for finding in findings):
+                self.undecided += 1
+            else:
+                self.bad += 1
+            self.kinds.update(finding.kind for finding in findings)
         elif rejected:
             self.rejected += 1
         elif check.redacted:
@@ -209,6 +219,7 @@ class Summary:
         """Add the counts of another summary."""
         self.events += other.events
         self.bad += other.bad
+        self.undecided += other.undecided
         self.redacted += other.redacted
         self.rejected += other.rejected
         self.notes += other.notes
@@ -219,7 +230,7 @@ class Summary:
     @property
     def intact(self) -> int:
         """Events without findings that are neither redacted nor rejected."""
-        return self.events - self.redacted - self.rejected - self.bad
+        return self.events - self.redacted - self.rejected - self.undecided - self.bad
 
     @property
     def signatures_not_checked(self) -> int:

@@ -14,12 +14,14 @@ from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_rooms
-from ..room_check import Beliefs, check_room
+from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
+    algorithm_option,
     all_opened,
     also_option,
+    as_recorded_option,
     console,
     display_name,
     example,
@@ -29,7 +31,7 @@ from .common import (
     room_version_option,
     unsigned_option,
 )
-from .loaded import replay_progress
+from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
@@ -57,6 +59,8 @@ _TICK = 500  # events between updates of the progress bar
     is_flag=True,
     help="Check each event by itself: without authorisation rules and states. No event is kept in memory.",
 )
+@as_recorded_option()
+@algorithm_option("Resolve states with another algorithm than the room version's.")
 @click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -68,6 +72,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     unsigned: bool,
     require_signatures: bool,
     alone: bool,
+    as_recorded: bool,
+    algorithm: str | None,
     all_findings: bool,
     as_json: bool,
 ) -> None:
@@ -94,37 +100,54 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     soft-failed, and what the state was, the report compares them. An event that both refuse is listed but
     is not a finding; a different decision is one.
 
-    Missing events are named once, with their consequences. An unknown state is not a finding, unless the
-    file says what the state was.
+    Missing events are named once, with their consequences. An event is undecided if auth events or the state
+    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
+    of the room may decide it.
 
-    Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file.
+    Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
+    undecided events. Of several files, an unreadable one counts first, then one with findings.
     """
+    if alone and (as_recorded or algorithm):
+        raise click.UsageError(
+            "--alone checks no event in its room: give no --as-recorded or --algorithm with it"
+        )
     if more_files and len(files) > 1:
         raise click.UsageError("--also adds to one room: give only one FILE with it")
     if unsigned and (key_files or require_signatures):
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
-    bad = unread = False
+    codes = {0}
     for file in files:
         try:
-            bad |= _check_file([file, *more_files], version, given, alone, report)
+            code = _check_file(
+                [file, *more_files],
+                version,
+                given,
+                alone,
+                report,
+                as_recorded=as_recorded,
+                algorithm=algorithm,
+            )
         except InputError as error:
-            unread = True
+            code = 2
             report.error(file, error.reason)
+        codes.add(code)
     report.close()
-    if bad or unread:
-        raise click.exceptions.Exit(2 if unread else 1)
+    raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
 
 
-def _check_file(
+def _check_file(  # noqa: PLR0913 - one for each option
     files: list[str],
     version: RoomVersion | None,
     given: KeyRing | None,
     alone: bool,
     report: Report,
-) -> bool:
-    """Check one room, in one file or several, and tell whether it has findings."""
+    *,
+    as_recorded: bool,
+    algorithm: str | None,
+) -> int:
+    """Check one room, in one file or several, and return the exit code."""
     file = files[0]
     name = display_name(file)
 
@@ -143,8 +166,8 @@ def _check_file(
                     summary.add(check)
                     tell(entry, check)
                 report.end(summary, keys)
-                return summary.bad > 0
-            beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+                return 1 if summary.bad else 3 if summary.undecided else 0
+            beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
                     found = check_room(
@@ -152,6 +175,8 @@ def _check_file(
                         room.version,
                         keys=keys,
                         beliefs=beliefs,
+                        as_recorded=as_recorded,
+                        algorithm=algorithm,
                         on_check=tell,
                         progress=progress,
                     )
@@ -161,7 +186,9 @@ def _check_file(
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
     report.end(found.summary, keys)
-    return not found.ok
+    if found.summary.bad or found.state_differs:
+        return 1
+    return 0 if found.ok else 3
 
 
 @contextmanager

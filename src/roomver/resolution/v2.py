@@ -21,7 +21,7 @@ differently, a comment says so.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 
-from ..errors import CyclicGraph
+from ..errors import CyclicGraph, UnknownState
 from ..event import Event
 from ..graph import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
@@ -98,7 +98,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvents) -> set[EventId]:
     """Return the IDs of the events that the checks of some events will read from the initial state."""
     keys = {key for event_id in event_ids for key in select_auth_types(known.events[event_id])}
-    return {event_id for key in keys if (event_id := base.get(key)) is not None}
+    return {event_id for key in keys if (event_id := base.known(key)) is not None}
 
 
 # "Full conflicted set. The full conflicted set is the union of the conflicted state set and the auth
@@ -130,11 +130,25 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
             difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
         if subgraph is None:
             subgraph = graph.conflicted_subgraph(conflicted)
+    if problem.split.unknown:
+        _refuse_vague(problem, conflicted.union(subgraph), difference)
     if trace is not None:
         trace.auth_difference = frozenset(difference)
         trace.conflicted_subgraph = frozenset(subgraph)
         trace.full_conflicted_set = frozenset(conflicted.union(difference, subgraph))
     return conflicted.union(difference, subgraph)
+
+
+def _refuse_vague(problem: Problem, certain: set[EventId], difference: Collection[EventId]) -> None:
+    """Raise `UnknownState` if the unknown entries of the states could change the full conflicted set.
+
+    All states have the same unknown entries. The auth chains of these are in every full auth chain, so they
+    can take events out of the auth difference, but can add none.
+    """
+    vague = set(difference) - certain
+    if vague:
+        reasons = "; ".join(dict.fromkeys(str(one) for one in problem.split.unknown))
+        raise UnknownState((), f"the auth difference depends on {reasons}")
 
 
 def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], bool]:
@@ -150,7 +164,7 @@ def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], 
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            return event.state_key is not None and split.get((event.type, event.state_key)) == event_id
+            return event.state_key is not None and split.known((event.type, event.state_key)) == event_id
         if ids is None:
             ids = set(split.unconflicted.values())
         return event_id in ids
