@@ -176,7 +176,7 @@ def test_a_server_that_has_not_signed_is_a_finding_whatever_the_keys(keys: KeyRi
     assert check.signatures is SigningStatus.MISSING
     assert check.usable is None
     assert [str(reason) for reason in check.findings[0].reasons] == [
-        'signatures["a.example"]: a.example must sign and has not',
+        'signatures["a.example"]: a.example must sign, but its signature is missing',
         "content.join_authorised_via_users_server: v11 rule 4.2.1 (member.authoriser_signature):"
         f" the server of the user who authorises the join did not sign the event (authoriser {ALICE})",
     ]
@@ -195,7 +195,7 @@ def test_a_signature_by_an_unknown_key_is_a_finding_only_if_signatures_are_requi
         assert required.findings[0].kind.action is Action.FETCH_KEY
         assert required.usable is not None
         assert reasons(required) == [
-            'signatures["a.example"]: the signature of a.example cannot be checked'
+            'signatures["a.example"]: the signature from a.example cannot be checked'
             ' ("ed25519:1" ignored: unknown key)'
         ]
         for found in (check, required):
@@ -222,7 +222,7 @@ def test_one_server_is_missing_and_another_invalid() -> None:
     assert kinds(check) == ["signature", "signature-missing"]
     assert check.signatures is SigningStatus.INVALID
     assert reasons(check)[0] == (
-        'signatures["b.example"]: no valid signature of b.example ("ed25519:1" does not verify)'
+        'signatures["b.example"]: no valid signature from b.example ("ed25519:1" does not verify)'
     )
 
 
@@ -283,7 +283,7 @@ def test_a_create_event_of_another_room_version_is_noted() -> None:
     pdu = Room("11", content={"room_version": "10"}).create.pdu
     check = check_event(pdu, "11")
     assert check.ok
-    expected = 'content.room_version: says "10", but the event was checked as of room version 11'
+    expected = 'content.room_version: says "10", but the event was checked as room version 11'
     assert [str(note) for note in check.notes] == [expected]
     assert not check_event(Room("1", content={"creator": ALICE}).create.pdu, "1").notes
 

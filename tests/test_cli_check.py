@@ -80,7 +80,10 @@ def test_a_missing_signature_is_found_without_keys(write: Write) -> None:
         assert result.exit_code == 1
         assert table(result)[1][1:] == words(f"11 4 {intact} 0 {bad} 1 missing, 3 key unknown")
         assert "  signature-missing: the event lacks a required signature\n" in result.stdout
-        assert '    signatures["a.example"]: a.example must sign and has not\n' in result.stdout
+        assert (
+            '    signatures["a.example"]: a.example must sign, but its signature is missing\n'
+            in result.stdout
+        )
     result = run("check", "--alone", "--unsigned", file)
     assert result.exit_code == 0
     assert table(result)[1][1:] == words("11 4 4 0 0 4 not checked")
@@ -88,7 +91,7 @@ def test_a_missing_signature_is_found_without_keys(write: Write) -> None:
     for arguments in (["--keys", file], ["--require-signatures"]):
         result = run("check", "--unsigned", *arguments, file)
         assert result.exit_code == 2
-        assert "--unsigned does not go with --keys and --require-signatures" in result.stderr
+        assert "--unsigned cannot be combined with --keys or --require-signatures" in result.stderr
 
 
 def test_the_keys_to_fetch_are_listed_the_most_needed_first(write: Write) -> None:
@@ -103,7 +106,7 @@ def test_the_keys_to_fetch_are_listed_the_most_needed_first(write: Write) -> Non
     start = "\n".join(
         [
             "  the signatures of 16 events could not be checked; these keys are unknown, or not known to be"
-            " valid at that time:",
+            " valid at the time of the event:",
             "    s14.example ed25519:k, needed for 2 events",
             "    s00.example ed25519:k, needed for 1 event",
             "    s01.example ed25519:k, needed for 1 event",
@@ -233,7 +236,7 @@ def test_keys_from_files(write: Write) -> None:
     assert table(result)[1][1:] == words("11 4 4 0 0 3 valid, 1 key unknown")
     result = run("check", "--alone", "--require-signatures", "--keys", plain, file)
     assert result.exit_code == 1
-    text = 'the signature of b.example cannot be checked ("ed25519:1" ignored: unknown key)'
+    text = 'the signature from b.example cannot be checked ("ed25519:1" ignored: unknown key)'
     assert text in result.stdout
     forged = write("forged.json", sign_json(published, "b.example", key_of("c.example")))
     result = run("check", "--alone", "--keys", forged, file)
@@ -262,7 +265,7 @@ def test_two_keys_with_one_id_are_both_tried_and_named(write: Write) -> None:
     assert results[0].stderr == results[1].stderr
     assert (results[0].exit_code, table(results[0])[1][1:]) == (0, words("11 4 4 0 0 4 valid"))
     named = results[0].stderr
-    assert named.startswith("roomver: b.example has different keys ed25519:1, and each is tried: ")
+    assert named.startswith("roomver: b.example has different keys under the ID ed25519:1; each is tried: ")
     for source, key in ((right, "b.example"), (wrong, "a.example")):
         assert f"{KEYS[key]['ed25519:1']['key']} in {source}" in named
     # The header may contradict a file as well. It is named once for each room.
@@ -284,7 +287,7 @@ def test_the_room_version_option(write: Write) -> None:
     result = run("check", "--alone", file)
     assert result.exit_code == 2
     assert result.stderr == (
-        f"roomver: {file}: no header and no create event says the room version: give --room-version\n"
+        f"roomver: {file}: neither a header nor a create event gives the room version: give --room-version\n"
     )
     assert run("check", "--alone", "--room-version", "11", file).exit_code == 0
     result = run("check", "--alone", "--room-version", "13", file)

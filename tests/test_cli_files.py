@@ -31,7 +31,8 @@ def test_a_wrong_id_inside_of_an_event_is_a_finding(write: Write) -> None:
     result = run("check", write("room.jsonl", lines))
     assert result.exit_code == 1
     assert (
-        f'event_id: it is said to be "${"A" * 43}", its reference hash makes "{MESSAGE_ID}"' in result.stdout
+        f'event_id: the input says "${"A" * 43}", but the reference hash gives "{MESSAGE_ID}"'
+        in result.stdout
     )
     # Two claims, of which one is true.
     for wrapped in (
@@ -97,7 +98,7 @@ def test_a_create_event_that_was_never_of_the_version_is_still_told(write: Write
     built = Room("10", content={"creator": ALICE})
     result = run("check", "--room-version", "10", write("room.jsonl", [built.create.pdu] * 2))
     assert result.exit_code == 2
-    assert "makes a room of version 1, but it is read as of version 10" in result.stderr
+    assert "makes a room of version 1, but it is read as version 10" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["check", "state", "resolve", "auth"])
@@ -222,8 +223,8 @@ def test_a_state_is_a_list_of_ids_in_any_form(form: str, write: Write) -> None:
         ('["$a"] x', "not JSON: Extra data at line 1, column 8"),
         ("$a\nhello\n", "line 2: expected one event ID, found 0"),
         ("$a|$b\n", "line 1: expected one event ID, found 2"),
-        ('["$a"]', "no event is $a"),
-        ('["a"]', "no event is a; an event ID begins with $: '$a'"),
+        ('["$a"]', "no event ID is or starts with $a"),
+        ('["a"]', "no event ID is or starts with a; an event ID starts with $: '$a'"),
     ],
 )
 def test_a_state_that_is_none(text: str, told: str, write: Write) -> None:

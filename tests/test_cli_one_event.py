@@ -60,7 +60,7 @@ def test_a_wrong_id_in_the_file_is_told(write: Write) -> None:
         file = write("event.json", json.dumps(value))
         result = run("event-id", *version, file)
         assert (result.exit_code, result.stdout) == (1, f"{MESSAGE_ID}\n")
-        told = f"roomver: {file}: the event ID in it, $x, is wrong: it is {MESSAGE_ID}\n"
+        told = f"roomver: {file}: the event ID in it, $x, is wrong: the event's ID is {MESSAGE_ID}\n"
         assert result.stderr == told
         for command in ("hash", "redact"):
             result = run(command, *version, file)
@@ -80,7 +80,7 @@ def test_the_signed_event_has_its_own_id(write: Write) -> None:
     draft = {key: value for key, value in MESSAGE.items() if key not in ("hashes", "signatures")}
     result = run("sign", *options, write("event.json", json.dumps({**draft, "depth": 9, "event_id": "$x"})))
     assert result.exit_code == 0
-    assert "the event ID in it, $x, is wrong: it is $" in result.stderr
+    assert "the event ID in it, $x, is wrong: the event's ID is $" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["event-id", "hash", "redact", "verify", "sign"])
@@ -92,10 +92,10 @@ def test_the_signed_event_has_its_own_id(write: Write) -> None:
         ({**MESSAGE, "type": 5, "content": {}}, None),
         ([MESSAGE, MESSAGE], "expected one event, found several"),
         ([], "expected one event, found none"),
-        (["$a"], "there are only event IDs in it"),
+        (["$a"], "this file has only event IDs"),
         ({"pdu": 5}, "expected an event, a JSON object with a type; found 5"),
         ({"json": "{"}, "not JSON: "),
-        ({"format": "roomver-room/1", "room_version": "10"}, "it says that it is of room version 10, not 11"),
+        ({"format": "roomver-room/1", "room_version": "10"}, "it says that it has room version 10, not 11"),
         (
             {"type": "m.room.message", "sender": BOB, "content": {}, "event_id": "$a", "room_id": "!a:x"},
             "this is client-server JSON: its events lack auth_events, prev_events, depth, hashes and",
@@ -175,8 +175,8 @@ def test_a_room_is_not_a_state(write: Write) -> None:
             ["auth", "--room", "ROOM", "-A7l6XPIXi-ZTj3db_0"],
             "If -A7l6XPIXi-ZTj3db_0 is the end of an event ID",
         ),
-        (["auth", "--room", "ROOM", MESSAGE_ID[1:]], f"an event ID begins with $, as '{MESSAGE_ID}'"),
-        (["state", "ROOM", "--at", MESSAGE_ID[1:]], f"an event ID begins with $: '{MESSAGE_ID}'"),
+        (["auth", "--room", "ROOM", MESSAGE_ID[1:]], f"an event ID starts with $, as '{MESSAGE_ID}'"),
+        (["state", "ROOM", "--at", MESSAGE_ID[1:]], f"an event ID starts with $: '{MESSAGE_ID}'"),
         (["state", "ROOM", "--at", ""], "the event ID is empty; put an event ID in single quotes"),
         (["resolve", "ROOM", "--at", ""], "the event ID is empty; put an event ID in single quotes"),
         (["check", "ROOM", "--now", "2026"], "give milliseconds since 1970, such as 1760000000000"),

@@ -177,7 +177,7 @@ def test_the_recording_servers_results_are_compared(write: Write) -> None:
     join = built.state["m.room.member", BOB].event_id
     differs = checked(write, recording(built, rejected=[join], state=[*state, topic.event_id]), 1)
     assert findings(differs)[join] == [
-        ("server-differs", "the recording server rejected it, and the rules allow it")
+        ("server-differs", "the recording server rejected it, but the rules allow it")
     ]
     assert [kind for kind, _ in findings(differs)[topic.event_id]] == ["rejected", "server-differs"]
 
@@ -215,9 +215,9 @@ def test_resets_and_forward_extremities_are_reported(write: Write) -> None:
         }
     ]
     text = run("check", write("again.jsonl", recording(built))).stdout
-    assert "state of 6 entries over 1 forward extremity" in text
+    assert "current state: 6 entries, resolved from 1 forward extremity" in text
     assert (
-        "1 merge of states that differ: state resolution undid 1 change; version 12 would undo it too" in text
+        "1 merge of differing states: state resolution undid 1 change; version 12 would undo it too" in text
     )
     assert 'state reset of m.room.topic ""; version 12 would undo it too' in text
     assert f"at the merge before {event['merge'].event_id}" in text

@@ -52,9 +52,9 @@ def test_check_state_and_auth_agree_on_a_forged_event(version: str, form: str, w
     keys = ["--keys", write("keys.json", KEYS)] if form == "invalid" else []
     file = write("room.jsonl", [*entries(built), line])
     reason = (
-        'no valid signature of a.example ("ed25519:1" does not verify)'
+        'no valid signature from a.example ("ed25519:1" does not verify)'
         if form == "invalid"
-        else 'no valid signature of a.example ("rot13:1" ignored: unknown algorithm)'
+        else 'no valid signature from a.example ("rot13:1" ignored: unknown algorithm)'
         if "algorithm" in form
         else "a.example must sign, but its signature is missing"
     )
@@ -96,7 +96,7 @@ def test_auth_cites_the_rule_on_the_authorising_server(version: str, write: Writ
     file = write("room.jsonl", [header(version), *entries(built)])
     result = run("auth", "--room", file, write("join.json", join.pdu))
     assert result.exit_code == 1
-    assert '    signatures["b.example"]: b.example must sign and has not\n' in result.stdout
+    assert '    signatures["b.example"]: b.example must sign, but its signature is missing\n' in result.stdout
     assert "(member.authoriser_signature)" in result.stdout
     signed = sign_event(join.pdu, version, "b.example", key_of("b.example"))
     assert run("auth", "--room", file, write("join.json", signed)).exit_code == 0
@@ -149,7 +149,7 @@ def test_what_could_not_be_checked_is_said_with_the_keys_to_fetch(write: Write) 
         assert partly.stdout == none.stdout
         assert partly.stderr.splitlines() == [
             f"roomver: {file}: the signatures of 1 event could not be checked; these keys are unknown, or not"
-            " known to be valid at that time:",
+            " known to be valid at the time of the event:",
             f"roomver: {file}:   b.example ed25519:1, needed for 1 event",
         ]
         whole = run(*arguments, "--keys", write("all.json", KEYS))
@@ -165,7 +165,7 @@ def test_the_keys_of_the_header_are_used(write: Write) -> None:
     file = write("room.jsonl", [header(), *entries(built), line])
     result = run("state", "--type", "m.room.topic", file)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no valid signature of a.example" in result.stderr
+    assert "no valid signature from a.example" in result.stderr
     assert run("state", "--type", "m.room.topic", "--unsigned", file).exit_code == 0
     assert run("auth", "--room", file, topic.event_id).exit_code == 1
 
@@ -191,7 +191,7 @@ def test_a_key_that_expired_before_the_event_is_named_with_both_times(version: s
     (event,) = found["events"]
     assert event["event_id"] == topic.event_id
     assert event["findings"][0]["reasons"][0]["text"] == (
-        'no valid signature of a.example ("ed25519:1" ignored: the key had expired (the key expired'
+        'no valid signature from a.example ("ed25519:1" ignored: the key had expired (the key expired'
         f" {format_time(expired)}, the event was made {format_time(topic.origin_server_ts)}))"
     )
     assert topic.event_id not in run("state", "--json", "--keys", keys, file).stdout

@@ -199,12 +199,12 @@ def test_a_document_may_name_its_room_version() -> None:
     room = read_room(io.BytesIO(text.encode()), "input")
     assert room.version is get_room_version("9")
     assert room.keys.find("a.example", "ed25519:1")
-    assert failure(text, get_room_version("10")) == "it says that it is of room version 9, not 10"
+    assert failure(text, get_room_version("10")) == "it says that it has room version 9, not 10"
 
 
 @pytest.mark.parametrize("text", [json_lines(PDUS[1:]), json.dumps(PDUS[1:]).encode(), b"[]"])
 def test_an_input_without_a_room_version_is_an_error(text: bytes) -> None:
-    expected = "no header and no create event says the room version: give --room-version"
+    expected = "neither a header nor a create event gives the room version: give --room-version"
     assert failure(text) == expected
     with pytest.raises(InputError, match="give --room-version"):
         read_room(Pipe(text), "input")
@@ -296,7 +296,7 @@ def test_a_broken_header_is_an_error(fields: Any, reason: str) -> None:
 
 def test_a_header_of_another_version_than_the_callers_is_an_error() -> None:
     text = json_lines([header(), *wrapped()])
-    assert failure(text, get_room_version("10")) == "it says that it is of room version 11, not 10"
+    assert failure(text, get_room_version("10")) == "it says that it has room version 11, not 10"
     assert len(read(text, get_room_version("11"))) == 4
 
 

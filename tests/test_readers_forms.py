@@ -195,7 +195,7 @@ def test_one_event_of_a_client_does_not_hide_the_others() -> None:
     ],
 )
 def test_event_ids_alone_are_told_and_are_a_state(text: str) -> None:
-    assert failure(text).startswith("there are only event IDs in it. Give a file with the events")
+    assert failure(text).startswith("this file has only event IDs. Give a file with the events")
     if "pdus" not in text:
         assert read_state_ids(io.BytesIO(text.encode()), "ids")[0] == "$a"
 
@@ -267,12 +267,12 @@ def test_several_files_are_one_room() -> None:
 def test_several_files_must_be_of_one_version() -> None:
     head = {"format": "roomver-room/1", "room_version": "11"}
     other = {**head, "room_version": "10"}
-    with pytest.raises(InputError, match="file 2: it says that it is of room version 10, not 11"):
+    with pytest.raises(InputError, match="file 2: it says that it has room version 10, not 11"):
         read_rooms(several(json_lines([head, head]), json_lines([other])))
     room = read_rooms(several(json.dumps(PDUS[1:]), json_lines([head])))
     assert room.version is ELEVEN
     assert room.header is not None
-    with pytest.raises(InputError, match="file 1: no header and no create event says"):
+    with pytest.raises(InputError, match="file 1: neither a header nor a create event gives"):
         read_rooms(several(json.dumps(PDUS[1:]), json.dumps(PDUS[1:])))
 
 

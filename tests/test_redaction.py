@@ -232,7 +232,7 @@ class TestInput:
         }
         event = parse_event(pdu, "11")
         assert redact(event, "11") == redact(event) == redact(event, get_room_version("11"))
-        with pytest.raises(TypeError, match="of room version 11, not 10"):
+        with pytest.raises(TypeError, match="has room version 11, not 10"):
             redact(event, "10")
 
 
