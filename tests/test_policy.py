@@ -177,7 +177,7 @@ class TestSignature:
         server = server_of_room(room)
         event = room.add("m.room.message", ALICE, {"body": "x"})
         for value in (signatures, {SERVER: mine}, {SERVER: {POLICY_SERVER_KEY: one}}):
-            event.pdu["signatures"] = value
+            event.pdu["signatures"] = value  # type: ignore[assignment]  # any JSON
             refusal = check_policy_signature(event, server)
             assert refusal is not None
             assert str(refusal).endswith(f'(policy server "{SERVER}", from {server.event_id})')
