@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
-    ("rules", "power", "selection", "state", "findings"),
+    ("rules", "power", "selection", "state", "findings", "policy"),
     ("auth",),
     ("resolution",),
     ("check", "replay"),

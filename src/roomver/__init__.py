@@ -24,6 +24,7 @@ in these modules:
 - `roomver.selection`: the auth events selection.
 - `roomver.state`: room states that are known in part.
 - `roomver.auth`: the checks of the authorisation rules.
+- `roomver.policy`: policy servers.
 - `roomver.resolution`: state resolution.
 - `roomver.replay`: the replay of a whole room.
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.

@@ -16,8 +16,9 @@ from .types import KeyId, ServerName
 
 __all__ = ["ServerResult", "SignatureReport", "SignatureResult", "SignatureStatus", "SigningStatus"]
 
-# "The Key ID for the `ed25519` key in `m.room.policy` is *always* `ed25519:policy_server`."
-_POLICY_SERVER_KEY: Final = "ed25519:policy_server"
+POLICY_SERVER_KEY: Final[KeyId] = "ed25519:policy_server"
+"""The ID of the key in ``m.room.policy``: "The Key ID for the `ed25519` key in `m.room.policy` is *always*
+`ed25519:policy_server`." It is not a published key."""
 
 
 class SignatureStatus(Enum):
@@ -111,7 +112,7 @@ class ServerResult(NamedTuple):
         if self.status is not SigningStatus.KEY_UNKNOWN:
             return ()
         wanted = tuple(result.key_id for result in self.signatures if result.status.open)
-        return tuple(key_id for key_id in wanted if key_id != _POLICY_SERVER_KEY) or wanted
+        return tuple(key_id for key_id in wanted if key_id != POLICY_SERVER_KEY) or wanted
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".valid")

@@ -16,6 +16,7 @@ from ..check import check_event
 from ..errors import NotAState, RoomverError, UnknownState, listed
 from ..event import Event, parse_event
 from ..findings import EventCheck, Finding, FindingKind
+from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..readers import InputError, fit_entry
 from ..rules import Verdict
@@ -74,8 +75,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     against the state before it, with --state against the state events in the file. Both files may be in any
     format that `roomver check` reads, such as the output of `roomver state --json`.
 
-    With --state the event may be a draft: its type, state key, sender and content are enough. Its signatures
-    are not checked.
+    With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
+    also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
     An event with a missing or invalid required signature is refused: a server drops it before it applies
     any rule.
@@ -210,13 +211,23 @@ def _judge_against(
     pdu = fit_entry(given.entry, gathered.version).pdu
     assert type(pdu) is dict  # checked when it was read
     completed = complete_draft(pdu, gathered.version, state)
-    is_draft = completed is not pdu
+    is_draft = completed is not pdu or _is_made_up(given, pdu, gathered.version)
     if not is_draft:
         _fit(given, gathered.version)
     event = _parse(completed, gathered.version, event_name)
     if not is_draft:  # a draft is not signed yet
         _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
     return [_against("the state", event, state)], is_draft
+
+
+def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
+    """Tell whether a whole PDU was only filled in: no server has signed or hashed it, and it has no ID."""
+    if pdu.get("signatures") or given.entry.claimed_id is not None or "event_id" in pdu:
+        return False
+    try:
+        return check_content_hash(pdu, version) is not HashCheck.INTACT
+    except RoomverError:
+        return False  # the parser says why
 
 
 def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
