@@ -21,7 +21,8 @@ from ..room_check import Gathered, RoomCheck, check_room, gather_events
 from ..types import EventId
 from ..versions import RoomVersion
 from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
-from .wording import missing_lines, printable, signature_lines
+from .escaped import printable
+from .wording import missing_lines, signature_lines
 
 _LONG = 20_000  # events that take some seconds
 

@@ -23,8 +23,9 @@ from .common import (
     room_version_option,
     unsigned_option,
 )
+from .escaped import printable
 from .loaded import LoadedRoom, load_room
-from .wording import printable, trace_lines
+from .wording import trace_lines
 
 _State = dict[StateKey, EventId]
 
@@ -86,7 +87,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
             _print_entry(loaded, entry, chosen[entry])
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
-        click.echo(f"roomver: {loaded.file}: {what} has no{wanted} entry", err=True)
+        click.echo(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"), err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -160,7 +161,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             trace=True,
         )
     except MissingEvents as error:
-        click.echo(f"roomver: {loaded.file}: {error}", err=True)
+        click.echo(printable(f"roomver: {loaded.file}: {error}"), err=True)
         raise click.exceptions.Exit(1) from None
     except InputError:
         raise
