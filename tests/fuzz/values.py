@@ -9,6 +9,7 @@ from typing import Any
 
 import generator
 from builder import VERSIONS, key_of
+from strategies import EVENT_TYPES
 
 from roomver import (
     Event,
@@ -91,7 +92,27 @@ def draw_pdu(rng: Random) -> Any:
     pdu = rng.choice(pdus) if rng.random() < 0.7 else generator.pdu(rng, version)
     if rng.random() < 0.2:
         version = rng.choice(VERSIONS)
+    if rng.random() < 0.3:
+        pdu = _recast(rng, pdu)
+        if rng.random() < 0.7:
+            return {"version": version, "pdu": pdu}
     return {"version": version, "pdu": mutated(rng, pdu, [*rng.choice(pdus).values()])}
+
+
+def _recast(rng: Random, pdu: Any) -> Any:
+    """Return a PDU as an event of another type, or with another state key: mostly still well formed."""
+    recast = {**pdu}
+    if rng.random() < 0.7:
+        recast["type"] = rng.choice(EVENT_TYPES)
+    if rng.random() < 0.7:
+        recast["state_key"] = rng.choice(["", "x", recast["sender"]])
+    elif rng.random() < 0.5:
+        recast.pop("state_key", None)
+    if rng.random() < 0.5:
+        recast["room_id"] = rng.choice(["!" + "A" * 43, "!a:x.org"])
+    if rng.random() < 0.3:
+        recast["hashes"] = {"sha256": "A" * 43}
+    return recast
 
 
 def run_pdu(case: Any) -> None:

@@ -8,6 +8,7 @@ from . import (
     bugs,
     canonical_json,
     check,
+    check_create,
     disputed,
     event_format,
     event_id,
@@ -31,6 +32,7 @@ AREAS = (
     auth,
     resolution,
     check,
+    check_create,
     disputed,
 )
 
