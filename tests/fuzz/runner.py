@@ -76,7 +76,13 @@ def failure_of(target: Target, spec: Any) -> Failure | None:
         # A first run may have read files or filled caches.
         took = min(took, _run(target, spec)[0])
         longer, failure = _run(target, scaled(spec, _LONGER))
-        if failure is None and took > _LOOK_CLOSER and longer > took * _LONGER * _SLOPE:
+        if (
+            failure is None
+            and took > _LOOK_CLOSER
+            and longer > took * _LONGER * _SLOPE
+            # Not if only this step is steep: a reader may go another way above some size.
+            and took > _run(target, scaled(spec, 1 / _LONGER))[0] * _LONGER * _SLOPE * 0.7
+        ):
             text = f"{longer:.2f} s for {_LONGER} times what takes {took:.2f} s"
             failure = Failure("takes longer than in proportion to the input", text)
     return failure

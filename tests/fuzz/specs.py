@@ -82,7 +82,7 @@ def grows(spec: Any) -> bool:
     return type(spec) is list and any(map(grows, spec))
 
 
-def scaled(spec: Any, factor: int) -> Any:
+def scaled(spec: Any, factor: float) -> Any:
     """Return a spec in which every repetition is so many times as long."""
     if type(spec) is list:
         return [scaled(item, factor) for item in spec]
@@ -91,7 +91,7 @@ def scaled(spec: Any, factor: int) -> Any:
     if len(spec) == 1:
         ((name, of),) = spec.items()
         if name in ("$repeat", "$keys"):
-            return {name: [of[0] * factor, scaled(of[1], factor)]}
+            return {name: [int(of[0] * factor), scaled(of[1], factor)]}
     return {key: scaled(item, factor) for key, item in spec.items()}
 
 
