@@ -299,7 +299,7 @@ def test_the_keys_of_several_files_are_joined() -> None:
 
 
 def test_a_line_that_is_json_only_with_the_escapes_of_copy_is_read_by_lines() -> None:
-    """What follows is not JSON, so the reader looks for a document, of which that line is not the beginning."""
+    """The line after it is not JSON, so the reader tries a document over several lines, and finds none."""
     data = rb'{"type":"x","body":"\\"","":3}' + b"\n{"
     room = read_room(io.BytesIO(data), "f", get_room_version("11"))
     first, second = room.entries

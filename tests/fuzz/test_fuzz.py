@@ -101,12 +101,16 @@ def test_shrinking_keeps_the_kind_of_failure() -> None:
 
 
 @pytest.mark.parametrize(("power", "fails"), [(1, False), (2, True)])
-def test_work_that_grows_faster_than_the_input_is_a_failure(power: int, fails: bool) -> None:
+def test_work_that_grows_faster_than_the_input_is_a_failure(
+    power: int, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{run_cases.__module__}._LOOK_CLOSER", 0.01)
+
     def run(value: Any) -> None:
-        for _ in range(len(value) ** power * (1 if power == 2 else 5000)):
+        for _ in range(len(value) ** power * (1 if power == 2 else 1500)):
             pass
 
-    failure = failure_of(target(run), {"$repeat": [2500, "x"]})
+    failure = failure_of(target(run), {"$repeat": [1500, "x"]})
     assert (failure is not None) == fails
     if failure is not None:
         assert "in proportion" in failure.where
