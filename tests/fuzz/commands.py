@@ -115,14 +115,8 @@ def draw_call(rng: Random) -> Any:
             case "P":
                 files["P"] = _spoiled_json(rng, corpus.results_file(rng))
             case "serve":
-                cases = corpus.some_cases(rng, 3)
-                requests = [
-                    {"id": 1, **{key: case[key] for key in ("operation", "room_version", "input")}}
-                    for case in cases
-                ]
-                files["R"] = spoiled(
-                    "".join(json.dumps(mutated(rng, one)) + "\n" for one in requests).encode()
-                )
+                requests = [_request(rng) for _ in range(3)]
+                files["R"] = spoiled("".join(json.dumps(one) + "\n" for one in requests).encode(), 0.8)
             case _:
                 pass
     arguments = [version if one == "V" else names.get(one, one) for one in call]
@@ -130,6 +124,23 @@ def draw_call(rng: Random) -> Any:
         at = rng.randrange(1, len(arguments) + 1)
         arguments[at : at + rng.randrange(2)] = [rng.choice(_ODD)]
     return {"arguments": arguments, "files": files}
+
+
+def _request(rng: Random) -> Any:
+    """Draw a request for `roomver vectors serve`: a case, or a measurement."""
+    (case,) = corpus.some_cases(rng, 1)
+    request = {"id": 1, **{key: case[key] for key in ("operation", "room_version", "input")}}
+    if rng.random() < 0.4:
+        listed = [one for one in corpus.resolutions() if one["operation"] == "resolve"]
+        case = rng.choice(listed)
+        timing: dict[str, Any] = {"operation": "resolve", "input": case["input"], "runs": 1}
+        timing["mode"] = rng.choice(["warm", "cold", "kept"])
+        if rng.random() < 0.5:
+            ids = list(case["input"]["events"])
+            timing["changes"] = [{"remove": [rng.choice(ids)], "add": [rng.choice(ids)]}]
+        timing["input"] = mutated(rng, timing["input"], times=1) if rng.random() < 0.5 else timing["input"]
+        request |= {"operation": "time", "room_version": case["room_version"], "input": timing}
+    return request
 
 
 def _spoiled_json(rng: Random, text: bytes) -> Any:

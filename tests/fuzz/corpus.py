@@ -49,6 +49,11 @@ def cases(path: Path) -> Sequence[Any]:
     return read
 
 
+def resolutions() -> Sequence[Any]:
+    """Return cases of state resolution."""
+    return cases(VECTORS / "resolution" / "classics.json")
+
+
 def some_cases(rng: Random, number: int) -> list[Any]:
     """Draw a few cases of one file."""
     listed = cases(rng.choice(vector_files()))
