@@ -10,8 +10,9 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, serve
 from roomver import Event, UnknownRoomVersion, encode_canonical, redact, sign_event
 from roomver.canonical import shorten
 from roomver.check import check_event, check_events, unreadable
+from roomver.cli.escaped import printable
 from roomver.cli.features import FEATURES, feature_markdown, feature_rows
-from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
+from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, summary_data
 from roomver.entry import Entry, Place
 from roomver.findings import Action, EventCheck, FindingKind, Summary
 from roomver.keys import NO_KEYS, KeyRing, format_time, read_key_table

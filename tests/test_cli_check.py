@@ -12,7 +12,7 @@ from builder import ALICE, BOB, VERSIONS, Room, key_of
 from click.testing import Result
 from command_line import KEYS, Write, entries, header, run
 
-from roomver import redact, sign_json
+from roomver import MissingEvents, redact, sign_json
 
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
 
@@ -386,3 +386,25 @@ def test_a_terminal_that_knows_only_ascii(write: Write) -> None:
     )
     assert (result.returncode, result.stderr) == (1, b"")
     assert b"$\\xe9" in result.stdout
+
+
+def test_json_is_whole_when_a_room_cannot_be_checked(write: Write) -> None:
+    empty = write("empty.json", "")
+    half = write("half.jsonl", rb'{"":"\\"","":3}' + b"\n{")
+    for files in ((empty, half), (half, empty), (half,)):
+        result = run("check", "--json", *files)
+        assert result.exit_code == 2
+        document = json.loads(result.stdout)
+        assert [one["error"] != "" for one in document["files"]] == [True] * len(files)
+        assert document["ok"] is False
+
+
+def test_json_is_whole_when_the_replay_raises(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(*_: Any, **__: Any) -> None:
+        raise MissingEvents(["$a"])
+
+    monkeypatch.setattr("roomver.cli.check.check_room", raising)
+    result = run("check", "--json", write("room.jsonl", [header()]))
+    assert result.exit_code == 2
+    (file,) = json.loads(result.stdout)["files"]
+    assert file["error"] == "events missing: $a"

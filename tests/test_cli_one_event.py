@@ -220,3 +220,25 @@ def test_a_closed_stream_is_no_traceback(command: str, code: int, told: str, wri
         program, shell=True, cwd=file.parent, capture_output=True, check=False, timeout=60
     )
     assert (result.returncode, result.stderr.decode()) == (code, told)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a disk that is full")
+@pytest.mark.parametrize("command", ["--help", "--version", "check --help", "versions", "vectors list"])
+def test_a_full_disk_is_one_line_and_not_a_finding(command: str) -> None:
+    program = f"{sys.executable} -m roomver {command} > /dev/full"
+    result = subprocess.run(program, shell=True, capture_output=True, check=False, timeout=60)
+    assert (result.returncode, result.stderr.decode()) == (2, "roomver: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe as a shell does")
+@pytest.mark.parametrize("command", ["--help", "check --help", "vectors list", "vectors serve"])
+def test_a_closed_pipe_is_silent_and_not_a_finding(command: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-m", "roomver", *command.split()]
+    request = b'{"operation": "x", "room_version": "1", "input": {}}\n'
+    result = subprocess.run(
+        program, input=request, stdout=write, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    os.close(write)
+    assert (result.returncode, result.stderr) == (2, b"")

@@ -43,7 +43,7 @@ def server_of_room(room: Room) -> PolicyServer:
 
 
 def recommended(event: Event, server: PolicyServer, key: SigningKey = POLICY_KEY) -> Event:
-    """Return an event with the signature of a policy server."""
+    """Return an event with the signature from a policy server."""
     version = event.room_version
     return parse_event(sign_event(event.pdu, version, server.name, key), version)
 

@@ -296,3 +296,14 @@ def test_the_keys_of_several_files_are_joined() -> None:
         (key,) = keys.find("b.example", "ed25519:1")
         assert key.sources == (f"file {order.index(other) + 1}",)
         assert keys.clashes == ()
+
+
+def test_a_line_that_is_json_only_with_the_escapes_of_copy_is_read_by_lines() -> None:
+    """The line after it is not JSON, so the reader tries a document over several lines, and finds none."""
+    data = rb'{"type":"x","body":"\\"","":3}' + b"\n{"
+    room = read_room(io.BytesIO(data), "f", get_room_version("11"))
+    first, second = room.entries
+    assert first.error is None
+    assert second.error is not None
+    with pytest.raises(InputError):
+        read_room(io.BytesIO(data), "f")

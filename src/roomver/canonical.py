@@ -15,9 +15,10 @@ Source: https://spec.matrix.org/latest/appendices/#canonical-json
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from canonicaljson import encode_canonical_json
 
@@ -25,6 +26,9 @@ from .errors import NotCanonical
 from .types import JsonObject, JsonValue
 
 __all__ = ["MAX_DEPTH", "MAX_INTEGER", "encode_canonical", "parse_json"]
+
+_A = TypeVar("_A")
+_R = TypeVar("_R")
 
 MAX_DEPTH: Final = 128
 """How many levels of arrays and objects may be nested. The specification sets no limit. The parsers of other
@@ -278,8 +282,22 @@ def scanned_object(value: object, *, strict: bool) -> JsonObject:
     return plain
 
 
-encode_scanned: Final[Callable[[object], bytes]] = encode_canonical_json
-"""Return the canonical JSON of a value that `scan` has accepted, in UTF-8."""
+def encode_scanned(value: object) -> bytes:
+    """Return the canonical JSON of a value that `scan` has accepted, in UTF-8."""
+    try:
+        return encode_canonical_json(value)
+    except RecursionError:
+        return _on_fresh_stack(encode_canonical_json, value)
+
+
+def _on_fresh_stack(call: Callable[[_A], _R], argument: _A) -> _R:
+    """Call a function in a thread.
+
+    Python's parser and encoder recurse, and share one limit with the caller: below a deep caller they fail on
+    a value of fewer than `MAX_DEPTH` levels. A thread has a stack of its own.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call, argument).result()
 
 
 def encode_canonical(value: object, *, strict: bool = True) -> bytes:
@@ -337,24 +355,25 @@ def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: 
     # json.loads makes a new decoder for a call with hooks, which takes half as long as parsing an event.
     decoder = _DECODER if len(hooks) == 1 else json.JSONDecoder(**hooks)  # type: ignore[arg-type]
     try:
-        return cast(JsonValue, decoder.decode(text))
-    except json.JSONDecodeError as error:
-        message = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        raise NotCanonical("", message) from None
-    except RecursionError:
-        raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None
+        return _decode(decoder, text)
     except ValueError:
-        # The only other ValueError: an integer is too long for int().
-        return _load_long_integers(text, hooks)
+        # An integer is too long for int(). The text behind it may still be broken or too deep.
+        hooks["parse_int"] = _parse_int
+        return _decode(json.JSONDecoder(**hooks), text)  # type: ignore[arg-type]
 
 
-def _load_long_integers(text: str, hooks: Mapping[str, Callable[..., object]]) -> JsonValue:
-    """Parse text with an integer that is too long for int(), which `scan` then refuses.
+def _decode(decoder: json.JSONDecoder, text: str) -> JsonValue:
+    """Parse text.
 
-    The first attempt stopped at that integer, so the text after it may still be broken or too deep.
+    Raises:
+        NotCanonical: if it is not JSON, or is nested too deep for the parser.
+        ValueError: if an integer is too long for int().
     """
     try:
-        return cast(JsonValue, json.loads(text, parse_int=_parse_int, **hooks))  # type: ignore[arg-type]
+        try:
+            return cast(JsonValue, decoder.decode(text))
+        except RecursionError:
+            return cast(JsonValue, _on_fresh_stack(decoder.decode, text))
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise NotCanonical("", message) from None

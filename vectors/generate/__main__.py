@@ -8,6 +8,7 @@ from . import (
     bugs,
     canonical_json,
     check,
+    check_create,
     disputed,
     disputed_receipt,
     event_format,
@@ -34,6 +35,7 @@ AREAS = (
     auth,
     resolution,
     check,
+    check_create,
     disputed,
     disputed_receipt,
 )

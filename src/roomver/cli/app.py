@@ -13,12 +13,12 @@ from ..errors import RoomverError
 from .auth import auth
 from .check import check
 from .common import QUOTE_IDS
+from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .rules import rules
 from .state import resolve_command, state
 from .vectors import vectors_group
 from .versions import versions
-from .wording import printable
 
 _ARGUMENTS = "roomver.arguments"
 _END_OF_ID = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{8,}")
@@ -34,6 +34,18 @@ class _Group(click.Group):
         ctx.meta[_ARGUMENTS] = list(args)
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the group's own options. --help and --version print here."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:
+            _drop_output()
+            sys.exit(2)
+        except OSError as error:
+            click.echo(f"roomver: {error.strerror or error}", err=True)
+            _drop_output()
+            sys.exit(2)
+
     def invoke(self, ctx: click.Context) -> Any:
         if sys.stdout is None:  # as Python leaves it if the caller has closed it
             _fail(ctx, "standard output is closed")
@@ -46,28 +58,33 @@ class _Group(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # The reader closed the pipe; keep the interpreter's last flush from failing.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             ctx.exit(2)
         except KeyboardInterrupt:
             ctx.exit(130)  # the shell convention for SIGINT; click's own 1 would mean problems found
         except click.NoSuchOption as error:
             # In double quotes the shell expands "$ly" in "$ly-A7l6XP" as a variable.
             rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
-            if rest is None:
-                raise
-            hint = f"If {rest} is the end of an event ID: {QUOTE_IDS}."
-            raise click.UsageError(f"{error.format_message()} {hint}", error.ctx) from None
+            hint = "" if rest is None else f" If {rest} is the end of an event ID: {QUOTE_IDS}."
+            raise click.UsageError(printable(error.format_message() + hint), error.ctx) from None
+        except click.UsageError as error:
+            # It may quote an argument, such as the name of a file that someone else chose.
+            raise click.UsageError(printable(error.format_message()), error.ctx) from None
         except RoomverError as error:
-            _fail(ctx, printable(str(error)))
+            _fail(ctx, str(error))
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _fail(ctx, f"{where}{error.strerror or error}")
         return result
 
 
+def _drop_output() -> None:
+    """Keep the interpreter's last flush from failing, after standard output could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(ctx: click.Context, message: str) -> None:
-    click.echo(f"roomver: {message}", err=True)
+    click.echo(f"roomver: {printable(message)}", err=True)
     ctx.exit(2)
 
 

@@ -39,8 +39,9 @@ from .common import (
     unsigned_option,
 )
 from .drafts import complete_draft
+from .escaped import printable
 from .loaded import load_events, load_room
-from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
+from .wording import ACTION_TEXT, FINDING_TEXT, findings_data
 
 
 @click.command(

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..check import check_entries
 from ..entry import Entry
-from ..errors import NotAState, WrongRoom
+from ..errors import RoomverError
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_rooms
@@ -180,7 +180,9 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         on_check=tell,
                         progress=progress,
                     )
-                except (WrongRoom, NotAState) as error:
+                except InputError:
+                    raise
+                except RoomverError as error:
                     raise InputError(name, str(error)) from None
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)

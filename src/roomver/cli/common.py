@@ -20,7 +20,7 @@ from ..readers import InputError, read_keys
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution, get_room_version
-from .wording import printable
+from .escaped import json_text, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -311,3 +311,12 @@ def console(file: Any = None, *, stderr: bool = False) -> Console:
 def write_line(data: bytes) -> None:
     """Write bytes and a line end to standard output."""
     click.echo(data + b"\n", nl=False)
+
+
+def write_json(data: bytes) -> None:
+    """Write canonical JSON and a line end to standard output.
+
+    Canonical JSON escapes only some of the characters that control a terminal. On a terminal, the others are
+    escaped too: what is shown is the same JSON value. Elsewhere the bytes are left as they are.
+    """
+    write_line(json_text(data.decode()).encode() if sys.stdout.isatty() else data)

@@ -28,9 +28,9 @@ from .common import (
     read_json,
     read_key_files,
     room_version_option,
-    write_line,
+    write_json,
 )
-from .wording import printable
+from .escaped import printable
 
 _VERSION_HELP = "The version of the event's room."
 _BEFORE_HASHES = tuple(key for key in WIRE_KEYS if key != "hashes")
@@ -96,7 +96,7 @@ def redact(file: str, version: RoomVersion) -> None:
     given = read_event(file, version, _BEFORE_HASHES)
     given.compare_ids(version)
     strict = version.strict_canonical_json
-    write_line(encode_canonical(redacted_form(given.pdu, version), strict=strict))
+    write_json(encode_canonical(redacted_form(given.pdu, version), strict=strict))
 
 
 @click.command(
@@ -134,7 +134,7 @@ def sign(file: str, version: RoomVersion, server: str, key_id: str | None, seed_
     given = read_event(file, version, _BEFORE_HASHES)
     signed = sign_event(given.pdu, version, server, key)
     given.compare_ids(version, signed)
-    write_line(encode_canonical(signed, strict=version.strict_canonical_json))
+    write_json(encode_canonical(signed, strict=version.strict_canonical_json))
 
 
 def _read_seed(file: str, key_id: KeyId | None) -> tuple[KeyId, str]:
@@ -200,4 +200,4 @@ def canonical(
         strict = version is None or version.strict_canonical_json
     value = read_json(file, unique_keys=unique_keys, integral_floats=integral_floats)
     scan(value, strict=strict)
-    write_line(encode_canonical(value, strict=strict))
+    write_json(encode_canonical(value, strict=strict))

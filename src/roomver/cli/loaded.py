@@ -23,7 +23,8 @@ from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
 from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
-from .wording import missing_lines, printable, signature_lines
+from .escaped import printable
+from .wording import missing_lines, signature_lines
 
 _LONG = 20_000  # this many events take a few seconds
 

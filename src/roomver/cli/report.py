@@ -22,12 +22,12 @@ from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
+from .escaped import printable
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
     agreed_lines,
     findings_data,
-    printable,
     room_data,
     room_lines,
     signature_lines,

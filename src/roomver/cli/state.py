@@ -26,9 +26,9 @@ from .common import (
     room_version_option,
     unsigned_option,
 )
+from .escaped import printable
 from .loaded import LoadedRoom, load_room
 from .trace import trace_lines
-from .wording import printable
 
 _State = dict[StateKey, EventId]
 
@@ -106,7 +106,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
-        click.echo(f"roomver: {loaded.file}: {what} has no{wanted} entry", err=True)
+        click.echo(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"), err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -190,7 +190,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             trace=True,
         )
     except (MissingEvents, UnknownState) as error:
-        click.echo(f"roomver: {loaded.file}: {printable(str(error))}", err=True)
+        click.echo(printable(f"roomver: {loaded.file}: {error}"), err=True)
         raise click.exceptions.Exit(3) from None
     except InputError:
         raise

@@ -14,6 +14,7 @@ from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
+from .escaped import printable
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
@@ -50,30 +51,6 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
-
-
-_LONGEST = 1000  # longer than any identifier and any sentence made here
-
-
-def printable(text: object) -> str:
-    """Return a text as one line that is safe on a terminal.
-
-    Text in events comes from untrusted servers. Control characters, line ends, invisible
-    characters and marks that change the writing direction are escaped.
-
-    >>> printable("m.room.\\x1b[2Jmessage")
-    'm.room.\\\\u001b[2Jmessage'
-    """
-    if type(text) is not str:
-        return shorten(text)
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def reason_data(reason: Reason) -> JsonObject:

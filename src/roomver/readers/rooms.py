@@ -207,9 +207,13 @@ def _open(source: Source) -> _File:
         return Document(value, source.name, first.number)
     if not any(map(_is_json, ahead)):
         # Two lines that are not JSON: probably a document over several lines, after one on a single line.
-        documents = open_documents(source)
-        if isinstance(documents, Document) or not documents.broken:
-            return documents
+        try:
+            documents = open_documents(source)
+        except NotCanonical:
+            pass  # the first line is JSON only once COPY's escapes are read
+        else:
+            if isinstance(documents, Document) or not documents.broken:
+                return documents
         lines.restart()
         first, *ahead = islice(lines, _LOOKED_AT)
     lines.push_back(*ahead)

@@ -6,7 +6,7 @@ import click
 
 from ...readers import InputError
 from ...readers.suite import read_suite_files
-from ..common import example
+from ..common import display_name, example
 
 
 @click.command("export", epilog=example("roomver vectors export matrix-vectors"))
@@ -37,4 +37,4 @@ def export_command(folder: Path, force: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         count += 1
-    click.echo(f"{count} files written to {folder}")
+    click.echo(f"{count} files written to {display_name(str(folder))}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..common import example
+from ..escaped import printable
 from .selection import filter_options, paths_argument, select_cases
 
 
@@ -24,4 +25,4 @@ def list_command(
     cases = select_cases(paths, operations, room_versions)
     width = max(len(case.name) for case in cases)
     for case in cases:
-        click.echo(f"{case.name:{width}}  {case.operation}  {case.room_version}")
+        click.echo(printable(f"{case.name:{width}}  {case.operation}  {case.room_version}"))

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, Final, TypeAlias
 
 from ...suite.document import Outcome
 from ...suite.operations import OPERATIONS
 from ...types import JsonObject
 from ...versions import ROOM_VERSIONS
+from ..escaped import html_text, markdown_code, markdown_text
 from .results import Cell, brief, make_cell
 
 Link: TypeAlias = Callable[[str], str | None]
@@ -75,7 +75,7 @@ def as_markdown(all_results: Sequence[JsonObject], link: Link) -> str:
     """
     out = ["# Results of the test vectors", ""]
     for results in all_results:
-        out += [f"## {results['implementation']}", "", f"{_summary(results)}.", ""]
+        out += [f"## {markdown_text(results['implementation'])}", "", f"{_summary(results)}.", ""]
         out.append("| operation | " + " | ".join(f"v{version}" for version in ROOM_VERSIONS) + " |")
         out.append("| --- |" + " ---: |" * len(ROOM_VERSIONS))
         for operation, cells in _rows(results):
@@ -84,7 +84,7 @@ def as_markdown(all_results: Sequence[JsonObject], link: Link) -> str:
     for results in all_results:
         failed = _failed(results)
         if failed:
-            out += [f"## Failed: {results['implementation']}", ""]
+            out += [f"## Failed: {markdown_text(results['implementation'])}", ""]
             out += [_markdown_failure(case, link) for case in failed]
             out.append("")
     return "\n".join(out)
@@ -93,8 +93,10 @@ def as_markdown(all_results: Sequence[JsonObject], link: Link) -> str:
 def _markdown_failure(case: Mapping[str, Any], link: Link) -> str:
     expected, got = _expected_and_got(case)
     address = link(case["name"])
-    name = f"`{case['name']}`" if address is None else f"[`{case['name']}`]({address})"
-    return f"- {name}: expected `{expected}`, got `{got}`".replace("\n", " ")
+    name = markdown_code(case["name"])
+    if address is not None:
+        name = f"[{name}]({address})"
+    return f"- {name}: expected {markdown_code(expected)}, got {markdown_code(got)}"
 
 
 # HTML
@@ -114,13 +116,13 @@ def as_html(all_results: Sequence[JsonObject], link: Link) -> str:
         f"<style>{_STYLE}</style></head><body><h1>Results of the test vectors</h1>",
     ]
     for index, results in enumerate(all_results):
-        out.append(f"<h2>{escape(str(results['implementation']))}</h2><p>{_summary(results)}.</p>")
+        out.append(f"<h2>{html_text(results['implementation'])}</h2><p>{_summary(results)}.</p>")
         out += _html_table(results, index)
         failed = _failed(results)
         for operation in dict.fromkeys(case["operation"] for case in failed):
             mine = [case for case in failed if case["operation"] == operation]
             out.append(
-                f'<details id="{index}-{escape(operation)}"><summary>{escape(operation)}:'
+                f'<details id="{index}-{html_text(operation)}"><summary>{html_text(operation)}:'
                 f" {len(mine)} failed</summary><dl>"
             )
             out += [_html_failure(case, link) for case in mine]
@@ -134,9 +136,9 @@ def _html_table(results: JsonObject, index: int) -> Iterator[str]:
     heads = "".join(f"<th>v{version}</th>" for version in ROOM_VERSIONS)
     yield f'<div class="wide"><table><tr><th>operation</th>{heads}</tr>'
     for operation, cells in _rows(results):
-        row = f"<td>{escape(operation)}</td>"
+        row = f"<td>{html_text(operation)}</td>"
         for text, kind in cells:
-            shown = f'<a href="#{index}-{escape(operation)}">{text}</a>' if kind == "failed" else text
+            shown = f'<a href="#{index}-{html_text(operation)}">{text}</a>' if kind == "failed" else text
             row += f'<td class="{kind}">{shown}</td>'
         yield f"<tr>{row}</tr>"
     yield "</table></div>"
@@ -144,10 +146,9 @@ def _html_table(results: JsonObject, index: int) -> Iterator[str]:
 
 def _html_failure(case: Mapping[str, Any], link: Link) -> str:
     expected, got = _expected_and_got(case)
-    name = f"<code>{escape(case['name'])}</code>"
+    name = f"<code>{html_text(case['name'])}</code>"
     address = link(case["name"])
     if address is not None:
-        name = f'<a href="{escape(address)}">{name}</a>'
-    return (
-        f"<dt>{name}</dt><dd>expected <code>{escape(expected)}</code><br>got <code>{escape(got)}</code></dd>"
-    )
+        name = f'<a href="{html_text(address)}">{name}</a>'
+    texts = f"expected <code>{html_text(expected)}</code><br>got <code>{html_text(got)}</code>"
+    return f"<dt>{name}</dt><dd>{texts}</dd>"

@@ -10,9 +10,11 @@ from ...suite.document import CaseResult, Outcome
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
 from ..common import console
+from ..escaped import printable
 from .results import brief, count_outcomes, make_cell
 
 _SHOWN = 2000  # characters of an outcome
+_LINE = 2 * _SHOWN  # characters of a line
 _STYLES = {"failed": "bold red", "passed": "green", "none": "dim"}
 
 
@@ -22,12 +24,14 @@ def print_results(results: Sequence[CaseResult], implementation: str) -> None:
     out.print(_table(results))
     for result in results:
         if result.outcome is Outcome.FAILED:
+            style: str | None = "bold red"  # of the first line
             for line in _failure_lines(result):
-                out.print(line, soft_wrap=True)
+                out.print(printable(line, _LINE), style=style, soft_wrap=True)
+                style = None
             out.print()
     counts = count_outcomes(results)
     totals = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number or kind == "passed")
-    out.print(f"{implementation}: {len(results)} cases, {totals}", soft_wrap=True)
+    out.print(printable(f"{implementation}: {len(results)} cases, {totals}"), soft_wrap=True)
 
 
 def _table(results: Sequence[CaseResult]) -> Table:
@@ -50,19 +54,18 @@ def _cell(results: Sequence[CaseResult]) -> Text:
     return Text(cell.text, _STYLES[cell.kind])
 
 
-def _failure_lines(result: CaseResult) -> Iterator[Text]:
+def _failure_lines(result: CaseResult) -> Iterator[str]:
     case = result.case
-    yield Text(f"FAILED {case.name}: {case.operation}, room version {case.room_version}", "bold red")
+    yield f"FAILED {case.name}: {case.operation}, room version {case.room_version}"
     if case.notes:
-        yield Text(f"  {case.notes}")
+        yield f"  {case.notes}"
     if case.rule:
-        yield Text(f"  rule {case.rule}")
+        yield f"  rule {case.rule}"
     if case.spec:
-        yield Text(f"  {case.spec}")
+        yield f"  {case.spec}"
     for one in case.expected:
-        yield Text(f"  expected {brief(one.outcome, _SHOWN)}" + (f" ({one.reason})" if one.reason else ""))
+        yield f"  expected {brief(one.outcome, _SHOWN)}" + (f" ({one.reason})" if one.reason else "")
     if result.got is not None:
-        yield Text(f"  got      {brief(result.got, _SHOWN)}")
+        yield f"  got      {brief(result.got, _SHOWN)}"
     if result.reason:
-        # In ASCII, because it may quote what the program printed, control characters included.
-        yield Text(f"  {result.reason}".encode("ascii", "backslashreplace").decode())
+        yield f"  {result.reason}"

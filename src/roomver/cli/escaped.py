@@ -1,0 +1,104 @@
+"""Text from input, made safe for each form of output: a terminal, Markdown and HTML.
+
+There is one function per form. Whatever prints text that comes from a file or from another program passes it
+through one of them, last.
+"""
+
+import re
+from html import escape
+from typing import Final
+
+from ..canonical import shorten
+
+_LONGEST: Final = 1000  # longer than any identifier and any sentence made here
+
+# Characters that Python calls printable and that show nothing: fillers, and marks that select a glyph.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+# ":" and "@" begin links, which some renderers make of bare addresses.
+_MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE)
+
+
+def printable(text: object, limit: int = _LONGEST) -> str:
+    """Return a text as one line that is safe on a terminal.
+
+    Text in events comes from servers that nobody here controls. Control characters, line ends, invisible
+    characters and marks that change the writing direction are escaped.
+
+    Args:
+        text: the text. Any other JSON value is described.
+        limit: the greatest length, before characters are escaped.
+
+    >>> printable("m.room.\\x1b[2Jmessage")
+    'm.room.\\\\u001b[2Jmessage'
+    """
+    if type(text) is not str:
+        return shorten(text)
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isprintable():
+        return text if text.isascii() else _INVISIBLE.sub(_escaped, text)
+    return "".join(c if _shows(c) else escape_of(c) for c in text)
+
+
+def is_printable(text: str) -> bool:
+    """Tell whether `printable` would escape nothing in a text."""
+    return text.isprintable() and (text.isascii() or _INVISIBLE.search(text) is None)
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() and (character.isascii() or _INVISIBLE.match(character) is None)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return escape_of(found[0])
+
+
+def escape_of(character: str) -> str:
+    """Return the escape that stands for a character that is not shown."""
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def json_text(text: str) -> str:
+    """Return JSON text in which characters that `printable` escapes have the escapes of JSON.
+
+    It is the same JSON value, in one line if the text had no line ends between its values.
+    """
+    return text if is_printable(text) else "".join(c if _shows(c) else _json_escape(c) for c in text)
+
+
+def _json_escape(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def markdown_text(text: object) -> str:
+    """Return a text as Markdown that shows it, in one line.
+
+    >>> markdown_text("<b> of *x*")
+    '\\\\<b\\\\> of \\\\*x\\\\*'
+    """
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
+
+
+def markdown_code(text: object) -> str:
+    """Return a text as a code span of Markdown, in one line.
+
+    >>> markdown_code("a `b`")
+    '`` a `b` ``'
+    """
+    safe = printable(text)
+    longest = max(map(len, re.findall("`+", safe)), default=0)
+    if not longest and safe.strip(" "):
+        return f"`{safe}`"
+    # The fence is longer than any run of back-ticks inside. The spaces are not part of the code.
+    fence = "`" * (longest + 1)
+    return f"{fence} {safe or ' '} {fence}"
+
+
+def html_text(text: object) -> str:
+    """Return a text as HTML that shows it, also in the value of an attribute."""
+    return escape(printable(text))

@@ -1,0 +1,129 @@
+"""A short run of each target with a fixed seed, and tests that the fuzzer itself finds, times and shrinks."""
+
+import itertools
+import json
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from .promises import Invalid, Target
+from .runner import draw_case, failure_of, run_cases
+from .shrink import shrink
+from .specs import expand, grows, scaled, size_of
+from .targets import TARGETS
+
+_CASES = {"text": 300, "pdus": 80, "rules": 200, "rooms": 40, "stores": 150, "files": 120, "commands": 120}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_nothing_breaks(name: str) -> None:
+    told: list[str] = []
+    numbers = iter(range(_CASES[name]))
+    done = run_cases(
+        [TARGETS[name]], "tests", numbers, until=monotonic() + 600, say=told.append, shrink_seconds=0
+    )
+    assert "\n".join(told) == ""
+    assert done.cases[name] == _CASES[name]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_cases_are_drawn_from_the_seed_alone(name: str) -> None:
+    drawn = [json.dumps(draw_case(TARGETS[name], "s", number)) for number in range(5)]
+    assert drawn == [json.dumps(draw_case(TARGETS[name], "s", number)) for number in range(5)]
+    assert len(set(drawn)) == 5
+    assert draw_case(TARGETS[name], "other", 0) != json.loads(drawn[0])
+
+
+def test_a_spec_stands_for_a_value() -> None:
+    spec = {
+        "a": {"$join": [{"$bytes": "\xff"}, {"$repeat": [2, {"$bytes": "b"}]}]},
+        "b": {"$nest": [2, None, {"$nest": [1, "k", {"$int": "-ff"}]}]},
+        "c": [{"$repeat": [2, [1]]}, {"$keys": [2, "x"]}, {"$repeat": [3, "y"]}],
+        "d": {"$json": {"$repeat": [2, "z"]}},
+        "$e": 1,
+    }
+    assert expand(spec) == {
+        "a": b"\xffbb",
+        "b": [[{"k": -255}]],
+        "c": [[[1], [1]], {"0": "x", "1": "x"}, "yyy"],
+        "d": b'"zz"',
+        "$e": 1,
+    }
+    assert grows(spec)
+    assert not grows(spec["b"])
+    assert expand(scaled(spec["c"], 2))[2] == "yyyyyy"
+    assert size_of({"$repeat": [1000, "yy"]}) == 3000
+
+
+def broken(value: Any) -> None:
+    """Break if a list holds 7 somewhere."""
+    if type(value) is not list:
+        raise Invalid("list")
+    for item in value:
+        if item == 7:
+            raise RuntimeError("seven")
+
+
+def target(run: Any) -> Target:
+    return Target("broken", lambda rng: [rng.randrange(10) for _ in range(30)], run)
+
+
+def test_a_failure_is_reported_shrunk_with_what_repeats_it() -> None:
+    told: list[str] = []
+    done = run_cases([target(broken)], "s", itertools.count(), until=monotonic() + 1, say=told.append)
+    text = "\n".join(told)
+    assert "FAILED broken: RuntimeError in test_fuzz.py:broken" in text
+    assert "--only broken --seed s --case 0" in text
+    assert "--only broken --replay '[7]'" in text
+    assert "seven" in text
+    (times,) = done.failures.values()
+    assert times > 1
+    assert len([line for line in told if "FAILED" in line]) == 1
+
+
+def test_shrinking_keeps_the_kind_of_failure() -> None:
+    def run(value: Any) -> None:
+        if type(value) is not dict or "a" not in value:
+            raise KeyError("a")
+        if len(value["a"]) > 3:
+            raise ValueError("long")
+
+    spec = {"b": 1, "a": {"$repeat": [500, "x"]}, "c": [1, 2]}
+    failure = failure_of(target(run), spec)
+    assert failure is not None
+
+    def alike(candidate: Any) -> bool:
+        again = failure_of(target(run), candidate)
+        return again is not None and again.where == failure.where
+
+    assert shrink(spec, alike) == {"a": {"$repeat": [4, "x"]}}
+
+
+@pytest.mark.parametrize(("power", "fails"), [(1, False), (2, True)])
+def test_work_that_grows_faster_than_the_input_is_a_failure(
+    power: int, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{run_cases.__module__}._LOOK_CLOSER", 0.01)
+
+    def run(value: Any) -> None:
+        for _ in range(len(value) ** power * (1 if power == 2 else 1500)):
+            pass
+
+    failure = failure_of(target(run), {"$repeat": [1500, "x"]})
+    assert (failure is not None) == fails
+    if failure is not None:
+        assert "in proportion" in failure.where
+
+
+def test_a_case_that_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{run_cases.__module__}._SECONDS", 0.1)
+
+    def run(value: Any) -> None:
+        while value:
+            pass
+
+    failure = failure_of(target(run), [1])
+    assert failure is not None
+    assert failure.where == "_TooSlow"
+    assert failure_of(target(lambda value: sleep(0.3)), [1]) is None  # only its own work counts
