@@ -27,7 +27,7 @@ from typing import Final
 from ..auth import check_against_state, check_auth
 from ..errors import CyclicGraph, MissingEvents
 from ..event import Event
-from ..graph import in_order
+from ..ordering import in_order
 from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import MissingEvents
 from ..event import Event
@@ -42,6 +42,9 @@ class Outcome:
     by_state: Verdict | None = None
     missing: tuple[EventId, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Outcome, (self.event_id, self.status, self.by_auth_events, self.by_state, self.missing)
+
     @property
     def accepted(self) -> bool:
         return self.status is Status.ACCEPTED
@@ -67,6 +70,9 @@ class Merge:
     parents: tuple[EventId, ...]
     conflicted: Mapping[StateKey, Mapping[EventId, int]]
     resolved: Mapping[StateKey, EventId | None]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Merge, (self.event_id, self.parents, self.conflicted, self.resolved)
 
 
 class Reset(NamedTuple):

@@ -23,7 +23,7 @@ from math import inf
 
 from ..errors import CyclicGraph
 from ..event import Event
-from ..graph import lexicographic_topological_sort
+from ..ordering import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
 from ..selection import select_auth_types
 from ..types import EventId, StateKey
@@ -122,12 +122,14 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
             if event_id in conflicted
         }
         graph = problem.graph
+        shared: Collection[EventId] | None = None
         if graph is None:
             graph, is_shared = yield from _build_graph(problem, conflicted, known)
         else:
             is_shared = _is_in_every_state(problem.split, known)
+            shared = problem.split.shared_ids()
         if difference is None:
-            difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
+            difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared, shared)
         if subgraph is None:
             subgraph = graph.conflicted_subgraph(conflicted)
     if trace is not None:
