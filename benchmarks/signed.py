@@ -63,7 +63,7 @@ def signed_events(count: int) -> tuple[list[Signed], Keys]:
         server = pdu["sender"].partition(":")[2]
         if server not in signers:
             signers[server] = roomver.SigningKey.from_seed(KEY_ID, encode_base64(rng.randbytes(32)))
-            public = bytes(signers[server].verify_key)
+            public = signers[server].verify_key.key
             keys[server] = {KEY_ID: roomver.VerifyKey(public)}
         del pdu["signatures"], pdu["hashes"], pdu["unsigned"]
         signed = roomver.sign_event(pdu, version, server, signers[server])

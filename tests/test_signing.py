@@ -174,7 +174,8 @@ class TestSignJson:
     def test_signatures_of_another_form_cannot_be_added_to(self, signatures: Any) -> None:
         with pytest.raises(MalformedEvent) as caught:
             sign_json({"signatures": signatures}, "a", KEY)
-        assert [defect.path for defect in caught.value.defects] == ["signatures"]
+        path = "signatures.a" if isinstance(signatures, dict) else "signatures"
+        assert [defect.path for defect in caught.value.defects] == [path]
 
     @pytest.mark.parametrize("value", [None, [], "x", 5])
     def test_only_an_object_can_be_signed(self, value: Any) -> None:
@@ -298,7 +299,7 @@ class TestSignEvent:
             sign_event(value, "11", "a", KEY)
 
     def test_signatures_of_another_form_cannot_be_added_to(self) -> None:
-        with pytest.raises(MalformedEvent, match="signatures: expected an object of objects"):
+        with pytest.raises(MalformedEvent, match="signatures: expected an object, found "):
             sign_event({"type": "X", "content": {}, "signatures": []}, "11", "a", KEY)
 
 

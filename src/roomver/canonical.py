@@ -251,7 +251,7 @@ def _refusal(value: object, strict: bool) -> str | None:
 
 
 def plain_object(value: object) -> JsonObject | None:
-    """Return a mapping as a dict that is still to be scanned; None for anything else.
+    """Return a mapping as a dict that is not yet scanned; None for anything else.
 
     A dict is returned as it is. Another mapping is copied, so that what is checked later is what is
     used later.
@@ -307,10 +307,10 @@ def encode_canonical(value: object, *, strict: bool = True) -> bytes:
 
 
 def load_json(text: str | bytes, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
-    """Parse JSON text into a value that is still to be scanned.
+    """Parse JSON text into a value that is not yet scanned.
 
-    What only Python accepts as JSON (``NaN``) becomes a value that `scan` refuses with its path. The
-    arguments are those of `parse_json`.
+    A literal that Python's parser accepts but JSON forbids (``NaN``) becomes a value that `scan` refuses
+    with its path. The arguments are those of `parse_json`.
 
     Raises:
         NotCanonical: if the text is not JSON, with line and column.

@@ -170,8 +170,8 @@ def _compare_claims(entry: Entry, check: EventCheck) -> EventCheck:
     return check._replace(findings=(Finding(FindingKind.EVENT_ID, reasons), *others))
 
 
-# Events go through each stage together: what verifies signatures and what encodes JSON then stay in the
-# processor's caches. One by one takes a fifth longer; longer batches gain nothing more.
+# A batch of events goes through each stage together, so that the code and data of a stage stay in the
+# processor's caches. One by one takes a fifth longer; longer batches gain nothing.
 _BATCH = 32
 
 
@@ -210,10 +210,10 @@ def _check_batch(
 def _parsed(pdu: object, version: RoomVersion, claimed_id: EventId | None) -> Event | EventCheck:
     plain = plain_object(pdu)
     if plain is None:
-        # Not left to parse_event, which would read a string as JSON text.
+        # parse_event would read a string as JSON text.
         return _malformed(pdu, (Defect("", "a JSON object", shorten(pdu)),), claimed_id)
     try:
-        # Without the claimed ID, which it would believe.
+        # Without the claimed ID, which parse_event would trust.
         return parse_event(plain, version)
     except MalformedEvent as error:
         return _malformed(plain, error.defects, claimed_id or _computed_id(plain, version))
@@ -243,7 +243,7 @@ def _judged(
     computed: bytes,
     report: SignatureReport | None,
 ) -> EventCheck:
-    """Put together what the stages found of a well-formed event."""
+    """Combine the results of the stages for a well-formed event."""
     pdu, version = event.pdu, event.room_version
     findings: list[Finding] = []
     if version.event_id_form is EventIdForm.CHOSEN:
@@ -277,7 +277,7 @@ def _judged(
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
-    """Tell whether redaction would take nothing from a PDU but its ``unsigned``."""
+    """Tell whether redaction would remove only ``unsigned`` from a PDU."""
     return kept(pdu, version) == {key: value for key, value in pdu.items() if key != "unsigned"}
 
 
@@ -314,7 +314,7 @@ def _not_signed(event: Event, report: SignatureReport) -> Finding:
             for server in report.servers
             if not server.valid
         ]
-    # The authorisation rules have a rule for one of these signatures, which they take as verified.
+    # One of these signatures is also a rule of the authorisation rules, which take it as verified.
     authoriser = event.content.get("join_authorised_via_users_server")
     if type(authoriser) is str and event.room_version.authorising_server_signs:
         server_name = server_of(authoriser)

@@ -1,4 +1,4 @@
-"""What is handed in where an event is expected: a PDU, the IDs it was found under, and its place.
+"""One input entry: a PDU, the IDs that the input gives it, and its place.
 
 Readers make entries, and the checks take them. Whether an entry holds an event is for the checks to say.
 """
@@ -41,7 +41,7 @@ class Part(Enum):
     AUTH_CHAIN = "auth chain"
     """An event of that state's auth chain."""
     JOINED = "joined"
-    """The event that the state is the state before: the join that a server hands back, signed."""
+    """The join event that the server returns, signed. The input's state is the state before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,5 +206,5 @@ class Summary:
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not checked, because there were no keys or they are malformed."""
+        """Events whose signatures were not checked, because no keys were given or the event is malformed."""
         return self.events - self.signed - self.not_signed

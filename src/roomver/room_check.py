@@ -222,10 +222,10 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
             a finding; a different decision is one.
         soft_failure: as in `replay_room`.
         on_check: called with each entry and its check.
-        progress: called now and then with the number of events replayed, and the number of all events.
+        progress: called periodically with the number of events replayed, and the number of all events.
 
     Raises:
-        NotAState: if the state that the input gives is not one.
+        NotAState: if the input's state events do not form a room state.
         MissingEvents: naming events of a given state that are not among the events.
         WrongRoom: if the create event makes a room of another version.
         UnknownRoomVersion: if there is no such version.

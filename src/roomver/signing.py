@@ -9,7 +9,7 @@ https://spec.matrix.org/latest/server-server-api/#adding-hashes-and-signatures-t
 from collections.abc import Mapping
 from typing import cast
 
-from .canonical import scanned_object, shorten
+from .canonical import join_path, scanned_object, shorten
 from .errors import Defect, MalformedEvent
 from .hashing import content_digest, essential_bytes, signed_bytes
 from .keys import SigningKey
@@ -70,9 +70,11 @@ def sign_event(
 def _with_signature(owner: JsonObject, message: bytes, server: ServerName, key: SigningKey) -> JsonObject:
     """Return a copy of an object with a signature added to those that it has."""
     signatures = owner.get("signatures", {})
-    mine = signatures.get(server, {}) if type(signatures) is dict else None
-    if type(signatures) is not dict or type(mine) is not dict:
-        raise MalformedEvent([Defect("signatures", "an object of objects", shorten(signatures))], "any")
+    if type(signatures) is not dict:
+        raise MalformedEvent([Defect("signatures", "an object", shorten(signatures))], "any")
+    mine = signatures.get(server, {})
+    if type(mine) is not dict:
+        raise MalformedEvent([Defect(join_path("signatures", server), "an object", shorten(mine))], "any")
     signature = encode_unpadded(key.sign(message))
     added = {**signatures, server: {**mine, key.key_id: signature}}
     return cast(JsonObject, copied({**owner, "signatures": cast(JsonValue, added)}))

@@ -81,7 +81,7 @@ def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -
         return RedactionDecision(verdict.allowed, str(verdict))
     # 1. The power level of the redaction event's sender is greater than or equal to the redact level.
     level, needed = context.levels.user(redaction.sender), context.levels.named("redact")
-    compared = f"sender level {level}, redact level {needed}"
+    compared = f"sender level {level if type(level) is int else 'infinite'}, redact level {needed}"
     if level >= needed:
         return RedactionDecision(True, compared)
     # 2. The domain of the redaction event's sender matches that of the original event's sender.

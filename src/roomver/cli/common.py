@@ -143,7 +143,7 @@ def all_opened(files: Sequence[str]) -> Iterator[list[tuple[BinaryIO, str]]]:
 
 
 def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = False) -> JsonValue:
-    """Read a file as one JSON value, which is still to be scanned."""
+    """Read a file as one JSON value, which is not yet scanned."""
     with opened(file) as stream:
         text = stream.read()
     if not text.strip():

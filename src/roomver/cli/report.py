@@ -49,7 +49,7 @@ class Report(Protocol):
         """Report an event that has findings or notes by itself."""
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Report the findings of an event among the others of its room."""
+        """Report the findings from checking an event with its room."""
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
@@ -88,7 +88,7 @@ class JsonReport:
         self._event(entry.place, entry.claimed_id, entry.pdu, data)
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Report the findings of an event among the others of its room."""
+        """Report the findings from checking an event with its room."""
         self._event(place, None, event.pdu, findings_data(event.event_id, findings))
 
     def _event(self, place: Place, claimed_id: EventId | None, pdu: JsonValue, data: JsonObject) -> None:
@@ -161,7 +161,7 @@ class TextReport:
         self._event(entry.place, check.event_id, entry.pdu, check.findings, check.notes)
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
-        """Report the findings of an event among the others of its room."""
+        """Report the findings from checking an event with its room."""
         if [finding.kind for finding in findings] == [FindingKind.AUTH_EVENT_MISSING]:
             self._undecided += 1
             if self._most_undecided is not None and self._undecided > self._most_undecided:

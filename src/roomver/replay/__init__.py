@@ -44,7 +44,7 @@ def replay_room(
         skip_rejected: see `resolve`.
         soft_failure: check the ends of branches against the current state (check 6). That state depends on
             the order of arrival. With `soft_failure=False`, results do not depend on it.
-        progress: called now and then with the number of events done.
+        progress: called periodically with the number of events done.
 
     Raises:
         MissingEvents: naming the events of a given state that are not in `events`.

@@ -14,7 +14,7 @@ How it works:
   allow it. A missing or undecided auth event leaves it undecided. An undecided event is never accepted.
 * *Unknown states.* If a previous event is missing, the state before an event is unknown (a *gap*), and so are
   the states after it, up to the next given state.
-* *Resets.* At each merge, a key went back if the merged state has a value that one side had already
+* *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced. `replaced` has what each accepted state event replaced.
 """
 
@@ -94,7 +94,7 @@ class Fold:
         self.places: dict[EventId, int] = {}
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
-        # The state after each event that some event still to be folded follows, with its group.
+        # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
         self.outliers: frozenset[EventId] = self._outliers(given, current)

@@ -61,7 +61,7 @@ class Merge:
 
     Attributes:
         event_id: the event before which they were merged; None for the forward extremities.
-        parents: the events that these are the states after.
+        parents: the events whose after-states were merged.
         conflicted: each conflicted key to its events, and each event to a mask of the states that have it.
         resolved: each conflicted or new key to its resolved event, or None.
     """
@@ -252,7 +252,7 @@ class Replay:
         )
 
     def states_met(self, event_id: EventId | None) -> dict[EventId | None, dict[StateKey, EventId]]:
-        """Return the states that are merged before an event, by the event that each is the state after.
+        """Return the states that are merged before an event, keyed by the event that each state follows.
 
         Args:
             event_id: the event; None stands for the forward extremities.
