@@ -244,6 +244,7 @@ def test_a_summary_counts_each_event_once() -> None:
         "intact": 2,
         "rejected": 0,
         "redacted": 1,
+        "undecided": 0,
         "bad": 2,
         "signatures": {"valid": 1, "not_valid": 1, "not_checked": 3},
         "noted": 1,

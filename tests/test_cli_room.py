@@ -236,21 +236,26 @@ def test_a_room_with_a_gap_reports_where_the_state_is_unknown(write: Write) -> N
     gone = built.add("m.room.message", ALICE, {"body": "lost"})
     after = built.add("m.room.message", ALICE, {"body": "kept"})
     lines = [line for line in recording(built) if line.get("event_id") != gone.event_id]
-    found = checked(write, lines, 0)
+    found = checked(write, lines, 1)
+    assert findings(found) == {after.event_id: [("state-unknown", f"{gone.event_id} is missing")]}
+    assert (found["summary"]["undecided"], found["summary"]["bad"]) == (1, 0)
     assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
+    assert found["room"]["extremities_known"] is False
     file = write("room.jsonl", lines)
     text = run("check", file).stdout
-    assert "state unknown before 1 event" in text
+    assert "1 event undecided; these events are missing:" in text
+    assert "allowed by their auth events, while the state before is unknown: 1" in text
     assert f"{gone.event_id}, cited by {after.event_id}" in text
     # No command guesses the state.
     for command in (["state"], ["resolve"], ["state", "--at", after.event_id]):
         result = run(command[0], file, *command[1:])
-        assert (result.exit_code, result.stdout) == (1, "")
+        assert (result.exit_code, result.stdout) == (3, "")
         assert gone.event_id in result.stderr
     result = run("auth", "--room", file, after.event_id)
-    assert result.exit_code == 2
-    assert "the state before it is unknown" in result.stderr
-    assert gone.event_id in result.stderr
+    assert result.exit_code == 3
+    assert "against its auth events: allowed" in result.stdout
+    assert "against the state before it: undecided" in result.stdout
+    assert f"these events are missing: {gone.event_id}" in result.stdout
     both = json.loads(run("auth", "--json", "--room", file, after.event_id).stdout)
     assert [one["allowed"] for one in both] == [True, None]
     assert both[1]["missing"] == [gone.event_id]
@@ -263,7 +268,9 @@ def test_where_the_state_is_unknown_no_difference_is_reported(write: Write) -> N
     lines = [
         line for line in recording(built, rejected=[after.event_id]) if line.get("event_id") != gone.event_id
     ]
-    assert findings(checked(write, lines, 0)) == {}
+    assert findings(checked(write, lines, 1)) == {
+        after.event_id: [("state-unknown", f"{gone.event_id} is missing")]
+    }
 
 
 def test_a_recording_that_was_cut_differs_from_its_servers_state(write: Write) -> None:
@@ -407,8 +414,9 @@ def test_auth_says_what_is_missing(write: Write) -> None:
     lines = [line for line in recording(built) if line.get("event_id") != join.event_id]
     file = write("room.jsonl", lines)
     result = run("auth", "--room", file, message.event_id)
-    assert result.exit_code == 2
-    assert join.event_id in result.stderr
+    assert result.exit_code == 3
+    assert "against its auth events: undecided" in result.stdout
+    assert f"these events are missing: {join.event_id}" in result.stdout
     for wrong in ([], ["--room", file, "--state", file]):
         assert run("auth", *wrong, message.event_id).exit_code == 2
     assert run("auth", "--room", file, "$nothing").exit_code == 2

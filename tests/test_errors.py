@@ -14,6 +14,7 @@ from roomver import (
     NotCanonical,
     RoomverError,
     UnknownRoomVersion,
+    UnknownState,
     WrongRoom,
     errors,
 )
@@ -45,6 +46,21 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         MissingEvents(f"${n}" for n in range(100, 111)),
         {"event_ids": tuple(f"${n}" for n in range(100, 111)), "where": ""},
         "events missing: $100, $101, $102, $103, $104, $105, $106, $107, $108, $109 and 1 more",
+    ),
+    (
+        UnknownState([("b", "x"), ("a", "")], "members omitted"),
+        {"keys": (("a", ""), ("b", "x")), "reason": "members omitted"},
+        'the state is known in part: a "", b "x" are unknown (members omitted)',
+    ),
+    (
+        UnknownState([("a", "")], "dropped"),
+        {"keys": (("a", ""),), "reason": "dropped"},
+        'the state is known in part: a "" is unknown (dropped)',
+    ),
+    (
+        UnknownState([], "unknown are others"),
+        {"keys": (), "reason": "unknown are others"},
+        "the state is known in part: unknown are others",
     ),
     (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
     (

@@ -16,15 +16,15 @@ SOURCE = Path(__file__).parents[1] / "src" / "roomver"
 # A name is a module or a folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
-    ("canonical", "graph", "ordering", "unpadded"),
+    ("canonical", "forest", "graph", "ordering", "unpadded"),
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing"),
     ("event", "event_format", "keys", "signatures", "signing"),
-    ("rules", "power", "selection", "findings"),
+    ("rules", "power", "selection", "state", "findings"),
     ("auth",),
     ("resolution",),
     ("check", "replay"),
-    ("room_check", "suite"),
+    ("gathering", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -39,6 +39,7 @@ SAME_FLOOR = frozenset(
         ("event", "event_format"),
         ("signatures", "keys"),
         ("signing", "keys"),
+        ("room_check", "gathering"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -21,12 +21,14 @@ in these modules:
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
+- `roomver.state`: room states that are known in part.
 - `roomver.auth`: the checks of the authorisation rules.
 - `roomver.resolution`: state resolution.
 - `roomver.replay`: the replay of a whole room.
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
 - `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
+- `roomver.gathering`: the usable events of an input.
 - `roomver.room_check`: the checks of a room's events together.
 
 In these modules, names that are in `__all__` are public. Every other module and every other name is
@@ -44,6 +46,7 @@ from .errors import (
     NotCanonical,
     RoomverError,
     UnknownRoomVersion,
+    UnknownState,
     WrongRoom,
 )
 from .event import Event, parse_event
@@ -78,6 +81,7 @@ __all__ = [
     "StateKey",
     "StateMap",
     "UnknownRoomVersion",
+    "UnknownState",
     "Verdict",
     "VerifyKey",
     "WrongRoom",

@@ -4,6 +4,7 @@ Every error is a :class:`RoomverError`. It holds the values that its message nam
 error with the same values. A verdict of the authorisation rules is never an exception.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, NoReturn
 
@@ -17,6 +18,7 @@ __all__ = [
     "NotCanonical",
     "RoomverError",
     "UnknownRoomVersion",
+    "UnknownState",
     "WrongRoom",
 ]
 
@@ -156,6 +158,32 @@ class MissingEvents(RoomverError):
     def __str__(self) -> str:
         missing_from = f" from {self.where}" if self.where else ""
         return f"events missing{missing_from}: {listed(self.event_ids)}"
+
+
+class UnknownState(RoomverError):
+    """An answer needs an entry of a room state that is unknown. Nothing is decided without it.
+
+    Attributes:
+        keys: the unknown keys that were read, sorted; empty if the answer needs the state as a whole.
+        reason: why they are unknown.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    reason: str
+
+    def __init__(self, keys: Iterable[tuple[str, str]], reason: str) -> None:
+        self.keys = tuple(sorted(set(keys)))
+        self.reason = reason
+        super().__init__(self.keys, reason)
+
+    def __str__(self) -> str:
+        if not self.keys:
+            return f"the state is known in part: {self.reason}"
+        named = listed(
+            [f"{kind} {json.dumps(state_key, ensure_ascii=False)}" for kind, state_key in self.keys]
+        )
+        is_or_are = "is" if len(self.keys) == 1 else "are"
+        return f"the state is known in part: {named} {is_or_are} unknown ({self.reason})"
 
 
 class CyclicGraph(RoomverError):

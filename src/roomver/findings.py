@@ -55,6 +55,9 @@ class FindingKind(Enum):
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
     """Auth events of the event are missing, so the event is undecided."""
+    STATE_UNKNOWN = "state-unknown"
+    """The event's auth events allow it. It is undecided, because the state before it is unknown, or because
+    that state is known in part and the auth rules need an unknown entry."""
     AUTH_EVENT_REJECTED = "auth-event-rejected"
     """The event cites an auth event that was rejected."""
     REJECTED = "rejected"
@@ -83,6 +86,7 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.OTHER_ROOM: Action.DROP,
         FindingKind.CYCLE: Action.REJECT,
         FindingKind.AUTH_EVENT_MISSING: Action.FETCH,
+        FindingKind.STATE_UNKNOWN: Action.FETCH,
         FindingKind.AUTH_EVENT_REJECTED: Action.REJECT,
         FindingKind.REJECTED: Action.REJECT,
         FindingKind.REJECTED_BY_STATE: Action.REJECT,
@@ -142,11 +146,12 @@ class EventCheck(NamedTuple):
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over many events. Each event is intact, redacted, rejected or bad.
+    """Counts over many events. Each event is intact, redacted, rejected, undecided or bad.
 
     Attributes:
         events: all events.
-        bad: events with findings.
+        bad: events with findings, without the undecided ones.
+        undecided: events whose only findings are that something is missing.
         redacted: events without findings, in their redacted form.
         rejected: events that the rules reject or soft-fail, as the recording server did.
         signed, not_signed: events with and without all required signatures, if that was checked.
@@ -156,6 +161,7 @@ class Summary:
 
     events: int = 0
     bad: int = 0
+    undecided: int = 0
     redacted: int = 0
     rejected: int = 0
     signed: int = 0
@@ -178,9 +184,13 @@ class Summary:
             self.signed += 1
         elif check.signed is False:
             self.not_signed += 1
-        if check.findings or among_others:
-            self.bad += 1
-            self.kinds.update(finding.kind for finding in (*check.findings, *among_others))
+        findings = (*check.findings, *among_others)
+        if findings:
+            if all(finding.kind.action is Action.FETCH for finding in findings):
+                self.undecided += 1
+            else:
+                self.bad += 1
+            self.kinds.update(finding.kind for finding in findings)
         elif rejected:
             self.rejected += 1
         elif check.redacted:
@@ -192,6 +202,7 @@ class Summary:
         """Add the counts of another summary."""
         self.events += other.events
         self.bad += other.bad
+        self.undecided += other.undecided
         self.redacted += other.redacted
         self.rejected += other.rejected
         self.signed += other.signed
@@ -202,7 +213,7 @@ class Summary:
     @property
     def intact(self) -> int:
         """Events without findings that are neither redacted nor rejected."""
-        return self.events - self.redacted - self.rejected - self.bad
+        return self.events - self.redacted - self.rejected - self.undecided - self.bad
 
     @property
     def signatures_not_checked(self) -> int:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from .canonical import shorten
-from .check import check_entries
-from .entry import Entry, Part, Place
-from .errors import SHOWN, NotAState
+from .entry import Entry
+from .errors import SHOWN, listed
 from .event import Event
-from .findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
+from .findings import EventCheck, Finding, FindingKind, Reason, Summary
+from .gathering import Gathered, gather_events
 from .keys import KeyTable
-from .replay import Outcome, Replay, Reset, Status, replay_room
+from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
-from .types import EventId, JsonObject, RoomId, StateKey
-from .versions import RoomVersion, version_record
+from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
+from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+from .versions import RoomVersion, StateResolution
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
 
@@ -48,114 +49,6 @@ class Beliefs:
 
 
 @dataclass(slots=True)
-class Gathered:
-    """The usable events of an input, and the states that the input gives.
-
-    Attributes:
-        version: the room version that the events were checked against.
-        events: the usable events by ID, in the order of the input. Of events with the same ID, the first.
-        places: event ID to place in the input.
-        checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
-        summary: counts of the other entries: those that were dropped, and those that repeat an event.
-        dropped: the number of events that a server must drop.
-        first_dropped: the place of the first of them, and its first finding; None without one.
-        repeated: the number of events that repeat an earlier event.
-        given: the state before an event, if the input gives it.
-        current: the current state, if the input gives it.
-    """
-
-    version: RoomVersion
-    events: dict[EventId, Event] = field(default_factory=dict)
-    places: dict[EventId, Place] = field(default_factory=dict)
-    checks: dict[EventId, EventCheck] = field(default_factory=dict)
-    summary: Summary = field(default_factory=Summary)
-    dropped: int = 0
-    first_dropped: tuple[Place, Finding] | None = None
-    repeated: int = 0
-    given: dict[EventId, dict[StateKey, EventId]] = field(default_factory=dict)
-    current: dict[StateKey, EventId] | None = None
-
-    def as_state(self) -> dict[StateKey, Event]:
-        """Return the state events as a room state, each under its key. Messages are skipped.
-
-        Raises:
-            NotAState: if two have the same key.
-        """
-        state: dict[StateKey, EventId] = {}
-        for event in self.events.values():
-            if event.state_key is not None:
-                _add_to_state(state, event)
-        return {key: self.events[event_id] for key, event_id in state.items()}
-
-    def _add(self, entry: Entry, check: EventCheck) -> None:
-        event = check.usable
-        if event is None:
-            self.summary.add(check)
-            self.dropped += 1
-            if self.first_dropped is None:
-                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
-                self.first_dropped = entry.place, next(dropped)
-            return
-        event_id = event.event_id
-        if event_id in self.events:
-            self.summary.add(check)
-            self.repeated += 1
-            return
-        self.events[event_id] = event
-        self.places[event_id] = entry.place
-        self.checks[event_id] = check._replace(event=None)
-
-
-def gather_events(
-    entries: Iterable[Entry],
-    version: RoomVersion | str,
-    *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
-    on_check: Callable[[Entry, EventCheck], None] | None = None,
-) -> Gathered:
-    """Check the entries of an input, each by itself, and keep the usable events.
-
-    Args:
-        entries: the entries of one room, in the order of the input.
-        version, keys, now: as in `check_event`.
-        on_check: called with each entry and its check.
-
-    Raises:
-        NotAState: if a state that the input gives is not one, or two documents give different current states.
-        UnknownRoomVersion: if there is no such version.
-    """
-    gathered = Gathered(version_record(version))
-    states: dict[int, dict[StateKey, EventId]] = {}
-    joined: dict[int, EventId] = {}
-    for entry, check in check_entries(entries, version, keys=keys, now=now):
-        gathered._add(entry, check)
-        if on_check is not None:
-            on_check(entry, check)
-        event = check.usable
-        if event is not None and entry.part is Part.STATE:
-            _add_to_state(states.setdefault(entry.document, {}), event)
-        elif event is not None and entry.part is Part.JOINED:
-            joined[entry.document] = event.event_id
-    for document, state in states.items():
-        if document in joined:
-            gathered.given[joined[document]] = state
-        elif gathered.current is None:
-            gathered.current = state
-        elif gathered.current != state:
-            raise NotAState("two documents give different current states; read them one at a time")
-    return gathered
-
-
-def _add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
-    if event.state_key is None:
-        raise NotAState(f"{event.event_id} is a message, not a state event")
-    key = (event.type, event.state_key)
-    if state.setdefault(key, event.event_id) != event.event_id:
-        raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
-
-
-@dataclass(slots=True)
 class RoomCheck:
     """The result of checking the events of a room together.
 
@@ -170,6 +63,9 @@ class RoomCheck:
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
         not_compared: whether the recording gives a state but the current state is unknown here.
+        compared_in_part: whether the recording gives a state and the current state is known in part here.
+        follow: events that are rejected only because they cite a rejected event that the recording server
+            accepted. The difference is found at that event.
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
             of the input. The server may have received them later, so these are not findings.
     """
@@ -182,12 +78,14 @@ class RoomCheck:
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
     not_compared: bool = False
+    compared_in_part: bool = False
+    follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
         """Whether there are no findings and the state agrees with the recording, if it gives one."""
-        return not self.summary.bad and self.state_agrees
+        return not self.summary.bad and not self.summary.undecided and self.state_agrees
 
     @property
     def state_agrees(self) -> bool:
@@ -202,6 +100,8 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     keys: KeyTable | None = None,
     now: int | None = None,
     beliefs: Beliefs | None = None,
+    as_recorded: bool = False,
+    algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -220,7 +120,9 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
         version, keys, now: as in `check_event`.
         beliefs: what the server that recorded the room decided. If it rejected an event too, that is not
             a finding; a different decision is one.
-        soft_failure: as in `replay_room`.
+        as_recorded: accept and reject events as the recording server did, and report where the rules
+            differ. So one disagreement does not reject every event that depends on it.
+        algorithm, soft_failure: as in `replay_room`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -229,6 +131,8 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
         MissingEvents: naming events of a given state that are not among the events.
         WrongRoom: if the create event makes a room of another version.
         UnknownRoomVersion: if there is no such version.
+        ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
+            is no such algorithm.
     """
     gathered = gather_events(entries, version, keys=keys, now=now, on_check=on_check)
     events = gathered.events
@@ -236,10 +140,19 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     own = [event for event in events.values() if event.room_id == room_id]
     # A state may contain an event of another room, which becomes a finding below.
     given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
+    decisions = None
+    if as_recorded:
+        held = beliefs or Beliefs()
+        if held.rejected is None:
+            raise ValueError("the beliefs do not say which events were rejected")
+        decisions = Decisions(held.rejected, held.soft_failed or frozenset())
     replayed = replay_room(
         own,
         given=given,
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
+        accepted=gathered.accepted,
+        decisions=decisions,
+        algorithm=algorithm,
         soft_failure=soft_failure,
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
@@ -255,10 +168,14 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     return result
 
 
-def _of_room(
-    state: Mapping[StateKey, EventId], events: Mapping[EventId, Event], room_id: RoomId
-) -> dict[StateKey, EventId]:
-    return {key: event_id for key, event_id in state.items() if events[event_id].room_id == room_id}
+def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id: RoomId) -> StateMap[EventId]:
+    """Return a state without events of other rooms. What the room has in their place is unknown."""
+    strange = [key for key, event_id in entries_of(state).items() if events[event_id].room_id != room_id]
+    if not strange:
+        return state
+    unknown = Unknown(f"{len(strange):,} of another room", keys=frozenset(strange))
+    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
+    return known_in_part(entries, (*unknown_of(state), unknown))
 
 
 def _judge(result: RoomCheck, held: Beliefs) -> None:
@@ -269,26 +186,30 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
         found = _found(outcome, replayed, lacks)
+        own = outcome.own
         believed = held.rejected is not None and event_id in held.rejected
         softly = held.soft_failed is not None and event_id in held.soft_failed
         if found is None:
-            if softly:
+            if softly and outcome.ours is None:
                 result.soft_failed_there.add(event_id)
-            # If the state before the event is unknown, only half of the rules were applied.
             if believed and outcome.by_state is not None:
                 text = "the recording server rejected it, and the rules allow it"
                 result.findings[event_id] = (Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),)),)
-        elif (believed and not outcome.accepted and outcome.status is not Status.UNDECIDED) or (
-            softly and outcome.accepted
+        elif (believed and own not in (Status.ACCEPTED, Status.UNDECIDED)) or (
+            softly and own is Status.ACCEPTED
         ):
             result.agreed[event_id] = found
         else:
             result.findings[event_id] = (found,)
+            if held.rejected is None or outcome.deciding is None:
+                continue
             if (
-                held.rejected is not None
-                and outcome.status is not Status.UNDECIDED
-                and outcome.deciding is not None
+                found.kind is FindingKind.AUTH_EVENT_REJECTED
+                and outcome.deciding.detail["auth_event"] not in held.rejected
             ):
+                # The server differs on the auth event. That it accepted this event too follows from that.
+                result.follow.add(event_id)
+            else:
                 text = "the recording server has accepted it"
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)
@@ -307,9 +228,13 @@ def _main_room(events: Collection[Event]) -> RoomId:
 
 def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]) -> Finding | None:
     """Return the finding of an outcome; None for an accepted event."""
-    match outcome.status:
+    match outcome.own:
         case Status.UNDECIDED:
-            return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, lacks))
+            if outcome.missing:
+                return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, replayed, lacks))
+            if outcome.unknown:
+                return Finding(FindingKind.STATE_UNKNOWN, _unknown(outcome))
+            return Finding(FindingKind.STATE_UNKNOWN, _lacking(outcome, replayed, lacks))
         case Status.CYCLIC:
             return Finding(FindingKind.CYCLE, _cycle(replayed.events[outcome.event_id], replayed))
         case Status.REJECTED_BY_AUTH_EVENTS:
@@ -321,14 +246,24 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
             return Finding(kind, (Reason("", str(verdict)),))
         case Status.REJECTED_BY_STATE:
             return Finding(FindingKind.REJECTED_BY_STATE, (Reason("", str(outcome.by_state)),))
-        case Status.ACCEPTED:
+        case Status.ACCEPTED | Status.REJECTED_AS_RECORDED:  # the latter is never our own
             soft_failed = replayed.soft_failed.get(outcome.event_id)
             if soft_failed is not None:
                 return Finding(FindingKind.SOFT_FAILED, (Reason("", str(soft_failed)),))
             return None
 
 
-def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tuple[Reason, ...]:
+def _unknown(outcome: Outcome) -> tuple[Reason, ...]:
+    """Return the reason of an event whose check needs unknown entries of the state before it."""
+    keys = [f"{kind} {shorten(key)}" for kind, key in outcome.unknown]
+    are = "is" if len(keys) == 1 else "are"
+    text = f"the state before it is known in part: {listed(keys)} {are} unknown ({outcome.why_unknown})"
+    return (Reason("", text),)
+
+
+def _lacking(
+    outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]
+) -> tuple[Reason, ...]:
     """Return the reasons why an event is undecided: the missing events that it depends on.
 
     They are also stored in `lacks`, where the reasons of later events find them. Only as many as a reason
@@ -336,15 +271,22 @@ def _lacking(outcome: Outcome, lacks: dict[EventId, tuple[EventId, ...]]) -> tup
     """
     lacked: dict[EventId, None] = {}
     reasons = []
-    for event_id in outcome.missing:
+    causes, path = outcome.missing, "auth_events"
+    if not causes:
+        causes, path = replayed.gaps[outcome.event_id], "prev_events"
+    for event_id in causes:
         beyond = lacks.get(event_id)
-        lacked.update(dict.fromkeys(beyond or [event_id]))
-        if beyond is None:
-            reasons.append(Reason("auth_events", f"{event_id} is missing"))
-        else:
-            listed = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
-            verb = "is" if len(beyond) == 1 else "are"
-            reasons.append(Reason("auth_events", f"{event_id} is undecided: {listed} {verb} missing"))
+        what = (
+            f"{event_id} is undecided" if path == "auth_events" else f"the state after {event_id} is unknown"
+        )
+        if beyond is not None:
+            lacked.update(dict.fromkeys(beyond))
+            ids = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
+            what += f": {ids} {'is' if len(beyond) == 1 else 'are'} missing"
+        elif event_id not in replayed.events:
+            lacked[event_id] = None
+            what = f"{event_id} is missing"
+        reasons.append(Reason(path, what))
     lacks[outcome.event_id] = tuple(lacked)[: SHOWN + 1]
     return tuple(reasons)
 
@@ -368,10 +310,14 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
         if event is not None and event.state_key is not None:
             key = (event.type, event.state_key)
         theirs[key] = event_id
-    ours = result.replay.current_state
-    if ours is None:
+    state = result.replay.current_state
+    if state is None:
         result.not_compared = True
         return
+    ours = entries_of(state)
+    result.compared_in_part = isinstance(state, PartialState)
     for key in sorted(ours.keys() | theirs.keys()):
+        if isinstance(state, PartialState) and state.why_unknown(key) is not None:
+            continue
         if ours.get(key) != theirs.get(key):
             result.state_differs[key] = (ours.get(key), theirs.get(key))

@@ -9,7 +9,7 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room
 from hypothesis import strategies as st
 from random_forks import citing, hash_id, hostile_event, hostile_fork, likely_fork
 
-from roomver import Event, parse_event
+from roomver import Event, StateMap, parse_event
 
 ROOMS = Path(__file__).parents[2] / "vectors" / "rooms"
 TOPIC = ("m.room.topic", "")
@@ -19,6 +19,12 @@ LEVELS = ("m.room.power_levels", "")
 def ids(state: Any) -> dict[tuple[str, str], str]:
     """Return a state of event IDs for a state of events."""
     return {key: event.event_id for key, event in state.items()}
+
+
+def in_whole(state: StateMap[str] | None) -> dict[tuple[str, str], str]:
+    """Return a state that must be known in whole."""
+    assert isinstance(state, dict)
+    return state
 
 
 # Recorded rooms

@@ -14,6 +14,7 @@ def test_an_event_without_its_auth_events_is_undecided_and_so_are_events_that_ci
     room = base_room(version)
     join = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
     topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    carols = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", CAROL))
     third = room.add("m.room.name", ALICE, {}, state_key="", auth=[room.create, topic])
     replayed = replay_room([event for event in room.events.values() if event is not join])
     outcome = replayed.outcomes[topic.event_id]
@@ -23,7 +24,8 @@ def test_an_event_without_its_auth_events_is_undecided_and_so_are_events_that_ci
     assert outcome.deciding is None
     assert replayed.outcomes[third.event_id].status is Status.UNDECIDED
     assert replayed.outcomes[third.event_id].missing == (topic.event_id,)
-    assert replayed.rejected == {topic.event_id, third.event_id}
+    # Carol's join follows the missing one, so the state before it is unknown.
+    assert replayed.rejected == {carols.event_id, topic.event_id, third.event_id}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -73,7 +75,7 @@ def test_after_a_gap_the_current_state_is_right_or_unknown(version: str) -> None
     assert known > 0
 
 
-def test_above_64_ends_a_missing_event_makes_the_current_state_unknown() -> None:
+def test_a_missing_event_that_comes_before_every_end_leaves_the_current_state_known() -> None:
     room = base_room("11")
     gone = room.add("m.room.message", ALICE, {})
     bridged = room.add("m.room.message", ALICE, {})
@@ -84,11 +86,33 @@ def test_above_64_ends_a_missing_event_makes_the_current_state_unknown() -> None
         made = [room.make("m.room.message", ALICE, {"n": n}, prev=[bridged]) for n in range(ends)]
         return replay_room([*events, *made], given=given)
 
-    few, many = replayed_with(40), replayed_with(90)
-    assert (len(few.forward_extremities), len(many.forward_extremities)) == (40, 90)
-    assert few.current_state == ids(room.state)
-    assert many.current_state is None
-    assert many.lacking(None) == [gone.event_id]
+    for ends in (1, 90):
+        replayed = replayed_with(ends)
+        assert len(replayed.forward_extremities) == ends
+        assert replayed.extremities_known
+        assert replayed.current_state == ids(room.state)
+    # An end beside them may be followed by the missing event.
+    fork = room.make("m.room.message", ALICE, {"n": "fork"}, prev=[room.events[gone.prev_event_ids[0]]])
+    replayed = replay_room([*events, fork], given=given)
+    assert set(replayed.forward_extremities) == {bridged.event_id, fork.event_id}
+    assert not replayed.extremities_known
+    assert replayed.current_state is None
+    assert replayed.lacking(None) == [gone.event_id]
+
+
+@pytest.mark.parametrize(("bound", "known"), [(0, False), (1, True)])
+def test_a_missing_event_beyond_the_bound_may_follow_every_end(
+    bound: int, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roomver.replay.holes._HOLES", bound)
+    room = base_room("11")
+    gone = room.add("m.room.message", ALICE, {})
+    bridged = room.add("m.room.message", ALICE, {})
+    events = [event for event in room.events.values() if event is not gone]
+    replayed = replay_room(events, given={bridged.event_id: ids(room.state)})
+    assert replayed.extremities_known == known
+    assert (replayed.current_state is not None) == known
+    assert replayed.lacking(None) == ([] if known else [gone.event_id])
 
 
 def test_after_an_undecided_state_event_the_state_is_unknown() -> None:
@@ -119,7 +143,7 @@ def test_without_the_create_event_the_current_state_is_unknown() -> None:
     assert replayed.lacking(*replayed.events) == [room.create.event_id]
 
 
-def test_an_end_after_a_gap_is_a_forward_extremity_of_unknown_state() -> None:
+def test_an_event_after_a_gap_may_be_a_forward_extremity() -> None:
     room = base_room("11")
     fork = Branches(room)
     good = room.add("m.room.message", ALICE, {})
@@ -127,8 +151,9 @@ def test_an_end_after_a_gap_is_a_forward_extremity_of_unknown_state() -> None:
     gone = room.add("m.room.message", CAROL, {})
     beyond = room.add("m.room.message", CAROL, {})
     replayed = replay_room([event for event in room.events.values() if event is not gone])
-    assert set(replayed.forward_extremities) == {good.event_id, beyond.event_id}
-    # The missing event may have changed the state.
+    # The event after the gap may be refused by the state before it.
+    assert replayed.forward_extremities == (good.event_id,)
+    assert not replayed.extremities_known
     assert replayed.current_state is None
     assert replayed.lacking(None) == [gone.event_id]
     assert replayed.missing == {gone.event_id: (beyond.event_id,)}

@@ -63,7 +63,8 @@ def check_auth(
 
     Args:
         event: the event to check.
-        state: the room state, key to event; None for the state that the event's own auth events make up.
+        state: the room state, key to event; None for the state that the event's own auth events make up. It
+            may be a `PartialState`.
         events: event ID to event. It must hold the event's auth events, and in version 12 its create event.
         rejected: the IDs of rejected events.
 
@@ -74,6 +75,7 @@ def check_auth(
         MissingEvents: naming all auth events that are not in `events`. Nothing is decided without them.
         WrongRoom: if the state or an auth event has another room version, or the state is from another
             room.
+        UnknownState: if the rules read an unknown key of a state that is known in part.
 
     >>> from roomver import parse_event
     >>> def event(event_id, **pdu):
@@ -133,10 +135,12 @@ def check_against_state(event: Event, state: StateMap[Event]) -> Verdict:
     Args:
         event: the event to check. The caller must have verified its signatures.
         state: the room state, key to event. Only the keys that `roomver.select_auth_types` returns and the
-            create event are read.
+            create event are read, each with ``get``. It may be a `PartialState`.
 
     Raises:
         WrongRoom: if the state is from another room or has another room version.
+        UnknownState: if the rules read an unknown key of a state that is known in part. Neither verdict is
+            certain then.
     """
     kind = event.type
     # 1. If type is m.room.create: …

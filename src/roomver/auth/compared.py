@@ -32,6 +32,7 @@ def list_compared(event: Event, state: StateMap[Event]) -> list[Compared]:
 
     Raises:
         WrongRoom: if the state is from another room or has another room version.
+        UnknownState: if the state is known in part and one of the values is unknown.
     """
     create = create_of(state)
     if event.type == "m.room.create" or create is None:

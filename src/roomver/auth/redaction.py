@@ -61,6 +61,7 @@ def redaction_applies(redaction: Event, target: Event, state: StateMap[Event]) -
     Raises:
         MissingEvents: if the state has no create event.
         WrongRoom: if the state is not from the redaction's room.
+        UnknownState: if a key that is needed is unknown in a state that is known in part.
     """
     if redaction.type != "m.room.redaction":
         return RedactionDecision(False, f"{redaction.event_id} has type {redaction.type}")

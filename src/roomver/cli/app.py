@@ -76,7 +76,8 @@ def _fail(ctx: click.Context, message: str) -> None:
 def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.
 
-    Exit codes: 0 no problems, 1 problems found, 2 usage error or unreadable input.
+    Exit codes: 0 no problems, 1 problems found, 2 usage error or unreadable input, 3 undecided:
+    events or parts of a state are missing.
     """
 
 

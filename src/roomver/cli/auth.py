@@ -4,23 +4,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from rich import box
 from rich.table import Table
 
 from ..auth import check_against_state, check_auth, state_of_auth_events
-from ..auth.compared import list_compared
-from ..errors import MissingEvents, NotAState, RoomverError
+from ..auth.compared import Compared, list_compared
+from ..errors import NotAState, RoomverError, UnknownState, listed
 from ..event import Event, parse_event
 from ..readers import InputError, fit_entry
 from ..rules import Verdict
-from ..types import EventId, JsonObject, StateKey
+from ..state import EventsOf
+from ..types import EventId, JsonObject, StateMap
 from ..versions import RoomVersion
 from .common import (
     WIRE_KEYS,
     GivenEvent,
     also_option,
+    as_recorded_option,
     console,
     display_name,
     example,
@@ -38,13 +41,15 @@ from .wording import printable
 @click.argument("event", metavar="EVENT")
 @click.option("--room", "room_file", metavar="FILE", help="Judge it as an event of this room.")
 @click.option("--state", "state_file", metavar="FILE", help="Judge it against the state events in a file.")
+@as_recorded_option()
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def auth(
+def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
     room_file: str | None,
     state_file: str | None,
+    as_recorded: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
     as_json: bool,
@@ -58,80 +63,95 @@ def auth(
 
     With --state the event may be a draft: its type, state key, sender and content are enough.
 
-    Exit code: 0 allowed, 1 refused, 2 wrong call, unreadable file or missing events: where the state before
-    the event is not known, it may yet be refused.
+    An event is undecided if its auth events are missing, if the state before it is unknown, or if the rules
+    need an unknown entry of a state that is known in part.
+
+    Exit code: 0 allowed, 1 refused, 2 wrong call or unreadable file, 3 undecided.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
-    lacks: list[EventId] | None = None
+    if as_recorded and room_file is None:
+        raise click.UsageError("--as-recorded needs --room")
     is_draft = False
-    try:
-        if room_file is not None:
-            judged, lacks = _judge_in_room(event, room_file, more_files, version)
-        else:
-            judged, is_draft = _judge_against(event, state_file or "", more_files, version)
-    except MissingEvents as error:
-        raise InputError(display_name(room_file or state_file or ""), str(error)) from None
+    if room_file is not None:
+        judged = _judge_in_room(event, room_file, more_files, version, as_recorded)
+    else:
+        judged, is_draft = _judge_against(event, state_file or "", more_files, version)
     if as_json:
-        data = [_data(*row) for row in judged]
+        data = [_data(row) for row in judged]
         if is_draft:
             data = [{**one, "event_id": None} for one in data]
-        if lacks is not None:
-            data.append(
-                {"event_id": judged[0][2].event_id, "against": _BEFORE, "allowed": None, "missing": lacks}
-            )
         click.echo(json.dumps(data, indent=2))
     else:
-        _print(judged, "a draft" if is_draft else judged[0][2].event_id)
-    if not all(verdict.allowed for _, verdict, _, _ in judged):
+        _print(judged, "a draft" if is_draft else judged[0].event.event_id)
+    if any(row.verdict is not None and not row.verdict.allowed for row in judged):
         raise click.exceptions.Exit(1)
-    if lacks is not None:
-        raise click.exceptions.Exit(2)  # the state before it is not known, which may yet refuse it
+    if any(row.verdict is None for row in judged):
+        raise click.exceptions.Exit(3)
 
 
-_Judged = list[tuple[str, Verdict, Event, dict[StateKey, Event]]]
+class _Judged(NamedTuple):
+    """What one check of the event came to.
+
+    Attributes:
+        against: what the event was checked against.
+        event: the event.
+        verdict: the verdict; None if it is undecided.
+        state: the state that the rules read.
+        missing: the missing events that leave it undecided.
+        unknown: why it is undecided, if entries of the state are unknown.
+    """
+
+    against: str
+    event: Event
+    verdict: Verdict | None
+    state: StateMap[Event]
+    missing: Sequence[EventId] = ()
+    unknown: UnknownState | None = None
+
+
 _BEFORE = "the state before it"
 
 
 def _judge_in_room(
-    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None
-) -> tuple[_Judged, list[EventId] | None]:
-    """Judge an event of a room.
-
-    Returns:
-        The verdicts, and the missing events that leave the state before it unknown; None if it is known.
-    """
+    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None, as_recorded: bool
+) -> list[_Judged]:
+    """Judge an event of a room by its own auth events, and by the state before it."""
     if event_name.startswith("$"):
-        room = load_room(file, version, more_files)
+        room = load_room(file, version, more_files, as_recorded=as_recorded)
         event = room.event(event_name)
     else:
         given = _read_event(event_name, WIRE_KEYS)
-        room = load_room(file, version, more_files, given.entry)
+        room = load_room(file, version, more_files, given.entry, as_recorded=as_recorded)
         event = _parse(_fit(given, room.version), room.version, event_name)
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
     if outcome is None:
         raise InputError(room.file, f"{event.event_id} is of another room than the others: {event.room_id}")
+    lacks = replayed.lacking(event.event_id)
     if outcome.missing:
-        raise MissingEvents(replayed.lacking(event.event_id))
+        return [_Judged("its auth events", event, None, {}, lacks)]
     own = {}
     if event.type != "m.room.create":
         own = state_of_auth_events(event, room.events)
     rejected = replayed.rejected - {event.event_id}
-    verdict = check_auth(event, None, room.events, rejected=rejected)
-    judged = [("its auth events", verdict, event, own)]
+    judged = [_Judged("its auth events", event, check_auth(event, None, room.events, rejected=rejected), own)]
     before = replayed.state_before(event.event_id)
     if before is None:
-        room.say_missing(_BEFORE, event.event_id)
-        return judged, replayed.lacking(event.event_id)
-    state = {key: room.events[event_id] for key, event_id in before.items()}
-    judged.append((_BEFORE, check_against_state(event, state), event, state))
-    return judged, None
+        return [*judged, _Judged(_BEFORE, event, None, {}, lacks)]
+    return [*judged, _against(_BEFORE, event, EventsOf(before, room.events), lacks)]
+
+
+def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> _Judged:
+    try:
+        return _Judged(against, event, check_against_state(event, state), state)
+    except UnknownState as error:
+        return _Judged(against, event, None, state, lacks, error)
 
 
 def _judge_against(
     event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None
-) -> tuple[_Judged, bool]:
+) -> tuple[list[_Judged], bool]:
     """Judge an event against a state, and tell whether it is a draft."""
     gathered = load_events(file, version, more_files)
     given = _read_event(event_name, ("sender", "content"), draft=True)
@@ -147,7 +167,7 @@ def _judge_against(
     if not is_draft:
         _fit(given, gathered.version)
     event = _parse(completed, gathered.version, event_name)
-    return [("the state", check_against_state(event, state), event, state)], is_draft
+    return [_against("the state", event, state)], is_draft
 
 
 def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
@@ -175,22 +195,39 @@ def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
         raise InputError(display_name(file), str(error)) from None
 
 
-def _data(against: str, verdict: Verdict, event: Event, state: dict[StateKey, Event]) -> dict[str, object]:
-    rows = [row._asdict() for row in list_compared(event, state)]
-    return {"event_id": event.event_id, "against": against, **verdict.to_dict(), "compared": rows}
+def _data(judged: _Judged) -> dict[str, object]:
+    event, verdict = judged.event, judged.verdict
+    head: dict[str, object] = {"event_id": event.event_id, "against": judged.against}
+    if verdict is None:
+        unknown = judged.unknown
+        keys = () if unknown is None else unknown.keys
+        return {
+            **head,
+            "allowed": None,
+            "missing": list(judged.missing),
+            "unknown": [{"type": kind, "state_key": key} for kind, key in keys],
+            "why": "" if unknown is None else unknown.reason,
+        }
+    rows = [row._asdict() for row in _compared(judged)]
+    return {**head, **verdict.to_dict(), "compared": rows}
 
 
-def _print(judged: _Judged, name: str) -> None:
+def _print(judged: list[_Judged], name: str) -> None:
     out = console()
-    event = judged[0][2]
+    event = judged[0].event
     key = "" if event.state_key is None else f" {event.state_key!r}"
     out.print(printable(f"{name}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
-    for against, verdict, _, state in judged:
-        word = "allowed" if verdict.allowed else "REFUSED"
-        out.print(f"\nagainst {against}: {word}", style="bold")
+    for one in judged:
+        verdict = one.verdict
+        word = "undecided" if verdict is None else "allowed" if verdict.allowed else "REFUSED"
+        out.print(f"\nagainst {one.against}: {word}", style="bold")
+        if verdict is None:
+            for line in _undecided_lines(one):
+                out.print(printable(line), soft_wrap=True)
+            continue
         out.print(printable(f"  {verdict}"), soft_wrap=True)
         out.print(f"  {verdict.url}", soft_wrap=True)
-        rows = list_compared(event, state)
+        rows = _compared(one)
         if not rows:
             continue
         table = Table(box=box.SIMPLE_HEAD, show_edge=False)
@@ -199,3 +236,18 @@ def _print(judged: _Judged, name: str) -> None:
         for row in rows:
             table.add_row(row.what, printable(str(row.value)), printable(row.source))
         out.print(table)
+
+
+def _compared(judged: _Judged) -> list[Compared]:
+    """Return what was compared; nothing if a part of that is unknown, which did not matter to the verdict."""
+    try:
+        return list_compared(judged.event, judged.state)
+    except UnknownState:
+        return []
+
+
+def _undecided_lines(judged: _Judged) -> list[str]:
+    lines = [f"  {judged.unknown}"] if judged.unknown is not None else []
+    if judged.missing:
+        lines.append(f"  these events are missing: {listed(judged.missing)}")
+    return lines

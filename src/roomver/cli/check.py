@@ -14,11 +14,13 @@ from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
 from ..keys import KeyTable
 from ..readers import InputError, Room, merge_keys, read_rooms
-from ..room_check import Beliefs, check_room
+from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
+    algorithm_option,
     all_opened,
     also_option,
+    as_recorded_option,
     console,
     display_name,
     example,
@@ -27,7 +29,7 @@ from .common import (
     read_key_files,
     room_version_option,
 )
-from .loaded import replay_progress
+from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes some seconds
@@ -49,6 +51,8 @@ _TICK = 500  # events between two looks at the progress
     is_flag=True,
     help="Check each event by itself: no authorisation rules, no states, and no event is held in memory.",
 )
+@as_recorded_option()
+@algorithm_option("Resolve states with another algorithm than the room version's.")
 @click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -58,6 +62,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     alone: bool,
+    as_recorded: bool,
+    algorithm: str | None,
     all_findings: bool,
     as_json: bool,
 ) -> None:
@@ -83,11 +89,16 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     soft-failed, and what the state was, the report compares. An event that both refuse is listed but is not
     a finding; a different decision is one.
 
-    Missing events are named once, with their consequences. An unknown state is not a finding, unless the
-    file says what the state was.
+    Missing events are named once, with their consequences. An event is undecided if auth events or the state
+    before it are missing, or if that state is known in part and the rules need an unknown entry. Undecided
+    events are findings, which more events of the room may decide.
 
-    Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file.
+    Exit code: 0 no findings, 1 findings, undecided events included, 2 wrong call or unreadable file.
     """
+    if alone and (as_recorded or algorithm):
+        raise click.UsageError(
+            "--alone checks no event in its room: give no --as-recorded or --algorithm with it"
+        )
     if more_files and len(files) > 1:
         raise click.UsageError("--also adds to one room: give one FILE with it")
     given = read_key_files(key_files)
@@ -95,7 +106,16 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     bad = unread = False
     for file in files:
         try:
-            bad |= _check_file([file, *more_files], version, given, now, alone, report)
+            bad |= _check_file(
+                [file, *more_files],
+                version,
+                given,
+                now,
+                alone,
+                report,
+                as_recorded=as_recorded,
+                algorithm=algorithm,
+            )
         except InputError as error:
             unread = True
             report.error(file, error.reason)
@@ -104,13 +124,16 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(2 if unread else 1)
 
 
-def _check_file(
+def _check_file(  # noqa: PLR0913 - one for each option
     files: list[str],
     version: RoomVersion | None,
     given: KeyTable | None,
     now: int | None,
     alone: bool,
     report: Report,
+    *,
+    as_recorded: bool,
+    algorithm: str | None,
 ) -> bool:
     """Check one room, in one file or several, and tell whether there is anything wrong with it."""
     file = files[0]
@@ -131,8 +154,8 @@ def _check_file(
                     summary.add(check)
                     tell(entry, check)
                 report.end(summary)
-                return summary.bad > 0
-            beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+                return summary.bad + summary.undecided > 0
+            beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
                     found = check_room(
@@ -141,6 +164,8 @@ def _check_file(
                         keys=keys,
                         now=now,
                         beliefs=beliefs,
+                        as_recorded=as_recorded,
+                        algorithm=algorithm,
                         on_check=tell,
                         progress=progress,
                     )

@@ -18,7 +18,7 @@ from ..hashing import compute_event_id
 from ..keys import KeyTable
 from ..readers import InputError, merge_keys, read_keys
 from ..types import JsonObject, JsonValue
-from ..versions import RoomVersion, get_room_version
+from ..versions import RoomVersion, StateResolution, get_room_version
 from .wording import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,6 +67,22 @@ def also_option() -> Callable[[F], F]:
         metavar="FILE",
         multiple=True,
         help="More events of the same room, such as another answer of a server. May be given several times.",
+    )
+
+
+def algorithm_option(text: str) -> Callable[[F], F]:
+    """Add ``--algorithm``."""
+    choices = click.Choice([algorithm.value for algorithm in StateResolution])
+    return click.option("--algorithm", type=choices, help=text)
+
+
+def as_recorded_option() -> Callable[[F], F]:
+    """Add ``--as-recorded``."""
+    return click.option(
+        "--as-recorded",
+        is_flag=True,
+        help="Accept and reject events as the header says that its server did. `roomver check` reports where"
+        " the rules differ.",
     )
 
 

@@ -4,30 +4,32 @@ Against a state the authorisation rules read the type, the state key, the sender
 rest only what is filled in here.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from ..event import Event
 from ..identifiers import server_of
-from ..types import JsonObject, StateKey
+from ..power import CREATE
+from ..state import entries_of
+from ..types import JsonObject, StateMap
 from ..versions import EventIdForm, RoomIdForm, RoomVersion
 
 _NO_HASH: Final = "A" * 43
 
 
-def complete_draft(pdu: JsonObject, version: RoomVersion, state: Mapping[StateKey, Event]) -> JsonObject:
+def complete_draft(pdu: JsonObject, version: RoomVersion, state: StateMap[Event]) -> JsonObject:
     """Return a draft with what it lacks of a PDU, or the PDU itself if it lacks nothing.
 
     Args:
         pdu: the draft.
         version: of its room.
-        state: the state that it is judged against. If that is only a create event, the draft is taken to
-            follow it, which lets the creator join.
+        state: the state that it is judged against. If that is a create event and nothing else, the draft is
+            taken to follow it, which lets the creator join.
     """
-    create = state.get(("m.room.create", ""))
+    known = entries_of(state)
+    create = known.get(CREATE)
     sender = pdu.get("sender")
     server = server_of(sender) if type(sender) is str else ""
-    references: list[str] = [create.event_id] if create is not None and len(state) == 1 else []
+    references: list[str] = [create.event_id] if create is not None and state == {CREATE: create} else []
     rest: JsonObject = {
         "depth": 1,
         "origin_server_ts": 0,

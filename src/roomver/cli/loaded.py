@@ -12,9 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..entry import Entry, Place
 from ..errors import RoomverError
 from ..event import Event
-from ..readers import InputError, fit_entry, read_rooms
+from ..gathering import Gathered, gather_events
+from ..readers import InputError, Room, fit_entry, read_rooms
 from ..replay import Replay
-from ..room_check import Gathered, RoomCheck, check_room, gather_events
+from ..room_check import Beliefs, RoomCheck, check_room
+from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
 from .common import QUOTE_IDS, all_opened, console, display_name
@@ -74,14 +76,30 @@ class LoadedRoom:
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say that something about an event, or for None the current state, is unknown, and what is
         missing."""
+        self.say(f"{what} is unknown", event_id)
+
+    def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
+        """Say which part of a state is unknown, and which missing events would tell."""
+        parts = "; ".join(map(str, unknown))
+        self.say(f"{what} is known in part. Unknown: {parts}", event_id)
+
+    def say(self, text: str, event_id: EventId | None) -> None:
+        """Say something on standard error, with the missing events behind it."""
         replayed = self.replay
-        click.echo(printable(f"roomver: {self.file}: {what} is unknown: these events are missing"), err=True)
-        for line in missing_lines(replayed, replayed.lacking(event_id)):
+        lacks = replayed.lacking(event_id)
+        missing = ": these events are missing" if lacks else ""
+        for line in [f"roomver: {self.file}: {text}{missing}", *missing_lines(replayed, lacks)]:
             click.echo(printable(line), err=True)
 
 
 def load_room(
-    file: str, version: RoomVersion | None, more_files: Sequence[str] = (), added: Entry | None = None
+    file: str,
+    version: RoomVersion | None,
+    more_files: Sequence[str] = (),
+    added: Entry | None = None,
+    *,
+    as_recorded: bool = False,
+    algorithm: str | None = None,
 ) -> LoadedRoom:
     """Read, check and replay a room. Signatures are not checked.
 
@@ -90,6 +108,8 @@ def load_room(
         version: of a room that does not say it itself.
         more_files: with more events of the room.
         added: an event to judge as the last one of the room.
+        as_recorded: accept and reject events as the header says.
+        algorithm: to resolve states with instead of the room version's.
 
     Raises:
         InputError: if a file cannot be read as a room, or no event of it is usable.
@@ -107,13 +127,34 @@ def load_room(
         name = display_name(file)
         try:
             with replay_progress("replay") as progress:
-                loaded = LoadedRoom(name, check_room(entries(), room.version, progress=progress))
+                found = check_room(
+                    entries(),
+                    room.version,
+                    beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
+                    as_recorded=as_recorded,
+                    algorithm=algorithm,
+                    progress=progress,
+                )
+                loaded = LoadedRoom(name, found)
         except InputError:
             raise
         except RoomverError as error:
             raise InputError(name, str(error)) from None
     _tell_of_dropped(name, loaded.found.gathered)
     return loaded
+
+
+def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
+    """Return what the header says that its server decided; None without a header.
+
+    Raises:
+        InputError: if the decisions are to be followed and the file does not have them.
+    """
+    beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+    if as_recorded and (beliefs is None or beliefs.rejected is None):
+        reason = "the header does not say" if beliefs is not None else "there is no header that says"
+        raise InputError(name, f"{reason} which events were rejected, so --as-recorded follows nothing")
+    return beliefs
 
 
 def load_events(file: str, version: RoomVersion | None, more_files: Sequence[str] = ()) -> Gathered:

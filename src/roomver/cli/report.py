@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ..entry import Entry, Place
 from ..event import Event
-from ..findings import EventCheck, Finding, FindingKind, Reason, Summary
+from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from ..readers import Room
 from ..room_check import RoomCheck
 from ..types import EventId, JsonObject, JsonValue
@@ -104,7 +104,7 @@ class JsonReport:
 
     def end(self, summary: Summary) -> None:
         """End a file."""
-        self._good &= not summary.bad
+        self._good &= not summary.bad and not summary.undecided
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
         self._room = ""
@@ -162,7 +162,7 @@ class TextReport:
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
         """Report the findings from checking an event with its room."""
-        if [finding.kind for finding in findings] == [FindingKind.AUTH_EVENT_MISSING]:
+        if all(finding.kind.action is Action.FETCH for finding in findings):
             self._undecided += 1
             if self._most_undecided is not None and self._undecided > self._most_undecided:
                 return
@@ -259,8 +259,10 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
     table.add_column("room", "total", overflow="fold")
     table.add_column("version", justify="right")
-    # Only rooms whose server rejected something need this column.
-    left_out = () if total.rejected else ("rejected",)
+    # Only some rooms need these columns.
+    left_out = [
+        name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
+    ]
     for name, count in _counts(total).items():
         if name in left_out:
             continue
@@ -282,6 +284,7 @@ def _counts(summary: Summary) -> dict[str, str]:
         "intact": f"{summary.intact:,}",
         "redacted": f"{summary.redacted:,}",
         "rejected": f"{summary.rejected:,}",
+        "undecided": f"{summary.undecided:,}",
         "bad": f"{summary.bad:,}",
         "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
     }

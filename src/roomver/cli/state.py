@@ -5,13 +5,23 @@ from difflib import get_close_matches
 
 import click
 
-from ..errors import MissingEvents, RoomverError
+from ..errors import MissingEvents, RoomverError, UnknownState
 from ..readers import InputError, read_state_ids
 from ..replay import Replay
 from ..resolution import Resolution, Trace, resolve
+from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
-from .common import also_option, console, display_name, example, opened, room_version_option
+from .common import (
+    algorithm_option,
+    also_option,
+    as_recorded_option,
+    console,
+    display_name,
+    example,
+    opened,
+    room_version_option,
+)
 from .loaded import LoadedRoom, load_room
 from .wording import printable, trace_lines
 
@@ -26,6 +36,8 @@ _State = dict[StateKey, EventId]
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
 @click.option("--key", metavar="K", help="Only this state key.")
+@algorithm_option("Resolve states with another algorithm than the room version's.")
+@as_recorded_option()
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,17 +47,23 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     before: bool,
     kind: str | None,
     key: str | None,
+    algorithm: str | None,
+    as_recorded: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
 
-    Exit code: 0 printed, 1 the state is not known or has no such entry, 2 wrong call or unreadable file.
+    A state that is known in part is printed as far as it is known, and standard error says what is unknown.
+    With --json it is then an object with the keys state and unknown, which every command reads as such.
+
+    Exit code: 0 printed, 1 no such entry, 2 wrong call or unreadable file, 3 the state, or a part of it that
+    was asked for, is unknown.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    loaded = load_room(room, version, more_files)
+    loaded = load_room(room, version, more_files, as_recorded=as_recorded, algorithm=algorithm)
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -56,21 +74,36 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         what = f"the state {where} {event_id}"
     if found is None:
         loaded.say_missing(what, event_id)
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(3)
     chosen = {
         entry: event_id
-        for entry, event_id in found.items()
+        for entry, event_id in entries_of(found).items()
         if (kind is None or entry[0] == kind) and (key is None or entry[1] == key)
     }
+    unknown = _unknown_among(found, kind, key)
+    if unknown:
+        loaded.say_in_part(what, event_id, unknown)
     if as_json:
-        click.echo(json.dumps([_entry(loaded, chosen[entry]) for entry in sorted(chosen)], indent=1))
+        entries = [_entry(loaded, chosen[entry]) for entry in sorted(chosen)]
+        whole = {"state": entries, "unknown": [one.to_dict() for one in unknown]}
+        click.echo(json.dumps(whole if unknown else entries, indent=1))
     else:
         for entry in sorted(chosen):
             _print_entry(loaded, entry, chosen[entry])
+    if unknown:
+        raise click.exceptions.Exit(3)
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
         click.echo(f"roomver: {loaded.file}: {what} has no{wanted} entry", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) -> list[Unknown]:
+    """Return what is unknown among the entries of a state that were asked for."""
+    if isinstance(found, PartialState) and kind is not None and key is not None:
+        one = found.why_unknown((kind, key))
+        return [] if one is None else [one]
+    return [one for one in unknown_of(found) if one.may_hold(kind, key)]
 
 
 @click.command(
@@ -90,11 +123,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     help="A state, as event IDs: a JSON array, an answer to /state_ids, or text with one ID per line, alone "
     "or beside other columns that psql prints. Give it twice or more.",
 )
-@click.option(
-    "--algorithm",
-    type=click.Choice([a.value for a in StateResolution]),
-    help="Another algorithm than the room version's.",
-)
+@algorithm_option("Another algorithm than the room version's, for this resolution only.")
+@as_recorded_option()
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Say why this entry is as it is.")
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
@@ -105,6 +135,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     at: str | None,
     set_files: tuple[str, ...],
     algorithm: str | None,
+    as_recorded: bool,
     why: tuple[str, str] | None,
     trace: bool,
     more_files: tuple[str, ...],
@@ -117,11 +148,14 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     without either those of the room's forward extremities. Where the file gives the state there, as an answer
     of a server does, that stands alone.
 
-    Exit code: 0 resolved, 1 a state or an event is missing, 2 wrong call or unreadable file.
+    States that are known in part are resolved if more knowledge could not change the result.
+
+    Exit code: 0 resolved, 2 wrong call or unreadable file, 3 undecided: a state or an event is missing, or
+    the result is unknown in part.
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    loaded = load_room(room, version, more_files)
+    loaded = load_room(room, version, more_files, as_recorded=as_recorded)
     if why is not None:
         _check_why(loaded, *why)
     try:
@@ -136,9 +170,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
-    except MissingEvents as error:
-        click.echo(f"roomver: {loaded.file}: {error}", err=True)
-        raise click.exceptions.Exit(1) from None
+    except (MissingEvents, UnknownState) as error:
+        click.echo(f"roomver: {loaded.file}: {printable(str(error))}", err=True)
+        raise click.exceptions.Exit(3) from None
     except InputError:
         raise
     except RoomverError as error:
@@ -147,6 +181,13 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         click.echo(json.dumps(_data(loaded, names, sets, resolution, why, trace), indent=1))
     else:
         _print_resolution(loaded, names, sets, resolution, why, trace)
+    unknown = unknown_of(resolution.state) if why is None else _unknown_among(resolution.state, *why)
+    if unknown:
+        parts = "; ".join(map(str, unknown))
+        click.echo(
+            printable(f"roomver: {loaded.file}: the result is known in part. Unknown: {parts}"), err=True
+        )
+        raise click.exceptions.Exit(3)
 
 
 def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
@@ -171,7 +212,7 @@ def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
 
 def _state_sets(
     loaded: LoadedRoom, replayed: Replay, at: str | None, set_files: tuple[str, ...]
-) -> tuple[list[str], list[_State]]:
+) -> tuple[list[str], list[StateMap[EventId]]]:
     if set_files:
         return [display_name(file) for file in set_files], [_read_set(loaded, file) for file in set_files]
     states = replayed.states_met(None if at is None else loaded.event(at).event_id)
@@ -206,8 +247,9 @@ def _print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: s
 
 
 def _differences(
-    resolved: StateMap[EventId], given: _State
+    state: StateMap[EventId], other: StateMap[EventId]
 ) -> list[tuple[StateKey, EventId | None, EventId | None]]:
+    resolved, given = entries_of(state), entries_of(other)
     keys = sorted(key for key in resolved.keys() | given.keys() if resolved.get(key) != given.get(key))
     return [(key, given.get(key), resolved.get(key)) for key in keys]
 
@@ -215,12 +257,12 @@ def _differences(
 def _data(
     loaded: LoadedRoom,
     names: list[str],
-    sets: list[_State],
+    sets: list[StateMap[EventId]],
     resolution: Resolution,
     why: tuple[str, str] | None,
     trace: bool,
 ) -> dict[str, object]:
-    state = resolution.state
+    state, unknown = entries_of(resolution.state), unknown_of(resolution.state)
     data: dict[str, object] = {
         "state": [_entry(loaded, state[key]) for key in sorted(state)],
         "differences": {
@@ -231,6 +273,8 @@ def _data(
             for name, known in zip(names, sets, strict=True)
         },
     }
+    if unknown:
+        data["unknown"] = [one.to_dict() for one in unknown]
     if why is not None:
         data["why"] = resolution.why(why).to_dict()
     if trace and resolution.steps is not None:
@@ -268,7 +312,7 @@ def _trace_data(steps: Trace) -> dict[str, object]:
 def _print_resolution(
     loaded: LoadedRoom,
     names: list[str],
-    sets: list[_State],
+    sets: list[StateMap[EventId]],
     resolution: Resolution,
     why: tuple[str, str] | None,
     trace: bool,
@@ -281,7 +325,7 @@ def _print_resolution(
         for line in str(resolution.why(why)).splitlines():
             click.echo(printable(line))
         return
-    state = resolution.state
+    state = entries_of(resolution.state)
     out = console()
     out.print(f"resolved state: {len(state)} entries from {len(sets)} states", style="bold")
     for key in sorted(state):

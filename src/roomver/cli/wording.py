@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from shlex import quote
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from ..canonical import shorten
 from ..errors import SHOWN, listed
@@ -11,7 +11,8 @@ from ..findings import Action, Finding, FindingKind, Reason, Summary
 from ..replay import Replay, Reset, Status
 from ..resolution import Trace
 from ..room_check import RoomCheck
-from ..types import EventId, JsonObject, StateKey
+from ..state import entries_of, unknown_of
+from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
@@ -24,6 +25,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.OTHER_ROOM: "belongs to another room than the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing",
+        FindingKind.STATE_UNKNOWN: "is undecided: its auth events allow it, the state before it is unknown",
         FindingKind.AUTH_EVENT_REJECTED: "cites an auth event that was rejected",
         FindingKind.REJECTED: "fails the auth rules against its own auth events",
         FindingKind.REJECTED_BY_STATE: "fails the auth rules against the state before it",
@@ -100,6 +102,7 @@ def summary_data(summary: Summary) -> JsonObject:
         "intact": summary.intact,
         "redacted": summary.redacted,
         "rejected": summary.rejected,
+        "undecided": summary.undecided,
         "bad": summary.bad,
         "signatures": {
             "valid": summary.signed,
@@ -115,8 +118,10 @@ def room_data(result: RoomCheck) -> JsonObject:
     """Return the result of checking the events of a room together as a JSON object."""
     replayed = result.replay
     return {
-        "state_size": None if replayed.current_state is None else len(replayed.current_state),
+        "state_size": None if replayed.current_state is None else len(entries_of(replayed.current_state)),
+        "state_unknown": _unknown_data(replayed.current_state),
         "forward_extremities": list(replayed.forward_extremities),
+        "extremities_known": replayed.extremities_known,
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
@@ -124,6 +129,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         "state_lacks": list(replayed.lacking(None)),
         "undecided_lack": list(replayed.lacking(*_undecided(result))),
         "agreed": [findings_data(event_id, (finding,)) for event_id, finding in result.agreed.items()],
+        "follow": [*sorted(result.follow)],
         "soft_failed_there": [*sorted(result.soft_failed_there)],
         "resets": [
             {
@@ -145,8 +151,13 @@ def room_data(result: RoomCheck) -> JsonObject:
     }
 
 
+def _unknown_data(state: StateMap[EventId] | None) -> JsonValue:
+    """Return what is unknown in a state that is known in part, as JSON; None if the state is unknown."""
+    return None if state is None else [cast(JsonValue, one.to_dict()) for one in unknown_of(state)]
+
+
 def _undecided(result: RoomCheck) -> list[EventId]:
-    return [e for e, outcome in result.replay.outcomes.items() if outcome.status is Status.UNDECIDED]
+    return [e for e, outcome in result.replay.outcomes.items() if outcome.own is Status.UNDECIDED]
 
 
 def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
@@ -162,8 +173,11 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     if replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
-        size = _counted(len(replayed.current_state), "entry", "entries")
+        size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
         lines = [f"state of {size}{', as given' if replayed.current_is_given else f' over {ends}'}"]
+        if unknown := unknown_of(replayed.current_state):
+            lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
+            lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result)
     if replayed.merges:
         merges = _counted(len(replayed.merges), "merge", "merges")
@@ -187,8 +201,16 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     if gone:
         lines.append(f"missing events of the recording server's state: {listed(gone)}")
     lines += _capped(differing, most)
+    if result.follow:
+        events = _counted(len(result.follow), "event", "events")
+        lines.append(
+            f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
+            " follows that server"
+        )
     if result.not_compared:
         lines.append("the recording server's state cannot be compared: the state here is unknown")
+    if result.compared_in_part:
+        lines.append("the recording server's state is compared as far as the state here is known")
     if result.soft_failed_there and not result.state_agrees:
         lines.append(
             "accepted in the order of the file, soft-failed by the recording server, which may have received"
@@ -277,21 +299,27 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
     lines = []
     if undecided:
         lacks = missing_lines(replayed, replayed.lacking(*undecided))
-        lines += [
-            f"{_counted(len(undecided), 'event', 'events')} undecided; these events are missing:",
-            *lacks,
-        ]
+        missing = "; these events are missing:" if lacks else ""
+        lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
+        if allowed:
+            lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
     if beyond:
         gaps = _counted(len(beyond), "event", "events")
-        lacks = missing_lines(replayed, replayed.lacking(*beyond))
-        lines += [
-            f"state unknown before {gaps} (checked by their auth events alone); these events are missing:",
-            *lacks,
-        ]
-    if outliers := replayed.gaps.keys() & replayed.outliers:
-        of = _counted(len(outliers), "event", "events")
-        lines.append(f"{of} of the given state and of its auth chain, checked by their auth events alone")
+        lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
+    unchecked = [
+        event_id
+        for event_id in replayed.outliers
+        if replayed.outcomes[event_id].own is Status.ACCEPTED
+        and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
+    ]
+    if unchecked:
+        of = _counted(len(unchecked), "event", "events")
+        lines.append(
+            f"{of} of a given state or auth chain accepted as the server that gave it did: the state before"
+            " is unknown"
+        )
     return lines
 
 

@@ -15,6 +15,7 @@ from ..types import EventId, JsonObject, JsonValue
 from ..versions import RoomVersion, get_room_version
 from .entries import (
     LISTS,
+    STATE_FLAGS,
     UNCHANGED,
     InputError,
     Read,
@@ -93,7 +94,7 @@ class _Long:
     Attributes:
         is_event: it is one event, which is then too long.
         keys: the keys under which it has arrays or objects of events.
-        fields: the values of ``room_version`` and ``keys``.
+        fields: the values of ``room_version``, of ``keys`` and of `STATE_FLAGS`.
     """
 
     is_event: bool = False
@@ -178,7 +179,7 @@ class Documents:
         if long.is_event:
             yield entry_of(self._read(values.value()), version, document=document)
             return
-        parts = list_parts(long.keys)
+        parts = list_parts({**dict.fromkeys(long.keys), **long.fields})
         for key in values.members():
             first = values.peek()
             here = place._replace(path=join_path("", key))
@@ -246,7 +247,7 @@ def _survey(values: Values, long: _Long) -> None:
             long.is_event = True
         elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):
             long.keys.add(key)
-        elif key in ("room_version", "keys"):
+        elif key in ("room_version", "keys", *STATE_FLAGS):
             long.fields[key] = piece.load()
 
 

@@ -1,6 +1,6 @@
 """Entries: what a reader makes of a JSON value, each with its place in the input."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,11 +11,16 @@ from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, JsonObject, JsonValue
 from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, get_room_version
 
-LISTS: Final = ("pdus", "events", "state", "auth_chain")
+LISTS: Final = ("pdus", "events", "state", "auth_chain", "invite_room_state", "knock_room_state")
 """The keys under which a document may have arrays of events."""
 
 UNCHANGED: Final = ROOM_VERSIONS["1"]
 """A room version in which a reader takes nothing out of an event."""
+
+# With one of these, an answer to a join leaves members out of the state.
+_MEMBERS_OMITTED: Final = ("members_omitted", "org.matrix.msc3706.partial_state")
+STATE_FLAGS: Final = (*_MEMBERS_OMITTED, "unknown")
+"""The keys of a document that say whether it gives its state in whole."""
 
 # Under these a row of a database's table has the PDU, often as text.
 _COLUMNS: Final = ("json", "event_json")
@@ -135,7 +140,7 @@ def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[
     if type(value) is not dict or not holds_events(value):
         yield entry_of(read, version, document=document)
         return
-    parts = list_parts(value.keys())
+    parts = list_parts(value)
     for key, held in value.items():
         path = join_path(read.place.path, key)
         if key in LISTS and type(held) is list and not _only_ids(held):
@@ -151,12 +156,21 @@ def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[
             yield entry_of(Read(held, read.place._replace(path=path)), version, Part.JOINED, document)
 
 
-def list_parts(keys: Iterable[str]) -> dict[str, Part]:
-    """Return what the events under each key are, in a document with these keys."""
-    parts = {**dict.fromkeys(LISTS, Part.EVENT), "state": Part.STATE, "auth_chain": Part.AUTH_CHAIN}
-    known = set(keys)
-    if "state" not in known and "auth_chain" in known:
-        parts["pdus"] = Part.STATE  # an answer to a request for a state
+def list_parts(document: Mapping[str, object]) -> dict[str, Part]:
+    """Return what the events under each key of a document are.
+
+    Args:
+        document: must have the document's keys that are in `LISTS`, and its values of `STATE_FLAGS`.
+    """
+    state = Part.STATE
+    if document.get("unknown"):
+        state = Part.PART_OF_STATE  # as `roomver state --json` writes it
+    elif any(document.get(key) is True for key in _MEMBERS_OMITTED):
+        state = Part.STATE_WITHOUT_MEMBERS
+    parts = {**dict.fromkeys(LISTS, Part.EVENT), "state": state, "auth_chain": Part.AUTH_CHAIN}
+    parts["invite_room_state"] = parts["knock_room_state"] = Part.PART_OF_STATE
+    if "state" not in document and "auth_chain" in document:
+        parts["pdus"] = state  # an answer to a request for a state
     return parts
 
 

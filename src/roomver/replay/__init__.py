@@ -13,20 +13,24 @@ from collections.abc import Callable, Iterable, Mapping
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..hashing import HashCheck, check_content_hash
+from ..state import entries_of
 from ..types import EventId, StateMap
-from ..versions import ROOM_VERSIONS
+from ..versions import ROOM_VERSIONS, StateResolution
 from .ends import Ends
 from .fold import Fold
-from .result import Merge, Outcome, Replay, Reset, Status
+from .result import Decisions, Merge, Outcome, Replay, Reset, Status
 
-__all__ = ["Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
+__all__ = ["Decisions", "Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
 
 
-def replay_room(
+def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     events: Iterable[Event],
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
     current: StateMap[EventId] | None = None,
+    accepted: Iterable[EventId] = (),
+    decisions: Decisions | None = None,
+    algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -39,8 +43,16 @@ def replay_room(
     Args:
         events: in any order. Of several events with the same ID, the first counts.
         given: states before events whose previous events are missing, by event ID. A given state is used
-            even if the previous events are there.
-        current: the current state of the room, if the caller has it from elsewhere.
+            even if the previous events are there. It may be a `PartialState`. The server that gave it has
+            accepted its events and those of its auth chain; this replay relies on that where it cannot tell.
+        current: the current state of the room, if the caller has it from elsewhere. It may be a
+            `PartialState`.
+        accepted: more events that such a server has accepted: the rest of its answer. They count as events of
+            the auth chain, except an event that a state is given for, such as the join that it let in.
+        decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
+            ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
+            event that follows.
+        algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
         soft_failure: check the ends of branches against the current state (check 6). That state depends on
             the order of arrival. With `soft_failure=False`, results do not depend on it.
@@ -50,6 +62,7 @@ def replay_room(
         MissingEvents: naming the events of a given state that are not in `events`.
         WrongRoom: if the events are not all of one room and room version, or if the create event names
             another room version.
+        ValueError: if there is no such algorithm.
 
     Cost: two checks and small changes to a shared state per event; per merge, it follows what differs.
     """
@@ -58,10 +71,17 @@ def replay_room(
         by_id.setdefault(event.event_id, event)
     _check_one_room(by_id)
     states = [*(given or {}).values(), *([] if current is None else [current])]
-    missing = {e for state in states for e in state.values() if e not in by_id}
+    missing = {e for state in states for e in entries_of(state).values() if e not in by_id}
     if missing:
         raise MissingEvents(missing)
-    fold = Fold(Replay(by_id, skip_rejected=skip_rejected), given or {}, current, skip_rejected)
+    fold = Fold(
+        Replay(by_id, skip_rejected=skip_rejected),
+        given or {},
+        current,
+        accepted=accepted,
+        algorithm=None if algorithm is None else StateResolution(algorithm),
+        decisions=decisions,
+    )
     fold.run(progress)
     Ends(fold).find(soft_failure=soft_failure)
     return fold.result

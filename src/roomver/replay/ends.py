@@ -4,30 +4,34 @@ How it works:
 
 * *Forward extremities.* `Ends._ends` goes through the order once, as a server does when events arrive. Each
   accepted event becomes an end, and takes the place of the ends that it follows, also by way of events that
-  were not accepted.
+  were not accepted. An event for which a state is given takes the place of the outliers in it too.
 * *Soft failure* (check 6). Only the ends of branches are checked against the current state, and only while
   other branches are open. The ends are known after the pass, so the pass is repeated with them as the events
   to check. If one is soft-failed, the new branch ends are checked, up to 16 times; skipped above 64 open
   states.
+* *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
+  follow an end (`Holes`). Then no end is checked against the current state. An end that could not be checked
+  for this reason is unclear too.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
-  states is unknown, if an undecided event may be an end, or if a missing event may follow an end and come
-  before an accepted event. The events that leave it unknown are kept for `Replay.lacking`.
+  states is unknown, or if the ends are not certain. The events that leave it unknown are kept for
+  `Replay.lacking`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ..auth import check_against_state
-from ..errors import MissingEvents
+from ..errors import MissingEvents, UnknownState
 from ..resolution import RoomState
 from ..rules import Verdict
+from ..state import EventsOf, PartialState, entries_of
 from ..types import EventId
-from .fold import EventsOf, Fold
-from .result import Grouped, Status
+from .fold import Fold
+from .holes import Holes
+from .result import Grouped, Status, plain
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _ROUNDS: Final = 16
-_WALKS: Final = 64
 _STATES: Final = 64
 
 
@@ -38,89 +42,81 @@ class Ends:
         self._fold = fold
         self._result = fold.result
         self._unclear: set[EventId] = set()
+        # The soft-failed events: what was found, or what a server decided.
+        result = self._result
+        self._soft_failed: Collection[EventId] = result.soft_failed
+        self._holes = Holes(result.order, fold.events, result.outcomes, fold.given, fold.more_outliers)
+        # Outliers by the event that takes their place, and those that never are ends.
+        self._absorbed: dict[EventId, list[EventId]] = {}
+        self._never: set[EventId] = set(fold.outliers)
+        self._absorb()
 
     def find(self, *, soft_failure: bool) -> None:
         """Find the forward extremities, the soft-failed ends and the current state."""
+        result, decisions = self._result, self._fold.decisions
+        if decisions is not None:
+            soft_failure = False
+            self._soft_failed = frozenset(decisions.soft_failed)
         checked: set[EventId] = set()
         ends = self._ends(checked)
         # If an end is soft-failed, the events that it follows become ends and are checked in turn. Each round
         # takes at most one event off a branch. A longer refused branch does not come from a server that knew
         # of the refusal; the rest of it is kept.
         for _ in range(_ROUNDS if soft_failure else 0):
-            if ends <= checked:
+            if self._unclear or ends <= checked:
                 break
             checked |= ends
             ends = self._ends(checked)
-        result = self._result
         result.forward_extremities = tuple(sorted(ends))
-        if self._fold.current is not None:
-            result.current_state = dict(self._fold.current)
-            return
-        unclear = self._unclear | {end for end in ends if end not in result._after}
+        unclear = set(self._unclear)
         if not ends:
             # No event is accepted, so no event replaced the unknown states before the gaps.
             unclear.update(result.gaps)
-        if not unclear:
-            unclear = self._what_may_follow(ends)
+        result._unclear_extremities = tuple(sorted(unclear))
+        if self._fold.current is not None:
+            result.current_state = plain(self._fold.current)
+            return
+        unclear.update(end for end in ends if end not in result._after)
         if not unclear:
             try:
-                result.current_state = self._current(ends, note=True)[0].as_dict()
+                result.current_state = plain(self._current(ends, note=True)[0])
                 return
             except MissingEvents as error:  # a given state holds an undecided event
                 unclear.update(error.event_ids)
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
 
-    def _what_may_follow(self, ends: set[EventId]) -> set[EventId]:
-        """Return missing events that may follow an end.
+    def _absorb(self) -> None:
+        """Find the event that takes the place of each outlier, as if it were one of its previous events.
 
-        These are previous events of accepted events, and there is an end that does not come after them. If
-        such an event follows that end, the end is not a forward extremity.
+        That is the first event in the order for which a state is given that has the outlier, or has it in its
+        auth chain. Before that event, the outlier may be an end like any other event.
         """
-        events, outcomes = self._fold.events, self._result.outcomes
-        holes = {
-            event_id
-            for event_id, citing in self._result.missing.items()
-            if any(outcomes[one].accepted and event_id in events[one].prev_event_ids for one in citing)
-        }
-        if not holes:
-            return holes
-        for walks, end in enumerate(sorted(ends)):
-            # Each end costs a walk. An honest room has few ends, so a hostile one is cut off.
-            unseen = holes - self._before(end) if walks < _WALKS else holes
-            if unseen:
-                return unseen
-        return set()
-
-    def _before(self, event_id: EventId) -> set[EventId]:
-        """Return all events that an event comes after, missing ones included.
-
-        An event comes after its previous events, its auth events and the events of the state given for it,
-        and after everything that these come after.
-        """
-        found: set[EventId] = set()
-        todo = [event_id]
-        while todo:
-            one = todo.pop()
-            event = self._fold.events.get(one)
-            if event is None:
-                continue
-            for parent in (
-                *event.prev_event_ids,
-                *event.auth_parents,
-                *self._fold.given.get(one, {}).values(),
-            ):
-                if parent not in found:
-                    found.add(parent)
-                    todo.append(parent)
-        return found
+        fold, places = self._fold, self._fold.places
+        reached: set[EventId] = set()
+        others: Collection[EventId] = fold.more_outliers
+        for event_id in sorted(fold.given.keys() & places.keys(), key=places.__getitem__):
+            todo = [*entries_of(fold.given[event_id]).values(), *others]
+            others = ()
+            while todo:
+                one = todo.pop()
+                if one in reached or one not in fold.outliers:
+                    continue
+                reached.add(one)
+                todo += fold.events[one].auth_event_ids
+                if places.get(one, len(places)) < places[event_id]:
+                    self._absorbed.setdefault(event_id, []).append(one)
+                    self._never.discard(one)
 
     def _ends(self, to_check: set[EventId]) -> set[EventId]:
         """Go through the order, keep the forward extremities as a server does, and return them.
 
-        Events of `to_check` are checked against the current state at their place in the order. Undecided
-        events that would be ends are put into `self._unclear`.
+        Events of `to_check` are checked against the current state at their place in the order. Into
+        `self._unclear` are put undecided events that would be ends, ends that could not be checked because
+        something is unknown, and missing events that may follow an end.
         """
+        holes = self._holes
+        holes.restart()
         result = self._result
         ends: set[EventId] = set()
         unclear: set[EventId] = set()
@@ -129,16 +125,22 @@ class Ends:
         # Events that are not accepted and were walked through already.
         passed: set[EventId] = set()
         for event_id in result.order:
+            holes.turn_up(event_id)
             status = result.outcomes[event_id].status
-            if status is Status.UNDECIDED and event_id not in self._fold.outliers:
-                unclear.difference_update(self._fold.events[event_id].prev_event_ids)
+            if status is Status.UNDECIDED and event_id not in self._never:
+                unclear.difference_update(self._parents(event_id))
                 unclear.add(event_id)
                 continue
-            if status is not Status.ACCEPTED or event_id in result.soft_failed:
+            if status is not Status.ACCEPTED or event_id in self._soft_failed:
                 continue
             superseded, through = self._superseded(event_id, ends, passed)
+            checkable = True
             if event_id in to_check and len(superseded) < len(ends):
-                verdict = self._against(event_id, by_group)
+                checkable = not unclear and holes.is_clear(ends)
+                try:
+                    verdict = self._against(event_id, by_group) if checkable else None
+                except (MissingEvents, UnknownState):
+                    checkable, verdict = False, None
                 if verdict is not None and not verdict.allowed:
                     result.soft_failed[event_id] = verdict
                     continue
@@ -149,12 +151,21 @@ class Ends:
                     del by_group[group]
             ends -= superseded
             unclear -= through
+            unclear -= superseded
             passed |= through
-            if event_id not in self._fold.outliers:
+            if not checkable:
+                unclear.add(event_id)
+            if event_id not in self._never:
                 ends.add(event_id)
                 by_group.setdefault(result._after.get(event_id), set()).add(event_id)
-        self._unclear = unclear
+        self._unclear = unclear | holes.may_follow(ends)
         return ends
+
+    def _parents(self, event_id: EventId) -> Collection[EventId]:
+        """Return the previous events of an event, and the outliers that it takes the place of."""
+        parents = self._fold.events[event_id].prev_event_ids
+        absorbed = self._absorbed.get(event_id)
+        return parents if absorbed is None else (*parents, *absorbed)
 
     def _superseded(
         self, event_id: EventId, ends: set[EventId], passed: set[EventId]
@@ -166,7 +177,7 @@ class Ends:
         """
         superseded: set[EventId] = set()
         through: set[EventId] = set()
-        todo = list(self._fold.events[event_id].prev_event_ids)
+        todo = list(self._parents(event_id))
         while todo:
             parent = todo.pop()
             if parent in ends:
@@ -175,22 +186,26 @@ class Ends:
             outcome = self._result.outcomes.get(parent)
             if (
                 outcome is not None
-                and (not outcome.accepted or parent in self._result.soft_failed)
+                and (not outcome.accepted or parent in self._soft_failed)
                 and parent not in passed
                 and parent not in through
             ):
                 through.add(parent)
-                todo.extend(self._fold.events[parent].prev_event_ids)
+                todo.extend(self._parents(parent))
         return superseded, through
 
     def _against(self, event_id: EventId, ends: Mapping[int | None, set[EventId]]) -> Verdict | None:
-        """Judge an event against the current state over some ends; return None if that is unknown."""
-        if None in ends or len(ends) > _STATES:
+        """Judge an event against the current state over some ends; return None if that is skipped.
+
+        Raises:
+            UnknownState: if that state, or a key of it that the rules read, is unknown.
+            MissingEvents: if a given state holds an undecided event.
+        """
+        if len(ends) > _STATES:
             return None
-        try:
-            state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
-        except MissingEvents:  # a given state holds an undecided event
-            return None
+        if None in ends:
+            raise UnknownState((), "the state after an end is unknown")
+        state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
         return check_against_state(self._fold.events[event_id], EventsOf(state, self._fold.events))
 
     def _current(self, ends: Iterable[EventId], *, note: bool) -> Grouped:
@@ -200,7 +215,12 @@ class Ends:
             state = self._fold.states.get(event_id)
             if state is None:
                 group = self._result._after[event_id]
-                state = RoomState(self._result._state(group) or {}), group
+                rebuilt = self._result._state(group)
+                assert rebuilt is not None  # it has a group
+                if isinstance(rebuilt, PartialState):
+                    state = PartialState(RoomState(rebuilt.known), rebuilt.unknown), group
+                else:
+                    state = RoomState(rebuilt), group
                 self._fold.states[event_id] = state
             states[event_id] = state
         return self._fold.merge(None, states, note=note)

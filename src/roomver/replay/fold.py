@@ -11,60 +11,57 @@ How it works:
 * *Merge.* States that do not agree are split and resolved by `resolve_split`, against the room's `RoomGraph`,
   which grows with the fold. Events that follow the same branches have the same merge: the last few are kept.
 * *Verdicts.* An event is checked against its auth events first, and against the state before it if those
-  allow it. A missing or undecided auth event leaves it undecided. An undecided event is never accepted.
+  allow it. What is unknown leaves it undecided: a missing or undecided auth event, an unknown state, or an
+  unknown key of the state. Outliers are the exception (`Fold._judge`). An undecided event is never accepted.
 * *Unknown states.* If a previous event is missing, the state before an event is unknown (a *gap*), and so are
   the states after it, up to the next given state.
+* *States known in part* (`PartialState`). A given state may be one. After an undecided state event, its key
+  is unknown. A merge is decided only if more knowledge could not change it (`resolve`). If it is not decided,
+  the entries on which all states agree are known after it, because the merged state has these in any case.
+* *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
+  value could change it.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced. `replaced` has what each accepted state event replaced.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
 
 from ..auth import check_against_state, check_auth
-from ..errors import CyclicGraph, MissingEvents
+from ..errors import MissingEvents, UnknownState
 from ..event import Event
-from ..ordering import in_order
+from ..power import CREATE
 from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
+from ..selection import select_auth_types
+from ..state import (
+    EventsOf,
+    PartialState,
+    Unknown,
+    changed_entries,
+    entries_of,
+    known_in_part,
+    unknown_of,
+)
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .result import Grouped, Merge, Outcome, Replay, Reset, Status
+from .order import find_missing, find_order, find_outliers
+from .result import Decisions, Grouped, Merge, Outcome, Replay, Reset, Status
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
-
-
-class EventsOf(Mapping[StateKey, Event]):
-    """A view of a state map of event IDs as a state map of events."""
-
-    __slots__ = ("_events", "_ids")
-
-    def __init__(self, ids: StateMap[EventId], events: Mapping[EventId, Event]) -> None:
-        self._ids = ids
-        self._events = events
-
-    def __getitem__(self, key: StateKey) -> Event:
-        return self._events[self._ids[key]]
-
-    def get(self, key: StateKey, default: Event | None = None) -> Event | None:  # type: ignore[override]
-        event_id = self._ids.get(key)
-        return default if event_id is None else self._events[event_id]
-
-    def __iter__(self) -> Iterator[StateKey]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
+# How many reasons a state known in part has. With one more, everything that it does not have is unknown.
+_REASONS_KEPT: Final = 16
 
 
 @dataclass(slots=True)
 class Merged:
     """A merge of states, kept for other events that follow the same branches."""
 
-    split: Split
+    split: Split | None
+    """None if the merge is undecided."""
     count: int
     resolved: dict[StateKey, EventId | None]
     after: Grouped
@@ -80,13 +77,18 @@ class Fold:
         result: Replay,
         given: Mapping[EventId, StateMap[EventId]],
         current: StateMap[EventId] | None,
-        skip_rejected: bool,
+        *,
+        accepted: Iterable[EventId] = (),
+        algorithm: StateResolution | None = None,
+        decisions: Decisions | None = None,
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
         self.given = result._given = given
         self.current = result._given_current = current
-        self.skip_rejected = skip_rejected
+        self.skip_rejected = result._skip_rejected
+        self.algorithm = result._algorithm = algorithm
+        self.decisions = decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         # Each accepted state event to the event that it replaced.
@@ -97,15 +99,21 @@ class Fold:
         # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        self.outliers: frozenset[EventId] = self._outliers(given, current)
-        result.outliers = self.outliers
+        vouched = frozenset(event_id for event_id in accepted if event_id in self.events)
+        self.more_outliers = vouched - given.keys()
+        self.outliers = result.outliers = find_outliers(self.events, given, current, self.more_outliers)
+        # The events that count as accepted where nothing decides.
+        self.vouched = self.outliers | vouched
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
-        self._note_missing()
-        order = self._order()
+        self.result.missing = find_missing(self.events)
+        order, cyclic = find_order(self.events, self.given)
+        for event_id in cyclic:
+            self.rejected.add(event_id)
+            self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
         self.result.order = order
         self.places = {event_id: place for place, event_id in enumerate(order)}
         for event_id in order:
@@ -115,71 +123,6 @@ class Fold:
             self._fold(self.events[event_id])
             if progress is not None and not number % 256:
                 progress(number)
-
-    def _outliers(
-        self, given: Mapping[EventId, StateMap[EventId]], current: StateMap[EventId] | None
-    ) -> frozenset[EventId]:
-        found = set() if current is None else set(current.values())
-        for event_id, state in given.items():
-            found.update(other for other in state.values() if other != event_id)
-        todo = list(found)
-        while todo:
-            for cited in self.events[todo.pop()].auth_event_ids:
-                if cited not in found and cited in self.events:
-                    found.add(cited)
-                    todo.append(cited)
-        return frozenset(found)
-
-    def _note_missing(self) -> None:
-        events = self.events
-        missing: dict[EventId, dict[EventId, None]] = {}
-        for event_id, event in events.items():
-            for cited in (*event.auth_parents, *event.prev_event_ids):
-                if cited not in events:
-                    missing.setdefault(cited, {})[event_id] = None
-        self.result.missing = {event_id: tuple(citing) for event_id, citing in missing.items()}
-
-    def _order(self) -> list[EventId]:
-        events = self.events
-        needed = {
-            event_id: [
-                parent
-                for parent in dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
-                if parent in events
-            ]
-            for event_id, event in events.items()
-        }
-        # The events of a given state come before the event that it is given for, unless they cite it.
-        if self.given:
-            before = {**needed}
-            for event_id, state in self.given.items():
-                if event_id in needed:
-                    before[event_id] = list(dict.fromkeys((*needed[event_id], *state.values())))
-            try:
-                return self._in_order(before)
-            except CyclicGraph:
-                pass
-        try:
-            return self._in_order(needed)
-        except CyclicGraph as error:
-            # A cycle is possible only in versions 1 and 2, where the sender chooses the event ID.
-            for event_id in error.event_ids:
-                del needed[event_id]
-                self.rejected.add(event_id)
-                self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
-            return in_order(
-                {e: [parent for parent in parents if parent in needed] for e, parents in needed.items()}
-            )
-
-    @staticmethod
-    def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:
-        """Return events in topological order. Input order is kept if it is already topological."""
-        seen: set[EventId] = set()
-        for event_id, parents in needed.items():
-            if not seen.issuperset(parents):
-                return in_order(needed)
-            seen.add(event_id)
-        return list(needed)
 
     def _fold(self, event: Event) -> None:
         event_id = event.event_id
@@ -202,20 +145,46 @@ class Fold:
             return
         self.result._before[event_id] = before[1]
         after = before
-        if outcome.status is Status.UNDECIDED and event.state_key is not None:
-            return  # the state after it is unknown
-        if outcome.accepted and event.state_key is not None:
+        if event.state_key is not None:
             key = (event.type, event.state_key)
-            self.replaced[event_id] = before[0].get(key)
-            after = self._changed(before, {key: event_id})
+            if outcome.accepted:
+                state = before[0]
+                # What it replaced may be unknown. Then no reset is seen here.
+                if type(state) is RoomState or not unknown_of(state) or key in entries_of(state):
+                    self.replaced[event_id] = entries_of(state).get(key)
+                after = self._changed(before, {key: event_id})
+            elif outcome.status is Status.UNDECIDED:
+                after = self._forgetting(before, key, event_id)
         self.result._after[event_id] = after[1]
         self.states[event_id] = after
 
     def _changed(self, state: Grouped, changes: Mapping[StateKey, EventId | None]) -> Grouped:
         """Return a state with some entries changed, and keep it as a group."""
+        return self._kept(state[0].changed(changes), state[1], changes)
+
+    def _kept(
+        self, state: StateMap[EventId], base: int, changes: Mapping[StateKey, EventId | None]
+    ) -> Grouped:
+        """Keep a state as a group: by its changes from another group, and by what is unknown in it."""
         groups = self.result._groups
-        groups.append((state[1], tuple(changes.items())))
-        return state[0].changed(changes), len(groups) - 1
+        groups.append((base, tuple(changes.items())))
+        group = len(groups) - 1
+        unknown = unknown_of(state)
+        if unknown:
+            self.result._unknown[group] = unknown
+        return cast(Grouped, (state, group))
+
+    def _forgetting(self, before: Grouped, key: StateKey, event_id: EventId) -> Grouped:
+        """Return the state after an undecided state event: its key is unknown, everything else as before."""
+        state, group = before
+        unknown = (
+            *unknown_of(state),
+            Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id),
+        )
+        if len(unknown) > _REASONS_KEPT:
+            unknown = (Unknown.everything("several events are undecided", event_id),)
+        changes: dict[StateKey, EventId | None] = {key: None}
+        return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
 
     def _state_before(self, event: Event) -> Grouped | None:
         """Return the state before an event, resolved over its previous events; None if it is unknown."""
@@ -233,9 +202,10 @@ class Fold:
                 self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
-            groups = self.result._groups
-            groups.append((-1, tuple(given.items())))
-            return RoomState(given), len(groups) - 1
+            entries = entries_of(given)
+            # The same object may be given before two events: their unknown entries may still differ.
+            unknown = [replace(one, event_id=event_id) for one in unknown_of(given)]
+            return self._kept(known_in_part(RoomState(entries), unknown), -1, {**entries})
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
@@ -269,15 +239,10 @@ class Fold:
         groups = tuple(sorted(group for _, group in distinct))
         merged = self.merged.get(groups)
         if merged is None:
-            split = split_states([state for state, _ in distinct])
-            resolved = self._resolved(split, len(distinct), None)
-            after = first
-            if split.conflicted:
-                after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
-            merged = self.merged[groups] = Merged(split, len(distinct), resolved, after)
+            merged = self.merged[groups] = self._merged(event_id, distinct)
             if len(self.merged) > _MERGES_KEPT:
                 self.merged.popitem(last=False)
-        if note and merged.split.conflicted:
+        if note and merged.split is not None and merged.split.conflicted:
             self.result.merges.append(
                 Merge(event_id, tuple(states), merged.split.conflicted, merged.resolved)
             )
@@ -286,6 +251,25 @@ class Fold:
                 merged.resets = self._resets_at(merged, states)
             self.result._resets += [reset._replace(merge=event_id) for reset in merged.resets]
         return merged.after
+
+    def _merged(self, event_id: EventId | None, distinct: list[Grouped]) -> Merged:
+        states = [state for state, _ in distinct]
+        first = distinct[0]
+        try:
+            split = split_states(states)
+            resolved = self._resolved(split, len(distinct), self.algorithm)
+        except UnknownState:
+            split = split_states([entries_of(state) for state in states])
+            lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
+            agreed = changed_entries(entries_of(first[0]), lost)
+            unknown = Unknown.everything("branches that are known in part met", event_id)
+            return Merged(
+                None, len(distinct), {}, self._kept(PartialState(agreed, [unknown]), first[1], lost)
+            )
+        after = first
+        if split.conflicted:
+            after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+        return Merged(split, len(distinct), resolved, after)
 
     def _resolved(
         self, split: Split, count: int, algorithm: StateResolution | None
@@ -309,6 +293,7 @@ class Fold:
 
     def _resets_at(self, merged: Merged, states: Mapping[EventId, Grouped]) -> list[Reset]:
         """Return the keys that went back to an older value at a merge."""
+        assert merged.split is not None
         conflicted, resolved = merged.split.conflicted, merged.resolved
         lost = [
             (key, event_id)
@@ -319,7 +304,7 @@ class Fold:
         again: Mapping[StateKey, EventId | None] | None = None
         if lost:
             # A given state may hold an undecided event that version 1's algorithm did not ask for.
-            with suppress(MissingEvents):
+            with suppress(MissingEvents, UnknownState):
                 again = self._resolved(merged.split, merged.count, StateResolution.V2_1)
         return [
             Reset(None, key, event_id, resolved[key], None if again is None else again[key] == event_id)
@@ -355,7 +340,7 @@ class Fold:
             one = todo.pop()
             given = self.given.get(one)
             if given is not None:
-                if given.get(key) == value:
+                if entries_of(given).get(key) == value:
                     return True
                 continue  # a given state stands for everything before it
             for parent in self.events[one].prev_event_ids:
@@ -367,6 +352,20 @@ class Fold:
         return False
 
     def _judge(self, event: Event, before: Grouped | None) -> Outcome:
+        outcome = self._checked(event, before)
+        if self.decisions is None:
+            return outcome
+        outcome.ours = outcome.status
+        rejected = event.event_id in self.decisions.rejected
+        outcome.status = Status.REJECTED_AS_RECORDED if rejected else Status.ACCEPTED
+        return outcome
+
+    def _checked(self, event: Event, before: Grouped | None) -> Outcome:
+        """Check an event against its auth events and the state before it.
+
+        A server that gives a state has accepted the events of that state and of its auth chain. So such an
+        event counts as accepted where the state before it cannot tell, if its auth events allow it.
+        """
         event_id = event.event_id
         # An undecided auth event has not been accepted, and may still be rejected.
         undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
@@ -378,8 +377,19 @@ class Fold:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not by_auth_events.allowed:
             return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
+        status = Status.ACCEPTED if event_id in self.vouched else Status.UNDECIDED
         if before is None:
-            return Outcome(event_id, Status.ACCEPTED, by_auth_events)
-        by_state = check_against_state(event, EventsOf(before[0], self.events))
+            return Outcome(event_id, status, by_auth_events)
+        try:
+            by_state = check_against_state(event, EventsOf(before[0], self.events))
+        except UnknownState as error:
+            keys = self._unknown_keys(event, before[0])
+            return Outcome(event_id, status, by_auth_events, unknown=keys, why_unknown=error.reason)
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
+
+    @staticmethod
+    def _unknown_keys(event: Event, state: StateMap[EventId]) -> tuple[StateKey, ...]:
+        """Return the unknown keys among those that the check of an event may read, sorted."""
+        keys = sorted({CREATE, *select_auth_types(event)})
+        return tuple(key for key in keys if isinstance(state, PartialState) and state.why_unknown(key))

@@ -1,14 +1,15 @@
 """The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import MissingEvents
 from ..event import Event
 from ..resolution import Resolution, RoomGraph, RoomState, resolve
 from ..rules import Verdict
+from ..state import PartialState, Unknown
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 
@@ -19,7 +20,8 @@ class Status(Enum):
     ACCEPTED = "accepted"
     REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
     REJECTED_BY_STATE = "rejected by the state before it"
-    UNDECIDED = "undecided: auth events are missing"
+    UNDECIDED = "undecided"
+    REJECTED_AS_RECORDED = "rejected, as recorded"
     CYCLIC = "rejected: it cites itself, directly or through other events"
 
 
@@ -30,10 +32,15 @@ class Outcome:
     Attributes:
         event_id: the event.
         status: the outcome.
-        by_auth_events: the verdict against its own auth events; None if the event is undecided or cyclic.
-        by_state: the verdict against the state before it; None if that state is unknown or the auth events
-            decided already.
+        by_auth_events: the verdict against its own auth events; None if they leave it undecided, or if it is
+            cyclic. An event that only its auth events allow is undecided: the state before it may reject it.
+        by_state: the verdict against the state before it; None if that state is unknown, if an unknown key of
+            it is needed, or if the auth events decided already.
         missing: the auth events that leave it undecided: they are missing, or undecided themselves.
+        unknown: the keys of the state before it that its check may read and that are unknown, sorted. Empty
+            if the check did not need them, and if that state is unknown as a whole.
+        why_unknown: why these keys are unknown.
+        ours: if the replay follows a server's decisions, the status without them; otherwise None.
     """
 
     event_id: EventId
@@ -41,18 +48,42 @@ class Outcome:
     by_auth_events: Verdict | None = None
     by_state: Verdict | None = None
     missing: tuple[EventId, ...] = ()
+    unknown: tuple[StateKey, ...] = ()
+    why_unknown: str = ""
+    ours: Status | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Outcome, (self.event_id, self.status, self.by_auth_events, self.by_state, self.missing)
+        # Without this, the slots are not pickled in the old protocols.
+        return Outcome, tuple(getattr(self, name) for name in self.__slots__)
 
     @property
     def accepted(self) -> bool:
         return self.status is Status.ACCEPTED
 
     @property
+    def own(self) -> Status:
+        """The status by the rules alone, whatever a server decided."""
+        return self.status if self.ours is None else self.ours
+
+    @property
     def deciding(self) -> Verdict | None:
-        """The verdict that decided: the one against the state if there is one."""
+        """The verdict that decided: the one against the state if there is one; None if undecided."""
+        if self.own is Status.UNDECIDED:
+            return None
         return self.by_auth_events if self.by_state is None else self.by_state
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a server decided about the events of a room.
+
+    Attributes:
+        rejected: the IDs of the events that it rejected. It accepted all others.
+        soft_failed: the IDs of the accepted events that it soft-failed.
+    """
+
+    rejected: Collection[EventId] = frozenset()
+    soft_failed: Collection[EventId] = frozenset()
 
 
 @dataclass(slots=True)
@@ -72,7 +103,7 @@ class Merge:
     resolved: Mapping[StateKey, EventId | None]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Merge, (self.event_id, self.parents, self.conflicted, self.resolved)
+        return Merge, tuple(getattr(self, name) for name in self.__slots__)
 
 
 class Reset(NamedTuple):
@@ -94,8 +125,19 @@ class Reset(NamedTuple):
     kept_by_v2_1: bool | None
 
 
-Grouped = tuple[RoomState, int]
+Grouped = tuple[RoomState | PartialState[EventId], int]
 """A state, and its group: the number under which it is kept."""
+
+KnownState: TypeAlias = dict[StateKey, EventId] | PartialState[EventId]
+"""A state that is known in whole, as a dict, or in part."""
+
+
+def plain(state: StateMap[EventId]) -> KnownState:
+    """Return a copy of a state whose entries are in a dict."""
+    if isinstance(state, PartialState):
+        return PartialState(dict(state.known), state.unknown)
+    return dict(state)
+
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
 
@@ -110,16 +152,19 @@ class Replay:
         outcomes: event ID to outcome.
         merges: the merges of states that did not agree, in order.
         missing: the IDs of missing events, each with the events that cite it.
-        gaps: events before which the state is unknown, each with its previous events that are missing or
-            after which the state is unknown. `lacking` traces a gap back to the missing events.
+        gaps: events before which the state is unknown as a whole, each with its previous events that are
+            missing or after which the state is unknown. `lacking` traces a gap back to the missing events.
         outliers: the events of given states, and of their auth chains. They come before the event that the
-            state is given for, even if no path of previous events shows it.
+            state is given for, even if no path of previous events shows it. The server that gave the state
+            has accepted them, so they count as accepted where the state before them cannot tell.
         forward_extremities: accepted events that no accepted event follows, sorted; without outliers and
-            soft-failed events.
+            soft-failed events. See `extremities_known`.
         soft_failed: ends of branches that the current state at their place in the order refuses, each
-            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states.
-        current_state: the state resolved over the forward extremities, or the given current state. None if
-            a state after one of them is unknown, or if a missing event may follow one of them.
+            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states,
+            and where the current state is unknown. Empty if the replay follows a server's decisions.
+        current_state: the state resolved over the forward extremities, or the given current state. A
+            `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
+            extremities are not known.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -133,15 +178,20 @@ class Replay:
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
-        self.current_state: dict[StateKey, EventId] | None = {}
+        self.current_state: KnownState | None = {}
         self.graph: RoomGraph = RoomGraph()
         # Each state is kept as changes from another state: group to (the other group, changes).
         self._groups: list[tuple[int, Delta]] = []
+        # What is unknown in the states that are known in part, by their groups.
+        self._unknown: dict[int, tuple[Unknown, ...]] = {}
         self._before: dict[EventId, int] = {}
         self._after: dict[EventId, int] = {}
         self._resets: list[Reset] = []
         self._given: Mapping[EventId, StateMap[EventId]] = {}
         self._given_current: StateMap[EventId] | None = None
+        self._algorithm: StateResolution | None = None
+        # Events whose absence or missing verdict leaves the forward extremities unclear.
+        self._unclear_extremities: tuple[EventId, ...] = ()
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
@@ -158,16 +208,24 @@ class Replay:
         """Whether the current state was given, instead of resolved over the forward extremities."""
         return self._given_current is not None
 
-    def state_before(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state before an event; None if it is unknown.
+    @property
+    def extremities_known(self) -> bool:
+        """Whether the forward extremities are certain.
+
+        If not, an undecided or missing event may be one, or may follow one.
+        """
+        return not self._unclear_extremities
+
+    def state_before(self, event_id: EventId) -> KnownState | None:
+        """Return the room state before an event: a `PartialState` if it is known in part, None if unknown.
 
         Raises:
             MissingEvents: if there is no such event in the room.
         """
         return self._state(self._before.get(self._here(event_id)))
 
-    def state_after(self, event_id: EventId) -> dict[StateKey, EventId] | None:
-        """Return the room state after an event; None if it is unknown.
+    def state_after(self, event_id: EventId) -> KnownState | None:
+        """Return the room state after an event: a `PartialState` if it is known in part, None if unknown.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -187,7 +245,8 @@ class Replay:
 
         Returns:
             Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
-            cycle. Empty if everything is decided and known.
+            cycle. Empty if everything is decided and known, or if only a given state that is known in part
+            leaves something unknown.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -197,7 +256,7 @@ class Replay:
         found: set[EventId] = set()
         todo: list[EventId] = []
         for event_id in event_ids:
-            todo += self._unclear_ends if event_id is None else [self._here(event_id)]
+            todo += self._causes_at_the_end() if event_id is None else [self._here(event_id)]
         seen = set(todo)
         while todo:
             event_id = todo.pop()
@@ -205,15 +264,39 @@ class Replay:
             if outcome is None or outcome.status is Status.CYCLIC:
                 found.add(event_id)
                 continue
-            for lack in (*outcome.missing, *self.gaps.get(event_id, ())):
+            causes = [*outcome.missing, *self.gaps.get(event_id, ())]
+            before = self._before.get(event_id)
+            if before in self._unknown:
+                causes += self._causes(before)
+                if event_id not in self._given:
+                    # The states after its previous events could not be merged, or one is known in part.
+                    causes += (e for p in self.events[event_id].prev_event_ids for e in self._causes_after(p))
+            for lack in causes:
                 if lack not in seen:
                     seen.add(lack)
                     todo.append(lack)
         return sorted(found)
 
-    def _state(self, group: int | None) -> dict[StateKey, EventId] | None:
+    def _causes(self, group: int | None) -> list[EventId]:
+        """Return the events that leave a state unknown in part."""
+        unknown = () if group is None else self._unknown.get(group, ())
+        return [one.event_id for one in unknown if one.event_id is not None]
+
+    def _causes_after(self, event_id: EventId) -> list[EventId]:
+        return self._causes(self._after.get(event_id))
+
+    def _causes_at_the_end(self) -> list[EventId]:
+        if self._given_current is not None:
+            return []
+        return [
+            *self._unclear_ends,
+            *(e for end in self.forward_extremities for e in self._causes_after(end)),
+        ]
+
+    def _state(self, group: int | None) -> KnownState | None:
         if group is None:
             return None
+        unknown = self._unknown.get(group)
         deltas = []
         while group >= 0:
             group, delta = self._groups[group]
@@ -225,7 +308,7 @@ class Replay:
                     state.pop(key, None)
                 else:
                     state[key] = event_id
-        return state
+        return state if unknown is None else PartialState(state, unknown)
 
     def resolution_at(
         self, event_id: EventId | None, *, algorithm: StateResolution | None = None
@@ -235,11 +318,12 @@ class Replay:
         Args:
             event_id: the event; None resolves over the forward extremities. A given state is resolved
                 alone.
-            algorithm: the algorithm to use instead of the room version's.
+            algorithm: the algorithm to use instead of the replay's.
 
         Raises:
             MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
                 in the room.
+            UnknownState: if the states are known in part, and more knowledge could change the result.
         """
         return resolve(
             list(self.states_met(event_id).values()),
@@ -247,18 +331,18 @@ class Replay:
             graph=self.graph,
             rejected=self.rejected,
             skip_rejected=self._skip_rejected,
-            algorithm=algorithm,
+            algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
         )
 
-    def states_met(self, event_id: EventId | None) -> dict[EventId | None, dict[StateKey, EventId]]:
+    def states_met(self, event_id: EventId | None) -> dict[EventId | None, KnownState]:
         """Return the states that are merged before an event, keyed by the event that each state follows.
 
         Args:
             event_id: the event; None stands for the forward extremities.
 
         Returns:
-            The states. A given state is the only one, under None.
+            The states, some of which may be known in part. A given state is the only one, under None.
 
         Raises:
             MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
@@ -271,8 +355,8 @@ class Replay:
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
         if given is not None:
-            return {None: dict(given)}
-        states: dict[EventId | None, dict[StateKey, EventId]] = {}
+            return {None: plain(given)}
+        states: dict[EventId | None, KnownState] = {}
         unknown = []
         for parent in dict.fromkeys(parents):
             state = self._state(self._after.get(parent))

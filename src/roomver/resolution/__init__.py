@@ -8,6 +8,7 @@ https://spec.matrix.org/latest/rooms/v12/#state-resolution (version 12)
 from collections.abc import Collection, Container, Mapping, Sequence
 
 from ..event import Event
+from ..state import entries_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .need import KnownEvents, Steps, run_steps, run_steps_async
@@ -60,7 +61,8 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
 
     Args:
         state_sets: the states, ``(type, state_key)`` to event ID, each event under its own key. Their
-            order does not affect the resolved state. An empty sequence resolves to the empty state.
+            order does not affect the resolved state. An empty sequence resolves to the empty state. A state
+            may be a `PartialState`.
         events: event ID to event. It must hold the states' events and their auth chains; with a graph,
             only the conflicted events, their auth events and the few others that the checks read.
         graph: the room's `RoomGraph`, kept from one resolution to the next. Without one, a graph of the
@@ -77,9 +79,13 @@ def resolve(  # noqa: PLR0913 - all but two are options by keyword
 
     Returns:
         The resolution. Its state is a new dict. If all the states are `RoomState`s, it is a `RoomState`
-        derived from the first state by `RoomState.changed`.
+        derived from the first state by `RoomState.changed`. If the states are known in part, it is a
+        `PartialState`.
 
     Raises:
+        UnknownState: if more knowledge of states that are known in part could change the result: a key that
+            one state has is unknown in another; the rules read an unknown key; or an event is in the full
+            conflicted set only because of the auth difference, which unknown entries would change.
         MissingEvents: naming all missing events that were found together.
         CyclicGraph: if events cite each other.
         WrongRoom: if the conflicted events, and the events that the rules read from the states, are not
@@ -152,7 +158,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are options by keyword
         trace=_trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
-    kept = all(isinstance(state, RoomState) for state in state_sets)
+    kept = all(isinstance(entries_of(state), RoomState) for state in state_sets)
     return Resolution(split.resolved(changes, as_room_state=kept), problem.trace)
 
 

@@ -6,8 +6,17 @@ state set", and https://spec.matrix.org/latest/rooms/v1/#state-resolution for ve
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import compress, islice
-from operator import ne
+from operator import is_not, ne
 
+from ..errors import UnknownState
+from ..state import (
+    PartialState,
+    Unknown,
+    entries_of,
+    known_in_part,
+    refuse_unknown,
+    unknown_of,
+)
 from ..types import EventId, StateKey, StateMap
 from .room_state import RoomState, as_dict, differing_among
 
@@ -21,16 +30,36 @@ class Split:
         base: the first state. The unconflicted state map is this state without the conflicted keys.
         conflicted: each conflicted key to its events, and each event to a mask of the states that have it:
             bit i stands for the i-th state. Sorted by key, events sorted by ID.
+        unknown: what is unknown in all the states, in the same way; empty if they are known in whole.
     """
 
-    __slots__ = ("base", "conflicted")
+    __slots__ = ("base", "conflicted", "unknown")
 
-    def __init__(self, base: StateMap[EventId], conflicted: Mapping[StateKey, Mapping[EventId, int]]) -> None:
+    def __init__(
+        self,
+        base: StateMap[EventId],
+        conflicted: Mapping[StateKey, Mapping[EventId, int]],
+        unknown: tuple[Unknown, ...] = (),
+    ) -> None:
         self.base: StateMap[EventId] = base
         self.conflicted: Mapping[StateKey, Mapping[EventId, int]] = conflicted
+        self.unknown = unknown
 
     def get(self, key: StateKey) -> EventId | None:
-        """Return the event of a key in the unconflicted state map, or None."""
+        """Return the event of a key in the unconflicted state map, or None.
+
+        Raises:
+            UnknownState: if the key is unknown.
+        """
+        if key in self.conflicted:
+            return None
+        event_id = self.base.get(key)
+        if event_id is None and self.unknown:
+            refuse_unknown(self.unknown, key)
+        return event_id
+
+    def known(self, key: StateKey) -> EventId | None:
+        """Return the event of a key in the unconflicted state map, or None if it is absent or unknown."""
         return None if key in self.conflicted else self.base.get(key)
 
     @property
@@ -54,11 +83,17 @@ class Split:
             as_room_state: return a `RoomState` derived from the first state, if that is one, instead of a
                 new dict.
         """
+        state: StateMap[EventId]
         if as_room_state and isinstance(self.base, RoomState):
-            return self.base.changed({**dict.fromkeys(self.conflicted), **changes})
-        state = self.unconflicted
-        state.update(changes)
-        return state
+            state = self.base.changed({**dict.fromkeys(self.conflicted), **changes})
+        else:
+            state = {**self.unconflicted, **changes}
+        if not self.unknown:
+            return state
+        gone = [key for key in self.conflicted if key not in changes]
+        # A key that lost its event counts as unknown again, but not in the same way as in the other states.
+        renew = any(one.covers(key) for one in self.unknown for key in gone)
+        return known_in_part(state, [one.renewed() for one in self.unknown] if renew else self.unknown)
 
     @property
     def conflicted_ids(self) -> set[EventId]:
@@ -95,10 +130,17 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
     Args:
         state_sets: at least one room state.
 
+    Raises:
+        UnknownState: if some are known in part, and the unknown entries may differ between the states.
+
     Cost: for states that are dicts, some C-level passes over each. Python code runs only for the keys in
     which a state differs from the first. For a `RoomState` that shares its dict with the first state, only
     the changes of the two are compared.
     """
+    unknown: tuple[Unknown, ...] = ()
+    if any(isinstance(state, PartialState) for state in state_sets):
+        unknown = _shared_unknown(state_sets)
+        state_sets = [entries_of(state) for state in state_sets]
     base, *others = state_sets
     # Only the differences from the first state are looked up. `unlike`: key -> bit mask of the states
     # that differ from the first. `instead`: key -> the events in those states. (Looking up every conflicted
@@ -124,7 +166,30 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
         if event_id is not None:
             masks[event_id] = full ^ unlike[key]
         conflicted[key] = {event_id: masks[event_id] for event_id in sorted(masks)}
-    return Split(base, conflicted)
+    if unknown:
+        # Each state has at most one event for a key. A state without one may have one that is unknown.
+        some = [key for key, masks in conflicted.items() if sum(masks.values()) != full]
+        unclear = [key for key in some if any(one.covers(key) for one in unknown)]
+        if unclear:
+            reasons = "; ".join(dict.fromkeys(one.reason for one in unknown))
+            raise UnknownState(unclear, f"in some of the states; {reasons}")
+    return Split(base, conflicted, unknown)
+
+
+def _shared_unknown(state_sets: Sequence[StateMap[EventId]]) -> tuple[Unknown, ...]:
+    """Return what is unknown in all states in the same way.
+
+    Raises:
+        UnknownState: if the states are not unknown in the same way. An entry that is unknown in one state may
+            then differ from that of another state.
+    """
+    first, *others = map(unknown_of, state_sets)
+    for other in others:
+        # Identity, not equality: two answers without members may leave out different members.
+        if len(other) != len(first) or any(map(is_not, first, other)):
+            parts = dict.fromkeys(str(one) for one in (*first, *other))
+            raise UnknownState((), f"the states may differ in what is unknown: {'; '.join(parts)}")
+    return first
 
 
 def _differing_keys(one: StateMap[EventId], other: StateMap[EventId]) -> set[StateKey]:

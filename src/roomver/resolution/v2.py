@@ -21,7 +21,7 @@ differently, a comment says so.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 
-from ..errors import CyclicGraph
+from ..errors import CyclicGraph, UnknownState
 from ..event import Event
 from ..ordering import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
@@ -29,6 +29,7 @@ from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .iterative import iterative_auth_checks
+from .mainlines import first_power_levels
 from .need import KnownEvents, Steps
 from .problem import Problem
 from .room_graph import RoomGraph
@@ -71,8 +72,12 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     picked = set(power_order)
     remaining = [event_id for event_id in full if event_id not in picked]
     power_levels = changes.get(POWER_LEVELS) or base.get(POWER_LEVELS)
-    mainline = yield from _mainline(power_levels, known)
-    mainline_order = yield from _mainline_order(remaining, mainline, known)
+    mainline_order = None
+    if problem.mainlines is not None and trace is None:
+        mainline_order = problem.mainlines.order(remaining, power_levels)
+    if mainline_order is None:
+        mainline = yield from _mainline(power_levels, known)
+        mainline_order = yield from _mainline_order(remaining, mainline, known)
     if trace is not None:
         trace.power_order = tuple(power_order)
         trace.partial_state = {**base.unconflicted, **changes}
@@ -98,7 +103,7 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
 def _event_ids_read(event_ids: Iterable[EventId], base: Split, known: KnownEvents) -> set[EventId]:
     """Return the IDs of the events that the checks of some events will read from the initial state."""
     keys = {key for event_id in event_ids for key in select_auth_types(known.events[event_id])}
-    return {event_id for key in keys if (event_id := base.get(key)) is not None}
+    return {event_id for key in keys if (event_id := base.known(key)) is not None}
 
 
 # "Full conflicted set. The full conflicted set is the union of the conflicted state set and the auth
@@ -132,11 +137,25 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
             difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared, shared)
         if subgraph is None:
             subgraph = graph.conflicted_subgraph(conflicted)
+    if problem.split.unknown:
+        _refuse_vague(problem, conflicted.union(subgraph), difference)
     if trace is not None:
         trace.auth_difference = frozenset(difference)
         trace.conflicted_subgraph = frozenset(subgraph)
         trace.full_conflicted_set = frozenset(conflicted.union(difference, subgraph))
     return conflicted.union(difference, subgraph)
+
+
+def _refuse_vague(problem: Problem, certain: set[EventId], difference: Collection[EventId]) -> None:
+    """Raise `UnknownState` if the unknown entries of the states could change the full conflicted set.
+
+    All states have the same unknown entries. The auth chains of these are in every full auth chain, so they
+    can take events out of the auth difference, but can add none.
+    """
+    vague = set(difference) - certain
+    if vague:
+        reasons = "; ".join(dict.fromkeys(str(one) for one in problem.split.unknown))
+        raise UnknownState((), f"the auth difference depends on {reasons}")
 
 
 def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], bool]:
@@ -152,7 +171,7 @@ def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], 
         nonlocal ids
         event = events.get(event_id)
         if event is not None:
-            return event.state_key is not None and split.get((event.type, event.state_key)) == event_id
+            return event.state_key is not None and split.known((event.type, event.state_key)) == event_id
         if ids is None:
             ids = set(split.unconflicted.values())
         return event_id in ids
@@ -276,16 +295,7 @@ def _cited_power_levels(event_id: EventId, known: KnownEvents) -> Steps[EventId 
     cited = known.events[event_id].auth_event_ids
     if known.lacks(cited):
         yield from known.need(cited)
-    return _first_power_levels(cited, known.events)
-
-
-def _first_power_levels(cited: Iterable[EventId], events: Mapping[EventId, Event]) -> EventId | None:
-    """Return the room's power levels among some events: those with the state key ""."""
-    for event_id in cited:
-        event = events.get(event_id)
-        if event is not None and event.type == "m.room.power_levels" and event.state_key == "":
-            return event_id
-    return None
+    return first_power_levels(cited, known.events)
 
 
 # "Mainline ordering. Let P = P_0 be an m.room.power_levels event. Starting with i = 0, repeatedly fetch
@@ -343,7 +353,7 @@ def _mainline_order(
     for event_id in event_ids:
         # The auth events of these are known: they were asked for with the full conflicted set.
         event = known.events[event_id]
-        cited = _first_power_levels(event.auth_event_ids, known.events)
+        cited = first_power_levels(event.auth_event_ids, known.events)
         position = inf if cited is None else positions.get(cited)
         if position is None:
             position = yield from _mainline_position(cited, positions, known)

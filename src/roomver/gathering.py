@@ -1,0 +1,223 @@
+"""Gather the usable events of an input, and the states that the input gives.
+
+Each entry is checked by itself (`roomver.check`). A state that the input gives is known in part if the input
+says so, or if one of its entries cannot be used.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from .canonical import shorten
+from .check import check_entries
+from .entry import Entry, Part, Place
+from .errors import NotAState
+from .event import Event
+from .findings import Action, EventCheck, Finding, Summary
+from .keys import KeyTable
+from .power import CREATE
+from .state import Unknown, entries_of, known_in_part, unknown_of
+from .types import EventId, JsonValue, StateKey, StateMap
+from .versions import RoomVersion, version_record
+
+__all__ = ["Gathered", "gather_events"]
+
+# The parts of an input that are entries of a state.
+_OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
+
+
+@dataclass(slots=True)
+class _State:
+    """A state that one document gives, while its entries arrive.
+
+    Attributes:
+        entries: the usable entries.
+        parts: what the input says that the entries are.
+        dropped: the keys of entries that cannot be used.
+        unreadable: the number of entries that cannot be used and whose key cannot be read.
+    """
+
+    entries: dict[StateKey, EventId] = field(default_factory=dict)
+    parts: set[Part] = field(default_factory=set)
+    dropped: set[StateKey] = field(default_factory=set)
+    unreadable: int = 0
+
+    def drop(self, pdu: JsonValue) -> None:
+        """Note an entry that cannot be used."""
+        key = _key_of(pdu)
+        if key is None:
+            self.unreadable += 1
+        else:
+            self.dropped.add(key)
+
+    def as_map(self) -> StateMap[EventId]:
+        """Return the state, as far as it is known."""
+        return known_in_part(self.entries, list(self._unknown()))
+
+    def _has_members(self) -> bool:
+        return any(kind == "m.room.member" for kind, _ in (*self.entries, *self.dropped))
+
+    def _unknown(self) -> Iterable[Unknown]:
+        if Part.PART_OF_STATE in self.parts:
+            yield Unknown.everything("the input gives a part of the state")
+        if Part.STATE_WITHOUT_MEMBERS in self.parts:
+            yield Unknown.members()
+        elif self.parts and self.entries.keys() > {CREATE} and not self._has_members():
+            # The creator joined before anything else happened.
+            yield Unknown.members("no member is in the state")
+        if self.unreadable:
+            yield Unknown.everything(f"{self.unreadable:,} dropped")
+        if self.dropped:
+            yield Unknown(f"{len(self.dropped):,} dropped", keys=frozenset(self.dropped))
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The usable events of an input, and the states that the input gives.
+
+    Attributes:
+        version: the room version that the events were checked against.
+        events: the usable events by ID, in the order of the input. Of events with the same ID, the first.
+        places: event ID to place in the input.
+        checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
+        summary: counts of the other entries: those that were dropped, and those that repeat an event.
+        dropped: the number of events that a server must drop.
+        first_dropped: the place of the first of them, and its first finding; None without one.
+        repeated: the number of events that repeat an earlier event.
+        given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
+        current: the current state, if the input gives it; a `PartialState` if it is known in part.
+        accepted: the events of these states and of the auth chains that the input gives, and the join that
+            an answer hands back. A server has accepted them.
+    """
+
+    version: RoomVersion
+    events: dict[EventId, Event] = field(default_factory=dict)
+    places: dict[EventId, Place] = field(default_factory=dict)
+    checks: dict[EventId, EventCheck] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
+    dropped: int = 0
+    first_dropped: tuple[Place, Finding] | None = None
+    repeated: int = 0
+    given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
+    current: StateMap[EventId] | None = None
+    accepted: set[EventId] = field(default_factory=set)
+    # What was dropped from the state that all events make, where the input gives none.
+    _all: _State = field(default_factory=_State)
+
+    def as_state(self) -> StateMap[Event]:
+        """Return the room state that the input is: the state that it gives, with its other state events.
+
+        The join that an answer hands back takes its place in the state before it. Without a given state, it
+        is all state events, each under its key. Messages are skipped. The state is known in part if it is
+        given so, or if an event was dropped.
+
+        Raises:
+            NotAState: if two events have the same key, or the input gives several states.
+        """
+        states = [*self.given.values(), *([] if self.current is None else [self.current])]
+        if len(states) > 1:
+            raise NotAState("the input gives several states")
+        entries = dict(entries_of(states[0])) if states else {}
+        aside = self.accepted if states else self.given.keys()
+        for event in self.events.values():
+            if event.state_key is not None and event.event_id not in aside:
+                _add_to_state(entries, event)
+        for event_id in self.given:
+            joined = self.events[event_id]
+            if joined.state_key is not None:
+                entries[joined.type, joined.state_key] = event_id
+        unknown = unknown_of(states[0] if states else replace(self._all, entries=entries).as_map())
+        return known_in_part({key: self.events[event_id] for key, event_id in entries.items()}, unknown)
+
+    def _add(self, entry: Entry, check: EventCheck) -> None:
+        event = check.usable
+        if event is None:
+            self.summary.add(check)
+            self.dropped += 1
+            if self.first_dropped is None:
+                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
+                self.first_dropped = entry.place, next(dropped)
+            return
+        event_id = event.event_id
+        if event_id in self.events:
+            self.summary.add(check)
+            self.repeated += 1
+            return
+        self.events[event_id] = event
+        self.places[event_id] = entry.place
+        self.checks[event_id] = check._replace(event=None)
+
+
+def gather_events(
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
+    *,
+    keys: KeyTable | None = None,
+    now: int | None = None,
+    on_check: Callable[[Entry, EventCheck], None] | None = None,
+) -> Gathered:
+    """Check the entries of an input, each by itself, and keep the usable events.
+
+    Args:
+        entries: the entries of one room, in the order of the input.
+        version, keys, now: as in `check_event`.
+        on_check: called with each entry and its check.
+
+    Raises:
+        NotAState: if a state that the input gives is not one, or two documents give different current states.
+        UnknownRoomVersion: if there is no such version.
+    """
+    gathered = Gathered(version_record(version))
+    states: dict[int, _State] = {}
+    joined: dict[int, EventId] = {}
+    for entry, check in check_entries(entries, version, keys=keys, now=now):
+        gathered._add(entry, check)
+        if on_check is not None:
+            on_check(entry, check)
+        event, part = check.usable, entry.part
+        if part in _OF_STATE:
+            state = states.setdefault(entry.document, _State())
+            state.parts.add(part)
+            if event is None:
+                state.drop(entry.pdu)
+            else:
+                _add_to_state(state.entries, event)
+        if event is None:
+            if not _is_message(entry.pdu):
+                gathered._all.drop(entry.pdu)
+        elif part in _OF_STATE or part is Part.AUTH_CHAIN:
+            gathered.accepted.add(event.event_id)
+        elif part is Part.JOINED:
+            joined[entry.document] = event.event_id
+    for document, state in states.items():
+        known = state.as_map()
+        if document in joined:
+            gathered.accepted.add(joined[document])
+            gathered.given[joined[document]] = known
+        elif gathered.current is None:
+            gathered.current = known
+        elif gathered.current != known:
+            raise NotAState("two documents give different current states; read them one at a time")
+    return gathered
+
+
+def _key_of(pdu: JsonValue) -> StateKey | None:
+    """Return the state key that an entry claims; None if it cannot be read."""
+    if (
+        type(pdu) is dict
+        and type(kind := pdu.get("type")) is str
+        and type(key := pdu.get("state_key")) is str
+    ):
+        return kind, key
+    return None
+
+
+def _is_message(pdu: JsonValue) -> bool:
+    return type(pdu) is dict and type(pdu.get("type")) is str and "state_key" not in pdu
+
+
+def _add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
+    if event.state_key is None:
+        raise NotAState(f"{event.event_id} is a message, not a state event")
+    key = (event.type, event.state_key)
+    if state.setdefault(key, event.event_id) != event.event_id:
+        raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")

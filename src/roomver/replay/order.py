@@ -1,0 +1,87 @@
+"""What a replay finds out before it begins: the order of the events, the missing ones, and the outliers."""
+
+from collections.abc import Collection, Mapping
+
+from ..errors import CyclicGraph
+from ..event import Event
+from ..ordering import in_order
+from ..state import entries_of
+from ..types import EventId, StateMap
+
+
+def find_outliers(
+    events: Mapping[EventId, Event],
+    given: Mapping[EventId, StateMap[EventId]],
+    current: StateMap[EventId] | None,
+    outliers: Collection[EventId],
+) -> frozenset[EventId]:
+    """Return the events of given states, other outliers, and the events of the auth chains of all these."""
+    found = set(outliers)
+    if current is not None:
+        found.update(entries_of(current).values())
+    for event_id, state in given.items():
+        found.update(other for other in entries_of(state).values() if other != event_id)
+    todo = list(found)
+    while todo:
+        for cited in events[todo.pop()].auth_event_ids:
+            if cited not in found and cited in events:
+                found.add(cited)
+                todo.append(cited)
+    return frozenset(found)
+
+
+def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:
+    """Return the IDs of missing events, each with the events that cite it."""
+    missing: dict[EventId, dict[EventId, None]] = {}
+    for event_id, event in events.items():
+        for cited in (*event.auth_parents, *event.prev_event_ids):
+            if cited not in events:
+                missing.setdefault(cited, {})[event_id] = None
+    return {event_id: tuple(citing) for event_id, citing in missing.items()}
+
+
+def find_order(
+    events: Mapping[EventId, Event],
+    given: Mapping[EventId, StateMap[EventId]],
+) -> tuple[list[EventId], tuple[EventId, ...]]:
+    """Return the events in topological order, and the events on cycles, which are not in the order.
+
+    Input order is kept if it is already topological.
+    """
+    needed = {
+        event_id: [
+            parent
+            for parent in dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
+            if parent in events
+        ]
+        for event_id, event in events.items()
+    }
+    # The events of a given state come before the event that it is given for, unless they cite it.
+    if given:
+        before = {**needed}
+        for event_id, state in given.items():
+            if event_id in needed:
+                held = [other for other in entries_of(state).values() if other != event_id]
+                before[event_id] = list(dict.fromkeys((*needed[event_id], *held)))
+        try:
+            return _in_order(before), ()
+        except CyclicGraph:
+            pass
+    try:
+        return _in_order(needed), ()
+    except CyclicGraph as error:
+        # A cycle is possible only in versions 1 and 2, where the sender chooses the event ID.
+        for event_id in error.event_ids:
+            del needed[event_id]
+        left = {e: [parent for parent in parents if parent in needed] for e, parents in needed.items()}
+        return in_order(left), error.event_ids
+
+
+def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:
+    """Return events in topological order. Input order is kept if it is already topological."""
+    seen: set[EventId] = set()
+    for event_id, parents in needed.items():
+        if not seen.issuperset(parents):
+            return in_order(needed)
+        seen.add(event_id)
+    return list(needed)

@@ -1,0 +1,258 @@
+"""State maps: room states that are known in part, and states of event IDs read as states of events.
+
+A state map that is known in part knows what it does not know. An entry that it does not have is either absent
+or unknown, and reading an unknown one raises `UnknownState`. So no rule takes an unknown entry for an absent
+one. Nothing is decided here: this module only keeps apart what is known and what is not.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
+
+from .errors import UnknownState
+from .event import Event
+from .types import EventId, StateKey, StateMap
+
+__all__ = ["EventsOf", "PartialState", "Unknown", "entries_of", "known_in_part", "unknown_of"]
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Which entries of a room state are unknown, and why.
+
+    A key that has an entry in the state is known. Any other key is unknown if its type is one of `types`, or
+    if it is one of `keys`.
+
+    The object itself is an identity. If two states share it, then every key that neither of them has is
+    unknown in the same way: both have the same event for it, or neither has one. So make one `Unknown` for
+    each state that you receive, and derive later states with `PartialState.changed`.
+
+    Attributes:
+        reason: why they are unknown, in a few words, such as ``members omitted``.
+        types: the event types whose keys are unknown; None stands for all types.
+        keys: single keys that are unknown.
+        event_id: the event that the reason speaks of, in a replay: the undecided event, the event that the
+            state is given for, or the event before which states could not be merged.
+    """
+
+    reason: str
+    types: frozenset[str] | None = frozenset()
+    keys: frozenset[StateKey] = frozenset()
+    event_id: EventId | None = field(default=None, compare=False)
+
+    @classmethod
+    def everything(cls, reason: str, event_id: EventId | None = None) -> "Unknown":
+        """Say that every key without an entry is unknown."""
+        return cls(reason, None, event_id=event_id)
+
+    @classmethod
+    def members(cls, reason: str = "members omitted") -> "Unknown":
+        """Say that every user without a member event may have one."""
+        return cls(reason, frozenset({"m.room.member"}))
+
+    def covers(self, key: StateKey) -> bool:
+        """Tell whether a key without an entry is unknown."""
+        return self.types is None or key[0] in self.types or key in self.keys
+
+    def may_hold(self, kind: str | None, state_key: str | None) -> bool:
+        """Tell whether an entry of a type, or with a state key, may be unknown. None stands for any."""
+        if self.types is None or (kind is None and self.types) or kind in self.types:
+            return True
+        return any(kind in (None, k) and state_key in (None, s) for k, s in self.keys)
+
+    def renewed(self) -> "Unknown":
+        """Return an equal object with an identity of its own."""
+        return replace(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the values as JSON values; ``types`` is None if all types are unknown."""
+        return {
+            "reason": self.reason,
+            "types": None if self.types is None else sorted(self.types),
+            "keys": [list(key) for key in sorted(self.keys)],
+        }
+
+    def __str__(self) -> str:
+        if self.types is None:
+            return f"all other entries ({self.reason})"
+        names = [f"{kind} entries" for kind in sorted(self.types)]
+        names += [f"{kind} {state_key!r}" for kind, state_key in sorted(self.keys)[:10]]
+        if len(self.keys) > 10:
+            names.append(f"{len(self.keys) - 10:,} more entries")
+        return f"{', '.join(names)} ({self.reason})"
+
+
+class PartialState(Mapping[StateKey, V], Generic[V]):
+    """A room state that is known in part.
+
+    ``state[key]``, ``state.get(key)`` and ``key in state`` raise `UnknownState` if the key is unknown, and
+    answer like a dict if it is known. Whatever reads the state as a whole raises too, because it would take
+    the known entries for all entries: use `known`.
+
+    Args:
+        known: the known entries: event IDs, or events. They are not copied and must not change.
+        unknown: which other entries are unknown; at least one `Unknown`.
+
+    >>> state = PartialState({("m.room.name", ""): "$a"}, [Unknown.members()])
+    >>> state.get(("m.room.name", "")), state.get(("m.room.topic", ""))
+    ('$a', None)
+    >>> state.get(("m.room.member", "@a:b"))
+    Traceback (most recent call last):
+    ...
+    roomver.errors.UnknownState: the state is known in part: m.room.member "@a:b" is unknown (members omitted)
+    """
+
+    __slots__ = ("known", "unknown")
+
+    known: StateMap[V]
+    unknown: tuple[Unknown, ...]
+
+    def __init__(self, known: StateMap[V], unknown: Iterable[Unknown]) -> None:
+        self.known = known
+        self.unknown = tuple(unknown)
+        if not self.unknown:
+            raise ValueError("a state without an unknown entry is not known in part")
+
+    def why_unknown(self, key: StateKey) -> Unknown | None:
+        """Return what makes a key unknown; None if the key is known: it has an entry, or it is absent."""
+        return None if key in self.known else _covering(self.unknown, key)
+
+    def get(self, key: StateKey, default: Any = None) -> Any:
+        """Return the event ID or event of a key, or the default if the key is absent.
+
+        Raises:
+            UnknownState: if the key is unknown.
+        """
+        found = self.known.get(key)
+        if found is not None:
+            return found
+        refuse_unknown(self.unknown, key)
+        return default
+
+    def __getitem__(self, key: StateKey) -> V:
+        found = self.known.get(key)
+        if found is None:
+            refuse_unknown(self.unknown, key)
+            raise KeyError(key)
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        if key in self.known:
+            return True
+        refuse_unknown(self.unknown, cast(StateKey, key))
+        return False
+
+    def __iter__(self) -> Iterator[StateKey]:
+        self._refuse_whole()
+
+    def __len__(self) -> int:  # noqa: PLE0303 - it never returns
+        self._refuse_whole()
+
+    def _refuse_whole(self) -> NoReturn:
+        raise UnknownState((), f"unknown are {'; '.join(map(str, self.unknown))}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PartialState):
+            return NotImplemented
+        return self.known == other.known and self.unknown == other.unknown
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"<PartialState of {len(self.known)} known entries; unknown: {'; '.join(map(str, self.unknown))}>"
+        )
+
+    def changed(self, changes: Mapping[StateKey, V | None]) -> StateMap[V]:
+        """Return a state with some entries set; those whose value is None are removed.
+
+        An entry that is set is known from then on. If no key is unknown any more, the known entries alone are
+        returned. A removed entry whose key is covered by `unknown` becomes unknown.
+        """
+        unknown = self.unknown
+        if any(value is None and _covering(unknown, key) for key, value in changes.items()):
+            # The key is unknown in another way than in the states that share `unknown`.
+            unknown = tuple(one.renewed() for one in unknown)
+        return known_in_part(changed_entries(self.known, changes), unknown)
+
+
+class EventsOf(Mapping[StateKey, Event]):
+    """A view of a state map of event IDs as a state map of events.
+
+    It reads the state map key by key: if that is known in part, reading an unknown key raises `UnknownState`.
+    """
+
+    __slots__ = ("_events", "_ids")
+
+    def __init__(self, ids: StateMap[EventId], events: Mapping[EventId, Event]) -> None:
+        self._ids = ids
+        self._events = events
+
+    def __getitem__(self, key: StateKey) -> Event:
+        return self._events[self._ids[key]]
+
+    def get(self, key: StateKey, default: Event | None = None) -> Event | None:  # type: ignore[override]
+        """Return the event of a key, or the default."""
+        event_id = self._ids.get(key)
+        return default if event_id is None else self._events[event_id]
+
+    def __iter__(self) -> Iterator[StateKey]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+class _Changeable(Protocol):
+    """A state map that makes the next one at little cost, as `RoomState` does."""
+
+    def changed(self, changes: Mapping[StateKey, Any]) -> Any: ...
+
+
+def changed_entries(entries: StateMap[V], changes: Mapping[StateKey, V | None]) -> StateMap[V]:
+    """Return entries with some set; those whose value is None are removed."""
+    if hasattr(entries, "changed"):
+        return cast(StateMap[V], cast(_Changeable, entries).changed(changes))
+    result = dict(entries)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    return result
+
+
+def known_in_part(known: StateMap[V], unknown: Iterable[Unknown]) -> StateMap[V]:
+    """Return a `PartialState`, or the known entries alone if none of the keys is unknown."""
+    left = [one for one in unknown if one.types is None or one.types or not _all_in(one.keys, known)]
+    return PartialState(known, left) if left else known
+
+
+def _all_in(keys: Collection[StateKey], known: StateMap[V]) -> bool:
+    return all(key in known for key in keys)
+
+
+def entries_of(state: StateMap[V]) -> StateMap[V]:
+    """Return the known entries of a state, which may be known in part or in whole."""
+    return state.known if isinstance(state, PartialState) else state
+
+
+def unknown_of(state: StateMap[V]) -> tuple[Unknown, ...]:
+    """Return what is unknown in a state; empty if it is known in whole."""
+    return state.unknown if isinstance(state, PartialState) else ()
+
+
+def _covering(unknown: Iterable[Unknown], key: StateKey) -> Unknown | None:
+    for one in unknown:
+        if one.covers(key):
+            return one
+    return None
+
+
+def refuse_unknown(unknown: tuple[Unknown, ...], key: StateKey) -> None:
+    """Raise `UnknownState` if a key without an entry is unknown."""
+    covering = _covering(unknown, key)
+    if covering is not None:
+        raise UnknownState([key], covering.reason)

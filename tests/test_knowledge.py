@@ -1,0 +1,260 @@
+"""More knowledge decides more and reverses nothing: rooms and states that are known in part.
+
+A whole room is replayed. Then events are taken away, and states with unknown entries are given instead.
+Whatever a replay of such a part decides, the replay of the whole room decides too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, State
+from hypothesis import given
+from hypothesis import strategies as st
+from random_forks import hostile_fork, likely_fork
+from strategies import often
+
+from roomver import Event, RoomGraph, RoomverError, UnknownState, replay_room, resolve
+from roomver.replay import Replay, Status
+from roomver.resolution import RoomState
+from roomver.state import PartialState, Unknown, entries_of, known_in_part
+from roomver.types import EventId, StateMap
+from roomver.versions import StateResolution
+
+USERS = [ALICE, BOB, CAROL, DAVE]
+PLACES = [("m.room.topic", ""), ("m.room.name", ""), ("x.thing", "a")]
+STRANGE = ("x.nobody", "sent this")
+
+
+# Rooms
+
+
+def played(rng: Random, version: str, length: int) -> list[Event]:
+    """A room whose branches part and meet, in the order of arrival; the rules refuse some of its events."""
+    room = Room(version, signed=False)
+    states: dict[str, State] = {}
+
+    def send(prev: list[Event], kind: str, sender: str, content: Any, state_key: str | None) -> Event:
+        room.state = {}
+        for event in prev:
+            room.state.update(states[event.event_id])
+        ts = rng.choice([1, 2, 3, 4, 5])
+        event = room.make(
+            kind, sender, content, state_key=state_key, prev=prev, origin_server_ts=ts, n=len(states)
+        )
+        before = dict(room.state)
+        if room.verdict(event).allowed and room.against_state(event).allowed and state_key is not None:
+            before[kind, state_key] = event
+        states[event.event_id] = before
+        room.events[event.event_id] = event
+        return event
+
+    states[room.create.event_id] = dict(room.state)
+    last = send([room.create], "m.room.member", ALICE, {"membership": "join"}, ALICE)
+    levels: dict[str, Any] = {} if version == "12" else {ALICE: 100}
+    last = send([last], "m.room.power_levels", ALICE, {"users": {**levels, BOB: 50, CAROL: 50}}, "")
+    last = send([last], "m.room.join_rules", ALICE, {"join_rule": "public"}, "")
+    for user in (BOB, CAROL):
+        last = send([last], "m.room.member", user, {"membership": "join"}, user)
+    tips = [last]
+    for number in range(length):
+        prev = rng.sample(tips, min(len(tips), rng.choice([1, 1, 1, 2, 2, 3])))
+        sender = rng.choice(USERS[:3])
+        what = rng.randrange(100)
+        if what < 30:
+            user = rng.choice(USERS)
+            membership = rng.choice(["join", "join", "leave", "ban", "invite"])
+            sender = user if membership == "join" else sender
+            event = send(prev, "m.room.member", sender, {"membership": membership, "n": number}, user)
+        elif what < 45:
+            users = {**levels, BOB: rng.choice([0, 50, 100]), CAROL: rng.choice([0, 50])}
+            event = send(prev, "m.room.power_levels", sender, {"users": users}, "")
+        elif what < 50:
+            event = send(
+                prev, "m.room.join_rules", sender, {"join_rule": rng.choice(["public", "invite"])}, ""
+            )
+        elif what < 80:
+            kind, state_key = rng.choice(PLACES)
+            event = send(prev, kind, sender, {"n": number}, state_key)
+        else:
+            event = send(prev, "m.room.message", sender, {"n": number}, None)
+        if rng.randrange(100) < 60 or len(tips) > 4:
+            for old in prev:
+                tips.remove(old)
+        tips.append(event)
+    return list(room.events.values())
+
+
+def forget(rng: Random, state: StateMap[EventId], gone: Iterable[EventId] = ()) -> StateMap[EventId]:
+    """Make some entries of a state unknown: in any case those of events that are gone."""
+    known = dict(entries_of(state))
+    unknown = list(state.unknown) if isinstance(state, PartialState) else []
+    lost = {key for key, event_id in known.items() if event_id in set(gone)}
+    match rng.randrange(5):
+        case 0:
+            unknown.append(Unknown.members())
+            lost |= {key for key in known if key[0] == "m.room.member" and rng.randrange(3)}
+        case 1:
+            unknown.append(Unknown.everything("stripped state"))
+            lost |= {key for key in known if rng.randrange(2)}
+        case 2:
+            lost |= {key for key in known if rng.randrange(4) == 0} | {STRANGE}
+        case _:
+            pass
+    if lost:
+        unknown.append(Unknown("dropped", keys=frozenset(lost)))
+    return known_in_part({key: e for key, e in known.items() if key not in lost}, unknown)
+
+
+@dataclass
+class Part:
+    """A part of a room: some of the events, with states before some of them."""
+
+    events: list[Event]
+    given: dict[EventId, StateMap[EventId]]
+
+    def less(self, rng: Random, gone: set[EventId]) -> "Part":
+        """A part of this part."""
+        given = {e: forget(rng, state, gone) for e, state in self.given.items() if e not in gone}
+        return Part([event for event in self.events if event.event_id not in gone], given)
+
+    def replay(self, **options: Any) -> Replay:
+        return replay_room(self.events, given=self.given, **options)
+
+
+def arrived_late(events: list[Event], gone: set[EventId]) -> list[Event]:
+    """The events in another order of arrival: each that will be gone comes just before what follows it."""
+    by_id = {event.event_id: event for event in events}
+    order: dict[EventId, None] = {}
+
+    def take(event: Event) -> None:
+        for parent in (*event.prev_event_ids, *event.auth_event_ids):
+            if parent in gone and parent not in order:
+                take(by_id[parent])
+        order[event.event_id] = None
+
+    for event in events:
+        if event.event_id not in gone:
+            take(event)
+    return [by_id[event_id] for event_id in order]
+
+
+def drawn(seed: int, version: str) -> tuple[Random, list[Event], Replay, set[EventId]]:
+    rng = Random(f"{version}/{seed}")
+    events = played(rng, version, rng.randrange(3, 30))
+    whole = replay_room(events)
+    gone: set[EventId] = set()
+    if rng.randrange(2):
+        # Only what an accepted event follows: nothing tells of an event that nobody cites.
+        followed = {
+            parent
+            for event in events
+            if whole.outcomes[event.event_id].accepted
+            for parent in event.prev_event_ids
+        }
+        some = sorted(followed)
+        gone = set(rng.sample(some, min(len(some), rng.choice([1, 1, 2, 3, 5]))))
+        events = arrived_late(events, gone)
+        whole = replay_room(events)
+    return rng, events, whole, gone
+
+
+def parts(rng: Random, events: list[Event], whole: Replay, gone: set[EventId]) -> list[Part]:
+    """The whole room, and smaller and smaller parts of it."""
+    accepted = [e for e in whole.order[1:] if whole.outcomes[e].accepted and e not in gone]
+    chosen = rng.sample(accepted, min(len(accepted), rng.choice([0, 1, 1, 2, 3])))
+    if gone and rng.randrange(3):
+        chosen += [e.event_id for e in events if set(e.prev_event_ids) & gone and e.event_id in accepted]
+    given: dict[EventId, StateMap[EventId]] = {e: whole.state_before(e) or {} for e in chosen}
+    first = Part(events, given)
+    second = first.less(rng, gone)
+    return [Part(events, {}), first, second, second.less(rng, set())]
+
+
+# What an answer with less knowledge says, and one with more must say too
+
+
+def agree_on_state(less: StateMap[EventId] | None, more: StateMap[EventId] | None) -> None:
+    """Whatever the state that is known less says is so in the other."""
+    if less is None:
+        return
+    assert more is not None
+    known, known_more = entries_of(less), entries_of(more)
+    for key in {*known, *known_more, STRANGE, ("m.room.member", DAVE)}:
+        if isinstance(less, PartialState) and less.why_unknown(key) is not None:
+            continue
+        assert not isinstance(more, PartialState) or more.why_unknown(key) is None, key
+        assert known.get(key) == known_more.get(key), key
+
+
+def agree(less: Replay, more: Replay) -> None:
+    for event_id, outcome in less.outcomes.items():
+        other = more.outcomes[event_id]
+        if outcome.status is not Status.UNDECIDED:
+            assert other.status is outcome.status, (event_id, outcome, other)
+        if outcome.by_auth_events is not None:
+            assert other.by_auth_events == outcome.by_auth_events
+        if outcome.by_state is not None:
+            assert other.by_state == outcome.by_state
+        agree_on_state(less.state_before(event_id), more.state_before(event_id))
+        agree_on_state(less.state_after(event_id), more.state_after(event_id))
+    agree_on_state(less.current_state, more.current_state)
+    assert less.soft_failed.items() <= more.soft_failed.items()
+    if less.extremities_known:
+        assert more.extremities_known
+        assert less.forward_extremities == more.forward_extremities
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
+def test_more_knowledge_of_a_room_reverses_nothing(version: str, seed: int, soft_failure: bool) -> None:
+    rng, events, whole, gone = drawn(seed, version)
+    algorithm = rng.choice([None, None, *StateResolution])
+    if algorithm is not None:
+        whole = replay_room(events, algorithm=algorithm)
+    replays = [
+        part.replay(soft_failure=soft_failure, algorithm=algorithm)
+        for part in parts(rng, events, whole, gone)
+    ]
+    for more, less in pairwise(replays):
+        agree(less, more)
+    agree(replays[-1], replays[0])
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
+def test_more_knowledge_of_the_states_reverses_no_resolution(version: str, seed: int, hostile: bool) -> None:
+    """States that are unknown in the same way are resolved as if they were known, or not at all."""
+    rng = Random(f"{version}/{seed}")
+    fork = (hostile_fork if hostile else likely_fork)(rng, version)
+    options: Any = {"rejected": fork.rejected, "skip_rejected": rng.random() < 0.5}
+    try:
+        whole = resolve(fork.state_sets, fork.events, **options).state
+    except RoomverError:
+        return
+    first, *others = fork.state_sets
+    agreed = sorted(key for key, e in first.items() if all(other.get(key) == e for other in others))
+    hidden = set(rng.sample(agreed, rng.randrange(len(agreed) + 1)))
+    kinds = frozenset(rng.sample(["m.room.member", "m.room.topic", "x.thing"], rng.randrange(3)))
+    unknown = Unknown("hidden", kinds, frozenset(hidden | {STRANGE}))
+    parts = [
+        PartialState({key: e for key, e in state.items() if key not in hidden}, [unknown])
+        for state in fork.state_sets
+    ]
+    if rng.random() < 0.5:
+        options["graph"] = RoomGraph()
+        try:
+            options["graph"].add_all(fork.events.values())
+        except RoomverError:
+            del options["graph"]
+    if rng.random() < 0.5:
+        parts = [PartialState(RoomState(part.known), part.unknown) for part in parts]
+    try:
+        found = resolve(parts, fork.events, **options).state
+    except UnknownState:
+        return
+    assert isinstance(found, PartialState)
+    agree_on_state(found, whole)
+    assert type(found.known) is type(parts[0].known)
