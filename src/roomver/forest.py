@@ -4,8 +4,8 @@ This module knows nothing of Matrix. It tells where the ways of two keys to the 
 grows with the logarithm of their depth.
 
 Each key keeps its parent and one *jump* to an ancestor further up. The length of a jump depends on the
-depth only, so two keys at the same depth can jump together. (E. W. Myers, "An applicative random-access stack", 1983,
-has jumps of these lengths.)
+depth only, so two keys at the same depth can jump together. (E. W. Myers, "An applicative random-access
+stack", 1983, has jumps of these lengths.)
 """
 
 from collections.abc import Hashable

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
-from ..errors import MissingEvents
+from ..errors import SHOWN, MissingEvents, UnknownState
 from ..event import Event
-from ..resolution import Resolution, RoomGraph, RoomState, resolve
+from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..rules import Verdict
 from ..state import PartialState, Unknown
 from ..types import EventId, StateKey, StateMap
@@ -93,14 +94,20 @@ class Merge:
     Attributes:
         event_id: the event before which they were merged; None for the forward extremities.
         parents: the events whose after-states were merged.
-        conflicted: each conflicted key to its events, and each event to a mask of the states that have it.
-        resolved: each conflicted or new key to its resolved event, or None.
+        keys: the conflicted keys, sorted; at most the first `SHOWN`.
+        conflicted: the number of all conflicted keys. `Replay.resolution_at` has what became of each.
     """
 
     event_id: EventId | None
     parents: tuple[EventId, ...]
-    conflicted: Mapping[StateKey, Mapping[EventId, int]]
-    resolved: Mapping[StateKey, EventId | None]
+    keys: tuple[StateKey, ...]
+    conflicted: int
+
+    @classmethod
+    def of(cls, event_id: EventId | None, parents: tuple[EventId, ...], split: Split) -> "Merge":
+        """Return the merge of split states."""
+        conflicted = split.conflicted
+        return cls(event_id, parents, tuple(islice(conflicted, SHOWN)), len(conflicted))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Merge, tuple(getattr(self, name) for name in self.__slots__)
@@ -159,12 +166,17 @@ class Replay:
             has accepted them, so they count as accepted where the state before them cannot tell.
         forward_extremities: accepted events that no accepted event follows, sorted; without outliers and
             soft-failed events. See `extremities_known`.
-        soft_failed: ends of branches that the current state at their place in the order refuses, each
-            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states,
-            and where the current state is unknown. Empty if the replay follows a server's decisions.
+        soft_failed: accepted events that the current state at their arrival refuses, each with the verdict.
+            Empty if the replay follows a server's decisions.
+        unchecked: accepted events that a bound kept from being checked against the current state, each with
+            the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
+            the extremities unknown.)
+        unsought: the events before the merges whose resets a bound left out; None for the forward
+            extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
             `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
-            extremities are not known.
+            extremities are not known, or if `too_many_states`.
+        too_many_states: the states after the forward extremities are too many to be resolved.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -178,6 +190,9 @@ class Replay:
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
+        self.unchecked: dict[EventId, str] = {}
+        self.unsought: list[EventId | None] = []
+        self.too_many_states = False
         self.current_state: KnownState | None = {}
         self.graph: RoomGraph = RoomGraph()
         # Each state is kept as changes from another state: group to (the other group, changes).
@@ -192,6 +207,8 @@ class Replay:
         self._algorithm: StateResolution | None = None
         # Events whose absence or missing verdict leaves the forward extremities unclear.
         self._unclear_extremities: tuple[EventId, ...] = ()
+        # What leaves accepted events unchecked against the current state: some of the events.
+        self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
@@ -288,8 +305,14 @@ class Replay:
     def _causes_at_the_end(self) -> list[EventId]:
         if self._given_current is not None:
             return []
+        causes = dict.fromkeys(self._unclear_ends)
+        todo = list(causes)
+        while todo:
+            more = [one for one in self._unchecked_for.get(todo.pop(), ()) if one not in causes]
+            causes.update(dict.fromkeys(more))
+            todo += more
         return [
-            *self._unclear_ends,
+            *causes,
             *(e for end in self.forward_extremities for e in self._causes_after(end)),
         ]
 
@@ -349,6 +372,8 @@ class Replay:
                 in the room.
         """
         if event_id is None:
+            if self.too_many_states:
+                raise UnknownState((), "the states after the forward extremities are too many")
             if self.current_state is None:
                 raise MissingEvents(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities

@@ -1,7 +1,7 @@
 """The mainline ordering of a room whose power levels are kept from one resolution to the next.
 
-`v2` walks the mainline anew in each resolution. A replay resolves thousands of times in one room. If the power
-levels of the room changed often, each resolution would cost as much as there are power levels.
+`v2` walks the mainline anew in each resolution. A replay resolves thousands of times in one room. If the
+power levels of the room changed often, each resolution would cost as much as there are power levels.
 
 Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Mainline ordering"
 """
