@@ -69,14 +69,16 @@ class Forest(Generic[K]):
         depth, parent, jump = self._depth, self._parent, self._jump
         least = min(depth[key], depth[other])
         one, two = self._climb(key, least), self._climb(other, least)
-        # Invariant: both are at the same depth.
+        # Invariant: both are at the same depth. So both jump to the same depth, and are roots together.
         while one != two:
             if jump[one] != jump[two]:
+                if not depth[one]:
+                    return None
                 one, two = jump[one], jump[two]
                 continue
             above, beside = parent[one], parent[two]
-            if above is None or beside is None:
-                return None
+            assert above is not None  # two roots have different jumps
+            assert beside is not None
             one, two = above, beside
         return one
 
