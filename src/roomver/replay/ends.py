@@ -203,6 +203,8 @@ class Ends:
     def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
         """Check an accepted event against the current state; return False if something unknown prevents it."""
         event_id, groups = event.event_id, self._open.keys()
+        if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
+            return True  # the room is entered here, so no state was current before
         # The same states are merged to the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
             (len(groups) == 1 and before[1] in groups)
@@ -227,6 +229,10 @@ class Ends:
         elif verdict is not None and not verdict.allowed:
             self._result.soft_failed[event_id] = verdict
         return True
+
+    def _after_a_gap(self, event: Event) -> bool:
+        """Tell whether the state before an event would be unknown if it were not given."""
+        return any(parent not in self._result._after for parent in event.prev_event_ids)
 
     def _merged_before(self, event: Event) -> set[int | None]:
         """Return the groups of the states that are merged before an event."""
