@@ -110,18 +110,24 @@ def forget(rng: Random, state: StateMap[EventId], gone: Iterable[EventId] = ()) 
 
 @dataclass
 class Part:
-    """A part of a room: some of the events, with states before some of them."""
+    """A part of a room: some events, states before some of them, and what those servers accepted."""
 
     events: list[Event]
     given: dict[EventId, StateMap[EventId]]
+    accepted: dict[EventId | None, set[EventId]]
 
     def less(self, rng: Random, gone: set[EventId]) -> "Part":
         """A part of this part."""
         given = {e: forget(rng, state, gone) for e, state in self.given.items() if e not in gone}
-        return Part([event for event in self.events if event.event_id not in gone], given)
+        accepted = {
+            e: {one for one in sorted(answer) if rng.randrange(4)}
+            for e, answer in self.accepted.items()
+            if e not in gone
+        }
+        return Part([event for event in self.events if event.event_id not in gone], given, accepted)
 
     def replay(self, **options: Any) -> Replay:
-        return replay_room(self.events, given=self.given, **options)
+        return replay_room(self.events, given=self.given, accepted=self.accepted, **options)
 
 
 def arrived_late(events: list[Event], gone: set[EventId]) -> list[Event]:
@@ -163,14 +169,32 @@ def drawn(seed: int, version: str) -> tuple[Random, list[Event], Replay, set[Eve
 
 def parts(rng: Random, events: list[Event], whole: Replay, gone: set[EventId]) -> list[Part]:
     """The whole room, and smaller and smaller parts of it."""
-    accepted = [e for e in whole.order[1:] if whole.outcomes[e].accepted and e not in gone]
-    chosen = rng.sample(accepted, min(len(accepted), rng.choice([0, 1, 1, 2, 3])))
+    good = [e for e in whole.order[1:] if whole.outcomes[e].accepted and e not in gone]
+    chosen = rng.sample(good, min(len(good), rng.choice([0, 1, 1, 2, 3])))
     if gone and rng.randrange(3):
-        chosen += [e.event_id for e in events if set(e.prev_event_ids) & gone and e.event_id in accepted]
+        chosen += [e.event_id for e in events if set(e.prev_event_ids) & gone and e.event_id in good]
     given: dict[EventId, StateMap[EventId]] = {e: whole.state_before(e) or {} for e in chosen}
-    first = Part(events, given)
+    accepted: dict[EventId | None, set[EventId]] = {}
+    for event_id in given:
+        if rng.randrange(2):
+            before = {one for one in ancestors(events, event_id) if whole.outcomes[one].accepted}
+            accepted[event_id] = {one for one in sorted(before) if rng.randrange(2)}
+    first = Part(events, given, accepted)
     second = first.less(rng, gone)
-    return [Part(events, {}), first, second, second.less(rng, set())]
+    return [Part(events, {}, {}), first, second, second.less(rng, set())]
+
+
+def ancestors(events: list[Event], event_id: EventId) -> set[EventId]:
+    """Return an event and all that it comes after."""
+    by_id = {event.event_id: event for event in events}
+    found: set[EventId] = set()
+    todo = [event_id]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo += by_id[one].prev_event_ids
+    return found
 
 
 # What an answer with less knowledge says, and one with more must say too

@@ -187,7 +187,9 @@ def test_a_given_state_vouches_for_its_events() -> None:
     unknown = replay_room(events, given={last.event_id: hidden})
     assert unknown.outcomes[topic.event_id].status is Status.UNDECIDED
     assert unknown.current_state == hidden
-    vouched = replay_room(events, given={last.event_id: hidden}, accepted=[topic.event_id, "$nowhere"])
+    vouched = replay_room(
+        events, given={last.event_id: hidden}, accepted={last.event_id: [topic.event_id, "$nowhere"]}
+    )
     assert vouched.outcomes[topic.event_id].accepted
     assert topic.event_id in vouched.outliers
     assert vouched.forward_extremities == (last.event_id,)
@@ -201,7 +203,7 @@ def test_a_given_state_vouches_for_its_events() -> None:
     assert outcome.unknown == (("m.room.member", BOB),)
     assert outcome.why_unknown == "members omitted"
     assert needed.lacking(last.event_id) == []
-    handed = replay_room(events, given={last.event_id: member}, accepted=[last.event_id])
+    handed = replay_room(events, given={last.event_id: member}, accepted={last.event_id: [last.event_id]})
     assert handed.outcomes[last.event_id].accepted
     assert handed.forward_extremities == (last.event_id,)
     assert last.event_id not in handed.outliers
@@ -325,3 +327,65 @@ def test_a_given_current_state_may_be_known_in_part() -> None:
     assert part.lacking(None) == []
     assert part.resolution_at(None).state == current
     assert part.states_met(None) == {None: current}
+
+
+# Soft failure
+
+
+def test_an_end_beside_one_whose_state_is_unknown_may_be_soft_failed() -> None:
+    room = base_room()
+    fork, base = dict(room.state), room.last
+    assert base is not None
+    gone = room.add("m.room.message", ALICE, {})
+    ban = room.member(BOB, "ban", by=ALICE)
+    state = ids(room.state)
+    room.state = dict(fork)
+    beside = room.add("m.room.message", BOB, {}, prev=[base])
+    room.state = dict(fork)
+    last = room.add("m.room.message", ALICE, {}, prev=[ban])
+    whole = replay_room(room.events.values())
+    assert set(whole.soft_failed) == {beside.event_id}
+    # The ban is an event of a given state, with a missing event before it.
+    events = [event for event in room.events.values() if event is not gone]
+    part = replay_room(events, given={last.event_id: state})
+    assert part.outcomes[ban.event_id].accepted
+    assert part.soft_failed == {}
+    assert set(part.forward_extremities) == {beside.event_id, last.event_id}
+    assert not part.extremities_known
+    assert part.current_state is None
+    agree(part, whole)
+    # The same if the state there is known: the missing event may follow the end.
+    for soft_failure in (False, True):
+        vouched = replay_room(
+            events,
+            given={last.event_id: PartialState({}, [Unknown.everything("stripped")])},
+            accepted={last.event_id: [*state.values(), last.event_id]},
+            soft_failure=soft_failure,
+        )
+        assert vouched.outcomes[ban.event_id].accepted
+        assert set(vouched.forward_extremities) == {beside.event_id, last.event_id}
+        assert not vouched.extremities_known
+        agree(vouched, whole)
+
+
+def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> None:
+    room = base_room()
+    fork, base = dict(room.state), room.last
+    assert base is not None
+    topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
+    refused = room.add("m.room.message", "@nobody:n.example", {})
+    room.state = dict(fork)
+    carols = room.add("m.room.message", CAROL, {}, prev=[base])
+    known = {key: e for key, e in ids(fork).items() if key != ("m.room.member", CAROL)}
+    # Carol's server gives the state without members: nothing tells whether she has left since.
+    given = {carols.event_id: ids(fork), topic.event_id: PartialState(known, [Unknown.members()])}
+    part = replay_room(room.events.values(), given=given)
+    assert part.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+    assert set(part.forward_extremities) == {topic.event_id, carols.event_id}
+    assert not part.extremities_known, "hers may be soft-failed"
+    assert part.current_state is None
+    plain = replay_room(room.events.values(), given=given, soft_failure=False)
+    assert plain.extremities_known
+    assert isinstance(plain.current_state, PartialState)
+    assert plain.current_state.known == known
+    assert plain.current_state.why_unknown(TOPIC) is not None

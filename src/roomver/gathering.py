@@ -85,8 +85,9 @@ class Gathered:
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.
-        accepted: the events of these states and of the auth chains that the input gives, and the join that
-            an answer hands back. A server has accepted them.
+        accepted: the events of these states and of the auth chains that the input gives, and the join that an
+            answer hands back, by the event that the state is given for; None for the others. A server has
+            accepted them.
     """
 
     version: RoomVersion
@@ -99,7 +100,7 @@ class Gathered:
     repeated: int = 0
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
-    accepted: set[EventId] = field(default_factory=set)
+    accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
     # What was dropped from the state that all events make, where the input gives none.
     _all: _State = field(default_factory=_State)
 
@@ -117,7 +118,7 @@ class Gathered:
         if len(states) > 1:
             raise NotAState("the input gives several states")
         entries = dict(entries_of(states[0])) if states else {}
-        aside = self.accepted if states else self.given.keys()
+        aside = set().union(*self.accepted.values()) if states else set(self.given)
         for event in self.events.values():
             if event.state_key is not None and event.event_id not in aside:
                 _add_to_state(entries, event)
@@ -169,6 +170,7 @@ def gather_events(
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
     joined: dict[int, EventId] = {}
+    accepted: dict[int, set[EventId]] = {}
     for entry, check in check_entries(entries, version, keys=keys, now=now):
         gathered._add(entry, check)
         if on_check is not None:
@@ -185,18 +187,21 @@ def gather_events(
             if not _is_message(entry.pdu):
                 gathered._all.drop(entry.pdu)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
-            gathered.accepted.add(event.event_id)
+            accepted.setdefault(entry.document, set()).add(event.event_id)
         elif part is Part.JOINED:
             joined[entry.document] = event.event_id
     for document, state in states.items():
         known = state.as_map()
         if document in joined:
-            gathered.accepted.add(joined[document])
             gathered.given[joined[document]] = known
         elif gathered.current is None:
             gathered.current = known
         elif gathered.current != known:
             raise NotAState("two documents give different current states; read them one at a time")
+    for document, event_ids in accepted.items():
+        event_id = joined.get(document)
+        answer = gathered.accepted.setdefault(event_id, set())
+        answer |= event_ids if event_id is None else event_ids | {event_id}
     return gathered
 
 

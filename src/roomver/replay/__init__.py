@@ -8,7 +8,7 @@ room, or for a part of one: where previous events are missing, the state is unkn
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
@@ -17,7 +17,8 @@ from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
 from .fold import Fold
-from .result import Decisions, Merge, Outcome, Replay, Reset, Status
+from .outcome import Decisions, Outcome, Status
+from .result import Merge, Replay, Reset
 
 __all__ = ["Decisions", "Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
 
@@ -27,7 +28,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     *,
     given: Mapping[EventId, StateMap[EventId]] | None = None,
     current: StateMap[EventId] | None = None,
-    accepted: Iterable[EventId] = (),
+    accepted: Mapping[EventId | None, Collection[EventId]] | None = None,
     decisions: Decisions | None = None,
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
@@ -47,8 +48,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             accepted its events and those of its auth chain; this replay relies on that where it cannot tell.
         current: the current state of the room, if the caller has it from elsewhere. It may be a
             `PartialState`.
-        accepted: more events that such a server has accepted: the rest of its answer. They count as events of
-            the auth chain, except an event that a state is given for, such as the join that it let in.
+        accepted: more events that such a server has accepted, by the event that the state is given for (None
+            for the current state): the rest of its answer. They come before that event, like the events of
+            the auth chain; only the event itself may be among them, as the join that a server let in.
         decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
             ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
             event that follows.
@@ -65,9 +67,10 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             another room version.
         ValueError: if there is no such algorithm.
 
-    Cost: two checks and small changes to a shared state per event; per merge, it follows what differs. A third
-    check where branches are open that do not agree. The merges for these checks, and the search for resets, are
-    bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave out.
+    Cost: two checks and small changes to a shared state per event; a third check where branches are open that
+    do not agree; per merge, it follows what differs. The merges for the third checks and the search for
+    resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave
+    out.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -81,7 +84,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         Replay(by_id, skip_rejected=skip_rejected),
         given or {},
         current,
-        accepted=accepted,
+        accepted=accepted or {},
         algorithm=None if algorithm is None else StateResolution(algorithm),
         decisions=decisions,
         resets=resets,

@@ -24,19 +24,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..auth import check_against_state
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
+from ..resolution import RoomState
 from ..rules import Verdict
 from ..selection import select_auth_types
-from ..state import EventsOf, entries_of
+from ..state import EventsOf, PartialState, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateKey, StateMap
 from .groups import split_groups
 from .holes import Holes
-from .result import Grouped, KnownState, Merge, Outcome, Status, plain
+from .outcome import Outcome, Status
+from .result import Grouped, KnownState, Merge, plain, why_undecided
 
 if TYPE_CHECKING:
     from .fold import Fold
@@ -75,10 +77,10 @@ class Ends:
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.
         self._open: dict[int | None, _Open] = {}
-        # Undecided events that would be ends, and ends that could not be checked as something is unknown. Like
-        # the next collection, in the order of their arrival: a few of them are kept as causes.
+        # Undecided events that would be ends, and ends that could not be checked: something is unknown.
+        # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
-        self._holes = Holes(result.order, fold.events, fold.given)
+        self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # Events that are not accepted and were walked through already.
@@ -97,10 +99,8 @@ class Ends:
         """
         fold, places = self._fold, self._fold.places
         reached: set[EventId] = set()
-        others: Collection[EventId] = fold.more_outliers
         for event_id in sorted(fold.given.keys() & places.keys(), key=places.__getitem__):
-            todo = [*entries_of(fold.given[event_id]).values(), *others]
-            others = ()
+            todo = [*entries_of(fold.given[event_id]).values(), *fold.answered.get(event_id, ())]
             while todo:
                 one = todo.pop()
                 if one in reached or one not in fold.outliers:
@@ -118,8 +118,8 @@ class Ends:
         event_id, status = event.event_id, outcome.status
         undecided = status is Status.UNDECIDED
         if self._holes:
-            counts = (undecided or status is Status.ACCEPTED) and event_id not in self._fold.more_outliers
-            if self._holes.arrive(event_id, counts=counts):
+            counts = undecided or status is Status.ACCEPTED
+            if counts and self._holes.arrive(event_id):
                 self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
         if undecided and event_id not in self._never:
             for parent in self._parents(event_id):
@@ -201,7 +201,7 @@ class Ends:
     # Soft failure
 
     def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
-        """Check an accepted event against the current state; return False if something unknown prevents it."""
+        """Check an accepted event against the current state; return False if that is not known."""
         event_id, groups = event.event_id, self._open.keys()
         if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
             return True  # the room is entered here, so no state was current before
@@ -219,10 +219,8 @@ class Ends:
             return True
         try:
             verdict = self._against_current(event, None if outcome.by_state is None else before[0])
-        except (MissingEvents, UnknownState) as error:
-            # A given state holds an undecided event, or is known in part.
-            causes = error.event_ids if isinstance(error, MissingEvents) else ()
-            self._note_causes(event_id, causes)
+        except UnknownState:
+            self._note_causes(event_id)
             return False
         if isinstance(verdict, str):
             self._result.unchecked[event_id] = verdict
@@ -239,9 +237,9 @@ class Ends:
         after = self._result._after
         return {after.get(parent) for parent in event.prev_event_ids}
 
-    def _note_causes(self, event_id: EventId, more: Collection[EventId] = ()) -> None:
+    def _note_causes(self, event_id: EventId) -> None:
         """Keep some of the events that leave an event unchecked."""
-        causes = [*more, *islice(self._unclear, _CAUSES)]
+        causes = [*islice(self._unclear, _CAUSES)]
         if None in self._open:
             causes += islice(self._open[None].ends, _CAUSES)
         causes += self._holes.following(islice(self._doubtful, 1))
@@ -305,11 +303,10 @@ class Ends:
         if None in self._open:
             unclear.update(self._open[None].ends)
         if not unclear:
-            try:
-                result.current_state = self._current()
-                return
-            except MissingEvents as error:  # a given state holds an undecided event
-                unclear.update(error.event_ids)
+            state = result.current_state = self._current()
+            if isinstance(state, PartialState):
+                result._unclear_ends = tuple(sorted({one.event_id for one in state.unknown if one.event_id}))
+            return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
 
@@ -325,24 +322,38 @@ class Ends:
             if len(groups) > _STATES:
                 result.too_many_states = True
                 return None
-            states = {
-                end: here.state for here in self._open.values() for end in here.ends if here.state is not None
-            }
+            states = {end: self._state(group) for group in groups for end in self._open[group].ends}
             return plain(fold.merge(None, dict(sorted(states.items())))[0])
         found = split_groups(result, groups)
         if found is None:
             result.too_many_states = True
             return None
         order, split = found
-        resolved = fold.resolved(split, len(order), fold.algorithm)
+        state = dict(split.base)
+        try:
+            resolved = fold.resolved(split, len(order), fold.algorithm)
+        except MissingEvents as error:
+            # No algorithm changes an entry that all branches agree on.
+            return PartialState(
+                {key: event_id for key, event_id in state.items() if key not in split.conflicted},
+                why_undecided(error),
+            )
         if split.conflicted:
             parents = [sorted(self._open[group].ends) for group in order]
             result.merges.append(Merge.of(None, result.forward_extremities, split))
             fold.note_resets(None, fold.resets_at(split, resolved, parents))
-        state = dict(split.base)
         for key, event_id in resolved.items():
             if event_id is None:
                 state.pop(key, None)
             else:
                 state[key] = event_id
         return state
+
+    def _state(self, group: int) -> Grouped:
+        """Return the state of a group of ends, rebuilt if it was not kept."""
+        kept = self._open[group].state
+        if kept is not None:
+            return kept
+        state = self._result._state(group)
+        assert state is not None  # it has a group
+        return cast(Grouped, (known_in_part(RoomState(entries_of(state)), unknown_of(state)), group))

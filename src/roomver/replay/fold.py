@@ -26,7 +26,7 @@ How it works:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
@@ -50,13 +50,12 @@ from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .ends import Ends
 from .order import find_missing, find_order, find_outliers
+from .outcome import Decisions, Outcome, Status
 from .resets import RESETS_KEPT, Resets
-from .result import Decisions, Grouped, Merge, Outcome, Replay, Reset, Status
+from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
-# How many reasons a state known in part has. With one more, everything that it does not have is unknown.
-_REASONS_KEPT: Final = 16
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ class Fold:
         given: Mapping[EventId, StateMap[EventId]],
         current: StateMap[EventId] | None,
         *,
-        accepted: Iterable[EventId] = (),
+        accepted: Mapping[EventId | None, Collection[EventId]],
         algorithm: StateResolution | None = None,
         decisions: Decisions | None = None,
         resets: bool = True,
@@ -105,11 +104,14 @@ class Fold:
         # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}
-        vouched = frozenset(event_id for event_id in accepted if event_id in self.events)
-        self.more_outliers = vouched - given.keys()
-        self.outliers = result.outliers = find_outliers(self.events, given, current, self.more_outliers)
+        # More events that come before an event that a state is given for.
+        self.answered: dict[EventId | None, frozenset[EventId]] = {
+            event_id: frozenset(one for one in answer if one in self.events and one != event_id)
+            for event_id, answer in accepted.items()
+        }
+        self.outliers = result.outliers = find_outliers(self.events, given, current, self.answered)
         # The events that count as accepted where nothing decides.
-        self.vouched = self.outliers | vouched
+        self.vouched = self.outliers.union(*accepted.values())
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
         self.soft_failure = soft_failure
@@ -198,7 +200,7 @@ class Fold:
             *unknown_of(state),
             Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id),
         )
-        if len(unknown) > _REASONS_KEPT:
+        if len(unknown) > REASONS_KEPT:
             unknown = (Unknown.everything("several events are undecided", event_id),)
         changes: dict[StateKey, EventId | None] = {key: None}
         return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
@@ -226,11 +228,7 @@ class Fold:
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
-        try:
-            return self.merge(event_id, states)
-        except MissingEvents as error:  # a given state holds an undecided event
-            self.result.gaps[event_id] = error.event_ids
-            return None
+        return self.merge(event_id, states)
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
         """Merge the states after some events, and record the merge and its resets if they do not agree.
@@ -274,12 +272,16 @@ class Fold:
         try:
             split = split_states(states)
             resolved = self.resolved(split, len(distinct), self.algorithm)
-        except UnknownState:
+        except (UnknownState, MissingEvents) as error:
+            if isinstance(error, MissingEvents):
+                unknown = why_undecided(error)
+            else:
+                unknown = [Unknown.everything("branches that are known in part met", event_id)]
+            # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
             agreed = changed_entries(entries_of(first[0]), lost)
-            unknown = Unknown.everything("branches that are known in part met", event_id)
-            return Merged(None, groups, {}, self._kept(PartialState(agreed, [unknown]), first[1], lost))
+            return Merged(None, groups, {}, self._kept(PartialState(agreed, unknown), first[1], lost))
         # A merge often ends in one of the states. If it is kept under the same group, the next merge with the
         # same branch is the same merge.
         for state, group in distinct:

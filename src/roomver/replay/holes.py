@@ -4,7 +4,9 @@ A missing event may follow an event that looks like a forward extremity. It cann
 come after the missing one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from ..event import Event
@@ -26,12 +28,12 @@ class Holes:
 
     def __init__(
         self,
-        order: Iterable[EventId],
+        order: Sequence[EventId],
         events: Mapping[EventId, Event],
         given: Mapping[EventId, StateMap[EventId]],
+        answered: Mapping[EventId | None, Collection[EventId]],
     ) -> None:
         self._events = events
-        self._given = given
         numbers: dict[EventId, int] = {}
         for event_id in order:
             for parent in events[event_id].prev_event_ids:
@@ -42,37 +44,49 @@ class Holes:
         # All holes that an event is known to come after.
         self._before: dict[EventId, int] = {}
         self._seen = 0
+        if not numbers:
+            return
+
+        def masks(before: Mapping[EventId | None, int]) -> dict[EventId, int]:
+            """Return the holes that each event is known to come after."""
+            found: dict[EventId, int] = {}
+            for event_id in order:
+                event = events[event_id]
+                mask = before.get(event_id, 0)
+                # An event comes after its previous events, its auth events and the events of the state given
+                # for it, and after everything that these come after.
+                parents = [*event.prev_event_ids, *event.auth_parents]
+                if event_id in given:
+                    parents += entries_of(given[event_id]).values()
+                for parent in parents:
+                    number = numbers.get(parent, _HOLES)
+                    mask |= 1 << number if number < _HOLES else found.get(parent, 0)
+                found[event_id] = mask
+            return found
+
+        self._before = masks({})
+        # The events of an answer come before the event that it is for, wherever they are in the order.
+        before: dict[EventId | None, int] = {}
+        for answered_for, others in answered.items():
+            before[answered_for] = reduce(or_, (self._before.get(other, 0) for other in others), 0)
+        if any(before.values()):
+            self._before = masks(before)
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._numbers)
 
-    def arrive(self, event_id: EventId, *, counts: bool) -> bool:
-        """Take the next event of the order, and tell whether a new hole has turned up with it.
+    def arrive(self, event_id: EventId) -> bool:
+        """Take the next event that is accepted or undecided; tell whether a new hole has turned up with it.
 
-        Args:
-            event_id: the event.
-            counts: it is accepted or undecided. What another event follows may be made up.
+        What another event follows may be made up.
         """
-        event, numbers, masks = self._events[event_id], self._numbers, self._before
-        mask = own = 0
-        for parent in event.prev_event_ids:
-            number = numbers.get(parent)
-            if number is None:
-                mask |= masks.get(parent, 0)
-            else:
+        own = 0
+        for parent in self._events[event_id].prev_event_ids:
+            number = self._numbers.get(parent)
+            if number is not None:
                 own |= 1 << min(number, _HOLES)
-                mask |= 1 << number if number < _HOLES else 0
-        # An event comes after its previous events, its auth events and the events of the state given for it,
-        # and after everything that these come after.
-        parents: Iterable[EventId] = event.auth_parents
-        if event_id in self._given:
-            parents = (*parents, *entries_of(self._given[event_id]).values())
-        for parent in parents:
-            number = numbers.get(parent, _HOLES)
-            mask |= 1 << number if number < _HOLES else masks.get(parent, 0)
-        masks[event_id] = mask
-        if not counts or not own & ~self._seen:
+        if not own & ~self._seen:
             return False
         self._seen |= own
         return True

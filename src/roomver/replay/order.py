@@ -13,10 +13,10 @@ def find_outliers(
     events: Mapping[EventId, Event],
     given: Mapping[EventId, StateMap[EventId]],
     current: StateMap[EventId] | None,
-    outliers: Collection[EventId],
+    answered: Mapping[EventId | None, Collection[EventId]],
 ) -> frozenset[EventId]:
-    """Return the events of given states, other outliers, and the events of the auth chains of all these."""
-    found = set(outliers)
+    """Return the events of given states and answers, and the events of the auth chains of all these."""
+    found: set[EventId] = set().union(*answered.values())
     if current is not None:
         found.update(entries_of(current).values())
     for event_id, state in given.items():
