@@ -11,7 +11,9 @@ How it works:
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
-  checked for this reason is unclear too: it may be soft-failed.
+  checked for this reason is unclear too: it may be soft-failed. An event with a given state that takes the
+  place of all ends, and whose previous events are missing, is where the server entered the room. There was
+  no current state before it.
 * *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
   large. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -83,6 +85,9 @@ class Ends:
         self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
+        # The last of a line of undecided events: the first follows the only end, each other one follows the
+        # one before it. Whatever becomes of them, the state after the last is the current state.
+        self._line: EventId | None = None
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
         self._left = _COST
@@ -122,6 +127,7 @@ class Ends:
             if counts and self._holes.arrive(event_id):
                 self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
         if undecided and event_id not in self._never:
+            self._line = event_id if before is not None and self._is_in_line(event) else None
             for parent in self._parents(event_id):
                 self._unclear.pop(parent, None)
             self._unclear[event_id] = None
@@ -212,6 +218,8 @@ class Ends:
         )
         if same and len(superseded) == len(self._ends):
             return True
+        if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
+            return True
         if self._unclear or self._doubtful or None in groups:
             self._note_causes(event_id)
             return False
@@ -227,6 +235,16 @@ class Ends:
         elif verdict is not None and not verdict.allowed:
             self._result.soft_failed[event_id] = verdict
         return True
+
+    def _is_in_line(self, event: Event) -> bool:
+        """Tell whether the current state is the state before an event, whatever is undecided."""
+        parents = set(event.prev_event_ids)
+        if self._doubtful or len(parents) > 1 or event.event_id in self._fold.given:
+            return False
+        if self._unclear:
+            follows_all = self._superseded(event.event_id)[0] == self._ends
+            return follows_all and parents == self._unclear.keys() == {self._line}
+        return parents == self._ends
 
     def _after_a_gap(self, event: Event) -> bool:
         """Tell whether the state before an event would be unknown if it were not given."""
