@@ -29,8 +29,10 @@ def ask(run: Run) -> Iterator[Row]:
     events, keys = signed_events(count)
     parsed = [json.loads(event.text) for event in events]
 
+    ring = roomver.KeyRing.of(keys)
+
     def ours() -> int:
-        return sum(roomver.verify_signatures(pdu, keys, version).valid for pdu in parsed)
+        return sum(roomver.verify_signatures(pdu, ring, version).valid for pdu in parsed)
 
     contenders = [Contender(OURS, ours), Contender(VERIFY, partial(each, events, PARTS[VERIFY]))]
     if synapse.installed():

@@ -6,9 +6,9 @@ import pytest
 from strategies import VERSIONS, JsonObject
 
 import roomver
-from roomver import VerifyKey
+from roomver import KeyRing, VerifyKey
 from roomver.keys import SigningKey
-from roomver.signatures import ServerResult, SignatureReport, SignatureStatus
+from roomver.signature_results import ServerResult, SignatureReport, SignatureStatus
 
 every_version = pytest.mark.parametrize("version", VERSIONS)
 TIME = 1700000000000
@@ -32,10 +32,11 @@ SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 KEY = SigningKey.from_seed("ed25519:1", SEED)
 PUBLIC = KEY.verify_key.key
 OTHER = SigningKey.from_seed("ed25519:2", "B" * 43)
-KEYS = {
+TABLE = {
     server: {"ed25519:1": VerifyKey(PUBLIC), "ed25519:2": VerifyKey(OTHER.verify_key.key)}
     for server in "abcd"
 }
+KEYS = KeyRing.of(TABLE)
 
 
 def member(version: str, content: JsonObject, **changes: Any) -> JsonObject:

@@ -14,11 +14,12 @@ from roomver.cli.features import FEATURES, feature_markdown, feature_rows
 from roomver.cli.wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable, summary_data
 from roomver.entry import Entry, Place
 from roomver.findings import Action, EventCheck, FindingKind, Summary
-from roomver.keys import KeyTable, read_key_table
+from roomver.keys import NO_KEYS, KeyRing, format_time, read_key_table
 from roomver.room_check import check_room, gather_events
+from roomver.signature_results import SigningStatus
 
 SERVERS = ("a.example", "b.example", "d.example:8448")
-KEYS: KeyTable = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
+KEYS = read_key_table({server: {"ed25519:1": public_key(server)} for server in SERVERS})
 Pdu = dict[str, Any]
 
 MESSAGE = {"msgtype": "m.text", "body": "hello"}
@@ -51,9 +52,9 @@ def test_a_genuine_event_is_good(version: str) -> None:
     for event in room.events.values():
         check = check_event(event.pdu, version, claimed_id=event.event_id, keys=KEYS)
         assert check.ok
-        assert (check.event_id, check.signed, check.redacted, check.notes) == (
+        assert (check.event_id, check.signatures, check.redacted, check.notes) == (
             event.event_id,
-            True,
+            SigningStatus.VALID,
             False,
             (),
         )
@@ -65,7 +66,8 @@ def test_a_genuine_event_is_good_without_its_id_and_without_keys() -> None:
     event = message("11")
     check = check_event(event.pdu, "11")
     assert check.ok
-    assert (check.event_id, check.signed) == (event.event_id, None)
+    assert (check.event_id, check.signatures) == (event.event_id, SigningStatus.KEY_UNKNOWN)
+    assert check.unknown_keys == (("a.example", "ed25519:1"),)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -140,7 +142,7 @@ def test_every_defect_of_the_format_is_a_reason() -> None:
     check = check_event(pdu, "11", keys=KEYS)
     assert kinds(check) == ["malformed"]
     assert [reason.path for reason in check.findings[0].reasons] == ["sender", "depth", "event_id"]
-    assert (check.event, check.event_id, check.signed) == (None, "$x", None)
+    assert (check.event, check.event_id, check.signatures) == (None, "$x", None)
     assert check_event(pdu, "11", claimed_id="$y").event_id == "$y"
 
 
@@ -159,16 +161,22 @@ def test_an_unknown_room_version_is_an_error() -> None:
         check_event({}, "13")
 
 
-def test_each_server_that_has_not_signed_is_a_reason() -> None:
+def restricted_join() -> Event:
+    """Return a join that the authoriser's server has not signed."""
     room = Room("11")
     room.join(ALICE)
-    content = {"join_authorised_via_users_server": ALICE}
-    event = room.make_member(BOB, "join", more=content)
-    check = check_event(event.pdu, "11", keys={})
-    assert kinds(check) == ["signature"]
-    assert reasons(check) == [
+    return room.make_member(BOB, "join", more={"join_authorised_via_users_server": ALICE})
+
+
+@pytest.mark.parametrize("keys", [NO_KEYS, KEYS, KeyRing(required=True)])
+def test_a_server_that_has_not_signed_is_a_finding_whatever_the_keys(keys: KeyRing) -> None:
+    event = restricted_join()
+    check = check_event(event.pdu, "11", keys=keys)
+    assert [kind for kind in kinds(check) if kind != "signature-unchecked"] == ["signature-missing"]
+    assert check.signatures is SigningStatus.MISSING
+    assert check.usable is None
+    assert [str(reason) for reason in check.findings[0].reasons] == [
         'signatures["a.example"]: a.example must sign and has not',
-        'signatures["b.example"]: no valid signature of b.example ("ed25519:1": ignored: unknown key)',
         "content.join_authorised_via_users_server: v11 rule 4.2.1 (member.authoriser_signature):"
         f" the server of the user who authorises the join did not sign the event (authoriser {ALICE})",
     ]
@@ -176,24 +184,84 @@ def test_each_server_that_has_not_signed_is_a_reason() -> None:
     assert check_event(signed, "11", keys=KEYS).ok
 
 
-def test_a_false_signature_and_a_key_that_was_not_valid_are_reasons() -> None:
+def test_a_signature_by_an_unknown_key_is_a_finding_only_if_signatures_are_required() -> None:
     event = message("11")
+    for keys in (NO_KEYS, read_key_table({"b.example": {"ed25519:1": public_key("b.example")}})):
+        check = check_event(event.pdu, "11", keys=keys)
+        assert check.ok
+        assert check.usable is check.event is not None
+        required = check_event(event.pdu, "11", keys=keys | KeyRing(required=True))
+        assert kinds(required) == ["signature-unchecked"]
+        assert required.findings[0].kind.action is Action.FETCH_KEY
+        assert required.usable is not None
+        assert reasons(required) == [
+            'signatures["a.example"]: the signature of a.example cannot be checked'
+            ' ("ed25519:1" ignored: unknown key)'
+        ]
+        for found in (check, required):
+            assert found.signatures is SigningStatus.KEY_UNKNOWN
+            assert found.unknown_keys == (("a.example", "ed25519:1"),)
+
+
+def test_with_complete_keys_an_unknown_key_is_a_bad_one() -> None:
+    check = check_event(message("11").pdu, "11", keys=KeyRing(complete=True))
+    assert (kinds(check), check.signatures) == (["signature"], SigningStatus.INVALID)
+    assert check.unknown_keys == ()
+
+
+def test_where_signatures_are_not_looked_at_none_is_missing() -> None:
+    check = check_event(restricted_join().pdu, "11", keys=None)
+    assert check.ok
+    assert (check.signatures, check.unknown_keys) == (None, ())
+
+
+def test_one_server_is_missing_and_another_invalid() -> None:
+    event = restricted_join()
+    swapped = read_key_table({"b.example": {"ed25519:1": public_key("a.example")}})
+    check = check_event(event.pdu, "11", keys=swapped)
+    assert kinds(check) == ["signature", "signature-missing"]
+    assert check.signatures is SigningStatus.INVALID
+    assert reasons(check)[0] == (
+        'signatures["b.example"]: no valid signature of b.example ("ed25519:1" does not verify)'
+    )
+
+
+def test_a_false_signature_and_a_key_out_of_time() -> None:
+    event = message("11")
+    made = format_time(event.origin_server_ts)
     swapped = read_key_table({"a.example": {"ed25519:1": public_key("b.example")}})
     assert "does not verify" in reasons(check_event(event.pdu, "11", keys=swapped))[0]
-    old = read_key_table({"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 5}}})
-    assert "was not valid" in reasons(check_event(event.pdu, "11", keys=old))[0]
-    early = check_event(event.pdu, "11", keys=KEYS, now=5)
-    assert "was not valid" in reasons(early)[0]
-    assert check_event(event.pdu, "11", keys=KEYS, now=event.origin_server_ts).ok
+    key = {"key": public_key("a.example")}
+    old = check_event(
+        event.pdu, "11", keys=read_key_table({"a.example": {"ed25519:1": {**key, "expired_ts": 5}}})
+    )
+    assert kinds(old) == ["signature"]
+    assert f"the key expired {format_time(5)}, the event was made {made}" in reasons(old)[0]
+    lapsed = read_key_table({"a.example": {"ed25519:1": {**key, "valid_until_ts": 5}}})
+    check = check_event(event.pdu, "11", keys=lapsed)
+    assert (check.ok, check.signatures) == (True, SigningStatus.KEY_UNKNOWN)
+    assert check.unknown_keys == (("a.example", "ed25519:1"),)
+    required = check_event(event.pdu, "11", keys=lapsed | KeyRing(required=True))
+    assert f"valid until {format_time(5)}, the event was made {made}" in reasons(required)[0]
+    early = check_event(event.pdu, "11", keys=KEYS | KeyRing(now=5))
+    assert f"the event was made {made}, now is {format_time(5)}" in reasons(early)[0]
+    assert check_event(event.pdu, "11", keys=KEYS | KeyRing(now=event.origin_server_ts)).ok
+
+
+def test_a_reason_lists_few_of_many_signatures() -> None:
+    pdu: Pdu = {**message("11").pdu, "signatures": {"a.example": {f"ed25519:{n:02}": "x" for n in range(30)}}}
+    check = check_event(pdu, "11", keys=KeyRing(required=True))
+    assert reasons(check)[0].endswith('"ed25519:09" ignored: unknown key; and 20 more)')
+    assert check.unknown_keys == tuple(("a.example", f"ed25519:{n:02}") for n in range(10))
 
 
 def test_a_third_party_invite_needs_no_servers_signature() -> None:
     room = Room("11")
     block = {"signed": signed_block(BOB, "token", "id.example"), "display_name": "B"}
     event = room.make_member(BOB, "invite", by=CAROL, more={"third_party_invite": block})
-    check = check_event({**event.pdu, "signatures": {}}, "11", keys={})
+    check = check_event({**event.pdu, "signatures": {}}, "11")
     assert check.ok
-    assert check.signed
+    assert check.signatures is SigningStatus.VALID
 
 
 def test_an_invalid_authorising_user_is_a_reason() -> None:
@@ -246,7 +314,8 @@ def test_a_summary_counts_each_event_once() -> None:
         "redacted": 1,
         "undecided": 0,
         "bad": 2,
-        "signatures": {"valid": 1, "not_valid": 1, "not_checked": 3},
+        "signatures": {"valid": 1, "invalid": 1, "missing": 0, "key_unknown": 2, "not_checked": 1},
+        "keys_to_fetch": [{"server": "a.example", "key_id": "ed25519:1", "events": 2}],
         "noted": 1,
         "kinds": {"unreadable": 1, "event-id": 1, "signature": 1},
     }

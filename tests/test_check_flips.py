@@ -25,7 +25,9 @@ from roomver.errors import MalformedEvent, NotCanonical
 from roomver.event import find_defects
 from roomver.findings import EventCheck, FindingKind
 from roomver.hashing import content_digest
+from roomver.keys import KeyRing
 from roomver.readers import read_room
+from roomver.signature_results import SigningStatus
 from roomver.signatures import list_required_signers
 from roomver.unpadded import decode_unpadded
 from roomver.versions import RoomVersion
@@ -117,17 +119,16 @@ ROOMS = [*VERSIONS, *(path.stem for path in RECORDED)]
 
 
 def checked(text: bytes) -> Iterator[tuple[int, EventCheck]]:
-    """Yield the line and the check of each event."""
+    """Yield the line and the check of each event. Signatures that cannot be checked are findings."""
     room = read_room(io.BytesIO(text), "room")
+    keys = room.keys | KeyRing(required=True)
     for entry in room.entries:
         assert entry.place.line is not None
         if entry.error is not None:
             yield entry.place.line, unreadable(entry.error)
         else:
-            yield (
-                entry.place.line,
-                check_event(entry.pdu, room.version, claimed_id=entry.claimed_id, keys=room.keys),
-            )
+            check = check_event(entry.pdu, room.version, claimed_id=entry.claimed_id, keys=keys)
+            yield entry.place.line, check
 
 
 def essential(pdu: Pdu, version: RoomVersion) -> bytes:
@@ -135,24 +136,43 @@ def essential(pdu: Pdu, version: RoomVersion) -> bytes:
     return encode_canonical(kept, strict=version.strict_canonical_json)
 
 
-def signed(old: Pdu, new: Pdu, version: RoomVersion) -> bool:
-    """Tell whether the required signatures hold. All were made over the essential part of the old text."""
-
-    def signatures(pdu: Pdu, server: str) -> Any:
-        by_key = pdu.get("signatures", {}).get(server, {})
-        return {key_id: decode_unpadded(text) for key_id, text in by_key.items()}
-
+def signature_kinds(old: Pdu, new: Pdu, room: RoomText) -> set[FindingKind]:
+    """Return the findings of the signatures. All were made over the essential part of the old text."""
+    version, found = room.version, set()
     try:
         servers = list_required_signers(new, version)
     except MalformedEvent:
-        return False
-    if servers and essential(new, version) != essential(old, version):
-        return False
-    return all(signatures(new, s) == signatures(old, s) != {} for s in servers)
+        return {FindingKind.SIGNATURE}
+    changed = essential(new, version) != essential(old, version)
+    table = json.loads(room.header)["keys"]
+    for server in servers:
+        by_id: dict[str, Any] = new.get("signatures", {}).get(server, {})
+        before: dict[str, Any] = old.get("signatures", {}).get(server, {})
+        mine = {key_id: text for key_id, text in by_id.items() if key_id.startswith("ed25519:")}
+        known = [key_id for key_id in mine if counts(table.get(server, {}).get(key_id), new, version)]
+        if not mine:
+            found.add(FindingKind.SIGNATURE_MISSING)
+        elif not known:
+            found.add(FindingKind.SIGNATURE_UNCHECKED)
+        elif changed or any(
+            key_id not in before or decode_unpadded(mine[key_id]) != decode_unpadded(before[key_id])
+            for key_id in known
+        ):
+            found.add(FindingKind.SIGNATURE)
+    return found
 
 
-def expected_kinds(line: Line, raw: bytes, version: RoomVersion) -> set[FindingKind]:
+def counts(key: Any, pdu: Pdu, version: RoomVersion) -> bool:
+    """Tell whether there is such a key that is known to be valid at the time of the event."""
+    if key is None:
+        return False
+    until = key.get("valid_until_ts")
+    return not version.key_validity_enforced or until is None or pdu["origin_server_ts"] <= until
+
+
+def expected_kinds(line: Line, raw: bytes, room: RoomText) -> set[FindingKind]:
     """Return the kinds of findings that the line must have if its text is `raw`."""
+    version = room.version
     try:
         entry = load_json(raw)
     except NotCanonical:
@@ -169,8 +189,7 @@ def expected_kinds(line: Line, raw: bytes, version: RoomVersion) -> set[FindingK
             found.add(FindingKind.EVENT_ID)
     elif changed or claimed != line.event_id:
         found.add(FindingKind.EVENT_ID)
-    if not signed(line.pdu, new, version):
-        found.add(FindingKind.SIGNATURE)
+    found |= signature_kinds(line.pdu, new, room)
     digest = decode_unpadded(new["hashes"]["sha256"])  # type: ignore[index, call-overload, arg-type]
     if digest is None or len(digest) != 32:
         found.add(FindingKind.NO_CONTENT_HASH)
@@ -185,7 +204,7 @@ def test_an_unchanged_room_has_no_findings(name: str) -> None:
     results = list(checked(room.with_line(0, room.lines[0].raw)[0]))
     assert len(results) == len(room.lines)
     assert [(line, check.findings) for line, check in results if not check.ok] == []
-    assert all(check.signed for _, check in results)
+    assert all(check.signatures is SigningStatus.VALID for _, check in results)
 
 
 @pytest.mark.parametrize("name", ROOMS)
@@ -216,7 +235,7 @@ def test_one_flipped_bit_is_reported_for_that_event_only(name: str, data: st.Dat
         assert set(bad) == {number, number + 1}
         assert all(c.findings[0].kind is FindingKind.UNREADABLE for c in bad.values())
         return
-    expected = expected_kinds(line, flipped, room.version)
+    expected = expected_kinds(line, flipped, room)
     assert set(bad) == ({number} if expected else set())
     if expected:
         assert {finding.kind for finding in bad[number].findings} == expected
@@ -231,7 +250,8 @@ def test_a_change_in_each_part_has_its_findings() -> None:
         (b'"body":"Gr', b'"body":"gr', ["content-hash"]),
         (b'"depth":6', b'"depth":4', ["event-id", "signature", "content-hash"]),
         (b'{"event_id":"$', b'{"event_id":"%', ["event-id"]),
-        (b'"ed25519:1":"', b'"ed25519:9":"', ["signature"]),
+        (b'"ed25519:1":"', b'"ed25519:9":"', ["signature-unchecked"]),
+        (b'"b.example":{"', b'"b.exampme":{"', ["signature-missing"]),
         (b'"type":', b'"tyqe":', ["malformed"]),
         (b'"body":"', b'"body:"', ["unreadable"]),
         (b'"age":5', b'"age":4', []),

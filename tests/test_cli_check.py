@@ -59,9 +59,67 @@ def test_a_recorded_room(path: Path) -> None:
 
 
 def test_without_keys_signatures_are_not_checked_and_counted(write: Write) -> None:
-    result = run("check", "--alone", write("room.jsonl", room()))
+    file = write("room.jsonl", room())
+    result = run("check", "--alone", file)
     assert result.exit_code == 0
-    assert table(result)[1][1:] == ["11", "4", "4", "0", "0", "4", "not", "checked"]
+    assert table(result)[1][1:] == words("11 4 4 0 0 4 key unknown")
+    line = "  the signatures of 4 events could not be checked: no keys are given (--keys)\n"
+    assert line in result.stdout
+    required = run("check", "--alone", "--require-signatures", file)
+    assert required.exit_code == 1
+    assert table(required)[1][1:] == words("11 4 0 0 4 4 key unknown")
+    assert "A server must fetch the missing keys." in required.stdout
+
+
+def test_a_missing_signature_is_found_without_keys(write: Write) -> None:
+    unsigned = room()
+    unsigned[3]["pdu"]["signatures"] = {"c.example": unsigned[3]["pdu"]["signatures"]["a.example"]}
+    file = write("room.jsonl", unsigned)
+    for arguments, intact, bad in ((["--alone"], 3, 1), ([], 2, 2)):  # Bob may not join
+        result = run("check", *arguments, file)
+        assert result.exit_code == 1
+        assert table(result)[1][1:] == words(f"11 4 {intact} 0 {bad} 1 missing, 3 key unknown")
+        assert "  signature-missing: the event lacks a required signature\n" in result.stdout
+        assert '    signatures["a.example"]: a.example must sign and has not\n' in result.stdout
+    result = run("check", "--alone", "--unsigned", file)
+    assert result.exit_code == 0
+    assert table(result)[1][1:] == words("11 4 4 0 0 4 not checked")
+    assert "  signatures were not looked at, as --unsigned asks\n" in result.stdout
+    for arguments in (["--keys", file], ["--require-signatures"]):
+        result = run("check", "--unsigned", *arguments, file)
+        assert result.exit_code == 2
+        assert "--unsigned does not go with --keys and --require-signatures" in result.stderr
+
+
+def test_the_keys_to_fetch_are_listed_the_most_needed_first(write: Write) -> None:
+    some = room()
+    content = some[3]["pdu"]
+    for index in range(15):
+        content = {**content, "sender": f"@u:s{index:02}.example"}
+        signatures = {f"s{index:02}.example": {"ed25519:k": "A" * 86}}
+        some.append({"event_id": "$x", "pdu": {**content, "signatures": signatures}})
+    file = write("room.jsonl", [header(), *some, some[-1]])
+    result = run("check", "--alone", file)
+    start = "\n".join(
+        [
+            "  the signatures of 16 events could not be checked; these keys are unknown, or not known to be"
+            " valid at that time:",
+            "    s14.example ed25519:k, needed for 2 events",
+            "    s00.example ed25519:k, needed for 1 event",
+            "    s01.example ed25519:k, needed for 1 event",
+            "",
+        ]
+    )
+    assert start in result.stdout
+    assert "    and 10 more: `roomver check --all` lists them\n" in result.stdout
+    assert run("check", "--alone", "--all", file).stdout.count("needed for") == 15
+    (first, *_) = json.loads(run("check", "--alone", "--json", file).stdout)["files"]
+    assert len(first["summary"]["keys_to_fetch"]) == 15
+    assert first["summary"]["keys_to_fetch"][0] == {
+        "server": "s14.example",
+        "key_id": "ed25519:k",
+        "events": 2,
+    }
 
 
 def test_findings(write: Write) -> None:
@@ -71,7 +129,7 @@ def test_findings(write: Write) -> None:
     file = write("room.jsonl", [header(), entries[0], content, depth, {"event_id": "$x", "pdu": {}}])
     result = run("check", "--alone", file)
     assert result.exit_code == 1
-    assert table(result)[1][1:] == words("11 4 1 0 3 2 valid, 1 not valid, 1 not checked")
+    assert table(result)[1][1:] == words("11 4 1 0 3 2 valid, 1 invalid, 1 not checked")
     details = result.stdout[result.stdout.index(f"\n{file}\n") :]
     first, second, third = details.split("\nline ")[1:]
     assert first.splitlines()[0] == f"3  {entries[3]['event_id']}  m.room.message  {ALICE}"
@@ -170,12 +228,47 @@ def test_keys_from_files(write: Write) -> None:
     answer = write("answer.json", {"server_keys": [sign_json(published, "b.example", key_of("b.example"))]})
     assert run("check", "--alone", "--keys", plain, "--keys", answer, file).exit_code == 0
     result = run("check", "--alone", "--keys", plain, file)
+    assert result.exit_code == 0
+    assert "  b.example ed25519:1, needed for 1 event\n" in result.stdout
+    assert table(result)[1][1:] == words("11 4 4 0 0 3 valid, 1 key unknown")
+    result = run("check", "--alone", "--require-signatures", "--keys", plain, file)
     assert result.exit_code == 1
-    assert 'no valid signature of b.example ("ed25519:1": ignored: unknown key)' in result.stdout
+    text = 'the signature of b.example cannot be checked ("ed25519:1" ignored: unknown key)'
+    assert text in result.stdout
     forged = write("forged.json", sign_json(published, "b.example", key_of("c.example")))
     result = run("check", "--alone", "--keys", forged, file)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "the response is not signed by the server's own keys" in result.stderr
+    # One bad answer does not lose the others, and is named.
+    answers = [sign_json(published, "b.example", key_of(server)) for server in ("c.example", "b.example")]
+    both = write("both.json", {"server_keys": answers})
+    result = run("check", "--alone", "--keys", plain, "--keys", both, file)
+    assert (result.exit_code, table(result)[1][1:]) == (0, words("11 4 4 0 0 4 valid"))
+    assert result.stderr.startswith(
+        f"roomver: {both}: not used: answer 1 of 2: b.example: the response is not signed by"
+    )
+
+
+def test_two_keys_with_one_id_are_both_tried_and_named(write: Write) -> None:
+    entries = room()
+    file = write("room.jsonl", [header(keys={"a.example": KEYS["a.example"]}), *entries])
+    right = write("right.json", {"b.example": KEYS["b.example"]})
+    wrong = write("wrong.json", {"b.example": {"ed25519:1": KEYS["a.example"]["ed25519:1"]}})
+    results = [
+        run("check", "--alone", "--keys", one, "--keys", other, file)
+        for one, other in ((right, wrong), (wrong, right))
+    ]
+    assert results[0].stdout == results[1].stdout
+    assert results[0].stderr == results[1].stderr
+    assert (results[0].exit_code, table(results[0])[1][1:]) == (0, words("11 4 4 0 0 4 valid"))
+    named = results[0].stderr
+    assert named.startswith("roomver: b.example has different keys ed25519:1, and each is tried: ")
+    for source, key in ((right, "b.example"), (wrong, "a.example")):
+        assert f"{KEYS[key]['ed25519:1']['key']} in {source}" in named
+    # The header may contradict a file as well. It is named once for each room.
+    result = run("check", "--alone", "--keys", wrong, write("other.jsonl", [header(), *entries]))
+    assert (result.exit_code, result.stderr.count("each is tried")) == (0, 1)
+    assert "other.jsonl" in result.stderr
 
 
 def test_now_caps_how_long_keys_are_valid(write: Write) -> None:
@@ -183,7 +276,7 @@ def test_now_caps_how_long_keys_are_valid(write: Write) -> None:
     assert run("check", "--alone", "--now", "1700000000000", file).exit_code == 0
     result = run("check", "--alone", "--now", "1600000000000", file)
     assert result.exit_code == 1
-    assert "the key was not valid at the time of the event" in result.stdout
+    assert "ignored: the event is more than 7 days ahead of now" in result.stdout
 
 
 def test_the_room_version_option(write: Write) -> None:

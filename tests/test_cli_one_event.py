@@ -66,7 +66,8 @@ def test_a_wrong_id_in_the_file_is_told(write: Write) -> None:
             result = run(command, *version, file)
             assert (result.exit_code, result.stderr) == (0, told)
         room = write("room.jsonl", [pdu for _, pdu in EVENTS[:5]])
-        assert run("auth", "--room", room, file).stderr == told
+        keys = write("keys.json", KEYS)
+        assert run("auth", "--room", room, "--keys", keys, file).stderr == told
 
 
 def test_the_signed_event_has_its_own_id(write: Write) -> None:
@@ -121,7 +122,7 @@ def test_a_draft_is_judged_by_what_the_rules_read(version: str, write: Write) ->
     built = small_room(version)
     state = write("state.json", json.dumps([event.pdu for event in built.state.values()]))
     draft = {"type": "m.room.topic", "state_key": "", "sender": ALICE, "content": {"topic": "x"}}
-    options = ("--state", state, "--room-version", version)
+    options = ("--state", state, "--room-version", version, "--keys", write("keys.json", KEYS))
     result = run("auth", *options, write("draft.json", draft))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("a draft  m.room.topic '' ")

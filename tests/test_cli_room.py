@@ -81,7 +81,7 @@ def test_a_missing_auth_event_is_named_and_events_that_cite_it_are_undecided(wri
     lines = [line for line in recording(built) if line.get("event_id") != join.event_id]
     kicks = built.member(BOB, "leave", auth=[built.create, join])
     lines += entries(built)[-1:]
-    found = checked(write, lines, 1)
+    found = checked(write, lines, 3)
     assert findings(found) == {
         message.event_id: [("auth-event-missing", f"{join.event_id} is missing")],
         kicks.event_id: [("auth-event-missing", f"{join.event_id} is missing")],
@@ -97,7 +97,7 @@ def test_one_missing_event_is_named_once_however_many_events_depend_on_it(write:
     for number in range(40):
         built.add("m.room.message", BOB, {"body": str(number)}, auth=[built.create, topic])
     lines = [line for line in recording(built, state=[]) if line.get("event_id") != join.event_id]
-    found = checked(write, lines, 1)
+    found = checked(write, lines, 3)
     assert len(found["events"]) == 41
     assert {kind for kinds in findings(found).values() for kind, _ in kinds} == {"auth-event-missing"}
     reasons = {reason for kinds in findings(found).values() for _, reason in kinds}
@@ -236,7 +236,7 @@ def test_a_room_with_a_gap_reports_where_the_state_is_unknown(write: Write) -> N
     gone = built.add("m.room.message", ALICE, {"body": "lost"})
     after = built.add("m.room.message", ALICE, {"body": "kept"})
     lines = [line for line in recording(built) if line.get("event_id") != gone.event_id]
-    found = checked(write, lines, 1)
+    found = checked(write, lines, 3)
     assert findings(found) == {after.event_id: [("state-unknown", f"{gone.event_id} is missing")]}
     assert (found["summary"]["undecided"], found["summary"]["bad"]) == (1, 0)
     assert found["room"]["gaps"] == {after.event_id: [gone.event_id]}
@@ -268,7 +268,7 @@ def test_where_the_state_is_unknown_no_difference_is_reported(write: Write) -> N
     lines = [
         line for line in recording(built, rejected=[after.event_id]) if line.get("event_id") != gone.event_id
     ]
-    assert findings(checked(write, lines, 1)) == {
+    assert findings(checked(write, lines, 3)) == {
         after.event_id: [("state-unknown", f"{gone.event_id} is missing")]
     }
 

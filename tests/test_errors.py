@@ -8,7 +8,6 @@ import pytest
 import roomver
 from roomver import (
     BadKey,
-    CyclicGraph,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
@@ -18,7 +17,7 @@ from roomver import (
     WrongRoom,
     errors,
 )
-from roomver.errors import Defect
+from roomver.errors import CyclicGraph, Defect
 
 DEFECTS = [Defect("sender", "a user ID", "nothing"), Defect("", "a JSON object", "[]")]
 

@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
     ("canonical", "forest", "graph", "ordering", "unpadded"),
     ("versions",),
-    ("identifiers", "entry", "pdu", "redaction", "hashing"),
+    ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
     ("rules", "power", "selection", "state", "findings"),
     ("auth",),

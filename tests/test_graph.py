@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomver import CyclicGraph, MissingEvents
+from roomver import MissingEvents
+from roomver.errors import CyclicGraph
 from roomver.graph import Dag
 from roomver.ordering import in_order, lexicographic_topological_sort
 

@@ -1,10 +1,13 @@
 """Servers' keys: https://spec.matrix.org/latest/server-server-api/#retrieving-server-keys"""
 
 import copy
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import LENIENT_VERSIONS, STRICT_VERSIONS, JsonObject, hostile_json, often
 
 from roomver import (
@@ -15,7 +18,16 @@ from roomver import (
     read_server_keys,
     sign_json,
 )
-from roomver.keys import VALIDITY_CAP_MS, SigningKey, published_keys, read_key_table
+from roomver.keys import (
+    NO_KEYS,
+    VALIDITY_CAP_MS,
+    KeyRing,
+    SigningKey,
+    Validity,
+    format_time,
+    published_keys,
+    read_key_table,
+)
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 # The public half of the seed, as ed25519 gives it.
@@ -27,46 +39,99 @@ TIME = 1700000000000
 
 def test_the_public_key_of_the_appendix_seed() -> None:
     assert KEY.verify_key.key == RAW
-    assert read_key_table({"domain": {"ed25519:1": PUBLIC}}) == {"domain": {"ed25519:1": VerifyKey(RAW)}}
+    ring = read_key_table({"domain": {"ed25519:1": PUBLIC}})
+    assert ring == KeyRing.of({"domain": {"ed25519:1": VerifyKey(RAW)}})
+    assert ring.find("domain", "ed25519:1") == (VerifyKey(RAW),)
+    assert ring.find("domain", "ed25519:2") == ring.find("other", "ed25519:1") == ()
 
 
 class TestValidity:
     @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
     def test_valid_until_ts_must_be_at_least_origin_server_ts(self, name: str) -> None:
-        key = VerifyKey(RAW, valid_until_ts=TIME)
-        for timestamp, expected in ((TIME - 1, True), (TIME, True), (TIME + 1, False)):
-            assert key.valid_at(timestamp, get_room_version(name), now=None, honour_expired=False) is expected
+        key, version = VerifyKey(RAW, valid_until_ts=TIME), get_room_version(name)
+        assert key.validity_at(TIME - 1, version) is Validity.VALID
+        assert key.validity_at(TIME, version) is Validity.VALID
+        assert key.validity_at(TIME + 1, version) is Validity.LAPSED
 
     @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
     def test_versions_1_to_4_do_not_enforce_it(self, name: str) -> None:
-        key = VerifyKey(RAW, valid_until_ts=TIME)
-        assert key.valid_at(TIME + 1, get_room_version(name), now=TIME, honour_expired=False)
-        assert key.valid_at(TIME + 1, get_room_version(name), now=TIME, honour_expired=True)
+        key, version = VerifyKey(RAW, valid_until_ts=TIME), get_room_version(name)
+        assert key.validity_at(TIME + 1, version) is Validity.VALID
+        assert key.validity_at(TIME + 2 * VALIDITY_CAP_MS, version, TIME) is Validity.VALID
 
     @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
-    @pytest.mark.parametrize("until", [None, TIME + 10 * VALIDITY_CAP_MS])
+    @pytest.mark.parametrize("until", [None, 0, TIME + 10 * VALIDITY_CAP_MS])
     def test_the_lesser_of_valid_until_ts_and_7_days_into_the_future(
         self, name: str, until: int | None
     ) -> None:
         key, version = VerifyKey(RAW, valid_until_ts=until), get_room_version(name)
         last = TIME + 7 * 24 * 3600 * 1000
-        assert key.valid_at(last, version, now=TIME, honour_expired=False)
-        assert not key.valid_at(last + 1, version, now=TIME, honour_expired=False)
-        assert key.valid_at(last + 1, version, now=None, honour_expired=False)
+        within = Validity.LAPSED if until == 0 else Validity.VALID
+        assert key.validity_at(last, version, TIME) is within
+        # Beyond it no key counts, whatever is said of it later.
+        assert key.validity_at(last + 1, version, TIME) is Validity.AHEAD
+        assert key.validity_at(last + 1, version) is within
 
-    @pytest.mark.parametrize("name", ["5", *STRICT_VERSIONS])
-    @pytest.mark.parametrize("honour", [True, False])
-    def test_an_old_key_counts_up_to_the_time_it_expired(self, name: str, honour: bool) -> None:
-        key, version = VerifyKey(RAW, expired_ts=TIME), get_room_version(name)
-        assert key.valid_at(TIME, version, now=TIME, honour_expired=honour)
-        assert not key.valid_at(TIME + 1, version, now=TIME, honour_expired=honour)
+    @pytest.mark.parametrize("name", [*LENIENT_VERSIONS, *STRICT_VERSIONS])
+    @pytest.mark.parametrize("until", [None, 0])
+    @pytest.mark.parametrize("now", [None, 0])
+    def test_an_old_key_counts_up_to_the_time_it_expired_in_every_version(
+        self, name: str, until: int | None, now: int | None
+    ) -> None:
+        key, version = VerifyKey(RAW, until, expired_ts=TIME), get_room_version(name)
+        assert key.validity_at(TIME, version, now) is Validity.VALID
+        assert key.validity_at(TIME + 1, version, now) is Validity.EXPIRED
 
-    @pytest.mark.parametrize("name", LENIENT_VERSIONS[:4])
-    def test_versions_1_to_4_honour_it_on_request(self, name: str) -> None:
-        key, version = VerifyKey(RAW, expired_ts=TIME), get_room_version(name)
-        assert key.valid_at(TIME + 1, version, now=None, honour_expired=False)
-        assert not key.valid_at(TIME + 1, version, now=None, honour_expired=True)
-        assert key.valid_at(TIME, version, now=None, honour_expired=True)
+
+class TestKeyRing:
+    def test_two_rings_have_the_keys_of_both_at_the_later_time(self) -> None:
+        one = KeyRing.of({"a": {"ed25519:1": VerifyKey(RAW)}}, now=5)
+        other = KeyRing.of({"a": {"ed25519:2": VerifyKey(RAW)}, "b": {}}, now=7)
+        expected = {"a": {"ed25519:1": (VerifyKey(RAW),), "ed25519:2": (VerifyKey(RAW),)}, "b": {}}
+        assert (one | other) == (other | one) == KeyRing(expected, 7)
+        assert (one | NO_KEYS) == (NO_KEYS | one) == one
+        assert KeyRing.joined([]) == NO_KEYS
+        assert set(one.keys["a"]) == {"ed25519:1"}
+
+    @pytest.mark.parametrize(
+        ("one", "other", "both"),
+        [
+            ((5, None), (7, None), (7, None)),
+            ((5, None), (None, None), (None, None)),
+            ((5, None), (None, 3), (None, 3)),
+            ((None, 9), (None, 3), (None, 3)),
+        ],
+    )
+    def test_of_one_key_in_two_places_what_says_more_counts(self, one: Any, other: Any, both: Any) -> None:
+        rings = [
+            KeyRing.of({"a": {"ed25519:1": VerifyKey(RAW, *times)}}, source=source)
+            for times, source in ((one, "one.json"), (other, "other.json"))
+        ]
+        for order in (rings, rings[::-1], [*rings, *rings]):
+            ring = KeyRing.joined(order)
+            (key,) = ring.find("a", "ed25519:1")
+            assert (key.valid_until_ts, key.expired_ts) == both
+            assert key.sources == ("one.json", "other.json")
+            assert ring.clashes == ()
+
+    def test_different_keys_under_one_id_are_kept_with_their_sources(self) -> None:
+        rings = [
+            KeyRing.of({"a": {"ed25519:1": VerifyKey(raw)}}, source=source)
+            for raw, source in ((b"2" * 32, "two.json"), (b"1" * 32, "one.json"), (b"2" * 32, "also.json"))
+        ]
+        for order in permutations(rings):
+            (clash,) = KeyRing.joined(order).clashes
+            assert (clash.server, clash.key_id) == ("a", "ed25519:1")
+            assert [(key.key, key.sources) for key in clash.keys] == [
+                (b"1" * 32, ("one.json",)),
+                (b"2" * 32, ("also.json", "two.json")),
+            ]
+
+    def test_complete_and_required(self) -> None:
+        complete, required = KeyRing(complete=True), KeyRing(required=True)
+        assert (complete | complete).complete
+        assert not (complete | required).complete
+        assert (complete | required).required
 
 
 class TestPlainTable:
@@ -78,14 +143,14 @@ class TestPlainTable:
                 "c": {},
             }
         )
-        assert table == {
-            "a": {"ed25519:1": VerifyKey(RAW), "ed25519:2": VerifyKey(RAW, 5)},
-            "b": {"ed25519:x": VerifyKey(RAW, None, 7)},
+        assert table.keys == {
+            "a": {"ed25519:1": (VerifyKey(RAW),), "ed25519:2": (VerifyKey(RAW, 5),)},
+            "b": {"ed25519:x": (VerifyKey(RAW, None, 7),)},
             "c": {},
         }
 
     def test_a_key_of_an_unknown_algorithm_is_left_out(self) -> None:
-        assert read_key_table({"a": {"rsa:1": 5, "": None, "ed25519": "x"}}) == {"a": {}}
+        assert read_key_table({"a": {"rsa:1": 5, "": None, "ed25519": "x"}}).keys == {"a": {}}
 
     @pytest.mark.parametrize(
         ("table", "where"),
@@ -117,9 +182,32 @@ class TestPlainTable:
         tables: list[Any] = [value, {"a": value}, {"a": {"ed25519:1": value}}]
         for table in tables:
             try:
-                assert isinstance(read_key_table(table), dict)
+                assert isinstance(read_key_table(table), KeyRing)
             except BadKey as error:
                 str(error).encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z (0)"),
+        (253_402_300_799_999, "9999-12-31T23:59:59Z (253402300799999)"),
+        (253_402_300_800_000, "253402300800000"),
+        (-1, "-1"),
+    ],
+)
+def test_a_time_as_text(timestamp: int, text: str) -> None:
+    assert format_time(timestamp) == text
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_any_time_as_text_is_what_python_makes_of_it(timestamp: int) -> None:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=timestamp // 1000)
+    assert format_time(timestamp) == f"{moment.isoformat().removesuffix('+00:00')}Z ({timestamp})"
+
+
+def test_a_time_of_thousands_of_digits_is_not_printed() -> None:
+    assert format_time(10**5000) == "an integer of 16610 bits"
 
 
 def response(**changes: Any) -> JsonObject:

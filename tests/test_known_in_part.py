@@ -389,3 +389,19 @@ def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> No
     assert isinstance(plain.current_state, PartialState)
     assert plain.current_state.known == known
     assert plain.current_state.why_unknown(TOPIC) is not None
+
+
+def test_an_auth_chain_alone_leaves_no_room_without_ends() -> None:
+    room = base_room()
+    events = list(room.events.values())
+    chain: dict[str | None, list[str]] = {None: [event.event_id for event in events]}
+    whole = replay_room(events, accepted=chain)
+    assert whole.outliers == {event.event_id for event in events}
+    assert whole.forward_extremities == (events[-1].event_id,)
+    assert whole.current_state == ids(room.state)
+    # An event may be missing that follows another event of the chain.
+    gone = events[-2].event_id
+    part = replay_room([event for event in events if event.event_id != gone], accepted=chain)
+    assert not part.extremities_known
+    assert part.current_state is None
+    assert part.lacking(None) == [gone]

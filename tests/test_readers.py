@@ -13,7 +13,7 @@ from roomver import RoomVersion, VerifyKey, get_room_version, sign_json
 from roomver.check import check_event
 from roomver.entry import Entry
 from roomver.findings import Summary
-from roomver.readers import InputError, merge_keys, read_keys, read_room
+from roomver.readers import InputError, read_keys, read_room
 from roomver.readers import lines as lines_module
 
 KEYS = {"a.example": {"ed25519:1": {"key": public_key("a.example")}}}
@@ -75,7 +75,9 @@ def test_a_recorded_room() -> None:
     assert room.version is get_room_version("11")
     assert room.header is not None
     assert (room.header.room_id, room.header.fields["state"]) == ("!r:x", ["$x"])
-    assert room.keys == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
+    (key,) = room.keys.find("a.example", "ed25519:1")
+    assert key == key_of("a.example").verify_key
+    assert key.sources == ("input",)
     entries = list(room.entries)
     assert [(entry.claimed_id, entry.pdu) for entry in entries] == events()
     assert [str(entry.place) for entry in entries] == ["line 2", "line 3", "line 4", "line 5"]
@@ -84,13 +86,13 @@ def test_a_recorded_room() -> None:
 def test_a_header_alone_is_an_empty_room() -> None:
     room = read_room(io.BytesIO(json_lines([header()])), "input")
     assert list(room.entries) == []
-    assert room.keys is not None
+    assert room.keys.find("a.example", "ed25519:1")
 
 
 def test_a_header_without_keys_gives_no_keys() -> None:
     head = header()
     del head["keys"]
-    assert read_room(io.BytesIO(json_lines([head])), "input").keys is None
+    assert read_room(io.BytesIO(json_lines([head])), "input").keys.keys == {}
 
 
 def document(**more: Any) -> str:
@@ -196,7 +198,7 @@ def test_a_document_may_name_its_room_version() -> None:
     text = document(room_version="9", pdus=PDUS[1:], keys=KEYS)
     room = read_room(io.BytesIO(text.encode()), "input")
     assert room.version is get_room_version("9")
-    assert room.keys is not None
+    assert room.keys.find("a.example", "ed25519:1")
     assert failure(text, get_room_version("10")) == "it says that it is of room version 9, not 10"
 
 
@@ -235,8 +237,8 @@ def test_a_byte_order_mark_at_the_start_is_ignored(text: bytes, stream: Callable
 def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
     fields = {} if keys is None else {"keys": keys}
     first = {key: value for key, value in header().items() if key != "keys"}
-    assert read_room(io.BytesIO(json_lines([{**first, **fields}, *wrapped()])), "input").keys is None
-    assert read_room(io.BytesIO(json.dumps({"pdus": PDUS, **fields}).encode()), "input").keys is None
+    assert read_room(io.BytesIO(json_lines([{**first, **fields}, *wrapped()])), "input").keys.keys == {}
+    assert read_room(io.BytesIO(json.dumps({"pdus": PDUS, **fields}).encode()), "input").keys.keys == {}
     with pytest.raises(InputError, match="there are no keys in it"):
         read_keys(b"{}", "keys.json")
 
@@ -394,7 +396,7 @@ def peak(lines: int, *, version: bool, seekable: bool = True) -> int:
 
 @pytest.mark.parametrize("version", [True, False])
 def test_json_lines_are_checked_in_bounded_memory(version: bool) -> None:
-    peak(10, version=version)  # what is imported and cached on first use
+    peak(1000, version=version)  # what is imported and cached on first use
     short, long = peak(100, version=version), peak(4000, version=version)
     assert long < short * 1.5 + 20_000
 
@@ -413,12 +415,16 @@ def answer(server: str, **more: Any) -> dict[str, Any]:
     return sign_json(published, server, key_of(server))
 
 
-def keys_of(value: Any) -> Any:
-    return read_keys(json.dumps(value).encode(), "keys.json")
+def keys_of(value: Any) -> dict[str, dict[str, VerifyKey]]:
+    """Return the keys of a file. All can be used, and no two have the same ID."""
+    read = read_keys(json.dumps(value).encode(), "keys.json")
+    assert read.refused == ()
+    return {server: {i: key for i, (key,) in by_id.items()} for server, by_id in read.keys.keys.items()}
 
 
 def test_keys_as_a_table() -> None:
     assert keys_of(KEYS) == {"a.example": {"ed25519:1": key_of("a.example").verify_key}}
+    assert keys_of(KEYS)["a.example"]["ed25519:1"].sources == ("keys.json",)
 
 
 @pytest.mark.parametrize("form", ["one", "list", "query"])
@@ -445,13 +451,29 @@ def test_several_answers_of_one_server() -> None:
         assert keys_of(order)["c.example"]["ed25519:0"].expired_ts == 5
 
 
+def test_two_answers_that_contradict_each_other() -> None:
+    in_use = {"ed25519:1": {"key": public_key("a.example")}}
+    answers = [
+        answer("a.example", verify_keys={**in_use, "ed25519:2": {"key": public_key(name)}}) for name in "bc"
+    ]
+    read = read_keys(json.dumps(answers).encode(), "keys.json")
+    (clash,) = read.keys.clashes
+    assert (clash.server, clash.key_id) == ("a.example", "ed25519:2")
+    sources = {key.sources for key in clash.keys}
+    assert sources == {("keys.json (answer 1 of 2)",), ("keys.json (answer 2 of 2)",)}
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
         ([5], "answer 1 of 1 is not a JSON object"),
         (5, "keys: must be an object, not 5"),
+        ({}, "there are no keys in it"),
+        ({"x": {}}, "there are no keys in it"),
+        ({"x": {"rsa:1": "A"}}, "there are no keys in it"),
         ({"x": {"ed25519:1": "A"}}, "x ed25519:1: key must be 32 bytes"),
-        ([{}], "server_name: must be a server name"),
+        ([{}], "answer 1 of 1: server_name: must be a server name"),
+        ([{}, 5, {}], "answer 1 of 3: server_name: must be a server name, not null (and 2 more like this)"),
     ],
 )
 def test_invalid_keys_are_an_error(value: Any, reason: str) -> None:
@@ -460,22 +482,31 @@ def test_invalid_keys_are_an_error(value: Any, reason: str) -> None:
     assert str(caught.value).startswith(f"keys.json: {reason}")
 
 
-def test_an_answer_that_its_server_has_not_signed_is_an_error() -> None:
+def test_one_bad_answer_does_not_lose_the_others() -> None:
     forged = {**answer("a.example"), "valid_until_ts": 9999}
+    for answers in ([answer("b.example"), forged, 5], {"server_keys": [answer("b.example"), forged, 5]}):
+        read = read_keys(json.dumps(answers).encode(), "keys.json")
+        assert list(read.keys.keys) == ["b.example"]
+        first, second = read.refused
+        assert first.startswith(
+            "answer 2 of 3: a.example: the response is not signed by the server's own keys"
+        )
+        assert second == "answer 3 of 3 is not a JSON object"
     with pytest.raises(InputError, match=r"not signed by the server's own keys"):
-        keys_of([answer("b.example"), forged])
+        read_keys(json.dumps(forged).encode(), "keys.json")
+
+
+def test_one_bad_key_of_a_table_does_not_lose_the_others() -> None:
+    good = public_key("a.example")
+    table = {"a": {"ed25519:1": good, "ed25519:2": "A"}, "b": 5, "c": {"ed25519:1": good}}
+    read = read_keys(json.dumps(table).encode(), "keys.json")
+    assert {server: list(by_id) for server, by_id in read.keys.keys.items()} == {
+        "a": ["ed25519:1"],
+        "c": ["ed25519:1"],
+    }
+    assert [reason.split(":")[0] for reason in read.refused] == ["a ed25519", "b"]
 
 
 def test_keys_that_are_not_json_are_an_error() -> None:
     with pytest.raises(InputError, match=r"keys\.json: not JSON"):
         read_keys(b"hello", "keys.json")
-
-
-def test_merged_keys() -> None:
-    one, two = VerifyKey(b"1" * 32), VerifyKey(b"2" * 32)
-    assert merge_keys(None, None) is None
-    assert merge_keys(None, {}) == {}
-    first = {"x": {"ed25519:1": one, "ed25519:2": one}}
-    merged = merge_keys(first, None, {"x": {"ed25519:2": two}, "y": {"ed25519:1": two}})
-    assert merged == {"x": {"ed25519:1": one, "ed25519:2": two}, "y": {"ed25519:1": two}}
-    assert first == {"x": {"ed25519:1": one, "ed25519:2": one}}

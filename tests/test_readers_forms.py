@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from builder import ALICE, Room
+from builder import ALICE, Room, public_key
 from forms import BODY, FORMS, TABLES, copied, lines, pairs, small_room, stored
 from test_readers import Pipe, failure, json_lines, read
 
@@ -279,3 +279,20 @@ def test_several_files_must_be_of_one_version() -> None:
 def test_a_message_body_holds_what_separates_columns() -> None:
     assert PDUS[5]["content"]["body"] == BODY
     assert set('|,"\t\n\\') <= set(BODY)
+
+
+def test_the_keys_of_several_files_are_joined() -> None:
+    def head(until: int) -> str:
+        key = {"key": public_key("a.example"), "valid_until_ts": until}
+        fields = {"format": "roomver-room/1", "room_version": "11"}
+        return json.dumps({**fields, "keys": {"a.example": {"ed25519:1": key}}})
+
+    other = json.dumps({"pdus": PDUS, "keys": {"b.example": {"ed25519:1": public_key("b.example")}}})
+    for order in ((head(5), other, head(7)), (head(7), other, head(5)), (other, head(7), head(5))):
+        keys = read_rooms(several(*order)).keys
+        (key,) = keys.find("a.example", "ed25519:1")
+        assert key.valid_until_ts == 7
+        assert key.sources == tuple(f"file {n}" for n, text in enumerate(order, 1) if text != other)
+        (key,) = keys.find("b.example", "ed25519:1")
+        assert key.sources == (f"file {order.index(other) + 1}",)
+        assert keys.clashes == ()

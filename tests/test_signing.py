@@ -19,6 +19,7 @@ from signed import (
     OTHER,
     PUBLIC,
     SEED,
+    TABLE,
     every_version,
     member,
     sign_event,
@@ -138,14 +139,14 @@ class TestSignJson:
     def test_signatures_and_unsigned_are_not_covered_at_the_top_only(self) -> None:
         inner: JsonObject = {"a": {"signatures": {"x": {}}, "unsigned": {"y": 1}}}
         signed = sign_json(inner | {"unsigned": {"age": 1}}, "a", KEY)
-        assert verify_json(signed | {"unsigned": {"age": 2}}, "a", KEYS["a"]).valid
-        assert verify_json({k: v for k, v in signed.items() if k != "unsigned"}, "a", KEYS["a"]).valid
+        assert verify_json(signed | {"unsigned": {"age": 2}}, "a", TABLE["a"]).valid
+        assert verify_json({k: v for k, v in signed.items() if k != "unsigned"}, "a", TABLE["a"]).valid
         tamperings: list[JsonObject] = [
             {"a": {"signatures": {}, "unsigned": {"y": 1}}},
             {"a": {"signatures": {"x": {}}}},
         ]
         for changed in tamperings:
-            assert not verify_json(signed | changed, "a", KEYS["a"]).valid
+            assert not verify_json(signed | changed, "a", TABLE["a"]).valid
 
     def test_existing_signatures_are_kept(self) -> None:
         signed = sign_json(sign_json(sign_json({"x": 1}, "a", KEY), "b", KEY), "a", OTHER)
@@ -154,7 +155,7 @@ class TestSignJson:
             "b": {"ed25519:1"},
         }
         for server in "ab":
-            assert verify_json(signed, server, KEYS[server]).valid
+            assert verify_json(signed, server, TABLE[server]).valid
 
     @given(st.dictionaries(st.text(), strict_json, max_size=3))
     def test_the_input_is_not_changed_and_nothing_is_shared(self, value: JsonObject) -> None:
@@ -162,7 +163,7 @@ class TestSignJson:
         before = copy.deepcopy(value)
         signed = sign_json(value, "a", KEY)
         assert value == before
-        assert verify_json(signed, "a", KEYS["a"]).valid
+        assert verify_json(signed, "a", TABLE["a"]).valid
         for item in signed.values():
             if isinstance(item, list):
                 item.append("spoilt")
@@ -182,19 +183,19 @@ class TestSignJson:
         with pytest.raises(NotCanonical, match="expected a JSON object"):
             sign_json(value, "a", KEY)
         with pytest.raises(NotCanonical, match="expected a JSON object"):
-            verify_json(value, "a", KEYS["a"])
+            verify_json(value, "a", TABLE["a"])
 
     def test_a_value_without_canonical_json_cannot_be_signed(self) -> None:
         for value in ({"a": 1.5}, {"a": 2**53}):
             for refused in (
                 lambda value=value: sign_json(value, "a", KEY),
-                lambda value=value: verify_json(value, "a", KEYS["a"]),
+                lambda value=value: verify_json(value, "a", TABLE["a"]),
             ):
                 with pytest.raises(NotCanonical) as caught:
                     refused()
                 assert caught.value.path == "a"
             signed = sign_json(value, "a", KEY, strict=False)
-            assert verify_json(signed, "a", KEYS["a"], strict=False).valid
+            assert verify_json(signed, "a", TABLE["a"], strict=False).valid
 
 
 class TestKeys:
@@ -322,7 +323,7 @@ def test_any_signatures_end_in_a_result(signatures: Any) -> None:
     for value in values:
         try:
             json.dumps(value).encode()
-            result = verify_json(value, "a", KEYS["a"], strict=False)
+            result = verify_json(value, "a", TABLE["a"], strict=False)
         except RoomverError:
             continue
         assert not result.valid

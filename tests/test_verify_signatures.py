@@ -2,6 +2,7 @@
 https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events"""
 
 import copy
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -9,18 +10,25 @@ import generator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signed import KEY, KEYS, PUBLIC, TIME, every_version, member, sign_event, signed_by, statuses
+from signed import (
+    KEY,
+    KEYS,
+    OTHER,
+    PUBLIC,
+    TABLE,
+    TIME,
+    every_version,
+    member,
+    sign_event,
+    signed_by,
+    statuses,
+)
 from strategies import LENIENT_VERSIONS, VERSIONS, JsonObject, hostile, versions, versions_and_pdus
 
-from roomver import MalformedEvent, RoomverError, VerifyKey, redact, verify_signatures
-from roomver.keys import VALIDITY_CAP_MS
-from roomver.signatures import (
-    ServerResult,
-    SignatureReport,
-    SignatureResult,
-    SignatureStatus,
-    list_required_signers,
-)
+from roomver import KeyRing, MalformedEvent, RoomverError, VerifyKey, redact, verify_signatures
+from roomver.keys import NO_KEYS, VALIDITY_CAP_MS, format_time
+from roomver.signature_results import SignatureReport, SignatureStatus, SigningStatus
+from roomver.signatures import list_required_signers
 
 
 class TestRequiredSigners:
@@ -106,7 +114,7 @@ class TestRequiredSigners:
     def test_servers_are_compared_with_case_and_port(self) -> None:
         for other in ("A", "a:80"):
             pdu = sign_event(member("11", {"membership": "join"}), "11", other, KEY)
-            assert not verify_signatures(pdu, KEYS | {other: KEYS["a"]}, "11").valid
+            assert not verify_signatures(pdu, KEYS | KeyRing.of({other: TABLE["a"]}), "11").valid
 
 
 class TestWhichSignaturesCount:
@@ -115,9 +123,9 @@ class TestWhichSignaturesCount:
     GOOD = SIGNED["signatures"]["a"]["ed25519:1"]
     BAD = "A" * 86
 
-    def check(self, signatures: Any, **switches: Any) -> SignatureReport:
+    def check(self, signatures: Any, keys: KeyRing = KEYS) -> SignatureReport:
         pdu = self.SIGNED | {"signatures": {"a": signatures}}
-        report = verify_signatures(pdu, KEYS, "11", **switches)
+        report = verify_signatures(pdu, keys, "11")
         with pytest.raises(TypeError, match=r"use \.valid"):
             bool(report)
         return report
@@ -151,21 +159,29 @@ class TestWhichSignaturesCount:
         assert statuses(report) == {"ed25519:1": SignatureStatus.VERIFIED, key_id: status}
         assert status.ignored
 
-    def test_but_one_must_remain(self) -> None:
-        for key_id, why in (("ed25519:unknown", "unknown key"), ("rot13:1", "unknown algorithm")):
-            report = self.check({key_id: self.GOOD})
-            assert not report.valid
-            assert str(report) == f"a: {key_id} ignored: {why}"
-
-    @pytest.mark.parametrize("signatures", [{}, None, [], "x", 5])
-    def test_without_a_signature_an_event_is_not_signed(self, signatures: Any) -> None:
-        report = self.check(signatures)
+    @pytest.mark.parametrize(
+        ("key_id", "status"),
+        [("ed25519:unknown", SigningStatus.KEY_UNKNOWN), ("rot13:1", SigningStatus.MISSING)],
+    )
+    def test_but_one_must_remain(self, key_id: str, status: SigningStatus) -> None:
+        report = self.check({key_id: self.GOOD})
         assert not report.valid
+        assert report.status is status
+        why = "unknown key" if status is SigningStatus.KEY_UNKNOWN else "unknown algorithm"
+        assert str(report) == f"a: {key_id} ignored: {why}"
+
+    @pytest.mark.parametrize("keys", [KEYS, NO_KEYS])
+    @pytest.mark.parametrize("signatures", [{}, None, [], "x", 5])
+    def test_no_signature_is_missing_whatever_the_keys(self, signatures: Any, keys: KeyRing) -> None:
+        report = self.check(signatures, keys)
+        assert not report.valid
+        assert report.status is SigningStatus.MISSING
         assert str(report) == "a: no signature"
         others: list[Any] = [{}, None, [], "x", {"b": {"ed25519:1": self.GOOD}}]
         for whole in others:
-            assert not verify_signatures(self.SIGNED | {"signatures": whole}, KEYS, "11").valid
-        assert not verify_signatures(self.PDU, KEYS, "11").valid
+            report = verify_signatures(self.SIGNED | {"signatures": whole}, keys, "11")
+            assert report.status is SigningStatus.MISSING
+        assert verify_signatures(self.PDU, keys, "11").status is SigningStatus.MISSING
 
     @pytest.mark.parametrize("signature", ["", "A" * 84, "A" * 88, "A" * 87, "$" * 86, "é", None, 5, [], {}])
     def test_one_that_is_not_64_bytes_of_base64_fails_and_never_raises(self, signature: Any) -> None:
@@ -187,18 +203,55 @@ class TestWhichSignaturesCount:
 
     def test_a_key_of_another_length_verifies_nothing(self) -> None:
         for length in (0, 31, 33, 64):
-            keys = {"a": {"ed25519:1": VerifyKey(bytes(length))}}
+            keys = KeyRing.of({"a": {"ed25519:1": VerifyKey(bytes(length))}})
             assert not verify_signatures(self.SIGNED, keys, "11").valid
 
     def test_signatures_are_listed_by_key_id(self) -> None:
         report = self.check({"z:1": "", "ed25519:2": self.BAD, "ed25519:1": self.GOOD, "a:1": ""})
         assert list(statuses(report)) == ["a:1", "ed25519:1", "ed25519:2", "z:1"]
 
-    def test_ignored_signatures_are_not_enough(self) -> None:
-        (unknown,) = verify_signatures(self.SIGNED, {}, "11").servers
-        assert not unknown.valid
-        assert not ServerResult("a", ()).valid
-        assert not ServerResult("a", (SignatureResult("x:1", SignatureStatus.UNKNOWN_ALGORITHM),)).valid
+    def test_without_a_key_it_is_open_unless_the_keys_are_complete(self) -> None:
+        (open_,) = verify_signatures(self.SIGNED, NO_KEYS, "11").servers
+        assert (open_.status, open_.valid, open_.status.decided) == (SigningStatus.KEY_UNKNOWN, False, False)
+        assert open_.unknown_keys == ("ed25519:1",)
+        (closed,) = verify_signatures(self.SIGNED, KeyRing(complete=True), "11").servers
+        assert (closed.status, closed.valid, closed.status.decided) == (SigningStatus.INVALID, False, True)
+        assert closed.unknown_keys == ()
+
+    def test_a_policy_servers_key_is_not_among_the_keys_to_fetch(self) -> None:
+        policy = "ed25519:policy_server"
+        (server,) = self.check({policy: self.GOOD, "ed25519:9": self.GOOD, "x:1": ""}, NO_KEYS).servers
+        assert server.unknown_keys == ("ed25519:9",)
+        (server,) = self.check({policy: self.GOOD}, NO_KEYS).servers
+        assert server.unknown_keys == (policy,)
+
+    def test_the_worst_of_the_servers_is_the_status_of_the_event(self) -> None:
+        pdu = member("11", {"membership": "join", "join_authorised_via_users_server": "@v:b"})
+        good = signed_by(pdu, "11", "a", "b")
+        for theirs, keys, status in (
+            (good["signatures"]["b"], KEYS, SigningStatus.VALID),
+            (good["signatures"]["b"], KeyRing.of({"a": TABLE["a"]}), SigningStatus.KEY_UNKNOWN),
+            ({}, KEYS, SigningStatus.MISSING),
+            ({}, KeyRing.of({"b": TABLE["b"]}), SigningStatus.MISSING),
+            ({"ed25519:1": self.BAD}, KEYS, SigningStatus.INVALID),
+            ({"ed25519:1": self.BAD}, KeyRing.of({"b": TABLE["b"]}), SigningStatus.INVALID),
+        ):
+            event = {**good, "signatures": {**good["signatures"], "b": theirs}}
+            report = verify_signatures(event, keys, "11")
+            assert report.status is status
+            assert report.valid is (status is SigningStatus.VALID)
+        # Missing from one server, and invalid from the other.
+        event = {**good, "signatures": {"a": {"ed25519:1": self.BAD}}}
+        assert verify_signatures(event, KEYS, "11").status is SigningStatus.INVALID
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_of_two_keys_with_one_id_each_is_tried(self, order: int) -> None:
+        rings = [KeyRing.of({"a": {"ed25519:1": key.verify_key}}) for key in (KEY, OTHER)]
+        keys = KeyRing.joined(rings[::order])
+        for signer in (KEY, OTHER):
+            text = sign_event(self.PDU, "11", "a", signer)["signatures"]["a"][signer.key_id]
+            assert self.check({"ed25519:1": text}, keys).valid
+        assert self.check({"ed25519:1": self.BAD}, keys).status is SigningStatus.INVALID
 
     def test_a_server_result_has_no_truth_value(self) -> None:
         (result,) = self.check({"ed25519:1": self.GOOD}).servers
@@ -209,42 +262,94 @@ class TestWhichSignaturesCount:
 
 class TestKeyValidity:
     @staticmethod
-    def report(version: str, key: VerifyKey, **switches: Any) -> SignatureReport:
+    def report(version: str, key: VerifyKey, now: int | None = None) -> SignatureReport:
         pdu = sign_event(member(version, {"membership": "join"}), version, "a", KEY)
-        return verify_signatures(pdu, {"a": {"ed25519:1": key}}, version, **switches)
+        return verify_signatures(pdu, KeyRing.of({"a": {"ed25519:1": key}}, now=now), version)
 
     @every_version
-    def test_a_key_must_have_been_valid_from_version_5_on(self, version: str) -> None:
-        enforced = version not in LENIENT_VERSIONS[:4]
+    def test_a_key_must_be_known_to_be_valid_from_version_5_on(self, version: str) -> None:
         assert self.report(version, VerifyKey(PUBLIC, valid_until_ts=TIME)).valid
-        for key in (VerifyKey(PUBLIC, valid_until_ts=TIME - 1), VerifyKey(PUBLIC, expired_ts=TIME - 1)):
-            report = self.report(version, key)
-            assert report.valid is not enforced
-            if enforced:
-                assert statuses(report) == {"ed25519:1": SignatureStatus.KEY_NOT_VALID}
-                assert str(report) == "a: ed25519:1 ignored: the key was not valid at the time of the event"
+        report = self.report(version, VerifyKey(PUBLIC, valid_until_ts=TIME - 1))
+        enforced = version not in LENIENT_VERSIONS[:4]
+        assert report.valid is not enforced
+        if enforced:
+            # A later answer of the server may say that the key was valid for longer.
+            assert report.status is SigningStatus.KEY_UNKNOWN
+            assert report.servers[0].unknown_keys == ("ed25519:1",)
+            assert statuses(report) == {"ed25519:1": SignatureStatus.KEY_LAPSED}
+            assert str(report) == (
+                "a: ed25519:1 ignored: the key is not known to be valid at the time of the event (the key is"
+                f" known to be valid until {format_time(TIME - 1)}, the event was made {format_time(TIME)})"
+            )
 
     @every_version
-    def test_expiry_is_honoured_in_versions_1_to_4_on_request(self, version: str) -> None:
-        assert not self.report(version, VerifyKey(PUBLIC, expired_ts=TIME - 1), honour_expired=True).valid
-        assert self.report(version, VerifyKey(PUBLIC, expired_ts=TIME), honour_expired=True).valid
+    def test_a_key_that_expired_before_the_event_is_ignored_in_every_version(self, version: str) -> None:
+        assert self.report(version, VerifyKey(PUBLIC, expired_ts=TIME)).valid
+        report = self.report(version, VerifyKey(PUBLIC, expired_ts=TIME - 1))
+        assert report.status is SigningStatus.INVALID
+        assert statuses(report) == {"ed25519:1": SignatureStatus.KEY_EXPIRED}
+        assert str(report) == (
+            f"a: ed25519:1 ignored: the key had expired (the key expired {format_time(TIME - 1)}, the event"
+            f" was made {format_time(TIME)})"
+        )
+
+    @every_version
+    @pytest.mark.parametrize(
+        ("expired", "other", "status"),
+        [
+            ("good", None, SigningStatus.INVALID),
+            ("bad", None, SigningStatus.INVALID),
+            ("good", "good", SigningStatus.VALID),
+            ("bad", "good", SigningStatus.VALID),
+            ("unreadable", "good", SigningStatus.VALID),
+            ("good", "bad", SigningStatus.INVALID),
+            ("good", "unknown", SigningStatus.KEY_UNKNOWN),
+        ],
+    )
+    def test_an_expired_key_counts_neither_for_nor_against_the_event(
+        self, version: str, expired: str, other: str | None, status: SigningStatus
+    ) -> None:
+        pdu = sign_event(member(version, {"membership": "join"}), version, "a", KEY)
+        pdu = sign_event(pdu, version, "a", OTHER)
+        mine = pdu["signatures"]["a"]
+        texts = {"good": mine["ed25519:1"], "bad": "A" * 86, "unreadable": "!"}
+        signatures = {"ed25519:1": texts[expired]}
+        if other is not None:
+            signatures["ed25519:2"] = "A" * 86 if other == "bad" else mine["ed25519:2"]
+        keys = {"ed25519:1": VerifyKey(PUBLIC, expired_ts=TIME - 1)}
+        if other != "unknown":
+            keys["ed25519:2"] = OTHER.verify_key
+        event = {**pdu, "signatures": {"a": signatures}}
+        assert verify_signatures(event, KeyRing.of({"a": keys}), version).status is status
 
     @every_version
     def test_an_event_from_further_ahead_than_7_days_is_not_validly_signed_from_version_5_on(
         self, version: str
     ) -> None:
         key = VerifyKey(PUBLIC, valid_until_ts=TIME * 2)
-        assert self.report(version, key, now=TIME - VALIDITY_CAP_MS).valid
+        assert self.report(version, key, TIME - VALIDITY_CAP_MS).valid
+        report = self.report(version, key, TIME - VALIDITY_CAP_MS - 1)
         enforced = version not in LENIENT_VERSIONS[:4]
-        assert self.report(version, key, now=TIME - VALIDITY_CAP_MS - 1).valid is not enforced
+        assert report.valid is not enforced
+        if enforced:
+            assert report.status is SigningStatus.INVALID
+            assert f"now is {format_time(TIME - VALIDITY_CAP_MS - 1)}" in str(report)
 
     def test_a_raw_pdu_without_a_usable_timestamp_counts_as_made_at_0(self) -> None:
         pdu = member("11", {"membership": "join"})
         for timestamp in (None, "5", True):
             signed = sign_event(pdu | {"origin_server_ts": timestamp}, "11", "a", KEY)
             for until, expected in ((0, True), (-1, False)):
-                keys = {"a": {"ed25519:1": VerifyKey(PUBLIC, valid_until_ts=until)}}
+                keys = KeyRing.of({"a": {"ed25519:1": VerifyKey(PUBLIC, valid_until_ts=until)}})
                 assert verify_signatures(signed, keys, "11").valid is expected
+
+    def test_of_two_keys_with_one_id_what_is_open_goes_before_what_is_decided(self) -> None:
+        pdu = sign_event(member("11", {"membership": "join"}), "11", "a", KEY)
+        lapsed = KeyRing.of({"a": {"ed25519:1": VerifyKey(PUBLIC, valid_until_ts=TIME - 1)}})
+        for raw in (bytes(32), b"\xff" * 32):  # sorted before the other key, and after it
+            expired = KeyRing.of({"a": {"ed25519:1": VerifyKey(raw, expired_ts=TIME - 1)}})
+            assert verify_signatures(pdu, expired, "11").status is SigningStatus.INVALID
+            assert verify_signatures(pdu, lapsed | expired, "11").status is SigningStatus.KEY_UNKNOWN
 
 
 @given(versions_and_pdus)
@@ -261,7 +366,7 @@ def test_any_raw_object_ends_in_a_report_or_a_roomver_error(version: str, seed: 
     rng = Random(seed)
     pdu = generator.mutate(rng, generator.pdu(rng, version))
     try:
-        report = verify_signatures(pdu, KEYS, version, now=TIME)
+        report = verify_signatures(pdu, replace(KEYS, now=TIME), version)
     except RoomverError:
         return
     assert report.valid is (not report.servers and report.defect is None)

@@ -15,9 +15,10 @@ in these modules:
 - `roomver.hashing`: content hash, reference hash and event ID.
 - `roomver.event`: the class `Event`, and `parse_event`.
 - `roomver.event_format`: the checks of the event format, `find_defects`.
-- `roomver.keys`: signing keys and verify keys.
+- `roomver.keys`: signing keys, verify keys, and which keys are known.
 - `roomver.signing`: making signatures.
 - `roomver.signatures`: verifying signatures.
+- `roomver.signature_results`: the results of verifying signatures.
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
@@ -40,7 +41,6 @@ from .canonical import encode_canonical
 from .check import check_event, check_events
 from .errors import (
     BadKey,
-    CyclicGraph,
     MalformedEvent,
     MissingEvents,
     NotCanonical,
@@ -51,7 +51,7 @@ from .errors import (
 )
 from .event import Event, parse_event
 from .hashing import compute_event_id
-from .keys import SigningKey, VerifyKey
+from .keys import KeyRing, SigningKey, VerifyKey
 from .redaction import redact
 from .replay import replay_room
 from .resolution import RoomGraph, resolve, resolve_steps
@@ -67,10 +67,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BadKey",
-    "CyclicGraph",
     "Event",
     "EventId",
     "JsonObject",
+    "KeyRing",
     "MalformedEvent",
     "MissingEvents",
     "NotCanonical",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from .canonical import MAX_INTEGER, join_path, plain_object, scan, shorten
 from .entry import Entry
-from .errors import Defect, MalformedEvent, NotCanonical
+from .errors import SHOWN, Defect, MalformedEvent, NotCanonical
 from .event import Event, parse_event
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
@@ -25,11 +25,12 @@ from .hashing import (
     event_id_of_bytes,
 )
 from .identifiers import server_of
-from .keys import KeyTable
+from .keys import NO_KEYS, KeyRing
 from .redaction import kept, redact
 from .rules import MEMBER_AUTHORISER_SIGNATURE, Verdict
-from .signatures import ServerResult, SignatureReport, check_signatures
-from .types import EventId, JsonObject
+from .signature_results import ServerResult, SignatureReport, SignatureStatus, SigningStatus
+from .signatures import check_signatures
+from .types import EventId, JsonObject, KeyId, ServerName
 from .unpadded import decode_unpadded, encode_unpadded
 from .versions import EventIdForm, RoomVersion, version_record
 
@@ -47,8 +48,7 @@ def check_event(
     version: RoomVersion | str,
     *,
     claimed_id: EventId | None = None,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
 ) -> EventCheck:
     """Check one event by itself.
 
@@ -59,9 +59,9 @@ def check_event(
         pdu: the PDU as it is on the wire: a mapping. Any other value is malformed.
         version: the version of its room.
         claimed_id: the event ID that the input gives. It is compared with the ID of the event.
-        keys: the servers' keys. Without them, signatures are not checked.
-        now: the time in milliseconds since the epoch. With it, a key counts for at most seven days from
-            now.
+        keys: the servers' keys, and the current time. A signature by a key that is not among them stays
+            open: it is neither valid nor a finding. A missing signature is a finding even without any
+            keys. With None, signatures are not looked at: for made-up events, which have none.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -73,15 +73,14 @@ def check_event(
     >>> check.findings[0].kind.value, str(check.findings[0].reasons[0])
     ('malformed', 'content: expected an object, found nothing')
     """
-    return next(check_events([(pdu, claimed_id)], version, keys=keys, now=now))
+    return next(check_events([(pdu, claimed_id)], version, keys=keys))
 
 
 def check_events(
     pdus: Iterable[tuple[object, EventId | None]],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
 ) -> Iterator[EventCheck]:
     """Check many events, each by itself.
 
@@ -90,22 +89,21 @@ def check_events(
     Args:
         pdus: pairs of a PDU and the event ID that the input gives, or None. They are taken in batches. If
             the iterator raises, the events before are checked first.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
     known = version_record(version)
     for batch in _batches(pdus):
-        yield from _check_batch(batch, known, keys, now)
+        yield from _check_batch(batch, known, keys)
 
 
 def check_entries(
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
 ) -> Iterator[tuple[Entry, EventCheck]]:
     """Check the entries of an input, each by itself, and yield each entry with its check, in order.
 
@@ -113,7 +111,7 @@ def check_entries(
 
     Args:
         entries: taken in batches. If the iterator raises, the entries before are checked first.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
 
     Raises:
         UnknownRoomVersion: if there is no such version.
@@ -123,7 +121,7 @@ def check_entries(
         pdus: list[tuple[object, EventId | None]] = [
             (entry.pdu, entry.claimed_id) for entry in batch if entry.error is None
         ]
-        checks = iter(_check_batch(pdus, known, keys, now))
+        checks = iter(_check_batch(pdus, known, keys))
         for entry in batch:
             if entry.error is not None:
                 yield entry, unreadable(entry.error, entry.claimed_id)
@@ -178,8 +176,7 @@ _BATCH = 32
 def _check_batch(
     batch: list[tuple[object, EventId | None]],
     version: RoomVersion,
-    keys: KeyTable | None,
-    now: int | None,
+    keys: KeyRing | None,
 ) -> list[EventCheck]:
     parsed = [_parsed(pdu, version, claimed_id) for pdu, claimed_id in batch]
     good = [one for one in parsed if not isinstance(one, EventCheck)]
@@ -188,12 +185,13 @@ def _check_batch(
     reports: list[SignatureReport | None] = [None] * len(good)
     if keys is not None:
         reports = [
-            check_signatures(event.pdu, version, essential, keys, now)
+            check_signatures(event.pdu, version, essential, keys)
             for event, essential in zip(good, essentials, strict=True)
         ]
+    required = keys is not None and keys.required
     stages = zip(essentials, digests, reports, strict=True)
     return [
-        one if isinstance(one, EventCheck) else _judged(one, claimed_id, *next(stages))
+        one if isinstance(one, EventCheck) else _judged(one, claimed_id, *next(stages), required)
         for one, (_, claimed_id) in zip(parsed, batch, strict=True)
     ]
 
@@ -242,6 +240,7 @@ def _judged(
     essential: bytes,
     computed: bytes,
     report: SignatureReport | None,
+    required: bool,
 ) -> EventCheck:
     """Combine the results of the stages for a well-formed event."""
     pdu, version = event.pdu, event.room_version
@@ -253,9 +252,11 @@ def _judged(
     if claimed_id is not None and claimed_id != event_id:
         findings.append(_wrong_id(claimed_id, event_id, version))
 
-    signed = None if report is None else report.valid
-    if report is not None and not signed:
-        findings.append(_not_signed(event, report))
+    status = None if report is None else report.status
+    unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
+    if report is not None and status is not SigningStatus.VALID:
+        findings += _not_signed(event, report, required)
+        unknown_keys = _unknown_keys(report)
 
     redacted = False
     usable: Event | None = event
@@ -273,7 +274,7 @@ def _judged(
             except MalformedEvent as error:
                 usable = None
                 findings.append(_malformed_once_redacted(error.defects))
-    return EventCheck(event_id, usable, tuple(findings), redacted, signed, _notes(event))
+    return EventCheck(event_id, usable, tuple(findings), redacted, status, _notes(event), unknown_keys)
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -304,33 +305,56 @@ def _wrong_id(claimed: EventId, event_id: EventId, version: RoomVersion) -> Find
     return Finding(FindingKind.EVENT_ID, (reason,))
 
 
-def _not_signed(event: Event, report: SignatureReport) -> Finding:
+_NOT_SIGNED = {
+    SigningStatus.INVALID: FindingKind.SIGNATURE,
+    SigningStatus.MISSING: FindingKind.SIGNATURE_MISSING,
+    SigningStatus.KEY_UNKNOWN: FindingKind.SIGNATURE_UNCHECKED,
+}
+
+
+def _not_signed(event: Event, report: SignatureReport, required: bool) -> list[Finding]:
+    """Return what was found of the signatures: a finding for each kind of thing that is wrong."""
     if report.defect is not None:
         defect = report.defect
-        reasons = [Reason(defect.path, f"expected {defect.expected}, found {defect.found}")]
-    else:
-        reasons = [
-            Reason(join_path("signatures", server.server), _why_not(server))
-            for server in report.servers
-            if not server.valid
-        ]
-    # One of these signatures is also a rule of the authorisation rules, which take it as verified.
-    authoriser = event.content.get("join_authorised_via_users_server")
-    if type(authoriser) is str and event.room_version.authorising_server_signs:
-        server_name = server_of(authoriser)
-        if any(server.server == server_name and not server.valid for server in report.servers):
-            verdict = Verdict(
-                False, MEMBER_AUTHORISER_SIGNATURE, event.room_version, {"authoriser": authoriser}
-            )
+        text = f"expected {defect.expected}, found {defect.found}"
+        return [Finding(FindingKind.SIGNATURE, (Reason(defect.path, text),))]
+    findings = []
+    for status, kind in _NOT_SIGNED.items():
+        if status is SigningStatus.KEY_UNKNOWN and not required:
+            continue
+        servers = [server for server in report.servers if server.status is status]
+        reasons = [Reason(join_path("signatures", server.server), _why_not(server)) for server in servers]
+        # One of these signatures is also a rule of the authorisation rules, which take it as verified.
+        authoriser = event.content.get("join_authorised_via_users_server")
+        if (
+            status.decided
+            and event.room_version.authorising_server_signs
+            and type(authoriser) is str
+            and any(server.server == server_of(authoriser) for server in servers)
+        ):
+            compared: JsonObject = {"authoriser": authoriser}
+            verdict = Verdict(False, MEMBER_AUTHORISER_SIGNATURE, event.room_version, compared)
             reasons.append(Reason("content.join_authorised_via_users_server", str(verdict)))
-    return Finding(FindingKind.SIGNATURE, tuple(reasons))
+        if reasons:
+            findings.append(Finding(kind, tuple(reasons)))
+    return findings
 
 
 def _why_not(server: ServerResult) -> str:
     if not server.signatures:
         return f"{server.server} must sign and has not"
-    each = ", ".join(f"{shorten(s.key_id)}: {s.status.value}" for s in server.signatures)
+    unhelpful = [one for one in server.signatures if one.status is not SignatureStatus.VERIFIED]
+    each = "; ".join(str(one._replace(key_id=shorten(one.key_id))) for one in unhelpful[:SHOWN])
+    if len(unhelpful) > SHOWN:
+        each += f"; and {len(unhelpful) - SHOWN:,} more"
+    if server.status is SigningStatus.KEY_UNKNOWN:
+        return f"the signature of {server.server} cannot be checked ({each})"
     return f"no valid signature of {server.server} ({each})"
+
+
+def _unknown_keys(report: SignatureReport) -> tuple[tuple[ServerName, KeyId], ...]:
+    keys = ((server.server, key_id) for server in report.servers for key_id in server.unknown_keys)
+    return tuple(islice(keys, SHOWN))
 
 
 def _content_not_hashed(event: Event, computed: bytes) -> Finding:

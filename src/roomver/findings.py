@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .event import Event
-from .types import EventId
+from .signature_results import SigningStatus
+from .types import EventId, KeyId, ServerName
 
 __all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Reason", "Summary"]
 
@@ -30,6 +31,8 @@ class Action(Enum):
     """Soft-fail the event: do not relay it to clients, and do not make new events follow it."""
     FETCH = "fetch"
     """Fetch the missing events. Nothing is decided without them."""
+    FETCH_KEY = "fetch-key"
+    """Fetch the missing keys, and check the signatures with them."""
     LOOK = "look"
     """Do nothing. A person has to look at it."""
 
@@ -44,7 +47,11 @@ class FindingKind(Enum):
     EVENT_ID = "event-id"
     """The event ID that the input gives is not the ID of the event."""
     SIGNATURE = "signature"
-    """A required signature is not valid."""
+    """A server that must sign has signed, but not validly."""
+    SIGNATURE_MISSING = "signature-missing"
+    """A server that must sign has not signed. This shows without any keys."""
+    SIGNATURE_UNCHECKED = "signature-unchecked"
+    """A required signature cannot be checked, because a key is unknown. Found only on request."""
     CONTENT_HASH = "content-hash"
     """The content hash in the event does not match the event."""
     NO_CONTENT_HASH = "no-content-hash"
@@ -81,6 +88,8 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.MALFORMED: Action.DROP,
         FindingKind.EVENT_ID: Action.DROP,
         FindingKind.SIGNATURE: Action.DROP,
+        FindingKind.SIGNATURE_MISSING: Action.DROP,
+        FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.CONTENT_HASH: Action.REDACT,
         FindingKind.NO_CONTENT_HASH: Action.DROP,
         FindingKind.OTHER_ROOM: Action.DROP,
@@ -127,10 +136,13 @@ class EventCheck(NamedTuple):
     """All findings, in the order of the checks."""
     redacted: bool = False
     """Whether the event is in its redacted form, so that its content hash cannot match. Not a finding."""
-    signed: bool | None = None
-    """Whether the event has all required signatures; None if signatures were not checked."""
+    signatures: SigningStatus | None = None
+    """Whether the event has all required signatures; None if signatures were not looked at, or if the event
+    is malformed or unreadable."""
     notes: tuple[Reason, ...] = ()
     """Facts that are not findings but worth knowing."""
+    unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
+    """The keys without which the signatures are open: up to 10 pairs of a server name and a key ID."""
 
     @property
     def ok(self) -> bool:
@@ -144,6 +156,9 @@ class EventCheck(NamedTuple):
         return None if dropped else self.event
 
 
+_KEYS_COUNTED = 10_000  # different ones: the names come from events, and there may be any number of them
+
+
 @dataclass(slots=True)
 class Summary:
     """Counts over many events. Each event is intact, redacted, rejected, undecided or bad.
@@ -154,9 +169,10 @@ class Summary:
         undecided: events whose only findings are that something is missing.
         redacted: events without findings, in their redacted form.
         rejected: events that the rules reject or soft-fail, as the recording server did.
-        signed, not_signed: events with and without all required signatures, if that was checked.
         notes: events with notes.
         kinds: the number of events by kind of finding.
+        signatures: the number of events by the status of their required signatures, if that was looked at.
+        unknown_keys: the number of events by the keys without which their signatures are open.
     """
 
     events: int = 0
@@ -164,10 +180,10 @@ class Summary:
     undecided: int = 0
     redacted: int = 0
     rejected: int = 0
-    signed: int = 0
-    not_signed: int = 0
     notes: int = 0
     kinds: Counter[FindingKind] = field(default_factory=Counter)
+    signatures: Counter[SigningStatus] = field(default_factory=Counter)
+    unknown_keys: Counter[tuple[ServerName, KeyId]] = field(default_factory=Counter)
 
     def add(
         self, check: EventCheck, among_others: tuple[Finding, ...] = (), *, rejected: bool = False
@@ -180,10 +196,11 @@ class Summary:
             rejected: the recording server rejected or soft-failed the event, and the rules agree.
         """
         self.events += 1
-        if check.signed:
-            self.signed += 1
-        elif check.signed is False:
-            self.not_signed += 1
+        if check.signatures is not None:
+            self.signatures[check.signatures] += 1
+        for key in check.unknown_keys:
+            if key in self.unknown_keys or len(self.unknown_keys) < _KEYS_COUNTED:
+                self.unknown_keys[key] += 1
         findings = (*check.findings, *among_others)
         if findings:
             if all(finding.kind.action is Action.FETCH for finding in findings):
@@ -205,10 +222,10 @@ class Summary:
         self.undecided += other.undecided
         self.redacted += other.redacted
         self.rejected += other.rejected
-        self.signed += other.signed
-        self.not_signed += other.not_signed
         self.notes += other.notes
         self.kinds.update(other.kinds)
+        self.signatures.update(other.signatures)
+        self.unknown_keys.update(other.unknown_keys)
 
     @property
     def intact(self) -> int:
@@ -217,5 +234,11 @@ class Summary:
 
     @property
     def signatures_not_checked(self) -> int:
-        """Events whose signatures were not checked, because no keys were given or the event is malformed."""
-        return self.events - self.signed - self.not_signed
+        """Events whose signatures were not looked at, because they are malformed or on request."""
+        return self.events - self.signatures.total()
+
+    @property
+    def keys_to_fetch(self) -> list[tuple[ServerName, KeyId, int]]:
+        """The unknown keys, each with the number of events that need it. The most needed come first."""
+        ordered = sorted(self.unknown_keys.items(), key=lambda item: (-item[1], item[0]))
+        return [(server, key_id, events) for (server, key_id), events in ordered]

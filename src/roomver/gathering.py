@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from .canonical import shorten
 from .check import check_entries
 from .entry import Entry, Part, Place
-from .errors import NotAState
+from .errors import SHOWN, NotAState
 from .event import Event
 from .findings import Action, EventCheck, Finding, Summary
-from .keys import KeyTable
+from .keys import NO_KEYS, KeyRing
 from .power import CREATE
 from .state import Unknown, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonValue, StateKey, StateMap
@@ -82,6 +82,7 @@ class Gathered:
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
         dropped: the number of events that a server must drop.
         first_dropped: the place of the first of them, and its first finding; None without one.
+        left_out: why each of them is dropped, by the event ID that it has or that the input gives.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.
@@ -97,6 +98,7 @@ class Gathered:
     summary: Summary = field(default_factory=Summary)
     dropped: int = 0
     first_dropped: tuple[Place, Finding] | None = None
+    left_out: dict[EventId, Finding] = field(default_factory=dict)
     repeated: int = 0
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
@@ -134,9 +136,12 @@ class Gathered:
         if event is None:
             self.summary.add(check)
             self.dropped += 1
+            finding = next(one for one in check.findings if one.kind.action is Action.DROP)
             if self.first_dropped is None:
-                dropped = (f for f in check.findings if f.kind.action is Action.DROP)
-                self.first_dropped = entry.place, next(dropped)
+                self.first_dropped = entry.place, finding
+            if check.event_id is not None:
+                shortened = finding._replace(reasons=finding.reasons[:SHOWN])
+                self.left_out.setdefault(check.event_id, shortened)
             return
         event_id = event.event_id
         if event_id in self.events:
@@ -152,15 +157,14 @@ def gather_events(
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
 
     Args:
         entries: the entries of one room, in the order of the input.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
         on_check: called with each entry and its check.
 
     Raises:
@@ -171,7 +175,7 @@ def gather_events(
     states: dict[int, _State] = {}
     joined: dict[int, EventId] = {}
     accepted: dict[int, set[EventId]] = {}
-    for entry, check in check_entries(entries, version, keys=keys, now=now):
+    for entry, check in check_entries(entries, version, keys=keys):
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)

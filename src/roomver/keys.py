@@ -1,11 +1,12 @@
-"""Signing keys and verify keys: how they are read, and when a verify key is valid.
+"""Signing keys and verify keys: how they are read, which are known, and when a verify key is valid.
 
 Source: https://spec.matrix.org/latest/server-server-api/#retrieving-server-keys
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signedjson.key import decode_signing_key_base64
 
@@ -18,13 +19,35 @@ from .versions import RoomVersion
 if TYPE_CHECKING:
     from signedjson.types import SigningKey as _SignedJsonKey
 
-__all__ = ["ALGORITHM", "VALIDITY_CAP_MS", "KeyTable", "SigningKey", "VerifyKey", "read_key_table"]
+__all__ = [
+    "ALGORITHM",
+    "NO_KEYS",
+    "VALIDITY_CAP_MS",
+    "KeyClash",
+    "KeyRing",
+    "SigningKey",
+    "Validity",
+    "VerifyKey",
+    "read_key_table",
+]
 
 ALGORITHM: Final = "ed25519"
 """The only signing algorithm in the specification."""
 
 VALIDITY_CAP_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far into the future a key's ``valid_until_ts`` counts: seven days, in milliseconds."""
+
+
+class Validity(Enum):
+    """Whether a key counts for an event, by the times of both."""
+
+    VALID = auto()
+    EXPIRED = auto()
+    """The server had stopped using the key. The key never counts for this event."""
+    AHEAD = auto()
+    """The event is more than seven days ahead of now. No key counts for it yet."""
+    LAPSED = auto()
+    """The key's ``valid_until_ts`` is before the event. A later answer of the server may extend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +60,160 @@ class VerifyKey:
             there is no limit.
         expired_ts: when the server stopped using the key, in milliseconds since the epoch; None if it
             has not.
+        sources: where the key was found, for messages: names of files, say. Sources do not make two
+            keys unequal.
     """
 
     key: bytes
     valid_until_ts: int | None = None
     expired_ts: int | None = None
+    sources: tuple[str, ...] = field(default=(), compare=False)
 
-    def valid_at(
-        self, timestamp: int, version: RoomVersion, *, now: int | None, honour_expired: bool
-    ) -> bool:
-        """Tell whether the key is valid for an event with this ``origin_server_ts``.
+    def validity_at(self, timestamp: int, version: RoomVersion, now: int | None = None) -> Validity:
+        """Tell whether the key counts for an event with this ``origin_server_ts``.
 
-        Versions 1 to 4 ignore ``valid_until_ts``. They ignore ``expired_ts`` too, unless
-        `honour_expired` is set. A key is still valid at the exact time (``<=``), as in Synapse.
+        A key that has expired counts up to the time at which it expired, in every room version. Versions 1
+        to 4 ignore ``valid_until_ts``. A key still counts at the exact time (``<=``), as in Synapse.
+
+        Source: https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events
+        and https://spec.matrix.org/latest/rooms/v5/#signing-key-validity-period
         """
         if self.expired_ts is not None:
-            return timestamp <= self.expired_ts or not (version.key_validity_enforced or honour_expired)
+            # "any keys that are known to have expired prior to the event's `origin_server_ts` are ignored"
+            return Validity.VALID if timestamp <= self.expired_ts else Validity.EXPIRED
         if not version.key_validity_enforced:
-            return True
+            return Validity.VALID
+        if now is not None and timestamp > now + VALIDITY_CAP_MS:
+            return Validity.AHEAD
         if self.valid_until_ts is not None and timestamp > self.valid_until_ts:
-            return False
-        return now is None or timestamp <= now + VALIDITY_CAP_MS
+            return Validity.LAPSED
+        return Validity.VALID
+
+    def _merged(self, other: "VerifyKey") -> "VerifyKey":
+        """Return this key with what another statement says about it. The order of the two is irrelevant.
+
+        A server says that a key has expired after it said that the key was in use, and its later answers
+        have later ends of validity. Of two times at which a key expired, the earlier one counts.
+        """
+        untils = (self.valid_until_ts, other.valid_until_ts)
+        until = None if None in untils else max(untils)  # type: ignore[type-var]  # no None here
+        expired = [key.expired_ts for key in (self, other) if key.expired_ts is not None]
+        sources = tuple(sorted({*self.sources, *other.sources}))
+        return VerifyKey(self.key, until, min(expired, default=None), sources)
+
+
+class KeyClash(NamedTuple):
+    """Two or more different keys that are said to have the same ID."""
+
+    server: ServerName
+    key_id: KeyId
+    keys: tuple[VerifyKey, ...]
+    """Sorted by their bytes, each with its sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """What is known of servers' verify keys, at which time, and how signatures are checked with them.
+
+    Make one with `KeyRing.of` or `read_key_table`, and join several with `KeyRing.joined` or ``|``.
+
+    Attributes:
+        keys: the keys by server name and key ID, sorted by their bytes. There is more than one if different
+            sources give different keys for one ID: a signature then counts if one of them verifies it.
+        now: the current time in milliseconds since the epoch. With it, ``valid_until_ts`` counts for at most
+            seven days from now, as the specification requires. Without it, the times are used as they are.
+        complete: whether these are all keys that exist. A signature by any other key is then not open: the
+            key will never be found.
+        required: whether `roomver.check` makes a finding of an event with signatures that cannot be checked.
+    """
+
+    keys: Mapping[ServerName, Mapping[KeyId, tuple[VerifyKey, ...]]] = field(default_factory=dict)
+    now: int | None = None
+    complete: bool = False
+    required: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        keys: Mapping[ServerName, Mapping[KeyId, VerifyKey]],
+        *,
+        now: int | None = None,
+        source: str | None = None,
+    ) -> "KeyRing":
+        """Make a key ring of keys by server name and key ID.
+
+        Args:
+            keys: as `read_server_keys` returns them for one server.
+            now: as the attribute.
+            source: a name of the place where all of them were found, for messages.
+
+        >>> key = SigningKey.from_seed("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").verify_key
+        >>> ring = KeyRing.of({"example.org": {"ed25519:1": key}})
+        >>> ring.find("example.org", "ed25519:1") == (key,)
+        True
+        """
+        return cls(
+            {
+                server: {
+                    key_id: (key if source is None else replace(key, sources=(source,)),)
+                    for key_id, key in by_id.items()
+                }
+                for server, by_id in keys.items()
+            },
+            now,
+        )
+
+    def find(self, server: ServerName, key_id: KeyId) -> tuple[VerifyKey, ...]:
+        """Return the keys that a server has under an ID; none if no such key is known."""
+        return self.keys.get(server, {}).get(key_id, ())
+
+    @classmethod
+    def joined(cls, rings: Iterable["KeyRing"]) -> "KeyRing":
+        """Return the keys of several key rings, at the latest time. Their order is irrelevant.
+
+        The same key from two sources is valid as long as one of them says, and has expired if one of them
+        says so. The result is complete if all are, and requires signatures if one does.
+        """
+        merged: dict[ServerName, dict[KeyId, tuple[VerifyKey, ...]]] = {}
+        now: int | None = None
+        complete = []
+        required = []
+        for ring in rings:
+            for server, by_id in ring.keys.items():
+                mine = merged.setdefault(server, {})
+                for key_id, keys in by_id.items():
+                    mine[key_id] = _merge_keys(mine[key_id], keys) if key_id in mine else keys
+            if ring.now is not None:
+                now = ring.now if now is None else max(now, ring.now)
+            complete.append(ring.complete)
+            required.append(ring.required)
+        return cls(merged, now, bool(complete) and all(complete), any(required))
+
+    def __or__(self, other: "KeyRing") -> "KeyRing":
+        """Return the keys of both, as `joined` does."""
+        return KeyRing.joined((self, other))
+
+    @property
+    def clashes(self) -> tuple[KeyClash, ...]:
+        """The IDs under which there are different keys, sorted by server name and key ID."""
+        return tuple(
+            KeyClash(server, key_id, keys)
+            for server, by_id in sorted(self.keys.items())
+            for key_id, keys in sorted(by_id.items())
+            if len(keys) > 1
+        )
+
+
+def _merge_keys(one: tuple[VerifyKey, ...], other: tuple[VerifyKey, ...]) -> tuple[VerifyKey, ...]:
+    """Return the keys that two sources have under one ID, sorted by their bytes."""
+    by_bytes = {key.key: key for key in one}
+    for key in other:
+        by_bytes[key.key] = by_bytes[key.key]._merged(key) if key.key in by_bytes else key
+    return tuple(by_bytes[raw] for raw in sorted(by_bytes))
+
+
+NO_KEYS: Final = KeyRing()
+"""An empty key ring: every signature that is there is left open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +262,19 @@ class SigningKey:
         return self._secret.sign(message).signature
 
 
-KeyTable: TypeAlias = Mapping[ServerName, Mapping[KeyId, VerifyKey]]
-"""Verify keys by server name and key ID."""
-
-
-def read_key_table(table: object) -> dict[ServerName, dict[KeyId, VerifyKey]]:
+def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
     """Read a table of verify keys from JSON.
 
     Args:
         table: ``{server: {key ID: {"key": unpadded base64, "valid_until_ts": int, "expired_ts":
             int}}}``. The times are optional. The key alone may stand in place of its object.
+        source: a name of the place where the table was found, for messages.
 
     Raises:
         BadKey: naming the server and the key that cannot be used.
 
-    >>> table = read_key_table({"example.org": {"ed25519:1": {"key": "A" * 43, "valid_until_ts": 5}}})
-    >>> table["example.org"]["ed25519:1"].valid_until_ts
+    >>> ring = read_key_table({"example.org": {"ed25519:1": {"key": "A" * 43, "valid_until_ts": 5}}})
+    >>> ring.find("example.org", "ed25519:1")[0].valid_until_ts
     5
     """
     result: dict[ServerName, dict[KeyId, VerifyKey]] = {}
@@ -132,7 +285,7 @@ def read_key_table(table: object) -> dict[ServerName, dict[KeyId, VerifyKey]]:
             # A key of another algorithm verifies nothing and does no harm.
             if key_id.startswith(f"{ALGORITHM}:")
         }
-    return result
+    return KeyRing.of(result, source=source)
 
 
 def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
@@ -182,3 +335,31 @@ def _time(entry: JsonObject, name: str, where: str) -> int | None:
     if value is not None and type(value) is not int:
         raise BadKey(where, f"{name} must be an integer of milliseconds, not {shorten(value)}")
     return value
+
+
+_YEAR_10000_MS = 253_402_300_800_000
+
+
+def format_time(timestamp: int) -> str:
+    """Return a time in milliseconds since the epoch as text, with the number.
+
+    >>> format_time(1767323045000)
+    '2026-01-02T03:04:05Z (1767323045000)'
+    >>> format_time(-5)
+    '-5'
+    """
+    if not 0 <= timestamp < _YEAR_10000_MS:
+        return shorten(timestamp)
+    minutes, second = divmod(timestamp // 1000, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    # The date in the Gregorian calendar, with years that begin in March: a leap day is then the last day.
+    # 719,468 days lie between 0000-03-01 and 1970-01-01, and 146,097 days are 400 years.
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5
+    year += 400 * era + (month >= 10)
+    date = f"{year:04}-{(month + 2) % 12 + 1:02}-{day + 1:02}"
+    return f"{date}T{hour:02}:{minute:02}:{second:02}Z ({timestamp})"

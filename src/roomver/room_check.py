@@ -15,7 +15,7 @@ from .errors import SHOWN, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
-from .keys import KeyTable
+from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED
 from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
@@ -97,8 +97,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
-    keys: KeyTable | None = None,
-    now: int | None = None,
+    keys: KeyRing | None = NO_KEYS,
     beliefs: Beliefs | None = None,
     as_recorded: bool = False,
     algorithm: StateResolution | str | None = None,
@@ -117,7 +116,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
     Args:
         entries: the entries, in any order. The room is that of the first create event, or without one
             that of most events. Events of other rooms are findings and are not replayed.
-        version, keys, now: as in `check_event`.
+        version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. If it rejected an event too, that is not
             a finding; a different decision is one.
         as_recorded: accept and reject events as the recording server did, and report where the rules
@@ -134,7 +133,7 @@ def check_room(  # noqa: PLR0913 - all but two are options by keyword
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
-    gathered = gather_events(entries, version, keys=keys, now=now, on_check=on_check)
+    gathered = gather_events(entries, version, keys=keys, on_check=on_check)
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]
@@ -173,7 +172,8 @@ def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id:
     strange = [key for key, event_id in entries_of(state).items() if events[event_id].room_id != room_id]
     if not strange:
         return state
-    unknown = Unknown(f"{len(strange):,} of another room", keys=frozenset(strange))
+    reason = f"{listed(sorted(entries_of(state)[key] for key in strange))} of another room"
+    unknown = Unknown(reason, keys=frozenset(strange))
     entries = changed_entries(entries_of(state), dict.fromkeys(strange))
     return known_in_part(entries, (*unknown_of(state), unknown))
 

@@ -6,28 +6,23 @@ Source: https://spec.matrix.org/latest/appendices/#checking-for-a-signature and
 https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events
 """
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Mapping, Sequence
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from .canonical import join_path, scanned_object, shorten
-from .errors import BadKey, Defect, MalformedEvent, refuse_truth
+from .errors import BadKey, Defect, MalformedEvent
 from .hashing import essential_bytes, signed_bytes
 from .identifiers import is_user_id, server_of
-from .keys import ALGORITHM, KeyTable, VerifyKey, published_keys
+from .keys import ALGORITHM, KeyRing, Validity, VerifyKey, format_time, published_keys
 from .pdu import CarriesPdu, unpack
+from .signature_results import ServerResult, SignatureReport, SignatureResult, SignatureStatus, SigningStatus
 from .types import JsonObject, JsonValue, KeyId, ServerName
 from .unpadded import decode_unpadded
 from .versions import RoomVersion
 
 __all__ = [
-    "ServerResult",
-    "SignatureReport",
-    "SignatureResult",
-    "SignatureStatus",
     "list_required_signers",
     "read_server_keys",
     "verify_json",
@@ -36,103 +31,6 @@ __all__ = [
 
 _PREFIX = f"{ALGORITHM}:"
 _AUTHORISER = "join_authorised_via_users_server"
-
-
-class SignatureStatus(Enum):
-    """The result of checking one signature."""
-
-    VERIFIED = "verified"
-    FAILED = "does not verify"
-    UNREADABLE = "is not 64 bytes of base64"
-    UNKNOWN_ALGORITHM = "ignored: unknown algorithm"
-    UNKNOWN_KEY = "ignored: unknown key"
-    KEY_NOT_VALID = "ignored: the key was not valid at the time of the event"
-
-    @property
-    def ignored(self) -> bool:
-        """Whether the signature counts neither for nor against the event."""
-        return self in (self.UNKNOWN_ALGORITHM, self.UNKNOWN_KEY, self.KEY_NOT_VALID)
-
-
-class SignatureResult(NamedTuple):
-    """One signature and the result of checking it."""
-
-    key_id: KeyId
-    status: SignatureStatus
-
-
-class ServerResult(NamedTuple):
-    """The signatures of one server, and whether they are enough.
-
-    It has no truth value: use `valid`.
-
-    Attributes:
-        server: the server that must sign.
-        signatures: every signature under the server's name, sorted by key ID.
-    """
-
-    server: ServerName
-    signatures: tuple[SignatureResult, ...]
-
-    @property
-    def valid(self) -> bool:
-        """Whether at least one signature is not ignored, and every one that is not ignored verifies."""
-        verified = False
-        for result in self.signatures:
-            if result.status is SignatureStatus.VERIFIED:
-                verified = True
-            elif not result.status.ignored:
-                return False
-        return verified
-
-    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
-        refuse_truth(self, ".valid")
-
-    def __str__(self) -> str:
-        if self.valid:
-            return f"{self.server}: signed"
-        if not self.signatures:
-            return f"{self.server}: no signature"
-        why = "; ".join(
-            f"{r.key_id} {r.status.value}"
-            for r in self.signatures
-            if r.status is not SignatureStatus.VERIFIED
-        )
-        return f"{self.server}: {why}"
-
-
-class SignatureReport(NamedTuple):
-    """Whether an event has the signatures that it needs, and why.
-
-    It has no truth value: use `valid`.
-
-    Attributes:
-        servers: a result for each server that must sign, sorted by name. Empty for a third-party
-            invite, which needs no server's signature.
-        defect: why the servers that must sign cannot be told, or None. With a defect the event is not
-            valid.
-    """
-
-    servers: tuple[ServerResult, ...]
-    defect: Defect | None = None
-
-    @property
-    def valid(self) -> bool:
-        """Whether every server that must sign has signed."""
-        if self.defect is not None:
-            return False
-        for result in self.servers:  # noqa: SIM110 - all() would make a generator for each event
-            if not result.valid:
-                return False
-        return True
-
-    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
-        refuse_truth(self, ".valid")
-
-    def __str__(self) -> str:
-        if self.defect is not None:
-            return str(self.defect)
-        return ", ".join(map(str, self.servers)) or "no signature is needed"
 
 
 def verify_bytes(key: bytes, message: bytes, signature: bytes) -> bool:
@@ -161,7 +59,8 @@ def verify_json(
         NotCanonical: if the value is not an object, or has no canonical JSON.
     """
     plain = scanned_object(value, strict=strict)
-    return _check_server(server, plain.get("signatures"), signed_bytes(plain), keys, lambda _: True)
+    ring = KeyRing.of({server: keys})
+    return _check_server(server, plain.get("signatures"), signed_bytes(plain), ring, _always)
 
 
 def read_server_keys(response: Mapping[str, object]) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
@@ -242,11 +141,8 @@ def _server_in(pdu: JsonObject, key: str, version: RoomVersion) -> ServerName:
 
 def verify_signatures(
     event: Mapping[str, object] | CarriesPdu,
-    keys: KeyTable,
+    keys: KeyRing,
     version: RoomVersion | str | None = None,
-    *,
-    now: int | None = None,
-    honour_expired: bool = False,
 ) -> SignatureReport:
     """Check that an event has the signatures it needs.
 
@@ -259,32 +155,31 @@ def verify_signatures(
 
     Args:
         event: an `Event`, or a raw PDU with its room version.
-        keys: the servers' keys.
+        keys: what is known of the servers' keys, and the current time.
         version: the room version of a raw PDU.
-        now: the current time in milliseconds since the epoch. With it, a key's ``valid_until_ts`` counts
-            for at most seven days from now, as the specification requires. Without it, the times in
-            `keys` are used as they are.
-        honour_expired: in versions 1 to 4, ignore signatures of keys that had expired before the event.
-            Synapse does not ignore them.
 
     Returns:
-        A report. The event is validly signed if its `valid` is True.
+        A report. The event is validly signed if its `valid` is True. If it is not, its `status` says
+        whether that is decided, or whether a key is unknown.
 
     Raises:
         MalformedEvent: if a raw PDU is not a JSON object.
         NotCanonical: if a raw PDU has no canonical JSON.
     """
     pdu, known = unpack(event, version)
-    return check_signatures(pdu, known, essential_bytes(pdu, known), keys, now, honour_expired)
+    return check_signatures(pdu, known, essential_bytes(pdu, known), keys)
+
+
+_Validity = Callable[[VerifyKey], tuple[Validity, str]]
+"""Returns whether a key counts, and if not, the times that make it so."""
+
+
+def _always(_: VerifyKey) -> tuple[Validity, str]:
+    return Validity.VALID, ""
 
 
 def check_signatures(
-    pdu: JsonObject,
-    version: RoomVersion,
-    essential: bytes,
-    keys: KeyTable,
-    now: int | None = None,
-    honour_expired: bool = False,
+    pdu: JsonObject, version: RoomVersion, essential: bytes, keys: KeyRing
 ) -> SignatureReport:
     """Check signatures as `verify_signatures` does, with the bytes of `hashing.essential_bytes`."""
     try:
@@ -294,45 +189,80 @@ def check_signatures(
     timestamp = pdu.get("origin_server_ts")
     made_at = timestamp if type(timestamp) is int else 0
 
-    def counts(key: VerifyKey) -> bool:
-        return key.valid_at(made_at, version, now=now, honour_expired=honour_expired)
+    def validity(key: VerifyKey) -> tuple[Validity, str]:
+        found = key.validity_at(made_at, version, keys.now)
+        return found, _times(found, key, made_at, keys.now) if found is not Validity.VALID else ""
 
     signatures = pdu.get("signatures")
-    results = [_check_server(name, signatures, essential, keys.get(name, {}), counts) for name in servers]
+    results = [_check_server(name, signatures, essential, keys, validity) for name in servers]
     return SignatureReport(tuple(results))
 
 
+def _times(validity: Validity, key: VerifyKey, made_at: int, now: int | None) -> str:
+    made = f"the event was made {format_time(made_at)}"
+    if validity is Validity.EXPIRED and key.expired_ts is not None:
+        return f"the key expired {format_time(key.expired_ts)}, {made}"
+    if validity is Validity.LAPSED and key.valid_until_ts is not None:
+        return f"the key is known to be valid until {format_time(key.valid_until_ts)}, {made}"
+    return made if now is None else f"{made}, now is {format_time(now)}"
+
+
 def _check_server(
-    server: ServerName,
-    signatures: JsonValue,
-    message: bytes,
-    keys: Mapping[KeyId, VerifyKey],
-    counts: Callable[[VerifyKey], bool],
+    server: ServerName, signatures: JsonValue, message: bytes, keys: KeyRing, validity: _Validity
 ) -> ServerResult:
     mine = signatures.get(server) if type(signatures) is dict else None
     if type(mine) is not dict:
-        return ServerResult(server, ())
-    results = []
-    for key_id in sorted(mine):
-        status = _check_one(key_id, mine[key_id], message, keys.get(key_id), counts)
-        results.append(SignatureResult(key_id, status))
-    return ServerResult(server, tuple(results))
+        return ServerResult(server, (), SigningStatus.MISSING)
+    results = tuple(
+        _check_one(key_id, mine[key_id], message, keys.find(server, key_id), validity)
+        for key_id in sorted(mine)
+    )
+    return ServerResult(server, results, _conclude(results, keys))
+
+
+def _conclude(results: Sequence[SignatureResult], keys: KeyRing) -> SigningStatus:
+    """Say what follows from the signatures of one server."""
+    statuses = {result.status for result in results}
+    if SignatureStatus.FAILED in statuses or SignatureStatus.UNREADABLE in statuses:
+        return SigningStatus.INVALID
+    if SignatureStatus.VERIFIED in statuses:
+        return SigningStatus.VALID
+    if statuses <= {SignatureStatus.UNKNOWN_ALGORITHM}:
+        # "If there are no signing key identifiers left then the check fails."
+        return SigningStatus.MISSING
+    if not keys.complete and any(status.open for status in statuses):
+        return SigningStatus.KEY_UNKNOWN
+    return SigningStatus.INVALID
 
 
 def _check_one(
-    key_id: KeyId,
-    signature: JsonValue,
-    message: bytes,
-    key: VerifyKey | None,
-    counts: Callable[[VerifyKey], bool],
-) -> SignatureStatus:
+    key_id: KeyId, signature: JsonValue, message: bytes, keys: Sequence[VerifyKey], validity: _Validity
+) -> SignatureResult:
     if not key_id.startswith(_PREFIX):
-        return SignatureStatus.UNKNOWN_ALGORITHM
-    if key is None:
-        return SignatureStatus.UNKNOWN_KEY
-    if not counts(key):
-        return SignatureStatus.KEY_NOT_VALID
+        return SignatureResult(key_id, SignatureStatus.UNKNOWN_ALGORITHM)
+    if not keys:
+        return SignatureResult(key_id, SignatureStatus.UNKNOWN_KEY)
+    valid = []
+    ignored = None
+    for key in keys:
+        found, times = validity(key)
+        if found is Validity.VALID:
+            valid.append(key)
+        elif ignored is None or found is Validity.LAPSED:  # what is open goes before what is decided
+            ignored = SignatureResult(key_id, _IGNORED[found], times)
+    if not valid and ignored is not None:
+        return ignored
     raw = decode_unpadded(signature) if type(signature) is str else None
     if raw is None or len(raw) != 64:
-        return SignatureStatus.UNREADABLE
-    return SignatureStatus.VERIFIED if verify_bytes(key.key, message, raw) else SignatureStatus.FAILED
+        return SignatureResult(key_id, SignatureStatus.UNREADABLE)
+    for key in valid:
+        if verify_bytes(key.key, message, raw):
+            return SignatureResult(key_id, SignatureStatus.VERIFIED)
+    return SignatureResult(key_id, SignatureStatus.FAILED)
+
+
+_IGNORED: Mapping[Validity, SignatureStatus] = {
+    Validity.EXPIRED: SignatureStatus.KEY_EXPIRED,
+    Validity.AHEAD: SignatureStatus.TIME_AHEAD,
+    Validity.LAPSED: SignatureStatus.KEY_LAPSED,
+}

@@ -36,7 +36,7 @@ from roomver.hashing import (
     compute_content_hash,
     compute_reference_hash,
 )
-from roomver.keys import SigningKey
+from roomver.keys import KeyRing, SigningKey
 
 pytest.importorskip("synapse", reason="matrix-synapse is not installed (pip install 'roomver[peer]')")
 with warnings.catch_warnings():
@@ -209,7 +209,7 @@ def test_synapse_verifies_signatures_of_the_library(version: str, examples: int,
 
 @every_version
 def test_the_library_verifies_signatures_of_synapse(version: str, examples: int, tally: Counter[str]) -> None:
-    keys = {"x.org": {"ed25519:1": KEY.verify_key}}
+    keys = KeyRing.of({"x.org": {"ed25519:1": KEY.verify_key}})
     key = decode_signing_key_base64("ed25519", "1", SEED)
     for pdu in events(version, examples // 5):
         pdu |= {"signatures": {}, "sender": "@a:x.org"}

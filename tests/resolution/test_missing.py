@@ -4,7 +4,8 @@ import pytest
 from builder import versions_from
 from random_forks import hostile_event
 
-from roomver import CyclicGraph, MissingEvents, WrongRoom, resolve
+from roomver import MissingEvents, WrongRoom, resolve
+from roomver.errors import CyclicGraph
 
 from .labelled import ALICE, LATER, Room
 

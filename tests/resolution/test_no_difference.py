@@ -102,7 +102,7 @@ _IN_A_PROCESS = """
 import json, sys
 from random import Random
 from random_forks import hostile_fork, likely_fork
-from roomver import CyclicGraph, MissingEvents, RoomGraph, RoomverError, resolve
+from roomver import MissingEvents, RoomGraph, RoomverError, resolve
 answers = []
 for version in map(str, range(1, 13)):
     for make in (likely_fork, hostile_fork):

@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_forks import Fork, citing, hostile_event
 
-from roomver import CyclicGraph, Event, MissingEvents, RoomGraph, WrongRoom, get_room_version, resolve
+from roomver import Event, MissingEvents, RoomGraph, WrongRoom, get_room_version, resolve
+from roomver.errors import CyclicGraph
 
 from .forks import cited_by, forks, hostile_forks, resolve_fork
 

@@ -12,8 +12,11 @@ from rich.table import Table
 
 from ..auth import check_against_state, check_auth, state_of_auth_events
 from ..auth.compared import Compared, list_compared
+from ..check import check_event
 from ..errors import NotAState, RoomverError, UnknownState, listed
 from ..event import Event, parse_event
+from ..findings import EventCheck, Finding, FindingKind
+from ..keys import KeyRing
 from ..readers import InputError, fit_entry
 from ..rules import Verdict
 from ..state import EventsOf
@@ -27,12 +30,16 @@ from .common import (
     console,
     display_name,
     example,
+    keys_option,
+    now_option,
     read_event,
+    read_key_files,
     room_version_option,
+    unsigned_option,
 )
 from .drafts import complete_draft
 from .loaded import load_events, load_room
-from .wording import printable
+from .wording import ACTION_TEXT, FINDING_TEXT, findings_data, printable
 
 
 @click.command(
@@ -44,6 +51,9 @@ from .wording import printable
 @as_recorded_option()
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
@@ -52,6 +62,9 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     as_recorded: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Judge one event by the authorisation rules, and print the rule that decided with what was compared.
@@ -61,7 +74,11 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     against the state before it, with --state against the state events in the file. Both files may have any
     form that `roomver check` reads; `roomver state --json` writes one.
 
-    With --state the event may be a draft: its type, state key, sender and content are enough.
+    With --state the event may be a draft: its type, state key, sender and content are enough. Its signatures
+    are not looked at.
+
+    An event that a server drops before any rule, because a required signature is missing or not valid, is
+    refused.
 
     An event is undecided if its auth events are missing, if the state before it is unknown, or if the rules
     need an unknown entry of a state that is known in part.
@@ -72,11 +89,16 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
         raise click.UsageError("--as-recorded needs --room")
+    keys = None if unsigned else read_key_files(key_files, now)
     is_draft = False
-    if room_file is not None:
-        judged = _judge_in_room(event, room_file, more_files, version, as_recorded)
-    else:
-        judged, is_draft = _judge_against(event, state_file or "", more_files, version)
+    try:
+        if room_file is not None:
+            judged = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
+        else:
+            judged, is_draft = _judge_against(event, state_file or "", more_files, version, keys)
+    except _Dropped as dropped:
+        _print_dropped(dropped.event_id, dropped.finding, as_json)
+        raise click.exceptions.Exit(1) from None
     if as_json:
         data = [_data(row) for row in judged]
         if is_draft:
@@ -111,19 +133,38 @@ class _Judged(NamedTuple):
 
 
 _BEFORE = "the state before it"
+_ON_RECEIPT = "the checks on receipt"
+
+
+class _Dropped(Exception):
+    """The event is dropped before any rule is asked."""
+
+    def __init__(self, event_id: EventId, finding: Finding) -> None:
+        self.event_id = event_id
+        self.finding = finding
+        super().__init__(event_id, finding)
 
 
 def _judge_in_room(
-    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None, as_recorded: bool
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
+    as_recorded: bool,
 ) -> list[_Judged]:
     """Judge an event of a room by its own auth events, and by the state before it."""
     if event_name.startswith("$"):
-        room = load_room(file, version, more_files, as_recorded=as_recorded)
-        event = room.event(event_name)
+        room = load_room(file, version, keys, more_files, as_recorded=as_recorded)
+        found = room.find(event_name)
+        if not isinstance(found, Event):
+            raise _Dropped(*found)
+        event = found
     else:
         given = _read_event(event_name, WIRE_KEYS)
-        room = load_room(file, version, more_files, given.entry, as_recorded=as_recorded)
+        room = load_room(file, version, keys, more_files, given.entry, as_recorded=as_recorded)
         event = _parse(_fit(given, room.version), room.version, event_name)
+        _refuse_unsigned(event, room.added)
     replayed = room.replay
     outcome = replayed.outcomes.get(event.event_id)
     if outcome is None:
@@ -150,10 +191,14 @@ def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence
 
 
 def _judge_against(
-    event_name: str, file: str, more_files: Sequence[str], version: RoomVersion | None
+    event_name: str,
+    file: str,
+    more_files: Sequence[str],
+    version: RoomVersion | None,
+    keys: KeyRing | None,
 ) -> tuple[list[_Judged], bool]:
     """Judge an event against a state, and tell whether it is a draft."""
-    gathered = load_events(file, version, more_files)
+    gathered, keys = load_events(file, version, keys, more_files)
     given = _read_event(event_name, ("sender", "content"), draft=True)
     try:
         state = gathered.as_state()
@@ -167,6 +212,8 @@ def _judge_against(
     if not is_draft:
         _fit(given, gathered.version)
     event = _parse(completed, gathered.version, event_name)
+    if not is_draft:  # a draft is not signed yet
+        _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
     return [_against("the state", event, state)], is_draft
 
 
@@ -210,6 +257,27 @@ def _data(judged: _Judged) -> dict[str, object]:
         }
     rows = [row._asdict() for row in _compared(judged)]
     return {**head, **verdict.to_dict(), "compared": rows}
+
+
+def _refuse_unsigned(event: Event, check: EventCheck | None) -> None:
+    """Refuse an event whose signatures are missing or invalid."""
+    for finding in () if check is None else check.findings:
+        if finding.kind in (FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING):
+            raise _Dropped(event.event_id, finding)
+
+
+def _print_dropped(event_id: EventId, finding: Finding, as_json: bool) -> None:
+    if as_json:
+        found = findings_data(event_id, (finding,))
+        click.echo(json.dumps([{**found, "against": _ON_RECEIPT, "allowed": False}], indent=2))
+        return
+    out = console()
+    out.print(printable(event_id), soft_wrap=True)
+    out.print(f"\nagainst {_ON_RECEIPT}: REFUSED", style="bold")
+    out.print(f"  {finding.kind.value}: the event {FINDING_TEXT[finding.kind]}", soft_wrap=True)
+    for reason in finding.reasons:
+        out.print(printable(f"    {reason}"), soft_wrap=True)
+    out.print(f"  A server must {ACTION_TEXT[finding.kind.action]}.", soft_wrap=True)
 
 
 def _print(judged: list[_Judged], name: str) -> None:

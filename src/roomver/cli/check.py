@@ -12,11 +12,12 @@ from ..check import check_entries
 from ..entry import Entry
 from ..errors import NotAState, WrongRoom
 from ..findings import EventCheck, Summary
-from ..keys import KeyTable
-from ..readers import InputError, Room, merge_keys, read_rooms
+from ..keys import KeyRing
+from ..readers import InputError, Room, read_rooms
 from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
+    add_room_keys,
     algorithm_option,
     all_opened,
     also_option,
@@ -28,6 +29,7 @@ from .common import (
     now_option,
     read_key_files,
     room_version_option,
+    unsigned_option,
 )
 from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
@@ -46,6 +48,12 @@ _TICK = 500  # events between two looks at the progress
 @also_option()
 @keys_option()
 @now_option()
+@unsigned_option()
+@click.option(
+    "--require-signatures",
+    is_flag=True,
+    help="Signatures that cannot be checked, because a key is unknown, are findings.",
+)
 @click.option(
     "--alone",
     is_flag=True,
@@ -61,6 +69,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     more_files: tuple[str, ...],
     key_files: tuple[str, ...],
     now: int | None,
+    unsigned: bool,
+    require_signatures: bool,
     alone: bool,
     as_recorded: bool,
     algorithm: str | None,
@@ -79,8 +89,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     An event ID inside of an event, which room versions from 3 on do not have, is compared with the computed
     one. --also adds files to one room; a state that one of them gives is taken as given.
 
-    Signatures are checked with the keys in the file's header and in --keys. Without any keys they are not
-    checked, and the report says so. An event in its redacted form, whose content hash therefore cannot
+    Signatures are checked with the keys in the file's header and in --keys. A signature by an unknown key is
+    counted; with --require-signatures it is a finding. An event that a server must sign and has not signed
+    is a finding even without any keys. An event in its redacted form, whose content hash therefore cannot
     match, is counted as redacted; that is not a finding. A line that cannot be read is a finding; the other
     lines are still checked.
 
@@ -90,10 +101,11 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     a finding; a different decision is one.
 
     Missing events are named once, with their consequences. An event is undecided if auth events or the state
-    before it are missing, or if that state is known in part and the rules need an unknown entry. Undecided
-    events are findings, which more events of the room may decide.
+    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
+    of the room may decide it.
 
-    Exit code: 0 no findings, 1 findings, undecided events included, 2 wrong call or unreadable file.
+    Exit code: 0 no findings, 1 findings, 2 wrong call or unreadable file, 3 undecided: no findings but
+    undecided events. Of several files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
@@ -101,41 +113,41 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         )
     if more_files and len(files) > 1:
         raise click.UsageError("--also adds to one room: give one FILE with it")
-    given = read_key_files(key_files)
+    if unsigned and (key_files or require_signatures):
+        raise click.UsageError("--unsigned does not go with --keys and --require-signatures")
+    given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
-    bad = unread = False
+    codes = {0}
     for file in files:
         try:
-            bad |= _check_file(
+            code = _check_file(
                 [file, *more_files],
                 version,
                 given,
-                now,
                 alone,
                 report,
                 as_recorded=as_recorded,
                 algorithm=algorithm,
             )
         except InputError as error:
-            unread = True
+            code = 2
             report.error(file, error.reason)
+        codes.add(code)
     report.close()
-    if bad or unread:
-        raise click.exceptions.Exit(2 if unread else 1)
+    raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
 
 
 def _check_file(  # noqa: PLR0913 - one for each option
     files: list[str],
     version: RoomVersion | None,
-    given: KeyTable | None,
-    now: int | None,
+    given: KeyRing | None,
     alone: bool,
     report: Report,
     *,
     as_recorded: bool,
     algorithm: str | None,
-) -> bool:
-    """Check one room, in one file or several, and tell whether there is anything wrong with it."""
+) -> int:
+    """Check one room, in one file or several, and return the exit code."""
     file = files[0]
     name = display_name(file)
 
@@ -145,16 +157,16 @@ def _check_file(  # noqa: PLR0913 - one for each option
 
     with all_opened(files) as inputs:
         room = read_rooms(inputs, version)
-        keys = merge_keys(room.keys, given)
+        keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(files, room) as entries:
             if alone:
                 summary = Summary()
-                for entry, check in check_entries(entries, room.version, keys=keys, now=now):
+                for entry, check in check_entries(entries, room.version, keys=keys):
                     summary.add(check)
                     tell(entry, check)
-                report.end(summary)
-                return summary.bad + summary.undecided > 0
+                report.end(summary, keys)
+                return 1 if summary.bad else 3 if summary.undecided else 0
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
@@ -162,7 +174,6 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         entries,
                         room.version,
                         keys=keys,
-                        now=now,
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
@@ -174,8 +185,10 @@ def _check_file(  # noqa: PLR0913 - one for each option
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
-    report.end(found.summary)
-    return not found.ok
+    report.end(found.summary, keys)
+    if found.summary.bad or found.state_differs:
+        return 1
+    return 0 if found.ok else 3
 
 
 @contextmanager

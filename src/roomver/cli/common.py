@@ -1,7 +1,7 @@
 """What several commands share: options, input, output."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from rich.console import Console
 from .. import readers
 from ..canonical import load_json
 from ..entry import Entry
-from ..errors import NotCanonical, UnknownRoomVersion
+from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
 from ..hashing import compute_event_id
-from ..keys import KeyTable
-from ..readers import InputError, merge_keys, read_keys
+from ..keys import KeyClash, KeyRing
+from ..readers import InputError, read_keys
 from ..types import JsonObject, JsonValue
+from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution, get_room_version
 from .wording import printable
 
@@ -54,8 +55,8 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
         metavar="FILE",
         multiple=True,
         required=required,
-        help="Signing keys: a table {server: {key ID: {key, valid_until_ts}}}, or responses from the "
-        "key API, whose own signatures are checked. May be given several times.",
+        help="Servers' keys: a table {server: {key ID: {key, valid_until_ts, expired_ts}}}, or responses "
+        "from the key API, whose own signatures are checked. May be given several times.",
     )
 
 
@@ -105,6 +106,15 @@ def _in_milliseconds(_: click.Context, __: click.Parameter, now: int | None) -> 
             f"{now} would be in or before 2001: give milliseconds since 1970, such as {example}."
         )
     return now
+
+
+def unsigned_option() -> Callable[[F], F]:
+    """Add ``--unsigned``."""
+    return click.option(
+        "--unsigned",
+        is_flag=True,
+        help="Do not look at signatures: for made-up events, which have none. A server drops these.",
+    )
 
 
 def file_argument() -> Callable[[F], F]:
@@ -234,14 +244,48 @@ def read_event(
     return GivenEvent(name, pdu, entry)
 
 
-def read_key_files(files: tuple[str, ...]) -> KeyTable | None:
-    """Read files of signing keys into one table; None without a file."""
-    tables = []
+def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: bool = False) -> KeyRing:
+    """Read files of verify keys into one key ring, and say what in them is not used, or is contradictory.
+
+    Raises:
+        InputError: if a file cannot be read, or has no key that can be used.
+    """
+    rings = [KeyRing(now=now, required=required)]
     for file in files:
         with opened(file) as stream:
             text = stream.read()
-        tables.append(read_keys(text, display_name(file)))
-    return merge_keys(*tables)
+        found = read_keys(text, display_name(file))
+        _say(f"{display_name(file)}: not used: {reason}" for reason in found.refused)
+        rings.append(found.keys)
+    keys = KeyRing.joined(rings)
+    _say(map(_clash_line, keys.clashes))
+    return keys
+
+
+def add_room_keys(keys: KeyRing | None, room_keys: KeyRing) -> KeyRing | None:
+    """Return the keys that were given together with those of a room's header.
+
+    None, which means that signatures are not to be looked at, stays None.
+    """
+    if keys is None or not room_keys.keys:
+        return keys
+    joined = keys | room_keys
+    _say(_clash_line(clash) for clash in joined.clashes if clash not in keys.clashes)
+    return joined
+
+
+def _clash_line(clash: KeyClash) -> str:
+    keys = ", ".join(f"{encode_unpadded(key.key)} in {' and '.join(key.sources)}" for key in clash.keys)
+    return f"{clash.server} has different keys {clash.key_id}, and each is tried: {keys}"
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Write lines to standard error. A long sequence is cut, and the rest is counted."""
+    for number, line in enumerate(lines):
+        if number == SHOWN:
+            click.echo("roomver: and more like this", err=True)
+            return
+        click.echo(f"roomver: {printable(line)}", err=True)
 
 
 class _Console(Console):

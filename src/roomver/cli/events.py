@@ -158,19 +158,19 @@ def verify(file: str, version: RoomVersion, key_files: tuple[str, ...], now: int
     Prints a line for each server that must sign. FILE holds one event, in any form that `roomver check`
     reads; by default it is standard input.
 
-    Exit code: 0 all have signed validly, 1 one has not, 2 wrong call or not an event.
+    Exit code: 0 all have signed validly, 1 one has not, 2 wrong call or not an event, 3 that is open, because
+    a key is unknown.
     """
-    keys = read_key_files(key_files)
-    assert keys is not None  # the option is required
+    keys = read_key_files(key_files, now)
     given = read_event(file, version)
     given.compare_ids(version)
-    report = verify_signatures(given.pdu, keys, version, now=now)
+    report = verify_signatures(given.pdu, keys, version)
     if report.defect is not None or not report.servers:
         click.echo(printable(str(report)))
     for server in report.servers:
         click.echo(printable(str(server)))
     if not report.valid:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(1 if report.status.decided else 3)
 
 
 @click.command(epilog=example("""echo '{"b": 1, "a": [true, "é"]}' | roomver canonical"""))

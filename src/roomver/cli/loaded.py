@@ -4,23 +4,26 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeAlias
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..entry import Entry, Place
-from ..errors import RoomverError
+from ..errors import SHOWN, RoomverError
 from ..event import Event
+from ..findings import EventCheck, Finding, Summary
 from ..gathering import Gathered, gather_events
+from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry, read_rooms
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
-from .common import QUOTE_IDS, all_opened, console, display_name
-from .wording import missing_lines, printable
+from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
+from .wording import missing_lines, printable, signature_lines
 
 _LONG = 20_000  # events that take some seconds
 
@@ -35,10 +38,12 @@ class LoadedRoom:
     Attributes:
         file: what messages call it.
         found: the events, the replay and the findings.
+        added: the check by itself of the event that was added to those of the file.
     """
 
     file: str
     found: RoomCheck
+    added: EventCheck | None = None
 
     @property
     def events(self) -> dict[EventId, Event]:
@@ -61,17 +66,33 @@ class LoadedRoom:
         Raises:
             InputError: if no event has it, or more than one.
         """
+        found = self.find(event_id)
+        if isinstance(found, Event):
+            return found
+        left_out, finding = found
+        raise InputError(self.file, f"{left_out} is left out: {finding.reasons[0]}")
+
+    def find(self, event_id: EventId) -> Event | tuple[EventId, Finding]:
+        """Return an event by its ID or a prefix, or the ID of one that is left out, with the reason.
+
+        Raises:
+            InputError: if no event has it, or more than one.
+        """
+        left_out = self.found.gathered.left_out
         if event_id in self.events:
             return self.events[event_id]
+        if event_id in left_out:
+            return event_id, left_out[event_id]
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
-        found = [event for known, event in self.events.items() if known.startswith(event_id)]
-        if len(found) == 1:
-            return found[0]
-        if found:
+        found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
+        if len(found) > 1:
             raise InputError(self.file, f"{len(found)} events begin with {event_id}")
-        hint = "" if event_id.startswith("$") else f"; an event ID begins with $: '${event_id}'"
-        raise InputError(self.file, f"no event is {event_id}{hint}")
+        if not found:
+            hint = "" if event_id.startswith("$") else f"; an event ID begins with $: '${event_id}'"
+            raise InputError(self.file, f"no event is {event_id}{hint}")
+        (known,) = found
+        return self.events[known] if known in self.events else (known, left_out[known])
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say that something about an event, or for None the current state, is unknown, and what is
@@ -92,20 +113,22 @@ class LoadedRoom:
             click.echo(printable(line), err=True)
 
 
-def load_room(
+def load_room(  # noqa: PLR0913 - the last two are options by keyword
     file: str,
     version: RoomVersion | None,
+    keys: KeyRing | None,
     more_files: Sequence[str] = (),
     added: Entry | None = None,
     *,
     as_recorded: bool = False,
     algorithm: str | None = None,
 ) -> LoadedRoom:
-    """Read, check and replay a room. Signatures are not checked.
+    """Read, check and replay a room, and say on standard error what was left out of it or not checked.
 
     Args:
         file: to read; ``-`` is standard input.
         version: of a room that does not say it itself.
+        keys: besides those of the files; None if signatures are not to be looked at.
         more_files: with more events of the room.
         added: an event to judge as the last one of the room.
         as_recorded: accept and reject events as the header says.
@@ -116,32 +139,39 @@ def load_room(
     """
     with all_opened([file, *more_files]) as inputs:
         room = read_rooms(inputs, version)
+        entries = room.entries
+        last: Entry | None = None
+        if added is not None:
+            # The ID that it is said to have is compared where it was read.
+            last = Entry(Place(None, "the event"), None, fit_entry(added, room.version).pdu)
+            entries = chain(entries, (last,))
+        checks: list[EventCheck] = []
 
-        def entries() -> Iterator[Entry]:
-            yield from room.entries
-            if added is not None:
-                # The ID that it is said to have is compared where it was read.
-                fitted = fit_entry(added, room.version)
-                yield Entry(Place(None, "the event"), None, fitted.pdu)
+        def keep_added(entry: Entry, check: EventCheck) -> None:
+            if entry is last:
+                checks.append(check)
 
         name = display_name(file)
+        all_keys = add_room_keys(keys, room.keys)
         try:
             with replay_progress("replay") as progress:
                 found = check_room(
-                    entries(),
+                    entries,
                     room.version,
+                    keys=all_keys,
                     beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
+                    on_check=keep_added,
                     progress=progress,
                 )
-                loaded = LoadedRoom(name, found)
         except InputError:
             raise
         except RoomverError as error:
             raise InputError(name, str(error)) from None
-    _tell_of_dropped(name, loaded.found.gathered)
-    return loaded
+    _tell_of_dropped(name, found.gathered)
+    _tell_of_signatures(name, found.summary, all_keys)
+    return LoadedRoom(name, found, checks[0] if checks else None)
 
 
 def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
@@ -157,17 +187,27 @@ def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | N
     return beliefs
 
 
-def load_events(file: str, version: RoomVersion | None, more_files: Sequence[str] = ()) -> Gathered:
-    """Read the events of a file and others, each checked by itself. Signatures are not checked.
+def load_events(
+    file: str, version: RoomVersion | None, keys: KeyRing | None, more_files: Sequence[str] = ()
+) -> tuple[Gathered, KeyRing | None]:
+    """Read the events of a file and others, each checked by itself. Arguments are those of `load_room`.
+
+    Returns:
+        The events, and the keys with those of the files.
 
     Raises:
         InputError: if a file cannot be read as events, or none of them is usable.
     """
     with all_opened([file, *more_files]) as inputs:
         room = read_rooms(inputs, version)
-        gathered = gather_events(room.entries, room.version)
+        all_keys = add_room_keys(keys, room.keys)
+        gathered = gather_events(room.entries, room.version, keys=all_keys)
     _tell_of_dropped(display_name(file), gathered)
-    return gathered
+    summary = Summary()
+    for check in gathered.checks.values():
+        summary.add(check)
+    _tell_of_signatures(display_name(file), summary, all_keys)
+    return gathered, all_keys
 
 
 def _tell_of_dropped(name: str, gathered: Gathered) -> None:
@@ -180,6 +220,15 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
     if gathered.dropped:
         events = "1 event is" if gathered.dropped == 1 else f"{gathered.dropped:,} events are"
         click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
+        for event_id, finding in islice(gathered.left_out.items(), SHOWN):
+            click.echo(printable(f"  {event_id}: {finding.reasons[0]}"), err=True)
+        if len(gathered.left_out) > SHOWN:
+            click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
+
+
+def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
+    for line in signature_lines(summary, keys):
+        click.echo(f"roomver: {name}: {line}", err=True)
 
 
 @contextmanager

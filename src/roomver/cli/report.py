@@ -16,8 +16,10 @@ from rich.text import Text
 from ..entry import Entry, Place
 from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
+from ..keys import KeyRing
 from ..readers import Room
 from ..room_check import RoomCheck
+from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .wording import (
@@ -28,6 +30,7 @@ from .wording import (
     printable,
     room_data,
     room_lines,
+    signature_lines,
     summary_data,
 )
 
@@ -54,8 +57,8 @@ class Report(Protocol):
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
 
-    def end(self, summary: Summary) -> None:
-        """End a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
 
     def error(self, file: str, reason: str) -> None:
         """Report a read failure."""
@@ -102,8 +105,8 @@ class JsonReport:
         self._good &= found.state_agrees
         self._room = f', "room": {json.dumps(room_data(found))}'
 
-    def end(self, summary: Summary) -> None:
-        """End a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
         self._good &= not summary.bad and not summary.undecided
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -145,6 +148,7 @@ class TextReport:
         self._coloured = out.color_system is not None and not out.no_color
         self._rows: list[tuple[str, str, Summary]] = []
         self._rooms: list[tuple[str, list[str]]] = []
+        self._lines: list[str] = []  # about the file at hand, as a whole
         self._file = ""
         self._version = ""
         self._named = False
@@ -155,6 +159,7 @@ class TextReport:
         """Begin a file."""
         self._file, self._version, self._named = display_name(file), room.version.identifier, False
         self._listed = self._undecided = 0
+        self._lines = []
 
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Report an event that has findings or notes by itself."""
@@ -208,11 +213,14 @@ class TextReport:
         if self._most_undecided is not None and self._undecided > self._most_undecided:
             more = self._undecided - self._most_undecided
             lines.append(f"{more:,} more undecided events: --all lists them")
-        self._rooms.append((self._file, [*lines, *agreed_lines(found, self._most_lines)]))
+        self._lines = [*lines, *agreed_lines(found, self._most_lines)]
 
-    def end(self, summary: Summary) -> None:
-        """End a file."""
+    def end(self, summary: Summary, keys: KeyRing | None) -> None:
+        """End a file, whose signatures were checked with these keys; None if they were not looked at."""
         self._rows.append((self._file, self._version, summary))
+        self._lines += signature_lines(summary, keys, self._most_lines)
+        if self._lines:
+            self._rooms.append((self._file, self._lines))
         if self._most_events is not None and self._listed > self._most_events:
             more = self._listed - self._most_events
             self._details.write(f"\n{more:,} more events with findings or notes: --all lists them\n")
@@ -275,8 +283,7 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
 
 def _counts(summary: Summary) -> dict[str, str]:
     signatures = {
-        "valid": summary.signed,
-        "not valid": summary.not_signed,
+        **{status.value: summary.signatures[status] for status in SigningStatus},
         "not checked": summary.signatures_not_checked,
     }
     return {

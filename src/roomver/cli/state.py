@@ -19,11 +19,16 @@ from .common import (
     console,
     display_name,
     example,
+    keys_option,
+    now_option,
     opened,
+    read_key_files,
     room_version_option,
+    unsigned_option,
 )
 from .loaded import LoadedRoom, load_room
-from .wording import printable, trace_lines
+from .trace import trace_lines
+from .wording import printable
 
 _State = dict[StateKey, EventId]
 
@@ -40,6 +45,9 @@ _State = dict[StateKey, EventId]
 @as_recorded_option()
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -51,6 +59,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     as_recorded: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
@@ -58,12 +69,13 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
     With --json it is then an object with the keys state and unknown, which every command reads as such.
 
-    Exit code: 0 printed, 1 no such entry, 2 wrong call or unreadable file, 3 the state, or a part of it that
-    was asked for, is unknown.
+    Exit code: 0 printed, 1 no such entry, 2 wrong call or unreadable file, 3 undecided: the state, or a part
+    of it that was asked for, is unknown.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    loaded = load_room(room, version, more_files, as_recorded=as_recorded, algorithm=algorithm)
+    keys = None if unsigned else read_key_files(key_files, now)
+    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded, algorithm=algorithm)
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -129,6 +141,9 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
 @room_version_option("The version of a room that does not say it itself.", required=False)
+@keys_option()
+@now_option()
+@unsigned_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -140,6 +155,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     trace: bool,
     more_files: tuple[str, ...],
     version: RoomVersion | None,
+    key_files: tuple[str, ...],
+    now: int | None,
+    unsigned: bool,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -155,7 +173,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    loaded = load_room(room, version, more_files, as_recorded=as_recorded)
+    keys = None if unsigned else read_key_files(key_files, now)
+    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded)
     if why is not None:
         _check_why(loaded, *why)
     try:

@@ -1,7 +1,7 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
@@ -9,9 +9,10 @@ from typing import Final, cast
 from ..canonical import shorten
 from ..errors import SHOWN, listed
 from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
-from ..resolution import Trace
 from ..room_check import RoomCheck
+from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 
@@ -21,6 +22,8 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.MALFORMED: "is not in the event format of its room version",
         FindingKind.EVENT_ID: "does not have the event ID that the input gives",
         FindingKind.SIGNATURE: "lacks a valid required signature",
+        FindingKind.SIGNATURE_MISSING: "lacks a required signature",
+        FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
         FindingKind.OTHER_ROOM: "belongs to another room than the others",
@@ -41,6 +44,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
         Action.FETCH: "fetch the missing events",
+        Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
         Action.LOOK: "do nothing; a person has to look at it",
@@ -106,10 +110,13 @@ def summary_data(summary: Summary) -> JsonObject:
         "undecided": summary.undecided,
         "bad": summary.bad,
         "signatures": {
-            "valid": summary.signed,
-            "not_valid": summary.not_signed,
+            **{status.value.replace(" ", "_"): summary.signatures[status] for status in SigningStatus},
             "not_checked": summary.signatures_not_checked,
         },
+        "keys_to_fetch": [
+            {"server": server, "key_id": key_id, "events": events}
+            for server, key_id, events in summary.keys_to_fetch
+        ],
         "noted": summary.notes,
         "kinds": {kind.value: summary.kinds[kind] for kind in FindingKind if summary.kinds[kind]},
     }
@@ -160,6 +167,33 @@ def _unknown_data(state: StateMap[EventId] | None) -> JsonValue:
     return None if state is None else [cast(JsonValue, one.to_dict()) for one in unknown_of(state)]
 
 
+def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
+    """Return which signatures were not checked, and why, as lines of text.
+
+    Args:
+        summary: counts over the events.
+        keys: the keys that signatures were checked with; None if they were not looked at.
+        most: how many keys are named at most; None for all.
+    """
+    if keys is None:
+        return ["signatures were not looked at, as --unsigned asks"]
+    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+    if not unchecked:
+        return []
+    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
+    if not any(keys.keys.values()):
+        return [f"{said}: no keys are given (--keys)"]
+    wanted = summary.keys_to_fetch
+    lines = [f"{said}; these keys are unknown, or not known to be valid at that time:"]
+    lines += [
+        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
+        for server, key_id, events in wanted[:most]
+    ]
+    if len(wanted) > len(lines) - 1:
+        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
+    return [printable(line) for line in lines]
+
+
 def _undecided(result: RoomCheck) -> list[EventId]:
     return [e for e, outcome in result.replay.outcomes.items() if outcome.own is Status.UNDECIDED]
 
@@ -180,8 +214,10 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines = [f"current state unknown; {ends}"]
     else:
         size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
-        lines = [f"state of {size}{', as given' if replayed.current_is_given else f' over {ends}'}"]
-        if unknown := unknown_of(replayed.current_state):
+        unknown = unknown_of(replayed.current_state)
+        as_given = "" if unknown else ", as given"
+        lines = [f"state of {size}{as_given if replayed.current_is_given else f' over {ends}'}"]
+        if unknown:
             lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
             lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result)
@@ -293,10 +329,10 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 def _bound_lines(replayed: Replay) -> list[str]:
     """Say what the bounds on a replay left out."""
-    lines = []
-    for why, number in Counter(replayed.unchecked.values()).items():
-        events = _counted(number, "event", "events")
-        lines.append(f"{events} not checked against the current state: {why}")
+    lines = [
+        f"{_counted(number, 'event', 'events')} not checked against the current state: {why}"
+        for why, number in Counter(replayed.unchecked.values()).items()
+    ]
     if replayed.unsought:
         merges = _counted(len(replayed.unsought), "merge", "merges")
         lines.append(f"state resets not sought at {merges}: the search costs too much")
@@ -362,25 +398,3 @@ def _counted(number: int, one: str, more: str) -> str:
 
 def _key(key: StateKey) -> str:
     return f"{key[0]} {shorten(key[1])}"
-
-
-def trace_lines(steps: Trace) -> list[str]:
-    """Return the steps of a state resolution as lines of text."""
-    sections: list[tuple[str, Iterable[EventId]]] = [
-        ("conflicted state set", (event_id for by_id in steps.conflicted.values() for event_id in by_id)),
-        ("auth difference", sorted(steps.auth_difference)),
-        ("conflicted state subgraph", sorted(steps.conflicted_subgraph)),
-        ("power events, in order", steps.power_order),
-        ("mainline, newest first", steps.mainline),
-        ("remaining events, in order", steps.mainline_order),
-    ]
-    lines = [f"algorithm {steps.algorithm.value}"]
-    for title, event_ids in sections:
-        listed = [f"  {event_id}" for event_id in event_ids]
-        lines += ["", f"{title} ({len(listed)})", *listed]
-    lines += ["", f"checks, in order ({len(steps.checks)})"]
-    for check in steps.checks:
-        word = "allowed" if check.accepted else "REFUSED"
-        said = "not checked" if check.verdict is None else str(check.verdict)
-        lines.append(f"  {check.phase}: {check.event_id} {word} - {said}")
-    return lines

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
-from ..keys import KeyTable, read_key_table
+from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..types import EventId, JsonObject, JsonValue
 from ..versions import RoomVersion, get_room_version
 from .entries import (
@@ -40,7 +40,7 @@ class Document:
         name: what messages call the input.
         header: of a recorded room, if that is all there is.
         said: the room version that the document names.
-        keys: the signing keys that it gives.
+        keys: the verify keys that it gives.
     """
 
     def __init__(self, value: JsonValue, name: str, line: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Document:
         self.name = name
         self.header: Header | None = header_of(value, name)
         self.said: RoomVersion | None = None
-        self.keys: KeyTable | None = None
+        self.keys = NO_KEYS
         self._read = Read(value, Place(line, ""))
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
@@ -121,7 +121,7 @@ class Documents:
         self._long = long
         self.header: Header | None = None if 0 in long else header_of(first, source.name)
         self.said: RoomVersion | None = None
-        self.keys: KeyTable | None = None
+        self.keys = NO_KEYS
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
         elif count == 1:
@@ -274,7 +274,7 @@ def _check_document(value: JsonObject, name: str) -> None:
         raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
 
 
-def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, KeyTable | None]:
+def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, KeyRing]:
     """Return the room version and the keys that a document gives.
 
     Raises:
@@ -283,8 +283,8 @@ def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, Key
     try:
         named = fields.get("room_version")
         said = get_room_version(named) if type(named) is str else None
-        # An empty table is the same as no table: there is nothing to check signatures with.
-        keys = read_key_table(fields["keys"]) or None if type(fields.get("keys")) is dict else None
+        held = fields.get("keys")
+        keys = read_key_table(held, source=name) if type(held) is dict else NO_KEYS
     except RoomverError as error:
         raise InputError(name, str(error)) from None
     return said, keys

@@ -5,7 +5,7 @@ from typing import Final
 
 from ..canonical import join_path, scan, shorten
 from ..errors import NotCanonical, RoomverError
-from ..keys import KeyTable, read_key_table
+from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..types import JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, get_room_version
 from .entries import InputError, find_wrapper, is_pdu
@@ -25,7 +25,7 @@ class Header:
 
     version: RoomVersion
     room_id: RoomId | None
-    keys: KeyTable | None
+    keys: KeyRing
     fields: JsonObject
 
 
@@ -46,8 +46,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
     try:
         scan(value, strict=False)
         version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
-        # An empty table is the same as no table: there is nothing to check signatures with.
-        keys = read_key_table(value["keys"]) or None if "keys" in value else None
+        keys = read_key_table(value["keys"], source=name) if "keys" in value else NO_KEYS
         _check_fields(value)
     except RoomverError as error:
         raise InputError(name, f"the header: {error}") from None

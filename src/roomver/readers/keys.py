@@ -1,87 +1,102 @@
-"""Tables of servers' signing keys.
+"""Tables of servers' verify keys.
 
 A table is either plain, as in the header of a recorded room, or made of servers' answers to requests for
 keys. An answer counts only if its server has signed it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..canonical import parse_json
-from ..errors import RoomverError
-from ..keys import KeyTable, VerifyKey, read_key_table
+from ..errors import BadKey, RoomverError
+from ..keys import KeyRing, read_key_table
 from ..signatures import read_server_keys
-from ..types import JsonValue, KeyId, ServerName
+from ..types import JsonObject, JsonValue
 from .entries import InputError
 
 
-def read_keys(text: bytes, name: str) -> dict[ServerName, dict[KeyId, VerifyKey]]:
-    """Read a file of signing keys.
+class ReadKeys(NamedTuple):
+    """What a file of verify keys has.
+
+    Attributes:
+        keys: the keys that can be used.
+        refused: for each key or answer that cannot be used, what is wrong with it.
+    """
+
+    keys: KeyRing
+    refused: tuple[str, ...]
+
+
+def read_keys(text: bytes, name: str) -> ReadKeys:
+    """Read a file of verify keys. One bad key or answer does not lose the others.
 
     Args:
-        text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …}}}``; the answer
-            of ``/_matrix/key/v2/server``, or an array of such answers; ``{"server_keys": [answer, …]}``,
-            which is the answer of ``/_matrix/key/v2/query``.
-        name: what messages call the file.
+        text: JSON, one of: a plain table ``{server: {key ID: {"key": …, "valid_until_ts": …, "expired_ts":
+            …}}}``; the answer of ``/_matrix/key/v2/server``, or an array of such answers; ``{"server_keys":
+            [answer, …]}``, which is the answer of ``/_matrix/key/v2/query``.
+        name: what messages call the file, and the source of its keys.
 
     Raises:
-        InputError: if it is none of these, if a key is malformed, or if an answer is not signed by its own
-            server.
+        InputError: if the file has none of these forms, or if no key in it can be used.
     """
     try:
-        keys = _read(parse_json(text, strict=False))
-        if not keys:
-            raise InputError("", "there are no keys in it")
-        return keys
-    except InputError as error:
-        raise InputError(name, error.reason) from None
+        value = parse_json(text, strict=False)
     except RoomverError as error:
         raise InputError(name, str(error)) from None
+    rings = []
+    refused = []
+    for found in _read(value, name):
+        if isinstance(found, str):
+            refused.append(found)
+        else:
+            rings.append(found)
+    keys = KeyRing.joined(rings)
+    if not any(keys.keys.values()):
+        more = f" (and {len(refused) - 1:,} more like this)" if len(refused) > 1 else ""
+        raise InputError(name, f"{refused[0]}{more}" if refused else "there are no keys in it")
+    return ReadKeys(keys, tuple(refused))
 
 
-def _read(value: JsonValue) -> dict[ServerName, dict[KeyId, VerifyKey]]:
-    answers: list[JsonValue]
+def _read(value: JsonValue, name: str) -> Iterator[KeyRing | str]:
+    """Yield the keys in a file, part by part, and for a part that cannot be used what is wrong with it."""
     if type(value) is list:
-        answers = value
-    elif type(value) is dict and type(value.get("server_keys")) is list:
-        answers = value["server_keys"]  # type: ignore[assignment]
+        yield from _answers(value, name)
+    elif type(value) is dict and type(answers := value.get("server_keys")) is list:
+        yield from _answers(answers, name)
     elif type(value) is dict and "verify_keys" in value:
-        answers = [value]
+        yield from _answers([value], name)
+    elif type(value) is dict:
+        yield from _table(value, name)
     else:
-        return read_key_table(value)
-    table: dict[ServerName, dict[KeyId, VerifyKey]] = {}
-    for index, answer in enumerate(answers):
+        yield _tried(value, name)
+
+
+def _answers(answers: list[JsonValue], name: str) -> Iterator[KeyRing | str]:
+    for index, answer in enumerate(answers, 1):
+        where = f"answer {index} of {len(answers)}"
         if type(answer) is not dict:
-            raise InputError("", f"answer {index + 1} of {len(answers)} is not a JSON object")
-        server, keys = read_server_keys(answer)
-        mine = table.setdefault(server, {})
-        for key_id, key in keys.items():
-            mine[key_id] = _newer(mine.get(key_id), key)
-    return table
+            yield f"{where} is not a JSON object"
+            continue
+        try:
+            server, keys = read_server_keys(answer)
+        except RoomverError as error:
+            yield f"{where}: {error}"
+        else:
+            yield KeyRing.of({server: keys}, source=name if len(answers) == 1 else f"{name} ({where})")
 
 
-def _newer(one: VerifyKey | None, other: VerifyKey) -> VerifyKey:
-    """Return the newer of two answers about a key.
-
-    A server says that a key has expired only after it was in use, and a later answer has the later end of
-    validity.
-    """
-    if one is None or one.key != other.key:
-        return other
-    if (one.expired_ts is None) != (other.expired_ts is None):
-        return other if one.expired_ts is None else one
-    return other if (other.valid_until_ts or 0) >= (one.valid_until_ts or 0) else one
+def _table(table: JsonObject, name: str) -> Iterator[KeyRing | str]:
+    """Read a table server by server, and a server with a bad key key by key."""
+    for server, by_id in table.items():
+        whole = _tried({server: by_id}, name)
+        if isinstance(whole, str) and type(by_id) is dict:
+            yield from (_tried({server: {key_id: key}}, name) for key_id, key in by_id.items())
+        else:
+            yield whole
 
 
-def merge_keys(*tables: KeyTable | None) -> KeyTable | None:
-    """Merge tables. Where two of them have the same key, the later table counts.
-
-    None stands for no table. The result is None if all are: then no keys were given.
-    """
-    given = [table for table in tables if table is not None]
-    if not given:
-        return None
-    merged: dict[ServerName, Mapping[KeyId, VerifyKey]] = {}
-    for table in given:
-        for server, keys in table.items():
-            merged[server] = {**merged.get(server, {}), **keys}
-    return merged
+def _tried(table: JsonValue, name: str) -> KeyRing | str:
+    try:
+        return read_key_table(table, source=name)
+    except BadKey as error:
+        return str(error)

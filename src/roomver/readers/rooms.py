@@ -16,14 +16,13 @@ from typing import BinaryIO, Protocol, TypeAlias
 from ..canonical import load_json, shorten
 from ..entry import Entry, Place
 from ..errors import NotCanonical
-from ..keys import KeyTable
+from ..keys import NO_KEYS, KeyRing
 from ..types import JsonValue
 from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
 from .forms import IDS_ONLY, check_form
 from .headers import Header, header_of
-from .keys import merge_keys
 from .lines import Line, Lines, check_line
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
@@ -39,13 +38,13 @@ class Room:
 
     Attributes:
         version: from the header, the caller, or the create event.
-        keys: from the files; None if they give none.
+        keys: of all the files; empty if they give none.
         header: of the first file that has one.
         entries: to be iterated over once.
     """
 
     version: RoomVersion
-    keys: KeyTable | None
+    keys: KeyRing
     header: Header | None
     entries: Iterator[Entry]
     _sources: Sequence[Source] = field(repr=False)
@@ -62,7 +61,7 @@ class _File(Protocol):
     name: str
     header: Header | None
     said: RoomVersion | None
-    keys: KeyTable | None
+    keys: KeyRing
 
     def search(self) -> RoomVersion | None: ...
 
@@ -82,7 +81,7 @@ class _LineFile:
         self.name = source.name
         self.header = header
         self.said = None if header is None else header.version
-        self.keys = None if header is None else header.keys
+        self.keys = NO_KEYS if header is None else header.keys
         self._source = source
         self._lines = lines
         self._read = read
@@ -135,7 +134,7 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     numbers = count()
     entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
     header = next((file.header for file in files if file.header is not None), None)
-    return Room(known, merge_keys(*(file.keys for file in files)), header, entries, sources)
+    return Room(known, KeyRing.joined(file.keys for file in files), header, entries, sources)
 
 
 def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:

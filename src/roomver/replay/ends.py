@@ -39,6 +39,7 @@ from ..state import EventsOf, PartialState, entries_of, known_in_part, unknown_o
 from ..types import EventId, StateKey, StateMap
 from .groups import split_groups
 from .holes import Holes
+from .order import find_outliers
 from .outcome import Outcome, Status
 from .result import Grouped, KnownState, Merge, plain, why_undecided
 
@@ -94,6 +95,10 @@ class Ends:
         # Outliers by the event that takes their place, and those that never are ends.
         self._absorbed: dict[EventId, list[EventId]] = {}
         self._never: set[EventId] = set(fold.outliers)
+        if fold.current is None and None in fold.answered:
+            # An auth chain without a state comes before no event in particular, so its events may be ends.
+            others = {**fold.answered, None: frozenset[EventId]()}
+            self._never = set(find_outliers(fold.events, fold.given, None, others))
         self._absorb()
 
     def _absorb(self) -> None:

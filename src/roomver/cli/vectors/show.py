@@ -17,7 +17,8 @@ from ...suite.operations import read_events, resolve_case
 from ...types import EventId, JsonObject, JsonValue
 from ...versions import get_room_version
 from ..common import example
-from ..wording import printable, trace_lines
+from ..trace import trace_lines
+from ..wording import printable
 from .results import expected_json
 from .selection import paths_argument, read_cases
 
