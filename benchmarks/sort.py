@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from roomver.graph import lexicographic_topological_sort
+from roomver.ordering import lexicographic_topological_sort
 
 from . import synapse
 from .measure import Contender, Goal, Row, optional

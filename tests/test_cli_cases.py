@@ -208,3 +208,32 @@ def test_the_exit_code_of_several_files_is_that_of_the_worst(write: Write) -> No
         ([findings, unreadable, undecided], 2),
     ):
         assert run("check", *options, *files).exit_code == code, files
+
+
+# Soft failures
+
+
+SOFT_FAILED = [
+    "$4hXAeMmBsqsmbalTzV8RAE9tRpJMW_BfElrI53LH8ws",
+    "$4x2veUKd0GL-RolFBxhTxG8bhymANFPOEImNZkt1lB4",
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "code"), [("f4_recording.jsonl", 0), ("f4_soft_fail.jsonl", 1), ("f4_until_sf2.jsonl", 1)]
+)
+def test_a_soft_failed_event_is_named_wherever_the_room_ends(file: str, code: int) -> None:
+    """In the first file the recording's header names both events. In the last, they are ends of the room."""
+    result = run("check", case(file))
+    assert result.exit_code == code
+    for event_id in SOFT_FAILED:
+        assert event_id in result.stdout
+    why = "soft-failed: v10 rule 7 (required_level): the sender does not have the required power level"
+    assert result.stdout.count(why) == (2 if code == 0 else 0)
+    (found,) = json.loads(run("check", "--json", case(file)).stdout)["files"]
+    listed = found["room"]["agreed"] if code == 0 else found["events"]
+    assert sorted(event["event_id"] for event in listed) == SOFT_FAILED
+    for event in listed:
+        ((kind, reasons),) = [(one["kind"], one["reasons"]) for one in event["findings"]]
+        assert kind == "soft-failed"
+        assert "required level 50" in json.dumps(reasons)

@@ -1,6 +1,10 @@
 """The graph of integers, compared with its definitions by brute force on small graphs."""
 
+import copy
+import pickle
+import sys
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +14,8 @@ from hypothesis import strategies as st
 
 from roomver import MissingEvents
 from roomver.errors import CyclicGraph
-from roomver.graph import Dag, in_order, lexicographic_topological_sort
+from roomver.graph import Dag
+from roomver.ordering import in_order, lexicographic_topological_sort
 
 Parents = dict[str, list[str]]
 
@@ -344,6 +349,124 @@ def test_between_does_not_walk_shared_nodes() -> None:
         return dag.reads
 
     assert reads(1_000) == reads(100_000)
+
+
+# A search from both sides
+
+
+@given(dags(most=14), st.data())
+def test_a_search_from_both_sides_finds_the_same(graph: Parents, data: st.DataObject) -> None:
+    dag = filled(graph)
+    sets = data.draw(st.lists(st.sets(st.sampled_from(list(graph))), min_size=2, max_size=3))
+    shared = set.intersection(*sets)
+    masks = {
+        dag.nodes([key])[0]: sum(1 << number for number, one in enumerate(sets) if key in one)
+        for key in set().union(*sets) - shared
+    }
+    full = (1 << len(sets)) - 1
+    expected = dag.difference(masks, full, _in(dag, shared))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("roomver.graph._PATIENCE", data.draw(st.integers(0, 5)))
+        assert dag.difference(masks, full, _in(dag, shared), [*shared, "nowhere"]) == expected
+
+
+def test_many_descendants_that_nothing_shares_are_not_searched() -> None:
+    def asked_below(size: int, *, listed: bool) -> int:
+        dag = Dag()
+        dag.add("top", [])
+        dag.add("shared", ["top"])
+        for side in "ab":
+            dag.add(side, ["top"])
+        for number in range(size):
+            dag.add(str(number), ["a", "shared"])
+        asked = 0
+
+        def is_shared(node: int) -> bool:
+            nonlocal asked
+            asked += 1
+            return dag.keys[node] == "shared"
+
+        masks = {dag.nodes(["a"])[0]: 1, dag.nodes(["b"])[0]: 2}
+        assert names(dag, dag.difference(masks, 3, is_shared, ["shared"] if listed else None)) == {"a", "b"}
+        return asked
+
+    assert asked_below(50_000, listed=False) > 50_000
+    assert asked_below(50_000, listed=True) == asked_below(5_000, listed=True) < 2_000
+
+
+def test_a_long_way_down_and_a_long_way_up_take_turns() -> None:
+    # Below the node there is a long chain that leads nowhere, and one that leads to what is shared; between
+    # it and the shared node there are many nodes that only the shared one cites.
+    for ends_shared in (False, True):
+        dag = Dag()
+        dag.add("asked", [])
+        last = "asked"
+        for number in range(9_000):
+            last = dag.keys[dag.add(f"down {number}", [last])]
+        up = ["asked"] if ends_shared else []
+        for number in range(9_000):
+            up = [dag.keys[dag.add(f"up {number}", up)]]
+        dag.add("other", [])
+        node = dag.nodes(["asked"])[0]
+        found = dag.difference({node: 1}, 3, _in(dag, set(up)), up)
+        assert names(dag, found) == (set() if ends_shared else {"asked"})
+
+
+# Threads, copies
+
+
+def test_threads_may_add_at_the_same_time() -> None:
+    size, workers = 1_000, 4
+    dag = Dag()
+    dag.add("top", [])
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def work(worker: int) -> None:
+        last = "top"
+        for number in range(size):
+            key = f"{worker} {number}"
+            node = dag.add(key, [last, "top"], leaf=number % 3 == 0)
+            assert dag.keys[node] == key
+            # A walk sees all that was added before it.
+            assert dag.nodes([key, last]) == [node, dag.nodes([last])[0]]
+            if number % 50 == 0:
+                assert names(dag, dag.difference({node: 1}, 3, lambda _: False)) >= {key, last}
+            last = key
+
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(work, worker) for worker in range(workers)]:
+                done.result()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(dag) == size * workers + 1
+    for worker in range(workers):
+        last = "top"
+        for number in range(size):
+            key = f"{worker} {number}"
+            assert [dag.keys[parent] for parent in dag.parents(dag.nodes([key])[0])] == [last, "top"]
+            last = key
+
+
+@given(dags(), st.integers(0, pickle.HIGHEST_PROTOCOL))
+def test_a_copy_shares_nothing(graph: Parents, protocol: int) -> None:
+    dag = Dag()
+    for number, (key, parents) in enumerate(graph.items()):
+        dag.add(key, parents, leaf=number % 2 == 1)
+    copies = [copy.copy(dag), copy.deepcopy(dag), pickle.loads(pickle.dumps(dag, protocol))]
+    for other in copies:
+        other.add("new", list(graph))
+        assert "new" not in dag
+    assert dag.keys == list(graph)
+    dag.add("new", list(graph))
+    last = dag.nodes(["new"])[0]
+    for other in copies:
+        assert other.keys == dag.keys
+        assert [other.parents(node) for node in range(last)] == [dag.parents(node) for node in range(last)]
+        for node in range(last):
+            assert other.difference({node: 1}, 3, lambda n: n == last) == []
+            assert other.between([node, last]) == dag.between([node, last])
 
 
 # Leaves

@@ -26,6 +26,7 @@ CORE = (
     "auth",
     "canonical.py",
     "graph.py",
+    "ordering.py",
     "pdu.py",
     "power.py",
     "redaction.py",

@@ -28,6 +28,7 @@ _FIRST: Final = {
     "canonical.py": ("canonical_json",),
     "event.py": ("redaction_applies",),
     "graph.py": ("resolve",),
+    "ordering.py": ("resolve",),
     "identifiers.py": ("auth",),
     "pdu.py": ("redact",),
     "power.py": ("auth",),
@@ -37,7 +38,11 @@ _FIRST: Final = {
     "versions.py": ("auth",),
 }
 # The only operations that run the code of a module.
-_ONLY: Final = {"graph.py": {"resolve", "check"}, "resolution": {"resolve", "check"}}
+_ONLY: Final = {
+    "graph.py": {"resolve", "check"},
+    "ordering.py": {"resolve", "check"},
+    "resolution": {"resolve", "check"},
+}
 
 
 def suite_cases() -> list[Case]:

@@ -132,7 +132,9 @@ def test_a_value_that_was_replaced_twice_is_older_but_a_rival_is_not() -> None:
     merge = fork.merge()
     replayed = replay_room(room.events.values())
     # The names are rivals: one of them must lose, which is not a reset.
-    assert {rival.event_id, second.event_id} == set(replayed.merges[0].conflicted["m.room.name", ""])
+    steps = replayed.resolution_at(merge.event_id).steps
+    assert steps is not None
+    assert {rival.event_id, second.event_id} == set(steps.conflicted["m.room.name", ""])
     assert [(r.merge, r.key, r.lost, r.restored) for r in replayed.resets()] == [
         (merge.event_id, TOPIC, newest.event_id, oldest.event_id)
     ]

@@ -5,7 +5,7 @@ from builder import ALICE, BOB, VERSIONS, refuses
 
 from roomver import replay_room, rules
 
-from .rooms import Branches, base_room
+from .rooms import TOPIC, Branches, base_room
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -39,7 +39,7 @@ def test_events_that_the_current_state_refuses_are_soft_failed(version: str) -> 
         assert plain.current_state == earlier.current_state
 
 
-def test_at_most_the_last_16_events_of_a_refused_branch_are_soft_failed() -> None:
+def test_every_event_of_a_refused_branch_is_soft_failed() -> None:
     room = base_room("11")
     fork = Branches(room)
     fork.branch()
@@ -47,8 +47,44 @@ def test_at_most_the_last_16_events_of_a_refused_branch_are_soft_failed() -> Non
     fork.branch()
     messages = [room.add("m.room.message", BOB, {}).event_id for _ in range(40)]
     replayed = replay_room(room.events.values())
-    # What is left of the branch stays.
-    assert set(replayed.forward_extremities) == {ban.event_id, messages[23]}
+    assert replayed.forward_extremities == (ban.event_id,)
     assert replayed.current_state is not None
     assert replayed.current_state[("m.room.member", BOB)] == ban.event_id
-    assert set(replayed.soft_failed) == set(messages[-16:])
+    assert set(replayed.soft_failed) == set(messages)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_soft_failed_event_stays_so_after_its_branch_is_merged(version: str) -> None:
+    room = base_room(version)
+    fork = Branches(room)
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {}, state_key="")
+    fork.end()
+    merge = fork.merge()
+    replayed = replay_room(room.events.values())
+    # It took no part in the current state when it arrived. An event that follows it is based on it.
+    assert set(replayed.soft_failed) == {topic.event_id}
+    assert replayed.forward_extremities == (merge.event_id,)
+    after = replayed.state_after(topic.event_id)
+    assert after is not None
+    assert after[TOPIC] == topic.event_id
+
+
+def test_an_event_between_two_changes_of_the_current_state_is_checked_at_its_arrival() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    ban, state = room.last, dict(room.state)
+    fork.branch()
+    late = room.add("m.room.message", BOB, {})
+    # The ban is lifted after the late message has arrived. At the end of the room nothing refuses it.
+    room.last, room.state = ban, state
+    room.member(BOB, "leave", by=ALICE)
+    back = room.member(BOB, "join", by=BOB)
+    replayed = replay_room(room.events.values())
+    assert set(replayed.soft_failed) == {late.event_id}
+    assert replayed.forward_extremities == (back.event_id,)

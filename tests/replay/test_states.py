@@ -109,8 +109,10 @@ def test_branches_that_change_different_keys_merge_to_both_changes(version: str)
     (noted,) = replayed.merges
     assert noted.event_id == merge.event_id
     assert set(noted.parents) == {event.event_id for event in fork.ends}
-    assert set(noted.conflicted) == {TOPIC, ("m.room.name", "")}
-    assert noted.resolved == {TOPIC: topic.event_id, ("m.room.name", ""): name.event_id}
+    assert noted.keys == (("m.room.name", ""), TOPIC)
+    assert noted.conflicted == 2
+    resolution = replayed.resolution_at(merge.event_id)
+    assert [resolution.why(key).event_id for key in noted.keys] == [name.event_id, topic.event_id]
     assert replayed.resets() == []
 
 

@@ -1,5 +1,6 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
+from collections import Counter
 from collections.abc import Mapping
 from shlex import quote
 from types import MappingProxyType
@@ -106,6 +107,9 @@ def room_data(result: RoomCheck) -> JsonObject:
         "state_unknown": _unknown_data(replayed.current_state),
         "forward_extremities": list(replayed.forward_extremities),
         "extremities_known": replayed.extremities_known,
+        "too_many_states": replayed.too_many_states,
+        "soft_failure_unchecked": dict(replayed.unchecked),
+        "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
@@ -181,7 +185,9 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     """
     replayed = result.replay
     ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
-    if replayed.current_state is None:
+    if replayed.too_many_states:
+        lines = [f"current state not resolved: the states after {ends} are too many"]
+    elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
         size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
@@ -199,7 +205,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             changes = _counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, file, most)
+    lines += _reset_lines(result, file, most) + _bound_lines(replayed)
     gone = []
     differing = []
     for key, (ours, theirs) in result.state_differs.items():
@@ -297,6 +303,18 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     if most is not None and len(result.agreed) > most:
         lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
     return [printable(line) for line in lines]
+
+
+def _bound_lines(replayed: Replay) -> list[str]:
+    """Say what the bounds on a replay left out."""
+    lines = [
+        f"{_counted(number, 'event', 'events')} not checked against the current state: {why}"
+        for why, number in Counter(replayed.unchecked.values()).items()
+    ]
+    if replayed.unsought:
+        merges = _counted(len(replayed.unsought), "merge", "merges")
+        lines.append(f"state resets not sought at {merges}: the search costs too much")
+    return lines
 
 
 def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:

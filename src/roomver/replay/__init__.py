@@ -16,9 +16,9 @@ from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
-from .ends import Ends
 from .fold import Fold
-from .result import Decisions, Merge, Outcome, Replay, Reset, Status
+from .outcome import Decisions, Outcome, Status
+from .result import Merge, Replay, Reset
 
 __all__ = ["Decisions", "Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
 
@@ -33,6 +33,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
+    resets: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -55,8 +56,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             event that follows.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
-        soft_failure: check the ends of branches against the current state (check 6). That state depends on
-            the order of arrival. With `soft_failure=False`, results do not depend on it.
+        soft_failure: check each accepted event against the current state at its arrival (check 6). That state
+            depends on the order of arrival. With `soft_failure=False`, results do not depend on it.
+        resets: look for state resets.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -65,8 +67,10 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             another room version.
         ValueError: if there is no such algorithm.
 
-    Cost: two checks and a small change to a shared state per event; a merge costs time in proportion to the
-    differences.
+    Cost: two checks and small changes to a shared state per event; a third check where branches are open that
+    do not agree; per merge, it follows what differs. The merges for the third checks and the search for
+    resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave
+    out.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -83,9 +87,10 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         accepted=accepted or {},
         algorithm=None if algorithm is None else StateResolution(algorithm),
         decisions=decisions,
+        resets=resets,
+        soft_failure=soft_failure,
     )
     fold.run(progress)
-    Ends(fold).find(soft_failure=soft_failure)
     return fold.result
 
 

@@ -1,52 +1,97 @@
-"""The ends of a replayed room: its forward extremities, the soft-failed ones, and its current state.
+"""The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
 How it works:
 
-* *Forward extremities.* `Ends._ends` goes through the order once, as a server does when events arrive. Each
-  accepted event becomes an end, and takes the place of the ends that it follows, also by way of events that
-  were not accepted. An event for which a state is given takes the place of the outliers in it too.
-* *Soft failure* (check 6). Only the ends of branches are checked against the current state, and only while
-  other branches are open. The ends are known after the pass, so the pass is repeated with them as the events
-  to check. If an end is soft-failed, the events that become ends are checked in turn, in at most 16 passes.
-  An event is not checked if there are more than 64 different states to resolve.
+* *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
+  that it follows, also by way of events that were not accepted. An event for which a state is given takes the
+  place of the outliers in it too. A soft-failed event does not become an end.
+* *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
+  the merge of the states after the ends. If that merge is the state before the event too, there is nothing
+  more to check. Otherwise the check needs a few keys of it only, and the ends mostly agree on these. The
+  merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
-  follow an end (`Holes`). Then no end is checked against the current state. An end that could not be checked
-  for this reason is unclear too.
+  follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
+  checked for this reason is unclear too: it may be soft-failed. An event with a given state that takes the
+  place of all ends, and whose previous events are missing, is where the server entered the room. There was
+  no current state before it.
+* *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
+  large. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
   states is unknown, or if the ends are not certain. The events that leave it unknown are kept for
   `Replay.lacking`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Final, cast
 
 from ..auth import check_against_state
-from ..errors import UnknownState
+from ..errors import MissingEvents, UnknownState
+from ..event import Event
+from ..power import CREATE
 from ..resolution import RoomState
 from ..rules import Verdict
-from ..state import EventsOf, PartialState, entries_of, unknown_of
-from ..types import EventId
-from .fold import Fold
+from ..selection import select_auth_types
+from ..state import EventsOf, PartialState, entries_of, known_in_part, unknown_of
+from ..types import EventId, StateKey, StateMap
+from .groups import split_groups
 from .holes import Holes
 from .order import find_outliers
-from .result import Grouped, Status, plain
+from .outcome import Outcome, Status
+from .result import Grouped, KnownState, Merge, plain, why_undecided
+
+if TYPE_CHECKING:
+    from .fold import Fold
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
-_ROUNDS: Final = 16
 _STATES: Final = 64
+_COST_PER_EVENT: Final = 4
+_COST: Final = 4_000
+# How many events that leave an event unchecked are kept for `Replay.lacking`.
+_CAUSES: Final = 16
+
+TOO_MANY_STATES: Final = f"more than {_STATES} states were open"
+TOO_COSTLY: Final = "merging the open states again and again costs too much"
+
+
+@dataclass(slots=True)
+class _Open:
+    """The ends after which the state is the same."""
+
+    state: Grouped | None
+    """That state; None if it is unknown, or was not kept."""
+    ends: dict[EventId, None] = field(default_factory=dict)
 
 
 class Ends:
-    """Find the ends of a room that has been folded."""
+    """Follow the ends of a room while it is folded."""
 
-    def __init__(self, fold: Fold) -> None:
+    def __init__(self, fold: Fold, *, soft_failure: bool) -> None:
         self._fold = fold
-        self._result = fold.result
-        self._unclear: set[EventId] = set()
+        result = self._result = fold.result
+        self._soft_failure = soft_failure and fold.decisions is None
         # The soft-failed events: what was found, or what a server decided.
-        result = self._result
         self._soft_failed: Collection[EventId] = result.soft_failed
-        self._holes = Holes(result.order, fold.events, result.outcomes, fold.given, fold.answered)
+        if fold.decisions is not None:
+            self._soft_failed = frozenset(fold.decisions.soft_failed)
+        self._ends: set[EventId] = set()
+        # The ends by the group of the state after them; None if that state is unknown.
+        self._open: dict[int | None, _Open] = {}
+        # Undecided events that would be ends, and ends that could not be checked: something is unknown.
+        # Like the next collection, in the order of their arrival: a few of them are kept as causes.
+        self._unclear: dict[EventId, None] = {}
+        self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
+        # Ends that a missing event may follow.
+        self._doubtful: dict[EventId, None] = {}
+        # The last of a line of undecided events: the first follows the only end, each other one follows the
+        # one before it. Whatever becomes of them, the state after the last is the current state.
+        self._line: EventId | None = None
+        # Events that are not accepted and were walked through already.
+        self._passed: set[EventId] = set()
+        self._left = _COST
         # Outliers by the event that takes their place, and those that never are ends.
         self._absorbed: dict[EventId, list[EventId]] = {}
         self._never: set[EventId] = set(fold.outliers)
@@ -55,40 +100,6 @@ class Ends:
             others = {**fold.answered, None: frozenset[EventId]()}
             self._never = set(find_outliers(fold.events, fold.given, None, others))
         self._absorb()
-
-    def find(self, *, soft_failure: bool) -> None:
-        """Find the forward extremities, the soft-failed ends and the current state."""
-        result, decisions = self._result, self._fold.decisions
-        if decisions is not None:
-            soft_failure = False
-            self._soft_failed = frozenset(decisions.soft_failed)
-        checked: set[EventId] = set()
-        ends = self._ends(checked)
-        # If an end is soft-failed, the events that it follows become ends and are checked in turn. Each round
-        # takes at most one event off a branch. A longer refused branch does not come from a server that knew
-        # of the refusal; the rest of it is kept.
-        for _ in range(_ROUNDS if soft_failure else 0):
-            if self._unclear or ends <= checked:
-                break
-            checked |= ends
-            ends = self._ends(checked)
-        result.forward_extremities = tuple(sorted(ends))
-        unclear = set(self._unclear)
-        if not ends:
-            # No event is accepted, so no event replaced the unknown states before the gaps.
-            unclear.update(result.gaps)
-        result._unclear_extremities = tuple(sorted(unclear))
-        if self._fold.current is not None:
-            result.current_state = plain(self._fold.current)
-            return
-        unclear.update(end for end in ends if end not in result._after)
-        if not unclear:
-            state = self._current(ends, note=True)[0]
-            result._unclear_ends = tuple(sorted({u.event_id for u in unknown_of(state) if u.event_id}))
-            result.current_state = plain(state)
-            return
-        result._unclear_ends = tuple(sorted(unclear))
-        result.current_state = None
 
     def _absorb(self) -> None:
         """Find the event that takes the place of each outlier, as if it were one of its previous events.
@@ -110,58 +121,62 @@ class Ends:
                     self._absorbed.setdefault(event_id, []).append(one)
                     self._never.discard(one)
 
-    def _ends(self, to_check: set[EventId]) -> set[EventId]:
-        """Go through the order, keep the forward extremities as a server does, and return them.
+    # Arrival
 
-        Events of `to_check` are checked against the current state at their place in the order. Into
-        `self._unclear` are put undecided events that would be ends, ends that could not be checked because
-        something is unknown, and missing events that may follow an end.
-        """
-        holes = self._holes
-        holes.restart()
-        result = self._result
-        ends: set[EventId] = set()
-        unclear: set[EventId] = set()
-        # The ends by the group of the state after them; None if that state is unknown.
-        by_group: dict[int | None, set[EventId]] = {}
-        # Events that are not accepted and were walked through already.
-        passed: set[EventId] = set()
-        for event_id in result.order:
-            holes.turn_up(event_id)
-            status = result.outcomes[event_id].status
-            if status is Status.UNDECIDED and event_id not in self._never:
-                unclear.difference_update(self._parents(event_id))
-                unclear.add(event_id)
-                continue
-            if status is not Status.ACCEPTED or event_id in self._soft_failed:
-                continue
-            superseded, through = self._superseded(event_id, ends, passed)
-            checkable = True
-            if event_id in to_check and len(superseded) < len(ends):
-                checkable = not unclear and holes.is_clear(ends)
-                try:
-                    verdict = self._against(event_id, by_group) if checkable else None
-                except UnknownState:
-                    checkable, verdict = False, None
-                if verdict is not None and not verdict.allowed:
-                    result.soft_failed[event_id] = verdict
-                    continue
-            for end in superseded:
-                group = result._after.get(end)
-                by_group[group].discard(end)
-                if not by_group[group]:
-                    del by_group[group]
-            ends -= superseded
-            unclear -= through
-            unclear -= superseded
-            passed |= through
-            if not checkable:
-                unclear.add(event_id)
-            if event_id not in self._never:
-                ends.add(event_id)
-                by_group.setdefault(result._after.get(event_id), set()).add(event_id)
-        self._unclear = unclear | holes.may_follow(ends)
-        return ends
+    def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
+        """Take the next event of the order, with its outcome and the states before and after it."""
+        event_id, status = event.event_id, outcome.status
+        undecided = status is Status.UNDECIDED
+        if self._holes:
+            counts = undecided or status is Status.ACCEPTED
+            if counts and self._holes.arrive(event_id):
+                self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
+        if undecided and event_id not in self._never:
+            self._line = event_id if before is not None and self._is_in_line(event) else None
+            for parent in self._parents(event_id):
+                self._unclear.pop(parent, None)
+            self._unclear[event_id] = None
+        if status is not Status.ACCEPTED:
+            return
+        self._left += _COST_PER_EVENT
+        if event_id in self._soft_failed:
+            return
+        superseded, through = self._superseded(event_id)
+        clear = True
+        if self._soft_failure and self._ends and before is not None and event_id not in self._never:
+            clear = self._check(event, outcome, before, superseded)
+            if event_id in self._result.soft_failed:
+                return
+        for end in superseded:
+            self._remove(end)
+        if self._unclear:
+            for one in (*through, *superseded):
+                self._unclear.pop(one, None)
+        self._passed |= through
+        if not clear:
+            self._unclear[event_id] = None
+        if event_id not in self._never:
+            self._add(event_id, after)
+
+    def _add(self, event_id: EventId, after: Grouped | None) -> None:
+        self._ends.add(event_id)
+        group = None if after is None else after[1]
+        here = self._open.get(group)
+        if here is None:
+            kept = after if len(self._open) < _STATES else None
+            here = self._open[group] = _Open(kept)
+        here.ends[event_id] = None
+        if self._holes and self._holes.may_follow(event_id):
+            self._doubtful[event_id] = None
+
+    def _remove(self, end: EventId) -> None:
+        group = self._result._after.get(end)
+        self._ends.discard(end)
+        self._doubtful.pop(end, None)
+        here = self._open[group]
+        del here.ends[end]
+        if not here.ends:
+            del self._open[group]
 
     def _parents(self, event_id: EventId) -> Collection[EventId]:
         """Return the previous events of an event, and the outliers that it takes the place of."""
@@ -169,59 +184,199 @@ class Ends:
         absorbed = self._absorbed.get(event_id)
         return parents if absorbed is None else (*parents, *absorbed)
 
-    def _superseded(
-        self, event_id: EventId, ends: set[EventId], passed: set[EventId]
-    ) -> tuple[set[EventId], set[EventId]]:
+    def _superseded(self, event_id: EventId) -> tuple[set[EventId], set[EventId]]:
         """Return the ends that an event supersedes, and the events that were walked through to find them.
 
-        An event supersedes the ends that it follows, directly or by way of events that are not accepted.
-        Events in `passed` are not walked through again.
+        An event supersedes the ends that it follows, directly or by way of events that are not accepted or
+        soft-failed. Events that were walked through for another event are not walked through again.
         """
         superseded: set[EventId] = set()
         through: set[EventId] = set()
         todo = list(self._parents(event_id))
         while todo:
             parent = todo.pop()
-            if parent in ends:
+            if parent in self._ends:
                 superseded.add(parent)
                 continue
             outcome = self._result.outcomes.get(parent)
             if (
                 outcome is not None
                 and (not outcome.accepted or parent in self._soft_failed)
-                and parent not in passed
+                and parent not in self._passed
                 and parent not in through
             ):
                 through.add(parent)
                 todo.extend(self._parents(parent))
         return superseded, through
 
-    def _against(self, event_id: EventId, ends: Mapping[int | None, set[EventId]]) -> Verdict | None:
-        """Judge an event against the current state over some ends; return None if that is skipped.
+    # Soft failure
 
-        Raises:
-            UnknownState: if that state, or a key of it that the rules read, is unknown.
+    def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
+        """Check an accepted event against the current state; return False if that is not known."""
+        event_id, groups = event.event_id, self._open.keys()
+        if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
+            return True  # the room is entered here, so no state was current before
+        # The same states are merged to the same state, and the event was checked against it.
+        same = outcome.by_state is not None and (
+            (len(groups) == 1 and before[1] in groups)
+            or (event_id not in self._fold.given and groups == self._merged_before(event))
+        )
+        if same and len(superseded) == len(self._ends):
+            return True
+        if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
+            return True
+        if self._unclear or self._doubtful or None in groups:
+            self._note_causes(event_id)
+            return False
+        if same:
+            return True
+        try:
+            verdict = self._against_current(event, None if outcome.by_state is None else before[0])
+        except UnknownState:
+            self._note_causes(event_id)
+            return False
+        if isinstance(verdict, str):
+            self._result.unchecked[event_id] = verdict
+        elif verdict is not None and not verdict.allowed:
+            self._result.soft_failed[event_id] = verdict
+        return True
+
+    def _is_in_line(self, event: Event) -> bool:
+        """Tell whether the current state is the state before an event, whatever is undecided."""
+        parents = set(event.prev_event_ids)
+        if self._doubtful or len(parents) > 1 or event.event_id in self._fold.given:
+            return False
+        if self._unclear:
+            follows_all = self._superseded(event.event_id)[0] == self._ends
+            return follows_all and parents == self._unclear.keys() == {self._line}
+        return parents == self._ends
+
+    def _after_a_gap(self, event: Event) -> bool:
+        """Tell whether the state before an event would be unknown if it were not given."""
+        return any(parent not in self._result._after for parent in event.prev_event_ids)
+
+    def _merged_before(self, event: Event) -> set[int | None]:
+        """Return the groups of the states that are merged before an event."""
+        after = self._result._after
+        return {after.get(parent) for parent in event.prev_event_ids}
+
+    def _note_causes(self, event_id: EventId) -> None:
+        """Keep some of the events that leave an event unchecked."""
+        causes = [*islice(self._unclear, _CAUSES)]
+        if None in self._open:
+            causes += islice(self._open[None].ends, _CAUSES)
+        causes += self._holes.following(islice(self._doubtful, 1))
+        if not causes:  # a state is known in part
+            causes += islice(self._ends, _STATES)
+        self._result._unchecked_for[event_id] = tuple(sorted(set(causes)))
+
+    def _against_current(self, event: Event, before: StateMap[EventId] | None) -> Verdict | str | None:
+        """Check an event against the current state.
+
+        Args:
+            event: the event.
+            before: the state before it, if that allows it.
+
+        Returns:
+            The verdict; None if it is the one against the state before; a string if a bound prevents it.
         """
-        if len(ends) > _STATES:
-            return None
-        if None in ends:
-            raise UnknownState((), "the state after an end is unknown")
-        state = self._current([next(iter(same)) for same in ends.values()], note=False)[0]
-        return check_against_state(self._fold.events[event_id], EventsOf(state, self._fold.events))
+        if len(self._open) > _STATES:
+            return TOO_MANY_STATES
+        states = [here.state for here in self._open.values() if here.state is not None]
+        if len(states) < len(self._open):
+            return TOO_MANY_STATES
+        keys: set[StateKey] = {CREATE, *select_auth_types(event)}
+        first, *others = [state for state, _ in states]
+        agreed: dict[StateKey, EventId] = {}
+        for key in keys:
+            value = first.get(key)
+            # If no state has an event for a key, a resolution may still put one there.
+            if any(state.get(key) != value for state in others) or (value is None and others):
+                break
+            if value is not None:
+                agreed[key] = value
+        else:
+            if before is not None and all(before.get(key) == agreed.get(key) for key in keys):
+                return None
+            return check_against_state(event, EventsOf(agreed, self._fold.events))
+        groups = tuple(sorted(group for _, group in states))
+        merged = self._fold.merged.get(groups)
+        if merged is None:
+            if self._left < 0:
+                return TOO_COSTLY
+            merged = self._fold.merged_for(None, states)
+            conflicted = {} if merged.split is None else merged.split.conflicted
+            self._left -= len(states) + sum(map(len, conflicted.values()))
+        return check_against_state(event, EventsOf(merged.after[0], self._fold.events))
 
-    def _current(self, ends: Iterable[EventId], *, note: bool) -> Grouped:
-        """Merge the states after some ends."""
-        states = {}
-        for event_id in sorted(ends):
-            state = self._fold.states.get(event_id)
-            if state is None:
-                group = self._result._after[event_id]
-                rebuilt = self._result._state(group)
-                assert rebuilt is not None  # it has a group
-                if isinstance(rebuilt, PartialState):
-                    state = PartialState(RoomState(rebuilt.known), rebuilt.unknown), group
-                else:
-                    state = RoomState(rebuilt), group
-                self._fold.states[event_id] = state
-            states[event_id] = state
-        return self._fold.merge(None, states, note=note)
+    # The end
+
+    def finish(self) -> None:
+        """Store the forward extremities and the current state."""
+        result = self._result
+        result.forward_extremities = tuple(sorted(self._ends))
+        unclear = {*self._unclear, *self._holes.following(self._doubtful)}
+        if not self._ends:
+            # No event is accepted, so no event replaced the unknown states before the gaps.
+            unclear.update(result.gaps)
+        result._unclear_extremities = tuple(sorted(unclear))
+        if self._fold.current is not None:
+            result.current_state = plain(self._fold.current)
+            return
+        if None in self._open:
+            unclear.update(self._open[None].ends)
+        if not unclear:
+            state = result.current_state = self._current()
+            if isinstance(state, PartialState):
+                result._unclear_ends = tuple(sorted({one.event_id for one in state.unknown if one.event_id}))
+            return
+        result._unclear_ends = tuple(sorted(unclear))
+        result.current_state = None
+
+    def _current(self) -> KnownState | None:
+        """Merge the states after the ends."""
+        result, fold = self._result, self._fold
+        groups = sorted(group for group in self._open if group is not None)
+        if not groups:
+            return {}
+        if len(groups) == 1:
+            return result._state(groups[0])
+        if any(group in result._unknown for group in groups):
+            if len(groups) > _STATES:
+                result.too_many_states = True
+                return None
+            states = {end: self._state(group) for group in groups for end in self._open[group].ends}
+            return plain(fold.merge(None, dict(sorted(states.items())))[0])
+        found = split_groups(result, groups)
+        if found is None:
+            result.too_many_states = True
+            return None
+        order, split = found
+        state = dict(split.base)
+        try:
+            resolved = fold.resolved(split, len(order), fold.algorithm)
+        except MissingEvents as error:
+            # No algorithm changes an entry that all branches agree on.
+            return PartialState(
+                {key: event_id for key, event_id in state.items() if key not in split.conflicted},
+                why_undecided(error),
+            )
+        if split.conflicted:
+            parents = [sorted(self._open[group].ends) for group in order]
+            result.merges.append(Merge.of(None, result.forward_extremities, split))
+            fold.note_resets(None, fold.resets_at(split, resolved, parents))
+        for key, event_id in resolved.items():
+            if event_id is None:
+                state.pop(key, None)
+            else:
+                state[key] = event_id
+        return state
+
+    def _state(self, group: int) -> Grouped:
+        """Return the state of a group of ends, rebuilt if it was not kept."""
+        kept = self._open[group].state
+        if kept is not None:
+            return kept
+        state = self._result._state(group)
+        assert state is not None  # it has a group
+        return cast(Grouped, (known_in_part(RoomState(entries_of(state)), unknown_of(state)), group))

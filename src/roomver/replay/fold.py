@@ -21,11 +21,12 @@ How it works:
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
   value could change it.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
-  replaced. `replaced` has what each accepted state event replaced.
+  replaced (`Resets`).
+* *Ends.* The forward extremities and the soft-failed events are found as the events arrive (`Ends`).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
@@ -34,7 +35,7 @@ from ..auth import check_against_state, check_auth
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
-from ..resolution import KnownEvents, Problem, RoomState, Split, resolve_split, split_states
+from ..resolution import KnownEvents, Mainlines, Problem, RoomState, Split, resolve_split, split_states
 from ..selection import select_auth_types
 from ..state import (
     EventsOf,
@@ -47,13 +48,14 @@ from ..state import (
 )
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .ends import Ends
 from .order import find_missing, find_order, find_outliers
-from .result import Decisions, Grouped, Merge, Outcome, Replay, Reset, Status
+from .outcome import Decisions, Outcome, Status
+from .resets import RESETS_KEPT, Resets
+from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
-# How many reasons a state known in part has. With one more, everything that it does not have is unknown.
-_REASONS_KEPT: Final = 16
 
 
 @dataclass(slots=True)
@@ -62,17 +64,18 @@ class Merged:
 
     split: Split | None
     """None if the merge is undecided."""
-    count: int
+    groups: list[int]
+    """The groups of the states, in the order of the states."""
     resolved: dict[StateKey, EventId | None]
     after: Grouped
     parents: frozenset[EventId] = frozenset()
-    resets: list[Reset] = field(default_factory=list)
+    resets: list[Reset] | None = field(default_factory=list)
 
 
 class Fold:
     """The state of a running fold, which is not needed afterwards."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three are options by keyword
         self,
         result: Replay,
         given: Mapping[EventId, StateMap[EventId]],
@@ -81,6 +84,8 @@ class Fold:
         accepted: Mapping[EventId | None, Collection[EventId]],
         algorithm: StateResolution | None = None,
         decisions: Decisions | None = None,
+        resets: bool = True,
+        soft_failure: bool = True,
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
@@ -91,9 +96,9 @@ class Fold:
         self.decisions = decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
-        # Each accepted state event to the event that it replaced.
-        self.replaced: dict[EventId, EventId | None] = {}
         self.places: dict[EventId, int] = {}
+        self.resets = Resets(self.events, self.places, given) if resets else None
+        self.mainlines = Mainlines(self.events)
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.
@@ -109,6 +114,7 @@ class Fold:
         self.vouched = self.outliers.union(*accepted.values())
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
+        self.soft_failure = soft_failure
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
@@ -118,20 +124,24 @@ class Fold:
             self.rejected.add(event_id)
             self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
         self.result.order = order
-        self.places = {event_id: place for place, event_id in enumerate(order)}
+        self.places.update((event_id, place) for place, event_id in enumerate(order))
         for event_id in order:
             for parent in set(self.events[event_id].prev_event_ids):
                 self.followers[parent] = self.followers.get(parent, 0) + 1
+        ends = Ends(self, soft_failure=self.soft_failure)
         for number, event_id in enumerate(order):
-            self._fold(self.events[event_id])
+            event = self.events[event_id]
+            before = self._state_before(event)
+            outcome = self.result.outcomes[event_id] = self._judge(event, before)
+            after = self._fold(event, outcome, before)
+            ends.arrive(event, outcome, before, after)
             if progress is not None and not number % 256:
                 progress(number)
+        ends.finish()
 
-    def _fold(self, event: Event) -> None:
+    def _fold(self, event: Event, outcome: Outcome, before: Grouped | None) -> Grouped | None:
+        """Take an event into the room, and return the state after it; None if that is unknown."""
         event_id = event.event_id
-        before = self._state_before(event)
-        outcome = self._judge(event, before)
-        self.result.outcomes[event_id] = outcome
         if outcome.status is Status.UNDECIDED:
             self.undecided.add(event_id)
         elif not outcome.accepted:
@@ -144,8 +154,10 @@ class Fold:
             else:
                 # It cites messages or events on a cycle, so no state event can be based on it.
                 graph.extend({event_id: [parent for parent in parents if parent in graph]})
+        if self.resets is not None:
+            self.resets.grow()
         if before is None:
-            return
+            return None
         self.result._before[event_id] = before[1]
         after = before
         if event.state_key is not None:
@@ -153,13 +165,17 @@ class Fold:
             if outcome.accepted:
                 state = before[0]
                 # What it replaced may be unknown. Then no reset is seen here.
-                if type(state) is RoomState or not unknown_of(state) or key in entries_of(state):
-                    self.replaced[event_id] = entries_of(state).get(key)
+                if self.resets is not None and (
+                    type(state) is RoomState or not unknown_of(state) or key in entries_of(state)
+                ):
+                    self.resets.note(event_id, entries_of(state).get(key))
                 after = self._changed(before, {key: event_id})
             elif outcome.status is Status.UNDECIDED:
                 after = self._forgetting(before, key, event_id)
         self.result._after[event_id] = after[1]
-        self.states[event_id] = after
+        if event_id in self.followers:
+            self.states[event_id] = after
+        return after
 
     def _changed(self, state: Grouped, changes: Mapping[StateKey, EventId | None]) -> Grouped:
         """Return a state with some entries changed, and keep it as a group."""
@@ -184,7 +200,7 @@ class Fold:
             *unknown_of(state),
             Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id),
         )
-        if len(unknown) > _REASONS_KEPT:
+        if len(unknown) > REASONS_KEPT:
             unknown = (Unknown.everything("several events are undecided", event_id),)
         changes: dict[StateKey, EventId | None] = {key: None}
         return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
@@ -214,66 +230,67 @@ class Fold:
             return None
         return self.merge(event_id, states)
 
-    def merge(
-        self,
-        event_id: EventId | None,
-        states: Mapping[EventId, Grouped],
-        *,
-        note: bool = True,
-    ) -> Grouped:
-        """Merge the states after some events.
+    def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
+        """Merge the states after some events, and record the merge and its resets if they do not agree.
 
         Args:
             event_id: the event before which they are merged; None for the forward extremities.
             states: the events, each with the state after it.
-            note: record the merge and its resets in the result if the states do not agree.
         """
         distinct = list({state[1]: state for state in states.values()}.values())
         if not distinct:
             return self.nothing
-        first = distinct[0]
         if len(distinct) == 1:
-            return first
-        # Many events may follow the same branches. Their states are merged once.
+            return distinct[0]
+        merged = self.merged_for(event_id, distinct)
+        if merged.split is not None and merged.split.conflicted:
+            self.result.merges.append(Merge.of(event_id, tuple(states), merged.split))
+            if merged.parents != states.keys():
+                merged.parents = frozenset(states)
+                by_group: dict[int, list[EventId]] = {}
+                for parent, (_, group) in states.items():
+                    by_group.setdefault(group, []).append(parent)
+                parents = [by_group[group] for group in merged.groups]
+                merged.resets = self.resets_at(merged.split, merged.resolved, parents)
+            self.note_resets(event_id, merged.resets)
+        return merged.after
+
+    def merged_for(self, event_id: EventId | None, distinct: Sequence[Grouped]) -> Merged:
+        """Merge distinct states. Many events may follow the same branches. Their states are merged once."""
         groups = tuple(sorted(group for _, group in distinct))
         merged = self.merged.get(groups)
         if merged is None:
             merged = self.merged[groups] = self._merged(event_id, distinct)
             if len(self.merged) > _MERGES_KEPT:
                 self.merged.popitem(last=False)
-        if note and merged.split is not None and merged.split.conflicted:
-            self.result.merges.append(
-                Merge(event_id, tuple(states), merged.split.conflicted, merged.resolved)
-            )
-            if merged.parents != states.keys():
-                merged.parents = frozenset(states)
-                merged.resets = self._resets_at(merged, states)
-            self.result._resets += [reset._replace(merge=event_id) for reset in merged.resets]
-        return merged.after
+        return merged
 
-    def _merged(self, event_id: EventId | None, distinct: list[Grouped]) -> Merged:
+    def _merged(self, event_id: EventId | None, distinct: Sequence[Grouped]) -> Merged:
         states = [state for state, _ in distinct]
+        groups = [group for _, group in distinct]
         first = distinct[0]
         try:
             split = split_states(states)
-            resolved = self._resolved(split, len(distinct), self.algorithm)
+            resolved = self.resolved(split, len(distinct), self.algorithm)
         except (UnknownState, MissingEvents) as error:
-            if isinstance(error, MissingEvents):  # a given state holds an undecided event
-                causes = error.event_ids[:_REASONS_KEPT]
-                unknown = [Unknown.everything("events of the branches are undecided", one) for one in causes]
+            if isinstance(error, MissingEvents):
+                unknown = why_undecided(error)
             else:
                 unknown = [Unknown.everything("branches that are known in part met", event_id)]
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
             agreed = changed_entries(entries_of(first[0]), lost)
-            return Merged(None, len(distinct), {}, self._kept(PartialState(agreed, unknown), first[1], lost))
-        after = first
-        if split.conflicted:
-            after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
-        return Merged(split, len(distinct), resolved, after)
+            return Merged(None, groups, {}, self._kept(PartialState(agreed, unknown), first[1], lost))
+        # A merge often ends in one of the states. If it is kept under the same group, the next merge with the
+        # same branch is the same merge.
+        for state, group in distinct:
+            if all(state.get(key) == value for key, value in resolved.items()):
+                return Merged(split, groups, resolved, (state, group))
+        after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
+        return Merged(split, groups, resolved, after)
 
-    def _resolved(
+    def resolved(
         self, split: Split, count: int, algorithm: StateResolution | None
     ) -> dict[StateKey, EventId | None]:
         """Resolve states; return the resolved event, or None, of each key that is conflicted or new."""
@@ -285,6 +302,7 @@ class Fold:
             graph=self.result.graph,
             rejected=self.rejected,
             skip_rejected=self.skip_rejected,
+            mainlines=self.mainlines,
         )
         steps = resolve_split(problem)
         try:
@@ -293,65 +311,28 @@ class Fold:
         except StopIteration as done:
             return {**dict.fromkeys(split.conflicted), **done.value}
 
-    def _resets_at(self, merged: Merged, states: Mapping[EventId, Grouped]) -> list[Reset]:
-        """Return the keys that went back to an older value at a merge."""
-        assert merged.split is not None
-        conflicted, resolved = merged.split.conflicted, merged.resolved
-        lost = [
-            (key, event_id)
-            for key, masks in conflicted.items()
-            for event_id in masks
-            if self._went_back(key, event_id, resolved[key], states)
-        ]
-        again: Mapping[StateKey, EventId | None] | None = None
-        if lost:
+    def resets_at(
+        self,
+        split: Split,
+        resolved: Mapping[StateKey, EventId | None],
+        parents: Sequence[Collection[EventId]],
+    ) -> list[Reset] | None:
+        """Return the resets of a merge; None if they are not sought, or not all of them are kept."""
+
+        def by_v2_1() -> Mapping[StateKey, EventId | None] | None:
             # A given state may hold an undecided event that version 1's algorithm did not ask for.
             with suppress(MissingEvents, UnknownState):
-                again = self._resolved(merged.split, merged.count, StateResolution.V2_1)
-        return [
-            Reset(None, key, event_id, resolved[key], None if again is None else again[key] == event_id)
-            for key, event_id in lost
-        ]
+                return self.resolved(split, len(parents), StateResolution.V2_1)
+            return None
 
-    def _went_back(
-        self,
-        key: StateKey,
-        event_id: EventId,
-        value: EventId | None,
-        states: Mapping[EventId, Grouped],
-    ) -> bool:
-        """Tell whether a branch had this value for a key before it had this event."""
-        if value == event_id or event_id not in self.replaced:
-            return False
-        if value is None:
-            return True  # at the start of the room, no key had an event
-        # The event that an event replaced was there before it, on every branch that has the event.
-        seen = {event_id}
-        current = self.replaced[event_id]
-        while current is not None and current != value and current not in seen:
-            seen.add(current)
-            current = self.replaced.get(current)
-        if current == value:
-            return True
-        # A merge may have replaced the value. The value was in the state right after its own event, which was
-        # accepted. So go back from the parents that have the event, and look for the value.
-        place = self.places.get(value, 0)
-        todo = [parent for parent, (state, _) in states.items() if state.get(key) == event_id]
-        reached = set(todo)
-        while todo:
-            one = todo.pop()
-            given = self.given.get(one)
-            if given is not None:
-                if entries_of(given).get(key) == value:
-                    return True
-                continue  # a given state stands for everything before it
-            for parent in self.events[one].prev_event_ids:
-                if parent == value:
-                    return True
-                if parent not in reached and self.places.get(parent, -1) > place:
-                    reached.add(parent)
-                    todo.append(parent)
-        return False
+        return [] if self.resets is None else self.resets.find(split, resolved, parents, by_v2_1)
+
+    def note_resets(self, event_id: EventId | None, found: list[Reset] | None) -> None:
+        """Record the resets of a merge."""
+        if found is None or len(self.result._resets) + len(found) > RESETS_KEPT + len(self.events):
+            self.result.unsought.append(event_id)
+        else:
+            self.result._resets += [reset._replace(merge=event_id) for reset in found]
 
     def _judge(self, event: Event, before: Grouped | None) -> Outcome:
         outcome = self._checked(event, before)

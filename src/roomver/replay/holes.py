@@ -4,7 +4,7 @@ A missing event may follow an event that looks like a forward extremity. It cann
 come after the missing one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Final
@@ -12,7 +12,6 @@ from typing import Final
 from ..event import Event
 from ..state import entries_of
 from ..types import EventId, StateMap
-from .result import Outcome, Status
 
 # Each event has a mask with one bit per hole. All holes beyond this number share one bit, and are never taken
 # to come before an event.
@@ -20,38 +19,33 @@ _HOLES: Final = 4_096
 
 
 class Holes:
-    """The missing previous events of accepted and undecided events, as they turn up in the order.
+    """The missing previous events of a room, as they turn up in the order.
 
-    A missing event takes its place in the order just before the first event that follows it.
+    A missing event takes its place in the order just before the first event that follows it and counts.
 
     Cost: linear in the edges of the room if there is a hole, with one bit per event and hole; else nothing.
     """
 
     def __init__(
         self,
-        order: Iterable[EventId],
+        order: Sequence[EventId],
         events: Mapping[EventId, Event],
-        outcomes: Mapping[EventId, Outcome],
         given: Mapping[EventId, StateMap[EventId]],
         answered: Mapping[EventId | None, Collection[EventId]],
     ) -> None:
-        self._names: list[EventId] = []
-        # The holes that turn up with an event, and all holes that an event is known to come after.
-        self._own: dict[EventId, int] = {}
-        self._before: dict[EventId, int] = {}
-        self._seen = 0
-        order = list(order)
+        self._events = events
         numbers: dict[EventId, int] = {}
         for event_id in order:
-            status = outcomes[event_id].status
-            if status is Status.ACCEPTED or status is Status.UNDECIDED:
-                for parent in events[event_id].prev_event_ids:
-                    if parent not in events:
-                        number = min(numbers.setdefault(parent, len(numbers)), _HOLES)
-                        self._own[event_id] = self._own.get(event_id, 0) | 1 << number
+            for parent in events[event_id].prev_event_ids:
+                if parent not in events:
+                    numbers.setdefault(parent, len(numbers))
+        self._numbers = numbers
+        self._names = list(numbers)
+        # All holes that an event is known to come after.
+        self._before: dict[EventId, int] = {}
+        self._seen = 0
         if not numbers:
             return
-        self._names = list(numbers)
 
         def masks(before: Mapping[EventId | None, int]) -> dict[EventId, int]:
             """Return the holes that each event is known to come after."""
@@ -78,31 +72,37 @@ class Holes:
         if any(before.values()):
             self._before = masks(before)
 
-    def restart(self) -> None:
-        """Begin at the start of the order again."""
-        self._seen = 0
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._numbers)
 
-    def turn_up(self, event_id: EventId) -> None:
-        """Take the holes that turn up with an event."""
-        self._seen |= self._own.get(event_id, 0)
+    def arrive(self, event_id: EventId) -> bool:
+        """Take the next event that is accepted or undecided; tell whether a new hole has turned up with it.
 
-    def is_clear(self, ends: Iterable[EventId]) -> bool:
-        """Tell whether no missing event, of those that have turned up, may follow one of some events."""
-        return not self._unseen(ends)
+        What another event follows may be made up.
+        """
+        own = 0
+        for parent in self._events[event_id].prev_event_ids:
+            number = self._numbers.get(parent)
+            if number is not None:
+                own |= 1 << min(number, _HOLES)
+        if not own & ~self._seen:
+            return False
+        self._seen |= own
+        return True
 
-    def may_follow(self, ends: Iterable[EventId]) -> set[EventId]:
+    def may_follow(self, event_id: EventId) -> bool:
+        """Tell whether a missing event, of those that have turned up, may follow an event."""
+        return bool(self._seen & ~self._before.get(event_id, 0))
+
+    def following(self, event_ids: Iterable[EventId]) -> set[EventId]:
         """Return the missing events, of those that have turned up, that may follow one of some events."""
-        unseen = self._unseen(ends)
+        unseen = 0
+        for event_id in event_ids:
+            unseen |= self._seen & ~self._before.get(event_id, 0)
         found = set()
         while unseen:
             number = unseen.bit_length() - 1
             found.update(self._names[number:] if number == _HOLES else [self._names[number]])
             unseen ^= 1 << number
         return found
-
-    def _unseen(self, ends: Iterable[EventId]) -> int:
-        unseen = 0
-        if self._seen:
-            for end in ends:
-                unseen |= self._seen & ~self._before[end]
-        return unseen

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from ..errors import CyclicGraph
 from ..event import Event
-from ..graph import in_order
+from ..ordering import in_order
 from ..state import entries_of
 from ..types import EventId, StateMap
 

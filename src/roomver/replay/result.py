@@ -1,85 +1,18 @@
 """The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple, TypeAlias
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..errors import MissingEvents
+from ..errors import SHOWN, MissingEvents, UnknownState
 from ..event import Event
-from ..resolution import Resolution, RoomGraph, RoomState, resolve
+from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..rules import Verdict
 from ..state import PartialState, Unknown
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-
-
-class Status(Enum):
-    """The outcome of an event, as text."""
-
-    ACCEPTED = "accepted"
-    REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
-    REJECTED_BY_STATE = "rejected by the state before it"
-    UNDECIDED = "undecided"
-    REJECTED_AS_RECORDED = "rejected, as recorded"
-    CYCLIC = "rejected: it cites itself, directly or through other events"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """The outcome of one event, and why.
-
-    Attributes:
-        event_id: the event.
-        status: the outcome.
-        by_auth_events: the verdict against its own auth events; None if they leave it undecided, or if it is
-            cyclic. An event that only its auth events allow is undecided: the state before it may reject it.
-        by_state: the verdict against the state before it; None if that state is unknown, if an unknown key of
-            it is needed, or if the auth events decided already.
-        missing: the auth events that leave it undecided: they are missing, or undecided themselves.
-        unknown: the keys of the state before it that its check may read and that are unknown, sorted. Empty
-            if the check did not need them, and if that state is unknown as a whole.
-        why_unknown: why these keys are unknown.
-        ours: if the replay follows a server's decisions, the status without them; otherwise None.
-    """
-
-    event_id: EventId
-    status: Status
-    by_auth_events: Verdict | None = None
-    by_state: Verdict | None = None
-    missing: tuple[EventId, ...] = ()
-    unknown: tuple[StateKey, ...] = ()
-    why_unknown: str = ""
-    ours: Status | None = None
-
-    @property
-    def accepted(self) -> bool:
-        return self.status is Status.ACCEPTED
-
-    @property
-    def own(self) -> Status:
-        """The status by the rules alone, whatever a server decided."""
-        return self.status if self.ours is None else self.ours
-
-    @property
-    def deciding(self) -> Verdict | None:
-        """The verdict that decided: the one against the state if there is one; None if undecided."""
-        if self.own is Status.UNDECIDED:
-            return None
-        return self.by_auth_events if self.by_state is None else self.by_state
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What a server decided about the events of a room.
-
-    Attributes:
-        rejected: the IDs of the events that it rejected. It accepted all others.
-        soft_failed: the IDs of the accepted events that it soft-failed.
-    """
-
-    rejected: Collection[EventId] = frozenset()
-    soft_failed: Collection[EventId] = frozenset()
+from .outcome import Outcome, Status
 
 
 @dataclass(slots=True)
@@ -89,14 +22,23 @@ class Merge:
     Attributes:
         event_id: the event before which they were merged; None for the forward extremities.
         parents: the events such that the states after them were merged.
-        conflicted: each conflicted key to its events, and each event to a mask of the states that have it.
-        resolved: each conflicted or new key to its resolved event, or None.
+        keys: the conflicted keys, sorted; at most the first `SHOWN`.
+        conflicted: the number of all conflicted keys. `Replay.resolution_at` has what became of each.
     """
 
     event_id: EventId | None
     parents: tuple[EventId, ...]
-    conflicted: Mapping[StateKey, Mapping[EventId, int]]
-    resolved: Mapping[StateKey, EventId | None]
+    keys: tuple[StateKey, ...]
+    conflicted: int
+
+    @classmethod
+    def of(cls, event_id: EventId | None, parents: tuple[EventId, ...], split: Split) -> "Merge":
+        """Return the merge of split states."""
+        conflicted = split.conflicted
+        return cls(event_id, parents, tuple(islice(conflicted, SHOWN)), len(conflicted))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Merge, tuple(getattr(self, name) for name in self.__slots__)
 
 
 class Reset(NamedTuple):
@@ -132,6 +74,18 @@ def plain(state: StateMap[EventId]) -> KnownState:
     return dict(state)
 
 
+# How many reasons a state known in part has. With one more, everything that it does not have is unknown.
+REASONS_KEPT: Final = 16
+
+
+def why_undecided(error: MissingEvents) -> list[Unknown]:
+    """Say why a merge is undecided: a given state holds undecided events."""
+    return [
+        Unknown.everything("events of the branches are undecided", one)
+        for one in error.event_ids[:REASONS_KEPT]
+    ]
+
+
 Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
@@ -152,12 +106,17 @@ class Replay:
             has accepted them, so they count as accepted where the state before them cannot tell.
         forward_extremities: accepted events that no accepted event follows, sorted. Outliers and
             soft-failed events are left out. See `extremities_known`.
-        soft_failed: ends of branches that the current state at their place in the order refuses, each
-            with the verdict. At most the last 16 events of a refused branch; skipped above 64 open states,
-            and where the current state is unknown. Empty if the replay follows a server's decisions.
+        soft_failed: accepted events that the current state at their arrival refuses, each with the verdict.
+            Empty if the replay follows a server's decisions.
+        unchecked: accepted events that a bound kept from being checked against the current state, each with
+            the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
+            the extremities unknown.)
+        unsought: the events before the merges whose resets a bound left out; None for the forward
+            extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
             `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
-            extremities are not known.
+            extremities are not known, or if `too_many_states`.
+        too_many_states: the states after the forward extremities are too many to be resolved.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -171,6 +130,9 @@ class Replay:
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, Verdict] = {}
+        self.unchecked: dict[EventId, str] = {}
+        self.unsought: list[EventId | None] = []
+        self.too_many_states = False
         self.current_state: KnownState | None = {}
         self.graph: RoomGraph = RoomGraph()
         # Each state is kept as changes from another state: group to (the other group, changes).
@@ -185,6 +147,8 @@ class Replay:
         self._algorithm: StateResolution | None = None
         # Events whose absence or missing verdict leaves the forward extremities unclear.
         self._unclear_extremities: tuple[EventId, ...] = ()
+        # What leaves accepted events unchecked against the current state: some of the events.
+        self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
@@ -281,8 +245,14 @@ class Replay:
     def _causes_at_the_end(self) -> list[EventId]:
         if self._given_current is not None:
             return []
+        causes = dict.fromkeys(self._unclear_ends)
+        todo = list(causes)
+        while todo:
+            more = [one for one in self._unchecked_for.get(todo.pop(), ()) if one not in causes]
+            causes.update(dict.fromkeys(more))
+            todo += more
         return [
-            *self._unclear_ends,
+            *causes,
             *(e for end in self.forward_extremities for e in self._causes_after(end)),
         ]
 
@@ -342,6 +312,8 @@ class Replay:
                 in the room.
         """
         if event_id is None:
+            if self.too_many_states:
+                raise UnknownState((), "the states after the forward extremities are too many")
             if self.current_state is None:
                 raise MissingEvents(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities

@@ -11,6 +11,7 @@ from ..event import Event
 from ..state import entries_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .mainlines import Mainlines
 from .need import KnownEvents, Steps, run_steps, run_steps_async
 from .problem import Problem
 from .room_graph import RoomGraph
@@ -24,6 +25,7 @@ __all__ = [
     "Candidate",
     "Check",
     "KnownEvents",
+    "Mainlines",
     "NotTraced",
     "Problem",
     "Resolution",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ..types import EventId
 from ..versions import StateResolution
+from .mainlines import Mainlines
 from .need import KnownEvents
 from .room_graph import RoomGraph
 from .split import Split
@@ -24,6 +25,7 @@ class Problem:
         auth_difference, conflicted_subgraph: precomputed sets, if the caller has them.
         rejected: the IDs of rejected events.
         skip_rejected: leave out rejected events, as Synapse does, instead of checking them again.
+        mainlines: the power levels of the room, if the caller keeps them from one resolution to the next.
         trace: collects the intermediate results; None without tracing.
     """
 
@@ -36,4 +38,5 @@ class Problem:
     conflicted_subgraph: Collection[EventId] | None = None
     rejected: Container[EventId] = frozenset()
     skip_rejected: bool = False
+    mainlines: Mainlines | None = None
     trace: Trace | None = None

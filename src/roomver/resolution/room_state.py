@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from math import isqrt
-from typing import Final
+from typing import Any, Final
 
 from ..types import EventId, StateKey
 
@@ -121,6 +121,9 @@ class RoomState(Mapping[StateKey, EventId]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._base, self._changes)
+
     def __repr__(self) -> str:
         return f"<RoomState of {self._length} entries>"
 
@@ -161,3 +164,13 @@ def differing_among(
 def as_dict(state: Mapping[StateKey, EventId]) -> dict[StateKey, EventId]:
     """Copy a room state into a dict."""
     return state.as_dict() if isinstance(state, RoomState) else dict(state)
+
+
+def _restored(base: dict[StateKey, EventId], changes: dict[StateKey, EventId | None]) -> RoomState:
+    # For unpickling and copying. States that are pickled together go on sharing their dict.
+    state = RoomState.__new__(RoomState)
+    state._base, state._changes = base, changes
+    state._length = len(base) + sum(
+        (event_id is not None) - (key in base) for key, event_id in changes.items()
+    )
+    return state

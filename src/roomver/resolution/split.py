@@ -4,7 +4,7 @@ Source: https://spec.matrix.org/latest/rooms/v12/#definitions, "Unconflicted sta
 state set", and https://spec.matrix.org/latest/rooms/v1/#state-resolution for version 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import compress, islice
 from operator import is_not, ne
 
@@ -70,6 +70,10 @@ class Split:
             state.pop(key, None)
         return state
 
+    def shared_ids(self) -> Collection[EventId]:
+        """Return a view of the event IDs in the unconflicted state map, which are listed when it is read."""
+        return _SharedIds(self)
+
     def resolved(self, changes: StateMap[EventId], *, as_room_state: bool) -> StateMap[EventId]:
         """Return the resolved state: the unconflicted state map with the resolved events.
 
@@ -95,6 +99,24 @@ class Split:
     def conflicted_ids(self) -> set[EventId]:
         """The conflicted state set."""
         return {event_id for masks in self.conflicted.values() for event_id in masks}
+
+
+class _SharedIds(Collection[EventId]):
+    __slots__ = ("_split",)
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    def __contains__(self, event_id: object) -> bool:
+        return any(event_id == other for other in self)
+
+    def __iter__(self) -> Iterator[EventId]:
+        conflicted = self._split.conflicted
+        return (event_id for key, event_id in self._split.base.items() if key not in conflicted)
+
+    def __len__(self) -> int:
+        conflicted, base = self._split.conflicted, self._split.base
+        return len(base) - sum(key in base for key in conflicted)
 
 
 # "The key-value pairs (K, V) across all state maps S_i can be divided into two collections. If a given key K

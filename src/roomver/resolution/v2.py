@@ -23,12 +23,13 @@ from math import inf
 
 from ..errors import CyclicGraph, UnknownState
 from ..event import Event
-from ..graph import lexicographic_topological_sort
+from ..ordering import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
 from ..selection import select_auth_types
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .iterative import iterative_auth_checks
+from .mainlines import first_power_levels
 from .need import KnownEvents, Steps
 from .problem import Problem
 from .room_graph import RoomGraph
@@ -71,8 +72,12 @@ def resolve_v2(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     picked = set(power_order)
     remaining = [event_id for event_id in full if event_id not in picked]
     power_levels = changes.get(POWER_LEVELS) or base.get(POWER_LEVELS)
-    mainline = yield from _mainline(power_levels, known)
-    mainline_order = yield from _mainline_order(remaining, mainline, known)
+    mainline_order = None
+    if problem.mainlines is not None and trace is None:
+        mainline_order = problem.mainlines.order(remaining, power_levels)
+    if mainline_order is None:
+        mainline = yield from _mainline(power_levels, known)
+        mainline_order = yield from _mainline_order(remaining, mainline, known)
     if trace is not None:
         trace.power_order = tuple(power_order)
         trace.partial_state = {**base.unconflicted, **changes}
@@ -122,12 +127,14 @@ def _full_conflicted_set(problem: Problem) -> Steps[set[EventId]]:
             if event_id in conflicted
         }
         graph = problem.graph
+        shared: Collection[EventId] | None = None
         if graph is None:
             graph, is_shared = yield from _build_graph(problem, conflicted, known)
         else:
             is_shared = _is_in_every_state(problem.split, known)
+            shared = problem.split.shared_ids()
         if difference is None:
-            difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared)
+            difference = graph.auth_difference(masks, (1 << problem.states) - 1, is_shared, shared)
         if subgraph is None:
             subgraph = graph.conflicted_subgraph(conflicted)
     if problem.split.unknown:
@@ -288,16 +295,7 @@ def _cited_power_levels(event_id: EventId, known: KnownEvents) -> Steps[EventId 
     cited = known.events[event_id].auth_event_ids
     if known.lacks(cited):
         yield from known.need(cited)
-    return _first_power_levels(cited, known.events)
-
-
-def _first_power_levels(cited: Iterable[EventId], events: Mapping[EventId, Event]) -> EventId | None:
-    """Return the room's power levels among some events: those with the state key ""."""
-    for event_id in cited:
-        event = events.get(event_id)
-        if event is not None and event.type == "m.room.power_levels" and event.state_key == "":
-            return event_id
-    return None
+    return first_power_levels(cited, known.events)
 
 
 # "Mainline ordering. Let P = P_0 be an m.room.power_levels event. Starting with i = 0, repeatedly fetch
@@ -355,7 +353,7 @@ def _mainline_order(
     for event_id in event_ids:
         # The auth events of these are known: they were asked for with the full conflicted set.
         event = known.events[event_id]
-        cited = _first_power_levels(event.auth_event_ids, known.events)
+        cited = first_power_levels(event.auth_event_ids, known.events)
         position = inf if cited is None else positions.get(cited)
         if position is None:
             position = yield from _mainline_position(cited, positions, known)

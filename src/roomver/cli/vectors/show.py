@@ -10,7 +10,7 @@ import click
 
 from ...canonical import shorten
 from ...errors import CyclicGraph, RoomverError
-from ...graph import in_order
+from ...ordering import in_order
 from ...readers import InputError
 from ...suite.document import Case, CaseResult, run_case
 from ...suite.operations import read_events, resolve_case

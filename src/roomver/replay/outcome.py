@@ -1,0 +1,81 @@
+"""The outcome of one event in a replay, and what a server decided about the events."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ..rules import Verdict
+from ..types import EventId, StateKey
+
+
+class Status(Enum):
+    """The outcome of an event, in one word."""
+
+    ACCEPTED = "accepted"
+    REJECTED_BY_AUTH_EVENTS = "rejected by its auth events"
+    REJECTED_BY_STATE = "rejected by the state before it"
+    UNDECIDED = "undecided"
+    REJECTED_AS_RECORDED = "rejected, as recorded"
+    CYCLIC = "rejected: it cites itself, directly or through other events"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The outcome of one event, and why.
+
+    Attributes:
+        event_id: the event.
+        status: the outcome.
+        by_auth_events: the verdict against its own auth events; None if they leave it undecided, or if it is
+            cyclic. An event that only its auth events allow is undecided: the state before it may reject it.
+        by_state: the verdict against the state before it; None if that state is unknown, if an unknown key of
+            it is needed, or if the auth events decided already.
+        missing: the auth events that leave it undecided: they are missing, or undecided themselves.
+        unknown: the keys of the state before it that its check may read and that are unknown, sorted. Empty
+            if the check did not need them, and if that state is unknown as a whole.
+        why_unknown: why these keys are unknown.
+        ours: if the replay follows a server's decisions, the status without them; otherwise None.
+    """
+
+    event_id: EventId
+    status: Status
+    by_auth_events: Verdict | None = None
+    by_state: Verdict | None = None
+    missing: tuple[EventId, ...] = ()
+    unknown: tuple[StateKey, ...] = ()
+    why_unknown: str = ""
+    ours: Status | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without this, the slots are not pickled in the old protocols.
+        return Outcome, tuple(getattr(self, name) for name in self.__slots__)
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is Status.ACCEPTED
+
+    @property
+    def own(self) -> Status:
+        """The status by the rules alone, whatever a server decided."""
+        return self.status if self.ours is None else self.ours
+
+    @property
+    def deciding(self) -> Verdict | None:
+        """The verdict that decided: the one against the state if there is one; None if undecided."""
+        if self.own is Status.UNDECIDED:
+            return None
+        return self.by_auth_events if self.by_state is None else self.by_state
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a server decided about the events of a room.
+
+    Attributes:
+        rejected: the IDs of the events that it rejected. It accepted all others.
+        soft_failed: the IDs of the accepted events that it soft-failed.
+    """
+
+    rejected: Collection[EventId] = frozenset()
+    soft_failed: Collection[EventId] = frozenset()

@@ -1,0 +1,92 @@
+"""The replay of a whole room, step by step as the specification says it, without optimisation.
+
+Every event is known, and comes after its previous events and its auth events. Nothing is kept but the state
+after each event: the state before an event and the current state are resolved anew at each arrival.
+
+Where the pages are silent, this module follows the library:
+
+- A soft-failed event is never a forward extremity. An event that follows it takes the place of the forward
+  extremities that the soft-failed event follows. The same holds for rejected events.
+- The first event of a room finds no forward extremity. It is not checked against the current state.
+
+Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu, checks 4 to 6,
+and https://spec.matrix.org/latest/server-server-api/#soft-failure
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from roomver import Event, check_against_state, check_auth
+
+from .resolution import Key, Resolution, State, resolve_v1
+
+
+@dataclass
+class Replayed:
+    """What became of the events of a room, in the order in which they arrived."""
+
+    events: dict[str, Event]
+    after: dict[str, dict[Key, str]] = field(default_factory=dict)
+    by_auth_events: set[str] = field(default_factory=set)
+    """The events that their auth events reject."""
+    by_state: set[str] = field(default_factory=set)
+    """The events that the state before them rejects."""
+    soft_failed: set[str] = field(default_factory=set)
+    extremities: set[str] = field(default_factory=set)
+
+    @property
+    def rejected(self) -> set[str]:
+        return self.by_auth_events | self.by_state
+
+    def resolved(self, states: Sequence[State]) -> dict[Key, str]:
+        version = next(iter(self.events.values())).room_version.identifier
+        if version == "1":
+            return resolve_v1(states, self.events)
+        if not states:
+            return {}
+        return Resolution(states, self.events, v2_1=version == "12", rejected=self.rejected).state
+
+    def allowed(self, event: Event, state: State) -> bool:
+        return check_against_state(event, {key: self.events[i] for key, i in state.items()}).allowed
+
+    def current_state(self) -> dict[Key, str]:
+        return self.resolved([self.after[event_id] for event_id in sorted(self.extremities)])
+
+    def superseded(self, event: Event) -> set[str]:
+        """The forward extremities that an event follows, directly or through events that a server does not
+        show: rejected and soft-failed ones."""
+        found = set(event.prev_event_ids)
+        while True:
+            hidden = found & (self.rejected | self.soft_failed)
+            larger = found.union(*(self.events[one].prev_event_ids for one in hidden))
+            if larger == found:
+                return found & self.extremities
+            found = larger
+
+    def receive(self, event: Event) -> None:
+        event_id = event.event_id
+        before = self.resolved([self.after[parent] for parent in dict.fromkeys(event.prev_event_ids)])
+        self.after[event_id] = before
+        # 4. Passes authorization rules based on the event's auth events, otherwise it is rejected.
+        # 5. Passes authorization rules based on the state before the event, otherwise it is rejected.
+        if not check_auth(event, None, self.events, rejected=self.rejected).allowed:
+            self.by_auth_events.add(event_id)
+            return
+        if not self.allowed(event, before):
+            self.by_state.add(event_id)
+            return
+        if event.state_key is not None:
+            self.after[event_id] = {**before, (event.type, event.state_key): event_id}
+        # 6. Passes authorization rules based on the current state of the room, otherwise it is "soft failed".
+        if self.extremities and not self.allowed(event, self.current_state()):
+            self.soft_failed.add(event_id)
+            return
+        self.extremities = self.extremities - self.superseded(event) | {event_id}
+
+
+def replay(events: Sequence[Event]) -> Replayed:
+    """Receive the events of a whole room, parents first."""
+    replayed = Replayed({event.event_id: event for event in events})
+    for event in events:
+        replayed.receive(event)
+    return replayed
