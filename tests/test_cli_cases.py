@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 from command_line import Write, run
+
+from roomver.cli.app import main
 
 CASES = Path(__file__).parent / "data" / "cases"
 
@@ -177,6 +180,19 @@ def test_the_help_tells_every_exit_code(command: str) -> None:
     assert "3 undecided" in codes
     if command != "resolve":  # it finds nothing and refuses nothing
         assert ", 1 " in codes
+
+
+def test_the_help_of_every_command_has_exit_codes() -> None:
+    todo: list[tuple[tuple[str, ...], click.Command]] = [((), main)]
+    leaves = 0
+    while todo:
+        names, command = todo.pop()
+        if isinstance(command, click.Group):
+            todo += [((*names, name), one) for name, one in command.commands.items()]
+        else:
+            leaves += 1
+            assert "Exit code" in run(*names, "--help").stdout, names
+    assert leaves > 15
 
 
 def test_the_exit_code_of_several_files_is_that_of_the_worst(write: Write) -> None:

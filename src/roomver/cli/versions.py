@@ -19,6 +19,8 @@ def versions(as_json: bool, markdown: bool) -> None:
 
     A row for each feature, a column for each room version. ● is yes and - is no; other marks are explained
     in their row.
+
+    Exit code: 0 printed, 2 wrong call.
     """
     if as_json:
         features = [

@@ -21,6 +21,8 @@ def serve_command() -> None:
 
     Requests come on standard input and answers go to standard output, one JSON object per line. FORMAT.md
     describes them.
+
+    Exit code: 0 standard input has ended, whatever the answers say, 2 wrong call or closed input.
     """
     if sys.stdin is None:  # as Python leaves it if the caller has closed it
         raise InputError("standard input", "it is closed")
