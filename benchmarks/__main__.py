@@ -44,6 +44,7 @@ QUESTIONS = (
     "peers",
     "growth",
     "replay",
+    "crafted",
 )
 PACKAGES = (
     "matrix-synapse",

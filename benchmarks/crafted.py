@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import log
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import roomver
 from roomver.types import EventId
@@ -43,7 +43,7 @@ class Crafted:
         self.send("m.room.join_rules", {"join_rule": "public"}, "")
         self.send("m.room.member", {"membership": "join"}, BOB, sender=BOB)
 
-    def send(
+    def send(  # noqa: PLR0913 - the fields of an event, by keyword
         self,
         kind: str,
         content: dict[str, object],
@@ -52,16 +52,19 @@ class Crafted:
         sender: str = CREATOR,
         after: Iterable[EventId] | None = None,
         state: State | None = None,
+        timestamp: int | None = None,
     ) -> EventId:
         """Add an event after some events, by default after the last one, and return its ID."""
         prev = self.last if after is None else list(after)
-        event_id = self.room.add(kind, sender, content, state_key, state=state, prev=prev)
+        event_id = self.room.add(
+            kind, sender, content, state_key, state=state, prev=prev, timestamp=timestamp
+        )
         self.last = [event_id]
         return event_id
 
-    def topic(self, number: int, **options: EventId | Iterable[EventId] | State) -> EventId:
+    def topic(self, number: int, **options: Any) -> EventId:
         """Set the topic."""
-        return self.send(TOPIC, {"topic": str(number)}, "", **options)  # type: ignore[arg-type]  # by keyword
+        return self.send(TOPIC, {"topic": str(number)}, "", **options)
 
     def thing(self, key: int, number: int, after: Iterable[EventId], state: State) -> EventId:
         """Set one of many keys."""
@@ -74,26 +77,26 @@ class Crafted:
 
 
 def old_branch(size: int) -> list[roomver.Event]:
-    """Make topics, then messages that also follow one old branch."""
+    """Make topics, and messages each of which follows one topic and an old branch whose topic wins."""
     made = Crafted()
     fork, state = made.last, dict(made.room.state)
-    old = made.topic(-1, state=state)
+    old = made.topic(-1, state=state, timestamp=10**14)
     made.last = fork
     for number in range(size):
         last = made.topic(number)
-    for number in range(size):
-        last = made.send(MESSAGE, {"n": number}, after=[last, old])
+        made.send(MESSAGE, {"n": number}, after=[last, old])
+        made.last = [last]
     return made.events
 
 
 def many_ends(size: int, *, refused: bool = False) -> list[roomver.Event]:
-    """Make state entries, then as many ends, each with a key of its own and maybe a rejected follower."""
+    """Make state entries, then as many ends, each of which changes one; each may have a rejected follower."""
     made = Crafted()
     for number in range(size):
         made.thing(number, 0, made.last, made.room.state)
     fork = made.last
     for number in range(size):
-        end = made.thing(size + number, 1, fork, dict(made.room.state))
+        end = made.thing(number, 1, fork, dict(made.room.state))
         if refused:
             made.send(MESSAGE, {"n": number}, sender="@nobody:x.example", after=[end])
     return made.events
@@ -112,21 +115,22 @@ def many_levels(size: int) -> list[roomver.Event]:
 
 
 def soft_failed(size: int) -> list[roomver.Event]:
-    """Make soft-failed messages beside a branch that changes, and 50 more branches."""
+    """Make soft-failed messages beside a branch that changes one key after another, and 50 more branches."""
     made = Crafted()
+    for number in range(size):
+        made.thing(number, 0, made.last, made.room.state)
     fork, before = made.last, dict(made.room.state)
     for number in range(50):
-        made.thing(number, 1, fork, dict(before))
-    made.last = fork
-    head = made.send("m.room.member", {"membership": "ban"}, BOB)
+        made.thing(size + number, 1, fork, dict(before))
+    head = made.send("m.room.member", {"membership": "ban"}, BOB, after=fork)
     for number in range(size):
-        head = made.topic(number, after=[head])
+        head = made.thing(number, 1, [head], made.room.state)
         made.send(MESSAGE, {"n": number}, sender=BOB, after=fork, state=before)
     return made.events
 
 
 def wide_conflict(size: int) -> list[roomver.Event]:
-    """Set as many keys on each of two branches, then send messages after both ends."""
+    """Set as many keys on each of two branches, then send messages that follow both ends, and each other."""
     made = Crafted()
     fork, ends = made.last, []
     for side in (0, 1):
@@ -135,7 +139,7 @@ def wide_conflict(size: int) -> list[roomver.Event]:
             last = [made.thing(number, side, last, state)]
         ends += last
     for number in range(size):
-        made.send(MESSAGE, {"n": number}, after=ends)
+        made.send(MESSAGE, {"n": number}, after=[*made.last, *ends] if number else ends)
     return made.events
 
 

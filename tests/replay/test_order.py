@@ -4,10 +4,13 @@ from random import Random
 
 import pytest
 from builder import ALICE, VERSIONS, Room
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import often
 
-from roomver import replay_room
+from roomver import Event, replay_room
 
-from .rooms import recorded
+from .rooms import base_room, hostile_rooms, ids, recorded
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -41,3 +44,31 @@ def test_progress_is_reported_every_256_events() -> None:
     told.clear()
     replay_room(room.events.values(), progress=told.append)
     assert told == [0, 256, 512]
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_an_event_comes_after_what_it_reaches_through_a_cycle(version: str) -> None:
+    room = base_room(version)
+    state = ids(room.state)
+    first = room.add("m.room.message", ALICE, {})
+    own = "$own:a.example"
+    cyclic = room.make("m.room.message", ALICE, {}, event_id=own, prev=[own, first])
+    beyond = room.make("m.room.message", ALICE, {}, event_id="$beyond:a.example", prev=[own])
+    events = [event for event in room.events.values() if event is not first]
+    for arrived in ([*events, first, cyclic, beyond], [*events, cyclic, beyond, first]):
+        replayed = replay_room(arrived, given={beyond.event_id: state})
+        assert replayed.order[-2:] == [first.event_id, beyond.event_id]
+        assert replayed.forward_extremities == (beyond.event_id,)
+
+
+@often
+@given(hostile_rooms(), st.randoms(use_true_random=False))
+def test_without_soft_failure_nothing_depends_on_the_order_of_arrival(
+    events: list[Event], rng: Random
+) -> None:
+    one = replay_room(events, soft_failure=False)
+    other = replay_room(rng.sample(events, len(events)), soft_failure=False)
+    assert one.outcomes == other.outcomes
+    assert one.forward_extremities == other.forward_extremities
+    assert one.extremities_known == other.extremities_known
+    assert one.current_state == other.current_state

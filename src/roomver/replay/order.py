@@ -1,12 +1,16 @@
 """What a replay finds out before it begins: the order of the events, the missing ones, and the outliers."""
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from ..errors import CyclicGraph
 from ..event import Event
 from ..ordering import in_order
 from ..state import entries_of
 from ..types import EventId, StateMap
+
+# Stands for all events on cycles. It is not an event ID.
+_CYCLES: Final = ""
 
 
 def find_outliers(
@@ -71,10 +75,14 @@ def find_order(
         return _in_order(needed), ()
     except CyclicGraph as error:
         # A cycle is possible only in versions 1 and 2, where the sender chooses the event ID.
-        for event_id in error.event_ids:
-            del needed[event_id]
-        left = {e: [parent for parent in parents if parent in needed] for e, parents in needed.items()}
-        return in_order(left), error.event_ids
+        cyclic = error.event_ids
+    # The other events come after those that they reach through a cycle. None of them lies between two cycles,
+    # so all cycles together can take one place in the order.
+    above = [parent for event_id in cyclic for parent in needed.pop(event_id)]
+    left: dict[EventId, Collection[EventId]] = {_CYCLES: dict.fromkeys(p for p in above if p in needed)}
+    for event_id, parents in needed.items():
+        left[event_id] = dict.fromkeys(parent if parent in needed else _CYCLES for parent in parents)
+    return [event_id for event_id in in_order(left) if event_id != _CYCLES], cyclic
 
 
 def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:

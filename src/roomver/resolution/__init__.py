@@ -74,7 +74,8 @@ def resolve(  # noqa: PLR0913 - all but two are keyword-only options
         rejected: the IDs of rejected events. A check never falls back on them as auth events.
         skip_rejected: leave out rejected events, as Synapse does. The specification checks them again
             like any other event.
-        ignore_missing: skip events that are not in `events`, as Synapse does, instead of raising.
+        ignore_missing: skip events that are not in `events`, instead of raising. A missing state event counts
+            as absent. Synapse skips events too where it orders them, but may raise where it reads them.
         algorithm: the algorithm to use instead of the room version's, or its value, for example
             ``"v2.1"``.
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
