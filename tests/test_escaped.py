@@ -1,7 +1,9 @@
 """Text from input is escaped for the form of output that shows it."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 from html import unescape
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from builder import ALICE, Room
 from command_line import Write, entries, header, run, write_into
 
+from roomver import encode_canonical
 from roomver.cli.escaped import html_text, json_text, markdown_code, markdown_text, printable
 
 # A title of the window, a link of the terminal, the C1 form of both, bidi controls, invisible characters.
@@ -188,3 +191,20 @@ def test_a_name_of_a_file_is_shown_safely(tmp_path: Path) -> None:
         assert result.exit_code == 2, arguments
         assert re.search(r"\\x1b|\\u001b", result.stderr)
         assert is_safe(result.stderr)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal of its own")
+def test_canonical_json_is_escaped_on_a_terminal_only(write: Write) -> None:
+    value = {"a": "\x9b2J\u202e é", "b": "\x7f\U000e0041"}
+    file = write("value.json", json.dumps(value))
+    controller, terminal = os.openpty()
+    command = [sys.executable, "-m", "roomver", "canonical", file]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(terminal)
+    shown = os.read(controller, 10_000).decode()
+    os.close(controller)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert is_safe(shown.replace("\r", ""))
+    assert "é" in shown
+    assert json.loads(shown) == value
+    assert run("canonical", file).stdout_bytes == encode_canonical(value) + b"\n"

@@ -1,5 +1,6 @@
 """Target: rooms in part. More events and more keys decide more, and reverse nothing."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -25,7 +26,8 @@ def draw_room(rng: Random) -> Any:
         "version": rng.choice(VERSIONS),
         "seed": rng.randrange(1000),
         "length": length,
-        "gone": [rng.randrange(length + 6) for _ in range(rng.choice([0, 1, 1, 2, 3, 8]))],
+        "gone": [rng.randrange(length + 6) for _ in range(rng.choice([0, 0, 1, 2, 8]))],
+        "gone_restrictions": [rng.randrange(length) for _ in range(rng.choice([0, 1, 1, 2]))],
         "keys": [server for server in _SERVERS if rng.random() < 0.6],
         "shuffled": rng.random() < 0.3,
     }
@@ -42,15 +44,16 @@ def _played(seed: int, version: str, length: int) -> list[Event]:
         room.state = {}
         for event in prev:
             room.state.update(states[event.event_id])
-        event = room.make(
-            kind,
-            sender,
-            content,
-            state_key=state_key,
-            prev=prev,
-            origin_server_ts=rng.randrange(1, 6),
-            n=len(states),
-        )
+        options: Any = {"state_key": state_key, "prev": prev, "origin_server_ts": rng.randrange(1, 6)}
+        event = room.make(kind, sender, content, n=len(states), **options)
+        if rng.random() < 0.4:
+            # It cites an entry of another branch, or one that was replaced.
+            cited = [room.events[one] for one in event.auth_event_ids]
+            others = [one for one in room.events.values() if any(map(_like(one), cited)) and one not in cited]
+            if others:
+                other = rng.choice(others)
+                auth = [other if _like(other)(one) else one for one in cited]
+                event = room.make(kind, sender, content, n=len(states), auth=auth, **options)
         state = dict(room.state)
         allowed = room.verdict(event).allowed and room.against_state(event).allowed
         if state_key is not None and (allowed or rng.random() < 0.1):
@@ -69,10 +72,13 @@ def _played(seed: int, version: str, length: int) -> list[Event]:
     tips = [last]
     for number in range(length):
         prev = rng.sample(tips, min(len(tips), rng.choice([1, 1, 1, 2, 2, 3])))
-        sender = rng.choice(_USERS)
-        match rng.randrange(10):
-            case 0 | 1 | 2:
-                user, membership = rng.choice(_USERS), rng.choice(["join", "join", "leave", "ban", "invite"])
+        sender = rng.choice([ALICE, BOB, BOB, CAROL])
+        match rng.randrange(12):
+            case 0 | 1 | 2 | 10 | 11:
+                user, membership = (
+                    rng.choice([BOB, BOB, CAROL, DAVE]),
+                    rng.choice(["join", "join", "leave", "ban", "ban", "invite"]),
+                )
                 sender = user if membership == "join" else sender
                 event = send(prev, "m.room.member", sender, {"membership": membership}, user)
             case 3 | 4:
@@ -91,11 +97,20 @@ def _played(seed: int, version: str, length: int) -> list[Event]:
     return list(room.events.values())
 
 
+def _like(event: Event) -> Callable[[Event], bool]:
+    """Return a function that tells whether an event is for the same key."""
+    return lambda other: (event.type, event.state_key) == (other.type, other.state_key)
+
+
 def run_room(case: Any) -> None:
     """Replay a room whole and in part, with all keys and with some."""
     version, seed = version_in(case), in_case(case, "seed", int)
     events = _played(seed, version, max(0, min(in_case(case, "length", int), 60)))
     gone = {events[one % len(events)].event_id for one in in_case(case, "gone", list) if type(one) is int}
+    restricting = [event for event in events if event.content.get("membership") in ("ban", "leave")]
+    if restricting:
+        chosen = [one for one in in_case(case, "gone_restrictions", list) if type(one) is int]
+        gone |= {restricting[one % len(restricting)].event_id for one in chosen}
     left = [event for event in events if event.event_id not in gone]
     if case.get("shuffled"):
         left = left[::2] + left[1::2]

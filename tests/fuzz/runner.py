@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic, process_time
 from typing import Any, Final
+from zlib import crc32
 
 from .promises import Invalid, Target
 from .shrink import shrink
@@ -191,7 +192,7 @@ def _report(
     if len(text) <= _INLINE:
         say(f"  small: python -m tests.fuzz --only {target.name} --replay {shlex.quote(text)}")
     else:
-        file = Path(f"fuzz-{target.name}-{abs(hash(failure.where)) % 10**6}.json")
+        file = Path(f"fuzz-{target.name}-{crc32(failure.where.encode()):08x}.json")
         file.write_text(text, encoding="utf-8")
         say(f"  small: python -m tests.fuzz --only {target.name} --replay {file}")
     last = failure_of(target, small) or failure
