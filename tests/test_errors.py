@@ -61,7 +61,7 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"keys": (), "reason": "unknown are others"},
         "the state is known in part: unknown are others",
     ),
-    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events refer to each other in a cycle: $a, $b"),
+    (CyclicGraph(["$b", "$a"]), {"event_ids": ("$a", "$b")}, "events cite each other in a cycle: $a, $b"),
     (
         CyclicGraph(f"${n}" for n in range(100, 112)),
         {"event_ids": tuple(f"${n}" for n in range(100, 112))},

@@ -162,7 +162,7 @@ def test_a_wrong_call_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
         (b"\xef\xbb\xbf{}", "not JSON"),
         (b'{"format": 1}', "format: must be"),
         (b'{"cases": []}', "format: must be"),
-        (b'{"format": "roomver-vectors/1", "title": "", "cases": [], "cases": []}', "key twice"),
+        (b'{"format": "roomver-vectors/1", "title": "", "cases": [], "cases": []}', "duplicate key"),
         (b'{"format": "roomver-vectors/1", "title": "", "cases": [NaN]}', "NaN"),
         (b'{"format": "roomver-vectors/1", "title": "", "cases": [1]}', "cases[0]: must be an object"),
         (b"[" * 100_000, "not JSON"),

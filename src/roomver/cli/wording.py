@@ -192,8 +192,11 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     else:
         size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
         unknown = unknown_of(replayed.current_state)
-        as_given = "" if unknown else ", as given"
-        lines = [f"state of {size}{as_given if replayed.current_is_given else f' over {ends}'}"]
+        lines = [f"current state: {size}"]
+        if not replayed.current_is_given:
+            lines[0] += f", resolved from {ends}"
+        elif not unknown:
+            lines[0] += ", as given"
         if unknown:
             lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
             lines += [f"  unknown: {one}" for one in unknown]
@@ -331,7 +334,7 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
     lines = []
     if undecided:
         lacks = missing_lines(replayed, replayed.lacking(*undecided))
-        missing = "; these events are missing:" if lacks else ""
+        missing = "; missing events:" if lacks else ""
         lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
