@@ -420,3 +420,35 @@ def test_each_state_reset_is_named_with_its_merge() -> None:
     assert f"--at '{merge}' --why m.room.member @m00:x0.example" in result.stdout
     few = run("check", *options)
     assert "and 7 more: --all lists them" in few.stdout
+
+
+# Soft failure
+
+
+@pytest.mark.parametrize(
+    ("file", "event_id", "reason"),
+    [
+        ("f4_recording.jsonl", "$4hXAeMmBs", "v10 rule 7 (required_level)"),
+        ("f4_soft_fail.jsonl", "$4x2veUKd0", "v10 rule 7 (required_level)"),
+        ("k_policy.jsonl", "$bhWXicHLH", "the policy server has not signed the event"),
+    ],
+)
+def test_a_soft_failed_event_passes_two_checks_of_three(file: str, event_id: str, reason: str) -> None:
+    result = run("auth", "--room", case(file), event_id)
+    assert result.exit_code == 1
+    for one in ("its auth events: allowed", "the state before it: allowed"):
+        assert f"against {one}\n" in result.stdout
+    last = result.stdout.partition("against the current state at its arrival: REFUSED (soft-failed)")[2]
+    assert reason in last
+    data = json.loads(run("auth", "--json", "--room", case(file), event_id).stdout)
+    assert [one["allowed"] for one in data] == [True, True, False]
+
+
+def test_an_event_that_the_policy_server_has_not_signed_is_soft_failed() -> None:
+    keys = ("--keys", case("k_policy.keys.json"))
+    found = report(case("k_policy.jsonl"), *keys, code=1)
+    event_id = "$bhWXicHLHL7ybtbZQHXdmo_R9jMR_WImD8BZULnSxgs"
+    assert kinds(found) == {event_id: ["policy-server"]}
+    assert found["events"][0]["findings"][0]["action"] == "soft-fail"
+    assert found["room"]["forward_extremities"] != [event_id]
+    assert report(case("k_policy.jsonl"), "--unsigned")["events"] == []

@@ -243,7 +243,7 @@ def test_a_room_with_a_gap_reports_where_the_state_is_unknown(write: Write) -> N
     assert found["room"]["extremities_known"] is False
     file = write("room.jsonl", lines)
     text = run("check", file).stdout
-    assert "1 event undecided; these events are missing:" in text
+    assert "1 event undecided; missing events:" in text
     assert "allowed by their auth events, while the state before is unknown: 1" in text
     assert f"{gone.event_id}, cited by {after.event_id}" in text
     # No command guesses the state.
@@ -255,10 +255,10 @@ def test_a_room_with_a_gap_reports_where_the_state_is_unknown(write: Write) -> N
     assert result.exit_code == 3
     assert "against its auth events: allowed" in result.stdout
     assert "against the state before it: undecided" in result.stdout
-    assert f"these events are missing: {gone.event_id}" in result.stdout
+    assert f"missing events: {gone.event_id}" in result.stdout
     both = json.loads(run("auth", "--json", "--room", file, after.event_id).stdout)
-    assert [one["allowed"] for one in both] == [True, None]
-    assert both[1]["missing"] == [gone.event_id]
+    assert [one["allowed"] for one in both] == [True, None, None]
+    assert both[1]["missing"] == both[2]["missing"] == [gone.event_id]
 
 
 def test_where_the_state_is_unknown_no_difference_is_reported(write: Write) -> None:
@@ -381,10 +381,12 @@ def test_auth_in_a_room_shows_the_rule_and_the_source_of_the_levels(write: Write
 
     short = run("auth", "--json", "--room", file, topic.event_id[:8])
     judged = json.loads(short.stdout)
-    assert [(one["against"], one["allowed"], one["rule"]) for one in judged] == [
+    assert [(one["against"], one["allowed"], one.get("rule")) for one in judged] == [
         ("its auth events", False, "7"),
         ("the state before it", False, "7"),
+        ("the current state at its arrival", None, None),
     ]
+    assert judged[2]["why"] == "the event is rejected"
     assert {
         key: value
         for row in judged[0]["compared"]
@@ -416,7 +418,7 @@ def test_auth_says_what_is_missing(write: Write) -> None:
     result = run("auth", "--room", file, message.event_id)
     assert result.exit_code == 3
     assert "against its auth events: undecided" in result.stdout
-    assert f"these events are missing: {join.event_id}" in result.stdout
+    assert f"missing events: {join.event_id}" in result.stdout
     for wrong in ([], ["--room", file, "--state", file]):
         assert run("auth", *wrong, message.event_id).exit_code == 2
     assert run("auth", "--room", file, "$nothing").exit_code == 2

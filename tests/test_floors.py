@@ -37,6 +37,7 @@ SAME_FLOOR = frozenset(
         ("hashing", "pdu"),
         ("hashing", "redaction"),
         ("event", "event_format"),
+        ("policy", "state"),
         ("signatures", "keys"),
         ("signing", "keys"),
         ("room_check", "gathering"),

@@ -73,6 +73,8 @@ class FindingKind(Enum):
     """The event fails the auth rules when checked against the state before it."""
     SOFT_FAILED = "soft-failed"
     """The event fails the auth rules when checked against the current state of the room."""
+    POLICY_SERVER = "policy-server"
+    """The room uses a policy server, and that server has not validly signed the event."""
     SERVER_DIFFERS = "server-differs"
     """The server that recorded the room decided differently."""
 
@@ -100,6 +102,7 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.REJECTED: Action.REJECT,
         FindingKind.REJECTED_BY_STATE: Action.REJECT,
         FindingKind.SOFT_FAILED: Action.SOFT_FAIL,
+        FindingKind.POLICY_SERVER: Action.SOFT_FAIL,
         FindingKind.SERVER_DIFFERS: Action.LOOK,
     }
 )

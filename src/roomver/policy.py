@@ -7,16 +7,17 @@ depend on it.
 Source: https://spec.matrix.org/latest/server-server-api/#policy-servers
 """
 
-from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from .canonical import shorten
+from .errors import UnknownState
 from .event import Event
 from .hashing import essential_bytes
 from .identifiers import server_of
 from .signature_results import POLICY_SERVER_KEY
 from .signatures import verify_bytes
-from .types import EventId, ServerName, StateKey
+from .state import entries_of, unknown_of
+from .types import EventId, ServerName, StateKey, StateMap
 from .unpadded import decode_unpadded
 
 __all__ = ["POLICY", "PolicyRefusal", "PolicyServer", "check_policy_signature", "find_policy_server"]
@@ -80,7 +81,7 @@ def is_joined_from(member: Event | None, server: ServerName) -> bool:
     )
 
 
-def find_policy_server(state: Mapping[StateKey, Event]) -> PolicyServer | None:
+def find_policy_server(state: StateMap[Event]) -> PolicyServer | None:
     """Return the policy server that a room uses; None if it uses none.
 
     Source: https://spec.matrix.org/latest/server-server-api/#determining-if-a-policy-server-is-enabled-in-a-room
@@ -98,12 +99,12 @@ def find_policy_server(state: Mapping[StateKey, Event]) -> PolicyServer | None:
         return None
     # "The server name denoted by the `m.room.policy` state event's `via` has at least one joined user in the
     # room in *current state*. The user does not need any special permissions or power levels in the room."
-    return server if has_joined_user(state.values(), server.name) else None
-
-
-def has_joined_user(events: Iterable[Event], server: ServerName) -> bool:
-    """Tell whether a user of a server is joined, by the member events among some events."""
-    return any(is_joined_from(event, server) for event in events)
+    if any(is_joined_from(event, server.name) for event in entries_of(state).values()):
+        return server
+    for unknown in unknown_of(state):
+        if unknown.may_hold("m.room.member", None):
+            raise UnknownState((), f"it may have a joined user of {shorten(server.name)} ({unknown.reason})")
+    return None
 
 
 def check_policy_signature(event: Event, server: PolicyServer) -> PolicyRefusal | None:

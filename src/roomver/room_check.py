@@ -17,7 +17,7 @@ from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
-from .rules import AUTH_EVENTS_REJECTED
+from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 from .versions import RoomVersion, StateResolution
@@ -111,7 +111,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     current state of the room.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
-    checks 1 to 6.
+    checks 1 to 7.
 
     Args:
         entries: the entries, in any order. The room is that of the first create event. Without a create
@@ -154,6 +154,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         decisions=decisions,
         algorithm=algorithm,
         soft_failure=soft_failure,
+        policy_server=keys is not None,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
     result = RoomCheck(gathered, replayed)
@@ -250,7 +251,9 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
         case Status.ACCEPTED | Status.REJECTED_AS_RECORDED:  # the latter is never our own
             soft_failed = replayed.soft_failed.get(outcome.event_id)
             if soft_failed is not None:
-                return Finding(FindingKind.SOFT_FAILED, (Reason("", str(soft_failed)),))
+                by_rules = isinstance(soft_failed, Verdict)
+                kind = FindingKind.SOFT_FAILED if by_rules else FindingKind.POLICY_SERVER
+                return Finding(kind, (Reason("", str(soft_failed)),))
             return None
 
 

@@ -3,7 +3,7 @@
 import pytest
 from builder import ALICE, BOB, VERSIONS, refuses
 
-from roomver import replay_room, rules
+from roomver import Verdict, replay_room, rules
 
 from .rooms import TOPIC, Branches, base_room
 
@@ -21,6 +21,7 @@ def test_events_that_the_current_state_refuses_are_soft_failed(version: str) -> 
     replayed = replay_room(room.events.values())
     assert set(replayed.soft_failed) == {first.event_id, second.event_id}
     for verdict in replayed.soft_failed.values():
+        assert isinstance(verdict, Verdict)
         refuses(verdict, rules.SENDER_NOT_JOINED)
     assert replayed.rejected == set()
     assert replayed.forward_extremities == (ban.event_id,)

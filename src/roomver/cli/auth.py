@@ -19,6 +19,7 @@ from ..findings import EventCheck, Finding, FindingKind
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..readers import InputError, fit_entry
+from ..replay import CurrentCheck
 from ..rules import Verdict
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
@@ -72,9 +73,13 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     """Judge one event by the authorisation rules, and print the rule that decided and what was compared.
 
     EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
-    may be abbreviated to a unique prefix. With --room the event is judged against its own auth events and
-    against the state before it, with --state against the state events in the file. Both files may be in any
-    format that `roomver check` reads, such as the output of `roomver state --json`.
+    may be abbreviated to a unique prefix. Both files may be in any format that `roomver check` reads, such as
+    the output of `roomver state --json`.
+
+    With --room the event is judged as a server judges it on receipt: against its own auth events, against the
+    state before it, and, if these allow it, against the current state at its arrival. The last check
+    soft-fails an event. Events arrive in the order of the file. With --state the event is judged against the
+    state events in the file.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
@@ -85,7 +90,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     An event is undecided if its auth events are missing, if the state before it is unknown, or if the rules
     need an unknown entry of a state that is known in part.
 
-    Exit code: 0 allowed, 1 refused, 2 usage error or unreadable file, 3 undecided.
+    Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
@@ -93,9 +98,10 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--as-recorded needs --room")
     keys = None if unsigned else read_key_files(key_files, now)
     is_draft = False
+    current: CurrentCheck | None = None
     try:
         if room_file is not None:
-            judged = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
+            judged, current = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
         else:
             judged, is_draft = _judge_against(event, state_file or "", more_files, version, keys)
     except _Dropped as dropped:
@@ -105,12 +111,19 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         data = [_data(row) for row in judged]
         if is_draft:
             data = [{**one, "event_id": None} for one in data]
+        if current is not None:
+            data.append(_current_data(judged[0].event.event_id, current))
         click.echo(json.dumps(data, indent=2))
     else:
         _print(judged, "a draft" if is_draft else judged[0].event.event_id)
-    if any(row.verdict is not None and not row.verdict.allowed for row in judged):
+        if current is not None:
+            _print_current(current)
+    answers = [None if row.verdict is None else row.verdict.allowed for row in judged]
+    if current is not None and current.made:
+        answers.append(current.allowed)
+    if False in answers:
         raise click.exceptions.Exit(1)
-    if any(row.verdict is None for row in judged):
+    if None in answers:
         raise click.exceptions.Exit(3)
 
 
@@ -134,7 +147,9 @@ class _Judged(NamedTuple):
     unknown: UnknownState | None = None
 
 
+_AUTH_EVENTS = "its auth events"
 _BEFORE = "the state before it"
+_CURRENT = "the current state at its arrival"
 _ON_RECEIPT = "the checks on receipt"
 
 
@@ -154,8 +169,8 @@ def _judge_in_room(
     version: RoomVersion | None,
     keys: KeyRing | None,
     as_recorded: bool,
-) -> list[_Judged]:
-    """Judge an event of a room by its own auth events, and by the state before it."""
+) -> tuple[list[_Judged], CurrentCheck]:
+    """Judge an event of a room against its own auth events, the state before it and the current state."""
     if event_name.startswith("$"):
         room = load_room(file, version, keys, more_files, as_recorded=as_recorded)
         found = room.find(event_name)
@@ -174,17 +189,19 @@ def _judge_in_room(
             room.file, f"{event.event_id} is not from the same room as the others: {event.room_id}"
         )
     lacks = replayed.lacking(event.event_id)
+    current = replayed.current_check(event.event_id)
     if outcome.missing:
-        return [_Judged("its auth events", event, None, {}, lacks)]
-    own = {}
-    if event.type != "m.room.create":
-        own = state_of_auth_events(event, room.events)
-    rejected = replayed.rejected - {event.event_id}
-    judged = [_Judged("its auth events", event, check_auth(event, None, room.events, rejected=rejected), own)]
+        judged = [_Judged(_AUTH_EVENTS, event, None, {}, lacks)]
+    else:
+        own = {}
+        if event.type != "m.room.create":
+            own = state_of_auth_events(event, room.events)
+        rejected = replayed.rejected - {event.event_id}
+        judged = [_Judged(_AUTH_EVENTS, event, check_auth(event, None, room.events, rejected=rejected), own)]
     before = replayed.state_before(event.event_id)
     if before is None:
-        return [*judged, _Judged(_BEFORE, event, None, {}, lacks)]
-    return [*judged, _against(_BEFORE, event, EventsOf(before, room.events), lacks)]
+        return [*judged, _Judged(_BEFORE, event, None, {}, lacks)], current
+    return [*judged, _against(_BEFORE, event, EventsOf(before, room.events), lacks)], current
 
 
 def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> _Judged:
@@ -273,6 +290,16 @@ def _data(judged: _Judged) -> dict[str, object]:
     return {**head, **verdict.to_dict(), "compared": rows}
 
 
+def _current_data(event_id: EventId, current: CurrentCheck) -> dict[str, object]:
+    data: dict[str, object] = {"event_id": event_id, "against": _CURRENT, "allowed": current.allowed}
+    if isinstance(current.failure, Verdict):
+        data |= current.failure.to_dict()
+    if current.allowed is not True:
+        why = current.why if current.failure is None else str(current.failure)
+        data |= {"why": why, "made": current.made, "missing": list(current.missing)}
+    return data
+
+
 def _refuse_unsigned(event: Event, check: EventCheck | None) -> None:
     """Refuse an event whose signatures are missing or invalid."""
     for finding in () if check is None else check.findings:
@@ -320,6 +347,24 @@ def _print(judged: list[_Judged], name: str) -> None:
         out.print(table)
 
 
+def _print_current(current: CurrentCheck) -> None:
+    out = console()
+    word = {
+        True: "allowed",
+        False: "REFUSED (soft-failed)",
+        None: "unknown" if current.made else "not checked",
+    }
+    out.print(f"\nagainst {_CURRENT}: {word[current.allowed]}", style="bold")
+    if current.failure is not None:
+        out.print(printable(f"  {current.failure}"), soft_wrap=True)
+        if isinstance(current.failure, Verdict):
+            out.print(f"  {current.failure.url}", soft_wrap=True)
+    if current.why:
+        out.print(f"  {current.why}", soft_wrap=True)
+    if current.missing:
+        out.print(printable(f"  missing events: {listed(current.missing)}"), soft_wrap=True)
+
+
 def _compared(judged: _Judged) -> list[Compared]:
     """Return what was compared; nothing if a part of that is unknown, which did not matter to the verdict."""
     try:
@@ -331,5 +376,5 @@ def _compared(judged: _Judged) -> list[Compared]:
 def _undecided_lines(judged: _Judged) -> list[str]:
     lines = [f"  {judged.unknown}"] if judged.unknown is not None else []
     if judged.missing:
-        lines.append(f"  these events are missing: {listed(judged.missing)}")
+        lines.append(f"  missing events: {listed(judged.missing)}")
     return lines

@@ -35,6 +35,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.REJECTED: "fails the auth rules against its own auth events",
         FindingKind.REJECTED_BY_STATE: "fails the auth rules against the state before it",
         FindingKind.SOFT_FAILED: "fails the auth rules against the current state",
+        FindingKind.POLICY_SERVER: "is not validly signed by the room's policy server",
         FindingKind.SERVER_DIFFERS: "was decided differently by the recording server",
     }
 )

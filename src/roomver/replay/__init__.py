@@ -18,9 +18,19 @@ from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
 from .fold import Fold
 from .outcome import Decisions, Outcome, Status
-from .result import Merge, Replay, Reset
+from .result import CurrentCheck, Merge, Replay, Reset, SoftFailure
 
-__all__ = ["Decisions", "Merge", "Outcome", "Replay", "Reset", "Status", "replay_room"]
+__all__ = [
+    "CurrentCheck",
+    "Decisions",
+    "Merge",
+    "Outcome",
+    "Replay",
+    "Reset",
+    "SoftFailure",
+    "Status",
+    "replay_room",
+]
 
 
 def replay_room(  # noqa: PLR0913 - all but one are options by keyword
@@ -33,13 +43,14 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
+    policy_server: bool = True,
     resets: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu,
-    checks 4 to 6. Format, signatures and hashes (checks 1 to 3) must have been checked before.
+    checks 4 to 7. Format, signatures and hashes (checks 1 to 3) must have been checked before.
 
     Args:
         events: in any order. Of several events with the same ID, the first counts.
@@ -58,6 +69,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         skip_rejected: see `resolve`.
         soft_failure: check each accepted event against the current state at its arrival (check 6). That state
             depends on the order of arrival. With `soft_failure=False`, results do not depend on it.
+        policy_server: also check that each of these events has the signature of the policy server that the
+            room uses at its arrival (check 7), if it uses one. Leave it out for made-up events.
         resets: look for state resets.
         progress: called periodically with the number of events done.
 
@@ -89,6 +102,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         decisions=decisions,
         resets=resets,
         soft_failure=soft_failure,
+        policy_server=policy_server,
     )
     fold.run(progress)
     return fold.result

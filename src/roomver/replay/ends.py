@@ -23,7 +23,7 @@ How it works:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
@@ -33,15 +33,15 @@ from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
 from ..resolution import RoomState
-from ..rules import Verdict
 from ..selection import select_auth_types
 from ..state import EventsOf, PartialState, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateKey, StateMap
 from .groups import split_groups
 from .holes import Holes
-from .order import find_outliers
+from .order import find_absorbed, find_outliers
 from .outcome import Outcome, Status
-from .result import Grouped, KnownState, Merge, plain, why_undecided
+from .recommended import Recommended
+from .result import Grouped, KnownState, Merge, SoftFailure, plain, why_undecided
 
 if TYPE_CHECKING:
     from .fold import Fold
@@ -69,14 +69,19 @@ class _Open:
 class Ends:
     """Follow the ends of a room while it is folded."""
 
-    def __init__(self, fold: Fold, *, soft_failure: bool) -> None:
+    def __init__(self, fold: Fold, *, soft_failure: bool, policy_server: bool) -> None:
         self._fold = fold
         result = self._result = fold.result
         self._soft_failure = soft_failure and fold.decisions is None
+        if not self._soft_failure:
+            as_recorded = fold.decisions is not None
+            result._no_current_check = "the recording server decides" if as_recorded else "it was left out"
         # The soft-failed events: what was found, or what a server decided.
         self._soft_failed: Collection[EventId] = result.soft_failed
         if fold.decisions is not None:
             self._soft_failed = frozenset(fold.decisions.soft_failed)
+        recommended = Recommended(fold.events, fold.given) if policy_server else None
+        self._recommended = recommended or None  # None if no policy server can be in use
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.
         self._open: dict[int | None, _Open] = {}
@@ -92,40 +97,20 @@ class Ends:
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
         self._left = _COST
-        # Outliers by the event that takes their place, and those that never are ends.
-        self._absorbed: dict[EventId, list[EventId]] = {}
+        # Outliers that are never ends, and the others by the event that takes their place.
         self._never: set[EventId] = set(fold.outliers)
         if fold.current is None and None in fold.answered:
             # An auth chain without a state comes before no event in particular, so its events may be ends.
             others = {**fold.answered, None: frozenset[EventId]()}
             self._never = set(find_outliers(fold.events, fold.given, None, others))
-        self._absorb()
-
-    def _absorb(self) -> None:
-        """Find the event that takes the place of each outlier, as if it were one of its previous events.
-
-        That is the first event in the order for which a state is given that has the outlier, or has it in its
-        auth chain. Before that event, the outlier may be an end like any other event.
-        """
-        fold, places = self._fold, self._fold.places
-        reached: set[EventId] = set()
-        for event_id in sorted(fold.given.keys() & places.keys(), key=places.__getitem__):
-            todo = [*entries_of(fold.given[event_id]).values(), *fold.answered.get(event_id, ())]
-            while todo:
-                one = todo.pop()
-                if one in reached or one not in fold.outliers:
-                    continue
-                reached.add(one)
-                todo += fold.events[one].auth_event_ids
-                if places.get(one, len(places)) < places[event_id]:
-                    self._absorbed.setdefault(event_id, []).append(one)
-                    self._never.discard(one)
+        self._absorbed = find_absorbed(fold.events, fold.given, fold.answered, fold.outliers, fold.places)
+        self._never.difference_update(*self._absorbed.values())
 
     # Arrival
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
-        event_id, status = event.event_id, outcome.status
+        result, event_id, status = self._result, event.event_id, outcome.status
         undecided = status is Status.UNDECIDED
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
@@ -143,9 +128,11 @@ class Ends:
             return
         superseded, through = self._superseded(event_id)
         clear = True
-        if self._soft_failure and self._ends and before is not None and event_id not in self._never:
+        if before is None or event_id in self._never:
+            result._not_received.add(event_id)
+        elif self._soft_failure and self._ends:
             clear = self._check(event, outcome, before, superseded)
-            if event_id in self._result.soft_failed:
+            if event_id in result.soft_failed:
                 return
         for end in superseded:
             self._remove(end)
@@ -215,6 +202,7 @@ class Ends:
         """Check an accepted event against the current state; return False if that is not known."""
         event_id, groups = event.event_id, self._open.keys()
         if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
+            self._result._not_received.add(event_id)
             return True  # the room is entered here, so no state was current before
         # The same states are merged to the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
@@ -222,24 +210,37 @@ class Ends:
             or (event_id not in self._fold.given and groups == self._merged_before(event))
         )
         if same and len(superseded) == len(self._ends):
-            return True
+            return self._check_policy(event, before[0])
         if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
-            return True
+            return self._check_policy(event, before[0])
         if self._unclear or self._doubtful or None in groups:
             self._note_causes(event_id)
             return False
         if same:
-            return True
+            return self._check_policy(event, before[0])
         try:
-            verdict = self._against_current(event, None if outcome.by_state is None else before[0])
+            found = self._against_current(event, None if outcome.by_state is None else before[0])
         except UnknownState:
             self._note_causes(event_id)
             return False
-        if isinstance(verdict, str):
-            self._result.unchecked[event_id] = verdict
-        elif verdict is not None and not verdict.allowed:
-            self._result.soft_failed[event_id] = verdict
+        self._note(event_id, found)
         return True
+
+    def _check_policy(self, event: Event, state: StateMap[EventId]) -> bool:
+        """Check an event that the current state allows by check 7; return False if that is not known."""
+        if self._recommended is not None:
+            try:
+                self._note(event.event_id, self._recommended.check(event, state))
+            except UnknownState:
+                self._note_causes(event.event_id)
+                return False
+        return True
+
+    def _note(self, event_id: EventId, found: SoftFailure | str | None) -> None:
+        if isinstance(found, str):
+            self._result.unchecked[event_id] = found
+        elif found is not None:
+            self._result.soft_failed[event_id] = found
 
     def _is_in_line(self, event: Event) -> bool:
         """Tell whether the current state is the state before an event, whatever is undecided."""
@@ -270,44 +271,57 @@ class Ends:
             causes += islice(self._ends, _STATES)
         self._result._unchecked_for[event_id] = tuple(sorted(set(causes)))
 
-    def _against_current(self, event: Event, before: StateMap[EventId] | None) -> Verdict | str | None:
-        """Check an event against the current state.
+    def _against_current(self, event: Event, before: StateMap[EventId] | None) -> SoftFailure | str | None:
+        """Check an event against the current state, by checks 6 and 7.
 
         Args:
             event: the event.
             before: the state before it, if that allows it.
 
         Returns:
-            The verdict; None if it is the one against the state before; a string if a bound prevents it.
+            Why it fails; None if it does not; a string if a bound prevents the check.
         """
-        if len(self._open) > _STATES:
-            return TOO_MANY_STATES
         states = [here.state for here in self._open.values() if here.state is not None]
-        if len(states) < len(self._open):
+        if len(self._open) > _STATES or len(states) < len(self._open):
             return TOO_MANY_STATES
-        keys: set[StateKey] = {CREATE, *select_auth_types(event)}
+        state = None if self._recommended is not None else self._agreed(event, states)
+        if state is None:
+            merged = self._merged(states)
+            if isinstance(merged, str):
+                return merged
+            state = merged
+        elif before is not None and all(
+            before.get(key) == state.get(key) for key in (CREATE, *select_auth_types(event))
+        ):
+            return None
+        verdict = check_against_state(event, EventsOf(state, self._fold.events))
+        if not verdict.allowed:
+            return verdict
+        return None if self._recommended is None else self._recommended.check(event, state)
+
+    def _agreed(self, event: Event, states: Sequence[Grouped]) -> StateMap[EventId] | None:
+        """Return what the open states say about an event, as far as rules read it; None if they differ."""
         first, *others = [state for state, _ in states]
         agreed: dict[StateKey, EventId] = {}
-        for key in keys:
+        for key in {CREATE, *select_auth_types(event)}:
             value = first.get(key)
             # If no state has an event for a key, a resolution may still put one there.
             if any(state.get(key) != value for state in others) or (value is None and others):
-                break
+                return None
             if value is not None:
                 agreed[key] = value
-        else:
-            if before is not None and all(before.get(key) == agreed.get(key) for key in keys):
-                return None
-            return check_against_state(event, EventsOf(agreed, self._fold.events))
-        groups = tuple(sorted(group for _, group in states))
-        merged = self._fold.merged.get(groups)
+        return agreed
+
+    def _merged(self, states: Sequence[Grouped]) -> StateMap[EventId] | str:
+        """Return the current state, resolved from the open states; a string if a bound prevents it."""
+        merged = self._fold.merged.get(tuple(sorted(group for _, group in states)))
         if merged is None:
             if self._left < 0:
                 return TOO_COSTLY
             merged = self._fold.merged_for(None, states)
             conflicted = {} if merged.split is None else merged.split.conflicted
             self._left -= len(states) + sum(map(len, conflicted.values()))
-        return check_against_state(event, EventsOf(merged.after[0], self._fold.events))
+        return merged.after[0]
 
     # The end
 

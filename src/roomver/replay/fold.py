@@ -86,6 +86,7 @@ class Fold:
         decisions: Decisions | None = None,
         resets: bool = True,
         soft_failure: bool = True,
+        policy_server: bool = True,
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
@@ -115,6 +116,7 @@ class Fold:
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
         self.soft_failure = soft_failure
+        self.policy_server = policy_server
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
@@ -128,7 +130,7 @@ class Fold:
         for event_id in order:
             for parent in set(self.events[event_id].prev_event_ids):
                 self.followers[parent] = self.followers.get(parent, 0) + 1
-        ends = Ends(self, soft_failure=self.soft_failure)
+        ends = Ends(self, soft_failure=self.soft_failure, policy_server=self.policy_server)
         for number, event_id in enumerate(order):
             event = self.events[event_id]
             before = self._state_before(event)

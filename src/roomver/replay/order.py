@@ -34,6 +34,33 @@ def find_outliers(
     return frozenset(found)
 
 
+def find_absorbed(
+    events: Mapping[EventId, Event],
+    given: Mapping[EventId, StateMap[EventId]],
+    answered: Mapping[EventId | None, Collection[EventId]],
+    outliers: Collection[EventId],
+    places: Mapping[EventId, int],
+) -> dict[EventId, list[EventId]]:
+    """Return outliers by the event that takes their place, as if they were among its prev events.
+
+    That is the first event in the order for which a state is given that has the outlier, or has it in its
+    auth chain. Before that event, the outlier may be an end like any other event.
+    """
+    absorbed: dict[EventId, list[EventId]] = {}
+    reached: set[EventId] = set()
+    for event_id in sorted(given.keys() & places.keys(), key=places.__getitem__):
+        todo = [*entries_of(given[event_id]).values(), *answered.get(event_id, ())]
+        while todo:
+            one = todo.pop()
+            if one in reached or one not in outliers:
+                continue
+            reached.add(one)
+            todo += events[one].auth_event_ids
+            if places.get(one, len(places)) < places[event_id]:
+                absorbed.setdefault(event_id, []).append(one)
+    return absorbed
+
+
 def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:
     """Return the IDs of missing events, each with the events that cite it."""
     missing: dict[EventId, dict[EventId, None]] = {}

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, MissingEvents, UnknownState
 from ..event import Event
+from ..policy import PolicyRefusal
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..rules import Verdict
 from ..state import PartialState, Unknown
@@ -41,6 +42,24 @@ class Merge:
         return Merge, tuple(getattr(self, name) for name in self.__slots__)
 
 
+class CurrentCheck(NamedTuple):
+    """The result of checking an event against the current state at its arrival (checks 6 and 7).
+
+    Attributes:
+        allowed: whether the event passes; None if that is unknown, or if the check is not made.
+        failure: why it does not pass; None otherwise.
+        why: why the result is unknown or the check is not made; empty otherwise.
+        missing: the missing events that leave the result unknown.
+        made: whether a server that received the events in this order would make the check.
+    """
+
+    allowed: bool | None
+    failure: "SoftFailure | None" = None
+    why: str = ""
+    missing: tuple[EventId, ...] = ()
+    made: bool = True
+
+
 class Reset(NamedTuple):
     """A state reset: a key went back at a merge to an older event that one branch had already replaced.
 
@@ -59,6 +78,9 @@ class Reset(NamedTuple):
     restored: EventId | None
     kept_by_v2_1: bool | None
 
+
+SoftFailure: TypeAlias = Verdict | PolicyRefusal
+"""Why an event is soft-failed: the current state refuses it, or the policy server has not signed it."""
 
 Grouped = tuple[RoomState | PartialState[EventId], int]
 """A state, and its group: the number under which it is kept."""
@@ -106,7 +128,8 @@ class Replay:
             has accepted them, so they count as accepted where the state before them cannot tell.
         forward_extremities: accepted events that no accepted event follows, sorted. Outliers and
             soft-failed events are left out. See `extremities_known`.
-        soft_failed: accepted events that the current state at their arrival refuses, each with the verdict.
+        soft_failed: accepted events that the current state at their arrival refuses, or that the policy
+            server it names has not signed, each with the reason.
             Empty if the replay follows a server's decisions.
         unchecked: accepted events that a bound kept from being checked against the current state, each with
             the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
@@ -129,7 +152,7 @@ class Replay:
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
-        self.soft_failed: dict[EventId, Verdict] = {}
+        self.soft_failed: dict[EventId, SoftFailure] = {}
         self.unchecked: dict[EventId, str] = {}
         self.unsought: list[EventId | None] = []
         self.too_many_states = False
@@ -149,6 +172,10 @@ class Replay:
         self._unclear_extremities: tuple[EventId, ...] = ()
         # What leaves accepted events unchecked against the current state: some of the events.
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
+        # Why no event is checked against the current state, and the events that are not because they come
+        # with a given state.
+        self._no_current_check = ""
+        self._not_received: set[EventId] = set()
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
@@ -255,6 +282,34 @@ class Replay:
             *causes,
             *(e for end in self.forward_extremities for e in self._causes_after(end)),
         ]
+
+    def current_check(self, event_id: EventId) -> CurrentCheck:
+        """Return the result of checking an event against the current state at its arrival.
+
+        That state depends on the order of the events, which is taken as the order of their arrival.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+        """
+        outcome = self.outcomes[self._here(event_id)]
+        if event_id in self.soft_failed:
+            return CurrentCheck(False, self.soft_failed[event_id])
+        if outcome.status is Status.UNDECIDED:
+            return CurrentCheck(None, why="the event is undecided", missing=tuple(self.lacking(event_id)))
+        if not outcome.accepted:
+            return CurrentCheck(None, why="the event is rejected", made=False)
+        if self._no_current_check:
+            return CurrentCheck(None, why=self._no_current_check, made=False)
+        if event_id in self.unchecked:
+            return CurrentCheck(None, why=self.unchecked[event_id])
+        if event_id in self._unchecked_for:
+            causes = self._unchecked_for[event_id]
+            here = [one for one in causes if one in self.events]
+            missing = {*self.lacking(*here), *(one for one in causes if one not in self.events)}
+            return CurrentCheck(None, why="the current state is unknown", missing=tuple(sorted(missing)))
+        if event_id in self._not_received:
+            return CurrentCheck(None, why="the event comes with a given state", made=False)
+        return CurrentCheck(True)
 
     def _state(self, group: int | None) -> KnownState | None:
         if group is None:
