@@ -11,9 +11,10 @@ How it works:
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
-  checked for this reason is unclear too: it may be soft-failed. An event with a given state that takes the
-  place of all ends, and whose previous events are missing, is where the server entered the room. There was
-  no current state before it.
+  checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
+  may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
+  given state that takes the place of all ends, and whose previous events are missing, is where the server
+  entered the room. There was no current state before it.
 * *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
   large. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -41,6 +42,7 @@ from .groups import split_groups
 from .holes import Holes
 from .order import find_outliers
 from .outcome import Outcome, Status
+from .possible import PossibleStates
 from .result import Grouped, KnownState, Merge, plain, why_undecided
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Ends:
         # Undecided events that would be ends, and ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
+        self._possible = PossibleStates()
         self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
@@ -133,6 +136,7 @@ class Ends:
                 self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None
+            self._keep_possible(event, before, after)
             for parent in self._parents(event_id):
                 self._unclear.pop(parent, None)
             self._unclear[event_id] = None
@@ -147,6 +151,8 @@ class Ends:
             clear = self._check(event, outcome, before, superseded)
             if event_id in self._result.soft_failed:
                 return
+        if not clear:
+            self._keep_possible(event, before, after)
         for end in superseded:
             self._remove(end)
         if self._unclear:
@@ -155,8 +161,17 @@ class Ends:
         self._passed |= through
         if not clear:
             self._unclear[event_id] = None
+        if not self._unclear:
+            self._possible.clear()
         if event_id not in self._never:
             self._add(event_id, after)
+
+    def _keep_possible(self, event: Event, before: Grouped | None, after: Grouped | None) -> None:
+        """Keep the states after the ends that an unclear event may supersede, and the state after it."""
+        self._possible.keep([*(here.state for here in self._open.values()), after])
+        if self._after_a_gap(event):
+            # The missing events may be ends. If there is one, the state after it is the one before the event.
+            self._possible.keep([before if len(set(event.prev_event_ids)) == 1 else None])
 
     def _add(self, event_id: EventId, after: Grouped | None) -> None:
         self._ends.add(event_id)
@@ -221,15 +236,17 @@ class Ends:
             (len(groups) == 1 and before[1] in groups)
             or (event_id not in self._fold.given and groups == self._merged_before(event))
         )
-        if same and len(superseded) == len(self._ends):
+        unclear = self._unclear or self._doubtful
+        if same and not unclear:
             return True
         if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
             return True
-        if self._unclear or self._doubtful or None in groups:
+        if unclear or None in groups:
+            open_states = [here.state for here in self._open.values()]
+            if outcome.by_state is not None and self._possible.agree(event, before[0], open_states):
+                return True
             self._note_causes(event_id)
             return False
-        if same:
-            return True
         try:
             verdict = self._against_current(event, None if outcome.by_state is None else before[0])
         except UnknownState:
