@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, State, versions_from
-from test_knowledge import STRANGE, agree, agree_on_state
+from played_rooms import STRANGE, agree, agree_on_state
 
 from roomver import Event, UnknownState, replay_room, resolve
 from roomver.replay import Status

@@ -1,11 +1,13 @@
 """Soft failure."""
 
 import pytest
-from builder import ALICE, BOB, VERSIONS, refuses
+from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, refuses
 
-from roomver import Verdict, replay_room, rules
+from roomver import Event, Verdict, replay_room, rules
+from roomver.replay import Replay, Status
+from roomver.state import PartialState, Unknown
 
-from .rooms import TOPIC, Branches, base_room
+from .rooms import LEVELS, TOPIC, Branches, base_room, in_whole
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -89,3 +91,64 @@ def test_an_event_between_two_changes_of_the_current_state_is_checked_at_its_arr
     replayed = replay_room(room.events.values())
     assert set(replayed.soft_failed) == {late.event_id}
     assert replayed.forward_extremities == (back.event_id,)
+
+
+def branch_that_may_be_soft_failed(version: str, last_by: str) -> tuple[Room, Event, Event, Event]:
+    """Bob raises Carol's level (or sets a topic) beside his leave. Dave follows the leave.
+
+    Bob's event is soft-failed. State resolution puts new levels first, so a merged state has them.
+    Return the event at the fork, Dave's, and one that follows both branches and needs a level of 50.
+    """
+    room = base_room(version, **{BOB: 100, CAROL: 0})
+    room.join(DAVE)
+    fork = room.add("m.room.message", ALICE, {})
+    state = dict(room.state)
+    room.member(BOB, "leave", by=BOB)
+    daves = room.add("m.room.message", DAVE, {})
+    left, room.state = room.state, state
+    if last_by == CAROL:
+        users = {BOB: 100, CAROL: 100} | ({} if version == "12" else {ALICE: 100})
+        branch = room.add("m.room.power_levels", BOB, {"users": users}, state_key="", prev=[fork])
+        room.state = {**left, LEVELS: branch}
+    else:
+        branch = room.add("m.room.topic", BOB, {}, state_key="", prev=[fork])
+        room.state = left
+    acl = {"allow": ["*"]}
+    last = room.add("m.room.server_acl", last_by, acl, state_key="", prev=[branch, daves])
+    return room, fork, daves, last
+
+
+def without_daves_membership(whole: Replay, fork: Event) -> PartialState[str]:
+    known = in_whole(whole.state_before(fork.event_id))
+    dave = ("m.room.member", DAVE)
+    del known[dave]
+    return PartialState(known, [Unknown("dropped", keys=frozenset([dave]))])
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_an_event_that_follows_all_ends_may_still_be_soft_failed(version: str) -> None:
+    room, fork, daves, last = branch_that_may_be_soft_failed(version, CAROL)
+    whole = replay_room(room.events.values())
+    assert whole.outcomes[last.event_id].accepted
+    assert last.event_id in whole.soft_failed
+    assert whole.forward_extremities == (daves.event_id,)
+    # If Dave's event is undecided, so is whether Bob's is soft-failed, and hence Carol's.
+    given = {fork.event_id: without_daves_membership(whole, fork)}
+    part = replay_room(room.events.values(), given=given)
+    assert part.outcomes[last.event_id].accepted
+    assert part.soft_failed == {}
+    assert not part.extremities_known
+    assert part.current_state is None
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_an_event_that_all_possible_states_allow_is_not_soft_failed(version: str) -> None:
+    room, fork, daves, last = branch_that_may_be_soft_failed(version, ALICE)
+    whole = replay_room(room.events.values())
+    assert len(whole.soft_failed) == 1
+    given = {fork.event_id: without_daves_membership(whole, fork)}
+    part = replay_room(room.events.values(), given=given)
+    assert part.outcomes[daves.event_id].status is Status.UNDECIDED
+    assert part.soft_failed == {}
+    assert part.extremities_known
+    assert part.forward_extremities == whole.forward_extremities == (last.event_id,)

@@ -26,8 +26,9 @@ _SUFFIXES = frozenset({".json", ".jsonl", ".md"})
 _NAMES = frozenset({"LICENSE"})
 
 _TIMESTAMP = 315532800  # the start of 1980: GNU tar warns of 0, and a zip file cannot hold anything earlier
-# The files are mostly hashes and signatures, which no program compresses. Searching harder (`PRESET_EXTREME`), in
-# a dictionary that holds all files (2^25 bytes), and as text (without `pb`) saves 5 % of the default.
+
+# Most of the content is hashes and signatures, which cannot be compressed. A harder search, a dictionary as
+# large as all files and the settings for text save 5 % compared with the default.
 _DICTIONARY = 2**25
 
 

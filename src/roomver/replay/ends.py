@@ -11,9 +11,10 @@ How it works:
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
-  checked for this reason is unclear too: it may be soft-failed. An event with a given state that takes the
-  place of all ends, and whose previous events are missing, is where the server entered the room. There was
-  no current state before it.
+  checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
+  may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
+  given state that takes the place of all ends, and whose previous events are missing, is where the server
+  entered the room. There was no current state before it.
 * *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
   large. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -24,24 +25,23 @@ How it works:
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from ..auth import check_against_state
-from ..errors import MissingEvents, UnknownState
+from ..errors import UnknownState
 from ..event import Event
 from ..power import CREATE
-from ..resolution import RoomState
 from ..selection import select_auth_types
-from ..state import EventsOf, PartialState, entries_of, known_in_part, unknown_of
+from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
-from .groups import split_groups
+from .current import Open, resolve_open
 from .holes import Holes
 from .order import find_absorbed, find_outliers
 from .outcome import Outcome, Status
+from .possible import PossibleStates
 from .recommended import Recommended
-from .result import Grouped, KnownState, Merge, SoftFailure, plain, why_undecided
+from .result import Grouped, SoftFailure, plain
 
 if TYPE_CHECKING:
     from .fold import Fold
@@ -55,15 +55,6 @@ _CAUSES: Final = 16
 
 TOO_MANY_STATES: Final = f"more than {_STATES} states were open"
 TOO_COSTLY: Final = "merging the open states again and again costs too much"
-
-
-@dataclass(slots=True)
-class _Open:
-    """The ends after which the state is the same."""
-
-    state: Grouped | None
-    """That state; None if it is unknown, or was not kept."""
-    ends: dict[EventId, None] = field(default_factory=dict)
 
 
 class Ends:
@@ -84,10 +75,11 @@ class Ends:
         self._recommended = recommended or None  # None if no policy server can be in use
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.
-        self._open: dict[int | None, _Open] = {}
+        self._open: dict[int | None, Open] = {}
         # Undecided events that would be ends, and ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
+        self._possible = PossibleStates()
         self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
@@ -118,6 +110,7 @@ class Ends:
                 self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None
+            self._keep_possible(event, before, after)
             for parent in self._parents(event_id):
                 self._unclear.pop(parent, None)
             self._unclear[event_id] = None
@@ -134,6 +127,8 @@ class Ends:
             clear = self._check(event, outcome, before, superseded)
             if event_id in result.soft_failed:
                 return
+        if not clear:
+            self._keep_possible(event, before, after)
         for end in superseded:
             self._remove(end)
         if self._unclear:
@@ -142,8 +137,17 @@ class Ends:
         self._passed |= through
         if not clear:
             self._unclear[event_id] = None
+        if not self._unclear:
+            self._possible.clear()
         if event_id not in self._never:
             self._add(event_id, after)
+
+    def _keep_possible(self, event: Event, before: Grouped | None, after: Grouped | None) -> None:
+        """Keep the states after the ends that an unclear event may supersede, and the state after it."""
+        self._possible.keep([*(here.state for here in self._open.values()), after])
+        if self._after_a_gap(event):
+            # The missing events may be ends. If there is one, the state after it is the one before the event.
+            self._possible.keep([before if len(set(event.prev_event_ids)) == 1 else None])
 
     def _add(self, event_id: EventId, after: Grouped | None) -> None:
         self._ends.add(event_id)
@@ -151,7 +155,7 @@ class Ends:
         here = self._open.get(group)
         if here is None:
             kept = after if len(self._open) < _STATES else None
-            here = self._open[group] = _Open(kept)
+            here = self._open[group] = Open(kept)
         here.ends[event_id] = None
         if self._holes and self._holes.may_follow(event_id):
             self._doubtful[event_id] = None
@@ -209,15 +213,22 @@ class Ends:
             (len(groups) == 1 and before[1] in groups)
             or (event_id not in self._fold.given and groups == self._merged_before(event))
         )
-        if same and len(superseded) == len(self._ends):
+        unclear = self._unclear or self._doubtful
+        if same and not unclear:
             return self._check_policy(event, before[0])
         if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
             return self._check_policy(event, before[0])
-        if self._unclear or self._doubtful or None in groups:
+        if unclear or None in groups:
+            open_states = [here.state for here in self._open.values()]
+            more = () if self._recommended is None else self._recommended.keys_read(event, before[0])
+            if (
+                outcome.by_state is not None
+                and more is not None
+                and self._possible.agree(event, before[0], open_states, more)
+            ):
+                return self._check_policy(event, before[0])
             self._note_causes(event_id)
             return False
-        if same:
-            return self._check_policy(event, before[0])
         try:
             found = self._against_current(event, None if outcome.by_state is None else before[0])
         except UnknownState:
@@ -340,57 +351,9 @@ class Ends:
         if None in self._open:
             unclear.update(self._open[None].ends)
         if not unclear:
-            state = result.current_state = self._current()
+            state = result.current_state = resolve_open(self._fold, self._open, most=_STATES)
             if isinstance(state, PartialState):
                 result._unclear_ends = tuple(sorted({one.event_id for one in state.unknown if one.event_id}))
             return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
-
-    def _current(self) -> KnownState | None:
-        """Merge the states after the ends."""
-        result, fold = self._result, self._fold
-        groups = sorted(group for group in self._open if group is not None)
-        if not groups:
-            return {}
-        if len(groups) == 1:
-            return result._state(groups[0])
-        if any(group in result._unknown for group in groups):
-            if len(groups) > _STATES:
-                result.too_many_states = True
-                return None
-            states = {end: self._state(group) for group in groups for end in self._open[group].ends}
-            return plain(fold.merge(None, dict(sorted(states.items())))[0])
-        found = split_groups(result, groups)
-        if found is None:
-            result.too_many_states = True
-            return None
-        order, split = found
-        state = dict(split.base)
-        try:
-            resolved = fold.resolved(split, len(order), fold.algorithm)
-        except MissingEvents as error:
-            # No algorithm changes an entry that all branches agree on.
-            return PartialState(
-                {key: event_id for key, event_id in state.items() if key not in split.conflicted},
-                why_undecided(error),
-            )
-        if split.conflicted:
-            parents = [sorted(self._open[group].ends) for group in order]
-            result.merges.append(Merge.of(None, result.forward_extremities, split))
-            fold.note_resets(None, fold.resets_at(split, resolved, parents))
-        for key, event_id in resolved.items():
-            if event_id is None:
-                state.pop(key, None)
-            else:
-                state[key] = event_id
-        return state
-
-    def _state(self, group: int) -> Grouped:
-        """Return the state of a group of ends, rebuilt if it was not kept."""
-        kept = self._open[group].state
-        if kept is not None:
-            return kept
-        state = self._result._state(group)
-        assert state is not None  # it has a group
-        return cast(Grouped, (known_in_part(RoomState(entries_of(state)), unknown_of(state)), group))

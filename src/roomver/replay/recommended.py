@@ -25,10 +25,9 @@ class Recommended:
 
     def __init__(self, events: Mapping[EventId, Event], given: Mapping[EventId, StateMap[EventId]]) -> None:
         self._events = events
+        self._has_event = any((event.type, event.state_key) == POLICY for event in events.values())
         # Without an m.room.policy event, only a state that is known in part may have one.
-        self._needed = any((event.type, event.state_key) == POLICY for event in events.values()) or any(
-            isinstance(state, PartialState) for state in given.values()
-        )
+        self._needed = self._has_event or any(isinstance(state, PartialState) for state in given.values())
         # The users of each server that have a member event in the room. Nobody else can be joined.
         self._users: dict[ServerName, list[StateKey]] | None = None
         # A user of each server who was joined the last time.
@@ -64,6 +63,24 @@ class Recommended:
         if joined is None:
             return TOO_MANY_USERS
         return refusal if joined else None
+
+    def keys_read(self, event: Event, state: StateMap[EventId]) -> tuple[StateKey, ...] | None:
+        """Return the keys whose entries alone decide a check in a state; None if they do not.
+
+        If a key has no entry in the state, no event of the room is for it.
+        """
+        try:
+            policy = state.get(POLICY)
+            if policy is None and self._has_event:
+                return None  # a resolution may put it there
+            server = None if policy is None else named_policy_server(self._events[policy])
+            if server is None or check_policy_signature(event, server) is None:
+                return (POLICY,)
+            if self._has_joined_user(server.name, state):
+                return (POLICY, self._joined[server.name])
+        except UnknownState:
+            pass
+        return None
 
     def _has_joined_user(self, server: ServerName, state: StateMap[EventId]) -> bool | None:
         """Tell whether a user of a server is joined; return None if a bound prevents it."""

@@ -1,0 +1,82 @@
+"""The current state at the end of a replay: the merge of the states after the forward extremities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from ..errors import MissingEvents
+from ..resolution import RoomState
+from ..state import PartialState, entries_of, known_in_part, unknown_of
+from ..types import EventId
+from .groups import split_groups
+from .result import Grouped, KnownState, Merge, Replay, plain, why_undecided
+
+if TYPE_CHECKING:
+    from .fold import Fold
+
+
+@dataclass(slots=True)
+class Open:
+    """The ends after which the state is the same."""
+
+    state: Grouped | None
+    """That state; None if it is unknown, or was not kept."""
+    ends: dict[EventId, None] = field(default_factory=dict)
+
+
+def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> KnownState | None:
+    """Merge the states after the ends; return None if they are too many.
+
+    Args:
+        fold: the fold, at its end.
+        ends: the ends by the group of the state after them. These states are known.
+        most: how many states are merged if one of them is known in part.
+    """
+    result = fold.result
+    groups = sorted(group for group in ends if group is not None)
+    if not groups:
+        return {}
+    if len(groups) == 1:
+        return result._state(groups[0])
+    if any(group in result._unknown for group in groups):
+        if len(groups) > most:
+            result.too_many_states = True
+            return None
+        states = {end: _state(result, ends, group) for group in groups for end in ends[group].ends}
+        return plain(fold.merge(None, dict(sorted(states.items())))[0])
+    found = split_groups(result, groups)
+    if found is None:
+        result.too_many_states = True
+        return None
+    order, split = found
+    state = dict(split.base)
+    try:
+        resolved = fold.resolved(split, len(order), fold.algorithm)
+    except MissingEvents as error:
+        # No algorithm changes an entry that all branches agree on.
+        return PartialState(
+            {key: event_id for key, event_id in state.items() if key not in split.conflicted},
+            why_undecided(error),
+        )
+    if split.conflicted:
+        parents = [sorted(ends[group].ends) for group in order]
+        result.merges.append(Merge.of(None, result.forward_extremities, split))
+        fold.note_resets(None, fold.resets_at(split, resolved, parents))
+    for key, event_id in resolved.items():
+        if event_id is None:
+            state.pop(key, None)
+        else:
+            state[key] = event_id
+    return state
+
+
+def _state(result: Replay, ends: Mapping[int | None, Open], group: int) -> Grouped:
+    """Return the state of a group of ends, rebuilt if it was not kept."""
+    kept = ends[group].state
+    if kept is not None:
+        return kept
+    state = result._state(group)
+    assert state is not None  # it has a group
+    return cast(Grouped, (known_in_part(RoomState(entries_of(state)), unknown_of(state)), group))
