@@ -39,6 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=int(os.environ.get("ROOMVER_PEER_EXAMPLES", "500")),
         help="events per room version that the peer tests compare (or ROOMVER_PEER_EXAMPLES; default 500)",
     )
+    parser.addoption(
+        "--every-event",
+        action="store_true",
+        help="compare the commands and the library on every event of the recorded rooms and of the suite",
+    )
+
+
+@pytest.fixture
+def every_event(request: pytest.FixtureRequest) -> bool:
+    """Whether all events are compared that a test of agreement can compare."""
+    return bool(request.config.getoption("--every-event"))
 
 
 @pytest.fixture
