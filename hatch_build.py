@@ -1,4 +1,4 @@
-"""The build hook of the wheel: it packs the test vectors into the archive that the package reads."""
+"""The build hooks: one packs the test vectors for the wheel, one writes the description for the package index."""
 
 from pathlib import Path
 from runpy import run_path
@@ -6,6 +6,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+# The rest of the README is a manual, with the output of many commands.
+_END_OF_DESCRIPTION = "\n## Room versions\n"
 
 
 class SuiteBuildHook(BuildHookInterface[Any]):
@@ -27,3 +31,16 @@ class SuiteBuildHook(BuildHookInterface[Any]):
         """Remove the temporary folder."""
         if version != "editable":
             self._folder.cleanup()
+
+
+class DescriptionHook(MetadataHookInterface):
+    """Takes the beginning of the README as the description of the package."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set ``readme``."""
+        readme = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        beginning, found, _ = readme.partition(_END_OF_DESCRIPTION)
+        if not found:
+            raise ValueError("README.md has no heading that ends the description")
+        text = f"{beginning}\nThe README of the repository is the manual.\n"
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
