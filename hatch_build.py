@@ -1,4 +1,4 @@
-"""The build hooks: one packs the test vectors for the wheel, one writes the description for the package index."""
+"""The build hooks: they pack the test vectors, and take the description from the README."""
 
 from pathlib import Path
 from runpy import run_path
