@@ -1,6 +1,7 @@
 """Servers' keys: https://spec.matrix.org/latest/server-server-api/#retrieving-server-keys"""
 
 import copy
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -28,6 +29,7 @@ from roomver.keys import (
     published_keys,
     read_key_table,
 )
+from roomver.readers import read_keys
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 # The public half of the seed, as ed25519 gives it.
@@ -299,3 +301,20 @@ class TestServerKeys:
         for answer in (value, response(verify_keys=value), response(old_verify_keys=value, signatures=other)):
             with pytest.raises((BadKey, NotCanonical)):
                 read_server_keys(answer)
+
+
+def test_a_long_name_is_not_copied_into_the_message_of_each_bad_key() -> None:
+    table = {"a" * 100_000: {f"ed25519:{number}": 5 for number in range(2_000)}}
+    found = read_keys(json.dumps({**table, "b.example": {"ed25519:1": "A" * 43}}).encode(), "keys.json")
+    assert len(found.refused) == 2_000
+    assert sum(map(len, found.refused)) < 2_000 * 1_000
+
+
+def test_many_responses_with_one_key_keep_a_few_sources() -> None:
+    rings = [
+        KeyRing.of({"a": {"ed25519:1": VerifyKey(bytes(32))}}, source=f"file {number:05}")
+        for number in range(5_000)
+    ]
+    (key,) = KeyRing.joined(rings).find("a", "ed25519:1")
+    assert key.sources == tuple(f"file {number:05}" for number in range(10))
+    assert KeyRing.joined(reversed(rings)).find("a", "ed25519:1")[0].sources == key.sources

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from signedjson.key import decode_signing_key_base64
 
 from .canonical import join_path, plain_object, shorten
-from .errors import BadKey
+from .errors import SHOWN, BadKey
 from .types import JsonObject, KeyId, ServerName
 from .unpadded import decode_unpadded, encode_unpadded
 from .versions import RoomVersion
@@ -33,6 +33,8 @@ __all__ = [
 
 ALGORITHM: Final = "ed25519"
 """The only signing algorithm in the specification."""
+
+_LONGEST_NAME: Final = 300  # characters; a server name has at most 255
 
 VALIDITY_CAP_MS: Final = 7 * 24 * 60 * 60 * 1000
 """How far into the future a key's ``valid_until_ts`` counts: seven days, in milliseconds."""
@@ -60,8 +62,8 @@ class VerifyKey:
             there is no limit.
         expired_ts: when the server stopped using the key, in milliseconds since the epoch; None if it
             has not.
-        sources: where the key was found, for messages, such as file names. Two keys that differ only in
-            their sources are equal.
+        sources: where the key was found, for messages, such as file names; at most ten. Two keys that
+            differ only in their sources are equal.
     """
 
     key: bytes
@@ -99,7 +101,7 @@ class VerifyKey:
         until = None if None in untils else max(untils)  # type: ignore[type-var]  # no None here
         expired = [key.expired_ts for key in (self, other) if key.expired_ts is not None]
         sources = tuple(sorted({*self.sources, *other.sources}))
-        return VerifyKey(self.key, until, min(expired, default=None), sources)
+        return VerifyKey(self.key, until, min(expired, default=None), sources[:SHOWN])
 
 
 class KeyClash(NamedTuple):
@@ -280,8 +282,8 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
     result: dict[ServerName, dict[KeyId, VerifyKey]] = {}
     for server, by_id in _object(table, "keys").items():
         result[server] = {
-            key_id: _read_key(value, f"{server} {key_id}")
-            for key_id, value in _object(by_id, server).items()
+            key_id: _read_key(value, f"{_named(server)} {_named(key_id)}")
+            for key_id, value in _object(by_id, _named(server)).items()
             # A key of another algorithm cannot verify anything, and is skipped.
             if key_id.startswith(f"{ALGORITHM}:")
         }
@@ -303,15 +305,20 @@ def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]
         raise BadKey(server, "valid_until_ts is missing")
     keys: dict[KeyId, VerifyKey] = {}
     for name, old in (("old_verify_keys", True), ("verify_keys", False)):
-        for key_id, value in _object(response.get(name, {}), f"{server} {name}").items():
+        for key_id, value in _object(response.get(name, {}), f"{_named(server)} {name}").items():
             if not key_id.startswith(f"{ALGORITHM}:"):
                 continue
-            where = f"{server} {join_path(name, key_id)}"
+            where = f"{_named(server)} {join_path(name, _named(key_id))}"
             key = _read_key(value, where)
             if old and key.expired_ts is None:
                 raise BadKey(where, "expired_ts is missing")
             keys[key_id] = VerifyKey(key.key, None, key.expired_ts) if old else VerifyKey(key.key, until)
     return server, keys
+
+
+def _named(name: str) -> str:
+    """Return a name of a server or key for a message: a file may have a long one for each of its keys."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _object(value: object, where: str) -> JsonObject:

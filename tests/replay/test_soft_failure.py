@@ -7,7 +7,7 @@ from roomver import Event, Verdict, replay_room, rules
 from roomver.replay import Replay, Status
 from roomver.state import PartialState, Unknown
 
-from .rooms import LEVELS, TOPIC, Branches, base_room, in_whole
+from .rooms import LEVELS, TOPIC, Branches, base_room, ids, in_whole
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -152,3 +152,24 @@ def test_an_event_that_all_possible_states_allow_is_not_soft_failed(version: str
     assert part.soft_failed == {}
     assert part.extremities_known
     assert part.forward_extremities == whole.forward_extremities == (last.event_id,)
+
+
+@pytest.mark.parametrize("version", VERSIONS[1:])
+def test_a_missing_prev_event_does_not_spare_an_event_the_check(version: str) -> None:
+    room = base_room(version)
+    before = ids(room.state)
+    auth = [room.state[key] for key in (("m.room.create", ""), LEVELS, ("m.room.member", BOB))]
+    if version == "12":
+        auth = auth[1:]
+    ban = room.member(BOB, "ban", by=ALICE)
+    missing = room.make("m.room.message", BOB, {}, prev=[ban], auth=auth)
+    # Bob's server answers with the state before the ban, and cites an event that it does not send.
+    topic = room.make("m.room.topic", BOB, {}, state_key="", prev=[ban, missing], auth=auth)
+    events = [*room.events.values()]
+    part = replay_room([*events, topic], given={topic.event_id: before})
+    whole = replay_room([*events, missing, topic], given={topic.event_id: before})
+    assert whole.current_check(topic.event_id).allowed is False
+    check = part.current_check(topic.event_id)
+    assert (check.allowed, check.made) == (None, True)
+    assert not part.extremities_known
+    assert part.current_state is None

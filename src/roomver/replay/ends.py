@@ -107,7 +107,9 @@ class Ends:
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
             if counts and self._holes.arrive(event_id):
-                self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, self._ends)))
+                # An end that is in doubt stays so. Without them, many holes and many ends cost no product.
+                certain = self._ends - self._doubtful.keys()
+                self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None
             self._keep_possible(event, before, after)
@@ -144,7 +146,8 @@ class Ends:
 
     def _keep_possible(self, event: Event, before: Grouped | None, after: Grouped | None) -> None:
         """Keep the states after the ends that an unclear event may supersede, and the state after it."""
-        self._possible.keep([*(here.state for here in self._open.values()), after])
+        self._possible.keep(here.state for here in self._open.values())
+        self._possible.keep([after])
         if self._after_a_gap(event):
             # The missing events may be ends. If there is one, the state after it is the one before the event.
             self._possible.keep([before if len(set(event.prev_event_ids)) == 1 else None])
@@ -205,9 +208,9 @@ class Ends:
     def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
         """Check an accepted event against the current state; return False if that is not known."""
         event_id, groups = event.event_id, self._open.keys()
-        if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
+        if self._enters_the_room(event, superseded):
             self._result._not_received.add(event_id)
-            return True  # the room is entered here, so no state was current before
+            return True  # no state was current before
         # The same states are merged to the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
             (len(groups) == 1 and before[1] in groups)
@@ -236,6 +239,15 @@ class Ends:
             return False
         self._note(event_id, found)
         return True
+
+    def _enters_the_room(self, event: Event, superseded: set[EventId]) -> bool:
+        """Tell whether all that was received before an event comes with the state given for it."""
+        return (
+            event.event_id in self._fold.given
+            and superseded == self._ends
+            and superseded.issubset(self._absorbed.get(event.event_id, ()))
+            and self._after_a_gap(event)
+        )
 
     def _check_policy(self, event: Event, state: StateMap[EventId]) -> bool:
         """Check an event that the current state allows by check 7; return False if that is not known."""
@@ -292,8 +304,10 @@ class Ends:
         Returns:
             Why it fails; None if it does not; a string if a bound prevents the check.
         """
+        if len(self._open) > _STATES:
+            return TOO_MANY_STATES
         states = [here.state for here in self._open.values() if here.state is not None]
-        if len(self._open) > _STATES or len(states) < len(self._open):
+        if len(states) < len(self._open):
             return TOO_MANY_STATES
         state = None if self._recommended is not None else self._agreed(event, states)
         if state is None:
