@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, Room
+from builder import ALICE, BOB, CAROL, Room
 from command_line import Write, entries, header, run
 
 CASES = Path(__file__).parent / "data" / "cases"
@@ -217,6 +217,55 @@ def test_a_dropped_entry_leaves_a_verdict_undecided(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_dropped_event_beside_the_state_leaves_its_key_unknown(given: bool, write: Write) -> None:
+    """Carol has no other event, and Bob has an older one that can be used."""
+    built = joined_room()
+    state: Any = answer(built) if given else [event.pdu for event in built.state.values()]
+    file = write("s.json", state)
+    for user, membership, code in ((CAROL, "join", 1), (BOB, "ban", 0)):
+        message = write("event.json", built.make("m.room.message", user, {"body": "x"}).pdu)
+        judge = ("auth", "--room-version", "11", "--state", file, message)
+        assert run(*judge).exit_code == code
+        bad = {**built.make_member(user, membership, by=ALICE).pdu, "depth": "deep"}
+        result = run(*judge, "--also", write("bad.json", bad))
+        assert result.exit_code == 3
+        assert f'm.room.member "{user}" is unknown (1 dropped)' in result.stdout
+        # Neither an event of the auth chain nor a message is an entry of the state.
+        chain = write("chain.json", {"auth_chain": [built.create.pdu, bad]})
+        assert run(*judge, "--also", chain).exit_code == (code if given else 3)
+        bad.pop("state_key")
+        assert run(*judge, "--also", write("bad.json", bad)).exit_code == code
+
+
+def test_a_bad_copy_of_an_entry_leaves_its_key_known(write: Write) -> None:
+    built = joined_room()
+    message = write("event.json", built.make("m.room.message", BOB, {"body": "x"}).pdu)
+    bob = built.state["m.room.member", BOB]
+    file = write("s.json", answer(built))
+    judge = ("auth", "--room-version", "11", "--state", file, message)
+    copy = {"event_id": bob.event_id, "pdu": {**bob.pdu, "depth": "deep"}}
+    assert run(*judge, "--also", write("copy.jsonl", [copy])).exit_code == 0
+    without_id = {"pdu": copy["pdu"]}
+    assert run(*judge, "--also", write("copy.jsonl", [without_id])).exit_code == 3
+
+
+def test_a_good_copy_replaces_an_entry_that_was_dropped(write: Write) -> None:
+    built = joined_room()
+    message = write("event.json", built.make("m.room.message", BOB, {"body": "x"}).pdu)
+    bob = built.state["m.room.member", BOB]
+    bad = {**bob.pdu, "depth": "deep"}
+    document = answer(built)
+    document["pdus"] = [bad if pdu is bob.pdu else pdu for pdu in document["pdus"]]
+    judge = ("auth", "--room-version", "11", "--state", write("s.json", document), message)
+    assert run(*judge).exit_code == 3
+    assert run(*judge, "--also", write("good.jsonl", [{"pdu": bob.pdu}])).exit_code == 0
+    # Two entries of one state have the same key.
+    document["pdus"].append(bob.pdu)
+    file = write("s.json", document)
+    assert run("auth", "--room-version", "11", "--state", file, message).exit_code == 3
+
+
 @pytest.mark.parametrize("key", ["invite_room_state", "knock_room_state"])
 def test_the_stripped_state_of_an_invite_is_a_part_of_the_state(key: str, write: Write) -> None:
     built = joined_room()
@@ -318,6 +367,17 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     assert found["room"]["state_differs"] == []
     text = run("check", write("room.jsonl", lines)).stdout
     assert "the recording server's state is compared as far as the state here is known" in text
+    # The server has another name, which may be the unknown entry.
+    missing = built.make("m.room.name", ALICE, {"name": "n"}, state_key="")
+    lines[0] = header("11", rejected=[], state=[*theirs, missing.event_id])
+    found = checked(write("room.jsonl", lines), code=3)
+    assert found["room"]["state_differs"] == []
+    # Its topic is surely another one, since the topic here is known.
+    topic = built.state["m.room.topic", ""].event_id
+    others = [event_id for event_id in theirs if event_id != topic]
+    lines[0] = header("11", rejected=[], state=[*others, missing.event_id])
+    (differs,) = checked(write("room.jsonl", lines), code=1)["room"]["state_differs"]
+    assert differs == {"type": "m.room.topic", "state_key": "", "ours": topic, "theirs": None}
 
 
 # Another algorithm

@@ -507,3 +507,36 @@ def test_the_first_findings_are_listed_and_all_of_them_if_asked(write: Write) ->
     assert [topic.event_id in short for topic in topics] == [True] * 5 + [False] * 3
     assert all(topic.event_id in whole for topic in topics)
     assert "(required_level): the sender does not have the required power level" in short
+
+
+def test_the_first_missing_events_are_named_and_all_of_them_if_asked(write: Write) -> None:
+    built, cited = public_room(), [f"${number:043}" for number in range(12)]
+    last = built.last
+    assert last is not None
+    undecided = [built.add("m.room.message", ALICE, {"body": "x"}, prev=[one]) for one in cited]
+    file = write("room.jsonl", recording(built))
+    short, whole = run("check", file).stdout, run("check", "--all", file).stdout
+    assert [f"    {one}, cited by" in short for one in cited] == [True] * 10 + [False] * 2
+    assert "    and 2 more: `roomver check --all` lists them" in short
+    assert all(f"    {one}, cited by" in whole for one in cited)
+    assert "--all" not in whole
+    assert "  and 2 more: `roomver check --all` lists them" in run("state", file).stderr
+    for event in undecided:
+        del built.events[event.event_id]
+    # The recording server's state has them.
+    file = write("room.jsonl", recording(built, rejected=[], state=cited))
+    short, whole = run("check", file).stdout, run("check", "--all", file).stdout
+    said = "missing events of the recording server's state: "
+    assert f"{said}{', '.join(cited[:10])} and 2 more: --all lists them\n" in short
+    assert f"{said}{', '.join(cited)}\n" in whole
+    assert "--all" not in whole
+
+
+def test_events_that_the_server_soft_failed_are_all_named_if_asked(write: Write) -> None:
+    built = public_room()
+    sent = [built.add("m.room.message", ALICE, {"body": str(number)}).event_id for number in range(12)]
+    file = write("room.jsonl", recording(built, rejected=[], soft_failed=sent, state=[]))
+    short, whole = run("check", file).stdout, run("check", "--all", file).stdout
+    said = "which may have received them later: "
+    assert f"{said}{', '.join(sorted(sent)[:10])} and 2 more: --all lists them\n" in short
+    assert f"{said}{', '.join(sorted(sent))}\n" in whole

@@ -216,6 +216,11 @@ def test_one_bad_answer_of_several_is_named_and_the_others_are_used(write: Write
         assert "b.example ed25519:1, needed for 1 event" in result.stdout + result.stderr
         result = run(command, "--keys", write("bad.json", answers[1:]), file)
         assert (result.exit_code, result.stdout) == (2, "")
+    # The first ten are named, and the others are counted.
+    answers += answers[1:] * 12
+    stderr = run("check", "--keys", write("keys.json", {"server_keys": answers}), file).stderr
+    assert stderr.count(": not used: response ") == 10
+    assert "roomver: and 3 more like this\n" in stderr
 
 
 def test_verify_is_open_without_the_key(write: Write) -> None:

@@ -16,7 +16,6 @@ from roomver import (
     NotCanonical,
     VerifyKey,
     get_room_version,
-    read_server_keys,
     sign_json,
 )
 from roomver.keys import (
@@ -30,6 +29,7 @@ from roomver.keys import (
     read_key_table,
 )
 from roomver.readers import read_keys
+from roomver.signatures import read_server_keys
 
 SEED = "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"
 # The public half of the seed, as ed25519 gives it.

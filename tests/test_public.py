@@ -1,6 +1,7 @@
 """The public face of the package: what it exports, which modules are public, and how callers' types fit."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 import subprocess
@@ -43,6 +44,18 @@ def test_what_the_package_exports_is_public_in_a_module() -> None:
         for name, value in exported.items()
     }
     assert [name for name, there in homes.items() if not there] == []
+
+
+def test_the_errors_of_what_the_package_exports_are_exported_too() -> None:
+    raised = {
+        name
+        for exported in map(vars(roomver).get, roomver.__all__)
+        for called in (exported, *(vars(exported).values() if isinstance(exported, type) else ()))
+        for section in re.findall(r"Raises:\n((?: +.*\n)+)", f"{inspect.getdoc(called)}\n")
+        for name in re.findall(r"^    (\w+):", section, re.MULTILINE)
+    }
+    assert {"CyclicGraph", "MissingEvents"} <= raised
+    assert raised - set(roomver.__all__) == {"ValueError"}
 
 
 def test_the_docstring_lists_every_module_that_is_not_private() -> None:

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_rooms import random_case
 
-from roomver import Event, UnknownState, check_against_state, check_auth, redaction_applies, select_auth_types
+from roomver import (
+    Event,
+    UnknownState,
+    check_against_state,
+    check_auth,
+    redaction_applies,
+    resolve,
+    select_auth_types,
+)
 from roomver.auth.compared import list_compared
 from roomver.resolution import RoomState
 from roomver.state import EventsOf, PartialState, Unknown, entries_of, known_in_part, unknown_of
@@ -146,6 +154,10 @@ def test_states_known_in_part_are_values() -> None:
         hash(state)
     for made in (copy.deepcopy(state), pickle.loads(pickle.dumps(state))):
         assert made == state
+        with pytest.raises(UnknownState, match="may differ in what is unknown"):
+            resolve([made, state], {})
+    for together in ([copy.copy(state), state], pickle.loads(pickle.dumps([copy.copy(state), state]))):
+        assert resolve(together, {}).state == state
     assert repr(state) == (
         "<PartialState of 1 known entries; unknown: m.room.member entries (members omitted)>"
     )

@@ -39,11 +39,13 @@ private and may change in any release.
 
 from .auth import check_against_state, check_auth, check_state_independent, redaction_applies
 from .canonical import encode_canonical
-from .check import check_event, check_events
+from .check import check_event
 from .errors import (
     BadKey,
+    CyclicGraph,
     MalformedEvent,
     MissingEvents,
+    NotAState,
     NotCanonical,
     RoomverError,
     UnknownRoomVersion,
@@ -59,28 +61,31 @@ from .resolution import RoomGraph, resolve, resolve_steps
 from .room_check import check_room
 from .rules import Verdict
 from .selection import select_auth_types
-from .signatures import read_server_keys, verify_json, verify_signatures
+from .signatures import verify_json, verify_signatures
 from .signing import sign_event, sign_json
-from .types import EventId, JsonObject, StateKey, StateMap
+from .state import PartialState, Unknown
+from .types import EventId, StateMap
 from .versions import RoomVersion, get_room_version
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BadKey",
+    "CyclicGraph",
     "Event",
     "EventId",
-    "JsonObject",
     "KeyRing",
     "MalformedEvent",
     "MissingEvents",
+    "NotAState",
     "NotCanonical",
+    "PartialState",
     "RoomGraph",
     "RoomVersion",
     "RoomverError",
     "SigningKey",
-    "StateKey",
     "StateMap",
+    "Unknown",
     "UnknownRoomVersion",
     "UnknownState",
     "Verdict",
@@ -89,14 +94,12 @@ __all__ = [
     "check_against_state",
     "check_auth",
     "check_event",
-    "check_events",
     "check_room",
     "check_state_independent",
     "compute_event_id",
     "encode_canonical",
     "get_room_version",
     "parse_event",
-    "read_server_keys",
     "redact",
     "redaction_applies",
     "replay_room",

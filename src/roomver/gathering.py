@@ -4,6 +4,7 @@ Each entry is checked by itself (`roomver.check`). A state that the input gives 
 says so, or if one of its entries cannot be used.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -32,31 +33,36 @@ class _State:
     Attributes:
         entries: the usable entries.
         parts: what the input says that the entries are.
-        dropped: the keys of entries that cannot be used.
-        unreadable: the number of entries that cannot be used and whose key cannot be read.
+        dropped: the entries that cannot be used, as event ID and key, each with how often it occurs. What
+            cannot be read is None.
     """
 
     entries: dict[StateKey, EventId] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
-    dropped: set[StateKey] = field(default_factory=set)
-    unreadable: int = 0
+    dropped: Counter[tuple[EventId | None, StateKey | None]] = field(default_factory=Counter)
 
-    def drop(self, pdu: JsonValue) -> None:
+    def drop(self, pdu: JsonValue, event_id: EventId | None) -> None:
         """Note an entry that cannot be used."""
-        key = _key_of(pdu)
-        if key is None:
-            self.unreadable += 1
-        else:
-            self.dropped.add(key)
+        self.dropped[event_id, _key_of(pdu)] += 1
+
+    def lost_keys(self) -> frozenset[StateKey]:
+        """Return the keys of the entries that cannot be used. A bad copy of a usable entry does not count."""
+        return frozenset(
+            key
+            for event_id, key in self.dropped
+            if key is not None and (event_id is None or self.entries.get(key) != event_id)
+        )
 
     def as_map(self) -> StateMap[EventId]:
         """Return the state, as far as it is known."""
-        return known_in_part(self.entries, list(self._unknown()))
+        lost = self.lost_keys()
+        return known_in_part({key: e for key, e in self.entries.items() if key not in lost}, self.unknown())
 
     def _has_members(self) -> bool:
-        return any(kind == "m.room.member" for kind, _ in (*self.entries, *self.dropped))
+        return any(kind == "m.room.member" for kind, _ in (*self.entries, *self.lost_keys()))
 
-    def _unknown(self) -> Iterable[Unknown]:
+    def unknown(self) -> Iterable[Unknown]:
+        """Say what is unknown in the state."""
         if Part.PART_OF_STATE in self.parts:
             yield Unknown.everything("the input gives a part of the state")
         if Part.STATE_WITHOUT_MEMBERS in self.parts:
@@ -64,10 +70,16 @@ class _State:
         elif self.parts and self.entries.keys() > {CREATE} and not self._has_members():
             # The creator joined before anything else happened.
             yield Unknown.members("no member is in the state")
-        if self.unreadable:
-            yield Unknown.everything(f"{self.unreadable:,} dropped")
-        if self.dropped:
-            yield Unknown(f"{len(self.dropped):,} dropped", keys=frozenset(self.dropped))
+        yield from self.lost()
+
+    def lost(self) -> Iterable[Unknown]:
+        """Say what is unknown because entries cannot be used."""
+        unreadable = sum(number for (_, key), number in self.dropped.items() if key is None)
+        if unreadable:
+            yield Unknown.everything(f"{unreadable:,} dropped")
+        keys = self.lost_keys()
+        if keys:
+            yield Unknown(f"{len(keys):,} dropped", keys=keys)
 
 
 @dataclass(slots=True)
@@ -86,8 +98,8 @@ class Gathered:
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.
-        accepted: the events of these states and of the auth chains that the input gives, and the join that an
-            answer hands back, by the event that the state is given for; None for the others. A server has
+        accepted: the events of these states and of the auth chains that the input gives, and the join that a
+            response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
     """
 
@@ -103,15 +115,17 @@ class Gathered:
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
-    # What was dropped from the state that all events make, where the input gives none.
+    # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
+    _beside: _State = field(default_factory=_State)
 
     def as_state(self) -> StateMap[Event]:
         """Return the room state that the input is: the state that it gives, with its other state events.
 
-        The join that an answer hands back takes its place in the state before it. Without a given state, it
+        The join that a response hands back takes its place in the state before it. Without a given state, it
         is all state events, each under its key. Messages are skipped. The state is known in part if it is
-        given so, or if an event was dropped.
+        given so, or if an event was dropped. A key that a dropped event may have is unknown, even if another
+        event has it too.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -128,8 +142,13 @@ class Gathered:
             joined = self.events[event_id]
             if joined.state_key is not None:
                 entries[joined.type, joined.state_key] = event_id
-        unknown = unknown_of(states[0] if states else replace(self._all, entries=entries).as_map())
-        return known_in_part({key: self.events[event_id] for key, event_id in entries.items()}, unknown)
+        if states:
+            added = replace(self._beside, entries=entries)
+            state = known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
+        else:
+            state = replace(self._all, entries=entries).as_map()
+        known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
+        return known_in_part(known, unknown_of(state))
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -184,12 +203,14 @@ def gather_events(
             state = states.setdefault(entry.document, _State())
             state.parts.add(part)
             if event is None:
-                state.drop(entry.pdu)
+                state.drop(entry.pdu, check.event_id)
             else:
                 _add_to_state(state.entries, event)
         if event is None:
             if not _is_message(entry.pdu):
-                gathered._all.drop(entry.pdu)
+                gathered._all.drop(entry.pdu, check.event_id)
+                if part not in _OF_STATE and part is not Part.AUTH_CHAIN:
+                    gathered._beside.drop(entry.pdu, check.event_id)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
             accepted.setdefault(entry.document, set()).add(event.event_id)
         elif part is Part.JOINED:
@@ -204,8 +225,8 @@ def gather_events(
             raise NotAState("two documents give different current states; read them one at a time")
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
-        answer = gathered.accepted.setdefault(event_id, set())
-        answer |= event_ids if event_id is None else event_ids | {event_id}
+        response = gathered.accepted.setdefault(event_id, set())
+        response |= event_ids if event_id is None else event_ids | {event_id}
     return gathered
 
 

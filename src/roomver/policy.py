@@ -7,6 +7,7 @@ depend on it.
 Source: https://spec.matrix.org/latest/server-server-api/#policy-servers
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from .canonical import shorten
@@ -16,7 +17,7 @@ from .hashing import essential_bytes
 from .identifiers import server_of
 from .signature_results import POLICY_SERVER_KEY
 from .signatures import verify_bytes
-from .state import entries_of, unknown_of
+from .state import Unknown, entries_of, unknown_of
 from .types import EventId, ServerName, StateKey, StateMap
 from .unpadded import decode_unpadded
 
@@ -69,16 +70,35 @@ def named_policy_server(policy: Event | None) -> PolicyServer | None:
     return PolicyServer(via, key if key is not None and len(key) == 32 else None, policy.event_id)
 
 
-def is_joined_from(member: Event | None, server: ServerName) -> bool:
-    """Tell whether a member event says that a user of a server is joined."""
+def is_joined_from(member: Event, server: ServerName) -> bool:
+    """Tell whether an event says that a user of a server is joined."""
     return (
-        member is not None
-        and member.type == "m.room.member"
+        member.type == "m.room.member"
         and member.state_key is not None
         and member.content.get("membership") == "join"
         and ":" in member.state_key
         and server_of(member.state_key) == server
     )
+
+
+def find_joined_user(server: ServerName, events: Iterable[Event], unknown: Iterable[Unknown]) -> Event | None:
+    """Return the member event of a joined user of a server, from the known part of a state; None without one.
+
+    Args:
+        server: the server's name.
+        events: the events of the state, or those that may be such a member event.
+        unknown: what is unknown in the state.
+
+    Raises:
+        UnknownState: if none of the events is one, and an unknown entry may be.
+    """
+    for event in events:
+        if is_joined_from(event, server):
+            return event
+    for one in unknown:
+        if one.may_hold("m.room.member", None):
+            raise UnknownState((), f"it may have a joined user of {shorten(server)} ({one.reason})")
+    return None
 
 
 def find_policy_server(state: StateMap[Event]) -> PolicyServer | None:
@@ -99,12 +119,8 @@ def find_policy_server(state: StateMap[Event]) -> PolicyServer | None:
         return None
     # "The server name denoted by the `m.room.policy` state event's `via` has at least one joined user in the
     # room in *current state*. The user does not need any special permissions or power levels in the room."
-    if any(is_joined_from(event, server.name) for event in entries_of(state).values()):
-        return server
-    for unknown in unknown_of(state):
-        if unknown.may_hold("m.room.member", None):
-            raise UnknownState((), f"it may have a joined user of {shorten(server.name)} ({unknown.reason})")
-    return None
+    joined = find_joined_user(server.name, entries_of(state).values(), unknown_of(state))
+    return None if joined is None else server
 
 
 def check_policy_signature(event: Event, server: PolicyServer) -> PolicyRefusal | None:

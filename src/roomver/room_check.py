@@ -321,7 +321,9 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
     ours = entries_of(state)
     result.compared_in_part = isinstance(state, PartialState)
     for key in sorted(ours.keys() | theirs.keys()):
-        if isinstance(state, PartialState) and state.why_unknown(key) is not None:
+        # A missing event may be an entry that is unknown here.
+        missing = key in theirs and theirs[key] not in events
+        if isinstance(state, PartialState) and (missing or state.why_unknown(key) is not None):
             continue
         if ours.get(key) != theirs.get(key):
             result.state_differs[key] = (ours.get(key), theirs.get(key))

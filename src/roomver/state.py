@@ -91,6 +91,11 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     answer like a dict if it is known. Whatever reads the state as a whole raises too, because it would take
     the known entries for all entries: use `known`.
 
+    Two such states are equal if they know the same and say the same about the rest. That does not make them
+    unknown in the same way: `resolve` relies on the identity of each `Unknown`. A state that was pickled or
+    deep-copied is equal to the original, but has other `Unknown`s, so resolving the two together raises
+    `UnknownState`. States that are pickled together, or copied with `copy.copy`, can be resolved together.
+
     Args:
         known: the known entries: event IDs, or events. They are not copied and must not change.
         unknown: which other entries are unknown; at least one `Unknown`.

@@ -24,7 +24,6 @@ from roomver import (
     encode_canonical,
     get_room_version,
     parse_event,
-    read_server_keys,
     redact,
     resolve,
     select_auth_types,
@@ -39,7 +38,7 @@ from roomver.event import find_defects
 from roomver.findings import FindingKind
 from roomver.hashing import check_content_hash, compute_content_hash, compute_reference_hash
 from roomver.keys import read_key_table
-from roomver.signatures import list_required_signers
+from roomver.signatures import list_required_signers, read_server_keys
 
 from . import corpus
 from .mutations import mutated, mutated_bytes

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
@@ -280,12 +281,12 @@ def _clash_line(clash: KeyClash) -> str:
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Write lines to standard error. A long sequence is cut off."""
-    for number, line in enumerate(lines):
-        if number == SHOWN:
-            click.echo("roomver: and more like this", err=True)
-            return
+    """Write lines to standard error. A long sequence is cut off, and the rest is counted."""
+    rest = iter(lines)
+    for line in islice(rest, SHOWN):
         click.echo(f"roomver: {printable(line)}", err=True)
+    if more := sum(1 for _ in rest):
+        click.echo(f"roomver: and {more:,} more like this", err=True)
 
 
 class _Console(Console):

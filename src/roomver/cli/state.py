@@ -5,10 +5,11 @@ from difflib import get_close_matches
 
 import click
 
-from ..errors import MissingEvents, RoomverError, UnknownState
+from ..errors import MissingEvents, RoomverError, UnknownState, listed
 from ..readers import InputError, read_state_ids
-from ..replay import Replay
+from ..replay import Replay, Status
 from ..resolution import Resolution, Trace, resolve
+from ..selection import select_auth_types
 from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
@@ -29,6 +30,7 @@ from .common import (
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
 from .trace import trace_lines
+from .wording import missing_lines
 
 _State = dict[StateKey, EventId]
 
@@ -166,10 +168,11 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     those files; otherwise, the states after the room's forward extremities. If the file itself gives the
     state at that point, as a server's response does, that state is used alone.
 
-    States that are known in part are resolved if more knowledge could not change the result.
+    States that are known in part are resolved if more knowledge could not change the result. So are states
+    whose auth chains have undecided events.
 
-    Exit code: 0 resolved, 2 usage error or unreadable file, 3 undecided: a state or an event is missing, or
-    the result is unknown in part.
+    Exit code: 0 resolved, 2 usage error or unreadable file, 3 undecided: a state or an event is missing, the
+    result depends on an undecided event, or it is unknown in part.
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
@@ -180,12 +183,13 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         replayed = loaded.replay
         names, sets = _state_sets(loaded, replayed, at, set_files)
+        undecided = {e for e, one in replayed.outcomes.items() if one.status is Status.UNDECIDED}
         resolution = resolve(
             sets,
             loaded.events,
             # A file may give states of events that the replay could not decide.
             graph=None if set_files else replayed.graph,
-            rejected=replayed.rejected,
+            rejected=replayed.rejected - undecided,
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
@@ -196,6 +200,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise
     except RoomverError as error:
         raise InputError(loaded.file, str(error)) from None
+    if depends_on := _undecided_read(loaded, resolution, undecided):
+        _say_undecided(loaded, depends_on)
+        raise click.exceptions.Exit(3)
     if as_json:
         click.echo(json.dumps(_data(loaded, names, sets, resolution, why, trace), indent=1))
     else:
@@ -207,6 +214,40 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             printable(f"roomver: {loaded.file}: the result is known in part. Unknown: {parts}"), err=True
         )
         raise click.exceptions.Exit(3)
+
+
+def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[EventId]) -> list[EventId]:
+    """Return the undecided auth events that the checks of a resolution fell back on, sorted.
+
+    A check falls back on an auth event where the state has no entry, unless that event is rejected. So more
+    events, which decide the auth event, may change the result. That an undecided event is itself checked
+    changes nothing: a resolution checks rejected events too.
+    """
+    steps = resolution.steps
+    # The algorithm of version 1 does not fall back on auth events.
+    if steps is None or steps.algorithm is StateResolution.V1:
+        return []
+    state = set() if steps.algorithm is StateResolution.V2_1 else set(steps.unconflicted)
+    found = set()
+    for check in steps.checks:
+        event = loaded.events[check.event_id]
+        for parent in undecided.intersection(event.auth_parents):
+            other = loaded.events[parent]
+            key = (other.type, other.state_key)
+            if key not in state and key in select_auth_types(event):
+                found.add(parent)
+        if check.accepted:
+            state.add(check.key)
+    return sorted(found)
+
+
+def _say_undecided(loaded: LoadedRoom, undecided: list[EventId]) -> None:
+    """Say that a result depends on undecided events, and name the missing events that would decide them."""
+    lacks = loaded.replay.lacking(*undecided)
+    missing = "; these events are missing:" if lacks else ""
+    text = f"the result depends on undecided events: {listed(undecided)}{missing}"
+    for line in [f"roomver: {loaded.file}: {text}", *missing_lines(loaded.replay, lacks)]:
+        click.echo(printable(line), err=True)
 
 
 def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:

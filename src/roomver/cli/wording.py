@@ -201,7 +201,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         if unknown:
             lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
             lines += [f"  unknown: {one}" for one in unknown]
-    lines += _lacking_lines(result)
+    lines += _lacking_lines(result, most)
     if replayed.merges:
         merges = _counted(len(replayed.merges), "merge", "merges")
         undid = "undid no change"
@@ -222,7 +222,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             f" {theirs or 'absent'} there"
         )
     if gone:
-        lines.append(f"missing events of the recording server's state: {listed(gone)}")
+        lines.append(f"missing events of the recording server's state: {_all_listed(gone, most)}")
     lines += _capped(differing, most)
     if result.follow:
         events = _counted(len(result.follow), "event", "events")
@@ -237,7 +237,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     if result.soft_failed_there and not result.state_agrees:
         lines.append(
             "accepted in the order of the file, soft-failed by the recording server, which may have received"
-            f" them later: {listed(sorted(result.soft_failed_there))}"
+            f" them later: {_all_listed(sorted(result.soft_failed_there), most)}"
         )
     return [printable(line) for line in lines]
 
@@ -328,13 +328,13 @@ def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
     return [*lines[:most], f"and {(len(lines) - most) // each:,} more: --all lists them"]
 
 
-def _lacking_lines(result: RoomCheck) -> list[str]:
+def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     """Name what is missing once, with its consequences."""
     replayed = result.replay
     undecided = _undecided(result)
     lines = []
     if undecided:
-        lacks = missing_lines(replayed, replayed.lacking(*undecided))
+        lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
         missing = "; missing events:" if lacks else ""
         lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
@@ -359,19 +359,26 @@ def _lacking_lines(result: RoomCheck) -> list[str]:
     return lines
 
 
-def missing_lines(replayed: Replay, lacks: list[EventId]) -> list[str]:
-    """Return missing events as lines of text, each with an event that cites it; only the first few."""
+def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHOWN) -> list[str]:
+    """Return missing events as lines of text, each with an event that cites it; for None all of them."""
     lines = []
-    for event_id in lacks[:SHOWN]:
+    for event_id in lacks[:most]:
         citing = replayed.missing.get(event_id)
         if citing is None:
             lines.append(f"  {event_id}, which lies on a cycle")
         else:
             more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
             lines.append(f"  {event_id}, cited by {citing[0]}{more}")
-    if len(lacks) > SHOWN:
-        lines.append(f"  and {len(lacks) - SHOWN:,} more: --json lists them all")
+    if len(lacks) > len(lines):
+        lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
     return lines
+
+
+def _all_listed(event_ids: list[EventId], most: int | None) -> str:
+    """Return event IDs as text: for None all of them, otherwise the first and how many more there are."""
+    if most is None or len(event_ids) <= SHOWN:
+        return ", ".join(event_ids)
+    return f"{listed(event_ids)}: --all lists them"
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -53,6 +53,7 @@ class Outcome:
 
     @property
     def accepted(self) -> bool:
+        """Whether the event is accepted. False for one that is undecided, so it does not mean rejected."""
         return self.status is Status.ACCEPTED
 
     @property

@@ -9,7 +9,14 @@ from typing import Final
 from ..errors import UnknownState
 from ..event import Event
 from ..identifiers import server_of
-from ..policy import POLICY, PolicyRefusal, check_policy_signature, is_joined_from, named_policy_server
+from ..policy import (
+    POLICY,
+    PolicyRefusal,
+    check_policy_signature,
+    find_joined_user,
+    is_joined_from,
+    named_policy_server,
+)
 from ..state import PartialState, entries_of, unknown_of
 from ..types import EventId, ServerName, StateKey, StateMap
 
@@ -92,14 +99,13 @@ class Recommended:
         self._left -= len(users)
         if self._left < 0:
             return None
-        for user in users:
-            if self._is_joined(user, server, known):
-                self._joined[server] = user
-                return True
-        for unknown in unknown_of(state):
-            if unknown.may_hold("m.room.member", None):
-                raise UnknownState((), f"it may have a joined user of {server} ({unknown.reason})")
-        return False
+        ids = (known.get(user) for user in users)
+        events = (self._events[event_id] for event_id in ids if event_id is not None)
+        joined = find_joined_user(server, events, unknown_of(state))
+        if joined is None:
+            return False
+        self._joined[server] = (joined.type, str(joined.state_key))
+        return True
 
     def _is_joined(self, user: StateKey, server: ServerName, known: StateMap[EventId]) -> bool:
         event_id = known.get(user)
