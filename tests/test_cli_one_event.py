@@ -175,7 +175,7 @@ def test_a_room_is_not_a_state(write: Write) -> None:
             ["auth", "--room", "ROOM", "-A7l6XPIXi-ZTj3db_0"],
             "If -A7l6XPIXi-ZTj3db_0 is the end of an event ID",
         ),
-        (["auth", "--room", "ROOM", MESSAGE_ID[1:]], f"an event ID starts with $, as '{MESSAGE_ID}'"),
+        (["auth", "--room", "ROOM", MESSAGE_ID[1:]], f"an event ID starts with $: '{MESSAGE_ID}'"),
         (["state", "ROOM", "--at", MESSAGE_ID[1:]], f"an event ID starts with $: '{MESSAGE_ID}'"),
         (["state", "ROOM", "--at", ""], "the event ID is empty; put an event ID in single quotes"),
         (["resolve", "ROOM", "--at", ""], "the event ID is empty; put an event ID in single quotes"),

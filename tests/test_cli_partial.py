@@ -348,7 +348,7 @@ def test_there_must_be_a_server_to_follow(write: Write) -> None:
         for command in ("check", "state", "resolve"):
             result = run(command, "--as-recorded", file)
             assert result.exit_code == 2
-            assert "which events were rejected, so --as-recorded follows nothing" in result.stderr
+            assert "which events were rejected, so --as-recorded has nothing to follow" in result.stderr
     assert run("auth", "--state", case("b_sendjoin_full.json"), "--as-recorded", event).exit_code == 2
     assert run("check", "--alone", "--as-recorded", case("l_10715_recording.jsonl")).exit_code == 2
 

@@ -95,7 +95,7 @@ def shorten(value: object, limit: int = 80) -> str:
 
 
 def scan(value: object, *, strict: bool) -> int:  # noqa: PLR0912 - one visit per value, without calls
-    """Check that a value can be encoded as canonical JSON, and return an upper bound of its length in bytes.
+    """Check that a value can be encoded as canonical JSON, and return an upper bound on its length in bytes.
 
     Raises:
         NotCanonical: with the path to the first value that cannot be encoded as canonical JSON.

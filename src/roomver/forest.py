@@ -1,7 +1,7 @@
 """A growing forest: each key has at most one parent, which was added before it.
 
-This module knows nothing of Matrix. It tells where the ways of two keys to the root meet, in a time that
-grows with the logarithm of their depth.
+This module knows nothing of Matrix. It tells where the paths of two keys to the root meet, in a time
+that grows with the logarithm of their depth.
 
 Each key keeps its parent and one *jump* to an ancestor further up. The length of a jump depends on the
 depth only, so two keys at the same depth can jump together. (E. W. Myers, "An applicative random-access
@@ -49,7 +49,7 @@ class Forest(Generic[K]):
         else:
             depth, jump = self._depth, self._jump
             depth[key] = depth[parent] + 1
-            # Two jumps of the same length in a row become one that is longer by their common start.
+            # If the parent's jump and the next one are equally long, this jump spans both; else one step.
             first = jump[parent]
             second = jump[first]
             alike = depth[parent] - depth[first] == depth[first] - depth[second]

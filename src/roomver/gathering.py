@@ -120,12 +120,12 @@ class Gathered:
     _beside: _State = field(default_factory=_State)
 
     def as_state(self) -> StateMap[Event]:
-        """Return the room state that the input is: the state that it gives, with its other state events.
+        """Return the input as one room state: the state that it gives, with its other state events.
 
         The join that a response hands back takes its place in the state before it. Without a given state, it
-        is all state events, each under its key. Messages are skipped. The state is known in part if it is
-        given so, or if an event was dropped. A key that a dropped event may have is unknown, even if another
-        event has it too.
+        is all state events, each under its key. Messages are skipped. The state is known in part if the
+        input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
+        even if another event has it too.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -187,7 +187,8 @@ def gather_events(
         on_check: called with each entry and its check.
 
     Raises:
-        NotAState: if a state that the input gives is not one, or two documents give different current states.
+        NotAState: if a state in the input has two events for a key or a message, or two documents give
+            different current states.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))

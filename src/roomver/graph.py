@@ -109,8 +109,8 @@ class Dag:
             MissingEvents: naming the parents that are not in the graph.
             CyclicGraph: if the node is its own parent.
         """
-        # A walk in another thread may run at any point of this. The order of the steps keeps what it can see
-        # whole: an edge is complete before its parent points to it, and the key leads to the node last.
+        # A walk in another thread may run at any point of this. The order of the steps keeps what it sees
+        # consistent: an edge is complete before its parent points to it, and the key is added last.
         with self._lock:
             index = self._index
             present = index.get(key)
@@ -278,7 +278,7 @@ class _Descendants:
         self._dag = dag
         self._is_shared = is_shared
         self._shared = shared
-        # To list the shared nodes takes about as long as to search this many.
+        # Listing the shared nodes takes about as long as searching this many nodes.
         self._patience = _PATIENCE + (0 if shared is None else len(shared) // 16)
         self._sweep: _Sweep | None = None
         self._yes: set[int] = set()

@@ -25,7 +25,7 @@ class Unknown:
     A key that has an entry in the state is known. Any other key is unknown if its type is one of `types`, or
     if it is one of `keys`.
 
-    The object itself is an identity. If two states share it, then every key that neither of them has is
+    The identity of the object matters. If two states share it, then every key that neither of them has is
     unknown in the same way: both have the same event for it, or neither has one. So make one `Unknown` for
     each state that you receive, and derive later states with `PartialState.changed`.
 
@@ -88,8 +88,8 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     """A room state that is known in part.
 
     ``state[key]``, ``state.get(key)`` and ``key in state`` raise `UnknownState` if the key is unknown, and
-    answer like a dict if it is known. Whatever reads the state as a whole raises too, because it would take
-    the known entries for all entries: use `known`.
+    answer like a dict if it is known. Reading the state as a whole raises too, because the known entries
+    would be taken for all entries: use `known`.
 
     Two such states are equal if they know the same and say the same about the rest. That does not make them
     unknown in the same way: `resolve` relies on the identity of each `Unknown`. A state that was pickled or
@@ -156,7 +156,7 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
         self._refuse_whole()
 
     def _refuse_whole(self) -> NoReturn:
-        raise UnknownState((), f"unknown are {'; '.join(map(str, self.unknown))}")
+        raise UnknownState((), f"unknown: {'; '.join(map(str, self.unknown))}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PartialState):
@@ -178,7 +178,7 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
         """
         unknown = self.unknown
         if any(value is None and _covering(unknown, key) for key, value in changes.items()):
-            # The key is unknown in another way than in the states that share `unknown`.
+            # The key is unknown in a different way from the states that share `unknown`.
             unknown = tuple(one.renewed() for one in unknown)
         return known_in_part(changed_entries(self.known, changes), unknown)
 

@@ -1,10 +1,10 @@
 """Fuzzing: random hostile input, until something breaks a promise of the package.
 
 The promise: any input ends in an answer or in a `RoomverError`, in time that grows no faster than the input;
-what is printed has no control characters of the input; and more knowledge reverses no answer.
+what is printed has no control characters from the input; and more knowledge reverses no answer.
 
-- `specs`: cases as JSON, in which large and odd values are written by what makes them.
-- `mutations`: how to draw and to spoil values and bytes.
+- `specs`: cases as JSON, in which large and odd values are described, not written out.
+- `mutations`: how to draw and spoil values and bytes.
 - `corpus`: what is mutated: the recorded rooms, the vectors, and rooms in every form of a file.
 - `targets`: what is tested: a target draws cases, runs one, and raises if a promise is broken.
 - `shrink`: makes a failing case smaller.

@@ -18,8 +18,8 @@ from .mutations import CONTROLS, mutated, mutated_bytes, mutated_lines
 from .promises import Invalid, in_case, promised
 from .specs import of_bytes
 
-# Of each command: arguments, in which a capital letter stands for a file. V is a room version. Left out is
-# what runs programs or writes files.
+# The arguments of each command. A capital letter stands for a file; V is a room version. Options that run
+# programs or write files are left out.
 _CALLS: Final = (
     "check R",
     "check --json R",
@@ -147,7 +147,7 @@ def _spoiled_json(rng: Random, text: bytes) -> Any:
     if rng.random() < 0.5:
         return mutated_bytes(rng, text)
     document = json.loads(text)
-    # What is in the cases is what is shown.
+    # The commands print what is in the cases, so that is what is spoiled.
     for case in document["cases"]:
         for key in ("notes", "rule", "spec", "input", "expected", "got", "reason", "name"):
             if rng.random() < 0.3:
@@ -156,7 +156,7 @@ def _spoiled_json(rng: Random, text: bytes) -> Any:
 
 
 def run_call(case: Any) -> None:
-    """Call a command. It ends with a known exit code, and prints what is safe to print."""
+    """Call a command. It ends with a known exit code, and prints only what is safe to print."""
     arguments, files = in_case(case, "arguments", list), in_case(case, "files", dict)
     if not all(type(one) is str and "\0" not in one for one in arguments) or _writes(arguments):
         raise Invalid("arguments")

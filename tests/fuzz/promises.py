@@ -1,7 +1,7 @@
-"""Targets, and how one tells that a promise of the package is broken.
+"""Targets, and how to tell that a promise of the package is broken.
 
-Running a case raises `Invalid` if it is not a case, which only a shrunk one can be. Any other exception is a
-failure.
+Running a case raises `Invalid` if the case is malformed, as only a shrunk case can be. Any other exception
+is a failure.
 """
 
 import json
@@ -65,5 +65,5 @@ def version_in(case: Any) -> str:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are alike, with NaN like NaN."""
+    """Tell whether two values are equal. NaN equals NaN here."""
     return one == other or json.dumps(one) == json.dumps(other)

@@ -22,7 +22,7 @@ _ALGORITHMS = [None, *(algorithm.value for algorithm in StateResolution)]
 
 
 def draw_room(rng: Random) -> Any:
-    """Draw a random room, what is missing of it, and what is known about it."""
+    """Draw a random room, what is missing from it, and what is known about it."""
     length = rng.randrange(3, 36)
 
     def numbers(*counts: int) -> list[int]:
@@ -69,8 +69,9 @@ def run_room(case: Any) -> None:
         {"soft_failure": soft_failure, "algorithm": algorithm},
         {"decisions": decisions, "algorithm": algorithm},
     )
-    # A given state makes the events of its auth chain come before it. They need not, if an event of the chain
-    # cites one of another branch. Then a part and the whole may differ on the ends.
+    # A given state puts the events of its auth chain before the event that it is given for. In the whole room
+    # they need not come before it: an event of the chain may cite an auth event on another branch. Then a
+    # part and the whole may differ on the ends.
     ends = not unheard and not any(_cites_beside(event, events) for event in events)
     for options in every:
         # What is missing is found by its followers, unless the case is about missing events that have none.
@@ -99,7 +100,7 @@ def _cites_beside(event: Event, events: list[Event]) -> bool:
 
 
 def _chosen(case: Any, name: str, events: list[Event]) -> list[str]:
-    """Return the IDs of the events that a part of a case names by numbers."""
+    """Return the IDs of the events that a part of a case names by number."""
     numbers = [one for one in in_case(case, name, list) if type(one) is int]
     return [events[one % len(events)].event_id for one in numbers] if events else []
 

@@ -24,7 +24,7 @@ _SECONDS: Final = 5.0  # of processor time for a small case
 _SECONDS_PER_VALUE: Final = 100e-6  # more for each value, character and byte: linear work takes about a tenth
 _LOOK_CLOSER: Final = 0.1  # seconds after which a case is run again with longer repetitions
 _LONGER: Final = 4
-_SLOPE: Final = 2.5  # times as long for each time that the case is longer: 1 is linear, 4 quadratic
+_SLOPE: Final = 2.5  # the growth in time beyond linear that is allowed: 1 is linear, 4 quadratic
 _LARGEST: Final = 4_000_000  # size of a case that is made longer
 _INLINE: Final = 2000  # characters of a case that is printed; a longer one is written to a file
 
@@ -34,7 +34,7 @@ class Failure:
     """How a case broke a promise.
 
     Attributes:
-        where: the kind of failure. Cases that fail in the same way have the same.
+        where: the kind of failure. Cases that fail in the same way have the same kind.
         details: the traceback.
     """
 
@@ -47,7 +47,7 @@ class _TooSlow(Exception):
 
 
 def limit_memory(gigabytes: float) -> None:
-    """Let this process have so much memory. A case that needs more fails with a MemoryError."""
+    """Limit the memory of this process. A case that needs more fails with a MemoryError."""
     size = int(gigabytes * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
@@ -81,11 +81,11 @@ def failure_of(target: Target, spec: Any) -> Failure | None:
             failure is None
             and took > _LOOK_CLOSER
             and longer > took * _LONGER * _SLOPE
-            # Not if only this step is steep: a reader may go another way above some size.
+            # The step before must be steep too: above some size a reader may take another path.
             and took > _run(target, scaled(spec, 1 / _LONGER))[0] * _LONGER * _SLOPE * 0.7
         ):
-            text = f"{longer:.2f} s for {_LONGER} times what takes {took:.2f} s"
-            failure = Failure("takes longer than in proportion to the input", text)
+            text = f"{longer:.2f} s for {_LONGER} times the input that takes {took:.2f} s"
+            failure = Failure("takes time that is not in proportion to the input", text)
     return failure
 
 
@@ -93,7 +93,7 @@ def _run(target: Target, spec: Any) -> tuple[float, Failure | None]:
     try:
         value = expand(spec)
     except Exception:
-        return 0.0, None  # text that is too deep to be written, or a shrunk case that is none
+        return 0.0, None  # text that is too deep to be written, or a shrunk spec that is malformed
     began = process_time()
     try:
         with _time_limit(_SECONDS + _SECONDS_PER_VALUE * size_of(spec)):
@@ -146,7 +146,7 @@ def run_cases(
 
     Args:
         targets: what to fuzz.
-        seed: of the run. Case N of a target is drawn from the seed, its name and N alone.
+        seed: of the run. Case N of a target is drawn from the seed, the target's name and N alone.
         numbers: the numbers of the cases.
         until: when to stop, as `time.monotonic` tells it.
         say: takes what is reported.

@@ -1,6 +1,6 @@
-"""Cases as JSON. Large and odd values are written by what makes them, so that every case is short text.
+"""Cases as JSON. Large and odd values are described, not written out, so that every case is short text.
 
-An object with one of these keys alone stands for a value:
+An object whose only key is one of these stands for a value:
 
 - ``{"$bytes": text}``: bytes, one for each character up to U+00FF;
 - ``{"$join": [part, …]}``: parts one after another, all of them text or all bytes;
@@ -83,7 +83,7 @@ def grows(spec: Any) -> bool:
 
 
 def scaled(spec: Any, factor: float) -> Any:
-    """Return a spec in which every repetition is so many times as long."""
+    """Return a spec in which every repetition is `factor` times as long."""
     if type(spec) is list:
         return [scaled(item, factor) for item in spec]
     if type(spec) is not dict:

@@ -17,7 +17,7 @@ _LIES: Final = ("missing", "none", "wrong", "of another room", "raises", "more")
 
 
 def draw_store(rng: Random) -> Any:
-    """Draw a random room, and what its store says that is not so."""
+    """Draw a random room, and the lies that its store tells."""
     return {
         "version": rng.choice(VERSIONS),
         "seed": rng.randrange(5000),
@@ -98,7 +98,7 @@ def run_store(case: Any) -> None:
     def fetch(wanted: frozenset[str]) -> Any:
         nonlocal asked
         asked += len(wanted)
-        promised(bool(wanted), "nothing is asked for in vain")
+        promised(bool(wanted), "no request is empty")
         promised(asked < 10 * len(ids) + 100, "no event is asked for again and again")
         found: dict[str, Any] = {}
         store = _LyingStore(fork.events, lies)

@@ -60,7 +60,7 @@ def draw_text(rng: Random) -> Any:
 
 
 def run_text(case: Any) -> None:
-    """Parse text in every way. What is parsed has canonical JSON, which is parsed alike."""
+    """Parse text in every way. A parsed value has canonical JSON, which parses to the same value."""
     version, data = version_in(case), in_case(case, "text", bytes)
     answer(lambda: parse_event(data, version))
     answer(lambda: parse_event(data, version, unique_keys=True))
@@ -136,7 +136,7 @@ def run_pdu(case: Any) -> None:
         promised(sum(len(finding.reasons) for finding in check.findings) < 200, "there are few reasons")
         promised(len(str(check)) < 400_000, "a check is not long")
     promised(
-        isinstance(parsed, MalformedEvent) == bool(defects) or type(pdu) is str, "defects are the error's"
+        isinstance(parsed, MalformedEvent) == bool(defects) or type(pdu) is str, "defects make it malformed"
     )
     redacted = answer(lambda: redact(pdu, version))
     event_id = answer(lambda: compute_event_id(pdu, version))
@@ -206,7 +206,7 @@ def draw_rules(rng: Random) -> Any:
 
 
 def run_rules(case: Any) -> None:
-    """Judge an event by others, and resolve states of them."""
+    """Judge an event against others, and resolve states of them."""
     version = version_in(case)
     events: dict[str, Event] = {}
     for one in in_case(case, "events", list):

@@ -125,7 +125,7 @@ def level(value: Any, version: int) -> int | None:
             return None
         text = text.lstrip("0") or "0"
         return sign * int(text) if len(text) <= 4000 else None
-    if isinstance(value, float) and version <= 5 and abs(value) < INFINITE:  # which no NaN is
+    if isinstance(value, float) and version <= 5 and abs(value) < INFINITE:  # false for NaN
         return int(value)
     return None
 

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 LEVELS = 128
-"""The deepest nesting of arrays and objects. The specification has no limit, the library has this one."""
+"""The deepest nesting of arrays and objects. The specification has no limit; the library has this one."""
 
 LONGEST = 4300
 """The digits of the longest integer. This limit is the library's too, and comes from CPython."""

@@ -128,7 +128,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 class _Judged(NamedTuple):
-    """What one check of the event came to.
+    """The result of one check of the event.
 
     Attributes:
         against: what the event was checked against.
@@ -239,7 +239,7 @@ def _judge_against(
 
 
 def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
-    """Tell whether a whole PDU was only filled in: no server has signed or hashed it, and it has no ID."""
+    """Tell whether a complete PDU is made up: no server has signed or hashed it, and it has no ID."""
     if pdu.get("signatures") or given.entry.claimed_id is not None or "event_id" in pdu:
         return False
     try:
@@ -252,7 +252,7 @@ def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> Give
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
         raise InputError(
-            display_name(name), f"there is no such file; an event ID starts with $, as '${printable(name)}'"
+            display_name(name), f"there is no such file; an event ID starts with $: '${printable(name)}'"
         )
     return read_event(name, None, needs, draft=draft)
 
@@ -366,7 +366,7 @@ def _print_current(current: CurrentCheck) -> None:
 
 
 def _compared(judged: _Judged) -> list[Compared]:
-    """Return what was compared; nothing if a part of that is unknown, which did not matter to the verdict."""
+    """Return what was compared; empty if one of the values is unknown, which did not affect the verdict."""
     try:
         return list_compared(judged.event, judged.state)
     except UnknownState:

@@ -60,7 +60,7 @@ _TICK = 500  # events between updates of the progress bar
     help="Check each event by itself: without authorisation rules and states. No event is kept in memory.",
 )
 @as_recorded_option()
-@algorithm_option("Resolve states with another algorithm than the room version's.")
+@algorithm_option("Resolve states with this algorithm instead of the room version's.")
 @click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -97,8 +97,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
     The auth rules are then applied to each usable event: against its own auth events, and against the state
     before it, which is resolved wherever branches meet. If the file says which events its server rejected or
-    soft-failed, and what the state was, the report compares them. An event that both refuse is listed but
-    is not a finding; a different decision is one.
+    soft-failed, and what the state was, these are compared with the results here. An event that both
+    refuse is listed but is not a finding; a different decision is one.
 
     Missing events are named once, with their consequences. An event is undecided if auth events or the state
     before it are missing, or if that state is known in part and the rules need an unknown entry. More events
@@ -109,7 +109,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
-            "--alone checks no event in its room: give no --as-recorded or --algorithm with it"
+            "--alone checks no event in its room, so it excludes --as-recorded and --algorithm"
         )
     if more_files and len(files) > 1:
         raise click.UsageError("--also adds to one room: give only one FILE with it")

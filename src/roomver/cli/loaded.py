@@ -184,7 +184,7 @@ def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | N
     beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
     if as_recorded and (beliefs is None or beliefs.rejected is None):
         reason = "the header does not say" if beliefs is not None else "there is no header that says"
-        raise InputError(name, f"{reason} which events were rejected, so --as-recorded follows nothing")
+        raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")
     return beliefs
 
 

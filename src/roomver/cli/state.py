@@ -43,7 +43,7 @@ _State = dict[StateKey, EventId]
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
 @click.option("--key", metavar="K", help="Only this state key.")
-@algorithm_option("Resolve states with another algorithm than the room version's.")
+@algorithm_option("Resolve states with this algorithm instead of the room version's.")
 @as_recorded_option()
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
@@ -137,7 +137,7 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
     help="A state, as event IDs: a JSON array, a response to /state_ids, or text with one ID per line, alone "
     "or beside other columns that psql prints. Give it twice or more.",
 )
-@algorithm_option("Another algorithm than the room version's, for this resolution only.")
+@algorithm_option("Use this algorithm instead of the room version's, for this resolution only.")
 @as_recorded_option()
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Explain the value of this entry.")
 @click.option("--trace", is_flag=True, help="Print every step.")

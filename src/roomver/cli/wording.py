@@ -30,7 +30,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.OTHER_ROOM: "is not from the same room as the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing",
-        FindingKind.STATE_UNKNOWN: "is undecided: its auth events allow it, the state before it is unknown",
+        FindingKind.STATE_UNKNOWN: "is undecided: its auth events allow it; the state before it is unknown",
         FindingKind.AUTH_EVENT_REJECTED: "cites an auth event that was rejected",
         FindingKind.REJECTED: "fails the auth rules against its own auth events",
         FindingKind.REJECTED_BY_STATE: "fails the auth rules against the state before it",
@@ -187,7 +187,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     replayed = result.replay
     ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
     if replayed.too_many_states:
-        lines = [f"current state not resolved: the states after {ends} are too many"]
+        lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
@@ -353,8 +353,8 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     if unchecked:
         of = _counted(len(unchecked), "event", "events")
         lines.append(
-            f"{of} of a given state or auth chain accepted as the server that gave it did: the state before"
-            " is unknown"
+            f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
+            " state before is unknown"
         )
     return lines
 

@@ -61,9 +61,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             `PartialState`.
         accepted: more events that such a server has accepted, by the event that the state is given for (None
             for the current state): the rest of its answer. They come before that event, like the events of
-            the auth chain; only the event itself may be among them, as the join that a server let in.
-        decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
-            ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
+            the auth chain. The event itself may be among them: the join that a server let in.
+        decisions: what a server decided. All events, even undecided ones, are then accepted or rejected as it
+            says. `Outcome.ours` has the status without it, so that one disagreement does not reject every
             event that follows.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
@@ -80,9 +80,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             another room version.
         ValueError: if there is no such algorithm.
 
-    Cost: two checks and small changes to a shared state per event; a third check where branches are open that
-    do not agree; per merge, it follows what differs. The merges for the third checks and the search for
-    resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave
+    Cost: two checks and small changes to a shared state per event; a third check where open branches do not
+    agree. The cost of a merge depends on what differs. The merges for the third checks and the search for
+    resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` list what is left
     out.
     """
     by_id: dict[EventId, Event] = {}

@@ -27,7 +27,7 @@ class Open:
 
 
 def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> KnownState | None:
-    """Merge the states after the ends; return None if they are too many.
+    """Merge the states after the ends; return None if there are too many.
 
     Args:
         fold: the fold, at its end.

@@ -3,20 +3,20 @@
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
-  that it follows, also by way of events that were not accepted. An event for which a state is given takes the
-  place of the outliers in it too. A soft-failed event does not become an end.
+  that it follows, directly or through events that were not accepted. An event for which a state is given
+  takes the place of the outliers in it too. A soft-failed event does not become an end.
 * *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
   the merge of the states after the ends. If that merge is the state before the event too, there is nothing
-  more to check. Otherwise the check needs a few keys of it only, and the ends mostly agree on these. The
+  more to check. Otherwise the check needs only a few keys of it, and the ends mostly agree on these. The
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
   checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
   may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
-  given state that takes the place of all ends, and whose previous events are missing, is where the server
+  given state that takes the place of all ends, and whose prev events are missing, is where the server
   entered the room. There was no current state before it.
-* *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
-  large. `Replay.unchecked` names these events. They count as ends.
+* *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
+  than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
   states is unknown, or if the ends are not certain. The events that leave it unknown are kept for
   `Replay.lacking`.
@@ -173,7 +173,7 @@ class Ends:
             del self._open[group]
 
     def _parents(self, event_id: EventId) -> Collection[EventId]:
-        """Return the previous events of an event, and the outliers that it takes the place of."""
+        """Return the prev events of an event, and the outliers that it takes the place of."""
         parents = self._fold.events[event_id].prev_event_ids
         absorbed = self._absorbed.get(event_id)
         return parents if absorbed is None else (*parents, *absorbed)
@@ -211,7 +211,7 @@ class Ends:
         if self._enters_the_room(event, superseded):
             self._result._not_received.add(event_id)
             return True  # no state was current before
-        # The same states are merged to the same state, and the event was checked against it.
+        # Merging the same states gives the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
             (len(groups) == 1 and before[1] in groups)
             or (event_id not in self._fold.given and groups == self._merged_before(event))
@@ -250,7 +250,7 @@ class Ends:
         )
 
     def _check_policy(self, event: Event, state: StateMap[EventId]) -> bool:
-        """Check an event that the current state allows by check 7; return False if that is not known."""
+        """Apply check 7 to an event that the current state allows; return False if the result is unknown."""
         if self._recommended is not None:
             try:
                 self._note(event.event_id, self._recommended.check(event, state))
@@ -299,7 +299,7 @@ class Ends:
 
         Args:
             event: the event.
-            before: the state before it, if that allows it.
+            before: the state before it, if the event was checked against that; otherwise None.
 
         Returns:
             Why it fails; None if it does not; a string if a bound prevents the check.
@@ -325,7 +325,7 @@ class Ends:
         return None if self._recommended is None else self._recommended.check(event, state)
 
     def _agreed(self, event: Event, states: Sequence[Grouped]) -> StateMap[EventId] | None:
-        """Return what the open states say about an event, as far as rules read it; None if they differ."""
+        """Return the entries that the rules read for an event; None if the open states differ on one."""
         first, *others = [state for state, _ in states]
         agreed: dict[StateKey, EventId] = {}
         for key in {CREATE, *select_auth_types(event)}:

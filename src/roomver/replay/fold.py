@@ -278,7 +278,7 @@ class Fold:
             if isinstance(error, MissingEvents):
                 unknown = why_undecided(error)
             else:
-                unknown = [Unknown.everything("branches that are known in part met", event_id)]
+                unknown = [Unknown.everything("branches known in part were merged", event_id)]
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)

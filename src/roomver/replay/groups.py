@@ -1,7 +1,7 @@
 """The states of many events, split without building each of them.
 
-A replay keeps each state as a group: by its changes from another group. So the groups are a tree, and two
-states differ by the changes on the way between them.
+A replay keeps each state as a group: by its changes from another group. So the groups form a tree, and two
+states differ by the changes on the path between them.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,8 +12,8 @@ from ..state import entries_of
 from ..types import EventId, StateKey
 from .result import Delta, Replay
 
-# The most bits in all masks of a split together: 128 MB. It takes some ten thousand states, each of which
-# differs from the others in some ten thousand keys.
+# The most bits in all masks of a split together: 128 MB. There is a bit for each change and state:
+# ten thousand states with a hundred thousand changes between them reach the bound.
 _BITS: Final = 2**30
 
 
@@ -35,7 +35,7 @@ def split_groups(replay: Replay, groups: Collection[int]) -> tuple[list[int], Sp
 
 
 class _Tree:
-    """The groups that some groups come from, down to the last one that all of them come from.
+    """Some groups and those they derive from, back to the last one that all of them derive from.
 
     Attributes:
         trunk: that last one; -1 if it is the empty state.
@@ -65,8 +65,9 @@ class _Tree:
         """Split the states, given the state of the trunk."""
         walk = self._walk()
         order = [group for group, entered in walk if entered and group in self._wanted]
-        # While the walk is inside a group, `now` has the entries that differ from those of the trunk there,
-        # and each key in `masks` has the states behind the walk, each under the event that it has.
+        # `now` has the values of each key as a stack, from the trunk down to the current group. `since` has
+        # the first state with each value that is not in `masks` yet. `masks` has the states that the walk has
+        # passed, by key and by the event that they have for it.
         now: dict[StateKey, list[EventId | None]] = {}
         masks: dict[StateKey, dict[EventId | None, int]] = {}
         since: dict[StateKey, list[int]] = {}
@@ -126,7 +127,7 @@ def _close(
     start: int,
     end: int,
 ) -> None:
-    """Note that the states from a number to another have an event for a key."""
+    """Note that the states from number `start` up to, but not including, `end` have an event for a key."""
     if end > start:
         by_id = masks.setdefault(key, {})
         by_id[event_id] = by_id.get(event_id, 0) | (1 << end) - (1 << start)

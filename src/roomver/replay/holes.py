@@ -1,4 +1,4 @@
-"""Missing previous events, and which events are known to come after them.
+"""Missing prev events, and which events are known to come after them.
 
 A missing event may follow an event that looks like a forward extremity. It cannot if that event is known to
 come after the missing one.
@@ -19,9 +19,10 @@ _HOLES: Final = 4_096
 
 
 class Holes:
-    """The missing previous events of a room, as they turn up in the order.
+    """The missing prev events of a room, as they turn up in the order.
 
-    A missing event takes its place in the order just before the first event that follows it and counts.
+    A missing event takes its place in the order just before the first accepted or undecided event that
+    follows it.
 
     Cost: linear in the edges of the room if there is a hole, with one bit per event and hole; else nothing.
     """
@@ -53,7 +54,7 @@ class Holes:
             for event_id in order:
                 event = events[event_id]
                 mask = before.get(event_id, 0)
-                # An event comes after its previous events, its auth events and the events of the state given
+                # An event comes after its prev events, its auth events and the events of the state given
                 # for it, and after everything that these come after.
                 parents = [*event.prev_event_ids, *event.auth_parents]
                 if event_id in given:
@@ -79,7 +80,7 @@ class Holes:
     def arrive(self, event_id: EventId) -> bool:
         """Take the next event that is accepted or undecided; tell whether a new hole has turned up with it.
 
-        What another event follows may be made up.
+        The prev events of any other event may be made up, so they do not count.
         """
         own = 0
         for parent in self._events[event_id].prev_event_ids:

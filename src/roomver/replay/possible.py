@@ -1,4 +1,4 @@
-"""The states that may be merged to the current state while the forward extremities are not certain."""
+"""The states that may be merged into the current state while the forward extremities are not certain."""
 
 from collections.abc import Collection, Iterable
 from typing import Final

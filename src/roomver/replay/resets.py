@@ -4,7 +4,7 @@ An event came before another on a branch if one of these holds:
 
 * the later event replaced it, or an event that replaced it, and so on. `Forest` tells this;
 * it is an ancestor of an event of the branch. A merge may have put another event in its place. It was in the
-  state right after itself, because it was accepted. So the previous events are searched for it. What a search
+  state right after itself, because it was accepted. So the prev events are searched for it. What a search
   did not find is kept for the next search for the same event.
 
 The steps of all searches together are bounded by the size of the room. Where the bound is reached, the resets
@@ -21,8 +21,8 @@ from ..state import entries_of
 from ..types import EventId, StateKey, StateMap
 from .result import Reset
 
-# The number of steps: so many for each event, and so many in any room. Of resets, one for each event is kept,
-# and so many in any room.
+# How many steps are allowed: a number for each event, plus a fixed number. How many resets are kept: one for
+# each event, plus a fixed number.
 _STEPS_PER_EVENT: Final = 16
 _STEPS: Final = 20_000
 RESETS_KEPT: Final = 10_000
@@ -47,7 +47,7 @@ class Resets:
         # Accepted state events, each below the event that it replaced.
         self._replaced: Forest[EventId] = Forest()
         self._accepted: set[EventId] = set()
-        # Of an entry, the events that are known to come after its event, and not to come after it.
+        # For an entry: the events known to come after its event, and the events known not to.
         self._after: dict[tuple[StateKey, EventId], set[EventId]] = {}
         self._not_after: dict[tuple[StateKey, EventId], set[EventId]] = {}
         self._left = _STEPS

@@ -22,7 +22,7 @@ class Merge:
 
     Attributes:
         event_id: the event before which they were merged; None for the forward extremities.
-        parents: the events such that the states after them were merged.
+        parents: the events that the merged states follow.
         keys: the conflicted keys, sorted; at most the first `SHOWN`.
         conflicted: the number of all conflicted keys. `Replay.resolution_at` has what became of each.
     """
@@ -96,7 +96,7 @@ def plain(state: StateMap[EventId]) -> KnownState:
     return dict(state)
 
 
-# How many reasons a state known in part has. With one more, everything that it does not have is unknown.
+# The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
 REASONS_KEPT: Final = 16
 
 
@@ -121,7 +121,7 @@ class Replay:
         outcomes: event ID to outcome.
         merges: the merges of states that did not agree, in order.
         missing: the IDs of missing events, each with the events that cite it.
-        gaps: events before which the state is unknown as a whole, each with its previous events that are
+        gaps: events before which the state is unknown as a whole, each with its prev events that are
             missing or after which the state is unknown. `lacking` traces a gap back to the missing events.
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
@@ -139,7 +139,7 @@ class Replay:
         current_state: the state resolved over the forward extremities, or the given current state. A
             `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
             extremities are not known, or if `too_many_states`.
-        too_many_states: the states after the forward extremities are too many to be resolved.
+        too_many_states: there are too many states after the forward extremities to resolve them.
     """
 
     def __init__(self, events: Mapping[EventId, Event], *, skip_rejected: bool = False) -> None:
@@ -253,7 +253,7 @@ class Replay:
             if before in self._unknown:
                 causes += self._causes(before)
                 if event_id not in self._given:
-                    # The states after its previous events could not be merged, or one is known in part.
+                    # The states after its prev events could not be merged, or one is known in part.
                     causes += (e for p in self.events[event_id].prev_event_ids for e in self._causes_after(p))
             for lack in causes:
                 if lack not in seen:
@@ -368,7 +368,7 @@ class Replay:
         """
         if event_id is None:
             if self.too_many_states:
-                raise UnknownState((), "the states after the forward extremities are too many")
+                raise UnknownState((), "there are too many states after the forward extremities")
             if self.current_state is None:
                 raise MissingEvents(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities

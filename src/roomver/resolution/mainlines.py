@@ -18,8 +18,8 @@ from ..types import EventId
 class Mainlines:
     """The power levels of one room, each below the power levels that it cites.
 
-    The mainline of a power-levels event is its way to the root. The mainline position of another event
-    follows from where the way of the power levels that it cites meets the mainline.
+    The mainline of a power-levels event is its path to the root. The mainline position of another event
+    follows from where the path of the power levels that it cites meets the mainline.
     """
 
     __slots__ = ("_events", "_forest")

@@ -43,7 +43,7 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     skipped: Container[EventId] = problem.rejected if problem.skip_rejected else ()
     resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
-    # If only one event of a key is left, it wins unchecked, and as in Synapse R does not hold it during the
+    # If only one event of a key is left, it wins unchecked, and R, as in Synapse, does not hold it during the
     # passes.
     alone: dict[StateKey, EventId] = {}
     for key, masks in split.conflicted.items():
