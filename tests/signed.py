@@ -24,7 +24,7 @@ def sign_event(pdu: JsonObject, version: str, server: str, key: SigningKey) -> J
 
 
 def verify_json(value: JsonObject, server: str, keys: Any, *, strict: bool = True) -> ServerResult:
-    return roomver.verify_json(value, server, keys, strict=strict)
+    return roomver.signatures.verify_json(value, server, keys, strict=strict)
 
 
 # https://spec.matrix.org/latest/appendices/#cryptographic-test-vectors

@@ -25,9 +25,9 @@ from roomver import (
     check_auth,
     check_state_independent,
     parse_event,
-    redaction_applies,
     select_auth_types,
 )
+from roomver.auth import redaction_applies
 from roomver.rules import Decision
 
 CREATE = ("m.room.create", "")

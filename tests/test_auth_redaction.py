@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Content, Room, allows, refuses, versions_from
 
-from roomver import Event, MissingEvents, WrongRoom, parse_event, redaction_applies, rules
-from roomver.auth import RedactionDecision
+from roomver import Event, MissingEvents, WrongRoom, parse_event, rules
+from roomver.auth import RedactionDecision, redaction_applies
 
 
 def room_of(version: str, **power: Any) -> Room:

@@ -25,7 +25,6 @@ from signed import (
     sign_event,
     sign_json,
     signed_by,
-    verify_json,
 )
 from strategies import (
     HASH_ID_VERSIONS,
@@ -51,7 +50,7 @@ from roomver import (
 )
 from roomver.hashing import compute_content_hash
 from roomver.keys import SigningKey
-from roomver.signatures import verify_bytes
+from roomver.signatures import verify_bytes, verify_json
 
 
 class TestPublishedVectors:

@@ -17,10 +17,10 @@ from roomver import (
     UnknownState,
     check_against_state,
     check_auth,
-    redaction_applies,
     resolve,
     select_auth_types,
 )
+from roomver.auth import redaction_applies
 from roomver.auth.compared import list_compared
 from roomver.resolution import RoomState
 from roomver.state import EventsOf, PartialState, Unknown, entries_of, known_in_part, unknown_of

@@ -37,9 +37,9 @@ In these modules, names that are in `__all__` are public. Every other module and
 private and may change in any release.
 """
 
-from .auth import check_against_state, check_auth, check_state_independent, redaction_applies
+from .auth import check_against_state, check_auth, check_state_independent
 from .canonical import encode_canonical
-from .check import check_event
+from .check import check_event, check_events
 from .errors import (
     BadKey,
     CyclicGraph,
@@ -61,10 +61,10 @@ from .resolution import RoomGraph, resolve, resolve_steps
 from .room_check import check_room
 from .rules import Verdict
 from .selection import select_auth_types
-from .signatures import verify_json, verify_signatures
+from .signatures import verify_signatures
 from .signing import sign_event, sign_json
-from .state import PartialState, Unknown
-from .types import EventId, StateMap
+from .state import PartialState
+from .types import EventId, JsonObject, StateKey, StateMap
 from .versions import RoomVersion, get_room_version
 
 __version__ = "0.1.0"
@@ -74,6 +74,7 @@ __all__ = [
     "CyclicGraph",
     "Event",
     "EventId",
+    "JsonObject",
     "KeyRing",
     "MalformedEvent",
     "MissingEvents",
@@ -84,8 +85,8 @@ __all__ = [
     "RoomVersion",
     "RoomverError",
     "SigningKey",
+    "StateKey",
     "StateMap",
-    "Unknown",
     "UnknownRoomVersion",
     "UnknownState",
     "Verdict",
@@ -94,6 +95,7 @@ __all__ = [
     "check_against_state",
     "check_auth",
     "check_event",
+    "check_events",
     "check_room",
     "check_state_independent",
     "compute_event_id",
@@ -101,13 +103,11 @@ __all__ = [
     "get_room_version",
     "parse_event",
     "redact",
-    "redaction_applies",
     "replay_room",
     "resolve",
     "resolve_steps",
     "select_auth_types",
     "sign_event",
     "sign_json",
-    "verify_json",
     "verify_signatures",
 ]

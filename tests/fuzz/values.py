@@ -28,7 +28,6 @@ from roomver import (
     resolve,
     select_auth_types,
     sign_event,
-    verify_json,
     verify_signatures,
 )
 from roomver.auth import check_against_state
@@ -38,7 +37,7 @@ from roomver.event import find_defects
 from roomver.findings import FindingKind
 from roomver.hashing import check_content_hash, compute_content_hash, compute_reference_hash
 from roomver.keys import read_key_table
-from roomver.signatures import list_required_signers, read_server_keys
+from roomver.signatures import list_required_signers, read_server_keys, verify_json
 
 from . import corpus
 from .mutations import mutated, mutated_bytes
