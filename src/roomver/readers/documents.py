@@ -57,7 +57,7 @@ class Document:
         self.name = name
         self.header: Header | None = header_of(value, name)
         self.said: RoomVersion | None = None
-        self.keys = NO_KEYS
+        self.keys: KeyRing = NO_KEYS
         self._read = Read(value, Place(line, ""))
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
@@ -122,7 +122,7 @@ class Documents:
         self._long = long
         self.header: Header | None = None if 0 in long else header_of(first, source.name)
         self.said: RoomVersion | None = None
-        self.keys = NO_KEYS
+        self.keys: KeyRing = NO_KEYS
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
         elif count == 1:

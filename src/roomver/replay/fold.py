@@ -92,14 +92,14 @@ class Fold:
         self.events: Mapping[EventId, Event] = result.events
         self.given = result._given = given
         self.current = result._given_current = current
-        self.skip_rejected = result._skip_rejected
+        self.skip_rejected: bool = result._skip_rejected
         self.algorithm = result._algorithm = algorithm
         self.decisions = decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         self.places: dict[EventId, int] = {}
-        self.resets = Resets(self.events, self.places, given) if resets else None
-        self.mainlines = Mainlines(self.events)
+        self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
+        self.mainlines: Mainlines = Mainlines(self.events)
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.
@@ -110,9 +110,10 @@ class Fold:
             event_id: frozenset(one for one in answer if one in self.events and one != event_id)
             for event_id, answer in accepted.items()
         }
-        self.outliers = result.outliers = find_outliers(self.events, given, current, self.answered)
+        self.outliers: frozenset[EventId] = find_outliers(self.events, given, current, self.answered)
+        result.outliers = self.outliers
         # The events that count as accepted where nothing decides.
-        self.vouched = self.outliers.union(*accepted.values())
+        self.vouched: frozenset[EventId] = self.outliers.union(*accepted.values())
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
         self.soft_failure = soft_failure

@@ -43,7 +43,7 @@ class Split:
     ) -> None:
         self.base: StateMap[EventId] = base
         self.conflicted: Mapping[StateKey, Mapping[EventId, int]] = conflicted
-        self.unknown = unknown
+        self.unknown: tuple[Unknown, ...] = unknown
 
     def get(self, key: StateKey) -> EventId | None:
         """Return the event of a key in the unconflicted state map, or None.
