@@ -17,6 +17,7 @@ from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
 from .fold import Fold
+from .holes import find_followed
 from .outcome import Decisions, Outcome, Status
 from .result import CurrentCheck, Merge, Replay, Reset, SoftFailure
 
@@ -83,7 +84,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     Cost: two checks and small changes to a shared state per event; a third check where branches are open that
     do not agree; per merge, it follows what differs. The merges for the third checks and the search for
     resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave
-    out.
+    out. A room is folded twice if accepted events follow rejected events that follow missing ones.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -93,19 +94,28 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     missing = {e for state in states for e in entries_of(state).values() if e not in by_id}
     if missing:
         raise MissingEvents(missing)
-    fold = Fold(
-        Replay(by_id, skip_rejected=skip_rejected),
-        given or {},
-        current,
-        accepted=accepted or {},
-        algorithm=None if algorithm is None else StateResolution(algorithm),
-        decisions=decisions,
-        resets=resets,
-        soft_failure=soft_failure,
-        policy_server=policy_server,
-    )
-    fold.run(progress)
-    return fold.result
+
+    def run(followed: Collection[EventId]) -> Replay:
+        fold = Fold(
+            Replay(by_id, skip_rejected=skip_rejected),
+            given or {},
+            current,
+            accepted=accepted or {},
+            algorithm=None if algorithm is None else StateResolution(algorithm),
+            decisions=decisions,
+            resets=resets,
+            soft_failure=soft_failure,
+            policy_server=policy_server,
+            followed=followed,
+        )
+        fold.run(progress)
+        return fold.result
+
+    replayed = run(())
+    # When a rejected event arrives, nothing tells yet whether an accepted event follows it. That changes no
+    # outcome and no state, so a second fold is the last.
+    followed = find_followed(by_id, replayed.outcomes) if replayed.missing else None
+    return run(followed) if followed else replayed
 
 
 def _check_one_room(events: Mapping[EventId, Event]) -> None:

@@ -10,8 +10,8 @@ How it works:
   more to check. Otherwise the check needs a few keys of it only, and the ends mostly agree on these. The
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
-  follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
-  checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
+  be one or follow one (`Holes`). Then no event is checked against the current state. An event that could not
+  be checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
   may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
   given state that takes the place of all ends, and whose previous events are missing, is where the server
   entered the room. There was no current state before it.
@@ -76,7 +76,8 @@ class Ends:
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.
         self._open: dict[int | None, Open] = {}
-        # Undecided events that would be ends, and ends that could not be checked: something is unknown.
+        # Undecided events that would be ends, rejected events after missing events that would be ends, and
+        # ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
         self._possible = PossibleStates()
@@ -103,7 +104,8 @@ class Ends:
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         result, event_id, status = self._result, event.event_id, outcome.status
-        undecided = status is Status.UNDECIDED
+        # A missing event that a rejected event follows may be an end, like an undecided event.
+        undecided = status is Status.UNDECIDED or event_id in self._fold.followed
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
             if counts and self._holes.arrive(event_id):

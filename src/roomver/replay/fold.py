@@ -87,6 +87,7 @@ class Fold:
         resets: bool = True,
         soft_failure: bool = True,
         policy_server: bool = True,
+        followed: Collection[EventId] = frozenset(),
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
@@ -117,6 +118,8 @@ class Fold:
         self.nothing: Grouped = (RoomState(), 0)
         self.soft_failure = soft_failure
         self.policy_server = policy_server
+        # The result of `find_followed` for an earlier fold of the same room.
+        self.followed = followed
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
