@@ -18,8 +18,8 @@ from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
 from .fold import Fold
 from .holes import find_followed
-from .outcome import Decisions, Outcome, Status
-from .result import CurrentCheck, Merge, Replay, Reset, SoftFailure
+from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
+from .result import Merge, Replay, Reset
 
 __all__ = [
     "CurrentCheck",
@@ -63,9 +63,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         accepted: more events that such a server has accepted, by the event that the state is given for (None
             for the current state): the rest of its answer. They come before that event, like the events of
             the auth chain; only the event itself may be among them, as the join that a server let in.
-        decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
-            ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
-            event that follows.
+        decisions: what a server decided. The events that it decided about are then accepted and rejected as
+            it says, also undecided ones. `Outcome.ours` has the status without it, so that one disagreement
+            does not reject every event that follows.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
         soft_failure: check each accepted event against the current state at its arrival (check 6). That state

@@ -95,7 +95,7 @@ class Fold:
         self.current = result._given_current = current
         self.skip_rejected = result._skip_rejected
         self.algorithm = result._algorithm = algorithm
-        self.decisions = decisions
+        self.decisions = result._decisions = None if decisions is None else decisions.frozen()
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         self.places: dict[EventId, int] = {}
@@ -341,7 +341,7 @@ class Fold:
 
     def _judge(self, event: Event, before: Grouped | None) -> Outcome:
         outcome = self._checked(event, before)
-        if self.decisions is None:
+        if self.decisions is None or not self.decisions.made_for(event.event_id):
             return outcome
         outcome.ours = outcome.status
         rejected = event.event_id in self.decisions.rejected
