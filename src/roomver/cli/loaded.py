@@ -96,8 +96,7 @@ class LoadedRoom:
         return self.events[known] if known in self.events else (known, left_out[known])
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
-        """Say what is unknown about an event, or for None about the current state, and which events are
-        missing."""
+        """Say what is unknown about an event (None: the current state), and which events are missing."""
         self.say(f"{what} is unknown", event_id)
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:

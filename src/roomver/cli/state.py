@@ -220,8 +220,8 @@ def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[E
     """Return the undecided auth events that the checks of a resolution fell back on, sorted.
 
     A check falls back on an auth event where the state has no entry, unless that event is rejected. So more
-    events, which decide the auth event, may change the result. That an undecided event is itself checked
-    changes nothing: a resolution checks rejected events too.
+    events, which decide the auth event, may change the result. It does not matter whether a checked event
+    is itself undecided: a resolution checks rejected events too.
     """
     steps = resolution.steps
     # The algorithm of version 1 does not fall back on auth events.

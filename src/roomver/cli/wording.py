@@ -360,7 +360,7 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHOWN) -> list[str]:
-    """Return missing events as lines of text, each with an event that cites it; for None all of them."""
+    """Return missing events as lines of text, each with an event that cites it. None lists all."""
     lines = []
     for event_id in lacks[:most]:
         citing = replayed.missing.get(event_id)
@@ -375,7 +375,7 @@ def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHO
 
 
 def _all_listed(event_ids: list[EventId], most: int | None) -> str:
-    """Return event IDs as text: for None all of them, otherwise the first and how many more there are."""
+    """Return event IDs as text: the first ones and how many more there are. None lists all."""
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"

@@ -113,7 +113,7 @@ class Ends:
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
             if counts and self._holes.arrive(event_id):
-                # An end that is in doubt stays so. Without them, many holes and many ends cost no product.
+                # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
                 certain = self._ends - self._doubtful.keys()
                 self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
         if undecided and event_id not in self._never:
@@ -257,7 +257,7 @@ class Ends:
         return True
 
     def _enters_the_room(self, event: Event, superseded: set[EventId]) -> bool:
-        """Tell whether all that was received before an event comes with the state given for it."""
+        """Tell whether everything received before an event came with the state given for it."""
         return (
             not self._entered
             and event.event_id in self._fold.given
