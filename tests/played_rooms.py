@@ -177,9 +177,17 @@ def drawn(seed: int, version: str) -> tuple[Random, list[Event], Replay, set[Eve
 
 
 def followed(whole: Replay) -> list[EventId]:
-    """Return the events that an accepted event follows. Nothing tells of other events that are missing."""
-    accepted = (event for event in whole.events.values() if whole.outcomes[event.event_id].accepted)
-    return sorted({parent for event in accepted for parent in event.prev_event_ids})
+    """Return the events that an accepted event follows, directly or by way of rejected events.
+
+    Nothing tells of other events that are missing.
+    """
+    found: set[EventId] = set()
+    todo = [event_id for event_id, outcome in whole.outcomes.items() if outcome.accepted]
+    while todo:
+        new = {*whole.events[todo.pop()].prev_event_ids} - found
+        found |= new
+        todo += [parent for parent in new if not whole.outcomes[parent].accepted]
+    return sorted(found)
 
 
 def parts(rng: Random, events: list[Event], whole: Replay, gone: set[EventId]) -> list[Part]:
@@ -254,6 +262,9 @@ def agree(less: Replay, more: Replay, *, ends: bool = True) -> None:
         return
     agree_on_state(less.current_state, more.current_state)
     assert less.soft_failed.items() <= more.soft_failed.items()
+    for event_id in less.outcomes:
+        check, other_check = less.current_check(event_id), more.current_check(event_id)
+        assert check.allowed is None or other_check.allowed in (check.allowed, None)
     if less.extremities_known:
         assert more.extremities_known
         assert less.forward_extremities == more.forward_extremities

@@ -16,6 +16,7 @@ from random_forks import hostile_fork, likely_fork
 from strategies import often
 
 from roomver import RoomGraph, RoomverError, UnknownState, replay_room, resolve
+from roomver.replay import CurrentCheck
 from roomver.resolution import RoomState
 from roomver.state import PartialState, Unknown
 from roomver.versions import StateResolution
@@ -37,17 +38,47 @@ def test_more_knowledge_of_a_room_reverses_nothing(version: str, seed: int, soft
     agree(replays[-1], replays[0])
 
 
+def test_a_good_share_of_the_parts_is_decided() -> None:
+    """Otherwise, agreeing with them proves nothing."""
+    made: list[CurrentCheck] = []
+    ends: list[bool] = []
+    for seed in range(60):
+        rng, events, whole, gone = drawn(seed, VERSIONS[seed % len(VERSIONS)])
+        for part in parts(rng, events, whole, gone)[1:]:
+            replayed = part.replay()
+            made += (check for e in replayed.outcomes if (check := replayed.current_check(e)).made)
+            ends.append(replayed.extremities_known)
+    decided = [check.allowed for check in made if check.allowed is not None]
+    assert len(decided) > len(made) / 2
+    assert decided.count(False) > len(made) / 200
+    assert ends.count(True) > len(ends) / 3
+
+
 @often
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
 def test_more_knowledge_of_the_states_reverses_no_resolution(version: str, seed: int, hostile: bool) -> None:
-    """States that are unknown in the same way are resolved as if they were known, or not at all."""
+    _resolve_in_part(version, seed, hostile)
+
+
+def test_a_good_share_of_the_states_in_part_is_resolved() -> None:
+    for hostile in (False, True):
+        resolved = [_resolve_in_part(version, seed, hostile) for version in VERSIONS for seed in range(10)]
+        assert resolved.count(True) > len(resolved) / 8
+
+
+def _resolve_in_part(version: str, seed: int, hostile: bool) -> bool:
+    """States that are unknown in the same way are resolved as if they were known, or not at all.
+
+    Returns:
+        Whether they are resolved.
+    """
     rng = Random(f"{version}/{seed}")
     fork = (hostile_fork if hostile else likely_fork)(rng, version)
     options: Any = {"rejected": fork.rejected, "skip_rejected": rng.random() < 0.5}
     try:
         whole = resolve(fork.state_sets, fork.events, **options).state
     except RoomverError:
-        return
+        return False
     first, *others = fork.state_sets
     agreed = sorted(key for key, e in first.items() if all(other.get(key) == e for other in others))
     hidden = set(rng.sample(agreed, rng.randrange(len(agreed) + 1)))
@@ -68,7 +99,8 @@ def test_more_knowledge_of_the_states_reverses_no_resolution(version: str, seed:
     try:
         found = resolve(parts, fork.events, **options).state
     except UnknownState:
-        return
+        return False
     assert isinstance(found, PartialState)
     agree_on_state(found, whole)
     assert type(found.known) is type(parts[0].known)
+    return True

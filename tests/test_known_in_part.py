@@ -383,9 +383,13 @@ def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> No
     assert part.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
     assert set(part.forward_extremities) == {topic.event_id, carols.event_id}
     assert not part.extremities_known, "hers may be soft-failed"
+    check = part.current_check(carols.event_id)
+    assert (check.allowed, check.why) == (None, "the current state is unknown: members omitted")
+    assert part.current_unknown == [carols.event_id]
     assert part.current_state is None
     plain = replay_room(room.events.values(), given=given, soft_failure=False)
     assert plain.extremities_known
+    assert plain.current_unknown == []
     assert isinstance(plain.current_state, PartialState)
     assert plain.current_state.known == known
     assert plain.current_state.why_unknown(TOPIC) is not None

@@ -113,3 +113,50 @@ def test_a_replay_resolves_with_another_algorithm(version: str) -> None:
         assert again.state[TOPIC] == topics[0]
     with pytest.raises(ValueError, match="v3"):
         replay_room(room.events.values(), algorithm="v3")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_rules_decide_about_events_that_the_server_did_not_decide_about(version: str) -> None:
+    room = base_room(version)
+    fork = Branches(room)
+    known = {*room.events}
+    ban = room.member(BOB, "ban", by=ALICE)
+    refused = room.add("m.room.message", BOB, {"n": 1})
+    fork.branch()
+    beside = room.add("m.room.message", BOB, {"n": 2})
+    events = room.events.values()
+    followed = replay_room(events, decisions=Decisions(events={*known, ban.event_id}))
+    outcome = followed.outcomes[refused.event_id]
+    assert (outcome.status, outcome.ours) == (Status.REJECTED_BY_AUTH_EVENTS, None)
+    assert set(followed.soft_failed) == {beside.event_id}
+    assert followed.current_check(beside.event_id).allowed is False
+    assert followed.forward_extremities == (ban.event_id,)
+    check = followed.current_check(ban.event_id)
+    assert (check.allowed, check.made, check.why) == (None, False, "the recording server decides")
+    # What it rejected or soft-failed, it decided about.
+    for decisions in (
+        Decisions(rejected={beside.event_id}, events=known),
+        Decisions(rejected={beside.event_id, refused.event_id}),
+    ):
+        status = replay_room(events, decisions=decisions).outcomes[beside.event_id].status
+        assert status is Status.REJECTED_AS_RECORDED
+    every = replay_room(events, decisions=Decisions())
+    assert every.outcomes[refused.event_id].accepted
+    assert every.soft_failed == {}
+
+
+def test_the_check_against_the_current_state_is_as_recorded() -> None:
+    room = base_room("11")
+    one = room.add("m.room.message", BOB, {})
+    other = room.add("m.room.message", ALICE, {})
+    followed = replay_room(room.events.values(), decisions=Decisions(soft_failed=[one.event_id]))
+    check = followed.current_check(one.event_id)
+    assert (check.allowed, check.made, check.why) == (False, True, "soft-failed, as recorded")
+    assert check.failure is None
+    check = followed.current_check(other.event_id)
+    assert (check.allowed, check.made, check.why) == (None, False, "the recording server decides")
+    assert followed.current_unknown == []
+    rejected = replay_room(
+        room.events.values(), decisions=Decisions(rejected=[one.event_id], soft_failed=[one.event_id])
+    )
+    assert not rejected.current_check(one.event_id).made

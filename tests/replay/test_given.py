@@ -239,3 +239,50 @@ def test_a_given_state_may_hold_undecided_and_rejected_events(version: str) -> N
             assert state.why_unknown(TOPIC) is not None
     assert replayed.lacking(merge.event_id) == ([] if known else [bobs.event_id])
     assert replayed.lacking(None) == replayed.lacking(merge.event_id)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_auth_event_of_another_branch_stays_a_forward_extremity(version: str) -> None:
+    room = base_room(version)
+    fork = Branches(room)
+    fork.branch()
+    beside = room.power({"users": {**({} if version == "12" else {ALICE: 100}), BOB: 50, CAROL: 40}})
+    fork.branch()
+    create = [] if version == "12" else [room.create]
+    auth = [*create, beside, room.state["m.room.member", ALICE]]
+    room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="", auth=auth)
+    gone = room.add("m.room.message", BOB, {})
+    state = ids(room.state)
+    last = room.add("m.room.message", BOB, {})
+    whole = replay_room(room.events.values())
+    assert set(whole.forward_extremities) == {beside.event_id, last.event_id}
+    given = {last.event_id: state}
+    assert replay_room(room.events.values(), given=given).forward_extremities == whole.forward_extremities
+    # The missing event may follow the other branch.
+    part = replay_room([event for event in room.events.values() if event is not gone], given=given)
+    assert set(part.forward_extremities) == {beside.event_id, last.event_id}
+    assert not part.extremities_known
+
+
+def test_after_other_events_a_given_state_is_not_where_the_server_enters_the_room() -> None:
+    room = base_room("11")
+    joined = ids(room.state)
+    base = room.last
+    received = room.add("m.room.message", ALICE, {})
+    ban = room.member(CAROL, "ban", by=ALICE)
+    gone = room.make("m.room.message", BOB, {}, prev=[base])
+    room.state["m.room.member", CAROL] = room.events[joined["m.room.member", CAROL]]
+    last = room.add("m.room.message", CAROL, {}, prev=[gone, ban])
+    events = [event for event in room.events.values() if event is not gone]
+    given = {last.event_id: joined}
+    # A resolution may undo the ban in the state before the event, and not in the current state.
+    part = replay_room(events, given=given)
+    assert part.outcomes[last.event_id].accepted
+    assert part.current_check(last.event_id).allowed is None
+    assert part.current_check(last.event_id).made
+    assert part.current_unknown == [last.event_id]
+    assert not part.extremities_known
+    entered = replay_room([event for event in events if event not in (received, ban)], given=given)
+    assert not entered.current_check(last.event_id).made
+    assert entered.forward_extremities == (last.event_id,)
+    assert entered.extremities_known

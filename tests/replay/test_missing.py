@@ -160,3 +160,32 @@ def test_an_event_after_a_gap_may_be_a_forward_extremity() -> None:
     with pytest.raises(MissingEvents) as caught:
         replayed.resolution_at(None)
     assert caught.value.event_ids == (gone.event_id,)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_missing_event_counts_if_only_a_rejected_event_cites_it_that_others_follow(version: str) -> None:
+    room = base_room(version)
+    fork = Branches(room)
+    ban = room.member(BOB, "ban", by=ALICE)
+    refused = [room.add("m.room.message", "@nobody:n.example", {"n": n}) for n in range(2)]
+    banned = dict(room.state)
+    fork.branch()
+    beside = room.add("m.room.message", BOB, {})
+    room.state = banned
+    after = room.add("m.room.message", ALICE, {}, prev=refused[1:])
+    whole = replay_room(room.events.values())
+    assert whole.rejected == {event.event_id for event in refused}
+    assert set(whole.soft_failed) == {beside.event_id}
+    events = [event for event in room.events.values() if event is not ban]
+    for given in ({}, {after.event_id: {k: e for k, e in ids(banned).items() if e != ban.event_id}}):
+        part = replay_room(events, given=given)
+        check = part.current_check(beside.event_id)
+        assert check.allowed is None
+        assert check.missing == (ban.event_id,)
+        assert not part.extremities_known
+        assert part.lacking(None) == [ban.event_id]
+    # What only rejected events follow may be made up.
+    alone = replay_room(event for event in events if event is not after)
+    assert alone.current_check(beside.event_id).allowed is True
+    assert alone.forward_extremities == (beside.event_id,)
+    assert alone.extremities_known

@@ -17,8 +17,9 @@ from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
 from .fold import Fold
-from .outcome import Decisions, Outcome, Status
-from .result import CurrentCheck, Merge, Replay, Reset, SoftFailure
+from .holes import find_followed
+from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
+from .result import Merge, Replay, Reset
 
 __all__ = [
     "CurrentCheck",
@@ -62,9 +63,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         accepted: more events that such a server has accepted, by the event that the state is given for (None
             for the current state): the rest of its answer. They come before that event, like the events of
             the auth chain; only the event itself may be among them, as the join that a server let in.
-        decisions: what a server decided. Events are then accepted and rejected as it says, also undecided
-            ones. `Outcome.ours` has the status without it, so that one disagreement does not reject every
-            event that follows.
+        decisions: what a server decided. The events that it decided about are then accepted and rejected as
+            it says, also undecided ones. `Outcome.ours` has the status without it, so that one disagreement
+            does not reject every event that follows.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
         soft_failure: check each accepted event against the current state at its arrival (check 6). That state
@@ -83,7 +84,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     Cost: two checks and small changes to a shared state per event; a third check where branches are open that
     do not agree; per merge, it follows what differs. The merges for the third checks and the search for
     resets are bounded by the size of the room: `Replay.unchecked` and `Replay.unsought` have what they leave
-    out.
+    out. A room is folded twice if accepted events follow rejected events that follow missing ones.
     """
     by_id: dict[EventId, Event] = {}
     for event in events:
@@ -93,19 +94,28 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     missing = {e for state in states for e in entries_of(state).values() if e not in by_id}
     if missing:
         raise MissingEvents(missing)
-    fold = Fold(
-        Replay(by_id, skip_rejected=skip_rejected),
-        given or {},
-        current,
-        accepted=accepted or {},
-        algorithm=None if algorithm is None else StateResolution(algorithm),
-        decisions=decisions,
-        resets=resets,
-        soft_failure=soft_failure,
-        policy_server=policy_server,
-    )
-    fold.run(progress)
-    return fold.result
+
+    def run(followed: Collection[EventId]) -> Replay:
+        fold = Fold(
+            Replay(by_id, skip_rejected=skip_rejected),
+            given or {},
+            current,
+            accepted=accepted or {},
+            algorithm=None if algorithm is None else StateResolution(algorithm),
+            decisions=decisions,
+            resets=resets,
+            soft_failure=soft_failure,
+            policy_server=policy_server,
+            followed=followed,
+        )
+        fold.run(progress)
+        return fold.result
+
+    replayed = run(())
+    # When a rejected event arrives, nothing tells yet whether an accepted event follows it. That changes no
+    # outcome and no state, so a second fold is the last.
+    followed = find_followed(by_id, replayed.outcomes) if replayed.missing else None
+    return run(followed) if followed else replayed
 
 
 def _check_one_room(events: Mapping[EventId, Event]) -> None:

@@ -10,11 +10,11 @@ How it works:
   more to check. Otherwise the check needs a few keys of it only, and the ends mostly agree on these. The
   merge is made where they do not.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
-  follow an end (`Holes`). Then no event is checked against the current state. An event that could not be
-  checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
+  be one or follow one (`Holes`). Then no event is checked against the current state. An event that could not
+  be checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
   may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
   given state that takes the place of all ends, and whose previous events are missing, is where the server
-  entered the room. There was no current state before it.
+  entered the room, if all decided events before it are outliers. There was no current state before it.
 * *Bounds.* An event is not checked above 64 open states, nor after merges that cost more than the room is
   large. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -38,10 +38,10 @@ from ..types import EventId, StateKey, StateMap
 from .current import Open, resolve_open
 from .holes import Holes
 from .order import find_absorbed, find_outliers
-from .outcome import Outcome, Status
+from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates
 from .recommended import Recommended
-from .result import Grouped, SoftFailure, plain
+from .result import Grouped, plain
 
 if TYPE_CHECKING:
     from .fold import Fold
@@ -63,20 +63,16 @@ class Ends:
     def __init__(self, fold: Fold, *, soft_failure: bool, policy_server: bool) -> None:
         self._fold = fold
         result = self._result = fold.result
-        self._soft_failure = soft_failure and fold.decisions is None
-        if not self._soft_failure:
-            as_recorded = fold.decisions is not None
-            result._no_current_check = "the recording server decides" if as_recorded else "it was left out"
-        # The soft-failed events: what was found, or what a server decided.
-        self._soft_failed: Collection[EventId] = result.soft_failed
-        if fold.decisions is not None:
-            self._soft_failed = frozenset(fold.decisions.soft_failed)
+        self._soft_failure = result._soft_failure = soft_failure
+        # The events that a server soft-failed. `Replay.soft_failed` has what the rules say about others.
+        self._soft_failed = frozenset(() if fold.decisions is None else fold.decisions.soft_failed)
         recommended = Recommended(fold.events, fold.given) if policy_server else None
         self._recommended = recommended or None  # None if no policy server can be in use
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.
         self._open: dict[int | None, Open] = {}
-        # Undecided events that would be ends, and ends that could not be checked: something is unknown.
+        # Undecided events that would be ends, rejected events after missing events that would be ends, and
+        # ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
         self._possible = PossibleStates()
@@ -89,21 +85,31 @@ class Ends:
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
         self._left = _COST
+        # Whether a decided event has arrived that is not an outlier: then the server is in the room.
+        self._entered = False
         # Outliers that are never ends, and the others by the event that takes their place.
         self._never: set[EventId] = set(fold.outliers)
         if fold.current is None and None in fold.answered:
             # An auth chain without a state comes before no event in particular, so its events may be ends.
             others = {**fold.answered, None: frozenset[EventId]()}
             self._never = set(find_outliers(fold.events, fold.given, None, others))
-        self._absorbed = find_absorbed(fold.events, fold.given, fold.answered, fold.outliers, fold.places)
-        self._never.difference_update(*self._absorbed.values())
+        self._absorbed, self._chained, placed = find_absorbed(
+            fold.events, fold.given, fold.answered, fold.outliers, fold.places
+        )
+        self._never.difference_update(*self._absorbed.values(), placed if fold.current is None else ())
 
     # Arrival
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
+        self._arrive(event, outcome, before, after)
+        if outcome.status is not Status.UNDECIDED and event.event_id not in self._fold.outliers:
+            self._entered = True
+
+    def _arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         result, event_id, status = self._result, event.event_id, outcome.status
-        undecided = status is Status.UNDECIDED
+        # A missing event that a rejected event follows may be an end, like an undecided event.
+        undecided = status is Status.UNDECIDED or event_id in self._fold.followed
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
             if counts and self._holes.arrive(event_id):
@@ -123,7 +129,7 @@ class Ends:
         clear = True
         if before is None or event_id in self._never:
             result._not_received.add(event_id)
-        elif self._soft_failure and self._ends:
+        elif self._soft_failure and self._ends and not self._is_decided(event_id):
             clear = self._check(event, outcome, before, superseded)
             if event_id in result.soft_failed:
                 return
@@ -173,7 +179,11 @@ class Ends:
         """Return the previous events of an event, and the outliers that it takes the place of."""
         parents = self._fold.events[event_id].prev_event_ids
         absorbed = self._absorbed.get(event_id)
-        return parents if absorbed is None else (*parents, *absorbed)
+        if absorbed is None:
+            return parents
+        # A server that is in the room knows an event that is not after a gap from the room itself. It may be
+        # of another branch than the event that cites it.
+        return (*parents, *(one for one in absorbed if not self._entered or one not in self._chained))
 
     def _superseded(self, event_id: EventId) -> tuple[set[EventId], set[EventId]]:
         """Return the ends that an event supersedes, and the events that were walked through to find them.
@@ -184,6 +194,7 @@ class Ends:
         superseded: set[EventId] = set()
         through: set[EventId] = set()
         todo = list(self._parents(event_id))
+        soft_failed = self._result.soft_failed
         while todo:
             parent = todo.pop()
             if parent in self._ends:
@@ -192,7 +203,7 @@ class Ends:
             outcome = self._result.outcomes.get(parent)
             if (
                 outcome is not None
-                and (not outcome.accepted or parent in self._soft_failed)
+                and (not outcome.accepted or parent in self._soft_failed or parent in soft_failed)
                 and parent not in self._passed
                 and parent not in through
             ):
@@ -202,10 +213,16 @@ class Ends:
 
     # Soft failure
 
+    def _is_decided(self, event_id: EventId) -> bool:
+        """Tell whether a server decided about an event."""
+        decisions = self._fold.decisions
+        return decisions is not None and decisions.made_for(event_id)
+
     def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
         """Check an accepted event against the current state; return False if that is not known."""
         event_id, groups = event.event_id, self._open.keys()
-        if event_id in self._fold.given and superseded == self._ends and self._after_a_gap(event):
+        enters = not self._entered and event_id in self._fold.given
+        if enters and superseded == self._ends and self._after_a_gap(event):
             self._result._not_received.add(event_id)
             return True  # the room is entered here, so no state was current before
         # The same states are merged to the same state, and the event was checked against it.
@@ -231,8 +248,8 @@ class Ends:
             return False
         try:
             found = self._against_current(event, None if outcome.by_state is None else before[0])
-        except UnknownState:
-            self._note_causes(event_id)
+        except UnknownState as error:
+            self._note_causes(event_id, error.reason)
             return False
         self._note(event_id, found)
         return True
@@ -242,8 +259,8 @@ class Ends:
         if self._recommended is not None:
             try:
                 self._note(event.event_id, self._recommended.check(event, state))
-            except UnknownState:
-                self._note_causes(event.event_id)
+            except UnknownState as error:
+                self._note_causes(event.event_id, error.reason)
                 return False
         return True
 
@@ -272,8 +289,10 @@ class Ends:
         after = self._result._after
         return {after.get(parent) for parent in event.prev_event_ids}
 
-    def _note_causes(self, event_id: EventId) -> None:
-        """Keep some of the events that leave an event unchecked."""
+    def _note_causes(self, event_id: EventId, reason: str = "") -> None:
+        """Keep some of the events that leave an event unchecked, and why a state is known in part."""
+        if reason:
+            self._result._why_unchecked[event_id] = reason
         causes = [*islice(self._unclear, _CAUSES)]
         if None in self._open:
             causes += islice(self._open[None].ends, _CAUSES)

@@ -87,6 +87,7 @@ class Fold:
         resets: bool = True,
         soft_failure: bool = True,
         policy_server: bool = True,
+        followed: Collection[EventId] = frozenset(),
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
@@ -94,7 +95,7 @@ class Fold:
         self.current = result._given_current = current
         self.skip_rejected = result._skip_rejected
         self.algorithm = result._algorithm = algorithm
-        self.decisions = decisions
+        self.decisions = result._decisions = None if decisions is None else decisions.frozen()
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         self.places: dict[EventId, int] = {}
@@ -117,6 +118,8 @@ class Fold:
         self.nothing: Grouped = (RoomState(), 0)
         self.soft_failure = soft_failure
         self.policy_server = policy_server
+        # The result of `find_followed` for an earlier fold of the same room.
+        self.followed = followed
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Fold every event, parents first."""
@@ -338,7 +341,7 @@ class Fold:
 
     def _judge(self, event: Event, before: Grouped | None) -> Outcome:
         outcome = self._checked(event, before)
-        if self.decisions is None:
+        if self.decisions is None or not self.decisions.made_for(event.event_id):
             return outcome
         outcome.ours = outcome.status
         rejected = event.event_id in self.decisions.rejected

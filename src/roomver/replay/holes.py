@@ -12,16 +12,43 @@ from typing import Final
 from ..event import Event
 from ..state import entries_of
 from ..types import EventId, StateMap
+from .outcome import Outcome, Status
 
 # Each event has a mask with one bit per hole. All holes beyond this number share one bit, and are never taken
 # to come before an event.
 _HOLES: Final = 4_096
 
 
+def find_followed(events: Mapping[EventId, Event], outcomes: Mapping[EventId, Outcome]) -> set[EventId]:
+    """Return the rejected events with missing previous events that count.
+
+    These are events that an accepted or undecided event follows, directly or by way of rejected events.
+    """
+
+    def is_rejected(event_id: EventId) -> bool:
+        outcome = outcomes.get(event_id)
+        return outcome is not None and not outcome.accepted and outcome.status is not Status.UNDECIDED
+
+    found: set[EventId] = set()
+    todo = [event for event_id, event in events.items() if not is_rejected(event_id)]
+    passed: set[EventId] = set()
+    while todo:
+        for parent in todo.pop().prev_event_ids:
+            if parent in passed or not is_rejected(parent):
+                continue
+            passed.add(parent)
+            todo.append(events[parent])
+            if any(one not in events for one in events[parent].prev_event_ids):
+                found.add(parent)
+    return found
+
+
 class Holes:
     """The missing previous events of a room, as they turn up in the order.
 
-    A missing event takes its place in the order just before the first event that follows it and counts.
+    A missing event takes its place in the order just before the first event that follows it and counts. An
+    accepted or undecided event counts. A rejected event counts if one of these follows it, directly or by way
+    of other rejected events. What other rejected events follow may be made up.
 
     Cost: linear in the edges of the room if there is a hole, with one bit per event and hole; else nothing.
     """
@@ -77,10 +104,7 @@ class Holes:
         return bool(self._numbers)
 
     def arrive(self, event_id: EventId) -> bool:
-        """Take the next event that is accepted or undecided; tell whether a new hole has turned up with it.
-
-        What another event follows may be made up.
-        """
+        """Take the next event that counts; tell whether a new hole has turned up with it."""
         own = 0
         for parent in self._events[event_id].prev_event_ids:
             number = self._numbers.get(parent)

@@ -40,25 +40,49 @@ def find_absorbed(
     answered: Mapping[EventId | None, Collection[EventId]],
     outliers: Collection[EventId],
     places: Mapping[EventId, int],
-) -> dict[EventId, list[EventId]]:
-    """Return outliers by the event that takes their place, as if they were among its prev events.
+) -> tuple[dict[EventId, list[EventId]], set[EventId], set[EventId]]:
+    """Find the events that take the place of outliers, as if these were among their prev events.
 
     That is the first event in the order for which a state is given that has the outlier, or has it in its
-    auth chain. Before that event, the outlier may be an end like any other event.
+    auth chain. Before that event, the outlier may be an end like any other event. An event may cite auth
+    events of another branch. So only an event after a gap, whose prev events do not tell what it follows, is
+    taken to come after its auth events.
+
+    Returns:
+        The outliers by the event that takes their place; those of them that are only in an auth chain, and
+        not after a gap; and the outliers whose place the prev events tell.
     """
     absorbed: dict[EventId, list[EventId]] = {}
     reached: set[EventId] = set()
+    chained: set[EventId] = set()
+    placed: set[EventId] = set()
+    after_a_gap: set[EventId] = set()
+    for event_id in places if given else ():
+        if any(prev not in places or prev in after_a_gap for prev in events[event_id].prev_event_ids):
+            after_a_gap.add(event_id)
     for event_id in sorted(given.keys() & places.keys(), key=places.__getitem__):
-        todo = [*entries_of(given[event_id]).values(), *answered.get(event_id, ())]
+        stated = {*entries_of(given[event_id]).values(), *answered.get(event_id, ())}
+        todo = sorted(stated)
         while todo:
             one = todo.pop()
             if one in reached or one not in outliers:
                 continue
             reached.add(one)
-            todo += events[one].auth_event_ids
+            if one not in stated and one not in after_a_gap:
+                chained.add(one)
+            if one in after_a_gap:
+                todo += events[one].auth_event_ids
+            else:
+                placed.update(events[one].auth_event_ids)
             if places.get(one, len(places)) < places[event_id]:
                 absorbed.setdefault(event_id, []).append(one)
-    return absorbed
+    todo = list(placed)
+    while todo:
+        one = todo.pop()
+        new = set(events[one].auth_event_ids) - placed if one in places else set()
+        placed |= new
+        todo += new
+    return absorbed, chained, (placed - reached) & places.keys()
 
 
 def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:

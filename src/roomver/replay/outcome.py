@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
+from ..policy import PolicyRefusal
 from ..rules import Verdict
 from ..types import EventId, StateKey
 
@@ -68,14 +69,51 @@ class Outcome:
         return self.by_auth_events if self.by_state is None else self.by_state
 
 
+SoftFailure: TypeAlias = Verdict | PolicyRefusal
+"""Why an event is soft-failed: the current state refuses it, or the policy server has not signed it."""
+
+
+class CurrentCheck(NamedTuple):
+    """The result of checking an event against the current state at its arrival (checks 6 and 7).
+
+    Attributes:
+        allowed: whether the event passes; None if that is unknown, or if the check is not made.
+        failure: why it does not pass; None otherwise, and if the recording server decided.
+        why: why the result is unknown or the check is not made, or that the recording server soft-failed the
+            event; empty otherwise.
+        missing: the missing events that leave the result unknown.
+        made: whether a server that received the events in this order would make the check.
+    """
+
+    allowed: bool | None
+    failure: SoftFailure | None = None
+    why: str = ""
+    missing: tuple[EventId, ...] = ()
+    made: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """What a server decided about the events of a room.
 
     Attributes:
-        rejected: the IDs of the events that it rejected. It accepted all others.
+        rejected: the IDs of the events that it rejected.
         soft_failed: the IDs of the accepted events that it soft-failed.
+        events: the IDs of all events that it decided about; None for all events of the room. It accepted
+            those that it did not reject. The rules decide about the other events of the room.
     """
 
     rejected: Collection[EventId] = frozenset()
     soft_failed: Collection[EventId] = frozenset()
+    events: Collection[EventId] | None = None
+
+    def frozen(self) -> "Decisions":
+        """Return the same decisions in sets."""
+        events = None if self.events is None else frozenset(self.events)
+        return Decisions(frozenset(self.rejected), frozenset(self.soft_failed), events)
+
+    def made_for(self, event_id: EventId) -> bool:
+        """Tell whether the server decided about an event."""
+        return self.events is None or any(
+            event_id in some for some in (self.events, self.rejected, self.soft_failed)
+        )

@@ -7,13 +7,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, MissingEvents, UnknownState
 from ..event import Event
-from ..policy import PolicyRefusal
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
-from ..rules import Verdict
 from ..state import PartialState, Unknown
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .outcome import Outcome, Status
+from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
 
 
 @dataclass(slots=True)
@@ -42,24 +40,6 @@ class Merge:
         return Merge, tuple(getattr(self, name) for name in self.__slots__)
 
 
-class CurrentCheck(NamedTuple):
-    """The result of checking an event against the current state at its arrival (checks 6 and 7).
-
-    Attributes:
-        allowed: whether the event passes; None if that is unknown, or if the check is not made.
-        failure: why it does not pass; None otherwise.
-        why: why the result is unknown or the check is not made; empty otherwise.
-        missing: the missing events that leave the result unknown.
-        made: whether a server that received the events in this order would make the check.
-    """
-
-    allowed: bool | None
-    failure: "SoftFailure | None" = None
-    why: str = ""
-    missing: tuple[EventId, ...] = ()
-    made: bool = True
-
-
 class Reset(NamedTuple):
     """A state reset: a key went back at a merge to an older event that one branch had already replaced.
 
@@ -78,9 +58,6 @@ class Reset(NamedTuple):
     restored: EventId | None
     kept_by_v2_1: bool | None
 
-
-SoftFailure: TypeAlias = Verdict | PolicyRefusal
-"""Why an event is soft-failed: the current state refuses it, or the policy server has not signed it."""
 
 Grouped = tuple[RoomState | PartialState[EventId], int]
 """A state, and its group: the number under which it is kept."""
@@ -130,7 +107,7 @@ class Replay:
             soft-failed events are left out. See `extremities_known`.
         soft_failed: accepted events that the current state at their arrival refuses, or that the policy
             server it names has not signed, each with the reason.
-            Empty if the replay follows a server's decisions.
+            The events that a server decided about are not among them.
         unchecked: accepted events that a bound kept from being checked against the current state, each with
             the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
             the extremities unknown.)
@@ -172,10 +149,13 @@ class Replay:
         self._unclear_extremities: tuple[EventId, ...] = ()
         # What leaves accepted events unchecked against the current state: some of the events.
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
-        # Why no event is checked against the current state, and the events that are not because they come
+        # Why the current state is unknown, for those of these events where it is known in part.
+        self._why_unchecked: dict[EventId, str] = {}
+        # Whether events are checked against the current state, and the events that are not because they come
         # with a given state.
-        self._no_current_check = ""
+        self._soft_failure = True
         self._not_received: set[EventId] = set()
+        self._decisions: Decisions | None = None
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
@@ -283,6 +263,14 @@ class Replay:
             *(e for end in self.forward_extremities for e in self._causes_after(end)),
         ]
 
+    @property
+    def current_unknown(self) -> list[EventId]:
+        """The accepted events whose check against the current state has an unknown result, in order.
+
+        `current_check` says why. Events for which the check is not made are not among them.
+        """
+        return [e for e in self.order if e in self.unchecked or e in self._unchecked_for]
+
     def current_check(self, event_id: EventId) -> CurrentCheck:
         """Return the result of checking an event against the current state at its arrival.
 
@@ -298,15 +286,21 @@ class Replay:
             return CurrentCheck(None, why="the event is undecided", missing=tuple(self.lacking(event_id)))
         if not outcome.accepted:
             return CurrentCheck(None, why="the event is rejected", made=False)
-        if self._no_current_check:
-            return CurrentCheck(None, why=self._no_current_check, made=False)
+        if self._decisions is not None and self._decisions.made_for(event_id):
+            if event_id in self._decisions.soft_failed:
+                return CurrentCheck(False, why="soft-failed, as recorded")
+            return CurrentCheck(None, why="the recording server decides", made=False)
+        if not self._soft_failure:
+            return CurrentCheck(None, why="it was left out", made=False)
         if event_id in self.unchecked:
             return CurrentCheck(None, why=self.unchecked[event_id])
         if event_id in self._unchecked_for:
             causes = self._unchecked_for[event_id]
             here = [one for one in causes if one in self.events]
             missing = {*self.lacking(*here), *(one for one in causes if one not in self.events)}
-            return CurrentCheck(None, why="the current state is unknown", missing=tuple(sorted(missing)))
+            reason = self._why_unchecked.get(event_id)
+            why = "the current state is unknown" + (f": {reason}" if reason else "")
+            return CurrentCheck(None, why=why, missing=tuple(sorted(missing)))
         if event_id in self._not_received:
             return CurrentCheck(None, why="the event comes with a given state", made=False)
         return CurrentCheck(True)
