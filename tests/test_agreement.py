@@ -55,7 +55,8 @@ FORMS = [
 
 # What a server does with an event. `check` lists no event that is accepted, so this is not an `Action`.
 ACCEPTED, SOFT_FAILED, REJECTED, UNDECIDED, DROPPED = "accepted", "soft-fail", "reject", "fetch", "drop"
-EXIT_CODES = {ACCEPTED: 0, SOFT_FAILED: 0, REJECTED: 1, UNDECIDED: 3, DROPPED: 1}
+CHECKS = ("its auth events", "the state before it", "the current state at its arrival")
+EXIT_CODES = {ACCEPTED: 0, SOFT_FAILED: 1, REJECTED: 1, UNDECIDED: 3, DROPPED: 1}
 
 
 @pytest.fixture
@@ -184,14 +185,13 @@ def same_verdicts(asked: Asked, event_id: EventId, word: str) -> None:
     own = None
     if not undecided & {*event.auth_event_ids}:
         own = verdict_of(lambda: check_auth(event, None, events, rejected=rejected))
-    assert said["its auth events"] is own
     before = replayed.state_before(event_id)
-    if "the state before it" in said:
-        state = None if before is None else EventsOf(before, events)
-        by_state = None if state is None else verdict_of(lambda: check_against_state(event, state))
-        assert said["the state before it"] is by_state
-    else:
-        assert own is None
+    by_state = None
+    if before is not None and own is not None:
+        state = EventsOf(before, events)
+        by_state = verdict_of(lambda: check_against_state(event, state))
+    current = replayed.current_check(event_id).allowed
+    assert [said[one] for one in CHECKS] == [own, by_state, current]
 
 
 def same_states(asked: Asked, event_id: EventId, word: str) -> None:
@@ -306,6 +306,38 @@ def test_each_command_loads_the_room_alike(version: str, write: Write) -> None:
     """Without the fixture that loads a room once."""
     asked = asked_about(version, "in part some keys", write)
     all_agree(asked, asked.ids[100:102])
+
+
+# Files of other kinds
+
+CASES = sorted((Path(__file__).parent / "data" / "cases").glob("*.json*"))
+
+
+def said_of_all(file: str) -> dict[EventId, str] | None:
+    """Return what `check` says about each event of a file; None if it does not read the file as a room."""
+    result = run("check", "--json", file)
+    if result.exit_code == 2:
+        return None
+    (data,) = json.loads(result.stdout)["files"]
+    words = dict.fromkeys(load_room(file, None, NO_KEYS).events, ACCEPTED)
+    for event in (*data["events"], *data["room"]["agreed"]):
+        findings = [finding for finding in event["findings"] if finding["kind"] != "server-differs"]
+        actions = {finding["action"] for finding in findings}
+        for word in (SOFT_FAILED, REJECTED, UNDECIDED, DROPPED):
+            if word in actions:
+                words[event["event_id"]] = word
+    return words
+
+
+@pytest.mark.usefixtures("one_load")
+def test_check_and_auth_agree_on_every_event_of_a_file() -> None:
+    compared = 0
+    for file in map(str, CASES):
+        for event_id, word in (said_of_all(file) or {}).items():
+            result = run("auth", "--room", file, event_id)
+            assert result.exit_code == EXIT_CODES[word], (file, event_id, word, result.output)
+            compared += 1
+    assert compared > 150
 
 
 # The suite

@@ -309,6 +309,7 @@ def test_json(write: Write, tmp_path: Path) -> None:
     found = first["events"][0]
     (finding,) = found.pop("findings")
     assert found == {
+        "file": None,
         "line": 5,
         "path": "",
         "claimed_id": entries[3]["event_id"],

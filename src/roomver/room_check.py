@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from .canonical import shorten
-from .entry import Entry
+from .entry import Entry, Place
 from .errors import SHOWN, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
@@ -32,20 +32,31 @@ class Beliefs:
     Attributes:
         rejected, soft_failed: the IDs of events.
         state: the IDs of the events of the current state.
+        others: what `Place.file` is for the events that the recording does not speak of.
     """
 
     rejected: frozenset[EventId] | None = None
     soft_failed: frozenset[EventId] | None = None
     state: frozenset[EventId] | None = None
+    others: frozenset[str] = frozenset()
+
+    def speak_of(self, place: Place) -> bool:
+        """Tell whether the server decided about the event at a place of the input."""
+        return place.file is None or place.file not in self.others
 
     @classmethod
-    def of_header(cls, fields: JsonObject) -> "Beliefs":
-        """Return the beliefs in the header of a recorded room. The reader has checked its fields."""
+    def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
+        """Return the beliefs in the header of a recorded room. The reader has checked its fields.
+
+        Args:
+            fields: of the header.
+            others: the other files of the input.
+        """
 
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"))
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others)
 
 
 @dataclass(slots=True)
@@ -58,7 +69,8 @@ class RoomCheck:
         summary: counts of all events.
         findings: event ID to the findings of the event in its room, parents before children.
         agreed: events that both the recording server and the rules reject or soft-fail, each with the finding
-            that would apply if the server disagreed.
+            that would apply if the server disagreed. If the replay follows that server, these include all
+            accepted events that it soft-failed.
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
@@ -184,6 +196,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     """Turn the outcomes of a replay into findings, compared with the recording server's decisions."""
     replayed = result.replay
     in_order = set(replayed.order)
+    places = result.gathered.places
     lacks: dict[EventId, tuple[EventId, ...]] = {}
     for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
@@ -191,6 +204,9 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
         own = outcome.own
         believed = held.rejected is not None and event_id in held.rejected
         softly = held.soft_failed is not None and event_id in held.soft_failed
+        if found is None and softly and outcome.ours is not None:
+            why = replayed.current_check(event_id).why
+            found = Finding(FindingKind.SOFT_FAILED, (Reason("", why),))
         if found is None:
             if softly and outcome.ours is None:
                 result.soft_failed_there.add(event_id)
@@ -203,16 +219,19 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             result.agreed[event_id] = found
         else:
             result.findings[event_id] = (found,)
-            if held.rejected is None or outcome.deciding is None:
+            if held.rejected is None or outcome.deciding is None or not held.speak_of(places[event_id]):
                 continue
+            cited = cast(EventId, outcome.deciding.detail.get("auth_event", ""))
             if (
                 found.kind is FindingKind.AUTH_EVENT_REJECTED
-                and outcome.deciding.detail["auth_event"] not in held.rejected
+                and cited not in held.rejected
+                and held.speak_of(places[cited])
             ):
                 # The server differs on the auth event. That it accepted this event too follows from that.
                 result.follow.add(event_id)
             else:
-                text = "the recording server accepted it"
+                did = "rejected" if believed else "soft-failed" if softly else "accepted"
+                text = f"the recording server {did} it"
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)
     result.resets = replayed.resets()

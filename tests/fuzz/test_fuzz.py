@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from .corpus import small
 from .promises import Invalid, Target
 from .runner import draw_case, failure_of, run_cases
 from .shrink import shrink
@@ -33,6 +34,15 @@ def test_cases_are_drawn_from_the_seed_alone(name: str) -> None:
     assert drawn == [json.dumps(draw_case(TARGETS[name], "s", number)) for number in range(5)]
     assert len(set(drawn)) == 5
     assert draw_case(TARGETS[name], "other", 0) != json.loads(drawn[0])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "--", "--json", "R"], ["state", "R", "--type", "--json"], ["check", "--json", "R"]],
+)
+def test_a_value_that_looks_like_an_option_is_not_one(arguments: list[str]) -> None:
+    room = {"$json": [pdu for _, pdu in small("11")]}
+    assert failure_of(TARGETS["commands"], {"arguments": arguments, "files": {"R": room}}) is None
 
 
 def test_a_spec_stands_for_a_value() -> None:

@@ -4,32 +4,38 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import click
-from rich import box
-from rich.table import Table
 
-from ..auth import check_against_state, check_auth, state_of_auth_events
-from ..auth.compared import Compared, list_compared
-from ..check import check_event
-from ..errors import NotAState, RoomverError, UnknownState, listed
+from ..auth import check_against_state, state_of_auth_events
+from ..check import check_entries
+from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..findings import EventCheck, Finding, FindingKind
+from ..findings import Action, EventCheck, Finding, FindingKind
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..readers import InputError, fit_entry
-from ..replay import CurrentCheck
-from ..rules import Verdict
+from ..replay import Status
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from ..versions import RoomVersion
+from .answers import (
+    AUTH_EVENTS,
+    BEFORE,
+    VOUCHED,
+    Answer,
+    Refused,
+    Row,
+    answer_data,
+    print_answer,
+    print_refused,
+    refused_data,
+)
 from .common import (
     WIRE_KEYS,
     GivenEvent,
     also_option,
     as_recorded_option,
-    console,
     display_name,
     example,
     keys_option,
@@ -41,8 +47,7 @@ from .common import (
 )
 from .drafts import complete_draft
 from .escaped import printable
-from .loaded import load_events, load_room
-from .wording import ACTION_TEXT, FINDING_TEXT, findings_data
+from .loaded import LoadedRoom, load_events, load_room
 
 
 @click.command(
@@ -84,11 +89,12 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
-    An event with a missing or invalid required signature is refused: a server drops it before it applies
-    any rule.
+    An event that a server drops on receipt, such as one without a valid signature, is refused before any rule
+    is applied. If the content hash does not match, the redacted form of the event is judged.
 
-    An event is undecided if its auth events are missing, if the state before it is unknown, or if the rules
-    need an unknown entry of a state that is known in part.
+    An event is undecided if its auth events are missing, if the state before it or the current state is
+    unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
+    was accepted by the server that gave the state.
 
     Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
@@ -97,69 +103,28 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     if as_recorded and room_file is None:
         raise click.UsageError("--as-recorded needs --room")
     keys = None if unsigned else read_key_files(key_files, now)
-    is_draft = False
-    current: CurrentCheck | None = None
     try:
         if room_file is not None:
-            judged, current = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
+            answer = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
         else:
-            judged, is_draft = _judge_against(event, state_file or "", more_files, version, keys)
-    except _Dropped as dropped:
-        _print_dropped(dropped.event_id, dropped.finding, as_json)
+            answer = _judge_against(event, state_file or "", more_files, version, keys)
+    except Refused as refused:
+        if as_json:
+            click.echo(json.dumps(refused_data(refused), indent=2))
+        else:
+            print_refused(refused, event)
         raise click.exceptions.Exit(1) from None
     if as_json:
-        data = [_data(row) for row in judged]
-        if is_draft:
-            data = [{**one, "event_id": None} for one in data]
-        if current is not None:
-            data.append(_current_data(judged[0].event.event_id, current))
-        click.echo(json.dumps(data, indent=2))
+        click.echo(json.dumps(answer_data(answer), indent=2))
     else:
-        _print(judged, "a draft" if is_draft else judged[0].event.event_id)
-        if current is not None:
-            _print_current(current)
-    answers = [None if row.verdict is None else row.verdict.allowed for row in judged]
-    if current is not None and current.made:
-        answers.append(current.allowed)
+        print_answer(answer)
+    answers = [row.allowed for row in answer.rows if not row.instead]
+    if answer.current is not None and answer.current.made:
+        answers.append(answer.current.allowed)
     if False in answers:
         raise click.exceptions.Exit(1)
     if None in answers:
         raise click.exceptions.Exit(3)
-
-
-class _Judged(NamedTuple):
-    """The result of one check of the event.
-
-    Attributes:
-        against: what the event was checked against.
-        event: the event.
-        verdict: the verdict; None if it is undecided.
-        state: the state that the rules read.
-        missing: the missing events that leave it undecided.
-        unknown: why it is undecided, if entries of the state are unknown.
-    """
-
-    against: str
-    event: Event
-    verdict: Verdict | None
-    state: StateMap[Event]
-    missing: Sequence[EventId] = ()
-    unknown: UnknownState | None = None
-
-
-_AUTH_EVENTS = "its auth events"
-_BEFORE = "the state before it"
-_CURRENT = "the current state at its arrival"
-_ON_RECEIPT = "the checks on receipt"
-
-
-class _Dropped(Exception):
-    """The event is dropped before any rule is applied."""
-
-    def __init__(self, event_id: EventId, finding: Finding) -> None:
-        self.event_id = event_id
-        self.finding = finding
-        super().__init__(event_id, finding)
 
 
 def _judge_in_room(
@@ -169,46 +134,59 @@ def _judge_in_room(
     version: RoomVersion | None,
     keys: KeyRing | None,
     as_recorded: bool,
-) -> tuple[list[_Judged], CurrentCheck]:
+) -> Answer:
     """Judge an event of a room against its own auth events, the state before it and the current state."""
     if event_name.startswith("$"):
         room = load_room(file, version, keys, more_files, as_recorded=as_recorded)
         found = room.find(event_name)
         if not isinstance(found, Event):
-            raise _Dropped(*found)
-        event = found
-    else:
-        given = _read_event(event_name, WIRE_KEYS)
-        room = load_room(file, version, keys, more_files, given.entry, as_recorded=as_recorded)
-        event = _parse(_fit(given, room.version), room.version, event_name)
-        _refuse_unsigned(event, room.added)
-    replayed = room.replay
-    outcome = replayed.outcomes.get(event.event_id)
-    if outcome is None:
-        raise InputError(
-            room.file, f"{event.event_id} is not from the same room as the others: {event.room_id}"
-        )
-    lacks = replayed.lacking(event.event_id)
-    current = replayed.current_check(event.event_id)
-    if outcome.missing:
-        judged = [_Judged(_AUTH_EVENTS, event, None, {}, lacks)]
-    else:
-        own = {}
-        if event.type != "m.room.create":
-            own = state_of_auth_events(event, room.events)
-        rejected = replayed.rejected - {event.event_id}
-        judged = [_Judged(_AUTH_EVENTS, event, check_auth(event, None, room.events, rejected=rejected), own)]
-    before = replayed.state_before(event.event_id)
-    if before is None:
-        return [*judged, _Judged(_BEFORE, event, None, {}, lacks)], current
-    return [*judged, _against(_BEFORE, event, EventsOf(before, room.events), lacks)], current
+            raise Refused(*found)
+        return _judge(room, found.event_id)
+    given = _read_event(event_name, WIRE_KEYS)
+    room = load_room(file, version, keys, more_files, given.entry, as_recorded=as_recorded)
+    event, _ = _receive(given, room.version, None, room.added)
+    answer = _judge(room, event.event_id)
+    if event.content != answer.rows[0].event.content:
+        click.echo(f"roomver: {given.file}: the room has another copy of this event: it is judged", err=True)
+    return answer
 
 
-def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> _Judged:
+def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
+    """Return what the replay of a room says about one of its events."""
+    replayed, event = room.replay, room.events[event_id]
+    outcome = replayed.outcomes.get(event_id)
+    if outcome is None or outcome.status is Status.CYCLIC:
+        raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
+    findings = room.found.gathered.checks[event_id].findings
+    current = replayed.current_check(event_id)
+    lacks = replayed.lacking(event_id)
+    verdict = outcome.by_auth_events
+    if verdict is None:
+        row = Row(AUTH_EVENTS, event, None, {}, lacks)
+        not_made = Row(BEFORE, event, None, {}, instead="not checked")
+        return Answer([row, not_made], current, findings)
+    own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
+    row = Row(AUTH_EVENTS, event, verdict, own)
+    before = replayed.state_before(event_id)
+    state: StateMap[Event] = {} if before is None else EventsOf(before, replayed.events)
+    if outcome.by_state is not None:
+        by_state = Row(BEFORE, event, outcome.by_state, state)
+    elif not verdict.allowed and before is not None:
+        # The replay does not make this check: the event is rejected whatever it says.
+        by_state = _against(BEFORE, event, state, lacks)
+    elif outcome.own is Status.ACCEPTED:
+        by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
+    else:
+        unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
+        by_state = Row(BEFORE, event, None, state, lacks, unknown)
+    return Answer([row, by_state], current, findings)
+
+
+def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> Row:
     try:
-        return _Judged(against, event, check_against_state(event, state), state)
+        return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        return _Judged(against, event, None, state, lacks, error)
+        return Row(against, event, None, state, lacks, error)
 
 
 def _judge_against(
@@ -217,8 +195,8 @@ def _judge_against(
     more_files: Sequence[str],
     version: RoomVersion | None,
     keys: KeyRing | None,
-) -> tuple[list[_Judged], bool]:
-    """Judge an event against a state, and tell whether it is a draft."""
+) -> Answer:
+    """Judge an event, which may be a draft, against a state."""
     gathered, keys = load_events(file, version, keys, more_files)
     given = _read_event(event_name, ("sender", "content"), draft=True)
     try:
@@ -229,13 +207,12 @@ def _judge_against(
     pdu = fit_entry(given.entry, gathered.version).pdu
     assert type(pdu) is dict  # checked when it was read
     completed = complete_draft(pdu, gathered.version, state)
-    is_draft = completed is not pdu or _is_made_up(given, pdu, gathered.version)
-    if not is_draft:
-        _fit(given, gathered.version)
-    event = _parse(completed, gathered.version, event_name)
-    if not is_draft:  # a draft is not signed yet
-        _refuse_unsigned(event, check_event(event.pdu, gathered.version, keys=keys))
-    return [_against("the state", event, state)], is_draft
+    if completed is not pdu or _is_made_up(given, pdu, gathered.version):
+        # A draft has no hash, ID or signatures to check.
+        draft = _parse(completed, gathered.version, event_name)
+        return Answer([_against("the state", draft, state)], is_draft=True)
+    event, findings = _receive(given, gathered.version, keys)
+    return Answer([_against("the state", event, state)], findings=findings)
 
 
 def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
@@ -257,13 +234,33 @@ def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> Give
     return read_event(name, None, needs, draft=draft)
 
 
-def _fit(given: GivenEvent, version: RoomVersion) -> JsonObject:
-    """Return an event without the keys that its room version does not have, and compare its ID."""
+def _receive(
+    given: GivenEvent, version: RoomVersion, keys: KeyRing | None, added: EventCheck | None = None
+) -> tuple[Event, tuple[Finding, ...]]:
+    """Check an event by itself, and return the form that a server uses, with the findings.
+
+    Args:
+        given: the event.
+        version: of its room.
+        keys: to check its signatures with; None to skip them.
+        added: the check of the event with the keys of its room, if that was made, without the ID in the file.
+
+    Raises:
+        Refused: if a server drops it.
+    """
     entry = fit_entry(given.entry, version)
-    pdu = entry.pdu
-    assert type(pdu) is dict  # checked when it was read
-    replace(given, entry=entry, pdu=pdu).compare_ids(version)
-    return pdu
+    ((_, check),) = check_entries([entry], version, keys=keys)
+    if check.event is not None:
+        assert type(entry.pdu) is dict  # it was parsed
+        replace(given, entry=entry, pdu=entry.pdu).compare_ids(version)
+    if added is not None:
+        wrong_id = [finding for finding in check.findings if finding.kind is FindingKind.EVENT_ID]
+        check = added._replace(findings=(*wrong_id, *added.findings))
+    for finding in check.findings:
+        if finding.kind.action is Action.DROP:
+            raise Refused(check.event_id, finding)
+    assert check.event is not None  # otherwise it is dropped
+    return check.event, check.findings
 
 
 def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
@@ -271,110 +268,3 @@ def _parse(pdu: JsonObject, version: RoomVersion, file: str) -> Event:
         return parse_event(pdu, version)
     except RoomverError as error:
         raise InputError(display_name(file), str(error)) from None
-
-
-def _data(judged: _Judged) -> dict[str, object]:
-    event, verdict = judged.event, judged.verdict
-    head: dict[str, object] = {"event_id": event.event_id, "against": judged.against}
-    if verdict is None:
-        unknown = judged.unknown
-        keys = () if unknown is None else unknown.keys
-        return {
-            **head,
-            "allowed": None,
-            "missing": list(judged.missing),
-            "unknown": [{"type": kind, "state_key": key} for kind, key in keys],
-            "why": "" if unknown is None else unknown.reason,
-        }
-    rows = [row._asdict() for row in _compared(judged)]
-    return {**head, **verdict.to_dict(), "compared": rows}
-
-
-def _current_data(event_id: EventId, current: CurrentCheck) -> dict[str, object]:
-    data: dict[str, object] = {"event_id": event_id, "against": _CURRENT, "allowed": current.allowed}
-    if isinstance(current.failure, Verdict):
-        data |= current.failure.to_dict()
-    if current.allowed is not True:
-        why = current.why if current.failure is None else str(current.failure)
-        data |= {"why": why, "made": current.made, "missing": list(current.missing)}
-    return data
-
-
-def _refuse_unsigned(event: Event, check: EventCheck | None) -> None:
-    """Refuse an event whose signatures are missing or invalid."""
-    for finding in () if check is None else check.findings:
-        if finding.kind in (FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING):
-            raise _Dropped(event.event_id, finding)
-
-
-def _print_dropped(event_id: EventId, finding: Finding, as_json: bool) -> None:
-    if as_json:
-        found = findings_data(event_id, (finding,))
-        click.echo(json.dumps([{**found, "against": _ON_RECEIPT, "allowed": False}], indent=2))
-        return
-    out = console()
-    out.print(printable(event_id), soft_wrap=True)
-    out.print(f"\nagainst {_ON_RECEIPT}: REFUSED", style="bold")
-    out.print(f"  {finding.kind.value}: the event {FINDING_TEXT[finding.kind]}", soft_wrap=True)
-    for reason in finding.reasons:
-        out.print(printable(f"    {reason}"), soft_wrap=True)
-    out.print(f"  A server must {ACTION_TEXT[finding.kind.action]}.", soft_wrap=True)
-
-
-def _print(judged: list[_Judged], name: str) -> None:
-    out = console()
-    event = judged[0].event
-    key = "" if event.state_key is None else f" {event.state_key!r}"
-    out.print(printable(f"{name}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
-    for one in judged:
-        verdict = one.verdict
-        word = "undecided" if verdict is None else "allowed" if verdict.allowed else "REFUSED"
-        out.print(f"\nagainst {one.against}: {word}", style="bold")
-        if verdict is None:
-            for line in _undecided_lines(one):
-                out.print(printable(line), soft_wrap=True)
-            continue
-        out.print(printable(f"  {verdict}"), soft_wrap=True)
-        out.print(f"  {verdict.url}", soft_wrap=True)
-        rows = _compared(one)
-        if not rows:
-            continue
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-        for column in ("compared", "value", "from"):
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(row.what, printable(str(row.value)), printable(row.source))
-        out.print(table)
-
-
-def _print_current(current: CurrentCheck) -> None:
-    out = console()
-    word = {
-        True: "allowed",
-        False: "REFUSED (soft-failed)",
-        None: "unknown" if current.made else "not checked",
-    }
-    out.print(f"\nagainst {_CURRENT}: {word[current.allowed]}", style="bold")
-    if current.failure is not None:
-        out.print(printable(f"  {current.failure}"), soft_wrap=True)
-        if isinstance(current.failure, Verdict):
-            out.print(f"  {current.failure.url}", soft_wrap=True)
-    if current.why:
-        out.print(f"  {current.why}", soft_wrap=True)
-    if current.missing:
-        out.print(printable(f"  missing events: {listed(current.missing)}"), soft_wrap=True)
-
-
-def _compared(judged: _Judged) -> list[Compared]:
-    """Return what was compared; empty if one of the values is unknown, which did not affect the verdict."""
-    try:
-        return list_compared(judged.event, judged.state)
-    except UnknownState:
-        return []
-
-
-def _undecided_lines(judged: _Judged) -> list[str]:
-    lines = [f"  {judged.unknown}"] if judged.unknown is not None else []
-    if judged.missing:
-        lines.append(f"  missing events: {listed(judged.missing)}")
-    return lines

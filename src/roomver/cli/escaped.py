@@ -24,7 +24,7 @@ _MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE
 def printable(text: object, limit: int = _LONGEST) -> str:
     """Return a text as one line that is safe on a terminal.
 
-    Text in events comes from servers that nobody here controls. Control characters, line ends, invisible
+    Text in events comes from untrusted servers. Control characters, line ends, invisible
     characters and marks that change the writing direction are escaped.
 
     Args:

@@ -26,6 +26,7 @@ from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
 from .escaped import printable
 from .wording import missing_lines, signature_lines
 
+_ADDED = "the event"  # what `Place.file` is for an event that was added
 _LONG = 20_000  # this many events take a few seconds
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
@@ -143,7 +144,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         last: Entry | None = None
         if added is not None:
             # The ID that the file gives is compared where the event is read.
-            last = Entry(Place(None, "the event"), None, fit_entry(added, room.version).pdu)
+            last = Entry(Place(None, "", _ADDED), None, fit_entry(added, room.version).pdu)
             entries = chain(entries, (last,))
         checks: list[EventCheck] = []
 
@@ -180,7 +181,9 @@ def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | N
     Raises:
         InputError: if the decisions are to be followed and the file does not have them.
     """
-    beliefs = None if room.header is None else Beliefs.of_header(room.header.fields)
+    beliefs = None
+    if room.header is not None:
+        beliefs = Beliefs.of_header(room.header.fields, room.others | {_ADDED})
     if as_recorded and (beliefs is None or beliefs.rejected is None):
         reason = "the header does not say" if beliefs is not None else "there is no header that says"
         raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")

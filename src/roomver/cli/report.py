@@ -95,7 +95,12 @@ class JsonReport:
         self._event(place, None, event.pdu, findings_data(event.event_id, findings))
 
     def _event(self, place: Place, claimed_id: EventId | None, pdu: JsonValue, data: JsonObject) -> None:
-        where: JsonObject = {"line": place.line, "path": place.path, "claimed_id": claimed_id}
+        where: JsonObject = {
+            "file": place.file,
+            "line": place.line,
+            "path": place.path,
+            "claimed_id": claimed_id,
+        }
         line = json.dumps({**where, **_heading(pdu), **data})
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1

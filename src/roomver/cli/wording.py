@@ -136,6 +136,7 @@ def room_data(result: RoomCheck) -> JsonObject:
             for key, (ours, theirs) in result.state_differs.items()
         ],
         "state_not_compared": result.not_compared,
+        "state_compared_in_part": result.compared_in_part,
         "repeated": result.gathered.repeated,
     }
 

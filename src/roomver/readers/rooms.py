@@ -40,12 +40,14 @@ class Room:
         version: from the header, the caller, or the create event.
         keys: of all the files; empty if they give none.
         header: the first file's header, if any file has one.
+        others: the names of the files that this header does not speak of.
         entries: to be iterated over once.
     """
 
     version: RoomVersion
     keys: KeyRing
     header: Header | None
+    others: frozenset[str]
     entries: Iterator[Entry]
     _sources: Sequence[Source] = field(repr=False)
 
@@ -133,8 +135,11 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     several = len(files) > 1
     numbers = count()
     entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
-    header = next((file.header for file in files if file.header is not None), None)
-    return Room(known, KeyRing.joined(file.keys for file in files), header, entries, sources)
+    recorded = next((file for file in files if file.header is not None), None)
+    header, others = None, frozenset[str]()
+    if recorded is not None:
+        header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
+    return Room(known, KeyRing.joined(file.keys for file in files), header, others, entries, sources)
 
 
 def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:

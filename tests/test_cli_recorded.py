@@ -1,0 +1,120 @@
+"""What the recording server decided, compared with the rules and followed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, Room
+from command_line import Write, entries, header, run
+
+CASES = Path(__file__).parent / "data" / "cases"
+BESIDE = ["$4hXAeMmBsqsmbalTzV8RAE9tRpJMW_BfElrI53LH8ws", "$4x2veUKd0GL-RolFBxhTxG8bhymANFPOEImNZkt1lB4"]
+
+
+def report(*arguments: str, code: int) -> dict[str, Any]:
+    """Return what `check` reports about the only file."""
+    result = run("check", "--json", *arguments)
+    assert (result.exit_code, run("check", *arguments).exit_code) == (code, code)
+    (file,) = json.loads(result.stdout)["files"]
+    return dict(file)
+
+
+def reasons(found: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    return {
+        event["event_id"]: [(one["kind"], one["reasons"][0]["text"]) for one in event["findings"]]
+        for event in found["events"]
+    }
+
+
+def small() -> Room:
+    """Return a room of two members, in which Bob may send messages only."""
+    room = Room("11")
+    room.join(ALICE)
+    room.power({"users": {ALICE: 100}})
+    room.join_rule("public")
+    room.join(BOB)
+    return room
+
+
+def soft_failed(write: Write, **decisions: Any) -> str:
+    """Write a recording of a room with two events that the rules soft-fail."""
+    first, *lines = (CASES / "f4_recording.jsonl").read_bytes().splitlines()
+    kept = {key: value for key, value in json.loads(first).items() if key not in ("rejected", "soft_failed")}
+    return write("recorded.jsonl", [{**kept, **decisions}, *map(json.loads, lines)])
+
+
+# What the server decided
+
+
+@pytest.mark.parametrize("did", ["rejected", "accepted"])
+def test_the_server_is_said_to_have_done_what_it_did(did: str, write: Write) -> None:
+    rejected = BESIDE if did == "rejected" else []
+    found = reasons(report(soft_failed(write, rejected=rejected, soft_failed=[]), code=1))
+    for event_id in BESIDE:
+        (kind, _), differs = found[event_id]
+        assert (kind, differs) == ("soft-failed", ("server-differs", f"the recording server {did} it"))
+
+
+@pytest.mark.parametrize("did", ["soft-failed", "accepted"])
+def test_the_server_let_an_event_in_that_the_rules_reject(did: str, write: Write) -> None:
+    built = small()
+    topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    softly = [topic.event_id] if did == "soft-failed" else []
+    file = write("room.jsonl", [header(rejected=[], soft_failed=softly), *entries(built)])
+    for options in ((), ("--as-recorded",)):
+        (kind, _), differs = reasons(report(file, *options, code=1))[topic.event_id]
+        assert (kind, differs) == ("rejected", ("server-differs", f"the recording server {did} it"))
+
+
+def test_the_recording_does_not_speak_of_other_files(write: Write) -> None:
+    built = small()
+    room = write("room.jsonl", [header(rejected=[], soft_failed=[]), *entries(built)])
+    refused = built.power({"users": {BOB: 100}}, by=BOB)
+    after = built.add("m.room.message", ALICE, {"body": "x"})
+    more = write("more.jsonl", [refused.pdu, after.pdu])
+    found = report(room, "--also", more, code=1)
+    assert [[kind for kind, _ in kinds] for kinds in reasons(found).values()] == [
+        ["rejected"],
+        ["auth-event-rejected"],
+    ]
+    assert found["room"]["follow"] == []
+    assert [(event["file"], event["line"]) for event in found["events"]] == [(more, 1), (more, 2)]
+    # The header may be in either file.
+    assert report(more, "--also", room, code=1)["room"]["follow"] == []
+    # In the recorded file, the same events are a difference.
+    file = write("all.jsonl", [header(rejected=[]), *entries(built)])
+    kinds = [kind for kind, _ in reasons(report(file, code=1))[refused.event_id]]
+    assert kinds == ["rejected", "server-differs"]
+
+
+# Following the server
+
+
+def test_soft_failures_are_listed_as_well_if_the_server_is_followed(write: Write) -> None:
+    file = soft_failed(write, rejected=[], soft_failed=BESIDE)
+    for options in ((), ("--as-recorded",)):
+        found = report(file, *options, code=0)
+        assert sorted(event["event_id"] for event in found["room"]["agreed"]) == BESIDE
+        assert {one["kind"] for event in found["room"]["agreed"] for one in event["findings"]} == {
+            "soft-failed"
+        }
+        assert found["summary"]["rejected"] == 2
+        text = run("check", file, *options).stdout
+        assert "2 events accepted neither here nor by the recording server:" in text
+        assert all(event_id in text for event_id in BESIDE)
+
+
+def test_a_state_that_is_compared_in_part_is_said_to_be_in_json(write: Write) -> None:
+    built = small()
+    stranger = "@dave:b.example"
+    built.state["m.room.member", stranger] = built.make_member(stranger, "join")
+    built.add("m.room.name", stranger, {"name": "n"}, state_key="")
+    del built.state["m.room.name", ""], built.state["m.room.member", stranger]
+    theirs = [event.event_id for event in built.state.values()]
+    built.add("m.room.message", ALICE, {"body": "x"})
+    file = write("room.jsonl", [header(rejected=[], state=theirs), *entries(built)])
+    assert report(file, code=3)["room"]["state_compared_in_part"] is True
+    known = [header(rejected=[], state=theirs), *(entries(built)[:-2])]
+    whole = write("whole.jsonl", known)
+    assert report(whole, code=0)["room"]["state_compared_in_part"] is False
