@@ -413,8 +413,9 @@ def test_each_state_reset_is_named_with_its_merge() -> None:
     merge = "$fYNbD3w5xOmVyeBaoO2C00P2FEzfK0tSZ-Otzy1MNZk"
     for number in range(12):
         user = f"@m{number:02}:x{number % 3}.example"
-        assert f'state reset of m.room.member "{user}"; version 12 would undo it too at the merge' in answer(
-            result
+        assert (
+            f'state reset of m.room.member "{user}"; version 12\'s algorithm would undo the change too at the'
+            " merge" in answer(result)
         )
     assert result.stdout.count(f"at the merge before {merge}") == 12
     assert f"--at '{merge}' --why m.room.member @m00:x0.example" in result.stdout

@@ -29,7 +29,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
         FindingKind.OTHER_ROOM: "is not from the same room as the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
-        FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing",
+        FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing or undecided",
         FindingKind.STATE_UNKNOWN: "is undecided: its auth events allow it; the state before it is unknown",
         FindingKind.AUTH_EVENT_REJECTED: "cites an auth event that was rejected",
         FindingKind.REJECTED: "fails the auth rules against its own auth events",
@@ -249,10 +249,10 @@ def _of_version_12(result: RoomCheck) -> str:
     undone = sum(reset.kept_by_v2_1 is False for reset in result.resets)
     them = "it" if len(result.resets) == 1 else "them"
     if undone == len(result.resets):
-        return f"version 12 would undo {them} too"
+        return f"version 12's algorithm would have undone {them} too"
     if kept == len(result.resets):
-        return f"version 12 would keep {them}"
-    return f"version 12 would keep {kept:,} and undo {undone:,}"
+        return f"version 12's algorithm would have kept {them}"
+    return f"version 12's algorithm would have kept {kept:,} and undone {undone:,}"
 
 
 # A reset of one of these matters more than the others, in this order.
@@ -260,8 +260,8 @@ _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules"
 
 
 _KEPT: Final = {
-    True: "version 12 would keep it",
-    False: "version 12 would undo it too",
+    True: "version 12's algorithm would keep the change",
+    False: "version 12's algorithm would undo the change too",
     None: "version 12: unknown, events are missing",
 }
 
