@@ -95,9 +95,9 @@ def check_events(
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
-    known = version_record(version)
+    record = version_record(version)
     for batch in _batches(pdus):
-        yield from _check_batch(batch, known, keys)
+        yield from _check_batch(batch, record, keys)
 
 
 def check_entries(
@@ -117,12 +117,12 @@ def check_entries(
     Raises:
         UnknownRoomVersion: if there is no such version.
     """
-    known = version_record(version)
+    record = version_record(version)
     for batch in _batches(entries):
         pdus: list[tuple[object, EventId | None]] = [
             (entry.pdu, entry.claimed_id) for entry in batch if entry.error is None
         ]
-        checks = iter(_check_batch(pdus, known, keys))
+        checks = iter(_check_batch(pdus, record, keys))
         for entry in batch:
             if entry.error is not None:
                 yield entry, unreadable(entry.error, entry.claimed_id)

@@ -191,12 +191,12 @@ def parse_event(
     prev_events: expected an array, found nothing
     auth_events: expected an array, found nothing
     """
-    known = version_record(version)
-    plain = pdu if type(pdu) is dict else _read_object(pdu, known, unique_keys)
-    defects = find_defects(plain, known, lenient_identifiers=lenient_identifiers)
+    record = version_record(version)
+    plain = pdu if type(pdu) is dict else _read_object(pdu, record, unique_keys)
+    defects = find_defects(plain, record, lenient_identifiers=lenient_identifiers)
     if defects:
-        raise MalformedEvent(defects, known.identifier)
-    return _build(plain, known, event_id)
+        raise MalformedEvent(defects, record.identifier)
+    return _build(plain, record, event_id)
 
 
 def _read_object(pdu: object, version: RoomVersion, unique_keys: bool) -> JsonObject:

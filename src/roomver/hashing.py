@@ -117,8 +117,8 @@ def compute_reference_hash(
         MalformedEvent: if a raw PDU is not a JSON object.
         NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
-    pdu, known = unpack(event, version)
-    return encode_unpadded(sha256(essential_bytes(pdu, known)).digest())
+    pdu, record = unpack(event, version)
+    return encode_unpadded(sha256(essential_bytes(pdu, record)).digest())
 
 
 def compute_event_id(
@@ -143,14 +143,14 @@ def compute_event_id(
     >>> compute_event_id(create, "12")
     '$37iwD-DyT01UTC3QaO2Ot9nDS1G-rmVcGz0DYMPzG6c'
     """
-    pdu, known = unpack(event, version)
-    if known.event_id_form is EventIdForm.CHOSEN:
+    pdu, record = unpack(event, version)
+    if record.event_id_form is EventIdForm.CHOSEN:
         chosen = pdu.get("event_id")
         if type(chosen) is not str:
             found = "nothing" if chosen is None else f"a {type(chosen).__name__}"
-            raise MalformedEvent([Defect("event_id", "an event ID", found)], known.identifier)
+            raise MalformedEvent([Defect("event_id", "an event ID", found)], record.identifier)
         return chosen
-    return event_id_of_bytes(essential_bytes(pdu, known), known)
+    return event_id_of_bytes(essential_bytes(pdu, record), record)
 
 
 def check_content_hash(

@@ -69,7 +69,7 @@ def redact(event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str 
     >>> redact(pdu, "11")
     {'type': 'm.room.member', 'content': {'membership': 'join'}}
     """
-    pdu, known = unpack(event, version)
-    result = copied(kept(pdu, known))
+    pdu, record = unpack(event, version)
+    result = copied(kept(pdu, record))
     assert type(result) is dict
     return result

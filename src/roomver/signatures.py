@@ -166,8 +166,8 @@ def verify_signatures(
         MalformedEvent: if a raw PDU is not a JSON object.
         NotCanonical: if a raw PDU cannot be encoded as canonical JSON.
     """
-    pdu, known = unpack(event, version)
-    return check_signatures(pdu, known, essential_bytes(pdu, known), keys)
+    pdu, record = unpack(event, version)
+    return check_signatures(pdu, record, essential_bytes(pdu, record), keys)
 
 
 _Validity = Callable[[VerifyKey], tuple[Validity, str]]

@@ -61,10 +61,10 @@ def sign_event(
         NotCanonical: if the PDU cannot be encoded as canonical JSON.
         MalformedEvent: if it is not an object, or its ``signatures`` are not an object of objects.
     """
-    raw, known = unpack(pdu, version)
+    raw, record = unpack(pdu, version)
     hashes: JsonObject = {"sha256": encode_unpadded(content_digest(raw))}
     hashed: JsonObject = {**raw, "hashes": hashes}
-    return _with_signature(hashed, essential_bytes(hashed, known), server, key)
+    return _with_signature(hashed, essential_bytes(hashed, record), server, key)
 
 
 def _with_signature(owner: JsonObject, message: bytes, server: ServerName, key: SigningKey) -> JsonObject:

@@ -16,6 +16,7 @@ from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import ROOM_VERSIONS, StateResolution
+from .ends import Ends
 from .fold import Fold
 from .holes import find_followed
 from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
@@ -104,11 +105,16 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             algorithm=None if algorithm is None else StateResolution(algorithm),
             decisions=decisions,
             resets=resets,
-            soft_failure=soft_failure,
-            policy_server=policy_server,
             followed=followed,
         )
-        fold.run(progress)
+        order = fold.begin()
+        ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server)
+        for number, event_id in enumerate(order):
+            event = by_id[event_id]
+            ends.arrive(event, *fold.step(event))
+            if progress is not None and not number % 256:
+                progress(number)
+        ends.finish()
         return fold.result
 
     replayed = run(())

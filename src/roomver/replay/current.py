@@ -1,20 +1,16 @@
 """The current state at the end of a replay: the merge of the states after the forward extremities."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ..errors import MissingEvents
 from ..resolution import RoomState
 from ..state import PartialState, entries_of, known_in_part, unknown_of
 from ..types import EventId
+from .fold import Fold
 from .groups import split_groups
 from .result import Grouped, KnownState, Merge, Replay, plain, why_undecided
-
-if TYPE_CHECKING:
-    from .fold import Fold
 
 
 @dataclass(slots=True)

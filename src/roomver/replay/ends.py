@@ -22,11 +22,9 @@ How it works:
   `Replay.lacking`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..auth import check_against_state
 from ..errors import UnknownState
@@ -36,15 +34,13 @@ from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
 from .current import Open, resolve_open
+from .fold import Fold
 from .holes import Holes
 from .order import find_absorbed, find_outliers
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates
 from .recommended import Recommended
 from .result import Grouped, plain
-
-if TYPE_CHECKING:
-    from .fold import Fold
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _STATES: Final = 64

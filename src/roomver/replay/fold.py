@@ -26,7 +26,7 @@ How it works:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
@@ -48,7 +48,6 @@ from ..state import (
 )
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .ends import Ends
 from .order import find_missing, find_order, find_outliers
 from .outcome import Decisions, Outcome, Status
 from .resets import RESETS_KEPT, Resets
@@ -85,8 +84,6 @@ class Fold:
         algorithm: StateResolution | None = None,
         decisions: Decisions | None = None,
         resets: bool = True,
-        soft_failure: bool = True,
-        policy_server: bool = True,
         followed: Collection[EventId] = frozenset(),
     ) -> None:
         self.result = result
@@ -117,13 +114,11 @@ class Fold:
         self.vouched: frozenset[EventId] = self.outliers.union(*accepted.values())
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
-        self.soft_failure = soft_failure
-        self.policy_server = policy_server
         # The result of `find_followed` for an earlier fold of the same room.
         self.followed = followed
 
-    def run(self, progress: Callable[[int], None] | None) -> None:
-        """Fold every event, parents first."""
+    def begin(self) -> list[EventId]:
+        """Find the order of the events, parents first, and return it."""
         self.result.missing = find_missing(self.events)
         order, cyclic = find_order(self.events, self.given)
         for event_id in cyclic:
@@ -134,16 +129,13 @@ class Fold:
         for event_id in order:
             for parent in set(self.events[event_id].prev_event_ids):
                 self.followers[parent] = self.followers.get(parent, 0) + 1
-        ends = Ends(self, soft_failure=self.soft_failure, policy_server=self.policy_server)
-        for number, event_id in enumerate(order):
-            event = self.events[event_id]
-            before = self._state_before(event)
-            outcome = self.result.outcomes[event_id] = self._judge(event, before)
-            after = self._fold(event, outcome, before)
-            ends.arrive(event, outcome, before, after)
-            if progress is not None and not number % 256:
-                progress(number)
-        ends.finish()
+        return order
+
+    def step(self, event: Event) -> tuple[Outcome, Grouped | None, Grouped | None]:
+        """Take the next event of the order. Return its outcome, and the states before and after it."""
+        before = self._state_before(event)
+        outcome = self.result.outcomes[event.event_id] = self._judge(event, before)
+        return outcome, before, self._fold(event, outcome, before)
 
     def _fold(self, event: Event, outcome: Outcome, before: Grouped | None) -> Grouped | None:
         """Take an event into the room, and return the state after it; None if that is unknown."""
