@@ -91,8 +91,10 @@ class Fold:
         self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected: bool = result._skip_rejected
-        self.algorithm = result._algorithm = algorithm
-        self.decisions = result._decisions = None if decisions is None else decisions.frozen()
+        self.algorithm: StateResolution | None = algorithm
+        result._algorithm = algorithm
+        self.decisions: Decisions | None = None if decisions is None else decisions.frozen()
+        result._decisions = self.decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         self.places: dict[EventId, int] = {}
