@@ -87,7 +87,10 @@ class Split:
         if as_room_state and isinstance(self.base, RoomState):
             state = self.base.changed({**dict.fromkeys(self.conflicted), **changes})
         else:
-            state = {**self.unconflicted, **changes}
+            # In place: a second copy of a large state took a third of a small resolution.
+            entries = self.unconflicted
+            entries.update(changes)
+            state = entries
         if not self.unknown:
             return state
         gone = [key for key in self.conflicted if key not in changes]
