@@ -221,12 +221,17 @@ def changed_entries(entries: StateMap[V], changes: Mapping[StateKey, V | None]) 
     if hasattr(entries, "changed"):
         return cast(StateMap[V], cast(_Changeable, entries).changed(changes))
     result = dict(entries)
-    for key, value in changes.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = value
+    apply_changes(result, changes.items())
     return result
+
+
+def apply_changes(entries: dict[StateKey, V], changes: Iterable[tuple[StateKey, V | None]]) -> None:
+    """Set some entries of a state in place; those whose value is None are removed."""
+    for key, value in changes:
+        if value is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = value
 
 
 def known_in_part(known: StateMap[V], unknown: Iterable[Unknown]) -> StateMap[V]:

@@ -6,7 +6,7 @@ from typing import cast
 
 from ..errors import MissingEvents
 from ..resolution import RoomState
-from ..state import PartialState, entries_of, known_in_part, unknown_of
+from ..state import PartialState, apply_changes, entries_of, known_in_part, unknown_of
 from ..types import EventId
 from .fold import Fold
 from .groups import split_groups
@@ -60,11 +60,7 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
         parents = [sorted(ends[group].ends) for group in order]
         result.merges.append(Merge.of(None, result.forward_extremities, split))
         fold.note_resets(None, fold.resets_at(split, resolved, parents))
-    for key, event_id in resolved.items():
-        if event_id is None:
-            state.pop(key, None)
-        else:
-            state[key] = event_id
+    apply_changes(state, resolved.items())
     return state
 
 

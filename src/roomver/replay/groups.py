@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..resolution import Split
-from ..state import entries_of
+from ..state import apply_changes, entries_of
 from ..types import EventId, StateKey
 from .result import Delta, Replay
 
@@ -112,11 +112,7 @@ class _Tree:
             deltas.append(delta)
         state = dict(base)
         for delta in reversed(deltas):
-            for key, event_id in delta:
-                if event_id is None:
-                    state.pop(key, None)
-                else:
-                    state[key] = event_id
+            apply_changes(state, delta)
         return state
 
 

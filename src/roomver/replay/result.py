@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from ..errors import SHOWN, MissingEvents, UnknownState
 from ..event import Event
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
-from ..state import PartialState, Unknown
+from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
@@ -315,11 +315,7 @@ class Replay:
             deltas.append(delta)
         state: dict[StateKey, EventId] = {}
         for delta in reversed(deltas):
-            for key, event_id in delta:
-                if event_id is None:
-                    state.pop(key, None)
-                else:
-                    state[key] = event_id
+            apply_changes(state, delta)
         return state if unknown is None else PartialState(state, unknown)
 
     def resolution_at(
