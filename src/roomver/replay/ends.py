@@ -62,7 +62,7 @@ class Ends:
         self._soft_failure = result._soft_failure = soft_failure
         # The events that a server soft-failed. `Replay.soft_failed` has what the rules say about others.
         self._soft_failed = frozenset(() if fold.decisions is None else fold.decisions.soft_failed)
-        recommended = Recommended(fold.events, fold.given) if policy_server else None
+        recommended = Recommended(fold.events, fold.given) if soft_failure and policy_server else None
         self._recommended = recommended or None  # None if no policy server can be in use
         self._ends: set[EventId] = set()
         # The ends by the group of the state after them; None if that state is unknown.

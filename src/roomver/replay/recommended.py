@@ -12,6 +12,7 @@ from ..identifiers import server_of
 from ..policy import (
     POLICY,
     PolicyRefusal,
+    PolicyServer,
     check_policy_signature,
     find_joined_user,
     is_joined_from,
@@ -59,8 +60,7 @@ class Recommended:
             UnknownState: if the state is known in part, and the check needs what is unknown.
         """
         self._left += _COST_PER_EVENT
-        policy = state.get(POLICY)
-        server = None if policy is None else named_policy_server(self._events[policy])
+        server = self._named_server(state)
         if server is None:
             return None
         refusal = check_policy_signature(event, server)
@@ -77,10 +77,9 @@ class Recommended:
         If a key has no entry in the state, no event of the room is for it.
         """
         try:
-            policy = state.get(POLICY)
-            if policy is None and self._has_event:
+            if self._has_event and state.get(POLICY) is None:
                 return None  # a resolution may put it there
-            server = None if policy is None else named_policy_server(self._events[policy])
+            server = self._named_server(state)
             if server is None or check_policy_signature(event, server) is None:
                 return (POLICY,)
             if self._has_joined_user(server.name, state):
@@ -88,6 +87,10 @@ class Recommended:
         except UnknownState:
             pass
         return None
+
+    def _named_server(self, state: StateMap[EventId]) -> PolicyServer | None:
+        policy = state.get(POLICY)
+        return None if policy is None else named_policy_server(self._events[policy])
 
     def _has_joined_user(self, server: ServerName, state: StateMap[EventId]) -> bool | None:
         """Tell whether a user of a server is joined; return None if a bound prevents it."""
