@@ -88,13 +88,13 @@ class Gathered:
 
     Attributes:
         version: the room version that the events were checked against.
-        events: the usable events by ID, in the order of the input. Of events with the same ID, the first.
+        events: the usable events by ID, in input order. Of several events with the same ID, the first counts.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
         dropped: the number of events that a server must drop.
-        first_dropped: the place of the first of them, and its first finding; None without one.
-        left_out: why each of them is dropped, by the event ID that it has or that the input gives.
+        first_dropped: the place and the first finding of the first of these events; None if none was dropped.
+        left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.

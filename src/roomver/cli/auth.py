@@ -38,12 +38,10 @@ from .common import (
     as_recorded_option,
     display_name,
     example,
-    keys_option,
-    now_option,
     read_event,
     read_key_files,
     room_version_option,
-    unsigned_option,
+    signature_options,
 )
 from .drafts import complete_draft
 from .escaped import printable
@@ -59,9 +57,7 @@ from .loaded import LoadedRoom, load_events, load_room
 @as_recorded_option()
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
-@keys_option()
-@now_option()
-@unsigned_option()
+@signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,

@@ -25,11 +25,9 @@ from .common import (
     console,
     display_name,
     example,
-    keys_option,
-    now_option,
     read_key_files,
     room_version_option,
-    unsigned_option,
+    signature_options,
 )
 from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
@@ -46,9 +44,7 @@ _TICK = 500  # events between updates of the progress bar
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
-@keys_option()
-@now_option()
-@unsigned_option()
+@signature_options()
 @click.option(
     "--require-signatures",
     is_flag=True,

@@ -109,13 +109,14 @@ def _in_milliseconds(_: click.Context, __: click.Parameter, now: int | None) -> 
     return now
 
 
-def unsigned_option() -> Callable[[F], F]:
-    """Add ``--unsigned``."""
-    return click.option(
+def signature_options() -> Callable[[F], F]:
+    """Add ``--keys``, ``--now`` and ``--unsigned``."""
+    unsigned = click.option(
         "--unsigned",
         is_flag=True,
         help="Do not check signatures: for made-up events, which have none. A server would drop them.",
     )
+    return lambda command: keys_option()(now_option()(unsigned(command)))
 
 
 def file_argument() -> Callable[[F], F]:

@@ -20,12 +20,10 @@ from .common import (
     console,
     display_name,
     example,
-    keys_option,
-    now_option,
     opened,
     read_key_files,
     room_version_option,
-    unsigned_option,
+    signature_options,
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
@@ -47,9 +45,7 @@ _State = dict[StateKey, EventId]
 @as_recorded_option()
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
-@keys_option()
-@now_option()
-@unsigned_option()
+@signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -143,9 +139,7 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
-@keys_option()
-@now_option()
-@unsigned_option()
+@signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
