@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from builder import Room, public_key
+from builder import ALICE, BOB, Room, public_key
 from click.testing import CliRunner, Result
 
 from roomver.cli import main
 
 KEYS = {server: {"ed25519:1": {"key": public_key(server)}} for server in ("a.example", "b.example")}
+
+CASES = Path(__file__).parent / "data" / "cases"
 
 Write = Callable[..., str]
 """Write a file and return its path: the type of the fixture `write`."""
@@ -45,3 +47,32 @@ def header(version: str = "11", **more: Any) -> dict[str, Any]:
 def entries(built: Room) -> list[dict[str, Any]]:
     """Return the lines of a recording of a room, without its header."""
     return [{"event_id": event.event_id, "pdu": event.pdu} for event in built.events.values()]
+
+
+def public_room(version: str = "11") -> Room:
+    """Return Alice's public room, with Bob in it."""
+    built = Room(version)
+    built.join(ALICE)
+    built.power({"users": {} if version == "12" else {ALICE: 100}})
+    built.join_rule("public")
+    built.join(BOB)
+    return built
+
+
+def case(name: str) -> str:
+    """Return the path of a reported input."""
+    return str(CASES / name)
+
+
+def report(*arguments: str, code: int = 0) -> dict[str, Any]:
+    """Return what ``check --json`` says about one file. As text, ``check`` has the same exit code."""
+    result = run("check", "--json", *arguments)
+    assert (result.exit_code, run("check", *arguments).exit_code) == (code, code), result.output
+    (found,) = json.loads(result.stdout)["files"]
+    assert isinstance(found, dict)
+    return found
+
+
+def kinds(found: dict[str, Any]) -> dict[str, list[str]]:
+    """Return event ID to the kinds of its findings."""
+    return {event["event_id"]: [one["kind"] for one in event["findings"]] for event in found["events"]}

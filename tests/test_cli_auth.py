@@ -5,19 +5,9 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, Room
-from command_line import Write, entries, header, run
+from command_line import Write, entries, header, public_room, run
 
 from roomver import redact
-
-
-def small(version: str = "11") -> Room:
-    """Return a room of two members, in which Bob may send messages only."""
-    room = Room(version)
-    room.join(ALICE)
-    room.power({"users": {ALICE: 100}})
-    room.join_rule("public")
-    room.join(BOB)
-    return room
 
 
 def judged(*arguments: str, code: int) -> dict[str, dict[str, Any]]:
@@ -36,7 +26,7 @@ def checked(file: str) -> dict[str, list[str]]:
 
 
 def test_an_event_that_a_given_state_vouches_for_is_accepted(write: Write) -> None:
-    built = small()
+    built = public_room()
     carol = built.make_member("@carol:c.example", "join")
     topic = built.make("m.room.topic", ALICE, {"topic": "x"}, state_key="", prev=["$gone"])
     state = [*(event.pdu for event in built.state.values()), topic.pdu]
@@ -52,7 +42,7 @@ def test_an_event_that_a_given_state_vouches_for_is_accepted(write: Write) -> No
 
 
 def test_an_event_on_a_cycle_is_refused(write: Write) -> None:
-    built = small("1")
+    built = public_room("1")
     first = built.make("m.room.message", ALICE, {}, prev=["$second:a.example"], event_id="$first:a.example")
     second = built.make("m.room.message", ALICE, {}, prev=[first], event_id="$second:a.example")
     for event in (first, second):
@@ -67,7 +57,7 @@ def test_an_event_on_a_cycle_is_refused(write: Write) -> None:
 
 
 def test_an_event_of_another_room_is_refused(write: Write) -> None:
-    built, other = small(), Room("11", name="other")
+    built, other = public_room(), Room("11", name="other")
     foreign = other.member(ALICE, "join")
     lines = [header(), *entries(built)]
     file = write("both.jsonl", [*lines, {"event_id": foreign.event_id, "pdu": foreign.pdu}])
@@ -81,7 +71,7 @@ def test_an_event_of_another_room_is_refused(write: Write) -> None:
 
 def test_an_auth_event_of_another_room_is_missing(write: Write) -> None:
     """As for `check`: the room does not have it."""
-    built, other = small(), Room("11", name="other")
+    built, other = public_room(), Room("11", name="other")
     foreign = other.member(ALICE, "join")
     lost = built.add("m.room.message", BOB, {}, auth=[built.create, foreign])
     foreign_line = {"event_id": foreign.event_id, "pdu": foreign.pdu}
@@ -97,7 +87,7 @@ def test_an_auth_event_of_another_room_is_missing(write: Write) -> None:
 
 def test_the_redacted_form_is_judged_if_the_content_hash_does_not_match(write: Write) -> None:
     """The content that somebody put in would be refused. The rules do not see it."""
-    built = small()
+    built = public_room()
     levels: dict[str, Any] = built.pdu("m.room.power_levels", ALICE, {"users": {ALICE: 100}}, state_key="")
     content = {**levels["content"], "notifications": {"room": "high"}}
     tampered = {**levels, "content": content}
@@ -131,7 +121,7 @@ def test_the_redacted_form_is_judged_if_the_content_hash_does_not_match(write: W
 
 
 def test_the_copy_of_the_room_is_judged(write: Write) -> None:
-    built = small()
+    built = public_room()
     message = built.add("m.room.message", BOB, {"body": "x"})
     room = write("room.jsonl", [header(), *entries(built)])
     result = run("auth", "--room", room, write("event.json", {**message.pdu, "content": {"body": "y"}}))
@@ -143,7 +133,7 @@ def test_the_copy_of_the_room_is_judged(write: Write) -> None:
 
 @pytest.mark.parametrize("kind", ["no-content-hash", "event-id", "malformed", "signature-missing"])
 def test_an_event_that_a_server_drops_is_refused(kind: str, write: Write) -> None:
-    built = small()
+    built = public_room()
     pdu = built.pdu("m.room.message", BOB, {"body": "x"})
     line: Any = {
         "no-content-hash": {**pdu, "hashes": {"sha256": "AAAA"}},

@@ -2,43 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 from builder import ALICE, Room
 from click.testing import Result
-from command_line import Write, run
+from command_line import Write, case, kinds, report, run
 
 from roomver.cli.app import main
-
-CASES = Path(__file__).parent / "data" / "cases"
 
 FORGED = "$rwDOdIDX9n7HMdR7Qoug2CMlCUtiSAPYJj5T21jEaAU"
 UNSIGNED = "$-_AnH4VKzMXZ_LNUGknbxwJIwdjJOYLcNX5cDi4nUrY"
 
 
-def case(name: str) -> str:
-    return str(CASES / name)
-
-
 def answer(result: Result) -> str:
     """Return the output as one line, whatever its width."""
     return " ".join(result.output.split())
-
-
-def report(*arguments: str, code: int = 0) -> dict[str, Any]:
-    """Return what ``check --json`` says about one file."""
-    result = run("check", "--json", *arguments)
-    assert result.exit_code == code, result.output
-    (found,) = json.loads(result.stdout)["files"]
-    assert isinstance(found, dict)
-    return found
-
-
-def kinds(found: dict[str, Any]) -> dict[str, list[str]]:
-    """Return event ID to the kinds of its findings."""
-    return {event["event_id"]: [one["kind"] for one in event["findings"]] for event in found["events"]}
 
 
 def state_ids(*arguments: str) -> dict[tuple[str, str], str]:

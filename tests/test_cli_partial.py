@@ -6,29 +6,10 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, CAROL, Room
-from command_line import Write, entries, header, run
+from command_line import Write, case, entries, header, kinds, public_room, report, run
 
-CASES = Path(__file__).parent / "data" / "cases"
 MEMBERS = "m.room.member entries (members omitted)"
 BOBS_KEY = {"type": "m.room.member", "state_key": "@bob:two.example"}
-
-
-def case(name: str) -> str:
-    return str(CASES / name)
-
-
-def checked(file: str, *options: str, code: int) -> dict[str, Any]:
-    """Return what ``check --json`` reports about a file, after asserting its exit code."""
-    result = run("check", "--json", file, *options)
-    assert result.exit_code == code, result.stdout
-    (found,) = json.loads(result.stdout)["files"]
-    assert isinstance(found, dict)
-    return found
-
-
-def kinds(found: dict[str, Any]) -> dict[str, list[str]]:
-    """Return event ID to the kinds of its findings."""
-    return {event["event_id"]: [one["kind"] for one in event["findings"]] for event in found["events"]}
 
 
 # An answer to a join with members_omitted
@@ -72,7 +53,7 @@ def test_the_missing_member_from_another_file_decides(write: Write) -> None:
 
 
 def test_check_says_which_part_is_known() -> None:
-    found = checked(case("b_sendjoin_partial.json"), code=0)
+    found = report(case("b_sendjoin_partial.json"), code=0)
     assert found["room"]["state_size"] == 6
     assert found["room"]["state_unknown"] == [
         {"reason": "members omitted", "types": ["m.room.member"], "keys": []}
@@ -82,7 +63,7 @@ def test_check_says_which_part_is_known() -> None:
         "current state: 6 entries, resolved from 1 forward extremity, known in part: members omitted" in text
     )
     assert f"unknown: {MEMBERS}" in text
-    assert checked(case("b_sendjoin_full.json"), code=0)["room"]["state_unknown"] == []
+    assert report(case("b_sendjoin_full.json"), code=0)["room"]["state_unknown"] == []
 
 
 def test_an_event_that_needs_an_omitted_member_is_undecided(write: Write) -> None:
@@ -90,7 +71,7 @@ def test_an_event_that_needs_an_omitted_member_is_undecided(write: Write) -> Non
     # Bob's join is here, but whether he is still joined is not.
     bob = [pdu for pdu in lines if pdu.get("state_key") == "@bob:two.example"]
     more = write("more.json", [*bob, json.loads(Path(case("b_after.json")).read_text())])
-    found = checked(case("b_sendjoin_partial.json"), "--also", more, code=3)
+    found = report(case("b_sendjoin_partial.json"), "--also", more, code=3)
     message = "$Cjh6fTI0vNxq0fvK3XqWmsGOmb_TwAPbhmd4nvTCw8Q"
     assert kinds(found) == {message: ["state-unknown"]}
     (finding,) = found["events"][0]["findings"]
@@ -130,11 +111,7 @@ def test_resolve_says_that_its_result_is_known_in_part() -> None:
 
 
 def joined_room() -> Room:
-    built = Room("11")
-    built.join(ALICE)
-    built.power({"users": {ALICE: 100}})
-    built.join_rule("public")
-    built.join(BOB)
+    built = public_room()
     built.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
     return built
 
@@ -308,7 +285,7 @@ def test_two_given_states_are_not_one_state(write: Write) -> None:
 
 def test_one_disagreement_is_one_difference() -> None:
     file = case("l_10715_recording.jsonl")
-    plain = checked(file, code=1)
+    plain = report(file, code=1)
     disagreed = "$bk9IUr5qOzNBNDye1INAdmXP0byYTtpXyhk8jjLU224"
     assert kinds(plain)[disagreed] == ["rejected", "server-differs"]
     others = {event_id: found for event_id, found in kinds(plain).items() if event_id != disagreed}
@@ -318,7 +295,7 @@ def test_one_disagreement_is_one_difference() -> None:
     text = run("check", file).stdout
     assert "5 events rejected only for citing an event that the recording server accepted" in text
 
-    followed = checked(file, "--as-recorded", code=1)
+    followed = report(file, "--as-recorded", code=1)
     assert kinds(followed) == {disagreed: ["rejected", "server-differs"]}
     assert followed["room"]["state_differs"] == []
     assert followed["room"]["follow"] == []
@@ -362,7 +339,7 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     built.add("m.room.message", ALICE, {"body": "x"})
     theirs = [event.event_id for event in built.state.values()]
     lines = [header("11", rejected=[], state=[*theirs, undecided.event_id]), *entries(built)]
-    found = checked(write("room.jsonl", lines), code=3)
+    found = report(write("room.jsonl", lines), code=3)
     assert kinds(found) == {undecided.event_id: ["auth-event-missing"]}
     assert found["room"]["state_differs"] == []
     text = run("check", write("room.jsonl", lines)).stdout
@@ -370,13 +347,13 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     # The server has another name, which may be the unknown entry.
     missing = built.make("m.room.name", ALICE, {"name": "n"}, state_key="")
     lines[0] = header("11", rejected=[], state=[*theirs, missing.event_id])
-    found = checked(write("room.jsonl", lines), code=3)
+    found = report(write("room.jsonl", lines), code=3)
     assert found["room"]["state_differs"] == []
     # Its topic is surely another one, since the topic here is known.
     topic = built.state["m.room.topic", ""].event_id
     others = [event_id for event_id in theirs if event_id != topic]
     lines[0] = header("11", rejected=[], state=[*others, missing.event_id])
-    (differs,) = checked(write("room.jsonl", lines), code=1)["room"]["state_differs"]
+    (differs,) = report(write("room.jsonl", lines), code=1)["room"]["state_differs"]
     assert differs == {"type": "m.room.topic", "state_key": "", "ours": topic, "theirs": None}
 
 
@@ -409,5 +386,5 @@ def test_a_room_is_replayed_with_another_algorithm(write: Write) -> None:
     assert run("state", file, "--algorithm", "v3").exit_code == 2
     state = [event.event_id for event in {**built.state, ("m.room.topic", ""): ends[0]}.values()]
     recorded = write("recorded.jsonl", [header("2", rejected=[], state=state), *entries(built)])
-    assert len(checked(recorded, code=1)["room"]["state_differs"]) == 1
-    assert checked(recorded, "--algorithm", "v1", code=0)["room"]["state_differs"] == []
+    assert len(report(recorded, code=1)["room"]["state_differs"]) == 1
+    assert report(recorded, "--algorithm", "v1", code=0)["room"]["state_differs"] == []

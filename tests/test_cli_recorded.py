@@ -1,23 +1,13 @@
 """What the recording server decided, compared with the rules and followed."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, Room
-from command_line import Write, entries, header, run
+from builder import ALICE, BOB
+from command_line import CASES, Write, entries, header, public_room, report, run
 
-CASES = Path(__file__).parent / "data" / "cases"
 BESIDE = ["$4hXAeMmBsqsmbalTzV8RAE9tRpJMW_BfElrI53LH8ws", "$4x2veUKd0GL-RolFBxhTxG8bhymANFPOEImNZkt1lB4"]
-
-
-def report(*arguments: str, code: int) -> dict[str, Any]:
-    """Return what `check` reports about the only file."""
-    result = run("check", "--json", *arguments)
-    assert (result.exit_code, run("check", *arguments).exit_code) == (code, code)
-    (file,) = json.loads(result.stdout)["files"]
-    return dict(file)
 
 
 def reasons(found: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
@@ -25,16 +15,6 @@ def reasons(found: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         event["event_id"]: [(one["kind"], one["reasons"][0]["text"]) for one in event["findings"]]
         for event in found["events"]
     }
-
-
-def small() -> Room:
-    """Return a room of two members, in which Bob may send messages only."""
-    room = Room("11")
-    room.join(ALICE)
-    room.power({"users": {ALICE: 100}})
-    room.join_rule("public")
-    room.join(BOB)
-    return room
 
 
 def soft_failed(write: Write, **decisions: Any) -> str:
@@ -58,7 +38,7 @@ def test_the_server_is_said_to_have_done_what_it_did(did: str, write: Write) -> 
 
 @pytest.mark.parametrize("did", ["soft-failed", "accepted"])
 def test_the_server_let_an_event_in_that_the_rules_reject(did: str, write: Write) -> None:
-    built = small()
+    built = public_room()
     topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     softly = [topic.event_id] if did == "soft-failed" else []
     file = write("room.jsonl", [header(rejected=[], soft_failed=softly), *entries(built)])
@@ -68,7 +48,7 @@ def test_the_server_let_an_event_in_that_the_rules_reject(did: str, write: Write
 
 
 def test_the_recording_does_not_speak_of_other_files(write: Write) -> None:
-    built = small()
+    built = public_room()
     room = write("room.jsonl", [header(rejected=[], soft_failed=[]), *entries(built)])
     refused = built.power({"users": {BOB: 100}}, by=BOB)
     after = built.add("m.room.message", ALICE, {"body": "x"})
@@ -106,7 +86,7 @@ def test_soft_failures_are_listed_as_well_if_the_server_is_followed(write: Write
 
 
 def test_a_state_that_is_compared_in_part_is_said_to_be_in_json(write: Write) -> None:
-    built = small()
+    built = public_room()
     stranger = "@dave:b.example"
     built.state["m.room.member", stranger] = built.make_member(stranger, "join")
     built.add("m.room.name", stranger, {"name": "n"}, state_key="")

@@ -7,19 +7,9 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room
-from command_line import Write, entries, header, run
+from command_line import Write, entries, header, public_room, run
 
 from roomver import Event
-
-
-def public_room(version: str = "11") -> Room:
-    """Return Alice's public room, with Bob in it."""
-    built = Room(version)
-    built.join(ALICE)
-    built.power({"users": {} if version == "12" else {ALICE: 100}})
-    built.join_rule("public")
-    built.join(BOB)
-    return built
 
 
 def recording(built: Room, **more: Any) -> list[dict[str, Any]]:
