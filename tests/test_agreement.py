@@ -112,6 +112,7 @@ def words_of(found: RoomCheck) -> dict[EventId, str]:
             words[event_id] = REJECTED
         else:
             words[event_id] = SOFT_FAILED if event_id in found.replay.soft_failed else ACCEPTED
+    words |= dict.fromkeys(found.replay.current_unknown, UNDECIDED)
     return words
 
 
@@ -142,6 +143,8 @@ def checked(asked: Asked) -> dict[EventId, str]:
         for event in file["events"]
         if event["findings"]
     )
+    for one in file["room"]["current_unknown"]:
+        words[one["event_id"]] = UNDECIDED
     undecided = UNDECIDED in words.values()
     assert code == (1 if bad or found.state_differs else 3 if undecided or found.not_compared else 0)
     assert data["ok"] == (code == 0) == found.ok
@@ -326,6 +329,7 @@ def said_of_all(file: str) -> dict[EventId, str] | None:
         for word in (SOFT_FAILED, REJECTED, UNDECIDED, DROPPED):
             if word in actions:
                 words[event["event_id"]] = word
+    words |= {one["event_id"]: UNDECIDED for one in data["room"]["current_unknown"]}
     return words
 
 

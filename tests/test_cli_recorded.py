@@ -98,3 +98,48 @@ def test_a_state_that_is_compared_in_part_is_said_to_be_in_json(write: Write) ->
     known = [header(rejected=[], state=theirs), *(entries(built)[:-2])]
     whole = write("whole.jsonl", known)
     assert report(whole, code=0)["room"]["state_compared_in_part"] is False
+
+
+def test_the_server_is_not_followed_in_other_files(write: Write) -> None:
+    """It did not decide about the events in them, nor about the event that is judged."""
+    built = public_room()
+    room = write("room.jsonl", [header(rejected=[], soft_failed=[]), *entries(built)])
+    refused = built.power({"users": {BOB: 100}}, by=BOB)
+    more = write("more.jsonl", [refused.pdu])
+    assert refused.event_id not in run("state", room, "--as-recorded", "--also", more, "--json").stdout
+    assert run("auth", "--room", room, "--as-recorded", more).exit_code == 1
+    inside = write("all.jsonl", [header(rejected=[], soft_failed=[]), *entries(built)])
+    assert refused.event_id in run("state", inside, "--as-recorded", "--json").stdout
+
+
+def test_the_third_check_is_the_servers_if_it_is_followed(write: Write) -> None:
+    file = soft_failed(write, rejected=[], soft_failed=BESIDE)
+    result = run("auth", "--room", file, "--as-recorded", BESIDE[0])
+    assert result.exit_code == 1
+    last = result.stdout.partition("against the current state at its arrival: REFUSED (soft-failed)")[2]
+    assert "soft-failed, as recorded" in last
+
+
+# The check against the current state
+
+
+def test_an_unknown_check_against_the_current_state_is_told(write: Write) -> None:
+    """A ban is missing. It may have arrived before a message beside it."""
+    built = public_room()
+    fork, base = dict(built.state), built.last
+    assert base is not None
+    ban = built.member(BOB, "ban", by=ALICE)
+    after = built.add("m.room.message", ALICE, {"body": "y"})
+    built.state = fork
+    beside = built.add("m.room.message", BOB, {"body": "x"}, prev=[base])
+    lines = [line for line in entries(built) if line["event_id"] != ban.event_id]
+    file = write("room.jsonl", [header(), *lines])
+    found = report(file, code=3)
+    assert after.event_id in reasons(found)
+    (unknown,) = found["room"]["current_unknown"]
+    assert (unknown["event_id"], unknown["missing"]) == (beside.event_id, [ban.event_id])
+    assert unknown["why"].startswith("the current state is unknown")
+    text = run("check", file).stdout
+    assert "check against the current state unknown for 1 accepted event:" in text
+    assert f"missing events: {ban.event_id}" in text
+    assert run("auth", "--room", file, beside.event_id).exit_code == 3

@@ -96,8 +96,9 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings and the state agrees with the recording, if it gives one."""
-        return not self.summary.bad and not self.summary.undecided and self.state_agrees
+        """Whether there are no findings, every check is known, and the state agrees with the recording."""
+        decided = not self.summary.undecided and not self.replay.current_unknown
+        return not self.summary.bad and decided and self.state_agrees
 
     @property
     def state_agrees(self) -> bool:
@@ -157,7 +158,9 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         held = beliefs or Beliefs()
         if held.rejected is None:
             raise ValueError("the beliefs do not say which events were rejected")
-        decisions = Decisions(held.rejected, held.soft_failed or frozenset())
+        places = gathered.places
+        recorded = [event_id for event_id in places if held.speak_of(places[event_id])]
+        decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
     replayed = replay_room(
         own,
         given=given,

@@ -98,10 +98,12 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
 
     Missing events are named once, with their consequences. An event is undecided if auth events or the state
     before it are missing, or if that state is known in part and the rules need an unknown entry. More events
-    of the room may decide it.
+    of the room may decide it. An accepted event whose check against the current state is unknown is listed
+    too.
 
     Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
-    undecided events. Of several files, an unreadable one counts first, then one with findings.
+    undecided events or unknown checks. Of several files, an unreadable one counts first, then one with
+    findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(

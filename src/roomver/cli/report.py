@@ -23,6 +23,7 @@ from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .unknown_checks import unknown_check_lines
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
@@ -107,7 +108,7 @@ class JsonReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        self._good &= found.state_agrees
+        self._good &= found.state_agrees and not found.replay.current_unknown
         self._room = f', "room": {json.dumps(room_data(found))}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
@@ -219,6 +220,7 @@ class TextReport:
         if self._most_undecided is not None and self._undecided > self._most_undecided:
             more = self._undecided - self._most_undecided
             lines.append(f"{more:,} more undecided events: --all lists them")
+        lines += unknown_check_lines(found, self._most_lines)
         self._lines = [*lines, *agreed_lines(found, self._most_lines)]
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:

@@ -16,6 +16,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
+from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
@@ -110,6 +111,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
+        "current_unknown": unknown_checks_data(replayed),
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
