@@ -38,13 +38,13 @@ from .common import (
     as_recorded_option,
     display_name,
     example,
+    id_hint,
     read_event,
     read_key_files,
     room_version_option,
     signature_options,
 )
 from .drafts import complete_draft
-from .escaped import printable
 from .loaded import LoadedRoom, load_events, load_room
 
 
@@ -224,9 +224,11 @@ def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> boo
 def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
-        raise InputError(
-            display_name(name), f"there is no such file; an event ID starts with $: '${printable(name)}'"
-        )
+        hint = f"; {id_hint(name)}"
+        if draft:
+            # With --state an event ID is taken for a file too.
+            hint = "; with --state, EVENT is a file; --room takes an event ID" if "$" in name else ""
+        raise InputError(display_name(name), f"there is no such file{hint}")
     return read_event(name, None, needs, draft=draft)
 
 

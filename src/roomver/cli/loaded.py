@@ -22,7 +22,7 @@ from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
+from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name, id_hint
 from .escaped import printable
 from .wording import missing_lines, signature_lines
 
@@ -91,7 +91,8 @@ class LoadedRoom:
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
-            hint = "" if event_id.startswith("$") else f"; an event ID starts with $: '${event_id}'"
+            is_id = event_id.startswith("$") and not event_id.startswith("$$")
+            hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
         return self.events[known] if known in self.events else (known, left_out[known])
