@@ -349,10 +349,15 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     lines[0] = header("11", rejected=[], state=[*theirs, missing.event_id])
     found = report(write("room.jsonl", lines), code=3)
     assert found["room"]["state_differs"] == []
-    # Its topic is surely another one, since the topic here is known.
+    # Its topic may be the missing event.
     topic = built.state["m.room.topic", ""].event_id
     others = [event_id for event_id in theirs if event_id != topic]
     lines[0] = header("11", rejected=[], state=[*others, missing.event_id])
+    found = report(write("room.jsonl", lines), code=3)
+    assert found["room"]["state_differs"] == []
+    assert found["room"]["state_keys_not_compared"] == [{"type": "m.room.topic", "state_key": ""}]
+    # Without a missing event its topic is surely another one, since the topic here is known.
+    lines[0] = header("11", rejected=[], state=others)
     (differs,) = report(write("room.jsonl", lines), code=1)["room"]["state_differs"]
     assert differs == {"type": "m.room.topic", "state_key": "", "ours": topic, "theirs": None}
 

@@ -74,12 +74,18 @@ class RoomCheck:
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
+        recorded_missing: events that the recording names and that are not among the usable events, sorted.
+            Each has the names of the fields of `Beliefs` that name it. What the server decided about them
+            cannot be compared.
+        keys_not_compared: keys of the current state that were not compared, sorted: a missing event of the
+            recording server's state may have them there.
         not_compared: whether the recording gives a state but the current state is unknown here.
         compared_in_part: whether the recording gives a state and the current state is known in part here.
         follow: events that are rejected only because they cite a rejected event that the recording server
             accepted. The difference is found at that event.
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
-            of the input. The server may have received them later, so these are not findings.
+            of the input. The server may have received them later, so these are not findings. Events whose
+            check against the current state is unknown here are not among them.
     """
 
     gathered: Gathered
@@ -89,6 +95,8 @@ class RoomCheck:
     agreed: dict[EventId, Finding] = field(default_factory=dict)
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
+    recorded_missing: dict[EventId, tuple[str, ...]] = field(default_factory=dict)
+    keys_not_compared: list[StateKey] = field(default_factory=list)
     not_compared: bool = False
     compared_in_part: bool = False
     follow: set[EventId] = field(default_factory=set)
@@ -96,14 +104,14 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings, every check is known, and the state agrees with the recording."""
+        """Whether there are no findings, every check is known, and all agrees with the recording."""
         decided = not self.summary.undecided and not self.replay.current_unknown
-        return not self.summary.bad and decided and self.state_agrees
+        return not self.summary.bad and decided and self.state_agrees and not self.recorded_missing
 
     @property
     def state_agrees(self) -> bool:
         """Whether the current state agrees with the recording, if it gives one."""
-        return not self.state_differs and not self.not_compared
+        return not self.state_differs and not self.not_compared and not self.keys_not_compared
 
 
 def check_room(  # noqa: PLR0913 - all but two are keyword-only options
@@ -201,6 +209,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     in_order = set(replayed.order)
     places = result.gathered.places
     lacks: dict[EventId, tuple[EventId, ...]] = {}
+    unknown = frozenset(replayed.current_unknown)
     for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
         found = _found(outcome, replayed, lacks)
@@ -211,7 +220,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             why = replayed.current_check(event_id).why
             found = Finding(FindingKind.SOFT_FAILED, (Reason("", why),))
         if found is None:
-            if softly and outcome.ours is None:
+            if softly and outcome.ours is None and event_id not in unknown:
                 result.soft_failed_there.add(event_id)
             if believed and outcome.by_state is not None:
                 text = "the recording server rejected it, but the rules allow it"
@@ -238,6 +247,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)
     result.resets = replayed.resets()
+    _find_missing(result, held)
     if held.state is not None:
         _compare_states(result, held.state)
 
@@ -326,15 +336,28 @@ def _cycle(event: Event, replayed: Replay) -> tuple[Reason, ...]:
     )
 
 
+def _find_missing(result: RoomCheck, held: Beliefs) -> None:
+    """Note the events that a recording names and that are not among the usable events."""
+    events = result.gathered.events
+    named: dict[EventId, list[str]] = {}
+    for name in ("state", "rejected", "soft_failed"):
+        for event_id in getattr(held, name) or ():
+            if event_id not in events:
+                named.setdefault(event_id, []).append(name)
+    result.recorded_missing = {event_id: tuple(named[event_id]) for event_id in sorted(named)}
+
+
 def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
-    events = result.replay.events
+    events = result.gathered.events
     theirs: dict[StateKey, EventId] = {}
+    incomplete = False
     for event_id in sorted(believed):
         event = events.get(event_id)
-        # A missing event, or a message, has no key. It is listed under a key of its own.
-        key = ("", event_id)
-        if event is not None and event.state_key is not None:
-            key = (event.type, event.state_key)
+        if event is None:
+            incomplete = True  # it may have any key
+            continue
+        # A message has no key. It is listed under a key of its own.
+        key = ("", event_id) if event.state_key is None else (event.type, event.state_key)
         theirs[key] = event_id
     state = result.replay.current_state
     if state is None:
@@ -343,9 +366,11 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
     ours = entries_of(state)
     result.compared_in_part = isinstance(state, PartialState)
     for key in sorted(ours.keys() | theirs.keys()):
-        # A missing event may be an entry that is unknown here.
-        missing = key in theirs and theirs[key] not in events
-        if isinstance(state, PartialState) and (missing or state.why_unknown(key) is not None):
+        if isinstance(state, PartialState) and state.why_unknown(key) is not None:
             continue
-        if ours.get(key) != theirs.get(key):
+        if ours.get(key) == theirs.get(key):
+            continue
+        if incomplete and key not in theirs:
+            result.keys_not_compared.append(key)
+        else:
             result.state_differs[key] = (ours.get(key), theirs.get(key))

@@ -23,11 +23,11 @@ from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .recorded import agreed_lines, recorded_data, recorded_lines
 from .unknown_checks import unknown_check_lines
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
-    agreed_lines,
     findings_data,
     room_data,
     room_lines,
@@ -108,8 +108,9 @@ class JsonReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        self._good &= found.state_agrees and not found.replay.current_unknown
-        self._room = f', "room": {json.dumps(room_data(found))}'
+        self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
+        data = {**room_data(found), **recorded_data(found)}
+        self._room = f', "room": {json.dumps(data)}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
@@ -214,7 +215,7 @@ class TextReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        lines = room_lines(found, self._path, self._most_lines)
+        lines = room_lines(found, self._path, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
         if self._most_undecided is not None and self._undecided > self._most_undecided:
