@@ -14,18 +14,22 @@ from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
+from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry
-from ..replay import Status
+from ..replay import CurrentCheck, Status
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from ..versions import RoomVersion
 from .answers import (
     AUTH_EVENTS,
     BEFORE,
+    CURRENT,
+    POLICY_SERVER,
     VOUCHED,
     Answer,
     Refused,
     Row,
+    Third,
     answer_data,
     print_answer,
     print_refused,
@@ -80,19 +84,20 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
     soft-fails an event. Events arrive in the order of the file. With --state the event is judged against the
-    state events in the file.
+    state events in the file. In both cases, an event without a valid signature of the policy server that the
+    room uses is soft-failed.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
-    An event that a server drops on receipt, such as one without a valid signature, is refused before any rule
-    is applied. If the content hash does not match, the redacted form of the event is judged.
+    An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
+    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
 
     An event is undecided if its auth events are missing, if the state before it or the current state is
     unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
     was accepted by the server that gave the state.
 
-    Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
+    Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
@@ -115,8 +120,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         print_answer(answer)
     answers = [row.allowed for row in answer.rows if not row.instead]
-    if answer.current is not None and answer.current.made:
-        answers.append(answer.current.allowed)
+    if answer.third is not None and answer.third.check.made:
+        answers.append(answer.third.check.allowed)
     if False in answers:
         raise click.exceptions.Exit(1)
     if None in answers:
@@ -154,13 +159,13 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    current = replayed.current_check(event_id)
+    third = _third(room, event)
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], current, findings)
+        return Answer([row, not_made], third, findings)
     own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
     row = Row(AUTH_EVENTS, event, verdict, own)
     before = replayed.state_before(event_id)
@@ -175,7 +180,20 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
         by_state = Row(BEFORE, event, None, state, lacks, unknown)
-    return Answer([row, by_state], current, findings)
+    return Answer([row, by_state], third, findings)
+
+
+def _third(room: LoadedRoom, event: Event) -> Third:
+    """Return the result of checking an event of a room against the current state."""
+    check = room.replay.current_check(event.event_id)
+    read = room.replay.current_entries(event.event_id)
+    if read is None:
+        return Third(CURRENT, event, check)
+    current = EventsOf(read, room.replay.events)
+    server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
+    if check.allowed:
+        server = find_signing_policy_server(event, current)
+    return Third(CURRENT, event, check, current, server)
 
 
 def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> Row:
@@ -206,9 +224,35 @@ def _judge_against(
     if completed is not pdu or _is_made_up(given, pdu, gathered.version):
         # A draft has no hash, ID or signatures to check.
         draft = _parse(completed, gathered.version, event_name)
-        return Answer([_against("the state", draft, state)], is_draft=True)
+        row = _against("the state", draft, state)
+        third = _by_policy_server(row, "a draft has no signatures")
+        return Answer([row], third, is_draft=True)
     event, findings = _receive(given, gathered.version, keys)
-    return Answer([_against("the state", event, state)], findings=findings)
+    row = _against("the state", event, state)
+    third = _by_policy_server(row, "signatures were not checked (--unsigned)" if keys is None else "")
+    return Answer([row], third, findings)
+
+
+def _by_policy_server(row: Row, unsigned: str) -> Third | None:
+    """Check an event against the policy server that a given state names; return None if it uses none.
+
+    Args:
+        row: the result of checking the event against the state.
+        unsigned: why the signatures of the event are not checked; empty if they are.
+    """
+    event, state = row.event, row.state
+    if row.allowed is not True:
+        return None
+    try:
+        refusal = check_policy(event, state)
+    except UnknownState as error:
+        check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
+        return None if unsigned else Third(POLICY_SERVER, event, check)
+    if refusal is not None:
+        check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
+        return Third(POLICY_SERVER, event, check, state, refusal.server)
+    server = find_signing_policy_server(event, state)
+    return None if server is None else Third(POLICY_SERVER, event, CurrentCheck(True), state, server)
 
 
 def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
