@@ -11,7 +11,7 @@ from typing import cast
 
 from .canonical import shorten
 from .entry import Entry, Place
-from .errors import SHOWN, listed
+from .errors import listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
@@ -20,6 +20,7 @@ from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
@@ -71,6 +72,7 @@ class RoomCheck:
         agreed: events that both the recording server and the rules reject or soft-fail, each with the finding
             that would apply if the server disagreed. If the replay follows that server, these include all
             accepted events that it soft-failed.
+        dropped: events of the input that are missing from the room because they were dropped.
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
@@ -93,6 +95,7 @@ class RoomCheck:
     summary: Summary = field(default_factory=Summary)
     findings: dict[EventId, tuple[Finding, ...]] = field(default_factory=dict)
     agreed: dict[EventId, Finding] = field(default_factory=dict)
+    dropped: dict[EventId, Dropped] = field(default_factory=dict)
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
     recorded_missing: dict[EventId, tuple[str, ...]] = field(default_factory=dict)
@@ -181,10 +184,15 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
     result = RoomCheck(gathered, replayed)
+    for event_id, finding in gathered.left_out.items():
+        if event_id not in events:
+            result.dropped[event_id] = Dropped(gathered.left_out_at[event_id], finding)
     for event_id, event in events.items():
         if event.room_id != room_id:
             reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
-            result.findings[event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
+            finding = Finding(FindingKind.OTHER_ROOM, (reason,))
+            result.findings[event_id] = (finding,)
+            result.dropped[event_id] = Dropped(gathered.places[event_id], finding)
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
@@ -208,11 +216,11 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     replayed = result.replay
     in_order = set(replayed.order)
     places = result.gathered.places
-    lacks: dict[EventId, tuple[EventId, ...]] = {}
+    undecided = Undecided(result.gathered, replayed, result.dropped)
     unknown = frozenset(replayed.current_unknown)
     for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
-        found = _found(outcome, replayed, lacks)
+        found = _found(outcome, replayed, undecided)
         own = outcome.own
         believed = held.rejected is not None and event_id in held.rejected
         softly = held.soft_failed is not None and event_id in held.soft_failed
@@ -260,15 +268,11 @@ def _main_room(events: Collection[Event]) -> RoomId:
     return rooms.most_common(1)[0][0] if rooms else ""
 
 
-def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]) -> Finding | None:
+def _found(outcome: Outcome, replayed: Replay, undecided: Undecided) -> Finding | None:
     """Return the finding of an outcome; None for an accepted event."""
     match outcome.own:
         case Status.UNDECIDED:
-            if outcome.missing:
-                return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, replayed, lacks))
-            if outcome.unknown:
-                return Finding(FindingKind.STATE_UNKNOWN, _unknown(outcome))
-            return Finding(FindingKind.STATE_UNKNOWN, _lacking(outcome, replayed, lacks))
+            return undecided.finding(outcome)
         case Status.CYCLIC:
             return Finding(FindingKind.CYCLE, _cycle(replayed.events[outcome.event_id], replayed))
         case Status.REJECTED_BY_AUTH_EVENTS:
@@ -287,44 +291,6 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
                 kind = FindingKind.SOFT_FAILED if by_rules else FindingKind.POLICY_SERVER
                 return Finding(kind, (Reason("", str(soft_failed)),))
             return None
-
-
-def _unknown(outcome: Outcome) -> tuple[Reason, ...]:
-    """Return the reason of an event whose check needs unknown entries of the state before it."""
-    keys = [f"{kind} {shorten(key)}" for kind, key in outcome.unknown]
-    are = "is" if len(keys) == 1 else "are"
-    text = f"the state before it is known in part: {listed(keys)} {are} unknown ({outcome.why_unknown})"
-    return (Reason("", text),)
-
-
-def _lacking(
-    outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]
-) -> tuple[Reason, ...]:
-    """Return the reasons why an event is undecided: the missing events that it depends on.
-
-    They are also stored in `lacks`, where the reasons of later events find them. Only as many as a reason
-    lists are stored: in a long chain each event may depend on as many missing events as those before.
-    """
-    lacked: dict[EventId, None] = {}
-    reasons = []
-    causes, path = outcome.missing, "auth_events"
-    if not causes:
-        causes, path = replayed.gaps[outcome.event_id], "prev_events"
-    for event_id in causes:
-        beyond = lacks.get(event_id)
-        what = (
-            f"{event_id} is undecided" if path == "auth_events" else f"the state after {event_id} is unknown"
-        )
-        if beyond is not None:
-            lacked.update(dict.fromkeys(beyond))
-            ids = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
-            what += f": {ids} {'is' if len(beyond) == 1 else 'are'} missing"
-        elif event_id not in replayed.events:
-            lacked[event_id] = None
-            what = f"{event_id} is missing"
-        reasons.append(Reason(path, what))
-    lacks[outcome.event_id] = tuple(lacked)[: SHOWN + 1]
-    return tuple(reasons)
 
 
 def _cycle(event: Event, replayed: Replay) -> tuple[Reason, ...]:

@@ -12,6 +12,7 @@ from ..check import check_entries
 from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
+from ..gathering import Gathered
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
@@ -165,7 +166,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], third, findings)
+        return Answer([row, not_made], third, findings, dropped=room.found.dropped)
     own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
     row = Row(AUTH_EVENTS, event, verdict, own)
     before = replayed.state_before(event_id)
@@ -174,13 +175,14 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, outcome.by_state, state)
     elif not verdict.allowed and before is not None:
         # The replay does not make this check: the event is rejected whatever it says.
-        by_state = _against(BEFORE, event, state, lacks)
+        by_state = _against(BEFORE, event, state, room.found.gathered, lacks)
     elif outcome.own is Status.ACCEPTED:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        by_state = Row(BEFORE, event, None, state, lacks, unknown)
-    return Answer([row, by_state], third, findings)
+        lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
+        by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
+    return Answer([row, by_state], third, findings, dropped=room.found.dropped)
 
 
 def _third(room: LoadedRoom, event: Event) -> Third:
@@ -188,7 +190,11 @@ def _third(room: LoadedRoom, event: Event) -> Third:
     check = room.replay.current_check(event.event_id)
     read = room.replay.current_entries(event.event_id)
     if read is None:
-        return Third(CURRENT, event, check)
+        lack = None
+        if check.made and not check.missing and event.event_id in room.replay.current_unknown:
+            bounded = event.event_id in room.replay.unchecked
+            lack = None if bounded else room.found.gathered.lack_behind(check.why)
+        return Third(CURRENT, event, check, lack=lack)
     current = EventsOf(read, room.replay.events)
     server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
     if check.allowed:
@@ -196,11 +202,18 @@ def _third(room: LoadedRoom, event: Event) -> Third:
     return Third(CURRENT, event, check, current, server)
 
 
-def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> Row:
+def _against(
+    against: str,
+    event: Event,
+    state: StateMap[Event],
+    gathered: Gathered,
+    lacks: Sequence[EventId] = (),
+) -> Row:
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        return Row(against, event, None, state, lacks, error)
+        lack = None if lacks else gathered.lack_behind(error.reason)
+        return Row(against, event, None, state, lacks, error, lack)
 
 
 def _judge_against(
@@ -224,20 +237,23 @@ def _judge_against(
     if completed is not pdu or _is_made_up(given, pdu, gathered.version):
         # A draft has no hash, ID or signatures to check.
         draft = _parse(completed, gathered.version, event_name)
-        row = _against("the state", draft, state)
-        third = _by_policy_server(row, "a draft has no signatures")
+        row = _against("the state", draft, state, gathered)
+        third = _by_policy_server(row, gathered, "a draft has no signatures")
         return Answer([row], third, is_draft=True)
     event, findings = _receive(given, gathered.version, keys)
-    row = _against("the state", event, state)
-    third = _by_policy_server(row, "signatures were not checked (--unsigned)" if keys is None else "")
+    row = _against("the state", event, state, gathered)
+    third = _by_policy_server(
+        row, gathered, "signatures were not checked (--unsigned)" if keys is None else ""
+    )
     return Answer([row], third, findings)
 
 
-def _by_policy_server(row: Row, unsigned: str) -> Third | None:
+def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | None:
     """Check an event against the policy server that a given state names; return None if it uses none.
 
     Args:
         row: the result of checking the event against the state.
+        gathered: the events of the state.
         unsigned: why the signatures of the event are not checked; empty if they are.
     """
     event, state = row.event, row.state
@@ -247,7 +263,8 @@ def _by_policy_server(row: Row, unsigned: str) -> Third | None:
         refusal = check_policy(event, state)
     except UnknownState as error:
         check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
-        return None if unsigned else Third(POLICY_SERVER, event, check)
+        lack = gathered.lack_behind(error.reason)
+        return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
     if refusal is not None:
         check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
         return Third(POLICY_SERVER, event, check, state, refusal.server)

@@ -28,6 +28,7 @@ from .unknown_checks import unknown_check_lines
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
+    action_text,
     findings_data,
     room_data,
     room_lines,
@@ -207,10 +208,7 @@ class TextReport:
             lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            # Dropping an event comes before everything else that could be done with it.
-            actions = {finding.kind.action for finding in findings}
-            action = next(action for action in ACTION_TEXT if action in actions)
-            lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
+            lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
     def room(self, found: RoomCheck) -> None:

@@ -1,14 +1,14 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
 from ..errors import SHOWN, listed
-from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..findings import Action, Finding, FindingKind, Lack, Reason, Summary
 from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
@@ -16,6 +16,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
+from .lacking import dropped_data, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -46,7 +47,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     {
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
-        Action.FETCH: "fetch the missing events",
+        Action.FETCH: "fetch what is missing",
         Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
@@ -54,6 +55,27 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
+
+
+LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
+    {
+        Lack.MISSING: "fetch the missing events",
+        Lack.DROPPED: "get valid copies of the dropped events",
+        Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+    }
+)
+"""What would decide an undecided event, as it follows the words "a server must"."""
+
+
+def action_text(findings: Iterable[Finding]) -> str:
+    """Return what a server must do about an event, as it follows the words "a server must"."""
+    # Dropping an event comes before everything else that could be done with it.
+    actions = {finding.kind.action for finding in findings}
+    action = next(action for action in ACTION_TEXT if action in actions)
+    lacks = {lack for finding in findings for lack in finding.lacks}
+    if action is not Action.FETCH or not lacks:
+        return ACTION_TEXT[action]
+    return " and ".join(text for lack, text in LACK_TEXT.items() if lack in lacks)
 
 
 def reason_data(reason: Reason) -> JsonObject:
@@ -72,6 +94,7 @@ def findings_data(
                 "kind": finding.kind.value,
                 "action": finding.kind.action.value,
                 "reasons": [reason_data(reason) for reason in finding.reasons],
+                "lacks": [lack.value for lack in finding.lacks],
             }
             for finding in findings
         ],
@@ -111,11 +134,12 @@ def room_data(result: RoomCheck) -> JsonObject:
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
-        "current_unknown": unknown_checks_data(replayed),
+        "current_unknown": unknown_checks_data(result),
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
+        "dropped": dropped_data(replayed.missing, result.dropped),
         "outliers": [*sorted(replayed.outliers)],
         "state_lacks": list(replayed.lacking(None)),
         "undecided_lack": list(replayed.lacking(*_undecided(result))),
@@ -280,9 +304,10 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     undecided = _undecided(result)
     lines = []
     if undecided:
-        lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
-        missing = "; missing events:" if lacks else ""
-        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        lacking = replayed.lacking(*undecided)
+        lacks = missing_lines(result, lacking, None if most is None else SHOWN)
+        heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
+        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
@@ -302,21 +327,6 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
             " state before is unknown"
         )
-    return lines
-
-
-def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHOWN) -> list[str]:
-    """Return missing events as lines of text, each with an event that cites it. None lists all."""
-    lines = []
-    for event_id in lacks[:most]:
-        citing = replayed.missing.get(event_id)
-        if citing is None:
-            lines.append(f"  {event_id}, which lies on a cycle")
-        else:
-            more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
-            lines.append(f"  {event_id}, cited by {citing[0]}{more}")
-    if len(lacks) > len(lines):
-        lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
     return lines
 
 

@@ -1,6 +1,6 @@
 """The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -84,6 +84,13 @@ def why_undecided(error: MissingEvents) -> list[Unknown]:
         Unknown.everything("events of the branches are undecided", one)
         for one in error.event_ids[:REASONS_KEPT]
     ]
+
+
+def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
+    """Return the error of a state that is unknown as a whole."""
+    if missing:
+        return MissingEvents(missing)
+    return UnknownState((), "undecided events need entries of it that are unknown")
 
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
@@ -348,12 +355,14 @@ class Replay:
         Raises:
             MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
                 in the room.
+            UnknownState: if no event is missing: a given state that is known in part leaves it unknown, or
+                there are too many states.
         """
         if event_id is None:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
             if self.current_state is None:
-                raise MissingEvents(self.lacking(None))
+                raise _lacking_error(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
@@ -369,7 +378,7 @@ class Replay:
                 states[parent] = state
         if unknown:
             here = [parent for parent in unknown if parent in self.events]
-            raise MissingEvents({*self.lacking(*here), *(p for p in unknown if p not in self.events)})
+            raise _lacking_error({*self.lacking(*here), *(p for p in unknown if p not in self.events)})
         return states
 
     def resets(self) -> list[Reset]:
