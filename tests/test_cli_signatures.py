@@ -66,7 +66,8 @@ def test_check_state_and_auth_agree_on_a_forged_event(version: str, form: str, w
     assert finding["action"] == "drop"
     assert finding["reasons"][0]["text"] == reason
 
-    left_out = f'  {topic.event_id}: signatures["a.example"]: {reason}\n'
+    place = f"line {event['line']}"
+    left_out = f'  {topic.event_id}: signatures["a.example"]: {reason} ({place})\n'
     state = run("state", "--json", *keys, file)
     assert state.exit_code == 0
     assert topic.event_id not in state.stdout

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..entry import Entry, Place
 from ..errors import SHOWN, RoomverError
 from ..event import Event
-from ..findings import EventCheck, Finding, Summary
+from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry, read_rooms
@@ -22,9 +22,10 @@ from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
+from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name, id_hint
 from .escaped import printable
-from .wording import missing_lines, signature_lines
+from .lacking import advice_for, missing_lines, missing_words
+from .wording import signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
 _LONG = 20_000  # this many events take a few seconds
@@ -91,26 +92,37 @@ class LoadedRoom:
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
-            hint = "" if event_id.startswith("$") else f"; an event ID starts with $: '${event_id}'"
+            is_id = event_id.startswith("$") and not event_id.startswith("$$")
+            hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
         return self.events[known] if known in self.events else (known, left_out[known])
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
-        self.say(f"{what} is unknown", event_id)
+        too_many = event_id is None and self.replay.too_many_states
+        lack = None if too_many else Lack.STATE
+        self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
-        """Say which part of a state is unknown, and which missing events would tell."""
+        """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        self.say(f"{what} is known in part. Unknown: {parts}", event_id)
+        lack = self.found.gathered.lack_behind(parts)
+        self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
 
-    def say(self, text: str, event_id: EventId | None) -> None:
-        """Say something on standard error, with the missing events behind it."""
-        replayed = self.replay
-        lacks = replayed.lacking(event_id)
-        missing = ": these events are missing" if lacks else ""
-        for line in [f"roomver: {self.file}: {text}{missing}", *missing_lines(replayed, lacks)]:
+    def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
+        """Say something on standard error, with the missing events behind it.
+
+        Args:
+            text: what to say.
+            missing: the missing events; if there are none, a given state that is known in part is behind it.
+            lack: what would tell the rest of that state; None if it is not behind it either.
+        """
+        words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
+        lines = missing_lines(self.found, missing)
+        if not missing and lack is not None:
+            lines = [f"  {advice_for(lack)}"]
+        for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             click.echo(printable(line), err=True)
 
 
@@ -224,7 +236,8 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
         events = "1 event is" if gathered.dropped == 1 else f"{gathered.dropped:,} events are"
         click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
         for event_id, finding in islice(gathered.left_out.items(), SHOWN):
-            click.echo(printable(f"  {event_id}: {finding.reasons[0]}"), err=True)
+            place = gathered.left_out_at[event_id]
+            click.echo(printable(f"  {event_id}: {finding.reasons[0]} ({place})"), err=True)
         if len(gathered.left_out) > SHOWN:
             click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
 

@@ -23,11 +23,12 @@ from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .recorded import agreed_lines, recorded_data, recorded_lines
 from .unknown_checks import unknown_check_lines
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
-    agreed_lines,
+    action_text,
     findings_data,
     room_data,
     room_lines,
@@ -108,8 +109,9 @@ class JsonReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        self._good &= found.state_agrees and not found.replay.current_unknown
-        self._room = f', "room": {json.dumps(room_data(found))}'
+        self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
+        data = {**room_data(found), **recorded_data(found)}
+        self._room = f', "room": {json.dumps(data)}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
@@ -206,15 +208,12 @@ class TextReport:
             lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            # Dropping an event comes before everything else that could be done with it.
-            actions = {finding.kind.action for finding in findings}
-            action = next(action for action in ACTION_TEXT if action in actions)
-            lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
+            lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        lines = room_lines(found, self._path, self._most_lines)
+        lines = room_lines(found, self._path, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
         if self._most_undecided is not None and self._undecided > self._most_undecided:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 import click
 
 from ..errors import MissingEvents, RoomverError, UnknownState, listed
+from ..findings import Lack
 from ..readers import InputError, read_state_ids
 from ..replay import Replay, Status
 from ..resolution import Resolution, Trace, resolve
@@ -28,7 +29,6 @@ from .common import (
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
 from .trace import trace_lines
-from .wording import missing_lines
 
 _State = dict[StateKey, EventId]
 
@@ -187,8 +187,12 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
-    except (MissingEvents, UnknownState) as error:
-        click.echo(printable(f"roomver: {loaded.file}: {error}"), err=True)
+    except UnknownState as error:
+        too_many = at is None and loaded.replay.too_many_states
+        loaded.say(str(error), (), None if too_many else loaded.found.gathered.lack_behind(error.reason))
+        raise click.exceptions.Exit(3) from None
+    except MissingEvents as error:
+        loaded.say("the resolution is undecided", error.event_ids, Lack.STATE)
         raise click.exceptions.Exit(3) from None
     except InputError:
         raise
@@ -204,9 +208,9 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     unknown = unknown_of(resolution.state) if why is None else _unknown_among(resolution.state, *why)
     if unknown:
         parts = "; ".join(map(str, unknown))
-        click.echo(
-            printable(f"roomver: {loaded.file}: the result is known in part. Unknown: {parts}"), err=True
-        )
+        missing = [] if set_files else replayed.lacking(None if at is None else loaded.event(at).event_id)
+        lack = loaded.found.gathered.lack_behind(parts)
+        loaded.say(f"the result is known in part. Unknown: {parts}", missing, lack)
         raise click.exceptions.Exit(3)
 
 
@@ -237,11 +241,8 @@ def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[E
 
 def _say_undecided(loaded: LoadedRoom, undecided: list[EventId]) -> None:
     """Say that a result depends on undecided events, and name the missing events that would decide them."""
-    lacks = loaded.replay.lacking(*undecided)
-    missing = "; these events are missing:" if lacks else ""
-    text = f"the result depends on undecided events: {listed(undecided)}{missing}"
-    for line in [f"roomver: {loaded.file}: {text}", *missing_lines(loaded.replay, lacks)]:
-        click.echo(printable(line), err=True)
+    text = f"the result depends on undecided events: {listed(undecided)}"
+    loaded.say(text, loaded.replay.lacking(*undecided), Lack.STATE)
 
 
 def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:

@@ -2,24 +2,25 @@
 
 from typing import Final
 
-from ..errors import listed
-from ..replay import Replay
 from ..room_check import RoomCheck
 from ..types import JsonObject, JsonValue
 from .escaped import printable
+from .lacking import advice_for, dropped_data, missing_text
 
 # Finding the missing events behind an unknown check may cost as much as a walk through the room.
 MOST_REASONS: Final = 100
 
 
-def unknown_checks_data(replayed: Replay) -> list[JsonValue]:
+def unknown_checks_data(result: RoomCheck) -> list[JsonValue]:
     """Return the events whose check against the current state is unknown; the first few with the reason."""
     data: list[JsonValue] = []
+    replayed = result.replay
     for event_id in replayed.current_unknown:
         one: JsonObject = {"event_id": event_id}
         if len(data) < MOST_REASONS:
             check = replayed.current_check(event_id)
-            one |= {"why": check.why, "missing": list(check.missing)}
+            dropped = dropped_data(check.missing, result.dropped)
+            one |= {"why": check.why, "missing": list(check.missing), "dropped": dropped}
         data.append(one)
     return data
 
@@ -35,7 +36,9 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
     for event_id in unknown[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
         check = replayed.current_check(event_id)
-        missing = f"; missing events: {listed(check.missing)}" if check.missing else ""
+        missing = f"; {missing_text(check.missing, result.dropped)}" if check.missing else ""
+        if not check.missing:
+            missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
         lines += [
             f"{place}  {event_id}  {event.type}  {event.sender}",
             f"  {check.why}{missing}",

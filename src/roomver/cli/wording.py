@@ -1,14 +1,14 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
 from ..errors import SHOWN, listed
-from ..findings import Action, Finding, FindingKind, Reason, Summary
+from ..findings import Action, Finding, FindingKind, Lack, Reason, Summary
 from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
@@ -16,6 +16,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
+from .lacking import dropped_data, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -46,7 +47,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     {
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
-        Action.FETCH: "fetch the missing events",
+        Action.FETCH: "fetch what is missing",
         Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
@@ -54,6 +55,27 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
+
+
+LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
+    {
+        Lack.MISSING: "fetch the missing events",
+        Lack.DROPPED: "get valid copies of the dropped events",
+        Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+    }
+)
+"""What would decide an undecided event, as it follows the words "a server must"."""
+
+
+def action_text(findings: Iterable[Finding]) -> str:
+    """Return what a server must do about an event, as it follows the words "a server must"."""
+    # Dropping an event comes before everything else that could be done with it.
+    actions = {finding.kind.action for finding in findings}
+    action = next(action for action in ACTION_TEXT if action in actions)
+    lacks = {lack for finding in findings for lack in finding.lacks}
+    if action is not Action.FETCH or not lacks:
+        return ACTION_TEXT[action]
+    return " and ".join(text for lack, text in LACK_TEXT.items() if lack in lacks)
 
 
 def reason_data(reason: Reason) -> JsonObject:
@@ -72,6 +94,7 @@ def findings_data(
                 "kind": finding.kind.value,
                 "action": finding.kind.action.value,
                 "reasons": [reason_data(reason) for reason in finding.reasons],
+                "lacks": [lack.value for lack in finding.lacks],
             }
             for finding in findings
         ],
@@ -111,17 +134,15 @@ def room_data(result: RoomCheck) -> JsonObject:
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
-        "current_unknown": unknown_checks_data(replayed),
+        "current_unknown": unknown_checks_data(result),
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
+        "dropped": dropped_data(replayed.missing, result.dropped),
         "outliers": [*sorted(replayed.outliers)],
         "state_lacks": list(replayed.lacking(None)),
         "undecided_lack": list(replayed.lacking(*_undecided(result))),
-        "agreed": [findings_data(event_id, (finding,)) for event_id, finding in result.agreed.items()],
-        "follow": [*sorted(result.follow)],
-        "soft_failed_there": [*sorted(result.soft_failed_there)],
         "resets": [
             {
                 "merge": reset.merge,
@@ -133,12 +154,6 @@ def room_data(result: RoomCheck) -> JsonObject:
             }
             for reset in result.resets
         ],
-        "state_differs": [
-            {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
-            for key, (ours, theirs) in result.state_differs.items()
-        ],
-        "state_not_compared": result.not_compared,
-        "state_compared_in_part": result.compared_in_part,
         "repeated": result.gathered.repeated,
     }
 
@@ -161,13 +176,13 @@ def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = S
     unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
     if not unchecked:
         return []
-    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
+    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
     if not any(keys.keys.values()):
         return [f"{said}: no keys are given (--keys)"]
     wanted = summary.keys_to_fetch
     lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     lines += [
-        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
+        f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}"
         for server, key_id, events in wanted[:most]
     ]
     if len(wanted) > len(lines) - 1:
@@ -188,13 +203,13 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         most: list at most this many state resets and differences; None for all.
     """
     replayed = result.replay
-    ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
+    ends = counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
     if replayed.too_many_states:
         lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
-        size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
+        size = counted(len(entries_of(replayed.current_state)), "entry", "entries")
         unknown = unknown_of(replayed.current_state)
         lines = [f"current state: {size}"]
         if not replayed.current_is_given:
@@ -206,42 +221,13 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result, most)
     if replayed.merges:
-        merges = _counted(len(replayed.merges), "merge", "merges")
+        merges = counted(len(replayed.merges), "merge", "merges")
         undid = "undid no change"
         if result.resets:
-            changes = _counted(len(result.resets), "change", "changes")
+            changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
     lines += _reset_lines(result, file, most) + _bound_lines(replayed)
-    gone = []
-    differing = []
-    for key, (ours, theirs) in result.state_differs.items():
-        if theirs and theirs not in replayed.events:
-            gone.append(theirs)
-            if ours is None:
-                continue
-        differing.append(
-            f"the recording server's state differs in {_key(key)}: {ours or 'absent'} here,"
-            f" {theirs or 'absent'} there"
-        )
-    if gone:
-        lines.append(f"missing events of the recording server's state: {_all_listed(gone, most)}")
-    lines += _capped(differing, most)
-    if result.follow:
-        events = _counted(len(result.follow), "event", "events")
-        lines.append(
-            f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
-            " follows that server"
-        )
-    if result.not_compared:
-        lines.append("the recording server's state cannot be compared: the state here is unknown")
-    if result.compared_in_part:
-        lines.append("the recording server's state is compared as far as the state here is known")
-    if result.soft_failed_there and not result.state_agrees:
-        lines.append(
-            "accepted in the order of the file, soft-failed by the recording server, which may have received"
-            f" them later: {_all_listed(sorted(result.soft_failed_there), most)}"
-        )
     return [printable(line) for line in lines]
 
 
@@ -280,11 +266,11 @@ def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     for reset in ordered:
         where = "at the forward extremities" if reset.merge is None else f"at the merge before {reset.merge}"
         lines += [
-            f"state reset of {_key(reset.key)}; {_KEPT[reset.kept_by_v2_1]}",
+            f"state reset of {key_text(reset.key)}; {_KEPT[reset.kept_by_v2_1]}",
             f"  {where}",
             f"  lost {reset.lost}, back to {reset.restored or 'nothing'}",
         ]
-    lines = _capped(lines, None if most is None else 3 * most, 3)
+    lines = capped(lines, None if most is None else 3 * most, 3)
     if ordered:
         first = ordered[0]
         at = "" if first.merge is None else f" --at {quote(first.merge)}"
@@ -293,38 +279,19 @@ def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     return lines
 
 
-def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
-    if not result.agreed:
-        return []
-    lines = [
-        f"{_counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording"
-        " server:"
-    ]
-    for event_id, finding in list(result.agreed.items())[:most]:
-        place, event = result.gathered.places[event_id], result.gathered.events[event_id]
-        lines += [
-            f"{place}  {event_id}  {event.type}  {event.sender}",
-            f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
-        ]
-    if most is not None and len(result.agreed) > most:
-        lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
-    return [printable(line) for line in lines]
-
-
 def _bound_lines(replayed: Replay) -> list[str]:
     """Say what the bounds on a replay left out."""
     lines = [
-        f"{_counted(number, 'event', 'events')} not checked against the current state: {why}"
+        f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
         for why, number in Counter(replayed.unchecked.values()).items()
     ]
     if replayed.unsought:
-        merges = _counted(len(replayed.unsought), "merge", "merges")
+        merges = counted(len(replayed.unsought), "merge", "merges")
         lines.append(f"state resets not sought at {merges}: the search costs too much")
     return lines
 
 
-def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
+def capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
     """Return at most `most` lines, and say how many more entries there are."""
     if most is None or len(lines) <= most:
         return lines
@@ -337,15 +304,16 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     undecided = _undecided(result)
     lines = []
     if undecided:
-        lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
-        missing = "; missing events:" if lacks else ""
-        lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        lacking = replayed.lacking(*undecided)
+        lacks = missing_lines(result, lacking, None if most is None else SHOWN)
+        heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
+        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
     if beyond:
-        gaps = _counted(len(beyond), "event", "events")
+        gaps = counted(len(beyond), "event", "events")
         lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
     unchecked = [
         event_id
@@ -354,7 +322,7 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
     ]
     if unchecked:
-        of = _counted(len(unchecked), "event", "events")
+        of = counted(len(unchecked), "event", "events")
         lines.append(
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
             " state before is unknown"
@@ -362,31 +330,18 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     return lines
 
 
-def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHOWN) -> list[str]:
-    """Return missing events as lines of text, each with an event that cites it. None lists all."""
-    lines = []
-    for event_id in lacks[:most]:
-        citing = replayed.missing.get(event_id)
-        if citing is None:
-            lines.append(f"  {event_id}, which lies on a cycle")
-        else:
-            more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
-            lines.append(f"  {event_id}, cited by {citing[0]}{more}")
-    if len(lacks) > len(lines):
-        lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
-    return lines
-
-
-def _all_listed(event_ids: list[EventId], most: int | None) -> str:
+def all_listed(event_ids: list[EventId], most: int | None) -> str:
     """Return event IDs as text: the first ones and how many more there are. None lists all."""
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"
 
 
-def _counted(number: int, one: str, more: str) -> str:
+def counted(number: int, one: str, more: str) -> str:
+    """Return a number with a noun in the singular or the plural."""
     return f"{number:,} {one if number == 1 else more}"
 
 
-def _key(key: StateKey) -> str:
+def key_text(key: StateKey) -> str:
+    """Return a state key as text."""
     return f"{key[0]} {shorten(key[1])}"

@@ -34,6 +34,7 @@ from ..power import CREATE
 from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
+from .arrival import differing_entries
 from .current import Open, resolve_open
 from .fold import Fold
 from .holes import Holes
@@ -346,6 +347,9 @@ class Ends:
             before.get(key) == state.get(key) for key in (CREATE, *select_auth_types(event))
         ):
             return None
+        read = differing_entries(event, state, before)
+        if read is not None:
+            self._result._read_at_arrival[event.event_id] = read
         verdict = check_against_state(event, EventsOf(state, self._fold.events))
         if not verdict.allowed:
             return verdict
