@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
-from ..errors import SHOWN, listed
+from ..errors import SHOWN, counted, listed
 from ..findings import Action, Finding, FindingKind, Reason, Summary
-from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
@@ -54,6 +53,10 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
+
+
+STATE_DIFFERS: Final = "state-differs"
+"""The finding about a room whose current state is not the one that the recording gives."""
 
 
 def reason_data(reason: Reason) -> JsonObject:
@@ -104,9 +107,11 @@ def summary_data(summary: Summary) -> JsonObject:
 def room_data(result: RoomCheck) -> JsonObject:
     """Return the result of checking the events of a room together as a JSON object."""
     replayed = result.replay
+    # Without a usable event, nothing is known.
+    state = replayed.current_state if replayed.events else None
     return {
-        "state_size": None if replayed.current_state is None else len(entries_of(replayed.current_state)),
-        "state_unknown": _unknown_data(replayed.current_state),
+        "state_size": None if state is None else len(entries_of(state)),
+        "state_unknown": _unknown_data(state),
         "forward_extremities": list(replayed.forward_extremities),
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
@@ -133,6 +138,7 @@ def room_data(result: RoomCheck) -> JsonObject:
             }
             for reset in result.resets
         ],
+        "findings": _room_findings(result),
         "state_differs": [
             {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
             for key, (ours, theirs) in result.state_differs.items()
@@ -143,36 +149,16 @@ def room_data(result: RoomCheck) -> JsonObject:
     }
 
 
+def _room_findings(result: RoomCheck) -> list[JsonValue]:
+    """Return the findings about the room as a whole, as JSON."""
+    if not result.state_differs:
+        return []
+    return [{"kind": STATE_DIFFERS, "action": Action.LOOK.value, "entries": len(result.state_differs)}]
+
+
 def _unknown_data(state: StateMap[EventId] | None) -> JsonValue:
     """Return what is unknown in a state that is known in part, as JSON; None if the state is unknown."""
     return None if state is None else [cast(JsonValue, one.to_dict()) for one in unknown_of(state)]
-
-
-def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
-    """Return which signatures were not checked, and why, as lines of text.
-
-    Args:
-        summary: counts over the events.
-        keys: the keys that signatures were checked with; None if they were not checked.
-        most: how many keys are named at most; None for all.
-    """
-    if keys is None:
-        return ["signatures were not checked (--unsigned)"]
-    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
-    if not unchecked:
-        return []
-    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
-    if not any(keys.keys.values()):
-        return [f"{said}: no keys are given (--keys)"]
-    wanted = summary.keys_to_fetch
-    lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
-    lines += [
-        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
-        for server, key_id, events in wanted[:most]
-    ]
-    if len(wanted) > len(lines) - 1:
-        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return [printable(line) for line in lines]
 
 
 def _undecided(result: RoomCheck) -> list[EventId]:
@@ -188,13 +174,16 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         most: list at most this many state resets and differences; None for all.
     """
     replayed = result.replay
-    ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
-    if replayed.too_many_states:
+    ends = counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
+    if not replayed.events:
+        why = "every event was dropped" if result.gathered.dropped else "there are no events"
+        lines = [f"current state unknown: {why}"]
+    elif replayed.too_many_states:
         lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
-        size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
+        size = counted(len(entries_of(replayed.current_state)), "entry", "entries")
         unknown = unknown_of(replayed.current_state)
         lines = [f"current state: {size}"]
         if not replayed.current_is_given:
@@ -206,15 +195,18 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result, most)
     if replayed.merges:
-        merges = _counted(len(replayed.merges), "merge", "merges")
+        merges = counted(len(replayed.merges), "merge", "merges")
         undid = "undid no change"
         if result.resets:
-            changes = _counted(len(result.resets), "change", "changes")
+            changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
     lines += _reset_lines(result, file, most) + _bound_lines(replayed)
     gone = []
     differing = []
+    if result.state_differs:
+        entries = counted(len(result.state_differs), "entry", "entries")
+        lines.append(f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}")
     for key, (ours, theirs) in result.state_differs.items():
         if theirs and theirs not in replayed.events:
             gone.append(theirs)
@@ -228,7 +220,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines.append(f"missing events of the recording server's state: {_all_listed(gone, most)}")
     lines += _capped(differing, most)
     if result.follow:
-        events = _counted(len(result.follow), "event", "events")
+        events = counted(len(result.follow), "event", "events")
         lines.append(
             f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
             " follows that server"
@@ -298,8 +290,7 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     if not result.agreed:
         return []
     lines = [
-        f"{_counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording"
-        " server:"
+        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
     ]
     for event_id, finding in list(result.agreed.items())[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
@@ -315,11 +306,11 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
 def _bound_lines(replayed: Replay) -> list[str]:
     """Say what the bounds on a replay left out."""
     lines = [
-        f"{_counted(number, 'event', 'events')} not checked against the current state: {why}"
+        f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
         for why, number in Counter(replayed.unchecked.values()).items()
     ]
     if replayed.unsought:
-        merges = _counted(len(replayed.unsought), "merge", "merges")
+        merges = counted(len(replayed.unsought), "merge", "merges")
         lines.append(f"state resets not sought at {merges}: the search costs too much")
     return lines
 
@@ -339,13 +330,13 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     if undecided:
         lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
         missing = "; missing events:" if lacks else ""
-        lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
     if beyond:
-        gaps = _counted(len(beyond), "event", "events")
+        gaps = counted(len(beyond), "event", "events")
         lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
     unchecked = [
         event_id
@@ -354,7 +345,7 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
     ]
     if unchecked:
-        of = _counted(len(unchecked), "event", "events")
+        of = counted(len(unchecked), "event", "events")
         lines.append(
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
             " state before is unknown"
@@ -382,10 +373,6 @@ def _all_listed(event_ids: list[EventId], most: int | None) -> str:
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"
-
-
-def _counted(number: int, one: str, more: str) -> str:
-    return f"{number:,} {one if number == 1 else more}"
 
 
 def _key(key: StateKey) -> str:
