@@ -10,7 +10,9 @@ import pytest
 from builder import ALICE, Room
 from command_line import Write, case, entries, header, public_room, report, run
 
+from roomver import replay_room
 from roomver.errors import MissingEvents
+from roomver.state import Unknown
 
 MISSING = "$" + "A" * 43
 PARTIAL = case("b_sendjoin_partial.json")
@@ -142,6 +144,29 @@ def test_a_state_that_differs_from_the_recording_is_a_finding_that_is_shown(writ
         assert found["summary"]["bad"] == 0
     several = run("check", agrees, file).stdout
     assert [line.split()[-1] for line in several.splitlines()[2:4]] == ["-", "differs"]
+
+
+def test_what_is_unknown_of_a_state_is_no_difference() -> None:
+    data = json.loads(run("resolve", PARTIAL, "--json").stdout)
+    assert list(data["differences"].values()) == [[]]
+    assert "against $" in run("resolve", PARTIAL).stdout
+
+
+def test_one_is_not_plural(write: Write) -> None:
+    built = public_room()
+    built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    file = write("room.jsonl", [header(), *entries(built)])
+    ids = [event.event_id for event in built.state.values()]
+    one = run("resolve", file, "--sets", write("a.json", json.dumps(ids[:1])), "--unsigned").stdout
+    assert one.startswith("resolved state: 1 entry from 1 state\n")
+    two = [write(f"{n}.json", json.dumps(ids[:n])) for n in (len(ids), len(ids) - 1)]
+    text = run("resolve", file, "--sets", two[0], "--sets", two[1]).stdout
+    assert f"resolved state: {len(ids)} entries from 2 states\n" in text
+    assert f"against {two[0]}: 0 entries differ\n" in text
+    assert f"against {two[1]}: 1 entry differs\n" in text
+    unknown = Unknown("dropped", keys=frozenset(("m.x", str(number)) for number in range(11)))
+    assert str(unknown).endswith(", 1 more entry (dropped)")
+    assert repr(replay_room([Room("11").create])) == "<Replay of 1 event, 0 of them not accepted>"
 
 
 # A reader that closes the pipe

@@ -24,6 +24,7 @@ from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .tables import print_table
 from .unknown_checks import signature_lines, unknown_check_lines
 from .wording import (
     ACTION_TEXT,
@@ -259,7 +260,7 @@ class TextReport:
         for row in self._rows:
             total.merge(row.summary)
         if self._rows:
-            out.print(_files_table(self._rows, total))
+            print_table(_files_table(self._rows, total))
         for file, lines in self._rooms:
             out.print()
             out.print(file, style="bold", soft_wrap=True)
@@ -267,7 +268,7 @@ class TextReport:
                 out.print(f"  {line}", soft_wrap=True)
         if total.kinds:
             out.print()
-            out.print(_kinds_table(total))
+            print_table(_kinds_table(total))
         self._details.seek(0)
         while text := self._details.read(_COPY_CHARACTERS):
             sys.stdout.write(text)
@@ -299,7 +300,7 @@ class _Row(NamedTuple):
 def _files_table(rows: list[_Row], total: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
     table.add_column("room", "total", overflow="fold")
-    table.add_column("version", justify="right")
+    table.add_column("version", justify="right", no_wrap=True)
     # Only some rooms need these columns.
     left_out = [
         name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count

@@ -107,7 +107,7 @@ def print_resolution(
     for name, known in zip(names, sets, strict=True):
         different = _differences(state, known)
         out.print()
-        differ = "1 entry differs" if len(different) == 1 else f"{len(different):,} entries differ"
+        differ = counted(len(different), "entry differs", "entries differ")
         out.print(printable(f"against {name}: {differ}"), style="bold", soft_wrap=True)
         for key, given, resolved in different:
             click.echo(
