@@ -32,7 +32,7 @@ def print_results(results: Sequence[CaseResult], implementation: str) -> None:
                 style = None
             out.print()
     counts = count_outcomes(results)
-    totals = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number or kind == "passed")
+    totals = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number or kind == "passed")
     out.print(
         printable(f"{implementation}: {counted(len(results), 'case', 'cases')}, {totals}"), soft_wrap=True
     )
