@@ -267,13 +267,25 @@ def test_a_recording_that_was_cut_cannot_be_compared_with_its_servers_state(writ
     state = [event.event_id for event in built.state.values()]
     lines = recording(built, state=state)
     checked(write, lines, 0)
-    for kept in (lines[:1], lines[:3], lines[:-1]):
+    for kept in (lines[:3], lines[:-1]):
         found = checked(write, kept, 3)
         here = {line["event_id"] for line in kept[1:]}
         missing = {one["event_id"] for one in found["room"]["recorded_missing"] if one["in"] == ["state"]}
         assert (missing, found["room"]["state_differs"]) == (set(state) - here, [])
-    text = run("check", write("room.jsonl", lines[:1])).stdout
+    text = run("check", write("room.jsonl", lines[:3])).stdout
     assert "missing events of the recording server's state: " in text
+
+
+def test_without_a_usable_event_the_current_state_is_unknown(write: Write) -> None:
+    built = public_room()
+    header, *lines = recording(built, state=[event.event_id for event in built.state.values()])
+    dropped = [{**line, "pdu": {**line["pdu"], "signatures": {}}} for line in lines]
+    for kept, code, why in ((dropped, 1, "every event was dropped"), ([], 3, "there are no events")):
+        found = checked(write, [header, *kept], code)["room"]
+        assert (found["state_size"], found["state_differs"], found["state_not_compared"]) == (None, [], True)
+        text = run("check", write("room.jsonl", [header, *kept])).stdout
+        assert f"  current state unknown: {why}\n" in text
+        assert "cannot be compared: the state here is unknown\n" in text
 
 
 def _answer(built: Room, form: str) -> Any:

@@ -159,7 +159,7 @@ def test_states_known_in_part_are_values() -> None:
     for together in ([copy.copy(state), state], pickle.loads(pickle.dumps([copy.copy(state), state]))):
         assert resolve(together, {}).state == state
     assert repr(state) == (
-        "<PartialState of 1 known entries; unknown: m.room.member entries (members omitted)>"
+        "<PartialState of 1 known entry; unknown: m.room.member entries (members omitted)>"
     )
     assert entries_of(state) == {NAME: "$n"}
     with pytest.raises(ValueError, match="not known in part"):

@@ -61,7 +61,7 @@ class FindingKind(Enum):
     CYCLE = "cycle"
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
-    """Auth events of the event are missing, so the event is undecided."""
+    """One of its auth events is missing, was dropped or is undecided itself. So the event is undecided."""
     STATE_UNKNOWN = "state-unknown"
     """The event's auth events allow it. It is undecided, because the state before it is unknown, or because
     that state is known in part and the auth rules need an unknown entry."""

@@ -326,7 +326,7 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
         key = ("", event_id) if event.state_key is None else (event.type, event.state_key)
         theirs[key] = event_id
     state = result.replay.current_state
-    if state is None:
+    if state is None or not events:  # without events, nothing is known
         result.not_compared = True
         return
     ours = entries_of(state)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
-from .errors import UnknownState
+from .errors import UnknownState, counted
 from .event import Event
 from .types import EventId, StateKey, StateMap
 
@@ -80,7 +80,7 @@ class Unknown:
         names = [f"{kind} entries" for kind in sorted(self.types)]
         names += [f"{kind} {state_key!r}" for kind, state_key in sorted(self.keys)[:10]]
         if len(self.keys) > 10:
-            names.append(f"{len(self.keys) - 10:,} more entries")
+            names.append(counted(len(self.keys) - 10, "more entry", "more entries"))
         return f"{', '.join(names)} ({self.reason})"
 
 
@@ -166,9 +166,8 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return (
-            f"<PartialState of {len(self.known)} known entries; unknown: {'; '.join(map(str, self.unknown))}>"
-        )
+        known = counted(len(self.known), "known entry", "known entries")
+        return f"<PartialState of {known}; unknown: {'; '.join(map(str, self.unknown))}>"
 
     def changed(self, changes: Mapping[StateKey, V | None]) -> StateMap[V]:
         """Return a state with some entries set; those whose value is None are removed.

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..check import check_entries
 from ..entry import Entry
-from ..errors import RoomverError
+from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_rooms
@@ -25,6 +25,7 @@ from .common import (
     console,
     display_name,
     example,
+    joint_name,
     read_key_files,
     room_version_option,
     signature_options,
@@ -129,7 +130,10 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
             )
         except InputError as error:
             code = 2
-            report.error(file, error.reason)
+            report.error(file, error.name, error.reason)
+        except (MissingEvents, UnknownState) as error:
+            code = 3
+            report.error(file, display_name(file), str(error))
         codes.add(code)
     report.close()
     raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
@@ -178,10 +182,10 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         on_check=tell,
                         progress=progress,
                     )
-                except InputError:
+                except (InputError, MissingEvents, UnknownState):
                     raise
                 except RoomverError as error:
-                    raise InputError(name, str(error)) from None
+                    raise InputError(joint_name(file, files[1:]), str(error)) from None
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)

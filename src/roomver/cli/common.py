@@ -140,6 +140,11 @@ def display_name(file: str) -> str:
     return "standard input" if file == "-" else printable(file)
 
 
+def joint_name(file: str, more_files: Sequence[str]) -> str:
+    """Return what messages call several files, of which any may be meant."""
+    return " and ".join(map(display_name, dict.fromkeys((file, *more_files))))
+
+
 @contextmanager
 def opened(file: str) -> Iterator[BinaryIO]:
     """Open a file to read bytes from; ``-`` is standard input, and is left open.

@@ -1,5 +1,6 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,23 +12,25 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..entry import Entry, Place
-from ..errors import SHOWN, RoomverError
+from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
 from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
+from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry, read_rooms
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
-from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name, id_hint
+from ..versions import EventIdForm, RoomVersion
+from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name, id_hint, joint_name
 from .escaped import printable
 from .lacking import advice_for, missing_lines, missing_words
-from .wording import signature_lines
+from .unknown_checks import signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
+_HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
 _LONG = 20_000  # this many events take a few seconds
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
@@ -68,6 +71,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         found = self.find(event_id)
         if isinstance(found, Event):
@@ -80,6 +84,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         left_out = self.found.gathered.left_out
         if event_id in self.events:
@@ -88,7 +93,8 @@ class LoadedRoom:
             return event_id, left_out[event_id]
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
-        found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
+        ids = chain(self.events, left_out, self.replay.missing)
+        found = {known for known in ids if known.startswith(event_id)}
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
@@ -96,7 +102,20 @@ class LoadedRoom:
             hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
-        return self.events[known] if known in self.events else (known, left_out[known])
+        if known in self.events:
+            return self.events[known]
+        if known in left_out:
+            return known, left_out[known]
+        raise MissingEvents([known], self.file)
+
+    def may_lack(self, event_id: EventId) -> bool:
+        """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
+        one or a slip."""
+        if event_id in self.events:
+            return False
+        if self.version.event_id_form is EventIdForm.CHOSEN:
+            return is_chosen_event_id(event_id)
+        return _HASHED_ID.fullmatch(event_id) is not None
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
@@ -178,10 +197,10 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     on_check=keep_added,
                     progress=progress,
                 )
-        except InputError:
+        except (InputError, MissingEvents, UnknownState):
             raise
         except RoomverError as error:
-            raise InputError(name, str(error)) from None
+            raise InputError(joint_name(file, more_files), str(error)) from None
     _tell_of_dropped(name, found.gathered)
     _tell_of_signatures(name, found.summary, all_keys)
     return LoadedRoom(name, found, checks[0] if checks else None)
@@ -233,7 +252,7 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
             first = f" ({place}: {finding.reasons[0]})"
         raise InputError(name, f"it has no usable event{first}")
     if gathered.dropped:
-        events = "1 event is" if gathered.dropped == 1 else f"{gathered.dropped:,} events are"
+        events = counted(gathered.dropped, "event is", "events are")
         click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
         for event_id, finding in islice(gathered.left_out.items(), SHOWN):
             place = gathered.left_out_at[event_id]
@@ -243,7 +262,7 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
 
 
 def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
-    for line in signature_lines(summary, keys):
+    for line in signature_lines(summary, keys, brief=True):
         click.echo(f"roomver: {name}: {line}", err=True)
 
 

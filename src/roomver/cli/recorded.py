@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from ..errors import counted
 from ..room_check import RoomCheck
 from ..types import JsonObject
 from .escaped import printable
-from .wording import all_listed, capped, counted, findings_data, key_text
+from .wording import STATE_DIFFERS, all_listed, capped, findings_data, key_text
 
 
 def recorded_data(result: RoomCheck) -> JsonObject:
@@ -32,6 +33,9 @@ def recorded_data(result: RoomCheck) -> JsonObject:
 def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     """Return where the recording server differs, as lines of text: at most `most` of a list, or all of it."""
     lines = _missing_lines(result, most)
+    if result.state_differs:
+        entries = counted(len(result.state_differs), "entry", "entries")
+        lines.append(f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}")
     differing = [
         f"the recording server's state differs in {key_text(key)}: {ours or 'absent'} here,"
         f" {theirs or 'absent'} there"

@@ -7,9 +7,8 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
-from ..errors import SHOWN, listed
+from ..errors import SHOWN, counted, listed
 from ..findings import Action, Finding, FindingKind, Lack, Reason, Summary
-from ..keys import KeyRing
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
@@ -55,6 +54,10 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
+
+
+STATE_DIFFERS: Final = "state-differs"
+"""The finding about a room whose current state is not the one that the recording gives."""
 
 
 LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
@@ -127,9 +130,11 @@ def summary_data(summary: Summary) -> JsonObject:
 def room_data(result: RoomCheck) -> JsonObject:
     """Return the result of checking the events of a room together as a JSON object."""
     replayed = result.replay
+    # Without a usable event, nothing is known.
+    state = replayed.current_state if replayed.events else None
     return {
-        "state_size": None if replayed.current_state is None else len(entries_of(replayed.current_state)),
-        "state_unknown": _unknown_data(replayed.current_state),
+        "state_size": None if state is None else len(entries_of(state)),
+        "state_unknown": _unknown_data(state),
         "forward_extremities": list(replayed.forward_extremities),
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
@@ -154,40 +159,21 @@ def room_data(result: RoomCheck) -> JsonObject:
             }
             for reset in result.resets
         ],
+        "findings": _room_findings(result),
         "repeated": result.gathered.repeated,
     }
+
+
+def _room_findings(result: RoomCheck) -> list[JsonValue]:
+    """Return the findings about the room as a whole, as JSON."""
+    if not result.state_differs:
+        return []
+    return [{"kind": STATE_DIFFERS, "action": Action.LOOK.value, "entries": len(result.state_differs)}]
 
 
 def _unknown_data(state: StateMap[EventId] | None) -> JsonValue:
     """Return what is unknown in a state that is known in part, as JSON; None if the state is unknown."""
     return None if state is None else [cast(JsonValue, one.to_dict()) for one in unknown_of(state)]
-
-
-def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
-    """Return which signatures were not checked, and why, as lines of text.
-
-    Args:
-        summary: counts over the events.
-        keys: the keys that signatures were checked with; None if they were not checked.
-        most: how many keys are named at most; None for all.
-    """
-    if keys is None:
-        return ["signatures were not checked (--unsigned)"]
-    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
-    if not unchecked:
-        return []
-    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
-    if not any(keys.keys.values()):
-        return [f"{said}: no keys are given (--keys)"]
-    wanted = summary.keys_to_fetch
-    lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
-    lines += [
-        f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}"
-        for server, key_id, events in wanted[:most]
-    ]
-    if len(wanted) > len(lines) - 1:
-        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return [printable(line) for line in lines]
 
 
 def _undecided(result: RoomCheck) -> list[EventId]:
@@ -204,7 +190,10 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
     """
     replayed = result.replay
     ends = counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
-    if replayed.too_many_states:
+    if not replayed.events:
+        why = "every event was dropped" if result.gathered.dropped else "there are no events"
+        lines = [f"current state unknown: {why}"]
+    elif replayed.too_many_states:
         lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
@@ -335,11 +324,6 @@ def all_listed(event_ids: list[EventId], most: int | None) -> str:
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"
-
-
-def counted(number: int, one: str, more: str) -> str:
-    """Return a number with a noun in the singular or the plural."""
-    return f"{number:,} {one if number == 1 else more}"
 
 
 def key_text(key: StateKey) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..errors import SHOWN, MissingEvents, UnknownState
+from ..errors import SHOWN, MissingEvents, UnknownState, counted
 from ..event import Event
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
@@ -170,7 +170,8 @@ class Replay:
         self._unclear_ends: tuple[EventId, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Replay of {len(self.events)} events, {len(self.rejected)} of them not accepted>"
+        events = counted(len(self.events), "event", "events")
+        return f"<Replay of {events}, {len(self.rejected):,} of them not accepted>"
 
     @property
     def rejected(self) -> set[EventId]:
