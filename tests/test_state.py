@@ -266,3 +266,28 @@ def test_a_view_of_a_state_known_in_part_is_known_in_part() -> None:
     assert dict(whole) == built.state
     assert len(whole) == len(ids)
     assert ("m.room.member", CAROL) not in whole
+
+
+EVERYTHING, MEMBERS = Unknown.everything("x"), Unknown.members("x")
+SOME = Unknown("x", keys=frozenset([TOPIC, MEMBER]))
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "types", "keys"),
+    [
+        (EVERYTHING, [EVERYTHING], None, set()),
+        (EVERYTHING, [MEMBERS, SOME], {"m.room.member"}, {TOPIC, MEMBER}),
+        (MEMBERS, [EVERYTHING], {"m.room.member"}, set()),
+        (MEMBERS, [SOME], set(), {MEMBER}),
+        (SOME, [MEMBERS], set(), {MEMBER}),
+        (SOME, [Unknown("y", keys=frozenset([TOPIC]))], set(), {TOPIC}),
+        (SOME, [], set(), set()),
+    ],
+)
+def test_what_is_unknown_here_and_there(
+    one: Unknown, others: list[Unknown], types: set[str] | None, keys: set[StateKey]
+) -> None:
+    narrowed = one.narrowed(others)
+    assert narrowed == Unknown("x", None if types is None else frozenset(types), frozenset(keys))
+    for key in (TOPIC, MEMBER, ("m.room.member", "@other:x"), ("m.room.name", "")):
+        assert narrowed.covers(key) == (one.covers(key) and any(other.covers(key) for other in others))

@@ -129,6 +129,8 @@ class Gathered:
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
     _beside: _State = field(default_factory=_State)
+    # States before an event that was dropped.
+    _loose: list[StateMap[EventId]] = field(default_factory=list)
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -141,7 +143,7 @@ class Gathered:
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
         """
-        states = [*self.given.values(), *([] if self.current is None else [self.current])]
+        states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
         entries = dict(entries_of(states[0])) if states else {}
@@ -209,13 +211,15 @@ def gather_events(
     """
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
-    joined: dict[int, EventId] = {}
+    joined: dict[int, EventId | None] = {}
     accepted: dict[int, set[EventId]] = {}
     for entry, check in check_entries(entries, version, keys=keys):
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
         event, part = check.usable, entry.part
+        if part is Part.JOINED:
+            joined[entry.document] = check.event_id
         if part in _OF_STATE:
             state = states.setdefault(entry.document, _State())
             state.parts.add(part)
@@ -230,12 +234,17 @@ def gather_events(
                     gathered._beside.drop(entry, check)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
             accepted.setdefault(entry.document, set()).add(event.event_id)
-        elif part is Part.JOINED:
-            joined[entry.document] = event.event_id
+    for document, found in joined.items():
+        if found not in gathered.events:
+            joined[document] = None
     for document, state in states.items():
         known = state.as_map()
-        if document in joined:
-            gathered.given[joined[document]] = known
+        event_id = joined.get(document)
+        if event_id is not None:
+            gathered.given[event_id] = known
+        elif document in joined:
+            # The state before an event that was dropped is not the current state.
+            gathered._loose.append(known)
         elif gathered.current is None:
             gathered.current = known
         elif not _say_the_same(gathered.current, known):

@@ -389,6 +389,9 @@ class Ends:
         if not self._ends:
             # No event is accepted, so no event replaced the unknown states before the gaps.
             unclear.update(result.gaps)
+        if self._fold.current is not None:
+            # Nothing tells which events of the given current state are ends.
+            unclear.update(self._last_outliers())
         result._unclear_extremities = tuple(sorted(unclear))
         if self._fold.current is not None:
             result.current_state = plain(self._fold.current)
@@ -402,3 +405,12 @@ class Ends:
             return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
+
+    def _last_outliers(self) -> set[EventId]:
+        """Return the accepted outliers that are never ends although no accepted event follows them."""
+        outcomes = self._result.outcomes
+        last = {one for one in self._never if one in outcomes and outcomes[one].accepted}
+        for event_id, outcome in outcomes.items():
+            if last and outcome.accepted:
+                last.difference_update(self._fold.events[event_id].prev_event_ids)
+        return last

@@ -12,7 +12,7 @@ from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .arrival import check_at_arrival, entries_at_arrival
-from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
+from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
 
 
 @dataclass(slots=True)
@@ -330,15 +330,16 @@ class Replay:
             algorithm: the algorithm to use instead of the replay's.
 
         Raises:
-            MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
-                in the room.
+            MissingEvents: naming the events that leave a state unknown, undecided events that a state holds
+                and the resolution needs, or the event itself if it is not in the room.
             UnknownState: if the states are known in part, and more knowledge could change the result.
         """
+        undecided = {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
         return resolve(
             list(self.states_met(event_id).values()),
             self.events,
             graph=self.graph,
-            rejected=self.rejected,
+            rejected=KnownRejected(self.rejected, undecided),
             skip_rejected=self._skip_rejected,
             algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
@@ -368,7 +369,9 @@ class Replay:
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
         if given is not None:
-            return {None: plain(given)}
+            # The state before the event has what a state that is given in part leaves unknown.
+            before = None if event_id is None else self._state(self._before.get(event_id))
+            return {None: plain(given) if before is None else before}
         states: dict[EventId | None, KnownState] = {}
         unknown = []
         for parent in dict.fromkeys(parents):
