@@ -95,16 +95,18 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     The auth rules are then applied to each usable event: against its own auth events, and against the state
     before it, which is resolved wherever branches meet. If the file says which events its server rejected or
     soft-failed, and what the state was, these are compared with the results here. An event that both
-    refuse is listed but is not a finding; a different decision is one.
+    refuse is listed but is not a finding; a different decision is one. An event that only the server
+    soft-failed is listed too: the order of arrival may explain it. What the file says about events that it
+    does not have is not compared.
 
-    Missing events are named once, with their consequences. An event is undecided if auth events or the state
-    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
-    of the room may decide it. An accepted event whose check against the current state is unknown is listed
-    too.
+    Missing events are named once, with their consequences, and those that were dropped with their places. An
+    event is undecided if auth events or the state before it are missing, or if that state is known in part
+    and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
+    against the current state is unknown is listed too.
 
     Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
-    undecided events or unknown checks. Of several files, an unreadable one counts first, then one with
-    findings.
+    undecided events, unknown checks, or decisions of the recording server that cannot be compared. Of several
+    files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
