@@ -140,7 +140,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     Args:
         entries: the entries, in any order. The room is that of the first create event. Without a create
             event it is the room that most events belong to. Events of other rooms are findings and are not
-            replayed.
+            replayed; an event that cites one as an auth event is rejected.
         version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. An event that it rejected too is not a
             finding; a different decision is one.
@@ -178,6 +178,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
         accepted=gathered.accepted,
         decisions=decisions,
+        other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
         algorithm=algorithm,
         soft_failure=soft_failure,
         policy_server=keys is not None,  # without signatures there is nothing to check

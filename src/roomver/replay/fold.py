@@ -87,9 +87,14 @@ class Fold:
         decisions: Decisions | None = None,
         resets: bool = True,
         followed: Collection[EventId] = frozenset(),
+        other_rooms: Mapping[EventId, Event] | None = None,
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
+        # The events that may be cited. One of another room only makes the rules refuse what cites it.
+        self.cited: Mapping[EventId, Event] = (
+            {**other_rooms, **result.events} if other_rooms else result.events
+        )
         self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected: bool = result._skip_rejected
@@ -374,7 +379,7 @@ class Fold:
         try:
             if undecided:
                 raise MissingEvents(undecided)
-            by_auth_events = check_auth(event, None, self.events, rejected=self.rejected)
+            by_auth_events = check_auth(event, None, self.cited, rejected=self.rejected)
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not by_auth_events.allowed:
