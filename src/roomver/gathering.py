@@ -16,7 +16,7 @@ from .event import Event
 from .findings import Action, EventCheck, Finding, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, entries_of, known_in_part, unknown_of
+from .state import Unknown, completed_from, contradict, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonValue, StateKey, StateMap
 from .versions import RoomVersion, version_record
 
@@ -190,7 +190,7 @@ def gather_events(
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states.
+            different current states, or different states before one event.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -225,19 +225,27 @@ def gather_events(
         known = state.as_map()
         event_id = joined.get(document)
         if event_id is not None:
-            gathered.given[event_id] = known
+            before = f"states before {event_id}"
+            gathered.given[event_id] = _same_state(gathered.given.get(event_id), known, before)
         elif document in joined:
             # The state before an event that was dropped is not the current state.
             gathered._loose.append(known)
-        elif gathered.current is None:
-            gathered.current = known
-        elif gathered.current != known:
-            raise NotAState("two documents give different current states; read them one at a time")
+        else:
+            gathered.current = _same_state(gathered.current, known, "current states")
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
         response |= event_ids if event_id is None else event_ids | {event_id}
     return gathered
+
+
+def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: str) -> StateMap[EventId]:
+    """Return what two documents say of one state together."""
+    if one is None:
+        return other
+    if contradict(one, other):
+        raise NotAState(f"two documents give different {what}; read them one at a time")
+    return completed_from(one, other)
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

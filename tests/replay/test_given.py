@@ -73,6 +73,24 @@ def test_a_given_current_state_does_not_tell_which_of_its_events_are_ends() -> N
     assert followed.forward_extremities == (last.event_id,)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_state_before_an_event_does_not_have_the_event_itself(version: str) -> None:
+    room = base_room(version)
+    joined = dict(room.state)
+    ban = room.member(BOB, "ban", by=ALICE)
+    room.state = dict(joined)
+    again = room.member(BOB, "join", prev=[ban])  # it cites the join before the ban
+    held = ids(room.state)
+    assert replay_room(room.events.values()).outcomes[again.event_id].status is Status.REJECTED_BY_STATE
+    events = [event for event in room.events.values() if event is not ban]
+    part = replay_room(events, given={again.event_id: held})
+    assert part.outcomes[again.event_id].status is Status.UNDECIDED
+    assert part.outcomes[again.event_id].unknown == (("m.room.member", BOB),)
+    # With the ban, the prev events tell.
+    whole = replay_room(room.events.values(), given={again.event_id: held})
+    assert whole.outcomes[again.event_id].status is Status.REJECTED_BY_STATE
+
+
 def test_equal_given_states_meet_without_a_merge() -> None:
     room = base_room("11")
     fork = Branches(room)
