@@ -103,7 +103,7 @@ def neither_reverses(one: RoomCheck, other: RoomCheck) -> None:
 
 
 def in_same_order(one: RoomCheck, other: RoomCheck) -> bool:
-    """The order of arrival decides what is soft-failed. A missing event that an answer has arrives with it."""
+    """The order of arrival decides what is soft-failed. A missing event may arrive later, in an answer."""
     both = one.replay.outcomes.keys() & other.replay.outcomes.keys()
     orders = [[e for e in found.replay.order if e in both] for found in (one, other)]
     return orders[0] == orders[1]
