@@ -158,8 +158,10 @@ def decides_more(less: Knowledge, more: Knowledge, **options: bool) -> tuple[Roo
                 assert verdict in (None, verdict_on(event, many.gathered.given[event_id], many))
         return few, many
     # An event with an unchecked signature is taken as it is. If it turns out to be forged, it is dropped, and
-    # what comes after it may become undecided. Nothing else may.
-    touched = after(few, dropped)
+    # what comes after it may become undecided. So may its auth events, if a given state vouched for them only
+    # because it has that event. Nothing else may.
+    vouched = few.replay.outliers - many.replay.outliers
+    touched = after(few, dropped | vouched)
     for event_id, outcome in few.replay.outcomes.items():
         if event_id not in touched and outcome.status is not Status.UNDECIDED:
             assert many.replay.outcomes[event_id].status is outcome.status, event_id
