@@ -17,7 +17,7 @@ from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, entries_of, known_in_part, unknown_of
+from .state import Unknown, completed_from, contradict, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonValue, StateKey, StateMap
 from .versions import RoomVersion, version_record
 
@@ -206,7 +206,7 @@ def gather_events(
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states.
+            different current states, or different states before one event.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -241,25 +241,18 @@ def gather_events(
         known = state.as_map()
         event_id = joined.get(document)
         if event_id is not None:
-            gathered.given[event_id] = known
+            before = f"states before {event_id}"
+            gathered.given[event_id] = _same_state(gathered.given.get(event_id), known, before)
         elif document in joined:
             # The state before an event that was dropped is not the current state.
             gathered._loose.append(known)
-        elif gathered.current is None:
-            gathered.current = known
-        elif not _say_the_same(gathered.current, known):
-            raise NotAState("two documents give different current states; read them one at a time")
+        else:
+            gathered.current = _same_state(gathered.current, known, "current states")
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
         response |= event_ids if event_id is None else event_ids | {event_id}
     return gathered
-
-
-def _say_the_same(state: StateMap[EventId], other: StateMap[EventId]) -> bool:
-    """Tell whether two states agree, whatever the reasons for what is unknown in them are."""
-    parts = [[(one.types, one.keys) for one in unknown_of(some)] for some in (state, other)]
-    return entries_of(state) == entries_of(other) and parts[0] == parts[1]
 
 
 _DROPPED: Final = " dropped, "
@@ -272,6 +265,15 @@ def _dropped(number: int, first: str) -> str:
 
 def _why_dropped(check: EventCheck) -> Finding:
     return next(one for one in check.findings if one.kind.action is Action.DROP)
+
+
+def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: str) -> StateMap[EventId]:
+    """Return what two documents say of one state together."""
+    if one is None:
+        return other
+    if contradict(one, other):
+        raise NotAState(f"two documents give different {what}; read them one at a time")
+    return completed_from(one, other)
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

@@ -162,8 +162,10 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]
-    # A state may contain an event of another room, which becomes a finding below.
-    given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
+    # A state may contain an event of another room, which becomes a finding below. A state before an event of
+    # another room says nothing about this one.
+    here = {None, *(event.event_id for event in own)}
+    given = {e: _of_room(state, events, room_id) for e, state in gathered.given.items() if e in here}
     decisions = None
     if as_recorded:
         held = beliefs or Beliefs()
@@ -176,7 +178,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         own,
         given=given,
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
-        accepted=gathered.accepted,
+        accepted={e: answer for e, answer in gathered.accepted.items() if e in here},
         decisions=decisions,
         other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
         algorithm=algorithm,

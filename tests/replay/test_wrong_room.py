@@ -41,7 +41,8 @@ def test_a_create_event_that_names_another_known_version_is_an_error(
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_event_that_cites_one_of_another_room_is_rejected(version: str) -> None:
     """Without the event of the other room it is undecided."""
-    room, other = base_room(version), Room(version, name="other", signed=False)
+    content = {"room_version": version, "creator": ALICE, "other": True}
+    room, other = base_room(version), Room(version, name="other", content=content, signed=False)
     foreign = other.member(ALICE, "join")
     cited = [foreign] if version == "12" else [room.create, foreign]
     topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="", auth=cited)

@@ -228,30 +228,33 @@ class Fold:
                 self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
-            return self._completed(event_id, given, None if missing else [*states.values()])
+            return self._completed(event_id, given, [] if missing else [*states.values()])
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
         return self.merge(event_id, states)
 
-    def _completed(
-        self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped] | None
-    ) -> Grouped:
-        """Return a given state, completed from the states after the prev events; None: one is unknown."""
-        # The same object may be given before two events: their unknown entries may still differ.
+    def _completed(self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped]) -> Grouped:
+        """Return a given state, completed from the states after the prev events, if these are known."""
+        # The same object may be given for two events: their unknown entries may still differ.
         unknown = [replace(one, event_id=event_id) for one in unknown_of(given)]
-        state = known_in_part(RoomState(entries_of(given)), unknown)
+        entries = {key: held for key, held in entries_of(given).items() if held != event_id}
+        if len(entries) < len(entries_of(given)):
+            own = frozenset(entries_of(given).keys() - entries.keys())
+            unknown.append(
+                Unknown("the state before an event has the event itself", keys=own, event_id=event_id)
+            )
+        state = known_in_part(RoomState(entries), unknown)
         if unknown and states:
-            merged = self.merge_of(event_id, states)
-            completed = completed_from(state, merged[0])
-            if completed is merged[0]:
+            merged = self._merge_of(event_id, states)
+            state = completed_from(state, merged[0])
+            if state is merged[0]:
                 return merged
-            state = completed
         return self._kept(state, -1, {**entries_of(state)})
 
-    def merge_of(self, event_id: EventId | None, states: Sequence[Grouped]) -> Grouped:
+    def _merge_of(self, event_id: EventId, states: Sequence[Grouped]) -> Grouped:
         """Merge states as `merge` does, and record nothing."""
-        distinct = list({state[1]: state for state in states}.values())
+        distinct = [*{state[1]: state for state in states}.values()]
         return distinct[0] if len(distinct) == 1 else self.merged_for(event_id, distinct).after
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
