@@ -34,13 +34,14 @@ class KnownStates:
     Attributes:
         given: states before events whose prev events are missing, by event ID. Each has only usable events.
         accepted: as in `Gathered`.
-        apart: events that the server keeps without a state, and that no event of the room's graph is based
-            on. They are not replayed.
+        outliers: as in `replay_room`.
+        apart: outliers that no event of the room's graph is based on. They are not replayed.
         unknown: for events whose state the server should know and does not, the reason.
     """
 
     given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
     accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
 
@@ -124,7 +125,7 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        apart: events that are not replayed: see `KnownStates`.
+        outliers, apart: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
     """
 
@@ -140,6 +141,7 @@ class Gathered:
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
@@ -263,6 +265,7 @@ def gather_events(
         for answered_for, others in more.accepted.items():
             gathered.accepted.setdefault(answered_for, set()).update(others)
         gathered.apart, gathered.unknown_states = more.apart, more.unknown
+        gathered.outliers = more.outliers
     return gathered
 
 

@@ -7,6 +7,7 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from .canonical import shorten
@@ -170,7 +171,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         places = gathered.places
         recorded = [event_id for event_id in places if held.speak_of(places[event_id])]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
-    replayed = replay_room(
+    run = partial(
+        replay_room,
         own,
         given=given,
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
@@ -181,6 +183,15 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         policy_server=keys is not None,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
+    replayed = run(outliers=gathered.outliers)
+    ends = None if beliefs is None else beliefs.extremities
+    if (
+        gathered.outliers is not None
+        and replayed.missing
+        and ends not in (None, set(replayed.forward_extremities))
+    ):
+        # The server may have received events that it no longer has.
+        replayed = run()
     result = RoomCheck(gathered, replayed)
     for event_id, event in events.items():
         if event.room_id != room_id:

@@ -328,7 +328,10 @@ class _Reading:
             # The server that it was joined through had the full state, and let it in.
             if join in given and not stored[join].rejected:
                 accepted.setdefault(join, set()).add(join)
-        return KnownStates(given, accepted, frozenset(outliers) - reached, unknown)
+        kept = frozenset(outliers)
+        # Files may add events that the server has not received.
+        only_stored = events.keys() <= stored.keys()
+        return KnownStates(given, accepted, kept if only_stored else None, kept - reached, unknown)
 
     def _reached(
         self,

@@ -253,7 +253,8 @@ def states_before(
     """Return the states before some events, and for the others why the state is unknown.
 
     The state before an accepted state event is the group that the server made for it first. Where that cannot
-    be told, it is the state after the event, in which what its key was before is unknown.
+    be told, it is the state after the event, with the event that the server noted as replaced by it. Without
+    such a note, what its key was before is unknown.
 
     Args:
         gaps: the events.
@@ -290,10 +291,22 @@ def states_before(
         more = [Unknown.members(OMITTED)] if event_id in partial else []
         if event_id in own:
             key = own[event_id]
-            more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
-            state = state._replace(entries=state.entries.changed({key: None}))
+            replaced = _replaced(events[event_id], events)
+            if replaced is None:
+                more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
+            state = GroupState(state.entries.changed({key: replaced}), state.lost - {key})
         given[event_id] = state.as_map(*more)
     return given, unknown
+
+
+def _replaced(event: Event, events: Mapping[EventId, Event]) -> EventId | None:
+    """Return the usable event that a state event replaced, as the server noted it on receipt."""
+    unsigned = event.pdu.get("unsigned")
+    noted = unsigned.get("replaces_state") if type(unsigned) is dict else None
+    replaced = events.get(noted) if type(noted) is str else None
+    if replaced is None or (replaced.type, replaced.state_key) != (event.type, event.state_key):
+        return None
+    return None if replaced is event else replaced.event_id
 
 
 def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
