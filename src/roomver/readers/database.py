@@ -207,10 +207,16 @@ class _Postgres:
         self._psycopg = psycopg = _import_psycopg(self.name)
         self._names = count()
         try:
+            psycopg.conninfo.conninfo_to_dict(address)
+        except (psycopg.Error, UnicodeError):
+            # The error quotes the address, with the password in it.
+            reason = "malformed address; expected postgresql://user@host/database"
+            raise InputError(self.name, reason) from None
+        try:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        except (psycopg.Error, UnicodeError) as error:
+        except psycopg.Error as error:
             raise self._failure(error) from None
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
