@@ -1,5 +1,6 @@
 """Rooms in Synapse's database: what a real server left, and the same with its history cut off."""
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -13,10 +14,11 @@ from command_line import run
 from rich.cells import cell_len
 
 from roomver.readers import open_synapse
-from roomver.readers.synapse import NEWEST_SCHEMA
+from roomver.readers.synapse_schema import NEWEST_SCHEMA
 from roomver.replay import Status
 from roomver.room_check import RoomCheck, check_room
 from roomver.state import PartialState, entries_of
+from roomver.unpadded import encode_unpadded
 
 Change = Callable[[sqlite3.Connection], object]
 
@@ -458,3 +460,69 @@ def test_a_key_that_cannot_be_used_is_left_out(changed: Callable[[Change], str],
     wanted = {one["server"] for one in report["summary"]["keys_to_fetch"]}
     assert wanted == {"hs.example", "remote.example"}
     assert report["summary"]["kinds"] == {}
+
+
+def test_the_servers_own_key_comes_from_its_file_of_signing_keys(
+    base: Path, room_id: str, tmp_path: Path
+) -> None:
+    # vectors/recorder/homeserver.py makes the key from this seed.
+    seed = encode_unpadded(hashlib.sha256(b"roomver recorder: hs.example").digest())
+    path = tmp_path / "signing.key"
+    path.write_text(f"ed25519 a_hs01 {seed}\n")
+    result = run("check", str(base), "--room", room_id, "--keys", f"hs.example={path}", "--json")
+    assert result.exit_code == 0
+    (report,) = json.loads(result.stdout)["files"]
+    assert report["summary"]["signatures"]["key_unknown"] == 0
+    assert report["summary"]["signatures"]["valid"] == report["summary"]["events"]
+    result = run("check", str(base), "--room", room_id, "--keys", str(path))
+    assert (result.exit_code, f"SERVER={path}" in result.stderr) == (2, True)
+    for text in ("", "ed25519 a secret", "{}", f"ed25519 a b {seed}"):
+        path.write_text(text)
+        result = run("check", str(base), "--room", room_id, "--keys", f"hs.example={path}")
+        assert result.exit_code == 2
+        assert "secret" not in result.stderr
+        assert seed not in result.stderr
+
+
+def test_an_event_of_a_file_is_judged_in_a_room_joined_late(
+    changed: Callable[[Change], str], base: Path, tmp_path: Path
+) -> None:
+    of_room = room_ids(base)[1]
+    first = joins(base, of_room)[3]
+    last = max(ids(base, ENDS, of_room))
+    texts = ids(base, "SELECT json FROM event_json WHERE event_id = ?", last)
+    file = tmp_path / "event.json"
+    file.write_text(texts.pop())
+
+    def change(db: sqlite3.Connection) -> None:
+        synapse_db.join_late(db, of_room, first)
+        for table in ("events", "event_json", "event_to_state_groups", "event_forward_extremities"):
+            db.execute(f"DELETE FROM {table} WHERE event_id = ?", (last,))
+
+    path = changed(change)
+    result = run("auth", "--room", path, "--room", of_room, str(file))
+    assert result.exit_code in (0, 1), result.stdout + result.stderr
+    assert "unknown" not in result.stdout
+    assert run("check", path, "--room", of_room, "--alone").exit_code == 0
+
+
+def test_events_that_the_server_no_longer_has_may_leave_extremities_unknown(
+    changed: Callable[[Change], str], base: Path
+) -> None:
+    of_room = room_ids(base)[1]
+    gone = sorted(ids(base, ENDS, of_room))[0]
+    known = []
+    for first in joins(base, of_room):
+
+        def change(db: sqlite3.Connection, first: str = first) -> None:
+            synapse_db.join_late(db, of_room, first)
+            # As if a later event, which is gone, had followed it.
+            db.execute("DELETE FROM event_forward_extremities WHERE event_id = ?", (gone,))
+
+        (report,) = json.loads(run("check", changed(change), "--room", of_room, "--json").stdout)["files"]
+        known.append(report["room"]["extremities_known"])
+        assert report["room"]["state_differs"] == []
+        # Where no missing event can follow it, the server is wrong.
+        differ = {"ours": [gone], "theirs": []} if known[-1] else None
+        assert report["room"]["extremities_differ"] == differ
+    assert set(known) == {True, False}

@@ -35,6 +35,8 @@ class KnownStates:
         given: states before events whose prev events are missing, by event ID. Each has only usable events.
         accepted: as in `Gathered`.
         outliers: as in `replay_room`.
+        extremities: the forward extremities that the server has. If the events have others, the server has
+            received events that it no longer has, and `outliers` does not count.
         apart: outliers that no event of the room's graph is based on. They are not replayed.
         unknown: for events whose state the server should know and does not, the reason.
     """
@@ -42,6 +44,7 @@ class KnownStates:
     given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
     accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
     outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
 
@@ -125,7 +128,7 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        outliers, apart: as in `KnownStates`.
+        outliers, extremities, apart: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
     """
 
@@ -142,6 +145,7 @@ class Gathered:
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
     outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
@@ -265,7 +269,7 @@ def gather_events(
         for answered_for, others in more.accepted.items():
             gathered.accepted.setdefault(answered_for, set()).update(others)
         gathered.apart, gathered.unknown_states = more.apart, more.unknown
-        gathered.outliers = more.outliers
+        gathered.outliers, gathered.extremities = more.outliers, more.extremities
     return gathered
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from roomver import Event, MissingEvents, replay_room
 from roomver.replay import Replay, Status
-from roomver.state import PartialState
+from roomver.resolution import RoomState
+from roomver.state import PartialState, Unknown
 
 from .rooms import LEVELS, TOPIC, Branches, banned_beside_a_topic, base_room, ids, merged_rooms, recorded
 
@@ -331,3 +332,30 @@ def test_a_rejected_event_after_a_missing_one_leaves_a_servers_extremities_certa
     sure = replay_room(events, given=given, outliers=())
     assert sure.extremities_known
     assert last.event_id in sure.forward_extremities
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_given_states_that_share_structure_are_as_others(version: str) -> None:
+    _, events = recorded(version)
+    whole = replay_room(events)
+    places = [e for e in whole.order if whole.state_before(e)][20::9]
+    states = {event_id: whole.state_before(event_id) or {} for event_id in places}
+    shared = dict(zip(states, RoomState.sharing(dict(s) for s in states.values()), strict=True))
+    unknown = [Unknown("not told", keys=frozenset([("x", "y")]))]
+    plain = replay_room(events, given={e: dict(state) for e, state in states.items()})
+    alike = replay_room(events, given=shared)
+    assert plain.outcomes == alike.outcomes
+    assert plain.current_state == alike.current_state
+    assert plain.resets() == alike.resets()
+    in_part = [
+        replay_room(events, given={e: PartialState(state, unknown) for e, state in some.items()})
+        for some in ({e: dict(state) for e, state in states.items()}, shared)
+    ]
+    assert in_part[0].outcomes == in_part[1].outcomes
+    assert in_part[0].current_state == in_part[1].current_state
+    for event_id in plain.order:
+        assert alike.state_before(event_id) == plain.state_before(event_id)
+        assert alike.state_after(event_id) == plain.state_after(event_id)
+    for event_id in places:
+        assert alike.state_before(event_id) == states[event_id]
+        assert in_part[1].state_before(event_id) == PartialState(states[event_id], unknown)

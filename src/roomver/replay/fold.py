@@ -55,6 +55,8 @@ from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
+# How many given states are kept for later ones that share structure with them.
+_SHARED_KEPT: Final = 16
 
 
 @dataclass(slots=True)
@@ -100,6 +102,8 @@ class Fold:
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
+        # Given states with their groups, for later ones that share structure with them.
+        self.shared: list[tuple[RoomState, int]] = []
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.
@@ -224,11 +228,24 @@ class Fold:
             entries = entries_of(given)
             # The same object may be given before two events: their unknown entries may still differ.
             unknown = [replace(one, event_id=event_id) for one in unknown_of(given)]
-            return self._kept(known_in_part(RoomState(entries), unknown), -1, {**entries})
+            return self._given_as(entries, unknown)
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
         return self.merge(event_id, states)
+
+    def _given_as(self, entries: StateMap[EventId], unknown: Sequence[Unknown]) -> Grouped:
+        """Keep a given state, as changes from an earlier given state if they share structure."""
+        if not isinstance(entries, RoomState):
+            return self._kept(known_in_part(RoomState(entries), unknown), -1, {**entries})
+        state = known_in_part(entries, unknown)
+        for earlier, group in self.shared:
+            if entries.shares_with(earlier):
+                changes = {key: entries.get(key) for key in entries.differing_keys(earlier)}
+                return self._kept(state, group, changes)
+        kept = self._kept(state, -1, {**entries})
+        self.shared = [(entries, kept[1]), *self.shared[: _SHARED_KEPT - 1]]
+        return kept
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
         """Merge the states after some events, and record the merge and its resets if they do not agree.
