@@ -214,7 +214,7 @@ def test_files_add_events_of_which_the_server_does_not_speak(base: Path, tmp_pat
     path.write_text("\n".join(lines))
     found = run("check", str(base), "--room", of_room, "--also", str(path))
     assert found.exit_code == 0
-    assert f"{len(lines):,} of the events repeat an earlier one" in found.stdout
+    assert f"{len(lines):,} events repeat an earlier one" in found.stdout
     result = run("check", str(base), "--room", of_room, "--also", str(base))
     assert (result.exit_code, "only one database" in result.stderr) == (2, True)
 
@@ -473,7 +473,7 @@ def test_the_servers_own_key_comes_from_its_file_of_signing_keys(
     assert result.exit_code == 0
     (report,) = json.loads(result.stdout)["files"]
     assert report["summary"]["signatures"]["key_unknown"] == 0
-    assert report["summary"]["signatures"]["valid"] == report["summary"]["events"]
+    assert report["summary"]["keys_to_fetch"] == []
     result = run("check", str(base), "--room", room_id, "--keys", str(path))
     assert (result.exit_code, f"SERVER={path}" in result.stderr) == (2, True)
     for text in ("", "ed25519 a secret", "{}", f"ed25519 a b {seed}"):
