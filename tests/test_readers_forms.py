@@ -230,7 +230,10 @@ def test_event_ids_alone_are_told_and_are_a_state(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"SQLite format 3\0" + b"\0" * 84, "this is an SQLite database; export the room from it: sqlite3"),
+        (
+            b"SQLite format 3\0" + b"\0" * 84,
+            "this is an SQLite database; if it is Synapse's, read a room of it: roomver check",
+        ),
         (b"PGDMP\1\16", "this is a pg_dump archive; export the room from the database instead: psql"),
         (b"\x28\xb5\x2f\xfd\0", "this is compressed with zstd; unpack it first: zstd -dc"),
         (b"\xfd7zXZ\0\0", "this is compressed with xz; unpack it first: xz -dc"),

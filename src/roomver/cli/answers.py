@@ -25,6 +25,9 @@ AUTH_EVENTS: Final = "its auth events"
 BEFORE: Final = "the state before it"
 CURRENT: Final = "the current state at its arrival"
 POLICY_SERVER: Final = "the policy server"
+APART: Final = (
+    "is an outlier that no event of the room is based on: the server has no state for it, so it is not judged"
+)
 _ON_RECEIPT: Final = "the checks on receipt"
 VOUCHED: Final = "accepted by the server that gave the state"
 

@@ -17,7 +17,8 @@ from ..entry import Entry
 from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
-from ..readers import InputError, read_keys
+from ..readers import InputError, read_keys, read_signing_keys
+from ..readers.database import address_without_password, is_address
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution, get_room_version
@@ -63,7 +64,8 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
         multiple=True,
         required=required,
         help="Servers' keys: a table {server: {key ID: {key, valid_until_ts, expired_ts}}}, or responses "
-        "from the key API, whose own signatures are checked. May be given several times.",
+        "from the key API, whose own signatures are checked; or SERVER=FILE with the server's file of signing"
+        " keys. May be given several times.",
     )
 
 
@@ -136,7 +138,9 @@ def example(text: str) -> str:
 
 
 def display_name(file: str) -> str:
-    """Return what messages call a file."""
+    """Return what messages call a file, or a database: without its password."""
+    if is_address(file):
+        return printable(address_without_password(file))
     return "standard input" if file == "-" else printable(file)
 
 
@@ -265,6 +269,11 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
     """
     rings = [KeyRing(now=now, required=required)]
     for file in files:
+        server, equals, signing = file.partition("=")
+        if equals and server and not Path(file).exists():
+            with opened(signing) as stream:
+                rings.append(read_signing_keys(stream.read(), display_name(signing), server))
+            continue
         with opened(file) as stream:
             text = stream.read()
         found = read_keys(text, display_name(file))

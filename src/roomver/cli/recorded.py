@@ -27,6 +27,9 @@ def recorded_data(result: RoomCheck) -> JsonObject:
             {"event_id": event_id, "in": list(named)} for event_id, named in result.recorded_missing.items()
         ],
         "state_compared_in_part": result.compared_in_part,
+        "extremities_differ": None
+        if result.extremities_differ is None
+        else dict(zip(("ours", "theirs"), map(list, result.extremities_differ), strict=True)),
     }
 
 
@@ -52,6 +55,9 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
         lines.append("the recording server's state cannot be compared: the state here is unknown")
     if result.compared_in_part:
         lines.append("the recording server's state is compared as far as the state here is known")
+    for where, event_ids in zip(_WHERE, result.extremities_differ or (), strict=False):
+        if event_ids:
+            lines.append(f"forward extremities only {where}: {all_listed(list(event_ids), most)}")
     if result.soft_failed_there:
         events = counted(len(result.soft_failed_there), "event", "events")
         lines.append(
@@ -60,6 +66,8 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
         )
     return [printable(line) for line in lines]
 
+
+_WHERE: Final = ("here", "on the recording server")
 
 _NAMED_IN: Final = {
     "state": "of the recording server's state",

@@ -5,6 +5,7 @@ Both are written event by event. Findings are never held in memory.
 
 import json
 import sys
+from shlex import quote
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -88,7 +89,10 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head = {"file": file, "room_version": room.version.identifier}
+        head = {"file": display_name(file) if room.database else file}
+        if room.database and room.room_id is not None:
+            head |= {"source": room.database, "room_id": room.room_id}
+        head["room_version"] = room.version.identifier
         self._begin(head)
         click.echo(', "events": [', nl=False)
         self._open = True
@@ -136,7 +140,7 @@ class JsonReport:
             click.echo(f"], {json.dumps(error)[1:]}", nl=False)
             self._open = False
         else:
-            self._begin({"file": file, **error})
+            self._begin({"file": display_name(file), **error})
             click.echo("}", nl=False)
 
     def close(self) -> None:
@@ -166,7 +170,7 @@ class TextReport:
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
         self._lines: list[str] = []  # about the current file as a whole
-        self._path = self._file = ""
+        self._file = self._call = self._database = ""
         self._version = ""
         self._named = False
         self._listed = 0
@@ -174,7 +178,11 @@ class TextReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        self._path, self._file, self._named = file, display_name(file), False
+        self._file, self._call, self._named = display_name(file), quote(file), False
+        self._database = room.database
+        if room.database and room.room_id is not None:
+            self._file = printable(room.room_id)
+            self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
         self._version = room.version.identifier
         self._listed = self._undecided = 0
         self._differs = False
@@ -224,7 +232,9 @@ class TextReport:
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
         self._differs = bool(found.state_differs)
-        lines = room_lines(found, self._path, self._most_lines) + recorded_lines(found, self._most_lines)
+        lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
+        if self._database:
+            lines.insert(0, f"read from {self._database}, which also tells what its server decided")
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"

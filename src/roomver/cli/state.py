@@ -37,6 +37,7 @@ from .resolved import (
     resolution_data,
     unknown_among,
 )
+from .sources import Choice, room_option
 
 _State = dict[StateKey, EventId]
 
@@ -44,7 +45,7 @@ _State = dict[StateKey, EventId]
 @click.command(
     epilog=example("roomver state room.jsonl\nroomver state room.jsonl --at '$eventid' --type m.room.member")
 )
-@click.argument("room", metavar="ROOM")
+@click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
@@ -52,6 +53,7 @@ _State = dict[StateKey, EventId]
 @algorithm_option("Resolve states with this algorithm instead of the room version's.")
 @as_recorded_option()
 @also_option()
+@room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -64,6 +66,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     algorithm: str | None,
     as_recorded: bool,
     more_files: tuple[str, ...],
+    choice: Choice,
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
@@ -71,6 +74,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
+
+    SOURCE is a file or a database, as for `roomver check`.
 
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
     With --json it is then an object with the keys state and unknown, which every command reads as such.
@@ -81,7 +86,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     if before and at is None:
         raise click.UsageError("--before needs --at")
     keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded, algorithm=algorithm)
+    loaded = load_room(
+        room, version, keys, more_files, choice=choice, as_recorded=as_recorded, algorithm=algorithm
+    )
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -123,7 +130,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1"
     ),
 )
-@click.argument("room", metavar="ROOM")
+@click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="Resolve the states after the event's prev events.")
 @click.option(
     "--sets",
@@ -138,6 +145,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Explain the value of this entry.")
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
+@room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -150,6 +158,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     why: tuple[str, str] | None,
     trace: bool,
     more_files: tuple[str, ...],
+    choice: Choice,
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
@@ -157,6 +166,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
+
+    SOURCE is a file or a database, as for `roomver check`.
 
     With --at, the states after the prev events of that event are resolved; with --sets, the states in
     those files; otherwise, the states after the room's forward extremities. If the file itself gives the
@@ -171,7 +182,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
     keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded)
+    loaded = load_room(room, version, keys, more_files, choice=choice, as_recorded=as_recorded)
     at_event = None if at is None else loaded.event(at).event_id
     given = _read_sets(loaded, set_files)
     slip = None if why is None else _find_slip(loaded, *why)

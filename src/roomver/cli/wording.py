@@ -160,6 +160,8 @@ def room_data(result: RoomCheck) -> JsonObject:
             for reset in result.resets
         ],
         "findings": _room_findings(result),
+        "apart": [*sorted(result.gathered.apart)],
+        "unknown_states": dict(result.gathered.unknown_states),
         "repeated": result.gathered.repeated,
     }
 
@@ -180,12 +182,12 @@ def _undecided(result: RoomCheck) -> list[EventId]:
     return [e for e, outcome in result.replay.outcomes.items() if outcome.own is Status.UNDECIDED]
 
 
-def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
+def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """Return the result of checking the events of a room together, as lines of text.
 
     Args:
         result: the result.
-        file: the file, for the commands that explain more.
+        source: the arguments that name the room, quoted, for the commands that explain more.
         most: list at most this many state resets and differences; None for all.
     """
     replayed = result.replay
@@ -216,7 +218,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, file, most) + _bound_lines(replayed)
+    lines += _reset_lines(result, source, most) + _bound_lines(replayed)
     return [printable(line) for line in lines]
 
 
@@ -243,7 +245,7 @@ _KEPT: Final = {
 }
 
 
-def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
+def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """Name each state reset with its merge, the most important first, and the command that explains it."""
 
     def rank(reset: Reset) -> tuple[bool, int]:
@@ -264,7 +266,7 @@ def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         first = ordered[0]
         at = "" if first.merge is None else f" --at {quote(first.merge)}"
         why = f"{quote(first.key[0])} {quote(first.key[1])}"
-        lines.append(f"to explain the first: roomver resolve {quote(file)}{at} --why {why}")
+        lines.append(f"to explain the first: roomver resolve {source}{at} --why {why}")
     return lines
 
 
@@ -300,6 +302,11 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
+    if result.gathered.apart:
+        events = counted(len(result.gathered.apart), "event", "events")
+        lines.append(f"{events} not replayed: outliers that no event of the room is based on")
+    for event_id, why in list(result.gathered.unknown_states.items())[:most]:
+        lines.append(f"the server's state before {event_id} cannot be read: {why}")
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
     if beyond:
         gaps = counted(len(beyond), "event", "events")

@@ -1,5 +1,7 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
+This module has more than 400 lines: each part changes what the others read at every arrival.
+
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -58,7 +60,14 @@ TOO_COSTLY: Final = "merging the open states again and again costs too much"
 class Ends:
     """Follow the ends of a room while it is folded."""
 
-    def __init__(self, fold: Fold, *, soft_failure: bool, policy_server: bool) -> None:
+    def __init__(
+        self,
+        fold: Fold,
+        *,
+        soft_failure: bool,
+        policy_server: bool,
+        outliers: Collection[EventId] | None = None,
+    ) -> None:
         self._fold = fold
         result = self._result = fold.result
         self._soft_failure = result._soft_failure = soft_failure
@@ -74,7 +83,9 @@ class Ends:
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
         self._possible = PossibleStates()
-        self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
+        # An event that the server has never received is not an end of it.
+        received = outliers is not None
+        self._holes = Holes(() if received else result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -97,6 +108,8 @@ class Ends:
             fold.events, fold.given, fold.answered, self._outliers, fold.places
         )
         self._never.difference_update(*self._absorbed.values(), placed)
+        if outliers is not None:
+            self._never, self._absorbed = set(outliers), {}
 
     # Arrival
 

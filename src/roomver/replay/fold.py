@@ -1,5 +1,7 @@
 """The fold: go through the events in order and compute the verdicts and the states of each.
 
+This module has more than 400 lines: an event's verdict and the states before and after it are made in one pass.
+
 How it works:
 
 * *Order.* Parents come before children: prev events, auth events, and the events of a given state.
@@ -50,6 +52,7 @@ from ..state import (
 )
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .groups import SharedStates
 from .order import find_missing, find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
@@ -107,6 +110,7 @@ class Fold:
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
+        self.shared = SharedStates()
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.
@@ -237,20 +241,22 @@ class Fold:
     def _completed(self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped]) -> Grouped:
         """Return a given state, completed from the states after the prev events, if these are known."""
         # The same object may be given for two events: their unknown entries may still differ.
-        unknown = [replace(one, event_id=event_id) for one in unknown_of(given)]
-        entries = {key: held for key, held in entries_of(given).items() if held != event_id}
-        if len(entries) < len(entries_of(given)):
-            own = frozenset(entries_of(given).keys() - entries.keys())
-            unknown.append(
-                Unknown("the state before an event has the event itself", keys=own, event_id=event_id)
-            )
-        state = known_in_part(RoomState(entries), unknown)
+        unknown, entries = [replace(one, event_id=event_id) for one in unknown_of(given)], entries_of(given)
+        event = self.events[event_id]
+        key = (event.type, event.state_key or "")
+        if entries.get(key) == event_id:
+            why = "the state before an event has the event itself"
+            unknown.append(Unknown(why, keys=frozenset([key]), event_id=event_id))
+            entries = changed_entries(entries, {key: None})
         if unknown and states:
             merged = self._merge_of(event_id, states)
-            state = completed_from(state, merged[0])
-            if state is merged[0]:
+            completed = completed_from(known_in_part(RoomState(entries), unknown), merged[0])
+            if completed is merged[0]:
                 return merged
-        return self._kept(state, -1, {**entries_of(state)})
+            return self._kept(completed, -1, {**entries_of(completed)})
+        own = entries if isinstance(entries, RoomState) else RoomState(entries)
+        base, changes = self.shared.place(own, len(self.result._groups))
+        return self._kept(known_in_part(own, unknown), base, changes)
 
     def _merge_of(self, event_id: EventId, states: Sequence[Grouped]) -> Grouped:
         """Merge states as `merge` does, and record nothing."""
