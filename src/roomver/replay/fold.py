@@ -1,6 +1,6 @@
 """The fold: go through the events in order and compute the verdicts and the states of each.
 
-This module has more than 400 lines: an event's verdict and the states before and after it are made in one pass.
+This module has more than 400 lines: an event's verdict and the states around it are made in one pass.
 
 How it works:
 
