@@ -79,7 +79,7 @@ def test_an_event_that_cites_one_of_another_room_is_refused(write: Write) -> Non
     assert checked(file)[lost.event_id] == ["rejected"]
     rows = judged("--room", file, lost.event_id, code=1)
     assert rows["its auth events"]["rule"] == "2.2"
-    assert f"({foreign.event_id}" in run("auth", "--room", file, lost.event_id).stdout
+    assert f"(auth event {foreign.event_id}, " in run("auth", "--room", file, lost.event_id).stdout
     assert judged("--room", file, foreign.event_id, code=1).keys() == {"the checks on receipt"}
     for command in ("state", "resolve"):
         result = run(command, file, "--at", foreign.event_id)
