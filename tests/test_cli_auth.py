@@ -160,3 +160,16 @@ def test_an_event_that_a_server_drops_is_refused(kind: str, write: Write) -> Non
     whole = run("check", "--json", *keys, write("all.jsonl", [without_keys, *entries(built), line]))
     (file,) = json.loads(whole.stdout)["files"]
     assert kind in [one["kind"] for event in file["events"] for one in event["findings"]]
+
+
+def test_a_state_with_an_event_of_another_room_does_not_know_its_key(write: Write) -> None:
+    """Somebody's membership in another room lets nobody in."""
+    built, other = public_room(), Room("11", name="other")
+    state = {**built.state, ("m.room.member", BOB): other.member(BOB, "join")}
+    topic = built.make("m.room.message", BOB, {})
+    file = write("state.jsonl", [event.pdu for event in state.values()])
+    event = write("event.json", topic.pdu)
+    arguments = ("--state", file, "--room-version", "11", event)
+    (row,) = judged(*arguments, code=3).values()
+    assert row["allowed"] is None
+    assert "of another room" in run("auth", *arguments).stdout

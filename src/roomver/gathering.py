@@ -12,13 +12,21 @@ from typing import Final, TypeAlias
 from .canonical import shorten
 from .check import check_entries
 from .entry import Entry, Part, Place
-from .errors import SHOWN, NotAState
+from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, completed_from, contradict, entries_of, known_in_part, unknown_of
-from .types import EventId, JsonValue, StateKey, StateMap
+from .state import (
+    Unknown,
+    changed_entries,
+    completed_from,
+    contradict,
+    entries_of,
+    known_in_part,
+    unknown_of,
+)
+from .types import EventId, JsonValue, RoomId, StateKey, StateMap, V
 from .versions import RoomVersion, version_record
 
 __all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
@@ -170,7 +178,8 @@ class Gathered:
         The join that a response hands back takes its place in the state before it. Without a given state, it
         is all state events, each under its key. Messages are skipped. The state is known in part if the
         input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
-        even if another event has it too.
+        even if another event has it too. So is the key of an event of another room than the create event's,
+        or than that of most events.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -193,7 +202,9 @@ class Gathered:
         else:
             state = replace(self._all, entries=entries).as_map()
         known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
-        return known_in_part(known, unknown_of(state))
+        room_id = main_room(known.values())
+        strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
+        return forget_strange(known_in_part(known, unknown_of(state)), strange)
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
@@ -315,6 +326,24 @@ def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: s
     if contradict(one, other):
         raise NotAState(f"two documents give different {what}; read them one at a time")
     return completed_from(one, other)
+
+
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the room of the first create event, or without one the room that most events belong to."""
+    for event in events:
+        if event.type == "m.room.create" and event.state_key == "":
+            return event.room_id
+    rooms = Counter(event.room_id for event in events)
+    return rooms.most_common(1)[0][0] if rooms else ""
+
+
+def forget_strange(state: StateMap[V], strange: Mapping[StateKey, EventId]) -> StateMap[V]:
+    """Return a state without its events of other rooms. What the room has in their place is unknown."""
+    if not strange:
+        return state
+    unknown = Unknown(f"{listed(sorted(strange.values()))} of another room", keys=frozenset(strange))
+    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
+    return known_in_part(entries, (*unknown_of(state), unknown))
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:
