@@ -1,6 +1,8 @@
 """Files as sources, and what a recording says of its server."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,17 @@ def test_extremities_that_differ_are_named(write: Write) -> None:
     assert "forward extremities only on the recording server: $gone" in result.stdout
     (report,) = json.loads(run("check", path, "--json").stdout)["files"]
     assert report["room"]["extremities_differ"] == {"ours": [last], "theirs": ["$gone"]}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """Nothing may look into it for the mark of a database first."""
+    lines = (ROOMS / "v11.jsonl").read_bytes()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        written = pool.submit(pipe.write_bytes, lines)
+        result = run("check", str(pipe), "--json")
+        assert written.result(timeout=30) == len(lines)
+    whole = json.loads(run("check", str(ROOMS / "v11.jsonl"), "--json").stdout)
+    assert json.loads(result.stdout)["files"][0]["summary"] == whole["files"][0]["summary"]

@@ -32,6 +32,19 @@ def test_the_order_of_arrival_changes_neither_outcomes_nor_states(version: str) 
         assert replayed.state_after(event.event_id) == expected.state_after(event.event_id)
 
 
+def test_a_late_event_comes_just_before_the_first_that_needs_it() -> None:
+    """And the other events keep their order, so that a file with one more event changes nothing else."""
+    _, events = recorded("11")
+    for late in events[5:60:9]:
+        rest = [event for event in events if event is not late]
+        first = next(
+            (n for n, e in enumerate(rest) if late.event_id in (*e.prev_event_ids, *e.auth_event_ids)),
+            len(rest),
+        )
+        expected = [event.event_id for event in (*rest[:first], late, *rest[first:])]
+        assert replay_room([*rest, late]).order == expected
+
+
 def test_progress_is_reported_every_256_events() -> None:
     _, events = recorded("11")
     told: list[int] = []

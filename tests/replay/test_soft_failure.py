@@ -184,3 +184,27 @@ def test_a_missing_prev_event_does_not_spare_an_event_the_check(version: str) ->
     assert (check.allowed, check.made) == (None, True)
     assert not part.extremities_known
     assert part.current_state is None
+
+
+def test_an_undecided_event_before_any_end_leaves_the_check_unknown() -> None:
+    """A ban may have arrived before a message of the banned user, though no event is known to be an end."""
+    room = base_room("11")
+    state, base = ids(room.state), [*room.events.values()]
+    last, before = room.last, dict(room.state)
+    assert last is not None
+    room.add("m.room.message", ALICE, {"n": 1})  # missing
+    ban = room.member(BOB, "ban", by=ALICE)
+    room.state = before
+    missing = room.make("m.room.message", ALICE, {"n": 2}, prev=[last])
+    beside = room.make("m.room.message", BOB, {"n": 3}, prev=[missing])
+    events, outliers = [*base, ban, beside], [event.event_id for event in base]
+    given = {beside.event_id: state}
+    less = replay_room(events, given=given, outliers=outliers)
+    assert less.outcomes[ban.event_id].status is Status.UNDECIDED
+    assert less.current_unknown == [beside.event_id]
+    assert less.current_check(beside.event_id).allowed is None
+    more = replay_room(events, given={**given, ban.event_id: state}, outliers=outliers)
+    assert more.current_check(beside.event_id).allowed is False
+    # The first event that was received is checked against no current state.
+    alone = replay_room([*base, beside], given=given, outliers=outliers)
+    assert not alone.current_check(beside.event_id).made

@@ -58,6 +58,9 @@ def is_database(name: str) -> bool:
     if is_address(name):
         return True
     try:
+        # What is read from a pipe is gone.
+        if not Path(name).is_file():
+            return False
         with Path(name).open("rb") as stream:
             return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except (OSError, ValueError):

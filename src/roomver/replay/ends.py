@@ -122,7 +122,9 @@ class Ends:
             else:
                 self._entered = True
 
-    def _arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
+    def _arrive(  # noqa: PLR0912 - one branch for each kind of arrival
+        self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None
+    ) -> None:
         result, event_id, status = self._result, event.event_id, outcome.status
         # A missing event that a rejected event follows may be an end, like an undecided event. So may one
         # that a soft-failed event follows, which takes no event's place.
@@ -152,9 +154,15 @@ class Ends:
         clear = True
         if before is None or event_id in self._never:
             result._not_received.add(event_id)
-        elif self._soft_failure and self._ends and not self._is_decided(event_id):
-            if self._undecided <= through and self._enters_the_room(event, superseded):
-                result._not_received.add(event_id)  # no state was current before
+        elif self._soft_failure and not self._is_decided(event_id):
+            if not self._ends:
+                clear = self._unclear.keys() <= through
+                if not clear:
+                    self._note_causes(event_id)
+                elif self._after_a_gap(event):
+                    result._not_received.add(event_id)  # no state was current before
+            elif self._undecided <= through and self._enters_the_room(event, superseded):
+                result._not_received.add(event_id)  # likewise
             else:
                 clear = self._check(event, outcome, before)
             if event_id in result.soft_failed:

@@ -5,7 +5,8 @@ This module has more than 400 lines: an event's verdict and the states around it
 How it works:
 
 * *Order.* Parents come before children: prev events, auth events, and the events of a given state.
-  Events on a cycle are rejected first and left out. Input order is kept if it is already topological.
+  Events on a cycle are rejected first and left out. Otherwise input order is kept: a parent that comes later
+  in the input is put just before the first event that needs it.
 * *State before an event.* It is the merge of the states after the prev events. States are `RoomState`s,
   which share structure, so that equal entries of two branches are not compared. A state leaves memory when
   the last event that follows it has been folded; `Replay` can rebuild it, because every state also has a
@@ -22,7 +23,8 @@ How it works:
   state event, its key is unknown. A merge is decided only if more knowledge could not change it (`resolve`).
   If it is not decided, the entries on which all states agree are known after it.
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
-  value could change it.
+  value could change it. This holds as long as given states are true. One that has an event which the server
+  that gave it cannot have accepted is believed until the event's own history is known.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced (`Resets`).
 * *Ends.* The forward extremities and the soft-failed events are found as the events arrive (`Ends`).
@@ -110,7 +112,7 @@ class Fold:
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
-        self.shared = SharedStates()
+        self.shared: SharedStates = SharedStates()
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.

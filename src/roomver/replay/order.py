@@ -111,7 +111,7 @@ def find_order(
 ) -> tuple[list[EventId], tuple[EventId, ...]]:
     """Return the events in topological order, and the events on cycles, which are not in the order.
 
-    Input order is kept if it is already topological.
+    Input order is kept, but a parent comes before the first event that needs it.
     """
     needed = {
         event_id: [
@@ -143,14 +143,45 @@ def find_order(
     left: dict[EventId, Collection[EventId]] = {_CYCLES: dict.fromkeys(p for p in above if p in needed)}
     for event_id, parents in needed.items():
         left[event_id] = dict.fromkeys(parent if parent in needed else _CYCLES for parent in parents)
-    return [event_id for event_id in in_order(left) if event_id != _CYCLES], cyclic
+    return [event_id for event_id in _in_order(left) if event_id != _CYCLES], cyclic
 
 
 def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:
-    """Return events in topological order. Input order is kept if it is already topological."""
-    seen: set[EventId] = set()
-    for event_id, parents in needed.items():
-        if not seen.issuperset(parents):
-            return in_order(needed)
-        seen.add(event_id)
-    return list(needed)
+    """Return events in topological order: input order, with late parents just before what needs them.
+
+    So the order of the other events does not depend on where in the input a late event is.
+
+    Raises:
+        CyclicGraph: naming the events on a cycle or between two cycles.
+
+    Cost: linear in the edges, apart from sorting the late parents of an event, without recursion.
+    """
+    place = {event_id: number for number, event_id in enumerate(needed)}
+    done: dict[EventId, None] = {}
+    for event_id in needed:
+        if event_id in done:
+            continue
+        # The way from this event to the parent that is placed next, each with the parents left, last first.
+        way = [(event_id, _late(needed[event_id], done, place))]
+        on_way = {event_id}
+        while way:
+            last, late = way[-1]
+            while late and late[-1] in done:
+                late.pop()
+            if not late:
+                way.pop()
+                done[last] = None
+                continue
+            parent = late.pop()
+            if parent in on_way:
+                return in_order(needed)  # it raises
+            on_way.add(parent)
+            way.append((parent, _late(needed[parent], done, place)))
+    return list(done)
+
+
+def _late(
+    parents: Collection[EventId], done: Collection[EventId], place: Mapping[EventId, int]
+) -> list[EventId]:
+    """Return the parents that have no place in the order yet, the last of the input first."""
+    return sorted((one for one in parents if one not in done), key=place.__getitem__, reverse=True)
