@@ -1,8 +1,10 @@
 """The forms in which people hold a room: each is read like JSON Lines, and no row is guessed."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 from typing import Any
 
 import pytest
@@ -205,9 +207,14 @@ def test_event_ids_alone_are_told_and_are_a_state(text: str) -> None:
     [
         (b"SQLite format 3\0" + b"\0" * 84, "this is an SQLite database; export the room from it: sqlite3"),
         (b"PGDMP\1\16", "this is a pg_dump archive; export the room from the database instead: psql"),
-        (b"\x28\xb5\x2f\xfd\0", "this is compressed with zstd; unpack it first: zstd -dc"),
-        (b"\xfd7zXZ\0\0", "this is compressed with xz; unpack it first: xz -dc"),
-        (b"BZh91AY&SY", "this is compressed with bzip2; unpack it first: bzip2 -dc"),
+        (b"\xfd7zXZ\0\0", "the xz data is damaged: it ends too early"),
+        (b"\xfd7zXZ\0" + b"\xff" * 20, "the xz data is damaged: "),
+        (lzma.compress(b"{}")[:-20], "the xz data is damaged: it ends too early"),
+        (lzma.compress(b"{}") + b"hello", "the xz data is damaged: "),
+        (b"BZh91AY&SY", "the bzip2 data is damaged: it ends too early"),
+        (b"BZhello", "the bzip2 data is damaged: "),
+        (gzip.compress(gzip.compress(b"{}")), "this is compressed twice; unpack it first: gzip -dc"),
+        (lzma.compress(bz2.compress(b"{}")), "this is compressed twice; unpack it first: bzip2 -dc"),
         (b"PK\3\4", "this is a zip archive; unpack it first: unzip -p"),
         *(
             (json.dumps(PDUS[0]).encode(encoding), f"this is {encoding[:6].upper()}; convert it: iconv -f")
