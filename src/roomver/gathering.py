@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from .canonical import shorten
 from .check import check_entries
-from .entry import Entry, Part, Place
-from .errors import SHOWN, NotAState
+from .entry import Entry, GivenIds, Part, Place
+from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, Summary
 from .keys import NO_KEYS, KeyRing
@@ -118,6 +118,8 @@ class Gathered:
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
     _beside: _State = field(default_factory=_State)
+    # Whether the current state was given as event IDs.
+    _by_ids: bool = False
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -125,7 +127,7 @@ class Gathered:
         The join that a response hands back takes its place in the state before it. Without a given state, it
         is all state events, each under its key. Messages are skipped. The state is known in part if the
         input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
-        even if another event has it too.
+        even if another event has it too. A state given as event IDs is taken alone.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -133,6 +135,9 @@ class Gathered:
         states = [*self.given.values(), *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
+        if self._by_ids:
+            known = {key: self.events[event_id] for key, event_id in entries_of(states[0]).items()}
+            return known_in_part(known, unknown_of(states[0]))
         entries = dict(entries_of(states[0])) if states else {}
         aside = set().union(*self.accepted.values()) if states else set(self.given)
         for event in self.events.values():
@@ -149,6 +154,19 @@ class Gathered:
             state = replace(self._all, entries=entries).as_map()
         known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
         return known_in_part(known, unknown_of(state))
+
+    def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
+        """Return a state that is given as event IDs, as far as its events are among the usable ones."""
+        state = _State(parts={Part.STATE})
+        missing = {event_id for event_id in ids.state if event_id not in self.events}
+        for event_id in ids.state:
+            if event_id not in missing:
+                _add_to_state(state.entries, self.events[event_id])
+        unknown = [*state.unknown()]
+        if missing:
+            named = listed(sorted(missing))
+            unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
+        return known_in_part(state.entries, unknown)
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -177,6 +195,7 @@ def gather_events(
     version: RoomVersion | str,
     *,
     keys: KeyRing | None = NO_KEYS,
+    state_ids: Iterable[GivenIds] = (),
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
@@ -184,6 +203,7 @@ def gather_events(
     Args:
         entries: the entries of one room, in the order of the input.
         version, keys: as in `check_event`.
+        state_ids: current states that the input gives as event IDs.
         on_check: called with each entry and its check.
 
     Raises:
@@ -194,6 +214,7 @@ def gather_events(
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
     joined: dict[int, EventId] = {}
+    invited: set[int] = set()
     accepted: dict[int, set[EventId]] = {}
     for entry, check in check_entries(entries, version, keys=keys):
         gathered._add(entry, check)
@@ -214,21 +235,33 @@ def gather_events(
                     gathered._beside.drop(entry.pdu, check.event_id)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
             accepted.setdefault(entry.document, set()).add(event.event_id)
-        elif part is Part.JOINED:
+        elif part in (Part.JOINED, Part.INVITED):
             joined[entry.document] = event.event_id
+            if part is Part.INVITED:
+                invited.add(entry.document)
     for document, state in states.items():
         known = state.as_map()
         if document in joined:
             gathered.given[joined[document]] = known
-        elif gathered.current is None:
-            gathered.current = known
-        elif gathered.current != known:
-            raise NotAState("two documents give different current states; read them one at a time")
+        else:
+            _set_current(gathered, known)
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
-        response |= event_ids if event_id is None else event_ids | {event_id}
+        response |= event_ids if event_id is None or document in invited else event_ids | {event_id}
+    for ids in state_ids:
+        _set_current(gathered, gathered._state_of(ids))
+        gathered._by_ids = True
+        held = gathered.accepted.setdefault(None, set())
+        held.update(event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in gathered.events)
     return gathered
+
+
+def _set_current(gathered: Gathered, known: StateMap[EventId]) -> None:
+    if gathered.current is None:
+        gathered.current = known
+    elif gathered.current != known:
+        raise NotAState("two documents give different current states; read them one at a time")
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

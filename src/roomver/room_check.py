@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from .canonical import shorten
-from .entry import Entry, Place
+from .entry import Entry, GivenIds, Place
 from .errors import SHOWN, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
@@ -115,6 +115,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     as_recorded: bool = False,
     algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
+    state_ids: Iterable[GivenIds] = (),
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
@@ -136,6 +137,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         as_recorded: accept and reject events as the recording server did, and report where the rules
             differ. So one disagreement does not reject every event that depends on it.
         algorithm, soft_failure: as in `replay_room`.
+        state_ids: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -147,7 +149,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
-    gathered = gather_events(entries, version, keys=keys, on_check=on_check)
+    gathered = gather_events(entries, version, keys=keys, state_ids=state_ids, on_check=on_check)
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]

@@ -194,7 +194,7 @@ def _judge_against(
 ) -> Answer:
     """Judge an event, which may be a draft, against a state."""
     gathered, keys = load_events(file, version, keys, more_files)
-    given = _read_event(event_name, ("sender", "content"), draft=True)
+    given = _read_event(event_name, ("sender", "content"), draft=True, room_version=gathered.version)
     try:
         state = gathered.as_state()
     except NotAState as error:
@@ -221,13 +221,15 @@ def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> boo
         return False  # the parser says why
 
 
-def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
+def _read_event(
+    name: str, needs: Sequence[str], *, draft: bool = False, room_version: RoomVersion | None = None
+) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
         raise InputError(
             display_name(name), f"there is no such file; an event ID starts with $: '${printable(name)}'"
         )
-    return read_event(name, None, needs, draft=draft)
+    return read_event(name, None, needs, draft=draft, room_version=room_version)
 
 
 def _receive(

@@ -29,7 +29,7 @@ from .common import (
     room_version_option,
     signature_options,
 )
-from .loaded import recorded_beliefs, replay_progress
+from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
@@ -155,6 +155,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
 
     with all_opened(files) as inputs:
         room = read_rooms(inputs, version)
+        tell_notes(room)
         keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(files, room) as entries:
@@ -175,6 +176,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
+                        state_ids=room.state_ids,
                         on_check=tell,
                         progress=progress,
                     )

@@ -223,7 +223,12 @@ class GivenEvent:
 
 
 def read_event(
-    file: str, version: RoomVersion | None, needs: Sequence[str] = WIRE_KEYS, *, draft: bool = False
+    file: str,
+    version: RoomVersion | None,
+    needs: Sequence[str] = WIRE_KEYS,
+    *,
+    draft: bool = False,
+    room_version: RoomVersion | None = None,
 ) -> GivenEvent:
     """Read a file as one event, in any of the forms of a room.
 
@@ -231,14 +236,15 @@ def read_event(
         file: its name.
         version: of the event's room; None if it is determined later.
         needs: the keys that the event must have.
-        draft: also accept an event of the client-server API.
+        draft: also accept an event of the client-server API, and a template.
+        room_version: of the event's room, if `version` is None and this is known.
 
     Raises:
         InputError: if it does not hold one event with these keys.
     """
     name = display_name(file)
     with opened(file) as stream:
-        entry = readers.read_event(stream, name, version, draft=draft)
+        entry = readers.read_event(stream, name, version, draft=draft, room_version=room_version)
     pdu = cast(JsonObject, entry.pdu)
     missing = [key for key in needs if key not in pdu]
     if missing:

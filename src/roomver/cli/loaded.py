@@ -140,6 +140,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     """
     with all_opened([file, *more_files]) as inputs:
         room = read_rooms(inputs, version)
+        tell_notes(room)
         entries = room.entries
         last: Entry | None = None
         if added is not None:
@@ -163,6 +164,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
+                    state_ids=room.state_ids,
                     on_check=keep_added,
                     progress=progress,
                 )
@@ -173,6 +175,12 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     _tell_of_dropped(name, found.gathered)
     _tell_of_signatures(name, found.summary, all_keys)
     return LoadedRoom(name, found, checks[0] if checks else None)
+
+
+def tell_notes(room: Room) -> None:
+    """Say on standard error what the reader did not read."""
+    for note in room.notes:
+        click.echo(printable(f"roomver: {note}"), err=True)
 
 
 def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
@@ -204,7 +212,8 @@ def load_events(
     with all_opened([file, *more_files]) as inputs:
         room = read_rooms(inputs, version)
         all_keys = add_room_keys(keys, room.keys)
-        gathered = gather_events(room.entries, room.version, keys=all_keys)
+        tell_notes(room)
+        gathered = gather_events(room.entries, room.version, keys=all_keys, state_ids=room.state_ids)
     _tell_of_dropped(display_name(file), gathered)
     summary = Summary()
     for check in gathered.checks.values():

@@ -2,8 +2,9 @@
 
 Forms: a recorded room (JSON Lines with a header); JSON Lines, one PDU per line; one or several JSON documents
 (an array of PDUs, an object with ``pdus`` or ``events``, a response to a join or to a request for a state,
-one PDU); the output of psql, COPY or CSV with a JSON column. Each may be compressed with gzip. In each, a PDU
-may have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``, ``{"json": "…"}``.
+one PDU); the output of psql, COPY or CSV with a JSON column; text with JSON in Markdown code blocks. Each may
+be compressed. In each, a PDU may have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``,
+``{"json": "…"}``.
 
 Lines are streamed. Without a room version from elsewhere the input is read twice: once for the create event.
 """
@@ -14,16 +15,18 @@ from itertools import chain, count, islice
 from typing import BinaryIO, Protocol, TypeAlias
 
 from ..canonical import load_json, shorten
-from ..entry import Entry, Place
+from ..entry import Entry, GivenIds, Place
 from ..errors import NotCanonical
 from ..keys import NO_KEYS, KeyRing
 from ..types import JsonValue
 from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
-from .forms import IDS_ONLY, check_form
+from .fenced import is_fence, read_fenced
+from .forms import HTML, JSON5, TEMPLATE, IdsOnly, check_form
 from .headers import Header, header_of
 from .lines import Line, Lines, check_line
+from .state_ids import read_given_ids
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
 
@@ -42,6 +45,8 @@ class Room:
         header: the first file's header, if any file has one.
         others: the names of the files that this header does not speak of.
         entries: to be iterated over once.
+        state_ids: the states that files give as event IDs, whose events are in other files.
+        notes: what is worth knowing about what was not read, each a sentence about a file.
     """
 
     version: RoomVersion
@@ -50,6 +55,8 @@ class Room:
     others: frozenset[str]
     entries: Iterator[Entry]
     _sources: Sequence[Source] = field(repr=False)
+    state_ids: Sequence[GivenIds] = ()
+    notes: Sequence[str] = ()
 
     @property
     def bytes_read(self) -> int:
@@ -64,6 +71,8 @@ class _File(Protocol):
     header: Header | None
     said: RoomVersion | None
     keys: KeyRing
+    is_template: bool
+    stripped: int
 
     def search(self) -> RoomVersion | None: ...
 
@@ -71,7 +80,7 @@ class _File(Protocol):
 
 
 class _LineFile:
-    """A file with one value per line."""
+    """A file with one value per line, or with values in code blocks."""
 
     def __init__(
         self,
@@ -84,6 +93,8 @@ class _LineFile:
         self.header = header
         self.said = None if header is None else header.version
         self.keys = NO_KEYS if header is None else header.keys
+        self.is_template = False
+        self.stripped = 0
         self._source = source
         self._lines = lines
         self._read = read
@@ -91,7 +102,8 @@ class _LineFile:
     def search(self) -> RoomVersion | None:
         """Return the room version that a create event names; None without one."""
         self._lines.restart()
-        likely = (line for line in self._lines if b"m.room.create" in line.raw)
+        by_line = self._read is not read_fenced
+        likely = (line for line in self._lines if not by_line or b"m.room.create" in line.raw)
         reads = self._read(likely)
         entries = chain.from_iterable(entries_in(read, UNCHANGED) for read in reads)
         found = find_version((entry.pdu for entry in entries), self.name)
@@ -124,25 +136,51 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
-    files = [_open(source) for source in sources]
+    files: list[_File] = []
+    state_ids: list[GivenIds] = []
+    for source in sources:
+        try:
+            files.append(_open(source))
+        except IdsOnly:
+            if len(sources) == 1:
+                raise
+            state_ids.append(read_given_ids(source))
+    if not files:
+        raise IdsOnly(sources[0].name)
     known = version
     for file in files:
+        if file.is_template:
+            raise InputError(file.name, TEMPLATE)
         if known is not None and file.said is not None and known is not file.said:
             raise InputError(file.name, f"it says that it has room version {file.said}, not {known}")
         known = known or file.said
     if known is None:
         known = _search(files)
-    several = len(files) > 1
+    several = len(sources) > 1
     numbers = count()
     entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
     recorded = next((file for file in files if file.header is not None), None)
     header, others = None, frozenset[str]()
     if recorded is not None:
         header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
-    return Room(known, KeyRing.joined(file.keys for file in files), header, others, entries, sources)
+    keys = KeyRing.joined(file.keys for file in files)
+    notes = [f"{file.name}: {_note_stripped(file.stripped)}" for file in files if file.stripped]
+    return Room(known, keys, header, others, entries, sources, state_ids, notes)
 
 
-def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:
+def _note_stripped(number: int) -> str:
+    events = "1 event of its state is" if number == 1 else f"{number:,} events of its state are"
+    return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
+
+
+def read_event(
+    stream: BinaryIO,
+    name: str,
+    version: RoomVersion | None,
+    *,
+    draft: bool = False,
+    room_version: RoomVersion | None = None,
+) -> Entry:
     """Read the only event of a file, in any of the forms of a room.
 
     Args:
@@ -150,15 +188,20 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
         name: what messages call it.
         version: the room version; with None, nothing is taken out of the event, so that `fit_entry` can do
             it.
-        draft: also accept an event without the keys that only a server adds.
+        draft: also accept an event without the keys that only a server adds, such as a template.
+        room_version: the version of the event's room, if `version` is None and this is known. A file that
+            names another one is refused.
 
     Raises:
         InputError: if the file does not hold one event.
         OSError: if it cannot be read.
     """
     file = _open(Source(stream, name))
-    if version is not None and file.said is not None and file.said is not version:
-        raise InputError(name, f"it says that it has room version {file.said}, not {version}")
+    known = version or room_version
+    if known is not None and file.said is not None and file.said is not known:
+        raise InputError(name, f"it says that it has room version {file.said}, not {known}")
+    if file.is_template and not draft:
+        raise InputError(name, TEMPLATE)
     entries = file.entries(version or UNCHANGED, count())
     found = list(islice(entries if draft else check_form(entries, name), 2))
     if len(found) != 1:
@@ -234,6 +277,9 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
     if (table := find_table(ahead)) is not None:
         lines.push_back(*ahead)
         return _LineFile(source, lines, table.read)
+    if any(map(is_fence, ahead)):
+        lines.push_back(*ahead)
+        return _LineFile(source, lines, read_fenced)
     if first.start in (b"{", b"["):
         # Inside a document, two objects on separate lines have a comma between them.
         if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
@@ -248,13 +294,21 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
                 if not any(map(_is_object, lines)):
                     return documents  # reading by lines would find no more
     elif holds_ids_only(ahead):
-        raise InputError(source.name, IDS_ONLY)
+        raise IdsOnly(source.name)
     elif is_table(ahead):
         raise InputError(source.name, NOT_A_TABLE)
     elif len(ahead) == 1:
         error = NotCanonical("", line_error(error))
     lines.restart()
     if not any(map(_is_object, lines)):
+        lines.restart()
+        if any(map(is_fence, lines)):
+            lines.restart()
+            return _LineFile(source, lines, read_fenced)
+        if first.start == b"<":
+            raise InputError(source.name, HTML)
+        if any(b"tardis_version" in line.raw for line in ahead):
+            raise InputError(source.name, JSON5)
         raise InputError(source.name, f"neither JSON nor JSON Lines ({error})")
     lines.restart()
     return _LineFile(source, lines, _read_json_lines)
