@@ -7,12 +7,14 @@ lower floors decide whether a value is a valid event.
 from .entries import InputError
 from .headers import Header
 from .keys import ReadKeys, read_keys
-from .rooms import Room, fit_entry, read_event, read_room, read_rooms
+from .rooms import Room, fit_entry, read_event, read_room, read_rooms, rooms_in
+from .several import ListedRoom
 from .state_ids import read_state_ids
 
 __all__ = [
     "Header",
     "InputError",
+    "ListedRoom",
     "ReadKeys",
     "Room",
     "fit_entry",
@@ -21,4 +23,5 @@ __all__ = [
     "read_room",
     "read_rooms",
     "read_state_ids",
+    "rooms_in",
 ]

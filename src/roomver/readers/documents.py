@@ -11,7 +11,7 @@ from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
 from ..keys import NO_KEYS, KeyRing, read_key_table
-from ..types import EventId, JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, get_room_version
 from .entries import (
     LISTS,
@@ -24,13 +24,13 @@ from .entries import (
     count_stripped,
     entries_in,
     entry_of,
-    find_version,
     holds_events,
     is_stripped,
     list_parts,
 )
 from .forms import IdsOnly, check_document, is_template
 from .headers import Header, header_of
+from .several import search_version
 from .streams import Source
 from .values import Piece, Values
 
@@ -81,13 +81,16 @@ class Document:
         else:
             raise InputError(name, f"expected events, found {shorten(value)}")
 
-    def search(self) -> RoomVersion | None:
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
+
+        Args:
+            room_id: the room of the create event; None for any room.
 
         Raises:
             InputError: if it names an unknown one.
         """
-        return find_version((entry.pdu for entry in self.entries(UNCHANGED, iter((0,)))), self.name)
+        return search_version(self.entries(UNCHANGED, iter((0,))), room_id, self.name)
 
     def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
         """Yield the entries of the document; `numbers` gives it its number."""
@@ -147,14 +150,17 @@ class Documents:
             if type(fields) is dict:
                 self.said, self.keys = _take_fields(fields, self.name)
 
-    def search(self) -> RoomVersion | None:
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
+
+        Args:
+            room_id: the room of the create event; None for any room.
 
         Raises:
             InputError: if it names an unknown one.
         """
         entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
-        return find_version((entry.pdu for entry in entries), self.name)
+        return search_version(entries, room_id, self.name)
 
     def entries(self, version: RoomVersion, numbers: Iterator[int], likely: bytes = b"") -> Iterator[Entry]:
         """Yield the entries of all documents.

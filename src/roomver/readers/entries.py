@@ -156,7 +156,7 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
         entry = replace(entry, pdu=pdu, claimed_id=claimed_id or carried, carried_id=carried)
     if (
         version.room_id_form is RoomIdForm.CREATE_HASH
-        and _is_create(pdu)
+        and is_create(pdu)
         and type(room := pdu.get("room_id")) is str
     ):
         pdu = {key: item for key, item in pdu.items() if key != "room_id"}
@@ -260,7 +260,8 @@ def _only_ids(values: list[JsonValue]) -> bool:
     return bool(values) and all(type(item) is str for item in values)
 
 
-def _is_create(pdu: JsonObject) -> bool:
+def is_create(pdu: JsonObject) -> bool:
+    """Tell whether an object is a create event by its type and state key."""
     return pdu.get("type") == "m.room.create" and pdu.get("state_key") == ""
 
 
@@ -277,7 +278,7 @@ def created_version(value: JsonValue) -> RoomVersion | None:
         pdu, _ = unwrap(value)
     except NotCanonical:
         return None
-    if type(pdu) is not dict or not _is_create(pdu):
+    if type(pdu) is not dict or not is_create(pdu):
         return None
     content = pdu.get("content")
     if type(content) is not dict:

@@ -18,14 +18,15 @@ from ..canonical import load_json, shorten
 from ..entry import Entry, GivenIds, Place
 from ..errors import NotCanonical
 from ..keys import NO_KEYS, KeyRing
-from ..types import JsonValue
+from ..types import JsonValue, RoomId
 from ..versions import RoomVersion
 from .documents import Document, open_documents
-from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
+from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, line_error
 from .fenced import is_fence, read_fenced
 from .forms import HTML, JSON5, TEMPLATE, IdsOnly, check_form
 from .headers import Header, header_of
 from .lines import Line, Lines, check_line
+from .several import ListedRoom, entries_of_room, list_rooms, search_version
 from .state_ids import read_given_ids
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
@@ -74,7 +75,7 @@ class _File(Protocol):
     is_template: bool
     stripped: int
 
-    def search(self) -> RoomVersion | None: ...
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None: ...
 
     def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]: ...
 
@@ -99,14 +100,14 @@ class _LineFile:
         self._lines = lines
         self._read = read
 
-    def search(self) -> RoomVersion | None:
-        """Return the room version that a create event names; None without one."""
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
+        """Return the room version that a create event, of this room or of any, names; None without one."""
         self._lines.restart()
         by_line = self._read is not read_fenced
         likely = (line for line in self._lines if not by_line or b"m.room.create" in line.raw)
         reads = self._read(likely)
         entries = chain.from_iterable(entries_in(read, UNCHANGED) for read in reads)
-        found = find_version((entry.pdu for entry in entries), self.name)
+        found = search_version(entries, room_id, self.name)
         self._lines.restart()
         return found
 
@@ -117,22 +118,30 @@ class _LineFile:
             yield from entries_in(read, version, next(numbers))
 
 
-def read_room(stream: BinaryIO, name: str, version: RoomVersion | None = None) -> Room:
+def read_room(
+    stream: BinaryIO, name: str, version: RoomVersion | None = None, room_id: RoomId | None = None
+) -> Room:
     """Begin to read a room from one file. See `read_rooms`."""
-    return read_rooms([(stream, name)], version)
+    return read_rooms([(stream, name)], version, room_id)
 
 
-def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | None = None) -> Room:
+def read_rooms(
+    inputs: Sequence[tuple[BinaryIO, str]],
+    version: RoomVersion | None = None,
+    room_id: RoomId | None = None,
+) -> Room:
     """Begin to read a room from one or several files, whose entries come one file after another.
 
     Args:
         inputs: at least one stream, to be read from its current position, with what messages call it.
         version: the room version. A file that names another one is refused. Without it, the first file that
             names one decides; otherwise the files are searched for the create event.
+        room_id: the room to read, if the files have events of several. Events of other rooms are left out,
+            except from a state that a file gives. With None, the entries are those of all rooms.
 
     Raises:
         InputError: if an input has none of these forms, or the room version cannot be found; also later, from
-            the entries, if a document stops being JSON.
+            the entries, if a document stops being JSON, or no event is of the room.
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
@@ -151,14 +160,20 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     for file in files:
         if file.is_template:
             raise InputError(file.name, TEMPLATE)
+        if room_id is not None and file.header is not None and file.header.room_id not in (None, room_id):
+            raise InputError(file.name, f"it is a recording of the room {file.header.room_id}, not {room_id}")
         if known is not None and file.said is not None and known is not file.said:
             raise InputError(file.name, f"it says that it has room version {file.said}, not {known}")
         known = known or file.said
     if known is None:
-        known = _search(files)
+        known = _search(files, room_id)
     several = len(sources) > 1
     numbers = count()
-    entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
+    entries: Iterator[Entry] = chain.from_iterable(
+        [_entries_of(file, known, numbers, several) for file in files]
+    )
+    if room_id is not None:
+        entries = entries_of_room(entries, room_id, sources[0].name)
     recorded = next((file for file in files if file.header is not None), None)
     header, others = None, frozenset[str]()
     if recorded is not None:
@@ -171,6 +186,22 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
 def _note_stripped(number: int) -> str:
     events = "1 event of its state is" if number == 1 else f"{number:,} events of its state are"
     return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
+
+
+def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[ListedRoom]:
+    """List the rooms of which files have events, in the order in which they first occur.
+
+    Args:
+        inputs: as in `read_rooms`.
+
+    Raises:
+        InputError: if an input has none of the forms of a room.
+        OSError: if a stream cannot be read.
+    """
+    files = [_open(Source(stream, name)) for stream, name in inputs]
+    return list_rooms(
+        chain.from_iterable(check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
+    )
 
 
 def read_event(
@@ -226,14 +257,15 @@ def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], sever
     return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
 
 
-def _search(files: Sequence[_File]) -> RoomVersion:
+def _search(files: Sequence[_File], room_id: RoomId | None) -> RoomVersion:
     for file in files:
-        if (found := file.search()) is not None:
+        if (found := file.search(room_id)) is not None:
             return found
     for file in files:
         # A better reason, if there is one.
         check_form(file.entries(UNCHANGED, count()), file.name)
-    reason = "neither a header nor a create event gives the room version: give --room-version"
+    of = "" if room_id is None else f" of the room {room_id}"
+    reason = f"neither a header nor a create event{of} gives the room version: give --room-version"
     raise InputError(files[0].name, reason)
 
 
