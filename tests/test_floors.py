@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy"),
     ("auth",),
     ("resolution",),
-    ("check", "replay"),
+    ("check", "replay", "unhashed"),
     ("gathering", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
@@ -41,6 +41,7 @@ SAME_FLOOR = frozenset(
         ("signatures", "keys"),
         ("signing", "keys"),
         ("room_check", "gathering"),
+        ("unhashed", "check"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -116,6 +116,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
     state_ids: Iterable[GivenIds] = (),
+    unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
@@ -137,7 +138,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         as_recorded: accept and reject events as the recording server did, and report where the rules
             differ. So one disagreement does not reject every event that depends on it.
         algorithm, soft_failure: as in `replay_room`.
-        state_ids: as in `gather_events`.
+        state_ids, unhashed: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -149,7 +150,9 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
-    gathered = gather_events(entries, version, keys=keys, state_ids=state_ids, on_check=on_check)
+    gathered = gather_events(
+        entries, version, keys=keys, state_ids=state_ids, unhashed=unhashed, on_check=on_check
+    )
     events = gathered.events
     room_id = _main_room(events.values())
     own = [event for event in events.values() if event.room_id == room_id]
@@ -171,7 +174,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         decisions=decisions,
         algorithm=algorithm,
         soft_failure=soft_failure,
-        policy_server=keys is not None,  # without signatures there is nothing to check
+        policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
     result = RoomCheck(gathered, replayed)

@@ -42,6 +42,7 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
 from .drafts import complete_draft
 from .escaped import printable
@@ -58,6 +59,7 @@ from .loaded import LoadedRoom, load_events, load_room
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option(allowed=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,

@@ -28,6 +28,7 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
@@ -45,6 +46,7 @@ _TICK = 500  # events between updates of the progress bar
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
 @signature_options()
+@unhashed_option(allowed=False)
 @click.option(
     "--require-signatures",
     is_flag=True,

@@ -119,6 +119,43 @@ def signature_options() -> Callable[[F], F]:
     return lambda command: keys_option()(now_option()(unsigned(command)))
 
 
+UNHASHED: Final = (
+    "nothing was verified: event IDs are taken as given, and no hashes and no signatures are checked"
+)
+"""What the output says with ``--unhashed``."""
+
+
+def unhashed_option(*, allowed: bool = True) -> Callable[[F], F]:
+    """Add ``--unhashed``; where it is not allowed, with a message that says so."""
+    if allowed:
+        return click.option(
+            "--unhashed",
+            is_flag=True,
+            help="Take events and their IDs as given, and verify nothing: for made-up events without hashes.",
+        )
+    return click.option(
+        "--unhashed", is_flag=True, hidden=True, expose_value=False, callback=_refuse_unhashed
+    )
+
+
+def _refuse_unhashed(_: click.Context, __: click.Parameter, given: bool) -> None:
+    if given:
+        raise click.UsageError(
+            "--unhashed is only for `roomver state` and `roomver resolve`: an event without hashes cannot be"
+            " checked"
+        )
+
+
+def check_unhashed(unhashed: bool, key_files: Sequence[str], now: int | None, *, as_recorded: bool) -> None:
+    """Check that no other option asks to verify something.
+
+    Raises:
+        UsageError: if one does.
+    """
+    if unhashed and (key_files or now is not None or as_recorded):
+        raise click.UsageError("--unhashed verifies nothing, so it excludes --keys, --now and --as-recorded")
+
+
 def file_argument() -> Callable[[F], F]:
     """Add an optional FILE, by default standard input."""
     return click.argument("file", metavar="[FILE]", default="-")

@@ -123,6 +123,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     *,
     as_recorded: bool = False,
     algorithm: str | None = None,
+    unhashed: bool = False,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
 
@@ -134,6 +135,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         added: an event to judge as the last one of the room.
         as_recorded: accept and reject events as the header says.
         algorithm: to resolve states with instead of the room version's.
+        unhashed: take the events and their IDs as given.
 
     Raises:
         InputError: if a file cannot be read as a room, or no event of it is usable.
@@ -165,6 +167,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     state_ids=room.state_ids,
+                    unhashed=unhashed,
                     on_check=keep_added,
                     progress=progress,
                 )
@@ -173,7 +176,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         except RoomverError as error:
             raise InputError(name, str(error)) from None
     _tell_of_dropped(name, found.gathered)
-    _tell_of_signatures(name, found.summary, all_keys)
+    if not unhashed:
+        _tell_of_signatures(name, found.summary, all_keys)
     return LoadedRoom(name, found, checks[0] if checks else None)
 
 

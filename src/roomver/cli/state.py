@@ -8,15 +8,17 @@ import click
 from ..errors import MissingEvents, RoomverError, UnknownState, listed
 from ..readers import InputError, read_state_ids
 from ..replay import Replay, Status
-from ..resolution import Resolution, Trace, resolve
+from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
 from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import (
+    UNHASHED,
     algorithm_option,
     also_option,
     as_recorded_option,
+    check_unhashed,
     console,
     display_name,
     example,
@@ -24,10 +26,11 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
-from .trace import trace_lines
+from .trace import trace_data, trace_lines
 from .wording import missing_lines
 
 _State = dict[StateKey, EventId]
@@ -46,6 +49,7 @@ _State = dict[StateKey, EventId]
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -60,20 +64,25 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
+    unhashed: bool,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
 
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
-    With --json it is then an object with the keys state and unknown, which every command reads as such.
+    With --json it is then an object with the keys state and unknown, which every command reads as such. With
+    --unhashed the output says that nothing was verified; in JSON, the object has the key unhashed.
 
     Exit code: 0 printed, 1 no such entry, 2 usage error or unreadable file, 3 undecided: the state, or a part
     of it that was asked for, is unknown.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded, algorithm=algorithm)
+    check_unhashed(unhashed, key_files, now, as_recorded=as_recorded)
+    keys = None if unsigned or unhashed else read_key_files(key_files, now)
+    loaded = load_room(
+        room, version, keys, more_files, as_recorded=as_recorded, algorithm=algorithm, unhashed=unhashed
+    )
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -95,9 +104,15 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         loaded.say_in_part(what, event_id, unknown)
     if as_json:
         entries = [_entry(loaded, chosen[entry]) for entry in sorted(chosen)]
-        whole = {"state": entries, "unknown": [one.to_dict() for one in unknown]}
-        click.echo(json.dumps(whole if unknown else entries, indent=1))
+        whole: dict[str, object] = {"state": entries}
+        if unknown:
+            whole["unknown"] = [one.to_dict() for one in unknown]
+        if unhashed:
+            whole["unhashed"] = True
+        click.echo(json.dumps(whole if len(whole) > 1 else entries, indent=1))
     else:
+        if unhashed:
+            click.echo(UNHASHED)
         for entry in sorted(chosen):
             _print_entry(loaded, entry, chosen[entry])
     if unknown:
@@ -140,6 +155,7 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -154,6 +170,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
+    unhashed: bool,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -165,13 +182,16 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     States that are known in part are resolved if more knowledge could not change the result. So are states
     whose auth chains have undecided events.
 
+    With --unhashed the output says that nothing was verified; JSON has the key unhashed.
+
     Exit code: 0 resolved, 2 usage error or unreadable file, 3 undecided: a state or an event is missing, the
     result depends on an undecided event, or it is unknown in part.
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded)
+    check_unhashed(unhashed, key_files, now, as_recorded=as_recorded)
+    keys = None if unsigned or unhashed else read_key_files(key_files, now)
+    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded, unhashed=unhashed)
     if why is not None:
         _check_why(loaded, *why)
     try:
@@ -198,8 +218,11 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         _say_undecided(loaded, depends_on)
         raise click.exceptions.Exit(3)
     if as_json:
-        click.echo(json.dumps(_data(loaded, names, sets, resolution, why, trace), indent=1))
+        data = _data(loaded, names, sets, resolution, why, trace)
+        click.echo(json.dumps({**data, "unhashed": True} if unhashed else data, indent=1))
     else:
+        if unhashed:
+            click.echo(UNHASHED)
         _print_resolution(loaded, names, sets, resolution, why, trace)
     unknown = unknown_of(resolution.state) if why is None else _unknown_among(resolution.state, *why)
     if unknown:
@@ -332,35 +355,8 @@ def _data(
     if why is not None:
         data["why"] = resolution.why(why).to_dict()
     if trace and resolution.steps is not None:
-        data["trace"] = _trace_data(resolution.steps)
+        data["trace"] = trace_data(resolution.steps)
     return data
-
-
-def _trace_data(steps: Trace) -> dict[str, object]:
-    return {
-        "algorithm": steps.algorithm.value,
-        "conflicted": [
-            {"type": key[0], "state_key": key[1], "event_ids": list(masks)}
-            for key, masks in steps.conflicted.items()
-        ],
-        "auth_difference": sorted(steps.auth_difference),
-        "conflicted_subgraph": sorted(steps.conflicted_subgraph),
-        "full_conflicted_set": sorted(steps.full_conflicted_set),
-        "power_order": list(steps.power_order),
-        "partial_state": sorted(steps.partial_state.values()),
-        "mainline": list(steps.mainline),
-        "mainline_order": list(steps.mainline_order),
-        "checks": [
-            {
-                "event_id": check.event_id,
-                "phase": check.phase,
-                "accepted": check.accepted,
-                "verdict": None if check.verdict is None else check.verdict.to_dict(),
-                "replaced": check.replaced,
-            }
-            for check in steps.checks
-        ],
-    }
 
 
 def _print_resolution(
