@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Final, NamedTuple
 
 from ..canonical import join_path, load_json, shorten
@@ -30,6 +31,9 @@ _STRIPPED_LISTS: Final = ("invite_room_state", "knock_room_state")
 # In a response to ``/sync``: the kinds of rooms that have PDUs, and where each room has them.
 SYNC_KINDS: Final = ("join", "leave")
 SYNC_PARTS: Final = ("state", "timeline", "state_after")
+
+# Keys whose values many events of a room have in common.
+_SHARED: Final = ("type", "room_id", "auth_events", "prev_events")
 
 # The columns in which a row of a database has the PDU, often as text.
 _COLUMNS: Final = ("json", "event_json")
@@ -146,8 +150,10 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
     except NotCanonical as error:
         return Entry(read.place, read.claimed_id, None, line_error(error), part, document)
     claimed_id = claimed_id or read.claimed_id
-    if type(pdu) is dict and read.room_id is not None and "room_id" not in pdu:
-        pdu = {**pdu, "room_id": read.room_id}  # the content hash shows whether it is right
+    if type(pdu) is dict:
+        pdu = _shared(pdu)
+        if read.room_id is not None and "room_id" not in pdu:
+            pdu["room_id"] = read.room_id  # the content hash shows whether it is right
     entry = Entry(read.place, claimed_id, pdu, None, part, document)
     if type(pdu) is not dict:
         return entry
@@ -162,6 +168,22 @@ def entry_of(read: Read, version: RoomVersion, part: Part = Part.EVENT, document
         pdu = {key: item for key, item in pdu.items() if key != "room_id"}
         entry = replace(entry, pdu=pdu, claimed_room_id=room)
     return entry
+
+
+def _shared(pdu: JsonObject) -> JsonObject:
+    """Return an equal object that shares its keys, and the IDs that it cites, with other events.
+
+    Without this, each event would have its own copies: a quarter of the memory that a room takes. To share
+    what is inside its content and signatures too would save less and take three times as long.
+    """
+    shared: JsonObject = {intern(key): value for key, value in pdu.items()}
+    for key in _SHARED:
+        value = shared.get(key)
+        if type(value) is str:
+            shared[key] = intern(value)
+        elif type(value) is list:
+            shared[key] = [intern(one) if type(one) is str else one for one in value]
+    return shared
 
 
 def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[Entry]:
