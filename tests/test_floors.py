@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay", "unhashed"),
-    ("gathering", "room_check", "suite"),
+    ("gathering", "undecided", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -41,6 +41,8 @@ SAME_FLOOR = frozenset(
         ("signatures", "keys"),
         ("signing", "keys"),
         ("room_check", "gathering"),
+        ("room_check", "undecided"),
+        ("undecided", "gathering"),
         ("unhashed", "check"),
         ("suite", "room_check"),
         ("cli", "readers"),

@@ -12,7 +12,7 @@ from test_readers import Pipe, json_lines
 
 from roomver import check_room, get_room_version
 from roomver.entry import Part
-from roomver.readers import InputError, ListedRoom, read_room, read_rooms, rooms_in
+from roomver.readers import InputError, RoomSummary, read_room, read_rooms, rooms_in
 from roomver.readers import lines as lines_module
 
 ONE, OTHER = small_room("11"), small_room("12")
@@ -72,9 +72,9 @@ def test_rooms_are_listed(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = [small_room("11"), other_room("12"), other_room("10", "third")]
     data = forms_of(mixed(*rooms))[form]
     expected = [
-        ListedRoom(rooms[0].room_id, "11", 6),
-        ListedRoom(rooms[1].room_id, "12", 3),
-        ListedRoom(rooms[2].room_id, "10", 3),
+        RoomSummary(rooms[0].room_id, "11", 6),
+        RoomSummary(rooms[1].room_id, "12", 3),
+        RoomSummary(rooms[2].room_id, "10", 3),
     ]
     for make in (io.BytesIO, Pipe):
         assert rooms_in([(make(data), "input")]) == expected
@@ -92,10 +92,10 @@ def test_rooms_without_a_create_event_or_with_a_strange_one_are_listed() -> None
     nowhere = {"type": "m.room.create", "state_key": "", "content": {"room_version": "12"}, "sender": 5}
     lines = [strange, odd, old, {"type": "x", "room_id": 5}, 5, *pdus_of(ONE)[1:], nowhere]
     assert rooms_in([(io.BytesIO(json_lines(lines) + b"{\n"), "input")])[:4] == [
-        ListedRoom("!s", "x.y", 1),
-        ListedRoom("!o", None, 1),
-        ListedRoom("!1", "1", 1),
-        ListedRoom(ONE.room_id, None, 5),
+        RoomSummary("!s", "x.y", 1),
+        RoomSummary("!o", None, 1),
+        RoomSummary("!1", "1", 1),
+        RoomSummary(ONE.room_id, None, 5),
     ]
     # A create event of an unknown version does not stop the reading of another room.
     room = read_room(io.BytesIO(json_lines([strange, *pdus_of(ONE)])), "input", room_id=ONE.room_id)
@@ -131,8 +131,11 @@ def test_a_state_keeps_its_events_of_other_rooms() -> None:
 def test_a_room_that_is_not_there_is_told() -> None:
     data = json_lines([pdu for _, pdu in mixed(*MANY)])
     inputs = [(io.BytesIO(data), "input")]
-    with pytest.raises(InputError, match="create event of the room !x gives the room version"):
+    with pytest.raises(InputError, match=r"it has no event of the room !x; it has events of !\S+, !\S+"):
         read_rooms(inputs, room_id="!x")
+    rest = json_lines([*pdus_of(ONE)[1:], *pdus_of(OTHER)])
+    with pytest.raises(InputError, match=r"create event of the room !room:a\.example gives the room version"):
+        read_rooms([(io.BytesIO(rest), "input")], room_id=ONE.room_id)
     room = read_rooms([(io.BytesIO(data), "input")], ONE.version, "!x")
     with pytest.raises(
         InputError, match=r"it has no event of the room !x; it has events of !\S+, !\S+"
@@ -148,7 +151,7 @@ def test_a_recording_of_another_room_is_refused() -> None:
     head = {"format": "roomver-room/1", "room_version": "11", "room_id": ONE.room_id}
     data = json_lines([head, *pdus_of(ONE)])
     assert len(list(read_room(io.BytesIO(data), "input", room_id=ONE.room_id).entries)) == 6
-    with pytest.raises(InputError, match=r"it is a recording of the room !room:a\.example, not !x"):
+    with pytest.raises(InputError, match=r"its room is \"!room:a\.example\", not \"!x\""):
         read_room(io.BytesIO(data), "input", room_id="!x")
 
 

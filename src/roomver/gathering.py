@@ -5,26 +5,53 @@ says so, or if one of its entries cannot be used.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .check import check_entries
 from .entry import Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
-from .findings import Action, EventCheck, Finding, Summary
+from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, entries_of, known_in_part, unknown_of
+from .state import Unknown, completed_from, contradict, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonValue, StateKey, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
-__all__ = ["Gathered", "gather_events"]
+__all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
 
 # The parts of an input that are entries of a state.
 _OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStates:
+    """What a server knows of a room beside its events.
+
+    Attributes:
+        given: states before events whose prev events are missing, by event ID. Each has only usable events.
+        accepted: as in `Gathered`.
+        outliers: as in `replay_room`.
+        extremities: the forward extremities that the server has. If the events have others, the server has
+            received events that it no longer has, and `outliers` does not count.
+        apart: outliers that no event of the room's graph is based on. They are not replayed.
+        unknown: for events whose state the server should know and does not, the reason.
+    """
+
+    given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
+    accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
+    apart: frozenset[EventId] = frozenset()
+    unknown: Mapping[EventId, str] = field(default_factory=dict)
+
+
+FindStates: TypeAlias = Callable[[Mapping[EventId, Event]], KnownStates]
+"""Takes the usable events of a room, by ID, and returns what its server knows beside them."""
 
 
 @dataclass(slots=True)
@@ -41,18 +68,25 @@ class _State:
     entries: dict[StateKey, EventId] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
     dropped: Counter[tuple[EventId | None, StateKey | None]] = field(default_factory=Counter)
+    # The place of the first of each, with the kind of the finding.
+    _where: dict[tuple[EventId | None, StateKey | None], str] = field(default_factory=dict)
 
-    def drop(self, pdu: JsonValue, event_id: EventId | None) -> None:
+    def drop(self, entry: Entry, check: EventCheck) -> None:
         """Note an entry that cannot be used."""
-        self.dropped[event_id, _key_of(pdu)] += 1
+        one = (check.event_id, _key_of(entry.pdu))
+        self.dropped[one] += 1
+        self._where.setdefault(one, f"{entry.place}: {_why_dropped(check).kind.value}")
 
-    def lost_keys(self) -> frozenset[StateKey]:
-        """Return the keys of the entries that cannot be used. A bad copy of a usable entry does not count."""
-        return frozenset(
-            key
-            for event_id, key in self.dropped
-            if key is not None and (event_id is None or self.entries.get(key) != event_id)
-        )
+    def lost_keys(self) -> dict[StateKey, str]:
+        """Return the keys of the entries that cannot be used, each with a place and the kind of the finding.
+
+        A bad copy of a usable entry does not count.
+        """
+        found: dict[StateKey, str] = {}
+        for event_id, key in self.dropped:
+            if key is not None and (event_id is None or self.entries.get(key) != event_id):
+                found.setdefault(key, self._where[event_id, key])
+        return found
 
     def as_map(self) -> StateMap[EventId]:
         """Return the state, as far as it is known."""
@@ -75,12 +109,13 @@ class _State:
 
     def lost(self) -> Iterable[Unknown]:
         """Say what is unknown because entries cannot be used."""
-        unreadable = sum(number for (_, key), number in self.dropped.items() if key is None)
+        unreadable = [one for one in self.dropped if one[1] is None]
         if unreadable:
-            yield Unknown.everything(f"{unreadable:,} dropped")
+            number = sum(self.dropped[one] for one in unreadable)
+            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]))
         keys = self.lost_keys()
         if keys:
-            yield Unknown(f"{len(keys):,} dropped", keys=keys)
+            yield Unknown(_dropped(len(keys), next(iter(keys.values()))), keys=frozenset(keys))
 
 
 @dataclass(slots=True)
@@ -96,12 +131,15 @@ class Gathered:
         dropped: the number of events that a server must drop.
         first_dropped: the place and the first finding of the first of these events; None if none was dropped.
         left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
+        left_out_at: the same IDs, each with its place in the input.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
+        outliers, extremities, apart: as in `KnownStates`.
+        unknown_states: for events whose state the server should know and does not, the reason.
     """
 
     version: RoomVersion
@@ -112,13 +150,20 @@ class Gathered:
     dropped: int = 0
     first_dropped: tuple[Place, Finding] | None = None
     left_out: dict[EventId, Finding] = field(default_factory=dict)
+    left_out_at: dict[EventId, Place] = field(default_factory=dict)
     repeated: int = 0
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
+    apart: frozenset[EventId] = frozenset()
+    unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
     _beside: _State = field(default_factory=_State)
+    # States before an event that was dropped.
+    _loose: list[StateMap[EventId]] = field(default_factory=list)
     # Whether the current state was given as event IDs.
     _by_ids: bool = False
 
@@ -133,7 +178,7 @@ class Gathered:
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
         """
-        states = [*self.given.values(), *([] if self.current is None else [self.current])]
+        states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
         if self._by_ids:
@@ -169,17 +214,37 @@ class Gathered:
             unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
         return known_in_part(state.entries, unknown)
 
+    def lack_behind(self, reason: str) -> Lack:
+        """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
+        return Lack.DROPPED if _DROPPED in reason else Lack.STATE
+
+    def _add_ids(self, ids: GivenIds) -> None:
+        """Take a current state that is given as event IDs. Its server has accepted its events."""
+        self.current = _same_state(self.current, self._state_of(ids), "current states")
+        self._by_ids = True
+        held = self.accepted.setdefault(None, set())
+        held.update(event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events)
+
+    def _add_known(self, known: KnownStates) -> None:
+        """Take what a server knows beside the events."""
+        self.given.update(known.given)
+        for answered_for, others in known.accepted.items():
+            self.accepted.setdefault(answered_for, set()).update(others)
+        self.apart, self.unknown_states = known.apart, known.unknown
+        self.outliers, self.extremities = known.outliers, known.extremities
+
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
         if event is None:
             self.summary.add(check)
             self.dropped += 1
-            finding = next(one for one in check.findings if one.kind.action is Action.DROP)
+            finding = _why_dropped(check)
             if self.first_dropped is None:
                 self.first_dropped = entry.place, finding
             if check.event_id is not None:
                 shortened = finding._replace(reasons=finding.reasons[:SHOWN])
                 self.left_out.setdefault(check.event_id, shortened)
+                self.left_out_at.setdefault(check.event_id, entry.place)
             return
         event_id = event.event_id
         if event_id in self.events:
@@ -191,11 +256,12 @@ class Gathered:
         self.checks[event_id] = check._replace(event=None)
 
 
-def gather_events(
+def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
     keys: KeyRing | None = NO_KEYS,
+    find_states: FindStates | None = None,
     state_ids: Iterable[GivenIds] = (),
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
@@ -205,18 +271,19 @@ def gather_events(
     Args:
         entries: the entries of one room, in the order of the input.
         version, keys: as in `check_event`.
+        find_states: called with the usable events at the end, for what their server knows beside them.
         state_ids: current states that the input gives as event IDs.
         unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states.
+            different current states, or different states before one event.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
-    joined: dict[int, EventId] = {}
+    joined: dict[int, EventId | None] = {}
     invited: set[int] = set()
     accepted: dict[int, set[EventId]] = {}
     checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
@@ -225,47 +292,68 @@ def gather_events(
         if on_check is not None:
             on_check(entry, check)
         event, part = check.usable, entry.part
+        if part in (Part.JOINED, Part.INVITED):
+            joined[entry.document] = check.event_id
+            if part is Part.INVITED:
+                invited.add(entry.document)
         if part in _OF_STATE:
             state = states.setdefault(entry.document, _State())
             state.parts.add(part)
             if event is None:
-                state.drop(entry.pdu, check.event_id)
+                state.drop(entry, check)
             else:
                 _add_to_state(state.entries, event)
         if event is None:
             if not _is_message(entry.pdu):
-                gathered._all.drop(entry.pdu, check.event_id)
+                gathered._all.drop(entry, check)
                 if part not in _OF_STATE and part is not Part.AUTH_CHAIN:
-                    gathered._beside.drop(entry.pdu, check.event_id)
+                    gathered._beside.drop(entry, check)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
             accepted.setdefault(entry.document, set()).add(event.event_id)
-        elif part in (Part.JOINED, Part.INVITED):
-            joined[entry.document] = event.event_id
-            if part is Part.INVITED:
-                invited.add(entry.document)
+    for document, found in joined.items():
+        if found not in gathered.events:
+            joined[document] = None
     for document, state in states.items():
         known = state.as_map()
-        if document in joined:
-            gathered.given[joined[document]] = known
+        event_id = joined.get(document)
+        if event_id is not None:
+            before = f"states before {event_id}"
+            gathered.given[event_id] = _same_state(gathered.given.get(event_id), known, before)
+        elif document in joined:
+            # The state before an event that was dropped is not the current state.
+            gathered._loose.append(known)
         else:
-            _set_current(gathered, known)
+            gathered.current = _same_state(gathered.current, known, "current states")
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
         response |= event_ids if event_id is None or document in invited else event_ids | {event_id}
     for ids in state_ids:
-        _set_current(gathered, gathered._state_of(ids))
-        gathered._by_ids = True
-        held = gathered.accepted.setdefault(None, set())
-        held.update(event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in gathered.events)
+        gathered._add_ids(ids)
+    if find_states is not None:
+        gathered._add_known(find_states(gathered.events))
     return gathered
 
 
-def _set_current(gathered: Gathered, known: StateMap[EventId]) -> None:
-    if gathered.current is None:
-        gathered.current = known
-    elif gathered.current != known:
-        raise NotAState("two documents give different current states; read them one at a time")
+_DROPPED: Final = " dropped, "
+
+
+def _dropped(number: int, first: str) -> str:
+    """Say how many entries were dropped, and where and why the first one was."""
+    return f"{number:,}{_DROPPED}{'' if number == 1 else 'the first at '}{first}"
+
+
+def _why_dropped(check: EventCheck) -> Finding:
+    return next(one for one in check.findings if one.kind.action is Action.DROP)
+
+
+def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: str) -> StateMap[EventId]:
+    """Return what two documents say of one state together."""
+    if one is None:
+        return other
+    if contradict(one, other):
+        raise NotAState(f"two documents give different {what}; read them one at a time")
+    return completed_from(one, other)
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

@@ -28,6 +28,29 @@ def test_nothing_breaks(name: str) -> None:
     assert done.cases[name] == _CASES[name]
 
 
+# Rooms in part that the fuzzer found, in which more knowledge once contradicted less. In their order: a
+# soft-failed event follows a missing one; an outlier is cited by one given state and held by a later one; a
+# given state has an event of another branch; an undecided event came before the one at which the server
+# seemed to enter the room.
+_FOUND = [
+    """{"version": "10", "seed": 889366, "length": 7, "odd": true, "gone": [0, 9, 0, 0, 0, 10],
+    "restrictions": [], "unheard": false, "given": 0, "soft_failure": true, "shuffled": true,
+    "rejected": [0], "soft_failed": [11]}""",
+    """{"version": "2", "seed": 187007, "length": 34, "odd": true, "gone": [30, 15, 20, 8, 10, 25, 8, 16],
+    "restrictions": [], "unheard": false, "given": 199175, "soft_failure": true, "shuffled": true,
+    "algorithm": "v1", "rejected": [], "soft_failed": []}""",
+    """{"version": "3", "seed": 639593, "length": 33, "odd": true, "gone": [], "restrictions": [26],
+    "unheard": false, "given": 0, "soft_failure": true, "rejected": [], "soft_failed": []}""",
+    """{"version": "3", "seed": 724006, "length": 7, "odd": true, "gone": [], "restrictions": [0],
+    "unheard": false, "given": 800489, "soft_failure": true, "rejected": [], "soft_failed": []}""",
+]
+
+
+@pytest.mark.parametrize("case", _FOUND)
+def test_a_room_in_part_that_was_found_stays_mended(case: str) -> None:
+    assert failure_of(TARGETS["rooms"], json.loads(case)) is None
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_cases_are_drawn_from_the_seed_alone(name: str) -> None:
     drawn = [json.dumps(draw_case(TARGETS[name], "s", number)) for number in range(5)]

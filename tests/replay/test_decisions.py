@@ -160,3 +160,21 @@ def test_the_check_against_the_current_state_is_as_recorded() -> None:
         room.events.values(), decisions=Decisions(rejected=[one.event_id], soft_failed=[one.event_id])
     )
     assert not rejected.current_check(one.event_id).made
+
+
+def test_a_missing_event_before_a_soft_failed_one_may_be_a_forward_extremity() -> None:
+    """A soft-failed event takes no event's place, so what it follows may still be an end."""
+    room = base_room("11")
+    last = room.last
+    gone = room.make("m.room.message", ALICE, {"n": 1}, prev=[last])
+    soft = room.make("m.room.message", ALICE, {"n": 2}, prev=[gone])
+    beside = room.make("m.room.message", ALICE, {"n": 3}, prev=[last])
+    events = [*room.events.values(), gone, soft, beside]
+    decisions = Decisions([], [soft.event_id])
+    given = {soft.event_id: ids(room.state)}
+    whole = replay_room(events, decisions=decisions, given=given)
+    assert set(whole.forward_extremities) == {gone.event_id, beside.event_id}
+    part = replay_room([event for event in events if event is not gone], decisions=decisions, given=given)
+    assert not part.extremities_known
+    assert part.current_state is None
+    assert part.lacking(None) == [gone.event_id]

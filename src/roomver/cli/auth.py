@@ -1,31 +1,39 @@
 """``roomver auth``: judge one event, and show what was compared."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ..auth import check_against_state, state_of_auth_events
 from ..check import check_entries
+from ..entry import Entry
 from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
+from ..gathering import Gathered
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
+from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry
-from ..replay import Status
+from ..replay import CurrentCheck, Status
 from ..state import EventsOf
-from ..types import EventId, JsonObject, StateMap
+from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion
 from .answers import (
+    APART,
     AUTH_EVENTS,
     BEFORE,
+    CURRENT,
+    POLICY_SERVER,
     VOUCHED,
     Answer,
     Refused,
     Row,
+    Third,
     answer_data,
     print_answer,
     print_refused,
@@ -38,6 +46,7 @@ from .common import (
     as_recorded_option,
     display_name,
     example,
+    id_hint,
     read_event,
     read_key_files,
     room_version_option,
@@ -45,15 +54,23 @@ from .common import (
     unhashed_option,
 )
 from .drafts import complete_draft
-from .escaped import printable
 from .loaded import LoadedRoom, load_events, load_room
+from .sources import Choice, immutable_option
 
 
 @click.command(
     epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
 )
 @click.argument("event", metavar="EVENT")
-@click.option("--room", "room_file", metavar="FILE", help="Judge the event as one of this room.")
+@click.option(
+    "--room",
+    "rooms",
+    metavar="SOURCE",
+    multiple=True,
+    help="Judge the event as one of this room, in a file or a database. Give it once more with the room ID,"
+    " '!…', for a database with several rooms.",
+)
+@immutable_option()
 @click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
 @as_recorded_option()
 @also_option()
@@ -63,7 +80,8 @@ from .loaded import LoadedRoom, load_events, load_room
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
-    room_file: str | None,
+    rooms: tuple[str, ...],
+    immutable: bool,
     state_file: str | None,
     as_recorded: bool,
     more_files: tuple[str, ...],
@@ -82,20 +100,22 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
     soft-fails an event. Events arrive in the order of the file. With --state the event is judged against the
-    state events in the file.
+    state events in the file. In both cases, an event without a valid signature of the policy server that the
+    room uses is soft-failed.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
-    An event that a server drops on receipt, such as one without a valid signature, is refused before any rule
-    is applied. If the content hash does not match, the redacted form of the event is judged.
+    An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
+    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
 
     An event is undecided if its auth events are missing, if the state before it or the current state is
     unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
     was accepted by the server that gave the state.
 
-    Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
+    Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
+    room_file, room_id = _room_of(rooms)
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
@@ -103,7 +123,16 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     keys = None if unsigned else read_key_files(key_files, now)
     try:
         if room_file is not None:
-            answer = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
+            load = partial(
+                load_room,
+                room_file,
+                version,
+                keys,
+                more_files,
+                as_recorded=as_recorded,
+                choice=Choice(room_id, immutable),
+            )
+            answer = _judge_in_room(event, lambda added: load(added=added))
         else:
             answer = _judge_against(event, state_file or "", more_files, version, keys)
     except Refused as refused:
@@ -117,31 +146,38 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         print_answer(answer)
     answers = [row.allowed for row in answer.rows if not row.instead]
-    if answer.current is not None and answer.current.made:
-        answers.append(answer.current.allowed)
+    if answer.third is not None and answer.third.check.made:
+        answers.append(answer.third.check.allowed)
     if False in answers:
         raise click.exceptions.Exit(1)
     if None in answers:
         raise click.exceptions.Exit(3)
 
 
-def _judge_in_room(
-    event_name: str,
-    file: str,
-    more_files: Sequence[str],
-    version: RoomVersion | None,
-    keys: KeyRing | None,
-    as_recorded: bool,
-) -> Answer:
-    """Judge an event of a room against its own auth events, the state before it and the current state."""
+def _room_of(rooms: Sequence[str]) -> tuple[str | None, RoomId | None]:
+    """Return the source and the room ID among the values of ``--room``."""
+    ids = [one for one in rooms if one.startswith("!")]
+    sources = [one for one in rooms if not one.startswith("!")]
+    if len(ids) > 1 or len(sources) > 1 or (ids and not sources):
+        raise click.UsageError("give --room once for the file or database, and once for a room ID")
+    return sources[0] if sources else None, ids[0] if ids else None
+
+
+def _judge_in_room(event_name: str, load: Callable[[Entry | None], LoadedRoom]) -> Answer:
+    """Judge an event of a room against its own auth events, the state before it and the current state.
+
+    Args:
+        event_name: the ID of the event, or a file.
+        load: reads the room, with the event that is given to it.
+    """
     if event_name.startswith("$"):
-        room = load_room(file, version, keys, more_files, as_recorded=as_recorded)
+        room = load(None)
         found = room.find(event_name)
         if not isinstance(found, Event):
             raise Refused(*found)
         return _judge(room, found.event_id)
     given = _read_event(event_name, WIRE_KEYS)
-    room = load_room(file, version, keys, more_files, given.entry, as_recorded=as_recorded)
+    room = load(given.entry)
     event, _ = _receive(given, room.version, None, room.added)
     answer = _judge(room, event.event_id)
     if event.content != answer.rows[0].event.content:
@@ -152,17 +188,19 @@ def _judge_in_room(
 def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     """Return what the replay of a room says about one of its events."""
     replayed, event = room.replay, room.events[event_id]
+    if event_id in room.found.gathered.apart:
+        raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    current = replayed.current_check(event_id)
+    third = _third(room, event)
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], current, findings)
+        return Answer([row, not_made], third, findings, dropped=room.found.dropped)
     own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
     row = Row(AUTH_EVENTS, event, verdict, own)
     before = replayed.state_before(event_id)
@@ -171,20 +209,45 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, outcome.by_state, state)
     elif not verdict.allowed and before is not None:
         # The replay does not make this check: the event is rejected whatever it says.
-        by_state = _against(BEFORE, event, state, lacks)
+        by_state = _against(BEFORE, event, state, room.found.gathered, lacks)
     elif outcome.own is Status.ACCEPTED:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        by_state = Row(BEFORE, event, None, state, lacks, unknown)
-    return Answer([row, by_state], current, findings)
+        lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
+        by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
+    return Answer([row, by_state], third, findings, dropped=room.found.dropped)
 
 
-def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> Row:
+def _third(room: LoadedRoom, event: Event) -> Third:
+    """Return the result of checking an event of a room against the current state."""
+    check = room.replay.current_check(event.event_id)
+    read = room.replay.current_entries(event.event_id)
+    if read is None:
+        lack = None
+        if check.made and not check.missing and event.event_id in room.replay.current_unknown:
+            bounded = event.event_id in room.replay.unchecked
+            lack = None if bounded else room.found.gathered.lack_behind(check.why)
+        return Third(CURRENT, event, check, lack=lack)
+    current = EventsOf(read, room.replay.events)
+    server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
+    if check.allowed:
+        server = find_signing_policy_server(event, current)
+    return Third(CURRENT, event, check, current, server)
+
+
+def _against(
+    against: str,
+    event: Event,
+    state: StateMap[Event],
+    gathered: Gathered,
+    lacks: Sequence[EventId] = (),
+) -> Row:
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        return Row(against, event, None, state, lacks, error)
+        lack = None if lacks else gathered.lack_behind(error.reason)
+        return Row(against, event, None, state, lacks, error, lack)
 
 
 def _judge_against(
@@ -208,9 +271,39 @@ def _judge_against(
     if completed is not pdu or _is_made_up(given, pdu, gathered.version):
         # A draft has no hash, ID or signatures to check.
         draft = _parse(completed, gathered.version, event_name)
-        return Answer([_against("the state", draft, state)], is_draft=True)
+        row = _against("the state", draft, state, gathered)
+        third = _by_policy_server(row, gathered, "a draft has no signatures")
+        return Answer([row], third, is_draft=True)
     event, findings = _receive(given, gathered.version, keys)
-    return Answer([_against("the state", event, state)], findings=findings)
+    row = _against("the state", event, state, gathered)
+    third = _by_policy_server(
+        row, gathered, "signatures were not checked (--unsigned)" if keys is None else ""
+    )
+    return Answer([row], third, findings)
+
+
+def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | None:
+    """Check an event against the policy server that a given state names; return None if it uses none.
+
+    Args:
+        row: the result of checking the event against the state.
+        gathered: the events of the state.
+        unsigned: why the signatures of the event are not checked; empty if they are.
+    """
+    event, state = row.event, row.state
+    if row.allowed is not True:
+        return None
+    try:
+        refusal = check_policy(event, state)
+    except UnknownState as error:
+        check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
+        lack = gathered.lack_behind(error.reason)
+        return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
+    if refusal is not None:
+        check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
+        return Third(POLICY_SERVER, event, check, state, refusal.server)
+    server = find_signing_policy_server(event, state)
+    return None if server is None else Third(POLICY_SERVER, event, CurrentCheck(True), state, server)
 
 
 def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
@@ -228,9 +321,11 @@ def _read_event(
 ) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
-        raise InputError(
-            display_name(name), f"there is no such file; an event ID starts with $: '${printable(name)}'"
-        )
+        hint = f"; {id_hint(name)}"
+        if draft:
+            # With --state an event ID is taken for a file too.
+            hint = "; with --state, EVENT is a file; --room takes an event ID" if "$" in name else ""
+        raise InputError(display_name(name), f"there is no such file{hint}")
     return read_event(name, None, needs, draft=draft, room_version=room_version)
 
 

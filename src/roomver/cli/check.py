@@ -10,21 +10,21 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..check import check_entries
 from ..entry import Entry
-from ..errors import RoomverError
+from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
-from ..readers import InputError, Room, read_rooms
+from ..readers import InputError, Room, is_database
 from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
     algorithm_option,
-    all_opened,
     also_option,
     as_recorded_option,
     console,
     display_name,
     example,
+    joint_name,
     read_key_files,
     room_version_option,
     signature_options,
@@ -32,6 +32,7 @@ from .common import (
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
+from .sources import Choice, check_is_room, opened_room, room_option
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
 _TICK = 500  # events between updates of the progress bar
@@ -39,12 +40,14 @@ _TICK = 500  # events between updates of the progress bar
 
 @click.command(
     epilog=example(
-        "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl"
+        "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
+        "roomver check homeserver.db --room '!roomid'"
     )
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
+@room_option()
 @signature_options()
 @unhashed_option(allowed=False)
 @click.option(
@@ -65,6 +68,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     files: tuple[str, ...],
     version: RoomVersion | None,
     more_files: tuple[str, ...],
+    choice: Choice,
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
@@ -80,7 +84,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
-    may be compressed with gzip; - is standard input.
+    may be compressed with gzip; - is standard input. It may also be the database of a Synapse server, of
+    which --room names the room: an SQLite file, or an address postgresql://…. What the server decided is
+    compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 
@@ -96,16 +102,18 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     The auth rules are then applied to each usable event: against its own auth events, and against the state
     before it, which is resolved wherever branches meet. If the file says which events its server rejected or
     soft-failed, and what the state was, these are compared with the results here. An event that both
-    refuse is listed but is not a finding; a different decision is one.
+    refuse is listed but is not a finding; a different decision is one. An event that only the server
+    soft-failed is listed too: the order of arrival may explain it. What the file says about events that it
+    does not have is not compared.
 
-    Missing events are named once, with their consequences. An event is undecided if auth events or the state
-    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
-    of the room may decide it. An accepted event whose check against the current state is unknown is listed
-    too.
+    Missing events are named once, with their consequences, and those that were dropped with their places. An
+    event is undecided if auth events or the state before it are missing, or if that state is known in part
+    and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
+    against the current state is unknown is listed too.
 
     Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
-    undecided events or unknown checks. Of several files, an unreadable one counts first, then one with
-    findings.
+    undecided events, unknown checks, or decisions of the recording server that cannot be compared. Of several
+    files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
@@ -128,10 +136,14 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
                 report,
                 as_recorded=as_recorded,
                 algorithm=algorithm,
+                choice=choice,
             )
         except InputError as error:
             code = 2
-            report.error(file, error.reason)
+            report.error(file, error.name, error.reason)
+        except (MissingEvents, UnknownState) as error:
+            code = 3
+            report.error(file, display_name(file), str(error))
         codes.add(code)
     report.close()
     raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
@@ -146,6 +158,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
     *,
     as_recorded: bool,
     algorithm: str | None,
+    choice: Choice,
 ) -> int:
     """Check one room, in one file or several, and return the exit code."""
     file = files[0]
@@ -155,8 +168,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
         if check.findings or check.notes:
             report.event(entry, check)
 
-    with all_opened(files) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room(files, version, choice) as room:
         tell_notes(room)
         keys = add_room_keys(given, room.keys)
         report.start(file, room)
@@ -178,14 +190,16 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
+                        find_states=room.find_states,
                         state_ids=room.state_ids,
                         on_check=tell,
                         progress=progress,
                     )
-                except InputError:
+                except (InputError, MissingEvents, UnknownState):
                     raise
                 except RoomverError as error:
-                    raise InputError(name, str(error)) from None
+                    raise InputError(joint_name(file, files[1:]), str(error)) from None
+            check_is_room(name, found, choice.room_id)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
@@ -198,7 +212,8 @@ def _check_file(  # noqa: PLR0913 - one for each option
 @contextmanager
 def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
     """Show the progress of reading, on a terminal and for long input; yield the entries."""
-    size = None if "-" in files else sum(Path(file).stat().st_size for file in files)
+    known = "-" not in files and not any(map(is_database, files))
+    size = None if not known else sum(Path(file).stat().st_size for file in files)
     if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
         yield room.entries
         return

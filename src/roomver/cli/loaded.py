@@ -1,9 +1,10 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
@@ -11,22 +12,26 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..entry import Entry, Place
-from ..errors import SHOWN, RoomverError
+from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
-from ..findings import EventCheck, Finding, Summary
+from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
+from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
-from ..readers import InputError, Room, fit_entry, read_rooms
+from ..readers import InputError, Room, fit_entry
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
-from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
+from ..versions import EventIdForm, RoomVersion
+from .common import QUOTE_IDS, add_room_keys, console, display_name, id_hint, joint_name
 from .escaped import printable
-from .wording import missing_lines, signature_lines
+from .lacking import advice_for, missing_lines, missing_words
+from .sources import ANY_ROOM, Choice, check_is_room, opened_room
+from .unknown_checks import signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
+_HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
 _LONG = 20_000  # this many events take a few seconds
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
@@ -67,6 +72,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         found = self.find(event_id)
         if isinstance(found, Event):
@@ -79,6 +85,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         left_out = self.found.gathered.left_out
         if event_id in self.events:
@@ -87,30 +94,55 @@ class LoadedRoom:
             return event_id, left_out[event_id]
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
-        found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
+        ids = chain(self.events, left_out, self.replay.missing)
+        found = {known for known in ids if known.startswith(event_id)}
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
-            hint = "" if event_id.startswith("$") else f"; an event ID starts with $: '${event_id}'"
+            is_id = event_id.startswith("$") and not event_id.startswith("$$")
+            hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
-        return self.events[known] if known in self.events else (known, left_out[known])
+        if known in self.events:
+            return self.events[known]
+        if known in left_out:
+            return known, left_out[known]
+        raise MissingEvents([known], self.file)
+
+    def may_lack(self, event_id: EventId) -> bool:
+        """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
+        one or a slip."""
+        if event_id in self.events:
+            return False
+        if self.version.event_id_form is EventIdForm.CHOSEN:
+            return is_chosen_event_id(event_id)
+        return _HASHED_ID.fullmatch(event_id) is not None
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
-        self.say(f"{what} is unknown", event_id)
+        too_many = event_id is None and self.replay.too_many_states
+        lack = None if too_many else Lack.STATE
+        self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
-        """Say which part of a state is unknown, and which missing events would tell."""
+        """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        self.say(f"{what} is known in part. Unknown: {parts}", event_id)
+        lack = self.found.gathered.lack_behind(parts)
+        self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
 
-    def say(self, text: str, event_id: EventId | None) -> None:
-        """Say something on standard error, with the missing events behind it."""
-        replayed = self.replay
-        lacks = replayed.lacking(event_id)
-        missing = ": these events are missing" if lacks else ""
-        for line in [f"roomver: {self.file}: {text}{missing}", *missing_lines(replayed, lacks)]:
+    def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
+        """Say something on standard error, with the missing events behind it.
+
+        Args:
+            text: what to say.
+            missing: the missing events; if there are none, a given state that is known in part is behind it.
+            lack: what would tell the rest of that state; None if it is not behind it either.
+        """
+        words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
+        lines = missing_lines(self.found, missing)
+        if not missing and lack is not None:
+            lines = [f"  {advice_for(lack)}"]
+        for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             click.echo(printable(line), err=True)
 
 
@@ -124,11 +156,12 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     as_recorded: bool = False,
     algorithm: str | None = None,
     unhashed: bool = False,
+    choice: Choice = ANY_ROOM,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
 
     Args:
-        file: to read; ``-`` is standard input.
+        file: to read; ``-`` is standard input. It may also be a database.
         version: the room version, if the file does not give it.
         keys: in addition to those in the files; None to skip signatures.
         more_files: with more events of the room.
@@ -136,12 +169,12 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         as_recorded: accept and reject events as the header says.
         algorithm: to resolve states with instead of the room version's.
         unhashed: take the events and their IDs as given.
+        choice: which room to read, and how to read a database.
 
     Raises:
-        InputError: if a file cannot be read as a room, or no event of it is usable.
+        InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
     """
-    with all_opened([file, *more_files]) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room([file, *more_files], version, choice) as room:
         tell_notes(room)
         entries = room.entries
         last: Entry | None = None
@@ -166,15 +199,17 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
+                    find_states=room.find_states,
                     state_ids=room.state_ids,
                     unhashed=unhashed,
                     on_check=keep_added,
                     progress=progress,
                 )
-        except InputError:
+        except (InputError, MissingEvents, UnknownState):
             raise
         except RoomverError as error:
-            raise InputError(name, str(error)) from None
+            raise InputError(joint_name(file, more_files), str(error)) from None
+        check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys)
@@ -188,14 +223,14 @@ def tell_notes(room: Room) -> None:
 
 
 def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
-    """Return what the header says that its server decided; None without a header.
+    """Return what the source says that its server decided; None if it does not say.
 
     Raises:
         InputError: if the decisions are to be followed and the file does not have them.
     """
-    beliefs = None
-    if room.header is not None:
-        beliefs = Beliefs.of_header(room.header.fields, room.others | {_ADDED})
+    beliefs = room.beliefs
+    if beliefs is not None:
+        beliefs = replace(beliefs, others=beliefs.others | {_ADDED})
     if as_recorded and (beliefs is None or beliefs.rejected is None):
         reason = "the header does not say" if beliefs is not None else "there is no header that says"
         raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")
@@ -213,16 +248,18 @@ def load_events(
     Raises:
         InputError: if a file cannot be read as events, or none of them is usable.
     """
-    with all_opened([file, *more_files]) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room([file, *more_files], version) as room:
+        if room.database:
+            raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
         tell_notes(room)
         gathered = gather_events(room.entries, room.version, keys=all_keys, state_ids=room.state_ids)
-    _tell_of_dropped(display_name(file), gathered)
+    name = display_name(file)
+    _tell_of_dropped(name, gathered)
     summary = Summary()
     for check in gathered.checks.values():
         summary.add(check)
-    _tell_of_signatures(display_name(file), summary, all_keys)
+    _tell_of_signatures(name, summary, all_keys)
     return gathered, all_keys
 
 
@@ -234,16 +271,17 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
             first = f" ({place}: {finding.reasons[0]})"
         raise InputError(name, f"it has no usable event{first}")
     if gathered.dropped:
-        events = "1 event is" if gathered.dropped == 1 else f"{gathered.dropped:,} events are"
+        events = counted(gathered.dropped, "event is", "events are")
         click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
         for event_id, finding in islice(gathered.left_out.items(), SHOWN):
-            click.echo(printable(f"  {event_id}: {finding.reasons[0]}"), err=True)
+            place = gathered.left_out_at[event_id]
+            click.echo(printable(f"  {event_id}: {finding.reasons[0]} ({place})"), err=True)
         if len(gathered.left_out) > SHOWN:
             click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
 
 
 def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
-    for line in signature_lines(summary, keys):
+    for line in signature_lines(summary, keys, brief=True):
         click.echo(f"roomver: {name}: {line}", err=True)
 
 

@@ -11,6 +11,7 @@ from ..entry import Entry, Place
 from ..types import JsonObject, JsonValue
 from .entries import (
     LISTS,
+    SYNC_PARTS,
     UNCHANGED,
     WIRE_ONLY,
     InputError,
@@ -26,6 +27,8 @@ from .entries import (
 _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
 # Keys of responses of the client-server API that hold events in arrays.
 _CLIENT_ANSWERS: Final = frozenset({"chunk", "next_batch", "events_before", "events_after"})
+# The sections of a response to /sync that may have rooms with events.
+_SYNC_ROOMS: Final = ("join", "leave", "invite", "knock")
 _ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
 
 _HERE: Final = Place(None, "")
@@ -36,6 +39,10 @@ CLIENT_JSON: Final = (
     " nothing can be checked. Ask a server for the PDUs: in Synapse GET"
     " /_synapse/admin/v1/fetch_event/<event ID> or the table event_json, in continuwuity `debug get-pdu`,"
     " over federation GET /_matrix/federation/v1/event/<event ID>"
+)
+SYNC_PART: Final = (
+    "this is a part of a response to /sync, or several in one array. Give whole responses, one per line, and"
+    " choose one of their rooms with --room '!…'"
 )
 IDS_ONLY: Final = (
     "this file has only event IDs. Give a file with the events; this file can go with it, as the current"
@@ -76,9 +83,28 @@ def is_client_event(value: JsonValue) -> bool:
     )
 
 
-def is_client_answer(value: JsonObject) -> bool:
-    """Tell whether an object is a response of the client-server API that holds events."""
-    return bool(_CLIENT_ANSWERS & value.keys()) and not is_pdu(value)
+def client_answer(value: JsonObject) -> str | None:
+    """Say what a response of the client-server API that holds events is; None for any other object."""
+    if is_pdu(value):
+        return None
+    sections = list(_sync_sections(value))
+    if not sections and not _CLIENT_ANSWERS & value.keys():
+        return None
+    first = next((event for section in sections for event in section), None)
+    return SYNC_PART if type(first) is dict and WIRE_ONLY & first.keys() else CLIENT_JSON
+
+
+def _sync_sections(value: JsonObject) -> Iterator[list[JsonValue]]:
+    """Yield the arrays of events in a response to /sync, or in the part of it about one room."""
+    rooms = value.get("rooms")
+    parts = [rooms.get(name) for name in _SYNC_ROOMS] if type(rooms) is dict else []
+    by_id = [part for part in parts if type(part) is dict]
+    for room in (value, *(room for part in by_id for room in part.values())):
+        if type(room) is dict:
+            for name in SYNC_PARTS:
+                section = room.get(name)
+                if type(section) is dict and type(events := section.get("events")) is list:
+                    yield events
 
 
 def holds_ids(value: JsonObject) -> bool:
@@ -99,8 +125,9 @@ def check_document(value: JsonObject, name: str) -> None:
         return  # the commands that take a draft read it
     if is_pdu(value) or find_wrapper(value) is not None:
         return
-    if is_client_answer(value) and not (is_sync(value) and any(entries_in(Read(value, _HERE), UNCHANGED))):
-        raise InputError(name, CLIENT_JSON)
+    answer = client_answer(value)
+    if answer is not None and not (is_sync(value) and any(entries_in(Read(value, _HERE), UNCHANGED))):
+        raise InputError(name, answer)
     if holds_ids(value):
         raise IdsOnly(name)
     if type(value.get("errcode")) is str:
@@ -148,6 +175,8 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
             return chain(first, entries)
     if first and all(_is_id(entry.pdu) for entry in first):
         raise IdsOnly(name)
+    if first and type(pdu := first[0].pdu) is dict and (answer := client_answer(pdu)) is not None:
+        raise InputError(name, answer)
     if first and all(_from_client(entry) for entry in first):
         raise InputError(name, CLIENT_JSON)
     return chain(first, entries)
@@ -161,5 +190,6 @@ def _from_client(entry: Entry) -> bool:
     pdu = entry.pdu
     if type(pdu) is not dict:
         return False
-    # The reader has taken the ID out of it.
-    return is_client_event({**pdu, "event_id": entry.claimed_id} if entry.claimed_id is not None else pdu)
+    if entry.claimed_id is not None:
+        pdu = {**pdu, "event_id": entry.claimed_id}  # the reader has taken it out
+    return client_answer(pdu) is not None or is_client_event(pdu)

@@ -9,31 +9,25 @@ be compressed. In each, a PDU may have a wrapper: ``{"event_id": …, "pdu": …
 Lines are streamed. Without a room version from elsewhere the input is read twice: once for the create event.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO
 
-from ..canonical import load_json, shorten
-from ..entry import Entry, GivenIds, Place
-from ..errors import NotCanonical
-from ..keys import NO_KEYS, KeyRing
-from ..types import JsonValue, RoomId
+from ..canonical import shorten
+from ..entry import Entry, GivenIds
+from ..gathering import FindStates
+from ..keys import KeyRing
+from ..room_check import Beliefs
+from ..types import RoomId
 from ..versions import RoomVersion
-from .documents import Document, open_documents
-from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, line_error
-from .fenced import is_fence, read_fenced
-from .forms import HTML, JSON5, TEMPLATE, IdsOnly, check_form
-from .headers import Header, header_of
-from .lines import Line, Lines, check_line
-from .several import ListedRoom, entries_of_room, list_rooms, search_version
+from .entries import UNCHANGED, InputError, Read, entry_of
+from .files import File, open_file
+from .forms import TEMPLATE, IdsOnly, check_form
+from .headers import Header
+from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room
 from .state_ids import read_given_ids
 from .streams import Source
-from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
-
-_LOOKED_AT = 3  # lines, for the form of a file
-
-_ReadLines: TypeAlias = Callable[[Iterable[Line]], Iterator[Read]]
 
 
 @dataclass(slots=True)
@@ -45,8 +39,13 @@ class Room:
         keys: of all the files; empty if they give none.
         header: the first file's header, if any file has one.
         others: the names of the files that this header does not speak of.
-        entries: to be iterated over once.
-        state_ids: the states that files give as event IDs, whose events are in other files.
+        entries: to be iterated over once, in the order of arrival where that is known.
+        beliefs: what the room's server decided; None if the source does not say.
+        find_states: what the source knows beside the events, to be called when the entries have been read;
+            None if that is nothing.
+        room_id: the room's ID, if the source says it.
+        database: what the source is, if it is a server's database; otherwise empty.
+        state_ids: the states that files give as event IDs, whose events are elsewhere.
         notes: what is worth knowing about what was not read, each a sentence about a file.
     """
 
@@ -56,66 +55,22 @@ class Room:
     others: frozenset[str]
     entries: Iterator[Entry]
     _sources: Sequence[Source] = field(repr=False)
+    beliefs: Beliefs | None = None
+    find_states: FindStates | None = None
+    room_id: RoomId | None = None
+    database: str = ""
     state_ids: Sequence[GivenIds] = ()
     notes: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """What messages call the first file."""
+        return self._sources[0].name
 
     @property
     def bytes_read(self) -> int:
         """How much of the input has been read."""
         return sum(source.bytes_read for source in self._sources)
-
-
-class _File(Protocol):
-    """One file whose form is known."""
-
-    name: str
-    header: Header | None
-    said: RoomVersion | None
-    keys: KeyRing
-    is_template: bool
-    stripped: int
-
-    def search(self, room_id: RoomId | None = None) -> RoomVersion | None: ...
-
-    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]: ...
-
-
-class _LineFile:
-    """A file with one value per line, or with values in code blocks."""
-
-    def __init__(
-        self,
-        source: Source,
-        lines: Lines,
-        read: _ReadLines,
-        header: Header | None = None,
-    ) -> None:
-        self.name = source.name
-        self.header = header
-        self.said = None if header is None else header.version
-        self.keys = NO_KEYS if header is None else header.keys
-        self.is_template = False
-        self.stripped = 0
-        self._source = source
-        self._lines = lines
-        self._read = read
-
-    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
-        """Return the room version that a create event, of this room or of any, names; None without one."""
-        self._lines.restart()
-        by_line = self._read is not read_fenced
-        likely = (line for line in self._lines if not by_line or b"m.room.create" in line.raw)
-        reads = self._read(likely)
-        entries = chain.from_iterable(entries_in(read, UNCHANGED) for read in reads)
-        found = search_version(entries, room_id, self.name)
-        self._lines.restart()
-        return found
-
-    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
-        """Yield the entries of all lines to come."""
-        self._source.settle()
-        for read in self._read(self._lines):
-            yield from entries_in(read, version, next(numbers))
 
 
 def read_room(
@@ -129,6 +84,8 @@ def read_rooms(
     inputs: Sequence[tuple[BinaryIO, str]],
     version: RoomVersion | None = None,
     room_id: RoomId | None = None,
+    *,
+    alone: bool = True,
 ) -> Room:
     """Begin to read a room from one or several files, whose entries come one file after another.
 
@@ -138,6 +95,8 @@ def read_rooms(
             names one decides; otherwise the files are searched for the create event.
         room_id: the room to read, if the files have events of several. Events of other rooms are left out,
             except from a state that a file gives. With None, the entries are those of all rooms.
+        alone: whether the files must have events. Files that go with another source may have only event IDs,
+            and no event of the room.
 
     Raises:
         InputError: if an input has none of these forms, or the room version cannot be found; also later, from
@@ -145,26 +104,28 @@ def read_rooms(
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
-    files: list[_File] = []
+    files: list[File] = []
     state_ids: list[GivenIds] = []
     for source in sources:
         try:
-            files.append(_open(source))
+            files.append(open_file(source))
         except IdsOnly:
-            if len(sources) == 1:
+            if alone and len(sources) == 1:
                 raise
             state_ids.append(read_given_ids(source))
-    if not files:
+    if alone and not files:
         raise IdsOnly(sources[0].name)
-    known = version
+    known, says = version, ""
     for file in files:
         if file.is_template:
             raise InputError(file.name, TEMPLATE)
         if room_id is not None and file.header is not None and file.header.room_id not in (None, room_id):
-            raise InputError(file.name, f"it is a recording of the room {file.header.room_id}, not {room_id}")
+            raise InputError(file.name, other_room(file.header.room_id, room_id))
         if known is not None and file.said is not None and known is not file.said:
-            raise InputError(file.name, f"it says that it has room version {file.said}, not {known}")
-        known = known or file.said
+            reason = f"it says that it has room version {file.said}, not {known}{says}"
+            raise InputError(file.name, reason)
+        if known is None and file.said is not None:
+            known, says = file.said, f" as {file.name} says"
     if known is None:
         known = _search(files, room_id)
     several = len(sources) > 1
@@ -173,14 +134,39 @@ def read_rooms(
         [_entries_of(file, known, numbers, several) for file in files]
     )
     if room_id is not None:
-        entries = entries_of_room(entries, room_id, sources[0].name)
+        entries = entries_of_room(entries, room_id, sources[0].name if alone else None)
     recorded = next((file for file in files if file.header is not None), None)
-    header, others = None, frozenset[str]()
-    if recorded is not None:
-        header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
     keys = KeyRing.joined(file.keys for file in files)
-    notes = [f"{file.name}: {_note_stripped(file.stripped)}" for file in files if file.stripped]
-    return Room(known, keys, header, others, entries, sources, state_ids, notes)
+    room = Room(known, keys, None, frozenset(), entries, sources, room_id=room_id)
+    room.state_ids = state_ids
+    room.notes = [f"{file.name}: {_note_stripped(file.stripped)}" for file in files if file.stripped]
+    if recorded is not None and recorded.header is not None:
+        room.header = recorded.header
+        room.others = frozenset(file.name for file in files if file is not recorded)
+        room.beliefs = Beliefs.of_header(room.header.fields, room.others)
+        room.room_id = room.header.room_id or room_id
+    return room
+
+
+def join_rooms(room: Room, more: Room) -> Room:
+    """Return a room with more events of it from files, of which the room's server does not speak."""
+
+    def named() -> Iterator[Entry]:
+        for entry in more.entries:
+            place = entry.place
+            yield replace(entry, place=place._replace(file=place.file or more.name))
+
+    sources = [*room._sources, *more._sources]
+    names = frozenset(source.name for source in sources)
+    return replace(
+        room,
+        keys=KeyRing.joined((room.keys, more.keys)),
+        entries=chain(room.entries, named()),
+        beliefs=None if room.beliefs is None else replace(room.beliefs, others=room.beliefs.others | names),
+        state_ids=[*room.state_ids, *more.state_ids],
+        notes=[*room.notes, *more.notes],
+        _sources=sources,
+    )
 
 
 def _note_stripped(number: int) -> str:
@@ -188,7 +174,7 @@ def _note_stripped(number: int) -> str:
     return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
 
 
-def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[ListedRoom]:
+def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
     """List the rooms of which files have events, in the order in which they first occur.
 
     Args:
@@ -198,10 +184,21 @@ def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[ListedRoom]:
         InputError: if an input has none of the forms of a room.
         OSError: if a stream cannot be read.
     """
-    files = [_open(Source(stream, name)) for stream, name in inputs]
-    return list_rooms(
-        chain.from_iterable(check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
-    )
+    files = [open_file(Source(stream, name)) for stream, name in inputs]
+    found = _list(files)
+    header = next((file.header for file in files if file.header is not None), None)
+    if header is None:
+        return found
+    ends = header.fields.get("forward_extremities")
+    return [
+        room._replace(
+            version=room.version or header.version.identifier,
+            extremities=len(ends) if type(ends) is list else None,
+        )
+        if room.room_id == header.room_id or (header.room_id is None and len(found) == 1)
+        else room
+        for room in found
+    ]
 
 
 def read_event(
@@ -227,7 +224,7 @@ def read_event(
         InputError: if the file does not hold one event.
         OSError: if it cannot be read.
     """
-    file = _open(Source(stream, name))
+    file = open_file(Source(stream, name))
     known = version or room_version
     if known is not None and file.said is not None and file.said is not known:
         raise InputError(name, f"it says that it has room version {file.said}, not {known}")
@@ -250,126 +247,25 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
-def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
+def _entries_of(file: File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
     entries = check_form(file.entries(version, numbers), file.name)
     if not several:
         return entries
     return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
 
 
-def _search(files: Sequence[_File], room_id: RoomId | None) -> RoomVersion:
+def _list(files: Sequence[File]) -> list[RoomSummary]:
+    entries = (check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
+    return list_rooms(chain.from_iterable(entries))
+
+
+def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     for file in files:
         if (found := file.search(room_id)) is not None:
             return found
-    for file in files:
-        # A better reason, if there is one.
-        check_form(file.entries(UNCHANGED, count()), file.name)
+    rooms = [room.room_id for room in _list(files)]  # with a better reason, if there is one
+    if room_id is not None and room_id not in rooms:
+        raise InputError(files[0].name, no_such_room(room_id, rooms))
     of = "" if room_id is None else f" of the room {room_id}"
     reason = f"neither a header nor a create event{of} gives the room version: give --room-version"
     raise InputError(files[0].name, reason)
-
-
-def _open(source: Source) -> _File:
-    """Determine the form of a file.
-
-    Raises:
-        InputError: if it has none of these forms.
-    """
-    lines = Lines(source)
-    first = next(lines, None)
-    if first is None:
-        raise InputError(source.name, "the input is empty")
-    value = _json_of(first)
-    if isinstance(value, NotCanonical):
-        return _open_unclear(source, lines, first, value)
-    ahead = list(islice(lines, _LOOKED_AT - 1))
-    if not ahead:
-        return Document(value, source.name, first.number)
-    if not any(map(_is_json, ahead)):
-        # Two lines that are not JSON: probably a document over several lines, after one on a single line.
-        try:
-            documents = open_documents(source)
-        except NotCanonical:
-            pass  # the first line is JSON only once COPY's escapes are read
-        else:
-            if isinstance(documents, Document) or not documents.broken:
-                return documents
-        lines.restart()
-        first, *ahead = islice(lines, _LOOKED_AT)
-    lines.push_back(*ahead)
-    header = header_of(value, source.name)
-    if header is None:
-        lines.push_back(first)
-    return _LineFile(source, lines, _read_json_lines, header)
-
-
-def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> _File:
-    """Determine the form of a file whose first line is not a JSON value."""
-    ahead = [first, *islice(lines, _LOOKED_AT - 1)]
-    if (table := find_table(ahead)) is not None:
-        lines.push_back(*ahead)
-        return _LineFile(source, lines, table.read)
-    if any(map(is_fence, ahead)):
-        lines.push_back(*ahead)
-        return _LineFile(source, lines, read_fenced)
-    if first.start in (b"{", b"["):
-        # Inside a document, two objects on separate lines have a comma between them.
-        if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
-            try:
-                documents = open_documents(source)
-            except NotCanonical as whole:
-                error = whole if len(ahead) > 1 or not first.raw else NotCanonical("", line_error(whole))
-            else:
-                if isinstance(documents, Document) or not documents.broken:
-                    return documents
-                lines.restart()
-                if not any(map(_is_object, lines)):
-                    return documents  # reading by lines would find no more
-    elif holds_ids_only(ahead):
-        raise IdsOnly(source.name)
-    elif is_table(ahead):
-        raise InputError(source.name, NOT_A_TABLE)
-    elif len(ahead) == 1:
-        error = NotCanonical("", line_error(error))
-    lines.restart()
-    if not any(map(_is_object, lines)):
-        lines.restart()
-        if any(map(is_fence, lines)):
-            lines.restart()
-            return _LineFile(source, lines, read_fenced)
-        if first.start == b"<":
-            raise InputError(source.name, HTML)
-        if any(b"tardis_version" in line.raw for line in ahead):
-            raise InputError(source.name, JSON5)
-        raise InputError(source.name, f"neither JSON nor JSON Lines ({error})")
-    lines.restart()
-    return _LineFile(source, lines, _read_json_lines)
-
-
-def _read_json_lines(lines: Iterable[Line]) -> Iterator[Read]:
-    for line in lines:
-        place = Place(line.number, "")
-        value = _json_of(line)
-        if isinstance(value, NotCanonical):
-            yield Read(None, place, error=line_error(value))
-        else:
-            yield Read(value, place)
-
-
-def _json_of(line: Line) -> "JsonValue | NotCanonical":
-    """Return the JSON value of a line, or the reason why it has no JSON value."""
-    value: JsonValue | NotCanonical
-    try:
-        check_line(line)
-        value = load_json(line.raw)
-    except NotCanonical as error:
-        value = NotCanonical(error.path, error.reason)  # without the traceback, which holds on to the line
-    return read_copied(line.raw, value)
-
-
-def _is_json(line: Line) -> bool:
-    return not isinstance(_json_of(line), NotCanonical)
-
-
-def _is_object(line: Line) -> bool:
-    return type(_json_of(line)) is dict

@@ -1,8 +1,9 @@
 """Inputs with events of several rooms: which rooms they are, and the events of one of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..canonical import shorten
 from ..entry import Entry, Part
 from ..errors import SHOWN, RoomverError, listed
 from ..hashing import compute_event_id
@@ -14,21 +15,35 @@ from .entries import InputError, created_version, find_version, is_create
 _KEPT = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 
 
-class ListedRoom(NamedTuple):
-    """A room of which an input has events.
-
-    Attributes:
-        room_id: its ID.
-        version: the room version that its create event names, known or not; None without a create event.
-        events: how many entries the input has of it.
-    """
+class RoomSummary(NamedTuple):
+    """One room of a source. What the source does not tell is None."""
 
     room_id: RoomId
     version: str | None
-    events: int
+    """The identifier of its room version. It may be one that is not known here."""
+    events: int | None
+    joined: int | None = None
+    """The joined members, as the server has them."""
+    extremities: int | None = None
+    """The forward extremities."""
+    partial: bool | None = None
+    """Whether the server has joined it with partial state and does not have the full state yet."""
 
 
-def list_rooms(entries: Iterable[Entry]) -> list[ListedRoom]:
+def other_room(found: RoomId, wanted: RoomId) -> str:
+    """Say that a source has another room than the one that was asked for."""
+    return f"its room is {shorten(found)}, not {shorten(wanted)}"
+
+
+def no_such_room(wanted: RoomId, found: Sequence[RoomId]) -> str:
+    """Say that an input has only events of other rooms than the one that was asked for."""
+    if len(found) == 1:
+        return other_room(found[0], wanted)
+    rooms = f"; it has events of {listed(found)}" if found else ""
+    return f"it has no event of the room {wanted}{rooms}"
+
+
+def list_rooms(entries: Iterable[Entry]) -> list[RoomSummary]:
     """Return the rooms of entries, in the order in which they first occur.
 
     Entries that name no room are not counted.
@@ -42,7 +57,7 @@ def list_rooms(entries: Iterable[Entry]) -> list[ListedRoom]:
         counts[room_id] = counts.get(room_id, 0) + 1
         if type(entry.pdu) is dict and is_create(entry.pdu) and (named := _named_version(entry.pdu)):
             versions.setdefault(room_id, named)
-    return [ListedRoom(room_id, versions.get(room_id), number) for room_id, number in counts.items()]
+    return [RoomSummary(room_id, versions.get(room_id), number) for room_id, number in counts.items()]
 
 
 def _named_version(create: JsonObject) -> str | None:
@@ -92,11 +107,16 @@ def search_version(entries: Iterable[Entry], room_id: RoomId | None, name: str) 
     )
 
 
-def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str) -> Iterator[Entry]:
+def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str | None) -> Iterator[Entry]:
     """Yield the entries of one room, and those that do not tell their room.
 
     An unreadable entry may be of this room. An entry of a state is kept whatever its room is, so that the
     state is not taken to be whole without it.
+
+    Args:
+        entries: of any rooms.
+        room_id: the room.
+        name: what messages call the input; None if it may have no entry of the room.
 
     Raises:
         InputError: at the end, if no entry is of the room.
@@ -110,6 +130,5 @@ def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str) -> Ite
             yield entry
         elif len(others) <= SHOWN:
             others[of] = None
-    if not found:
-        rooms = f"; it has events of {listed([*others])}" if others else ""
-        raise InputError(name, f"it has no event of the room {room_id}{rooms}")
+    if not found and name is not None:
+        raise InputError(name, no_such_room(room_id, [*others]))

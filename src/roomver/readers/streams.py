@@ -25,8 +25,7 @@ EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…
 _NOT_TEXT: Final = (
     (
         b"SQLite format 3\0",
-        "this is an SQLite database; export the room from it: sqlite3 FILE"
-        " \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl",
+        "this is an SQLite database; if it is Synapse's, read a room of it: roomver check FILE --room '!…'",
     ),
     (b"PGDMP", f"this is a pg_dump archive; export the room from the database instead: {EXPORT}"),
     (b"PK\x03\x04", "this is a zip archive; unpack it first: unzip -p FILE | roomver … -"),

@@ -42,11 +42,13 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     current: StateMap[EventId] | None = None,
     accepted: Mapping[EventId | None, Collection[EventId]] | None = None,
     decisions: Decisions | None = None,
+    other_rooms: Mapping[EventId, Event] | None = None,
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
     policy_server: bool = True,
     resets: bool = True,
+    outliers: Collection[EventId] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -57,16 +59,20 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     Args:
         events: in any order. Of several events with the same ID, the first counts.
         given: states before events whose prev events are missing, by event ID. A given state is used even if
-            the prev events are present. It may be a `PartialState`. The server that gave it has
-            accepted its events and those of its auth chain; this replay relies on that where it cannot tell.
+            the prev events are present. It may be a `PartialState`: then the state over the prev events, if
+            known, tells what is unknown in it, unless the two contradict each other. The server that gave it
+            has accepted its events and those of its auth chain; this replay relies on that where it cannot
+            tell.
         current: the current state of the room, if the caller has it from elsewhere. It may be a
-            `PartialState`.
+            `PartialState`. The events of all these states must be in `events`.
         accepted: more events that such a server has accepted, by the event that the state is given for (None
             for the current state): the rest of its answer. They come before that event, like the events of
             the auth chain. The event itself may be among them: the join that a server let in.
         decisions: what a server decided. The events that it decided about, even undecided ones, are then
             accepted or rejected as it says. `Outcome.ours` has the status without it, so that one
             disagreement does not reject every event that follows.
+        other_rooms: events of other rooms, by event ID. The rules refuse an event that has one of them among
+            its auth events. Without them, such an event is undecided.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
         soft_failure: check each accepted event against the current state at its arrival (check 6). That state
@@ -74,6 +80,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         policy_server: also check that each of these events has the signature of the policy server that the
             room uses at its arrival (check 7), if it uses one. Leave it out for made-up events.
         resets: look for state resets.
+        outliers: the events that the server keeps beside the room's graph, if the events are all that it has
+            received. Neither they nor missing events are then forward extremities, and an event replaces only
+            those that it follows by prev events. None if this is not known.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -106,9 +115,10 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             decisions=decisions,
             resets=resets,
             followed=followed,
+            other_rooms=other_rooms,
         )
         order = fold.begin()
-        ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server)
+        ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]
             ends.arrive(event, *fold.step(event))
@@ -120,7 +130,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     replayed = run(())
     # When a rejected event arrives, nothing tells yet whether an accepted event follows it. That changes no
     # outcome and no state, so a second fold is the last.
-    followed = find_followed(by_id, replayed.outcomes) if replayed.missing else None
+    sought = replayed.missing and outliers is None
+    followed = find_followed(by_id, replayed.outcomes) if sought else None
     return run(followed) if followed else replayed
 
 

@@ -1,5 +1,7 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
+This module has more than 400 lines: each part changes what the others read at every arrival.
+
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -14,7 +16,8 @@ How it works:
   be checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
   may be merged agree with the one before it on what its check reads (`PossibleStates`). An event with a
   given state that takes the place of all ends, and whose prev events are missing, is where the server
-  entered the room, if all decided events before it are outliers. There was no current state before it.
+  entered the room, if all events before it are outliers, or undecided and followed by it. There was no
+  current state before it.
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -33,6 +36,7 @@ from ..power import CREATE
 from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
+from .arrival import differing_entries
 from .current import Open, resolve_open
 from .fold import Fold
 from .holes import Holes
@@ -56,7 +60,14 @@ TOO_COSTLY: Final = "merging the open states again and again costs too much"
 class Ends:
     """Follow the ends of a room while it is folded."""
 
-    def __init__(self, fold: Fold, *, soft_failure: bool, policy_server: bool) -> None:
+    def __init__(
+        self,
+        fold: Fold,
+        *,
+        soft_failure: bool,
+        policy_server: bool,
+        outliers: Collection[EventId] | None = None,
+    ) -> None:
         self._fold = fold
         result = self._result = fold.result
         self._soft_failure = result._soft_failure = soft_failure
@@ -72,7 +83,9 @@ class Ends:
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
         self._possible = PossibleStates()
-        self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
+        # An event that the server has never received is not an end of it.
+        received = outliers is not None
+        self._holes = Holes(() if received else result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -81,31 +94,43 @@ class Ends:
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
         self._left = _COST
-        # Whether a decided event has arrived that is not an outlier: then the server is in the room.
+        # Whether a decided event has arrived that is not an outlier: then the server is in the room. After
+        # one of these undecided events it may be in the room.
         self._entered = False
+        self._undecided: set[EventId] = set()
+        # A current state, and an auth chain without a state, come before no event in particular. So their
+        # events may be ends, like all others.
+        others = {**fold.answered, None: frozenset[EventId]()}
+        self._outliers = find_outliers(fold.events, fold.given, None, others)
         # Outliers that are never ends, and the others by the event that takes their place.
-        self._never: set[EventId] = set(fold.outliers)
-        if fold.current is None and None in fold.answered:
-            # An auth chain without a state comes before no event in particular, so its events may be ends.
-            others = {**fold.answered, None: frozenset[EventId]()}
-            self._never = set(find_outliers(fold.events, fold.given, None, others))
+        self._never: set[EventId] = set(self._outliers)
         self._absorbed, self._chained, placed = find_absorbed(
-            fold.events, fold.given, fold.answered, fold.outliers, fold.places
+            fold.events, fold.given, fold.answered, self._outliers, fold.places
         )
-        self._never.difference_update(*self._absorbed.values(), placed if fold.current is None else ())
+        self._never.difference_update(*self._absorbed.values(), placed)
+        if outliers is not None:
+            self._never, self._absorbed = set(outliers), {}
 
     # Arrival
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
-        if outcome.status is not Status.UNDECIDED and event.event_id not in self._fold.outliers:
-            self._entered = True
+        if event.event_id not in self._outliers:
+            if outcome.status is Status.UNDECIDED:
+                self._undecided.add(event.event_id)
+            else:
+                self._entered = True
 
     def _arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         result, event_id, status = self._result, event.event_id, outcome.status
-        # A missing event that a rejected event follows may be an end, like an undecided event.
-        undecided = status is Status.UNDECIDED or event_id in self._fold.followed
+        # A missing event that a rejected event follows may be an end, like an undecided event. So may one
+        # that a soft-failed event follows, which takes no event's place.
+        undecided = (
+            status is Status.UNDECIDED
+            or event_id in self._fold.followed
+            or (event_id in self._soft_failed and self._holes and self._after_a_gap(event))
+        )
         if self._holes:
             counts = undecided or status is Status.ACCEPTED
             if counts and self._holes.arrive(event_id):
@@ -128,7 +153,10 @@ class Ends:
         if before is None or event_id in self._never:
             result._not_received.add(event_id)
         elif self._soft_failure and self._ends and not self._is_decided(event_id):
-            clear = self._check(event, outcome, before, superseded)
+            if self._undecided <= through and self._enters_the_room(event, superseded):
+                result._not_received.add(event_id)  # no state was current before
+            else:
+                clear = self._check(event, outcome, before)
             if event_id in result.soft_failed:
                 return
         if not clear:
@@ -182,7 +210,8 @@ class Ends:
             return parents
         # A server that is in the room knows an event that is not after a gap from the room itself. It may be
         # of another branch than the event that cites it.
-        return (*parents, *(one for one in absorbed if not self._entered or one not in self._chained))
+        chained = self._chained if self._entered else ()
+        return (*parents, *(one for one in absorbed if (event_id, one) not in chained))
 
     def _superseded(self, event_id: EventId) -> tuple[set[EventId], set[EventId]]:
         """Return the ends that an event supersedes, and the events that were walked through to find them.
@@ -217,12 +246,9 @@ class Ends:
         decisions = self._fold.decisions
         return decisions is not None and decisions.made_for(event_id)
 
-    def _check(self, event: Event, outcome: Outcome, before: Grouped, superseded: set[EventId]) -> bool:
+    def _check(self, event: Event, outcome: Outcome, before: Grouped) -> bool:
         """Check an accepted event against the current state; return False if that is not known."""
         event_id, groups = event.event_id, self._open.keys()
-        if self._enters_the_room(event, superseded):
-            self._result._not_received.add(event_id)
-            return True  # no state was current before
         # Merging the same states gives the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
             (len(groups) == 1 and before[1] in groups)
@@ -334,6 +360,9 @@ class Ends:
             before.get(key) == state.get(key) for key in (CREATE, *select_auth_types(event))
         ):
             return None
+        read = differing_entries(event, state, before)
+        if read is not None:
+            self._result._read_at_arrival[event.event_id] = read
         verdict = check_against_state(event, EventsOf(state, self._fold.events))
         if not verdict.allowed:
             return verdict
@@ -370,11 +399,15 @@ class Ends:
         result = self._result
         result.forward_extremities = tuple(sorted(self._ends))
         unclear = {*self._unclear, *self._holes.following(self._doubtful)}
-        if not self._ends:
-            # No event is accepted, so no event replaced the unknown states before the gaps.
+        if not self._ends or self._fold.current is not None:
+            # No event is accepted, so no event replaced the unknown states before the gaps. And where a
+            # current state is given, messages are left out that may follow its events.
             unclear.update(result.gaps)
         result._unclear_extremities = tuple(sorted(unclear))
         if self._fold.current is not None:
+            if unclear:
+                # Nothing tells which of its events are ends.
+                result.forward_extremities = tuple(sorted(self._ends - self._fold.outliers))
             result.current_state = plain(self._fold.current)
             return
         if None in self._open:

@@ -40,21 +40,25 @@ def find_absorbed(
     answered: Mapping[EventId | None, Collection[EventId]],
     outliers: Collection[EventId],
     places: Mapping[EventId, int],
-) -> tuple[dict[EventId, list[EventId]], set[EventId], set[EventId]]:
+) -> tuple[dict[EventId, list[EventId]], set[tuple[EventId, EventId]], set[EventId]]:
     """Find the events that take the place of outliers, as if these were among their prev events.
 
-    That is the first event in the order for which a state is given that has the outlier, or has it in its
-    auth chain. Before that event, the outlier may be an end like any other event. An event may cite auth
-    events of another branch. So only an event after a gap, whose prev events do not tell what it follows, is
-    taken to come after its auth events.
+    Only an event after a gap takes an outlier's place: the prev events of any other event tell what it
+    follows. It is the first one in the order for which a state is given that has the outlier, or has it in
+    its auth chain. Before that event, the outlier may be an end like any other event.
+
+    An event may cite auth events of another branch. So only an outlier after a gap is taken to come after
+    its auth events. An outlier that is only in an auth chain, and not after a gap, also has its place taken
+    by the first event for which a state is given that has it.
 
     Returns:
-        The outliers by the event that takes their place; those of them that are only in an auth chain, and
-        not after a gap; and the outliers whose place the prev events tell.
+        The outliers by the event that takes their place; the pairs of an event and such an outlier that is
+        only in its auth chain, and not after a gap; and the outliers whose place the prev events tell.
     """
     absorbed: dict[EventId, list[EventId]] = {}
     reached: set[EventId] = set()
     chained: set[EventId] = set()
+    pairs: set[tuple[EventId, EventId]] = set()
     placed: set[EventId] = set()
     after_a_gap: set[EventId] = set()
     for event_id in places if given else ():
@@ -62,14 +66,20 @@ def find_absorbed(
             after_a_gap.add(event_id)
     for event_id in sorted(given.keys() & places.keys(), key=places.__getitem__):
         stated = {*entries_of(given[event_id]).values(), *answered.get(event_id, ())}
+        if event_id not in after_a_gap:
+            placed |= stated & places.keys()
+            continue
         todo = sorted(stated)
         while todo:
             one = todo.pop()
-            if one in reached or one not in outliers:
+            only_chained = one not in stated and one not in after_a_gap
+            if one in reached or (only_chained and one in chained) or one not in outliers:
                 continue
-            reached.add(one)
-            if one not in stated and one not in after_a_gap:
+            if only_chained:
                 chained.add(one)
+                pairs.add((event_id, one))
+            else:
+                reached.add(one)
             if one in after_a_gap:
                 todo += events[one].auth_event_ids
             else:
@@ -82,7 +92,7 @@ def find_absorbed(
         new = set(events[one].auth_event_ids) - placed if one in places else set()
         placed |= new
         todo += new
-    return absorbed, chained, (placed - reached) & places.keys()
+    return absorbed, pairs, (placed - reached - chained) & places.keys()
 
 
 def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:

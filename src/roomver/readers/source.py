@@ -1,0 +1,89 @@
+"""Sources: what people hold of rooms, with one interface.
+
+A source lists its rooms and opens one of them. A database has many rooms. One or several files have one room,
+or events of several.
+"""
+
+from collections.abc import Iterable
+from typing import BinaryIO, Protocol
+
+from ..canonical import shorten
+from ..types import RoomId
+from ..versions import RoomVersion
+from .entries import InputError
+from .rooms import Room, read_rooms, rooms_in
+from .several import RoomSummary
+
+SHOWN_ROOMS = 10
+
+
+class RoomSource(Protocol):
+    """What people hold of one or several rooms.
+
+    Attributes:
+        name: what messages call it.
+        is_database: whether a server's database is the source.
+    """
+
+    name: str
+    is_database: bool
+
+    def list_rooms(self) -> list[RoomSummary]:
+        """Return its rooms, those with the most events first.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+
+    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
+        """Begin to read a room.
+
+        Args:
+            room_id: the room; None if there is only one.
+            version: the room version, if the source does not give it.
+
+        Raises:
+            InputError: if it cannot be read, if there is no such room, or if a room must be chosen.
+        """
+
+
+class FileSource:
+    """One or several files, of one room or of several."""
+
+    is_database = False
+
+    def __init__(self, inputs: Iterable[tuple[BinaryIO, str]]) -> None:
+        """Take at least one stream, each with what messages call it."""
+        self._inputs = list(inputs)
+        self.name: str = self._inputs[0][1]
+
+    def list_rooms(self) -> list[RoomSummary]:
+        """Return the rooms of the events, those with the most events first. All events are read."""
+        return sorted(rooms_in(self._inputs), key=lambda room: -(room.events or 0))
+
+    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
+        """Begin to read a room. With None, the entries are those of all rooms."""
+        return read_rooms(self._inputs, version, room_id)
+
+
+def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> RoomSummary:
+    """Return the room that was asked for, or the only one.
+
+    Raises:
+        InputError: if there is no such room, or a room must be chosen.
+    """
+    if wanted is not None:
+        for room in rooms:
+            if room.room_id == wanted:
+                return room
+        raise InputError(
+            name, f"it has no room {shorten(wanted)}; `roomver rooms` lists its {len(rooms):,} rooms"
+        )
+    if not rooms:
+        raise InputError(name, "it has no rooms")
+    if len(rooms) > 1:
+        some = ", ".join(shorten(room.room_id) for room in rooms[:SHOWN_ROOMS])
+        more = f" and {len(rooms) - SHOWN_ROOMS:,} more (`roomver rooms`)" if len(rooms) > SHOWN_ROOMS else ""
+        reason = f"it has {len(rooms):,} rooms: choose one with --room '!…': {some}{more}"
+        raise InputError(name, reason)
+    return rooms[0]

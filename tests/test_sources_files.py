@@ -1,0 +1,125 @@
+"""Files as sources, and what a recording says of its server."""
+
+import json
+from pathlib import Path
+
+import pytest
+from builder import ALICE, Room
+from command_line import Write, entries, header, public_room, run
+from forms import small_room
+
+from roomver.readers import RoomSource, RoomSummary
+from roomver.readers.source import FileSource, choose_room
+
+ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
+
+
+def test_a_recording_lists_its_room() -> None:
+    (room,) = json.loads(run("rooms", str(ROOMS / "v12.jsonl"), "--json").stdout)
+    recorded = json.loads((ROOMS / "v12.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert room == {
+        "room_id": recorded["room_id"],
+        "version": "12",
+        "events": 207,
+        "joined": None,
+        "extremities": 2,
+        "partial": None,
+    }
+    text = run("rooms", str(ROOMS / "v12.jsonl")).stdout
+    assert recorded["room_id"] in text
+    with (ROOMS / "v12.jsonl").open("rb") as stream:
+        source: RoomSource = FileSource([(stream, "v12.jsonl")])
+        assert source.open_room(None, None).room_id == recorded["room_id"]
+
+
+def test_a_recording_of_another_room_is_refused_before_it_is_read() -> None:
+    path = str(ROOMS / "v11.jsonl")
+    recorded = json.loads((ROOMS / "v11.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert run("check", path, "--room", recorded["room_id"]).exit_code == 0
+    result = run("check", path, "--room", "!other:x")
+    assert (result.exit_code, f'its room is "{recorded["room_id"]}"' in result.stderr) == (2, True)
+
+
+def test_events_of_several_rooms_and_values_without_one_are_counted(write: Write) -> None:
+    built = public_room()
+    other = {"type": "x", "room_id": "!other:x"}
+    path = write("two.jsonl", [header(), *entries(built), other, 5, {"type": "x"}])
+    listed = json.loads(run("rooms", path, "--json").stdout)
+    assert [(room["room_id"], room["events"]) for room in listed] == [
+        (built.room_id, len(built.events)),
+        ("!other:x", 1),
+    ]
+
+
+def test_a_long_list_of_rooms_is_cut_off() -> None:
+    rooms = [RoomSummary(f"!{n}:x", "11", 1, 1, 1, False) for n in range(60)]
+    with pytest.raises(Exception, match="and 50 more"):
+        choose_room("a.db", rooms, None)
+    assert choose_room("a.db", rooms, "!59:x") is rooms[59]
+
+
+def test_extremities_that_differ_are_named(write: Write) -> None:
+    built = public_room()
+    last = list(built.events)[-1]
+    path = write("room.jsonl", [header(forward_extremities=["$gone"]), *entries(built)])
+    result = run("check", path, "--room", built.room_id)
+    assert result.exit_code == 0
+    assert f"forward extremities only here: {last}" in result.stdout
+    assert "forward extremities only on the recording server: $gone" in result.stdout
+    (report,) = json.loads(run("check", path, "--json").stdout)["files"]
+    assert report["room"]["extremities_differ"] == {"ours": [last], "theirs": ["$gone"]}
+
+
+@pytest.fixture
+def transaction(write: Write) -> tuple[str, list[Room]]:
+    """A transaction with the events of two rooms, of versions 12 and 6."""
+    rooms = [small_room("12"), small_room("6")]
+    pdus = [
+        event.pdu for pair in zip(*(room.events.values() for room in rooms), strict=True) for event in pair
+    ]
+    return write("send.json", {"origin": "a.example", "pdus": pdus, "edus": []}), rooms
+
+
+def test_one_room_of_a_transaction_is_read(transaction: tuple[str, list[Room]]) -> None:
+    path, rooms = transaction
+    listed = json.loads(run("rooms", path, "--json").stdout)
+    assert [(room["room_id"], room["version"], room["events"]) for room in listed] == [
+        (room.room_id, room.version.identifier, len(room.events)) for room in rooms
+    ]
+    for room in rooms:
+        choice = (path, "--room", room.room_id)
+        result = run("check", *choice, "--json")
+        (report,) = json.loads(result.stdout)["files"]
+        assert (result.exit_code, report["summary"]["events"]) == (0, len(room.events))
+        assert (report["room_id"], report["room_version"]) == (room.room_id, room.version.identifier)
+        current = {event.event_id for event in room.state.values()}
+        assert {entry["event_id"] for entry in json.loads(run("state", *choice, "--json").stdout)} == current
+        resolved = json.loads(run("resolve", *choice, "--json").stdout)["state"]
+        assert {entry["event_id"] for entry in resolved} == current
+        last = list(room.events)[-1]
+        assert run("auth", last, "--room", path, "--room", room.room_id).exit_code == 0
+        assert "rooms" not in result.stderr
+    for command in ("check", "state", "resolve"):
+        result = run(command, path, "--room", "!none:x")
+        assert (result.exit_code, "it has no event of the room !none:x; it has " in result.stderr) == (
+            2,
+            True,
+        )
+
+
+@pytest.mark.parametrize("command", ["check", "state", "resolve"])
+def test_without_a_choice_the_output_says_that_there_are_several_rooms(command: str, write: Write) -> None:
+    one, other = small_room("11"), Room("11", name="other")
+    other.join(ALICE)
+    path = write("two.json", [event.pdu for room in (one, other) for event in room.events.values()])
+    hint = f"it has events of 2 rooms: choose one with --room '!…'; `roomver rooms {path}` lists them"
+    assert hint in run(command, path).stderr
+    assert "2 rooms" not in run(command, path, "--room", one.room_id).stderr
+
+
+def test_what_to_call_next_names_the_chosen_room(write: Write) -> None:
+    head, *lines = map(json.loads, (ROOMS / "v2.jsonl").read_bytes().splitlines())
+    other = [event.pdu for event in small_room("2").events.values()]
+    path = write("two.jsonl", [*other, *lines])
+    text = run("check", path, "--room", head["room_id"]).stdout
+    assert f"to explain the first: roomver resolve {path} --room '{head['room_id']}' --at " in text
