@@ -3,18 +3,21 @@
 import gzip
 import io
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, VERSIONS
+from builder import ALICE, BOB, VERSIONS, Room
 from command_line import Write, run
 from forms import pairs, small_room
 from server_answers import answers, block, client, stripped, synced, template, text_of, with_ids
 from test_readers import Pipe, failure, json_lines, read
 
 from roomver import check_room, get_room_version
-from roomver.entry import Part
+from roomver.entry import GivenIds, Part
+from roomver.errors import UnknownState
+from roomver.gathering import gather_events
 from roomver.readers import InputError, read_event, read_room, read_rooms
 from roomver.readers import lines as lines_module
 from roomver.readers import values as values_module
@@ -142,6 +145,21 @@ def test_event_ids_whose_events_are_missing_are_a_state_known_in_part(write: Wri
     events = write("events.jsonl", [*PDUS[:4], {**PDUS[4], "depth": "x"}])
     assert run("state", ids, "--also", events).exit_code == 3
     assert run("auth", "--state", ids, "--also", events, write("e.json", PDUS[5])).exit_code == 3
+
+
+def test_the_key_of_an_event_of_another_room_is_unknown_in_a_state_of_ids(write: Write) -> None:
+    other = Room("11", name="other")
+    other.join(ALICE)
+    foreign = other.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    events = write("events.jsonl", [*PDUS, foreign.pdu])
+    ids = write("ids.json", {"pdu_ids": [*IDS[:5], foreign.event_id]})
+    result = run("state", "--type", "m.room.topic", ids, "--also", events)
+    assert (result.exit_code, f"{foreign.event_id} of another room" in result.stderr) == (3, True)
+    gathered = gather_events(
+        read(json_lines([*PDUS, foreign.pdu])), ELEVEN, state_ids=[GivenIds([*IDS[:5], foreign.event_id])]
+    )
+    with pytest.raises(UnknownState, match=f"m.room.topic.*{re.escape(foreign.event_id)} of another room"):
+        gathered.as_state()["m.room.topic", ""]
 
 
 def test_event_ids_that_are_no_state_are_told(write: Write) -> None:

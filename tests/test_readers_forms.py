@@ -340,3 +340,12 @@ def test_a_line_that_is_json_only_with_the_escapes_of_copy_is_read_by_lines() ->
     assert second.error is not None
     with pytest.raises(InputError):
         read_room(io.BytesIO(data), "f")
+
+
+def test_a_recording_whose_first_event_is_broken_in_two_is_read_by_lines() -> None:
+    """Two lines that are not JSON do not make it one document after another."""
+    head = json_lines([{"format": "roomver-room/1", "room_version": "11"}])
+    broken = b'{"event_id":"$a\nb","pdu":{}}\n'
+    entries = read(head + broken + json_lines(PDUS))
+    assert [entry.place.line for entry in entries] == list(range(2, 4 + len(PDUS)))
+    assert [entry.error is None for entry in entries] == [False, False, *[True] * len(PDUS)]

@@ -5,7 +5,7 @@ says so, or if one of its entries cannot be used.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
@@ -17,8 +17,8 @@ from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, completed_from, contradict, entries_of, known_in_part, unknown_of
-from .types import EventId, JsonValue, StateKey, StateMap
+from .state import Unknown, completed_from, contradict, entries_of, forget_strange, known_in_part, unknown_of
+from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
@@ -173,7 +173,8 @@ class Gathered:
         The join that a response hands back takes its place in the state before it. Without a given state, it
         is all state events, each under its key. Messages are skipped. The state is known in part if the
         input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
-        even if another event has it too. A state given as event IDs is taken alone.
+        even if another event has it too. So is the key of an event of another room than the create event's,
+        or than that of most events. A state given as event IDs is taken alone.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -181,9 +182,14 @@ class Gathered:
         states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
-        if self._by_ids:
-            known = {key: self.events[event_id] for key, event_id in entries_of(states[0]).items()}
-            return known_in_part(known, unknown_of(states[0]))
+        state = states[0] if self._by_ids else self._joined(states)
+        known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
+        room_id = main_room(known.values())
+        strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
+        return forget_strange(known_in_part(known, unknown_of(state)), strange)
+
+    def _joined(self, states: Sequence[StateMap[EventId]]) -> StateMap[EventId]:
+        """Return the state that the input gives, if any, with its other state events."""
         entries = dict(entries_of(states[0])) if states else {}
         aside = set().union(*self.accepted.values()) if states else set(self.given)
         for event in self.events.values():
@@ -193,13 +199,10 @@ class Gathered:
             joined = self.events[event_id]
             if joined.state_key is not None:
                 entries[joined.type, joined.state_key] = event_id
-        if states:
-            added = replace(self._beside, entries=entries)
-            state = known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
-        else:
-            state = replace(self._all, entries=entries).as_map()
-        known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
-        return known_in_part(known, unknown_of(state))
+        if not states:
+            return replace(self._all, entries=entries).as_map()
+        added = replace(self._beside, entries=entries)
+        return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
 
     def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
         """Return a state that is given as event IDs, as far as its events are among the usable ones."""
@@ -354,6 +357,15 @@ def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: s
     if contradict(one, other):
         raise NotAState(f"two documents give different {what}; read them one at a time")
     return completed_from(one, other)
+
+
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the room of the first create event, or without one the room that most events belong to."""
+    for event in events:
+        if event.type == "m.room.create" and event.state_key == "":
+            return event.room_id
+    rooms = Counter(event.room_id for event in events)
+    return rooms.most_common(1)[0][0] if rooms else ""
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

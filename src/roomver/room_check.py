@@ -4,7 +4,6 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 (`roomver.replay`), and the outcomes become findings. The result is data.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,14 +11,13 @@ from typing import cast
 
 from .canonical import shorten
 from .entry import Entry, GivenIds, Place
-from .errors import listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import FindStates, Gathered, gather_events
+from .gathering import FindStates, Gathered, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
-from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
+from .state import PartialState, entries_of, forget_strange
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
@@ -180,7 +178,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         on_check=on_check,
     )
     events = gathered.events
-    room_id = _main_room(events.values())
+    room_id = main_room(events.values())
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
@@ -239,13 +237,8 @@ def _has_gaps(own: Iterable[Event], events: Collection[EventId]) -> bool:
 
 def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id: RoomId) -> StateMap[EventId]:
     """Return a state without events of other rooms. What the room has in their place is unknown."""
-    strange = [key for key, event_id in entries_of(state).items() if events[event_id].room_id != room_id]
-    if not strange:
-        return state
-    reason = f"{listed(sorted(entries_of(state)[key] for key in strange))} of another room"
-    unknown = Unknown(reason, keys=frozenset(strange))
-    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
-    return known_in_part(entries, (*unknown_of(state), unknown))
+    entries = entries_of(state)
+    return forget_strange(state, {key: e for key, e in entries.items() if events[e].room_id != room_id})
 
 
 def _judge(result: RoomCheck, held: Beliefs) -> None:
@@ -302,14 +295,6 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
         if ours != held.extremities:
             only_here, only_there = ours - held.extremities, held.extremities - ours
             result.extremities_differ = (tuple(sorted(only_here)), tuple(sorted(only_there)))
-
-
-def _main_room(events: Collection[Event]) -> RoomId:
-    for event in events:
-        if event.type == "m.room.create" and event.state_key == "":
-            return event.room_id
-    rooms = Counter(event.room_id for event in events)
-    return rooms.most_common(1)[0][0] if rooms else ""
 
 
 def _found(outcome: Outcome, replayed: Replay, undecided: Undecided) -> Finding | None:

@@ -97,7 +97,8 @@ def open_file(source: Source) -> File:
     ahead = list(islice(lines, _LOOKED_AT - 1))
     if not ahead:
         return Document(value, source.name, first.number)
-    if not any(map(_is_json, ahead)):
+    header = header_of(value, source.name)
+    if header is None and not any(map(_is_json, ahead)):
         # Two lines that are not JSON: probably a document over several lines, after one on a single line.
         try:
             documents = open_documents(source)
@@ -109,7 +110,6 @@ def open_file(source: Source) -> File:
         lines.restart()
         first, *ahead = islice(lines, _LOOKED_AT)
     lines.push_back(*ahead)
-    header = header_of(value, source.name)
     if header is None:
         lines.push_back(first)
     return _LineFile(source, lines, _read_json_lines, header)
