@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy"),
     ("auth",),
     ("resolution",),
-    ("check", "replay"),
+    ("check", "replay", "unhashed"),
     ("gathering", "undecided", "room_check", "suite"),
     ("readers", "cli", "__main__"),
 )
@@ -43,6 +43,7 @@ SAME_FLOOR = frozenset(
         ("room_check", "gathering"),
         ("room_check", "undecided"),
         ("undecided", "gathering"),
+        ("unhashed", "check"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from builder import ALICE, Room
 from command_line import Write, entries, header, public_room, run
+from forms import small_room
 
-from roomver.readers import RoomSource
-from roomver.readers.source import FileSource, RoomSummary, choose_room
+from roomver.readers import RoomSource, RoomSummary
+from roomver.readers.source import FileSource, choose_room
 
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
 
@@ -82,3 +84,58 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
         assert written.result(timeout=30) == len(lines)
     whole = json.loads(run("check", str(ROOMS / "v11.jsonl"), "--json").stdout)
     assert json.loads(result.stdout)["files"][0]["summary"] == whole["files"][0]["summary"]
+
+
+@pytest.fixture
+def transaction(write: Write) -> tuple[str, list[Room]]:
+    """A transaction with the events of two rooms, of versions 12 and 6."""
+    rooms = [small_room("12"), small_room("6")]
+    pdus = [
+        event.pdu for pair in zip(*(room.events.values() for room in rooms), strict=True) for event in pair
+    ]
+    return write("send.json", {"origin": "a.example", "pdus": pdus, "edus": []}), rooms
+
+
+def test_one_room_of_a_transaction_is_read(transaction: tuple[str, list[Room]]) -> None:
+    path, rooms = transaction
+    listed = json.loads(run("rooms", path, "--json").stdout)
+    assert [(room["room_id"], room["version"], room["events"]) for room in listed] == [
+        (room.room_id, room.version.identifier, len(room.events)) for room in rooms
+    ]
+    for room in rooms:
+        choice = (path, "--room", room.room_id)
+        result = run("check", *choice, "--json")
+        (report,) = json.loads(result.stdout)["files"]
+        assert (result.exit_code, report["summary"]["events"]) == (0, len(room.events))
+        assert (report["room_id"], report["room_version"]) == (room.room_id, room.version.identifier)
+        current = {event.event_id for event in room.state.values()}
+        assert {entry["event_id"] for entry in json.loads(run("state", *choice, "--json").stdout)} == current
+        resolved = json.loads(run("resolve", *choice, "--json").stdout)["state"]
+        assert {entry["event_id"] for entry in resolved} == current
+        last = list(room.events)[-1]
+        assert run("auth", last, "--room", path, "--room", room.room_id).exit_code == 0
+        assert "rooms" not in result.stderr
+    for command in ("check", "state", "resolve"):
+        result = run(command, path, "--room", "!none:x")
+        assert (result.exit_code, "it has no event of the room !none:x; it has " in result.stderr) == (
+            2,
+            True,
+        )
+
+
+@pytest.mark.parametrize("command", ["check", "state", "resolve"])
+def test_without_a_choice_the_output_says_that_there_are_several_rooms(command: str, write: Write) -> None:
+    one, other = small_room("11"), Room("11", name="other")
+    other.join(ALICE)
+    path = write("two.json", [event.pdu for room in (one, other) for event in room.events.values()])
+    hint = f"it has events of 2 rooms: choose one with --room '!…'; `roomver rooms {path}` lists them"
+    assert hint in run(command, path).stderr
+    assert "2 rooms" not in run(command, path, "--room", one.room_id).stderr
+
+
+def test_what_to_call_next_names_the_chosen_room(write: Write) -> None:
+    head, *lines = map(json.loads, (ROOMS / "v2.jsonl").read_bytes().splitlines())
+    other = [event.pdu for event in small_room("2").events.values()]
+    path = write("two.jsonl", [*other, *lines])
+    text = run("check", path, "--room", head["room_id"]).stdout
+    assert f"to explain the first: roomver resolve {path} --room '{head['room_id']}' --at " in text

@@ -61,3 +61,15 @@ def test_check_agrees_with_the_server(database: str, room_id: str, tmp_path: Pat
     for event_id in sorted(refused)[:2]:
         answer = run("auth", "--room", database, "--room", room_id, event_id)
         assert (answer.exit_code, "REFUSED" in answer.stdout) == (1, True)
+
+
+def test_a_list_of_event_ids_goes_with_the_database(database: str, tmp_path: Path) -> None:
+    room_id, room = next((room_id, room) for room_id, room in ROOMS.items() if room["current_state"])
+    ids = tmp_path / "ids.json"
+    for state in (room["current_state"], room["current_state"][:-1]):
+        ids.write_text(json.dumps({"pdu_ids": state}))
+        result = run("check", database, "--room", room_id, "--also", str(ids), "--json")
+        (report,) = json.loads(result.stdout)["files"]
+        assert len(report["room"]["state_differs"]) == len(room["current_state"]) - len(state)
+    result = run("check", str(ids))
+    assert (result.exit_code, "this file has only event IDs" in result.stderr) == (2, True)

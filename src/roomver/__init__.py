@@ -30,6 +30,7 @@ in these modules:
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
 - `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
+- `roomver.unhashed`: made-up events, of which nothing is verified.
 - `roomver.gathering`: the usable events of an input.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.

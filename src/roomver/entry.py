@@ -3,13 +3,14 @@
 Readers make entries, and the checks take them. Only the checks decide whether an entry holds an event.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 from .types import EventId, JsonValue, RoomId
 
-__all__ = ["Entry", "Part", "Place"]
+__all__ = ["Entry", "GivenIds", "Part", "Place"]
 
 
 class Place(NamedTuple):
@@ -46,6 +47,9 @@ class Part(Enum):
     """An event of that state's auth chain."""
     JOINED = "joined"
     """The join event that the server returns, signed. The input's state is the state before it."""
+    INVITED = "invited"
+    """The event that a request to invite or knock is about. The input's state is the state before it, but no
+    server has accepted the event for the recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +77,12 @@ class Entry:
     document: int = 0
     carried_id: EventId | None = None
     claimed_room_id: RoomId | None = None
+
+
+class GivenIds(NamedTuple):
+    """A state that the input gives as event IDs, as a response to ``/state_ids`` does."""
+
+    state: Sequence[EventId]
+    """The events of the state."""
+    auth_chain: Sequence[EventId] = ()
+    """The events of its auth chain."""

@@ -199,6 +199,11 @@ def parse_event(
     return _build(plain, record, event_id)
 
 
+def build_unverified(pdu: JsonObject, version: RoomVersion, event_id: EventId | None) -> Event:
+    """Return an `Event` with an ID that is taken as given. The types of its keys must have been checked."""
+    return _build(pdu, version, event_id)
+
+
 def _read_object(pdu: object, version: RoomVersion, unique_keys: bool) -> JsonObject:
     """Return a PDU that is text, or a mapping, as a dict."""
     if isinstance(pdu, str | bytes):

@@ -5,28 +5,21 @@ says so, or if one of its entries cannot be used.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .check import check_entries
-from .entry import Entry, Part, Place
+from .entry import Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import (
-    Unknown,
-    changed_entries,
-    completed_from,
-    contradict,
-    entries_of,
-    known_in_part,
-    unknown_of,
-)
-from .types import EventId, JsonValue, RoomId, StateKey, StateMap, V
+from .state import Unknown, completed_from, contradict, entries_of, forget_strange, known_in_part, unknown_of
+from .types import EventId, JsonValue, RoomId, StateKey, StateMap
+from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
 __all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
@@ -171,6 +164,8 @@ class Gathered:
     _beside: _State = field(default_factory=_State)
     # States before an event that was dropped.
     _loose: list[StateMap[EventId]] = field(default_factory=list)
+    # Whether the current state was given as event IDs.
+    _by_ids: bool = False
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -179,7 +174,7 @@ class Gathered:
         is all state events, each under its key. Messages are skipped. The state is known in part if the
         input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
         even if another event has it too. So is the key of an event of another room than the create event's,
-        or than that of most events.
+        or than that of most events. A state given as event IDs is taken alone.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -187,6 +182,14 @@ class Gathered:
         states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
+        state = states[0] if self._by_ids else self._joined(states)
+        known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
+        room_id = main_room(known.values())
+        strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
+        return forget_strange(known_in_part(known, unknown_of(state)), strange)
+
+    def _joined(self, states: Sequence[StateMap[EventId]]) -> StateMap[EventId]:
+        """Return the state that the input gives, if any, with its other state events."""
         entries = dict(entries_of(states[0])) if states else {}
         aside = set().union(*self.accepted.values()) if states else set(self.given)
         for event in self.events.values():
@@ -196,19 +199,42 @@ class Gathered:
             joined = self.events[event_id]
             if joined.state_key is not None:
                 entries[joined.type, joined.state_key] = event_id
-        if states:
-            added = replace(self._beside, entries=entries)
-            state = known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
-        else:
-            state = replace(self._all, entries=entries).as_map()
-        known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
-        room_id = main_room(known.values())
-        strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
-        return forget_strange(known_in_part(known, unknown_of(state)), strange)
+        if not states:
+            return replace(self._all, entries=entries).as_map()
+        added = replace(self._beside, entries=entries)
+        return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
+
+    def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
+        """Return a state that is given as event IDs, as far as its events are among the usable ones."""
+        state = _State(parts={Part.STATE})
+        missing = {event_id for event_id in ids.state if event_id not in self.events}
+        for event_id in ids.state:
+            if event_id not in missing:
+                _add_to_state(state.entries, self.events[event_id])
+        unknown = [*state.unknown()]
+        if missing:
+            named = listed(sorted(missing))
+            unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
+        return known_in_part(state.entries, unknown)
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
         return Lack.DROPPED if _DROPPED in reason else Lack.STATE
+
+    def _add_ids(self, ids: GivenIds) -> None:
+        """Take a current state that is given as event IDs. Its server has accepted its events."""
+        self.current = _same_state(self.current, self._state_of(ids), "current states")
+        self._by_ids = True
+        held = self.accepted.setdefault(None, set())
+        held.update(event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events)
+
+    def _add_known(self, known: KnownStates) -> None:
+        """Take what a server knows beside the events."""
+        self.given.update(known.given)
+        for answered_for, others in known.accepted.items():
+            self.accepted.setdefault(answered_for, set()).update(others)
+        self.apart, self.unknown_states = known.apart, known.unknown
+        self.outliers, self.extremities = known.outliers, known.extremities
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -233,12 +259,14 @@ class Gathered:
         self.checks[event_id] = check._replace(event=None)
 
 
-def gather_events(
+def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     entries: Iterable[Entry],
     version: RoomVersion | str,
     *,
     keys: KeyRing | None = NO_KEYS,
     find_states: FindStates | None = None,
+    state_ids: Iterable[GivenIds] = (),
+    unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
@@ -247,6 +275,8 @@ def gather_events(
         entries: the entries of one room, in the order of the input.
         version, keys: as in `check_event`.
         find_states: called with the usable events at the end, for what their server knows beside them.
+        state_ids: current states that the input gives as event IDs.
+        unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
 
     Raises:
@@ -257,14 +287,18 @@ def gather_events(
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
     joined: dict[int, EventId | None] = {}
+    invited: set[int] = set()
     accepted: dict[int, set[EventId]] = {}
-    for entry, check in check_entries(entries, version, keys=keys):
+    checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
+    for entry, check in checked:
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
         event, part = check.usable, entry.part
-        if part is Part.JOINED:
+        if part in (Part.JOINED, Part.INVITED):
             joined[entry.document] = check.event_id
+            if part is Part.INVITED:
+                invited.add(entry.document)
         if part in _OF_STATE:
             state = states.setdefault(entry.document, _State())
             state.parts.add(part)
@@ -296,14 +330,11 @@ def gather_events(
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
-        response |= event_ids if event_id is None else event_ids | {event_id}
+        response |= event_ids if event_id is None or document in invited else event_ids | {event_id}
+    for ids in state_ids:
+        gathered._add_ids(ids)
     if find_states is not None:
-        more = find_states(gathered.events)
-        gathered.given.update(more.given)
-        for answered_for, others in more.accepted.items():
-            gathered.accepted.setdefault(answered_for, set()).update(others)
-        gathered.apart, gathered.unknown_states = more.apart, more.unknown
-        gathered.outliers, gathered.extremities = more.outliers, more.extremities
+        gathered._add_known(find_states(gathered.events))
     return gathered
 
 
@@ -335,15 +366,6 @@ def main_room(events: Collection[Event]) -> RoomId:
             return event.room_id
     rooms = Counter(event.room_id for event in events)
     return rooms.most_common(1)[0][0] if rooms else ""
-
-
-def forget_strange(state: StateMap[V], strange: Mapping[StateKey, EventId]) -> StateMap[V]:
-    """Return a state without its events of other rooms. What the room has in their place is unknown."""
-    if not strange:
-        return state
-    unknown = Unknown(f"{listed(sorted(strange.values()))} of another room", keys=frozenset(strange))
-    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
-    return known_in_part(entries, (*unknown_of(state), unknown))
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

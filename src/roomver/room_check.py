@@ -10,14 +10,14 @@ from functools import partial
 from typing import cast
 
 from .canonical import shorten
-from .entry import Entry, Place
+from .entry import Entry, GivenIds, Place
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import FindStates, Gathered, forget_strange, gather_events, main_room
+from .gathering import FindStates, Gathered, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
-from .state import PartialState, entries_of
+from .state import PartialState, entries_of, forget_strange
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
@@ -131,6 +131,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
     find_states: FindStates | None = None,
+    state_ids: Iterable[GivenIds] = (),
+    unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
@@ -154,6 +156,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm, soft_failure: as in `replay_room`.
         find_states: called with the usable events, for what their server knows beside them, such as the
             states before events whose prev events are missing.
+        state_ids, unhashed: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -165,7 +168,15 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
-    gathered = gather_events(entries, version, keys=keys, find_states=find_states, on_check=on_check)
+    gathered = gather_events(
+        entries,
+        version,
+        keys=keys,
+        find_states=find_states,
+        state_ids=state_ids,
+        unhashed=unhashed,
+        on_check=on_check,
+    )
     events = gathered.events
     room_id = main_room(events.values())
     apart = gathered.apart
@@ -192,7 +203,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
         algorithm=algorithm,
         soft_failure=soft_failure,
-        policy_server=keys is not None,  # without signatures there is nothing to check
+        policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
     replayed = run(outliers=gathered.outliers)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
-from .errors import UnknownState, counted
+from .errors import UnknownState, counted, listed
 from .event import Event
 from .types import EventId, StateKey, StateMap
 
@@ -312,3 +312,12 @@ def _contradicts(state: StateMap[V], other: StateMap[V]) -> bool:
         known.get(key) != value and (key in known or _covering(unknown, key) is None)
         for key, value in entries_of(other).items()
     )
+
+
+def forget_strange(state: StateMap[V], strange: Mapping[StateKey, EventId]) -> StateMap[V]:
+    """Return a state without its events of other rooms. What the room has in their place is unknown."""
+    if not strange:
+        return state
+    unknown = Unknown(f"{listed(sorted(strange.values()))} of another room", keys=frozenset(strange))
+    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
+    return known_in_part(entries, (*unknown_of(state), unknown))

@@ -1,7 +1,9 @@
 """What is mutated: PDUs, rooms, keys and vectors of this repository, and files in every form."""
 
+import bz2
 import gzip
 import json
+import lzma
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from builder import VERSIONS, public_key
 from forms import FORMS, pairs, small_room
 from random_forks import hostile_fork, likely_fork
+from server_answers import answers, text_of
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 KEYS = {server: {"ed25519:1": {"key": public_key(server)}} for server in ("a.example", "b.example")}
@@ -95,7 +98,9 @@ def _forms(version: str) -> dict[str, bytes]:
         json.dumps(line) + "\n" for line in [{**header, **believed}, *lines[1:]]
     ).encode()
     found["lines of IDs"] = "".join(f"{event_id}\n" for event_id, _ in room).encode()
-    found["packed"] = gzip.compress(found["recording"], mtime=0)
+    found |= {name: text_of(value) for name, (value, _, _) in answers(version).items()}
+    for name, pack in (("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)):
+        found[f"packed with {name}"] = pack(found["recording"])
     return found
 
 

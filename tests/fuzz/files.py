@@ -8,7 +8,7 @@ from builder import VERSIONS
 
 from roomver import RoomverError, check_room, get_room_version
 from roomver.canonical import parse_json
-from roomver.readers import InputError, read_event, read_keys, read_room, read_state_ids
+from roomver.readers import InputError, read_event, read_keys, read_room, read_state_ids, rooms_in
 from roomver.readers.suite import _read_cases
 from roomver.suite.document import run_case
 
@@ -53,6 +53,8 @@ def run_file(case: Any) -> None:
         answer(lambda: read_event(io.BytesIO(data), "fuzz", version)),
         answer(lambda: read_event(io.BytesIO(data), "fuzz", version, draft=True)),
         answer(lambda: read_state_ids(io.BytesIO(data), "fuzz")),
+        answer(lambda: rooms_in([(io.BytesIO(data), "fuzz")])),
+        answer(lambda: list(read_room(io.BytesIO(data), "fuzz", version, "!room:a.example").entries)),
         answer(lambda: read_keys(data, "fuzz")),
     ):
         promised(isinstance(one, InputError) or not isinstance(one, RoomverError), "a reader names the input")
@@ -65,6 +67,9 @@ def run_file(case: Any) -> None:
         promised(
             not isinstance(again, RoomverError) and len(again[1]) == len(found[1]), "reading is repeatable"
         )
+        taken = answer(lambda: check_room(found[1], found[0], unhashed=True))
+        if not isinstance(taken, RoomverError):
+            promised(taken.summary.events == len(found[1]), "each entry is taken once")
         checked = answer(lambda: check_room(found[1], found[0]))
         if not isinstance(checked, RoomverError):
             promised(checked.summary.events == len(found[1]), "each entry is counted once")

@@ -51,6 +51,7 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
 from .drafts import complete_draft
 from .loaded import LoadedRoom, load_events, load_room
@@ -75,6 +76,7 @@ from .sources import Choice, immutable_option
 @also_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option(allowed=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
@@ -261,7 +263,7 @@ def _judge_against(
 ) -> Answer:
     """Judge an event, which may be a draft, against a state."""
     gathered, keys = load_events(file, version, keys, more_files)
-    given = _read_event(event_name, ("sender", "content"), draft=True)
+    given = _read_event(event_name, ("sender", "content"), draft=True, room_version=gathered.version)
     try:
         state = gathered.as_state()
     except NotAState as error:
@@ -318,7 +320,9 @@ def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> boo
         return False  # the parser says why
 
 
-def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
+def _read_event(
+    name: str, needs: Sequence[str], *, draft: bool = False, room_version: RoomVersion | None = None
+) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
         hint = f"; {id_hint(name)}"
@@ -326,7 +330,7 @@ def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> Give
             # With --state an event ID is taken for a file too.
             hint = "; with --state, EVENT is a file; --room takes an event ID" if "$" in name else ""
         raise InputError(display_name(name), f"there is no such file{hint}")
-    return read_event(name, None, needs, draft=draft)
+    return read_event(name, None, needs, draft=draft, room_version=room_version)
 
 
 def _receive(

@@ -28,8 +28,9 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
-from .loaded import recorded_beliefs, replay_progress
+from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
 from .sources import Choice, check_is_room, opened_room, room_option
 
@@ -48,6 +49,7 @@ _TICK = 500  # events between updates of the progress bar
 @also_option()
 @room_option()
 @signature_options()
+@unhashed_option(allowed=False)
 @click.option(
     "--require-signatures",
     is_flag=True,
@@ -167,6 +169,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
             report.event(entry, check)
 
     with opened_room(files, version, choice) as room:
+        tell_notes(room)
         keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(files, room) as entries:
@@ -188,6 +191,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         as_recorded=as_recorded,
                         algorithm=algorithm,
                         find_states=room.find_states,
+                        state_ids=room.state_ids,
                         on_check=tell,
                         progress=progress,
                     )

@@ -127,6 +127,43 @@ def signature_options() -> Callable[[F], F]:
     return lambda command: keys_option()(now_option()(unsigned(command)))
 
 
+UNHASHED: Final = (
+    "nothing was verified: event IDs are taken as given, and no hashes and no signatures are checked"
+)
+"""What the output says with ``--unhashed``."""
+
+
+def unhashed_option(*, allowed: bool = True) -> Callable[[F], F]:
+    """Add ``--unhashed``; where it is not allowed, with a message that says so."""
+    if allowed:
+        return click.option(
+            "--unhashed",
+            is_flag=True,
+            help="Take events and their IDs as given, and verify nothing: for made-up events without hashes.",
+        )
+    return click.option(
+        "--unhashed", is_flag=True, hidden=True, expose_value=False, callback=_refuse_unhashed
+    )
+
+
+def _refuse_unhashed(_: click.Context, __: click.Parameter, given: bool) -> None:
+    if given:
+        raise click.UsageError(
+            "--unhashed is only for `roomver state` and `roomver resolve`: an event without hashes cannot be"
+            " checked"
+        )
+
+
+def check_unhashed(unhashed: bool, key_files: Sequence[str], now: int | None, *, as_recorded: bool) -> None:
+    """Check that no other option asks to verify something.
+
+    Raises:
+        UsageError: if one does.
+    """
+    if unhashed and (key_files or now is not None or as_recorded):
+        raise click.UsageError("--unhashed verifies nothing, so it excludes --keys, --now and --as-recorded")
+
+
 def file_argument() -> Callable[[F], F]:
     """Add an optional FILE, by default standard input."""
     return click.argument("file", metavar="[FILE]", default="-")
@@ -238,7 +275,12 @@ class GivenEvent:
 
 
 def read_event(
-    file: str, version: RoomVersion | None, needs: Sequence[str] = WIRE_KEYS, *, draft: bool = False
+    file: str,
+    version: RoomVersion | None,
+    needs: Sequence[str] = WIRE_KEYS,
+    *,
+    draft: bool = False,
+    room_version: RoomVersion | None = None,
 ) -> GivenEvent:
     """Read a file as one event, in any of the forms of a room.
 
@@ -246,14 +288,15 @@ def read_event(
         file: its name.
         version: of the event's room; None if it is determined later.
         needs: the keys that the event must have.
-        draft: also accept an event of the client-server API.
+        draft: also accept an event of the client-server API, and a template.
+        room_version: of the event's room, if `version` is None and this is known.
 
     Raises:
         InputError: if it does not hold one event with these keys.
     """
     name = display_name(file)
     with opened(file) as stream:
-        entry = readers.read_event(stream, name, version, draft=draft)
+        entry = readers.read_event(stream, name, version, draft=draft, room_version=room_version)
     pdu = cast(JsonObject, entry.pdu)
     missing = [key for key in needs if key not in pdu]
     if missing:

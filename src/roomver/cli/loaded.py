@@ -157,6 +157,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     *,
     as_recorded: bool = False,
     algorithm: str | None = None,
+    unhashed: bool = False,
     choice: Choice = ANY_ROOM,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
@@ -169,12 +170,14 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         added: an event to judge as the last one of the room.
         as_recorded: accept and reject events as the header says.
         algorithm: to resolve states with instead of the room version's.
-        choice: what to read of a database.
+        unhashed: take the events and their IDs as given.
+        choice: which room to read, and how to read a database.
 
     Raises:
         InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
     """
     with opened_room([file, *more_files], version, choice) as room:
+        tell_notes(room)
         entries = room.entries
         last: Entry | None = None
         if added is not None:
@@ -199,6 +202,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     find_states=room.find_states,
+                    state_ids=room.state_ids,
+                    unhashed=unhashed,
                     on_check=keep_added,
                     progress=progress,
                 )
@@ -208,8 +213,15 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise InputError(joint_name(file, more_files), str(error)) from None
         check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
-    _tell_of_signatures(name, found.summary, all_keys)
+    if not unhashed:
+        _tell_of_signatures(name, found.summary, all_keys)
     return LoadedRoom(name, found, checks[0] if checks else None)
+
+
+def tell_notes(room: Room) -> None:
+    """Say on standard error what the reader did not read."""
+    for note in room.notes:
+        click.echo(printable(f"roomver: {note}"), err=True)
 
 
 def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
@@ -242,7 +254,8 @@ def load_events(
         if room.database:
             raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
-        gathered = gather_events(room.entries, room.version, keys=all_keys)
+        tell_notes(room)
+        gathered = gather_events(room.entries, room.version, keys=all_keys, state_ids=room.state_ids)
     name = display_name(file)
     _tell_of_dropped(name, gathered)
     summary = Summary()

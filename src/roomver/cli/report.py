@@ -90,8 +90,10 @@ class JsonReport:
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
         head = {"file": display_name(file) if room.database else file}
-        if room.database and room.room_id is not None:
-            head |= {"source": room.database, "room_id": room.room_id}
+        if room.database:
+            head["source"] = room.database
+        if room.header is None and room.room_id is not None:
+            head["room_id"] = room.room_id
         head["room_version"] = room.version.identifier
         self._begin(head)
         click.echo(', "events": [', nl=False)
@@ -180,8 +182,9 @@ class TextReport:
         """Begin a file."""
         self._file, self._call, self._named = display_name(file), quote(file), False
         self._database = room.database
-        if room.database and room.room_id is not None:
-            self._file = printable(room.room_id)
+        if room.header is None and room.room_id is not None:
+            if room.database:
+                self._file = printable(room.room_id)
             self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
         self._version = room.version.identifier
         self._listed = self._undecided = 0

@@ -6,7 +6,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from ..readers.source import RoomSummary
+from ..readers import RoomSummary
 from .common import console, example
 from .escaped import printable
 from .sources import immutable_option, opened_source

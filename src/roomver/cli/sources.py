@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
 
+from ..entry import Entry
 from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
-from ..readers.source import FileSource, other_room
+from ..readers.several import other_room
+from ..readers.source import FileSource
 from ..room_check import RoomCheck
 from ..types import RoomId
 from ..versions import RoomVersion
@@ -40,7 +43,7 @@ def room_option() -> Callable[[F], F]:
         "room_id",
         metavar="!ID",
         callback=_check_room_id,
-        help="The room, by its ID, in single quotes: needed for a database with several rooms.",
+        help="The room, by its ID, in single quotes: needed for a source with several rooms.",
     )
 
     def decorate(command: F) -> F:
@@ -101,14 +104,32 @@ def opened_room(
     files = [name for name in names if name not in databases]
     if not databases:
         with all_opened(files) as inputs:
-            yield FileSource(inputs).open_room(choice.room_id, version)
+            room = FileSource(inputs).open_room(choice.room_id, version)
+            rooms: set[RoomId] = set()
+            if choice.room_id is None:
+                room.entries = _noting_rooms(room.entries, rooms)
+            yield room
+        if len(rooms) > 1:
+            hint = f"choose one with --room '!…'; `roomver rooms {quote(files[0])}` lists them"
+            text = f"roomver: {display_name(files[0])}: it has events of {len(rooms):,} rooms: {hint}"
+            click.echo(printable(text), err=True)
         return
     if len(databases) > 1:
         raise InputError(display_name(databases[1]), "only one database can be read at a time")
     with opened_source(databases[0], immutable=choice.immutable) as source:
         room = source.open_room(choice.room_id, version)
         with all_opened(files) as inputs:
-            yield join_rooms(room, read_rooms(inputs, room.version)) if inputs else room
+            more = read_rooms(inputs, room.version, room.room_id, alone=False) if inputs else None
+            yield room if more is None else join_rooms(room, more)
+
+
+def _noting_rooms(entries: Iterator[Entry], rooms: set[RoomId]) -> Iterator[Entry]:
+    """Yield the same entries, and note the rooms that they name."""
+    for entry in entries:
+        pdu = entry.pdu
+        if type(pdu) is dict and type(room_id := pdu.get("room_id")) is str:
+            rooms.add(room_id)
+        yield entry
 
 
 def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:

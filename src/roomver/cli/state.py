@@ -15,9 +15,11 @@ from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import (
+    UNHASHED,
     algorithm_option,
     also_option,
     as_recorded_option,
+    check_unhashed,
     display_name,
     example,
     joint_name,
@@ -25,6 +27,7 @@ from .common import (
     read_key_files,
     room_version_option,
     signature_options,
+    unhashed_option,
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
@@ -56,6 +59,7 @@ _State = dict[StateKey, EventId]
 @room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -71,6 +75,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
+    unhashed: bool,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
@@ -78,16 +83,25 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     SOURCE is a file or a database, as for `roomver check`.
 
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
-    With --json it is then an object with the keys state and unknown, which every command reads as such.
+    With --json it is then an object with the keys state and unknown, which every command reads as such. With
+    --unhashed the output says that nothing was verified; in JSON, the object has the key unhashed.
 
     Exit code: 0 printed, 1 no such entry, 2 usage error or unreadable file, 3 undecided: the state, or a part
     of it that was asked for, is unknown.
     """
     if before and at is None:
         raise click.UsageError("--before needs --at")
-    keys = None if unsigned else read_key_files(key_files, now)
+    check_unhashed(unhashed, key_files, now, as_recorded=as_recorded)
+    keys = None if unsigned or unhashed else read_key_files(key_files, now)
     loaded = load_room(
-        room, version, keys, more_files, choice=choice, as_recorded=as_recorded, algorithm=algorithm
+        room,
+        version,
+        keys,
+        more_files,
+        choice=choice,
+        as_recorded=as_recorded,
+        algorithm=algorithm,
+        unhashed=unhashed,
     )
     replayed = loaded.replay
     event_id: EventId | None = None
@@ -110,9 +124,15 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         loaded.say_in_part(what, event_id, unknown)
     if as_json:
         entries = [entry_data(loaded, chosen[entry]) for entry in sorted(chosen)]
-        whole = {"state": entries, "unknown": [one.to_dict() for one in unknown]}
-        click.echo(json.dumps(whole if unknown else entries, indent=1))
+        whole: dict[str, object] = {"state": entries}
+        if unknown:
+            whole["unknown"] = [one.to_dict() for one in unknown]
+        if unhashed:
+            whole["unhashed"] = True
+        click.echo(json.dumps(whole if len(whole) > 1 else entries, indent=1))
     else:
+        if unhashed:
+            click.echo(UNHASHED)
         for entry in sorted(chosen):
             print_entry(loaded, entry, chosen[entry])
     if unknown:
@@ -148,6 +168,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@unhashed_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -163,6 +184,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
+    unhashed: bool,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -176,13 +198,18 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     States that are known in part are resolved if more knowledge could not change the result. So are states
     whose auth chains have undecided events.
 
+    With --unhashed the output says that nothing was verified; JSON has the key unhashed.
+
     Exit code: 0 resolved, 2 usage error or unreadable file, 3 undecided: a state or an event is missing, the
     result depends on an undecided event, or it is unknown in part.
     """
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
-    keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, choice=choice, as_recorded=as_recorded)
+    check_unhashed(unhashed, key_files, now, as_recorded=as_recorded)
+    keys = None if unsigned or unhashed else read_key_files(key_files, now)
+    loaded = load_room(
+        room, version, keys, more_files, choice=choice, as_recorded=as_recorded, unhashed=unhashed
+    )
     at_event = None if at is None else loaded.event(at).event_id
     given = _read_sets(loaded, set_files)
     slip = None if why is None else _find_slip(loaded, *why)
@@ -219,8 +246,11 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise InputError(loaded.file, slip)
     explained = None if unknown else why
     if as_json:
-        click.echo(json.dumps(resolution_data(loaded, names, sets, resolution, explained, trace), indent=1))
+        data = resolution_data(loaded, names, sets, resolution, explained, trace)
+        click.echo(json.dumps({**data, "unhashed": True} if unhashed else data, indent=1))
     else:
+        if unhashed:
+            click.echo(UNHASHED)
         if trace:
             print_trace(resolution)
         if why is None:

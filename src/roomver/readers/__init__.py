@@ -8,8 +8,9 @@ from .database import is_database
 from .entries import InputError
 from .headers import Header
 from .keys import ReadKeys, read_keys, read_signing_keys
-from .rooms import Room, fit_entry, join_rooms, read_event, read_room, read_rooms
-from .source import RoomSource, RoomSummary
+from .rooms import Room, fit_entry, join_rooms, read_event, read_room, read_rooms, rooms_in
+from .several import RoomSummary
+from .source import RoomSource
 from .state_ids import read_state_ids
 from .synapse import open_synapse
 
@@ -30,4 +31,5 @@ __all__ = [
     "read_rooms",
     "read_signing_keys",
     "read_state_ids",
+    "rooms_in",
 ]

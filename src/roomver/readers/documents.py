@@ -5,30 +5,32 @@ one at a time, so that memory is bounded by the longest event.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
 from ..keys import NO_KEYS, KeyRing, read_key_table
-from ..types import EventId, JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, get_room_version
 from .entries import (
     LISTS,
     STATE_FLAGS,
+    SYNC_KINDS,
+    SYNC_PARTS,
     UNCHANGED,
     InputError,
     Read,
+    count_stripped,
     entries_in,
     entry_of,
-    find_version,
-    find_wrapper,
     holds_events,
-    is_pdu,
+    is_stripped,
     list_parts,
 )
-from .forms import IDS_ONLY, SYNC_PDUS, client_answer, holds_ids
+from .forms import IdsOnly, check_document, is_template
 from .headers import Header, header_of
+from .several import search_version
 from .streams import Source
 from .values import Piece, Values
 
@@ -41,6 +43,8 @@ class Document:
         header: of a recorded room, if that is all there is.
         said: the room version that the document names.
         keys: the verify keys that it gives.
+        is_template: whether it is the template of an event.
+        stripped: how many events of stripped state it has, which are not read.
     """
 
     def __init__(self, value: JsonValue, name: str, line: int | None = None) -> None:
@@ -58,25 +62,35 @@ class Document:
         self.header: Header | None = header_of(value, name)
         self.said: RoomVersion | None = None
         self.keys: KeyRing = NO_KEYS
+        self.is_template = False
+        self.stripped = 0
         self._read = Read(value, Place(line, ""))
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
             return
         value = _body(value)
         if type(value) is dict:
-            _check_document(value, name)
-            if holds_events(value):
+            check_document(value, name)
+            self.is_template = is_template(value)
+            if self.is_template or holds_events(value):
                 self.said, self.keys = _take_fields(value, name)
-        elif type(value) is not list:
+            self.stripped = count_stripped(value)
+        elif type(value) is list:
+            if value and all(type(item) is str and item.startswith("$") for item in value):
+                raise IdsOnly(name)
+        else:
             raise InputError(name, f"expected events, found {shorten(value)}")
 
-    def search(self) -> RoomVersion | None:
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
+
+        Args:
+            room_id: the room of the create event; None for any room.
 
         Raises:
             InputError: if it names an unknown one.
         """
-        return find_version((entry.pdu for entry in self.entries(UNCHANGED, iter((0,)))), self.name)
+        return search_version(self.entries(UNCHANGED, iter((0,))), room_id, self.name)
 
     def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
         """Yield the entries of the document; `numbers` gives it its number."""
@@ -94,13 +108,15 @@ class _Long:
 
     Attributes:
         is_event: whether it is one event, which is then too long.
-        is_sync: whether it looks like a response to /sync.
+        has_status: whether it is an array of an HTTP status and the object that the rest is about.
+        by_id: whether it has nothing but objects under keys that begin like event IDs.
         keys: the keys under which it has arrays or objects of events.
-        fields: the values of ``room_version``, of ``keys`` and of `STATE_FLAGS`.
+        fields: the values of ``room_version``, of ``keys``, of `STATE_FLAGS` and of ``next_batch``.
     """
 
     is_event: bool = False
-    is_sync: bool = False
+    has_status: bool = False
+    by_id: bool = True
     keys: set[str] = field(default_factory=set)
     fields: JsonObject = field(default_factory=dict)
 
@@ -109,7 +125,7 @@ class Documents:
     """JSON documents one after another, or one that is too long to be parsed whole.
 
     Attributes:
-        name, header, said, keys: as in `Document`.
+        name, header, said, keys, is_template, stripped: as in `Document`.
         broken: whether the text after the last document is not JSON.
     """
 
@@ -125,6 +141,8 @@ class Documents:
         self.header: Header | None = None if 0 in long else header_of(first, source.name)
         self.said: RoomVersion | None = None
         self.keys: KeyRing = NO_KEYS
+        self.is_template = False
+        self.stripped = 0
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
         elif count == 1:
@@ -132,14 +150,17 @@ class Documents:
             if type(fields) is dict:
                 self.said, self.keys = _take_fields(fields, self.name)
 
-    def search(self) -> RoomVersion | None:
+    def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
+
+        Args:
+            room_id: the room of the create event; None for any room.
 
         Raises:
             InputError: if it names an unknown one.
         """
         entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
-        return find_version((entry.pdu for entry in entries), self.name)
+        return search_version(entries, room_id, self.name)
 
     def entries(self, version: RoomVersion, numbers: Iterator[int], likely: bytes = b"") -> Iterator[Entry]:
         """Yield the entries of all documents.
@@ -175,7 +196,11 @@ class Documents:
         self, values: Values, long: _Long, version: RoomVersion, document: int, likely: bytes
     ) -> Iterator[Entry]:
         place = Place(None, "")
-        if values.peek() == b"[":
+        if long.has_status:
+            values.take(b"[")
+            values.value()
+            values.take(b",")
+        elif values.peek() == b"[":
             for here, piece in _elements(values, place, likely):
                 yield entry_of(_read_piece(piece, here), version, document=document)
             return
@@ -186,9 +211,15 @@ class Documents:
         for key in values.members():
             first = values.peek()
             here = place._replace(path=join_path("", key))
-            if key in LISTS and first == b"[":
+            if long.by_id:
+                piece = values.value()
+                if piece.has(likely):
+                    yield entry_of(_read_piece(piece, here, key), version, document=document)
+            elif key in LISTS and first == b"[":
                 for inside, piece in _elements(values, here, likely):
-                    yield entry_of(_read_piece(piece, inside), version, parts[key], document)
+                    read = _read_piece(piece, inside)
+                    if parts[key] is not Part.PART_OF_STATE or not is_stripped(read.value):
+                        yield entry_of(read, version, parts[key], document)
             elif key == "events" and first == b"{":
                 for event_id in values.members():
                     piece = values.value()
@@ -196,9 +227,14 @@ class Documents:
                         inside = here._replace(path=join_path(here.path, event_id))
                         yield entry_of(_read_piece(piece, inside, event_id), version, document=document)
             elif key == "event" and first == b"{":
-                yield entry_of(_read_piece(values.value(), here), version, Part.JOINED, document)
+                yield entry_of(_read_piece(values.value(), here), version, parts[key], document)
+            elif key == "rooms" and first == b"{" and "next_batch" in long.fields:
+                for read in _synced(values, here, likely):
+                    yield entry_of(read, version, document=document)
             else:
                 values.value()
+        if long.has_status:
+            values.take(b"]")
 
 
 def open_documents(source: Source) -> Document | Documents:
@@ -237,24 +273,33 @@ def open_documents(source: Source) -> Document | Documents:
         for index in range(count):
             if index in long and values.peek() == b"{":
                 _survey(values, long[index])
+            elif index in long and count == 1:
+                _survey_body(values, long[index])
             else:
                 values.value()
-        if count == 1 and long[0].is_sync and not long[0].keys:
-            raise InputError(source.name, SYNC_PDUS)
     return Documents(source, first, count, long, broken=ends)
+
+
+def _survey_body(values: Values, long: _Long) -> None:
+    """Survey the body of version 1 of the response to a join, if the only document is such a response."""
+    values.take(b"[")
+    if values.peek().isdigit():
+        values.value()
+        if values.take(b",", b"]") == b"," and values.peek() == b"{":
+            _survey(values, long)
+            long.has_status = values.peek() == b"]"
 
 
 def _survey(values: Values, long: _Long) -> None:
     for key in values.members():
         first = values.peek()
         piece = values.value()
+        long.by_id = long.by_id and key.startswith("$") and first == b"{"
         if key in ("type", "pdu"):
             long.is_event = True
         elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):
             long.keys.add(key)
-        elif key == "rooms" and first == b"{":
-            long.is_sync = True
-        elif key in ("room_version", "keys", *STATE_FLAGS):
+        elif key in ("room_version", "keys", "next_batch", *STATE_FLAGS):
             long.fields[key] = piece.load()
 
 
@@ -263,22 +308,6 @@ def _body(value: JsonValue) -> JsonValue:
     if type(value) is list and len(value) == 2 and type(value[0]) is int and type(value[1]) is dict:
         return value[1]
     return value
-
-
-def _check_document(value: JsonObject, name: str) -> None:
-    """Check that a document holds events.
-
-    Raises:
-        InputError: saying what it is instead.
-    """
-    if is_pdu(value) or find_wrapper(value) is not None:
-        return
-    if (answer := client_answer(value)) is not None:
-        raise InputError(name, answer)
-    if holds_ids(value):
-        raise InputError(name, IDS_ONLY)
-    if not holds_events(value):
-        raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
 
 
 def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, KeyRing]:
@@ -316,6 +345,34 @@ def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Pla
         ids_only = is_string and (ids_only or not index)
         if not ids_only and piece.has(likely):
             yield place._replace(path=join_path(place.path, index)), piece
+
+
+def _synced(values: Values, place: Place, likely: bytes) -> Iterator[Read]:
+    """Yield the events of a response to ``/sync``, whose object ``rooms`` is next."""
+    for kind in _objects(values):
+        if kind not in SYNC_KINDS:
+            values.value()
+            continue
+        for room_id in _objects(values):
+            for part in _objects(values):
+                for key in values.members():
+                    if part not in SYNC_PARTS or key != "events" or values.peek() != b"[":
+                        values.value()
+                        continue
+                    path = place.path
+                    for step in (kind, room_id, part, key):
+                        path = join_path(path, step)
+                    for here, piece in _elements(values, place._replace(path=path), likely):
+                        yield replace(_read_piece(piece, here), room_id=room_id)
+
+
+def _objects(values: Values) -> Iterator[str]:
+    """Take an object, key by key, and skip the values that are not objects."""
+    for key in values.members():
+        if values.peek() == b"{":
+            yield key
+        else:
+            values.value()
 
 
 def _read_piece(piece: Piece, place: Place, claimed_id: EventId | None = None) -> Read:

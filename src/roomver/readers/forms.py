@@ -1,4 +1,4 @@
-"""Files that are not rooms: events of the client-server API, and lists of event IDs.
+"""Files that are not rooms: events of the client-server API, lists of event IDs, templates and others.
 
 One message says what such a file is, and what to use instead.
 """
@@ -7,19 +7,31 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final
 
-from ..entry import Entry
+from ..entry import Entry, Place
 from ..types import JsonObject, JsonValue
-from .entries import LISTS, InputError, is_pdu
+from .entries import (
+    LISTS,
+    SYNC_PARTS,
+    UNCHANGED,
+    WIRE_ONLY,
+    InputError,
+    Read,
+    count_stripped,
+    entries_in,
+    find_wrapper,
+    holds_events,
+    is_pdu,
+    is_sync,
+)
 
-_WIRE_ONLY: Final = frozenset({"auth_events", "prev_events", "hashes", "depth", "signatures"})
 _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
 # Keys of responses of the client-server API that hold events in arrays.
 _CLIENT_ANSWERS: Final = frozenset({"chunk", "next_batch", "events_before", "events_after"})
-# The sections of a response to /sync, and of one room in it.
+# The sections of a response to /sync that may have rooms with events.
 _SYNC_ROOMS: Final = ("join", "leave", "invite", "knock")
-_SYNC_EVENTS: Final = ("timeline", "state", "state_after")
 _ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
 
+_HERE: Final = Place(None, "")
 _LOOKED_AT: Final = 16  # entries, before a file is called client-server JSON
 
 CLIENT_JSON: Final = (
@@ -28,14 +40,36 @@ CLIENT_JSON: Final = (
     " /_synapse/admin/v1/fetch_event/<event ID> or the table event_json, in continuwuity `debug get-pdu`,"
     " over federation GET /_matrix/federation/v1/event/<event ID>"
 )
-SYNC_PDUS: Final = (
-    "this is a response to /sync. With event_format: federation in its filter, its events are PDUs: take out"
-    " those of one room, as with jq '.rooms.join[\"!room\"] | .state.events + .timeline.events'"
+SYNC_PART: Final = (
+    "this is a part of a response to /sync, or several in one array. Give whole responses, one per line, and"
+    " choose one of their rooms with --room '!…'"
 )
 IDS_ONLY: Final = (
-    "this file has only event IDs. Give a file with the events; this file can go with it, in"
-    " `roomver resolve FILE --sets IDS`"
+    "this file has only event IDs. Give a file with the events; this file can go with it, as the current"
+    " state in `--also IDS`, or as one of several in `roomver resolve FILE --sets IDS`"
 )
+TEMPLATE: Final = (
+    "this is the template of an event, as a server answers /make_join: it has no hash and no signatures yet,"
+    " so it can only be judged as a draft: `roomver auth --state STATE FILE`"
+)
+STRIPPED: Final = (
+    "this is stripped state: its events have only a type, a state key, a sender and a content, so nothing can"
+    " be checked. Ask a server in the room for its state, over federation GET"
+    " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
+)
+SENT: Final = (
+    "this is a server's response to a transaction: it names the events that the server took, and has none of"
+    " them. Give the body of the transaction, PUT /_matrix/federation/v1/send/<transaction ID>"
+)
+JSON5: Final = "this is JSON5, as a scenario of TARDIS may be; convert it: npx json5 FILE > scenario.json"
+HTML: Final = "this is HTML, perhaps the error page of a proxy; ask the server again"
+
+
+class IdsOnly(InputError):
+    """An input that has event IDs and no events. It may go with another that has the events."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, IDS_ONLY)
 
 
 def is_client_event(value: JsonValue) -> bool:
@@ -44,7 +78,7 @@ def is_client_event(value: JsonValue) -> bool:
     return (
         type(value) is dict
         and is_pdu(value)
-        and not _WIRE_ONLY & value.keys()
+        and not WIRE_ONLY & value.keys()
         and bool(_CLIENT_ONLY & value.keys())
     )
 
@@ -57,7 +91,7 @@ def client_answer(value: JsonObject) -> str | None:
     if not sections and not _CLIENT_ANSWERS & value.keys():
         return None
     first = next((event for section in sections for event in section), None)
-    return SYNC_PDUS if type(first) is dict and _WIRE_ONLY & first.keys() else CLIENT_JSON
+    return SYNC_PART if type(first) is dict and WIRE_ONLY & first.keys() else CLIENT_JSON
 
 
 def _sync_sections(value: JsonObject) -> Iterator[list[JsonValue]]:
@@ -67,7 +101,7 @@ def _sync_sections(value: JsonObject) -> Iterator[list[JsonValue]]:
     by_id = [part for part in parts if type(part) is dict]
     for room in (value, *(room for part in by_id for room in part.values())):
         if type(room) is dict:
-            for name in _SYNC_EVENTS:
+            for name in SYNC_PARTS:
                 section = room.get(name)
                 if type(section) is dict and type(events := section.get("events")) is list:
                     yield events
@@ -79,6 +113,53 @@ def holds_ids(value: JsonObject) -> bool:
         return False
     lists = [value[key] for key in (*LISTS, *_ID_LISTS) if type(value.get(key)) is list]
     return any(lists) and all(type(item) is str for one in lists for item in one)  # type: ignore[union-attr]
+
+
+def check_document(value: JsonObject, name: str) -> None:
+    """Check that an object has the form of one event, or holds events.
+
+    Raises:
+        InputError: saying what it is instead.
+    """
+    if is_template(value):
+        return  # the commands that take a draft read it
+    if is_pdu(value) or find_wrapper(value) is not None:
+        return
+    answer = client_answer(value)
+    if answer is not None and not (is_sync(value) and any(entries_in(Read(value, _HERE), UNCHANGED))):
+        raise InputError(name, answer)
+    if holds_ids(value):
+        raise IdsOnly(name)
+    if type(value.get("errcode")) is str:
+        said = (one for key in ("errcode", "error") if type(one := value.get(key)) is str)
+        what = ": ".join(one[:200] for one in said)
+        raise InputError(name, f"this is a server's error, not its answer: {what}")
+    if type(value.get("pdus")) is dict:
+        raise InputError(name, SENT)
+    if not holds_events(value):
+        raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
+    if _has_only_stripped(value):
+        raise InputError(name, STRIPPED)
+
+
+def _has_only_stripped(value: JsonObject) -> bool:
+    stripped = count_stripped(value)
+    lists = [one for key in LISTS if type(one := value.get(key)) is list]
+    return bool(stripped) and "event" not in value and stripped == sum(map(len, lists))
+
+
+def is_template(value: JsonObject) -> bool:
+    """Tell whether an object is a response to ``/make_join`` or another request for a template."""
+    event = value.get("event")
+    return (
+        not is_pdu(value)
+        and type(event) is dict
+        and is_pdu(event)
+        and "hashes" not in event
+        and "signatures" not in event
+        and ("room_version" in value or bool(WIRE_ONLY & event.keys()))
+        and not holds_events(value)
+    )
 
 
 def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
@@ -93,7 +174,7 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
         if entry.error is not None or not (_is_id(entry.pdu) or _from_client(entry)):
             return chain(first, entries)
     if first and all(_is_id(entry.pdu) for entry in first):
-        raise InputError(name, IDS_ONLY)
+        raise IdsOnly(name)
     if first and type(pdu := first[0].pdu) is dict and (answer := client_answer(pdu)) is not None:
         raise InputError(name, answer)
     if first and all(_from_client(entry) for entry in first):

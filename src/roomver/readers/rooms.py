@@ -2,36 +2,32 @@
 
 Forms: a recorded room (JSON Lines with a header); JSON Lines, one PDU per line; one or several JSON documents
 (an array of PDUs, an object with ``pdus`` or ``events``, a response to a join or to a request for a state,
-one PDU); the output of psql, COPY or CSV with a JSON column. Each may be compressed with gzip. In each, a PDU
-may have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``, ``{"json": "…"}``.
+one PDU); the output of psql, COPY or CSV with a JSON column; text with JSON in Markdown code blocks. Each may
+be compressed. In each, a PDU may have a wrapper: ``{"event_id": …, "pdu": …}``, ``{"event": …}``,
+``{"json": "…"}``.
 
 Lines are streamed. Without a room version from elsewhere the input is read twice: once for the create event.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO
 
-from ..canonical import load_json, shorten
-from ..entry import Entry, Place
-from ..errors import NotCanonical
+from ..canonical import shorten
+from ..entry import Entry, GivenIds
 from ..gathering import FindStates
-from ..keys import NO_KEYS, KeyRing
+from ..keys import KeyRing
 from ..room_check import Beliefs
-from ..types import JsonValue, RoomId
+from ..types import RoomId
 from ..versions import RoomVersion
-from .documents import Document, open_documents
-from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
-from .forms import IDS_ONLY, check_form
-from .headers import Header, header_of
-from .lines import Line, Lines, check_line
+from .entries import UNCHANGED, InputError, Read, entry_of
+from .files import File, open_file
+from .forms import TEMPLATE, IdsOnly, check_form
+from .headers import Header
+from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room
+from .state_ids import read_given_ids
 from .streams import Source
-from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
-
-_LOOKED_AT = 3  # lines, for the form of a file
-
-_ReadLines: TypeAlias = Callable[[Iterable[Line]], Iterator[Read]]
 
 
 @dataclass(slots=True)
@@ -49,6 +45,8 @@ class Room:
             None if that is nothing.
         room_id: the room's ID, if the source says it.
         database: what the source is, if it is a server's database; otherwise empty.
+        state_ids: the states that files give as event IDs, whose events are elsewhere.
+        notes: what is worth knowing about what was not read, each a sentence about a file.
     """
 
     version: RoomVersion
@@ -61,6 +59,8 @@ class Room:
     find_states: FindStates | None = None
     room_id: RoomId | None = None
     database: str = ""
+    state_ids: Sequence[GivenIds] = ()
+    notes: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -73,93 +73,79 @@ class Room:
         return sum(source.bytes_read for source in self._sources)
 
 
-class _File(Protocol):
-    """One file whose form is known."""
-
-    name: str
-    header: Header | None
-    said: RoomVersion | None
-    keys: KeyRing
-
-    def search(self) -> RoomVersion | None: ...
-
-    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]: ...
-
-
-class _LineFile:
-    """A file with one value per line."""
-
-    def __init__(
-        self,
-        source: Source,
-        lines: Lines,
-        read: _ReadLines,
-        header: Header | None = None,
-    ) -> None:
-        self.name = source.name
-        self.header = header
-        self.said = None if header is None else header.version
-        self.keys = NO_KEYS if header is None else header.keys
-        self._source = source
-        self._lines = lines
-        self._read = read
-
-    def search(self) -> RoomVersion | None:
-        """Return the room version that a create event names; None without one."""
-        self._lines.restart()
-        likely = (line for line in self._lines if b"m.room.create" in line.raw)
-        reads = self._read(likely)
-        entries = chain.from_iterable(entries_in(read, UNCHANGED) for read in reads)
-        found = find_version((entry.pdu for entry in entries), self.name)
-        self._lines.restart()
-        return found
-
-    def entries(self, version: RoomVersion, numbers: Iterator[int]) -> Iterator[Entry]:
-        """Yield the entries of all lines to come."""
-        self._source.settle()
-        for read in self._read(self._lines):
-            yield from entries_in(read, version, next(numbers))
-
-
-def read_room(stream: BinaryIO, name: str, version: RoomVersion | None = None) -> Room:
+def read_room(
+    stream: BinaryIO, name: str, version: RoomVersion | None = None, room_id: RoomId | None = None
+) -> Room:
     """Begin to read a room from one file. See `read_rooms`."""
-    return read_rooms([(stream, name)], version)
+    return read_rooms([(stream, name)], version, room_id)
 
 
-def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | None = None) -> Room:
+def read_rooms(
+    inputs: Sequence[tuple[BinaryIO, str]],
+    version: RoomVersion | None = None,
+    room_id: RoomId | None = None,
+    *,
+    alone: bool = True,
+) -> Room:
     """Begin to read a room from one or several files, whose entries come one file after another.
 
     Args:
         inputs: at least one stream, to be read from its current position, with what messages call it.
         version: the room version. A file that names another one is refused. Without it, the first file that
             names one decides; otherwise the files are searched for the create event.
+        room_id: the room to read, if the files have events of several. Events of other rooms are left out,
+            except from a state that a file gives. With None, the entries are those of all rooms.
+        alone: whether the files must have events. Files that go with another source may have only event IDs,
+            and no event of the room.
 
     Raises:
         InputError: if an input has none of these forms, or the room version cannot be found; also later, from
-            the entries, if a document stops being JSON.
+            the entries, if a document stops being JSON, or no event is of the room.
         OSError: if a stream cannot be read; also later.
     """
     sources = [Source(stream, name) for stream, name in inputs]
-    files = [_open(source) for source in sources]
+    files: list[File] = []
+    state_ids: list[GivenIds] = []
+    for source in sources:
+        try:
+            files.append(open_file(source))
+        except IdsOnly:
+            if alone and len(sources) == 1:
+                raise
+            state_ids.append(read_given_ids(source))
+    if alone and not files:
+        raise IdsOnly(sources[0].name)
     known, says = version, ""
     for file in files:
+        if file.is_template:
+            raise InputError(file.name, TEMPLATE)
+        if room_id is not None and file.header is not None and file.header.room_id not in (None, room_id):
+            raise InputError(file.name, other_room(file.header.room_id, room_id))
         if known is not None and file.said is not None and known is not file.said:
             reason = f"it says that it has room version {file.said}, not {known}{says}"
             raise InputError(file.name, reason)
         if known is None and file.said is not None:
             known, says = file.said, f" as {file.name} says"
     if known is None:
-        known = _search(files)
-    several = len(files) > 1
+        known = _search(files, room_id)
+    several = len(sources) > 1
     numbers = count()
-    entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
+    entries: Iterator[Entry] = chain.from_iterable(
+        [_entries_of(file, known, numbers, several) for file in files]
+    )
+    if room_id is not None:
+        entries = entries_of_room(entries, room_id, sources[0].name if alone else None)
     recorded = next((file for file in files if file.header is not None), None)
     keys = KeyRing.joined(file.keys for file in files)
-    if recorded is None or recorded.header is None:
-        return Room(known, keys, None, frozenset(), entries, sources)
-    header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
-    beliefs = Beliefs.of_header(header.fields, others)
-    return Room(known, keys, header, others, entries, sources, beliefs, room_id=header.room_id)
+    room = Room(known, keys, None, frozenset(), entries, sources, room_id=room_id)
+    room.state_ids = state_ids
+    room.notes = [f"{file.name}: {_note_stripped(file.stripped)}" for file in files if file.stripped]
+    if recorded is not None and recorded.header is not None:
+        room.header = recorded.header
+        room.others = frozenset(file.name for file in files if file is not recorded)
+        room.beliefs = Beliefs.of_header(room.header.fields, room.others)
+        room.room_id = room.header.room_id or room_id
+    return room
 
 
 def join_rooms(room: Room, more: Room) -> Room:
@@ -172,13 +158,57 @@ def join_rooms(room: Room, more: Room) -> Room:
 
     sources = [*room._sources, *more._sources]
     names = frozenset(source.name for source in sources)
-    entries = chain(room.entries, named())
-    keys = KeyRing.joined((room.keys, more.keys))
-    beliefs = None if room.beliefs is None else replace(room.beliefs, others=room.beliefs.others | names)
-    return replace(room, keys=keys, entries=entries, beliefs=beliefs, _sources=sources)
+    return replace(
+        room,
+        keys=KeyRing.joined((room.keys, more.keys)),
+        entries=chain(room.entries, named()),
+        beliefs=None if room.beliefs is None else replace(room.beliefs, others=room.beliefs.others | names),
+        state_ids=[*room.state_ids, *more.state_ids],
+        notes=[*room.notes, *more.notes],
+        _sources=sources,
+    )
 
 
-def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:
+def _note_stripped(number: int) -> str:
+    events = "1 event of its state is" if number == 1 else f"{number:,} events of its state are"
+    return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
+
+
+def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
+    """List the rooms of which files have events, in the order in which they first occur.
+
+    Args:
+        inputs: as in `read_rooms`.
+
+    Raises:
+        InputError: if an input has none of the forms of a room.
+        OSError: if a stream cannot be read.
+    """
+    files = [open_file(Source(stream, name)) for stream, name in inputs]
+    found = _list(files)
+    header = next((file.header for file in files if file.header is not None), None)
+    if header is None:
+        return found
+    ends = header.fields.get("forward_extremities")
+    return [
+        room._replace(
+            version=room.version or header.version.identifier,
+            extremities=len(ends) if type(ends) is list else None,
+        )
+        if room.room_id == header.room_id or (header.room_id is None and len(found) == 1)
+        else room
+        for room in found
+    ]
+
+
+def read_event(
+    stream: BinaryIO,
+    name: str,
+    version: RoomVersion | None,
+    *,
+    draft: bool = False,
+    room_version: RoomVersion | None = None,
+) -> Entry:
     """Read the only event of a file, in any of the forms of a room.
 
     Args:
@@ -186,15 +216,20 @@ def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draf
         name: what messages call it.
         version: the room version; with None, nothing is taken out of the event, so that `fit_entry` can do
             it.
-        draft: also accept an event without the keys that only a server adds.
+        draft: also accept an event without the keys that only a server adds, such as a template.
+        room_version: the version of the event's room, if `version` is None and this is known. A file that
+            names another one is refused.
 
     Raises:
         InputError: if the file does not hold one event.
         OSError: if it cannot be read.
     """
-    file = _open(Source(stream, name))
-    if version is not None and file.said is not None and file.said is not version:
-        raise InputError(name, f"it says that it has room version {file.said}, not {version}")
+    file = open_file(Source(stream, name))
+    known = version or room_version
+    if known is not None and file.said is not None and file.said is not known:
+        raise InputError(name, f"it says that it has room version {file.said}, not {known}")
+    if file.is_template and not draft:
+        raise InputError(name, TEMPLATE)
     entries = file.entries(version or UNCHANGED, count())
     found = list(islice(entries if draft else check_form(entries, name), 2))
     if len(found) != 1:
@@ -212,114 +247,25 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
-def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
+def _entries_of(file: File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
     entries = check_form(file.entries(version, numbers), file.name)
     if not several:
         return entries
     return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
 
 
-def _search(files: Sequence[_File]) -> RoomVersion:
+def _list(files: Sequence[File]) -> list[RoomSummary]:
+    entries = (check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
+    return list_rooms(chain.from_iterable(entries))
+
+
+def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     for file in files:
-        if (found := file.search()) is not None:
+        if (found := file.search(room_id)) is not None:
             return found
-    for file in files:
-        # A better reason, if there is one.
-        check_form(file.entries(UNCHANGED, count()), file.name)
-    reason = "neither a header nor a create event gives the room version: give --room-version"
+    rooms = [room.room_id for room in _list(files)]  # with a better reason, if there is one
+    if room_id is not None and room_id not in rooms:
+        raise InputError(files[0].name, no_such_room(room_id, rooms))
+    of = "" if room_id is None else f" of the room {room_id}"
+    reason = f"neither a header nor a create event{of} gives the room version: give --room-version"
     raise InputError(files[0].name, reason)
-
-
-def _open(source: Source) -> _File:
-    """Determine the form of a file.
-
-    Raises:
-        InputError: if it has none of these forms.
-    """
-    lines = Lines(source)
-    first = next(lines, None)
-    if first is None:
-        raise InputError(source.name, "the input is empty")
-    value = _json_of(first)
-    if isinstance(value, NotCanonical):
-        return _open_unclear(source, lines, first, value)
-    ahead = list(islice(lines, _LOOKED_AT - 1))
-    if not ahead:
-        return Document(value, source.name, first.number)
-    if not any(map(_is_json, ahead)):
-        # Two lines that are not JSON: probably a document over several lines, after one on a single line.
-        try:
-            documents = open_documents(source)
-        except NotCanonical:
-            pass  # the first line is JSON only once COPY's escapes are read
-        else:
-            if isinstance(documents, Document) or not documents.broken:
-                return documents
-        lines.restart()
-        first, *ahead = islice(lines, _LOOKED_AT)
-    lines.push_back(*ahead)
-    header = header_of(value, source.name)
-    if header is None:
-        lines.push_back(first)
-    return _LineFile(source, lines, _read_json_lines, header)
-
-
-def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> _File:
-    """Determine the form of a file whose first line is not a JSON value."""
-    ahead = [first, *islice(lines, _LOOKED_AT - 1)]
-    if (table := find_table(ahead)) is not None:
-        lines.push_back(*ahead)
-        return _LineFile(source, lines, table.read)
-    if first.start in (b"{", b"["):
-        # Inside a document, two objects on separate lines have a comma between them.
-        if len(ahead) < _LOOKED_AT or not all(map(_is_object, ahead[1:])):
-            try:
-                documents = open_documents(source)
-            except NotCanonical as whole:
-                error = whole if len(ahead) > 1 or not first.raw else NotCanonical("", line_error(whole))
-            else:
-                if isinstance(documents, Document) or not documents.broken:
-                    return documents
-                lines.restart()
-                if not any(map(_is_object, lines)):
-                    return documents  # reading by lines would find no more
-    elif holds_ids_only(ahead):
-        raise InputError(source.name, IDS_ONLY)
-    elif is_table(ahead):
-        raise InputError(source.name, NOT_A_TABLE)
-    elif len(ahead) == 1:
-        error = NotCanonical("", line_error(error))
-    lines.restart()
-    if not any(map(_is_object, lines)):
-        raise InputError(source.name, f"neither JSON nor JSON Lines ({error})")
-    lines.restart()
-    return _LineFile(source, lines, _read_json_lines)
-
-
-def _read_json_lines(lines: Iterable[Line]) -> Iterator[Read]:
-    for line in lines:
-        place = Place(line.number, "")
-        value = _json_of(line)
-        if isinstance(value, NotCanonical):
-            yield Read(None, place, error=line_error(value))
-        else:
-            yield Read(value, place)
-
-
-def _json_of(line: Line) -> "JsonValue | NotCanonical":
-    """Return the JSON value of a line, or the reason why it has no JSON value."""
-    value: JsonValue | NotCanonical
-    try:
-        check_line(line)
-        value = load_json(line.raw)
-    except NotCanonical as error:
-        value = NotCanonical(error.path, error.reason)  # without the traceback, which holds on to the line
-    return read_copied(line.raw, value)
-
-
-def _is_json(line: Line) -> bool:
-    return not isinstance(_json_of(line), NotCanonical)
-
-
-def _is_object(line: Line) -> bool:
-    return type(_json_of(line)) is dict

@@ -1,37 +1,20 @@
 """Sources: what people hold of rooms, with one interface.
 
-A source lists its rooms and opens one of them. A file, or several files of one room, is a source with one
-room; a database has many.
+A source lists its rooms and opens one of them. A database has many rooms. One or several files have one room,
+or events of several.
 """
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from ..canonical import shorten
-from ..errors import RoomverError
-from ..hashing import compute_event_id
-from ..types import JsonValue, RoomId
-from ..versions import RoomIdForm, RoomVersion
+from ..types import RoomId
+from ..versions import RoomVersion
 from .entries import InputError
-from .rooms import Room, read_rooms
+from .rooms import Room, read_rooms, rooms_in
+from .several import RoomSummary
 
 SHOWN_ROOMS = 10
-
-
-class RoomSummary(NamedTuple):
-    """One room of a source. A count that the source does not tell is None."""
-
-    room_id: RoomId
-    version: str | None
-    """The identifier of its room version. It may be one that is not known here."""
-    events: int | None
-    joined: int | None
-    """The joined members, as the server has them."""
-    extremities: int | None
-    """The forward extremities."""
-    partial: bool | None
-    """Whether the server has joined it with partial state and does not have the full state yet."""
 
 
 class RoomSource(Protocol):
@@ -65,7 +48,7 @@ class RoomSource(Protocol):
 
 
 class FileSource:
-    """One or several files of one room."""
+    """One or several files, of one room or of several."""
 
     is_database = False
 
@@ -75,30 +58,12 @@ class FileSource:
         self.name: str = self._inputs[0][1]
 
     def list_rooms(self) -> list[RoomSummary]:
-        """Return the rooms of the events. All of them are read."""
-        room = read_rooms(self._inputs)
-        counts = Counter(room_id for entry in room.entries if (room_id := _room_id(entry.pdu, room.version)))
-        header = room.header
-        ends = None
-        if header is not None and type(listed := header.fields.get("forward_extremities")) is list:
-            ends = len(listed)
-        return [
-            RoomSummary(room_id, room.version.identifier, number, None, ends, None)
-            for room_id, number in counts.most_common()
-        ]
+        """Return the rooms of the events, those with the most events first. All events are read."""
+        return sorted(rooms_in(self._inputs), key=lambda room: -(room.events or 0))
 
     def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
-        """Begin to read the room. Whether it is the one that was asked for shows when it has been read."""
-        room = read_rooms(self._inputs, version)
-        said = None if room.header is None else room.header.room_id
-        if room_id is not None and said is not None and said != room_id:
-            raise InputError(self.name, other_room(said, room_id))
-        return room
-
-
-def other_room(found: RoomId, wanted: RoomId) -> str:
-    """Say that a source has another room than the one that was asked for."""
-    return f"its room is {shorten(found)}, not {shorten(wanted)}"
+        """Begin to read a room. With None, the entries are those of all rooms."""
+        return read_rooms(self._inputs, version, room_id)
 
 
 def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> RoomSummary:
@@ -122,16 +87,3 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
         reason = f"it has {len(rooms):,} rooms: choose one with --room '!…': {some}{more}"
         raise InputError(name, reason)
     return rooms[0]
-
-
-def _room_id(pdu: JsonValue, version: RoomVersion) -> RoomId | None:
-    if type(pdu) is not dict:
-        return None
-    if type(room_id := pdu.get("room_id")) is str:
-        return room_id
-    if version.room_id_form is not RoomIdForm.CREATE_HASH:
-        return None
-    try:
-        return "!" + compute_event_id(pdu, version).removeprefix("$")
-    except RoomverError:
-        return None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import BinaryIO, Final
 
+from ..entry import GivenIds
 from ..errors import NotCanonical
 from ..types import EventId, JsonValue
 from .entries import InputError
@@ -27,23 +28,38 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
         InputError: if it has none of these forms.
         OSError: if it cannot be read.
     """
-    source = Source(stream, name)
+    return [*read_given_ids(Source(stream, name)).state]
+
+
+def read_given_ids(source: Source) -> GivenIds:
+    """Read the IDs of the events of a state and, if the input has them, of its auth chain.
+
+    Args:
+        source: as the stream of `read_state_ids`.
+
+    Raises:
+        InputError: if it has none of these forms.
+        OSError: if it cannot be read.
+    """
+    source.restart()
+    auth_chain: list[EventId] = []
     try:
         lines = Lines(source)
         first = next(lines, None)
         if first is not None and first.start in (b"[", b"{"):
             source.restart()
-            found = [*_ids_of_json(Values(source), name)]
+            found = [*_ids_of_json(Values(source), source.name, auth_chain)]
         else:
-            found = [] if first is None else [*_ids_of_text(first, lines, name)]
+            found = [] if first is None else [*_ids_of_text(first, lines, source.name)]
     except NotCanonical as error:
-        raise InputError(name, str(error)) from None
+        raise InputError(source.name, str(error)) from None
     if not found:
-        raise InputError(name, "it contains no event IDs")
-    return found
+        raise InputError(source.name, "it contains no event IDs")
+    return GivenIds(found, auth_chain)
 
 
-def _ids_of_json(values: Values, name: str) -> Iterator[EventId]:
+def _ids_of_json(values: Values, name: str, auth_chain: list[EventId]) -> Iterator[EventId]:
+    """Yield the IDs of a state, and append those of its auth chain to a list."""
     if values.peek() == b"[":
         for piece in values.elements():
             yield _id_of(piece.load(), name)
@@ -52,6 +68,8 @@ def _ids_of_json(values: Values, name: str) -> Iterator[EventId]:
             if key in _LISTS and values.peek() == b"[":
                 for piece in values.elements():
                     yield _id_of(piece.load(), name)
+            elif key == "auth_chain_ids" and values.peek() == b"[":
+                auth_chain.extend(_id_of(piece.load(), name) for piece in values.elements())
             else:
                 values.value()
     if values.peek():

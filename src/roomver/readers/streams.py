@@ -1,11 +1,9 @@
-"""Byte streams: unpack gzip, read twice, and recognise what is not text.
+"""Byte streams: unpack them, read them twice, and recognise what is not text.
 
 A room is often read twice: once to find its version, and once for its events. A stream that cannot seek,
 such as a pipe, is therefore kept in a temporary file, on disk if it is long.
 """
 
-import gzip
-import zlib
 from collections.abc import Callable
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -13,6 +11,7 @@ from typing import IO, BinaryIO, Final, cast
 from weakref import finalize
 
 from .entries import InputError
+from .packed import Packing, find_packing, guarded
 
 _SPOOL_BYTES: Final = 8 * 2**20
 """How many bytes of a stream that cannot seek are kept in memory."""
@@ -22,9 +21,6 @@ _HEAD_BYTES: Final = 512
 EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl"
 """The command that exports a room of Synapse in PostgreSQL as JSON Lines."""
 
-_GZIP: Final = b"\x1f\x8b\x08"
-_BAD_GZIP: Final = (gzip.BadGzipFile, EOFError, zlib.error)
-
 # The first bytes of files that are not text, and what to do about them.
 _NOT_TEXT: Final = (
     (
@@ -32,9 +28,6 @@ _NOT_TEXT: Final = (
         "this is an SQLite database; if it is Synapse's, read a room of it: roomver check FILE --room '!…'",
     ),
     (b"PGDMP", f"this is a pg_dump archive; export the room from the database instead: {EXPORT}"),
-    (b"\x28\xb5\x2f\xfd", "this is compressed with zstd; unpack it first: zstd -dc FILE | roomver … -"),
-    (b"\xfd7zXZ\0", "this is compressed with xz; unpack it first: xz -dc FILE | roomver … -"),
-    (b"BZh91AY&SY", "this is compressed with bzip2; unpack it first: bzip2 -dc FILE | roomver … -"),
     (b"PK\x03\x04", "this is a zip archive; unpack it first: unzip -p FILE | roomver … -"),
 )
 
@@ -131,7 +124,7 @@ class _Twice:
 
 
 class Source:
-    """The bytes of one input, unpacked if they are gzip.
+    """The bytes of one input, unpacked if they are compressed.
 
     Attributes:
         name: what messages call the input.
@@ -152,11 +145,15 @@ class Source:
         """
         self.name: str = name
         self._raw = _Twice(stream)
-        self._packed = self._raw.readline(_HEAD_BYTES).startswith(_GZIP)
+        self._packing: Packing | None = find_packing(self._raw.readline(_HEAD_BYTES))
         self.restart()
         self.head: bytes = self.readline(_HEAD_BYTES)
         if not self.head:
             raise InputError(name, "the input is empty")
+        if (inner := find_packing(self.head)) is not None:
+            raise InputError(
+                name, f"this is compressed twice; unpack it first: {inner.command} FILE | roomver … -"
+            )
         for start, reason in _NOT_TEXT:
             if self.head.startswith(start):
                 raise InputError(name, reason)
@@ -173,19 +170,13 @@ class Source:
     def restart(self) -> None:
         """Go back to the start."""
         self._raw.restart()
-        if self._packed:
-            unpacked = gzip.GzipFile(fileobj=cast(BinaryIO, self._raw), mode="rb")
-            self.read = partial(self._guarded, unpacked.read)
-            self.readline = partial(self._guarded, unpacked.readline)
+        if self._packing is not None:
+            unpacked = self._packing.unpack(cast(BinaryIO, self._raw), self.name)
+            self.read = partial(guarded, self._packing, self.name, unpacked.read)
+            self.readline = partial(guarded, self._packing, self.name, unpacked.readline)
         else:
             self.read, self.readline = self._raw.read, self._raw.readline
 
     def settle(self) -> None:
         """Promise that there will be no other restart, so that nothing more need be kept."""
         self._raw.settle()
-
-    def _guarded(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            return read(size)
-        except _BAD_GZIP as error:
-            raise InputError(self.name, f"the gzip data is damaged: {error}") from None

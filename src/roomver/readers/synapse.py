@@ -24,7 +24,8 @@ from .database import Database, number_of, open_database, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
-from .source import RoomSummary, choose_room
+from .several import RoomSummary
+from .source import choose_room
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
