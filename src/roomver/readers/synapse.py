@@ -320,7 +320,8 @@ class _Reading:
         for raw_id, raw, until in self.database.rows(said, server):
             key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
             if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
-                stored[key_id] = VerifyKey(key, number_of(until))
+                # Synapse takes a missing time as 0: the key was never valid.
+                stored[key_id] = VerifyKey(key, number_of(until) or 0)
         yield stored
         answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
         for (raw,) in self.database.rows(answers, server):
