@@ -20,6 +20,7 @@ from roomver import Event
 from roomver.entry import Entry
 from roomver.readers import InputError, database, is_database, open_synapse
 from roomver.readers.synapse_state import GroupState, StateGroups
+from roomver.state import PartialState
 
 BIG = 16 * 2**20 + 1
 
@@ -274,6 +275,11 @@ def last_group(copy: Path, room_id: str) -> int:
         ("INSERT INTO state_group_edges VALUES ({}, 1)", "or from several"),
         ("UPDATE state_group_edges SET prev_state_group = 'x' WHERE state_group = {}", "from no group"),
         ("UPDATE state_groups_state SET type = NULL WHERE state_group = {}", "a row without a key"),
+        ("DELETE FROM state_group_edges WHERE state_group = {}", "no create event"),
+        ("DELETE FROM state_group_edges", "no create event"),
+        ("DELETE FROM state_groups_state WHERE type = 'm.room.create'", "no create event"),
+        ("UPDATE state_groups_state SET state_key = 'x' WHERE type = 'm.room.create'", "no create event"),
+        ("DELETE FROM state_groups_state", "has no entries"),
     ],
 )
 def test_a_broken_state_group_is_unknown(
@@ -284,6 +290,30 @@ def test_a_broken_state_group_is_unknown(
     (state,) = made.states([last]).values()
     assert isinstance(state, str)
     assert said in state
+
+
+def test_a_state_group_without_members_has_unknown_members(
+    copy: Path, room_id: str, groups: Callable[..., StateGroups]
+) -> None:
+    last = last_group(copy, room_id)
+    source = open_synapse(str(copy))
+    (whole,) = StateGroups(source._database, room_id, {}).states([last]).values()
+    source.close()
+    assert isinstance(whole, GroupState)
+    assert whole.has_members
+    # The last group adds a member, but those before are gone.
+    change(copy, f"INSERT INTO state_groups VALUES (99999, '{room_id}', '$x')")
+    change(copy, f"INSERT INTO state_group_edges VALUES (99999, {last})")
+    change(copy, f"INSERT INTO state_groups_state VALUES (99999, '{room_id}', 'm.room.member', '@a:b', '$x')")
+    made = groups("DELETE FROM state_groups_state WHERE type = 'm.room.member' AND state_group != 99999")
+    for number in (last, 99999):
+        (state,) = made.states([number]).values()
+        assert isinstance(state, GroupState)
+        known = state.as_map()
+        assert isinstance(known, PartialState)
+        why = known.why_unknown(("m.room.member", "@nobody:x"))
+        assert why is not None
+        assert why.reason == "no member is in the state"
 
 
 def test_the_state_before_a_gap_says_why_it_is_unknown(copy: Path) -> None:
@@ -309,6 +339,8 @@ def test_many_groups_share_their_state(
     synapse_db.insert(
         db, "state_groups_state", *((first, room_id, "x", str(n), f"${n}") for n in range(entries))
     )
+    begin = (("m.room.create", ""), ("m.room.member", "@a:b"))
+    synapse_db.insert(db, "state_groups_state", *((first, room_id, *key, "$lost") for key in begin))
     synapse_db.insert(db, "state_groups", *((first + n, room_id, "$x") for n in range(count)))
     synapse_db.insert(db, "state_group_edges", *((first + n, first + n - 1) for n in range(1, count)))
     changes = ((first + n, room_id, "x", "0", f"${n % 2}") for n in range(1, count))
@@ -325,7 +357,7 @@ def test_many_groups_share_their_state(
         assert isinstance(state, GroupState)
         # Half of the changes are events of another key.
         assert len(state.entries) in ((entries, entries - 1) if usable else (0,))
-        assert len(state.entries) + len(state.lost) == entries
+        assert len(state.entries) + len(state.lost) == entries + len(begin)
     kept = {id(state.entries._base) for state in states.values() if isinstance(state, GroupState)}
     assert len(kept) == 1
 

@@ -462,6 +462,26 @@ def test_a_key_that_cannot_be_used_is_left_out(changed: Callable[[Change], str],
     assert report["summary"]["kinds"] == {}
 
 
+@pytest.mark.parametrize("until", ["NULL", "'x'", "x'00'", "0"])
+def test_a_key_without_a_time_does_not_vouch(
+    changed: Callable[[Change], str], base: Path, until: str
+) -> None:
+    of_room = room_ids(base)[3]  # from version 5 on, the time counts
+
+    def change(db: sqlite3.Connection) -> None:
+        db.execute(f"UPDATE server_signature_keys SET ts_valid_until_ms = {until}")
+        db.execute("DELETE FROM server_keys_json")
+
+    def signatures(path: str) -> dict[str, int]:
+        (report,) = json.loads(run("check", path, "--room", of_room, "--json").stdout)["files"]
+        found: dict[str, int] = report["summary"]["signatures"]
+        return found
+
+    whole, found = signatures(str(base)), signatures(changed(change))
+    assert whole["valid"] > 0
+    assert found == {**whole, "valid": 0, "key_unknown": whole["key_unknown"] + whole["valid"]}
+
+
 def test_the_servers_own_key_comes_from_its_file_of_signing_keys(
     base: Path, room_id: str, tmp_path: Path
 ) -> None:

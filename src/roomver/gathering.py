@@ -38,7 +38,8 @@ class KnownStates:
         outliers: as in `replay_room`.
         extremities: the forward extremities that the server has. If the events have others, the server has
             received events that it no longer has, and `outliers` does not count.
-        apart: outliers that no event of the room's graph is based on. They are not replayed.
+        apart: outliers that no event of the room's graph is based on. They are not replayed, unless a state
+            that the input gives holds them.
         unknown: for events whose state the server should know and does not, the reason.
     """
 
@@ -230,11 +231,27 @@ class Gathered:
 
     def _add_known(self, known: KnownStates) -> None:
         """Take what a server knows beside the events."""
-        self.given.update(known.given)
+        both = "the database and the files"
+        for event_id, state in known.given.items():
+            before = f"states before {event_id}"
+            self.given[event_id] = _same_state(self.given.get(event_id), state, before, both)
         for answered_for, others in known.accepted.items():
             self.accepted.setdefault(answered_for, set()).update(others)
-        self.apart, self.unknown_states = known.apart, known.unknown
+        self.unknown_states = {e: reason for e, reason in known.unknown.items() if e not in self.given}
         self.outliers, self.extremities = known.outliers, known.extremities
+        self.apart = known.apart - self._held(known.apart)
+
+    def _held(self, apart: Collection[EventId]) -> set[EventId]:
+        """Return those of some events that a state holds, or the auth chain of one of these."""
+        states = [*self.given.values(), *([] if self.current is None else [self.current])]
+        todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in apart]
+        held: set[EventId] = set()
+        while todo:
+            event_id = todo.pop()
+            if event_id not in held:
+                held.add(event_id)
+                todo += [one for one in self.events[event_id].auth_event_ids if one in apart]
+        return held
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -281,7 +298,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states, or different states before one event.
+            different current states, or different states before one event, or the server has another one.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -350,12 +367,14 @@ def _why_dropped(check: EventCheck) -> Finding:
     return next(one for one in check.findings if one.kind.action is Action.DROP)
 
 
-def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: str) -> StateMap[EventId]:
-    """Return what two documents say of one state together."""
+def _same_state(
+    one: StateMap[EventId] | None, other: StateMap[EventId], what: str, sources: str = "two documents"
+) -> StateMap[EventId]:
+    """Return what two sources say of one state together."""
     if one is None:
         return other
     if contradict(one, other):
-        raise NotAState(f"two documents give different {what}; read them one at a time")
+        raise NotAState(f"{sources} give different {what}; read them one at a time")
     return completed_from(one, other)
 
 

@@ -4,7 +4,7 @@ Checked with Synapse 1.163.2, whose schema has version 94. Only one room is read
 its events one after another.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -273,8 +273,11 @@ class _Reading:
         # Files may add events that the server has not received, and that follow missing ones.
         added = [event for event_id, event in events.items() if event_id not in stored]
         sure = all(prev in events for event in added for prev in event.prev_event_ids)
+        # Without ends, nothing tells whether the server has received more events than it has now.
         ends = self._ids(_ENDS) or None
-        return KnownStates(given, accepted, kept if sure else None, ends, kept - reached, unknown)
+        return KnownStates(
+            given, accepted, kept if sure and ends is not None else None, ends, kept - reached, unknown
+        )
 
     def _reached(
         self,
@@ -282,24 +285,44 @@ class _Reading:
         outliers: Collection[EventId],
         given: Mapping[EventId, StateMap[EventId]],
     ) -> tuple[dict[EventId, set[EventId]], set[EventId]]:
-        """Return the accepted outliers by the first event that is based on them, and all that have such."""
+        """Return the accepted outliers by the first stored event based on them, and all that have any."""
         accepted: dict[EventId, set[EventId]] = {}
+        sure: set[EventId] = set()
         reached: set[EventId] = set()
         for event_id, event in events.items():
             if event_id in outliers:
                 continue
-            todo = [*event.auth_event_ids, *event.prev_event_ids]
+            based = [*event.auth_event_ids, *event.prev_event_ids]
             if event_id in given:
-                todo += entries_of(given[event_id]).values()
-            while todo:
-                one = todo.pop()
-                if one in reached or one not in outliers:
-                    continue
-                reached.add(one)
-                if not self.stored[one].rejected:
-                    accepted.setdefault(event_id, set()).add(one)
-                todo += events[one].auth_event_ids
+                based += entries_of(given[event_id]).values()
+            # The server has judged what its own events are based on. Those of files may cite anything.
+            if event_id in self.stored:
+                found = self._chain(based, events, outliers, sure)
+                if held := {one for one in found if not self.stored[one].rejected}:
+                    accepted[event_id] = held
+            self._chain(based, events, outliers, reached)
         return accepted, reached
+
+    @staticmethod
+    def _chain(
+        based: Iterable[EventId],
+        events: Mapping[EventId, Event],
+        outliers: Collection[EventId],
+        seen: set[EventId],
+    ) -> list[EventId]:
+        """Return the new outliers among some events and in their auth chains, and add them to the seen ones.
+
+        Cost: each outlier is walked through once for each set of seen ones.
+        """
+        found = []
+        todo = list(based)
+        while todo:
+            one = todo.pop()
+            if one in outliers and one not in seen:
+                seen.add(one)
+                found.append(one)
+                todo += events[one].auth_event_ids
+        return found
 
     # Keys
 
@@ -320,7 +343,8 @@ class _Reading:
         for raw_id, raw, until in self.database.rows(said, server):
             key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
             if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
-                stored[key_id] = VerifyKey(key, number_of(until))
+                # Synapse takes a missing time as 0: the key was never valid.
+                stored[key_id] = VerifyKey(key, number_of(until) or 0)
         yield stored
         answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
         for (raw,) in self.database.rows(answers, server):

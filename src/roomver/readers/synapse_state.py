@@ -4,7 +4,8 @@ A state group is a room state, kept as changes from another group. Groups may be
 groups that are asked for are made, and they share what they have in common.
 
 Checked with Synapse 1.163.2: the group of an accepted state event is the state after it, also if the event
-is soft-failed; the group of any other event is the state before it.
+is soft-failed; the group of any other event is the state before it. The group before the create event is
+empty, and the group after it derives from that one.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from ..event import Event
+from ..power import CREATE
 from ..resolution import RoomState
 from ..state import Unknown, known_in_part
 from ..types import EventId, RoomId, StateKey, StateMap
@@ -49,14 +51,19 @@ class GroupState(NamedTuple):
         entries: its entries.
         lost: the keys whose event is not among the usable events of the room, as a state, so that states
             share them. They have no entry in `entries`.
+        has_members: whether it has had members since it had more than the create event.
     """
 
     entries: RoomState
     lost: RoomState
+    has_members: bool = True
 
     def as_map(self, *more: Unknown) -> StateMap[EventId]:
         """Return the state, as far as it is known."""
         unknown = [*more]
+        if not self.has_members:
+            # The creator joined before anything else happened.
+            unknown.append(Unknown.members("no member is in the state"))
         if self.lost:
             unknown.append(Unknown("not among the usable events", keys=frozenset(self.lost)))
         return known_in_part(self.entries, unknown)
@@ -182,7 +189,11 @@ class StateGroups:
                     passed = []
                     if trunk is None and isinstance(last, GroupState):
                         trunk = last.entries
-        return {number: way if isinstance(way := ways[number], str) else made[number] for number in wanted}
+        states = {number: way if isinstance(way := ways[number], str) else made[number] for number in wanted}
+        for number, state in states.items():
+            if not isinstance(state, str) and not state.entries and not state.lost:
+                states[number] = f"state group {number} has no entries"
+        return states
 
     def _way(self, number: int) -> list[int] | str:
         """Return the groups from one that is kept in whole to a group, or why there is no such way."""
@@ -208,16 +219,32 @@ class StateGroups:
             return base
         by_group = self._changes(passed)
         changes: dict[StateKey, EventId | None] = {}
+        # The keys so far, as long as they are at most that of the create event.
+        early: set[StateKey] | None = set()
+        has_members = True
+        if base is not None:
+            has_members = base.has_members
+            early = {*base.entries, *base.lost} if len(base.entries) + len(base.lost) < 2 else None
         for number in passed:
-            changes.update(by_group.get(number, {}))
+            own = by_group.get(number, {})
+            changes.update(own)
             if fault := self._known[number].fault:
                 return fault
+            if early is None or not own:
+                continue
+            early |= own.keys()
+            if CREATE not in early:
+                # Without its edge, a group's changes look like a whole state.
+                return f"state group {number} derives from no group and has no create event"
+            if len(early) > 1:
+                has_members = any(kind == "m.room.member" for kind, _ in early)
+                early = None
         lost = {key: _LOST if event_id is None else None for key, event_id in changes.items()}
         if base is not None:
-            return GroupState(base.entries.changed(changes), base.lost.changed(lost))
+            return GroupState(base.entries.changed(changes), base.lost.changed(lost), has_members)
         entries = {key: event_id for key, event_id in changes.items() if event_id is not None}
         whole = RoomState(entries) if trunk is None else RoomState.sharing([trunk, entries])[1]
-        return GroupState(whole, RoomState().changed(lost))
+        return GroupState(whole, RoomState().changed(lost), has_members)
 
 
 class Stored(NamedTuple):
@@ -298,7 +325,8 @@ def states_before(
             replaced = _replaced(events[event_id], events)
             if replaced is None:
                 more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
-            state = GroupState(state.entries.changed({key: replaced}), state.lost.changed({key: None}))
+            entries, lost = state.entries.changed({key: replaced}), state.lost.changed({key: None})
+            state = state._replace(entries=entries, lost=lost)
         given[event_id] = state.as_map(*more)
     return given, unknown
 
