@@ -5,8 +5,9 @@ says so, or if one of its entries cannot be used.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from .canonical import shorten
 from .check import check_entries
@@ -20,10 +21,33 @@ from .state import Unknown, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonValue, StateKey, StateMap
 from .versions import RoomVersion, version_record
 
-__all__ = ["Gathered", "gather_events"]
+__all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
 
 # The parts of an input that are entries of a state.
 _OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStates:
+    """What a server knows of a room beside its events.
+
+    Attributes:
+        given: states before events whose prev events are missing, by event ID. Each has only usable events.
+        accepted: as in `Gathered`.
+        outliers: as in `replay_room`.
+        apart: outliers that no event of the room's graph is based on. They are not replayed.
+        unknown: for events whose state the server should know and does not, the reason.
+    """
+
+    given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
+    accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
+    apart: frozenset[EventId] = frozenset()
+    unknown: Mapping[EventId, str] = field(default_factory=dict)
+
+
+FindStates: TypeAlias = Callable[[Mapping[EventId, Event]], KnownStates]
+"""Takes the usable events of a room, by ID, and returns what its server knows beside them."""
 
 
 @dataclass(slots=True)
@@ -101,6 +125,8 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
+        outliers, apart: as in `KnownStates`.
+        unknown_states: for events whose state the server should know and does not, the reason.
     """
 
     version: RoomVersion
@@ -115,6 +141,9 @@ class Gathered:
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
+    outliers: frozenset[EventId] | None = None
+    apart: frozenset[EventId] = frozenset()
+    unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
     _beside: _State = field(default_factory=_State)
@@ -177,6 +206,7 @@ def gather_events(
     version: RoomVersion | str,
     *,
     keys: KeyRing | None = NO_KEYS,
+    find_states: FindStates | None = None,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
@@ -184,6 +214,7 @@ def gather_events(
     Args:
         entries: the entries of one room, in the order of the input.
         version, keys: as in `check_event`.
+        find_states: called with the usable events at the end, for what their server knows beside them.
         on_check: called with each entry and its check.
 
     Raises:
@@ -228,6 +259,13 @@ def gather_events(
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
         response |= event_ids if event_id is None else event_ids | {event_id}
+    if find_states is not None:
+        more = find_states(gathered.events)
+        gathered.given.update(more.given)
+        for answered_for, others in more.accepted.items():
+            gathered.accepted.setdefault(answered_for, set()).update(others)
+        gathered.apart, gathered.unknown_states = more.apart, more.unknown
+        gathered.outliers = more.outliers
     return gathered
 
 

@@ -7,6 +7,7 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from .canonical import shorten
@@ -14,7 +15,7 @@ from .entry import Entry, Place
 from .errors import SHOWN, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import Gathered, gather_events
+from .gathering import FindStates, Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
@@ -32,6 +33,7 @@ class Beliefs:
     Attributes:
         rejected, soft_failed: the IDs of events.
         state: the IDs of the events of the current state.
+        extremities: the IDs of the forward extremities.
         others: what `Place.file` is for the events that the recording does not speak of.
     """
 
@@ -39,6 +41,7 @@ class Beliefs:
     soft_failed: frozenset[EventId] | None = None
     state: frozenset[EventId] | None = None
     others: frozenset[str] = frozenset()
+    extremities: frozenset[EventId] | None = None
 
     def speak_of(self, place: Place) -> bool:
         """Tell whether the server decided about the event at a place of the input."""
@@ -56,7 +59,7 @@ class Beliefs:
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others)
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ids("forward_extremities"))
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class RoomCheck:
             maps to our event ID and the server's, None for no event.
         not_compared: whether the recording gives a state but the current state is unknown here.
         compared_in_part: whether the recording gives a state and the current state is known in part here.
+        extremities_differ: forward extremities that only we have, and those that only the recording server
+            has. None if they agree, or if the recording or the replay does not tell them.
         follow: events that are rejected only because they cite a rejected event that the recording server
             accepted. The difference is found at that event.
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
@@ -91,6 +96,7 @@ class RoomCheck:
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
     not_compared: bool = False
     compared_in_part: bool = False
+    extremities_differ: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None = None
     follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
 
@@ -115,6 +121,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     as_recorded: bool = False,
     algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
+    find_states: FindStates | None = None,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RoomCheck:
@@ -136,6 +143,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         as_recorded: accept and reject events as the recording server did, and report where the rules
             differ. So one disagreement does not reject every event that depends on it.
         algorithm, soft_failure: as in `replay_room`.
+        find_states: called with the usable events, for what their server knows beside them, such as the
+            states before events whose prev events are missing.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -147,10 +156,11 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
-    gathered = gather_events(entries, version, keys=keys, on_check=on_check)
+    gathered = gather_events(entries, version, keys=keys, find_states=find_states, on_check=on_check)
     events = gathered.events
     room_id = _main_room(events.values())
-    own = [event for event in events.values() if event.room_id == room_id]
+    apart = gathered.apart
+    own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below.
     given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
     decisions = None
@@ -161,7 +171,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         places = gathered.places
         recorded = [event_id for event_id in places if held.speak_of(places[event_id])]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
-    replayed = replay_room(
+    run = partial(
+        replay_room,
         own,
         given=given,
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
@@ -172,6 +183,15 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         policy_server=keys is not None,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
+    replayed = run(outliers=gathered.outliers)
+    ends = None if beliefs is None else beliefs.extremities
+    if (
+        gathered.outliers is not None
+        and replayed.missing
+        and ends not in (None, set(replayed.forward_extremities))
+    ):
+        # The server may have received events that it no longer has.
+        replayed = run()
     result = RoomCheck(gathered, replayed)
     for event_id, event in events.items():
         if event.room_id != room_id:
@@ -240,6 +260,11 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     result.resets = replayed.resets()
     if held.state is not None:
         _compare_states(result, held.state)
+    if held.extremities is not None and replayed.extremities_known:
+        ours = frozenset(replayed.forward_extremities)
+        if ours != held.extremities:
+            only_here, only_there = ours - held.extremities, held.extremities - ours
+            result.extremities_differ = (tuple(sorted(only_here)), tuple(sorted(only_there)))
 
 
 def _main_room(events: Collection[Event]) -> RoomId:

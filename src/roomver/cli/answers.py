@@ -20,6 +20,9 @@ from .wording import ACTION_TEXT, FINDING_TEXT, findings_data
 AUTH_EVENTS: Final = "its auth events"
 BEFORE: Final = "the state before it"
 _CURRENT: Final = "the current state at its arrival"
+APART: Final = (
+    "is an outlier that no event of the room is based on: the server has no state for it, so it is not judged"
+)
 _ON_RECEIPT: Final = "the checks on receipt"
 VOUCHED: Final = "accepted by the server that gave the state"
 

@@ -15,6 +15,7 @@ from .check import check
 from .common import QUOTE_IDS
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .rooms import rooms
 from .rules import rules
 from .state import resolve_command, state
 from .vectors import vectors_group
@@ -98,7 +99,19 @@ def main() -> None:
     """
 
 
-for _one in (check, auth, state, resolve_command, event_id, hash_command, redact, sign, verify, canonical):
+for _one in (
+    check,
+    rooms,
+    auth,
+    state,
+    resolve_command,
+    event_id,
+    hash_command,
+    redact,
+    sign,
+    verify,
+    canonical,
+):
     main.add_command(_one)
 for _one in (versions, rules, vectors_group):
     main.add_command(_one)

@@ -1,14 +1,16 @@
 """``roomver auth``: judge one event, and show what was compared."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ..auth import check_against_state, state_of_auth_events
 from ..check import check_entries
+from ..entry import Entry
 from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
@@ -17,9 +19,10 @@ from ..keys import KeyRing
 from ..readers import InputError, fit_entry
 from ..replay import Status
 from ..state import EventsOf
-from ..types import EventId, JsonObject, StateMap
+from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion
 from .answers import (
+    APART,
     AUTH_EVENTS,
     BEFORE,
     VOUCHED,
@@ -46,13 +49,22 @@ from .common import (
 from .drafts import complete_draft
 from .escaped import printable
 from .loaded import LoadedRoom, load_events, load_room
+from .sources import Choice, immutable_option
 
 
 @click.command(
     epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
 )
 @click.argument("event", metavar="EVENT")
-@click.option("--room", "room_file", metavar="FILE", help="Judge the event as one of this room.")
+@click.option(
+    "--room",
+    "rooms",
+    metavar="SOURCE",
+    multiple=True,
+    help="Judge the event as one of this room, in a file or a database. Give it once more with the room ID,"
+    " '!…', for a database with several rooms.",
+)
+@immutable_option()
 @click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
 @as_recorded_option()
 @also_option()
@@ -61,7 +73,8 @@ from .loaded import LoadedRoom, load_events, load_room
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     event: str,
-    room_file: str | None,
+    rooms: tuple[str, ...],
+    immutable: bool,
     state_file: str | None,
     as_recorded: bool,
     more_files: tuple[str, ...],
@@ -94,6 +107,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 
     Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
+    room_file, room_id = _room_of(rooms)
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
@@ -101,7 +115,16 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     keys = None if unsigned else read_key_files(key_files, now)
     try:
         if room_file is not None:
-            answer = _judge_in_room(event, room_file, more_files, version, keys, as_recorded)
+            load = partial(
+                load_room,
+                room_file,
+                version,
+                keys,
+                more_files,
+                as_recorded=as_recorded,
+                choice=Choice(room_id, immutable),
+            )
+            answer = _judge_in_room(event, lambda added: load(added=added))
         else:
             answer = _judge_against(event, state_file or "", more_files, version, keys)
     except Refused as refused:
@@ -123,23 +146,30 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
 
 
-def _judge_in_room(
-    event_name: str,
-    file: str,
-    more_files: Sequence[str],
-    version: RoomVersion | None,
-    keys: KeyRing | None,
-    as_recorded: bool,
-) -> Answer:
-    """Judge an event of a room against its own auth events, the state before it and the current state."""
+def _room_of(rooms: Sequence[str]) -> tuple[str | None, RoomId | None]:
+    """Return the source and the room ID among the values of ``--room``."""
+    ids = [one for one in rooms if one.startswith("!")]
+    sources = [one for one in rooms if not one.startswith("!")]
+    if len(ids) > 1 or len(sources) > 1 or (ids and not sources):
+        raise click.UsageError("give --room once for the file or database, and once for a room ID")
+    return sources[0] if sources else None, ids[0] if ids else None
+
+
+def _judge_in_room(event_name: str, load: Callable[[Entry | None], LoadedRoom]) -> Answer:
+    """Judge an event of a room against its own auth events, the state before it and the current state.
+
+    Args:
+        event_name: the ID of the event, or a file.
+        load: reads the room, with the event that is given to it.
+    """
     if event_name.startswith("$"):
-        room = load_room(file, version, keys, more_files, as_recorded=as_recorded)
+        room = load(None)
         found = room.find(event_name)
         if not isinstance(found, Event):
             raise Refused(*found)
         return _judge(room, found.event_id)
     given = _read_event(event_name, WIRE_KEYS)
-    room = load_room(file, version, keys, more_files, given.entry, as_recorded=as_recorded)
+    room = load(given.entry)
     event, _ = _receive(given, room.version, None, room.added)
     answer = _judge(room, event.event_id)
     if event.content != answer.rows[0].event.content:
@@ -150,6 +180,8 @@ def _judge_in_room(
 def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     """Return what the replay of a room says about one of its events."""
     replayed, event = room.replay, room.events[event_id]
+    if event_id in room.found.gathered.apart:
+        raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle

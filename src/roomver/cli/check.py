@@ -13,17 +13,15 @@ from ..entry import Entry
 from ..errors import RoomverError
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
-from ..readers import InputError, Room, read_rooms
+from ..readers import InputError, Room, is_database
 from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
     algorithm_option,
-    all_opened,
     also_option,
     as_recorded_option,
     console,
-    display_name,
     example,
     read_key_files,
     room_version_option,
@@ -31,6 +29,7 @@ from .common import (
 )
 from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
+from .sources import Choice, check_is_room, opened_room, room_option, source_name
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
 _TICK = 500  # events between updates of the progress bar
@@ -38,12 +37,14 @@ _TICK = 500  # events between updates of the progress bar
 
 @click.command(
     epilog=example(
-        "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl"
+        "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
+        "roomver check homeserver.db --room '!roomid'"
     )
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
+@room_option()
 @signature_options()
 @click.option(
     "--require-signatures",
@@ -63,6 +64,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     files: tuple[str, ...],
     version: RoomVersion | None,
     more_files: tuple[str, ...],
+    choice: Choice,
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
@@ -78,7 +80,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
-    may be compressed with gzip; - is standard input.
+    may be compressed with gzip; - is standard input. It may also be the database of a Synapse server, of
+    which --room names the room: an SQLite file, or an address postgresql://…. What the server decided is
+    compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 
@@ -126,6 +130,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
                 report,
                 as_recorded=as_recorded,
                 algorithm=algorithm,
+                choice=choice,
             )
         except InputError as error:
             code = 2
@@ -144,17 +149,17 @@ def _check_file(  # noqa: PLR0913 - one for each option
     *,
     as_recorded: bool,
     algorithm: str | None,
+    choice: Choice,
 ) -> int:
     """Check one room, in one file or several, and return the exit code."""
     file = files[0]
-    name = display_name(file)
+    name = source_name(file)
 
     def tell(entry: Entry, check: EventCheck) -> None:
         if check.findings or check.notes:
             report.event(entry, check)
 
-    with all_opened(files) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room(files, version, choice) as room:
         keys = add_room_keys(given, room.keys)
         report.start(file, room)
         with _progress(files, room) as entries:
@@ -175,6 +180,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
+                        find_states=room.find_states,
                         on_check=tell,
                         progress=progress,
                     )
@@ -182,6 +188,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                     raise
                 except RoomverError as error:
                     raise InputError(name, str(error)) from None
+            check_is_room(name, found, choice.room_id)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
@@ -194,13 +201,14 @@ def _check_file(  # noqa: PLR0913 - one for each option
 @contextmanager
 def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
     """Show the progress of reading, on a terminal and for long input; yield the entries."""
-    size = None if "-" in files else sum(Path(file).stat().st_size for file in files)
+    known = "-" not in files and not any(map(is_database, files))
+    size = None if not known else sum(Path(file).stat().st_size for file in files)
     if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
         yield room.entries
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(display_name(files[0]), total=size)
+        task = progress.add_task(source_name(files[0]), total=size)
 
         def ticking() -> Iterator[Entry]:
             for count, entry in enumerate(room.entries):

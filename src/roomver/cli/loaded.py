@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TypeAlias
 
@@ -16,14 +16,15 @@ from ..event import Event
 from ..findings import EventCheck, Finding, Summary
 from ..gathering import Gathered, gather_events
 from ..keys import KeyRing
-from ..readers import InputError, Room, fit_entry, read_rooms
+from ..readers import InputError, Room, fit_entry
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, all_opened, console, display_name
+from .common import QUOTE_IDS, add_room_keys, console
 from .escaped import printable
+from .sources import ANY_ROOM, Choice, check_is_room, opened_room, source_name
 from .wording import missing_lines, signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
@@ -123,23 +124,24 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     *,
     as_recorded: bool = False,
     algorithm: str | None = None,
+    choice: Choice = ANY_ROOM,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
 
     Args:
-        file: to read; ``-`` is standard input.
+        file: to read; ``-`` is standard input. It may also be a database.
         version: the room version, if the file does not give it.
         keys: in addition to those in the files; None to skip signatures.
         more_files: with more events of the room.
         added: an event to judge as the last one of the room.
         as_recorded: accept and reject events as the header says.
         algorithm: to resolve states with instead of the room version's.
+        choice: what to read of a database.
 
     Raises:
-        InputError: if a file cannot be read as a room, or no event of it is usable.
+        InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
     """
-    with all_opened([file, *more_files]) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room([file, *more_files], version, choice) as room:
         entries = room.entries
         last: Entry | None = None
         if added is not None:
@@ -152,7 +154,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             if entry is last:
                 checks.append(check)
 
-        name = display_name(file)
+        name = source_name(file)
         all_keys = add_room_keys(keys, room.keys)
         try:
             with replay_progress("replay") as progress:
@@ -163,6 +165,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
+                    find_states=room.find_states,
                     on_check=keep_added,
                     progress=progress,
                 )
@@ -170,20 +173,21 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise
         except RoomverError as error:
             raise InputError(name, str(error)) from None
+        check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
     _tell_of_signatures(name, found.summary, all_keys)
     return LoadedRoom(name, found, checks[0] if checks else None)
 
 
 def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
-    """Return what the header says that its server decided; None without a header.
+    """Return what the source says that its server decided; None if it does not say.
 
     Raises:
         InputError: if the decisions are to be followed and the file does not have them.
     """
-    beliefs = None
-    if room.header is not None:
-        beliefs = Beliefs.of_header(room.header.fields, room.others | {_ADDED})
+    beliefs = room.beliefs
+    if beliefs is not None:
+        beliefs = replace(beliefs, others=beliefs.others | {_ADDED})
     if as_recorded and (beliefs is None or beliefs.rejected is None):
         reason = "the header does not say" if beliefs is not None else "there is no header that says"
         raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")
@@ -201,15 +205,17 @@ def load_events(
     Raises:
         InputError: if a file cannot be read as events, or none of them is usable.
     """
-    with all_opened([file, *more_files]) as inputs:
-        room = read_rooms(inputs, version)
+    with opened_room([file, *more_files], version) as room:
+        if room.database:
+            raise InputError(source_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
         gathered = gather_events(room.entries, room.version, keys=all_keys)
-    _tell_of_dropped(display_name(file), gathered)
+    name = source_name(file)
+    _tell_of_dropped(name, gathered)
     summary = Summary()
     for check in gathered.checks.values():
         summary.add(check)
-    _tell_of_signatures(display_name(file), summary, all_keys)
+    _tell_of_signatures(name, summary, all_keys)
     return gathered, all_keys
 
 

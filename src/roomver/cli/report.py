@@ -5,6 +5,7 @@ Both are written event by event. Findings are never held in memory.
 
 import json
 import sys
+from shlex import quote
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
 
@@ -18,11 +19,13 @@ from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from ..keys import KeyRing
 from ..readers import Room
+from ..readers.database import address_without_password
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .sources import source_name
 from .unknown_checks import unknown_check_lines
 from .wording import (
     ACTION_TEXT,
@@ -80,7 +83,10 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head = {"file": file, "room_version": room.version.identifier}
+        head = {"file": source_name(file) if room.database else file}
+        if room.database and room.room_id is not None:
+            head |= {"source": room.database, "room_id": room.room_id}
+        head["room_version"] = room.version.identifier
         self._begin(head)
         click.echo(', "events": [', nl=False)
         self._open = True
@@ -126,7 +132,7 @@ class JsonReport:
             click.echo(f'], "error": {json.dumps(reason)}}}', nl=False)
             self._open = False
         else:
-            self._begin({"file": file, "error": reason})
+            self._begin({"file": address_without_password(file), "error": reason})
             click.echo("}", nl=False)
 
     def close(self) -> None:
@@ -155,7 +161,7 @@ class TextReport:
         self._rows: list[tuple[str, str, Summary]] = []
         self._rooms: list[tuple[str, list[str]]] = []
         self._lines: list[str] = []  # about the current file as a whole
-        self._path = self._file = ""
+        self._file = self._call = self._database = ""
         self._version = ""
         self._named = False
         self._listed = 0
@@ -163,7 +169,11 @@ class TextReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        self._path, self._file, self._named = file, display_name(file), False
+        self._file, self._call, self._named = display_name(file), quote(file), False
+        self._database = room.database
+        if room.database and room.room_id is not None:
+            self._file = printable(room.room_id)
+            self._call = f"{quote(source_name(file))} --room {quote(room.room_id)}"
         self._version = room.version.identifier
         self._listed = self._undecided = 0
         self._lines = []
@@ -214,7 +224,9 @@ class TextReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        lines = room_lines(found, self._path, self._most_lines)
+        lines = room_lines(found, self._call, self._most_lines)
+        if self._database:
+            lines.insert(0, f"read from {self._database}, which also tells what its server decided")
         if found.gathered.repeated:
             lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
         if self._most_undecided is not None and self._undecided > self._most_undecided:
@@ -235,7 +247,7 @@ class TextReport:
 
     def error(self, file: str, reason: str) -> None:
         """Report a read failure."""
-        click.echo(f"roomver: {display_name(file)}: {printable(reason)}", err=True)
+        click.echo(f"roomver: {source_name(file)}: {printable(reason)}", err=True)
 
     def close(self) -> None:
         """Write the rest of the report."""

@@ -8,7 +8,7 @@ import click
 from ..errors import MissingEvents, RoomverError, UnknownState, listed
 from ..readers import InputError, read_state_ids
 from ..replay import Replay, Status
-from ..resolution import Resolution, Trace, resolve
+from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
 from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
@@ -27,7 +27,8 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
-from .trace import trace_lines
+from .sources import Choice, room_option
+from .trace import trace_data, trace_lines
 from .wording import missing_lines
 
 _State = dict[StateKey, EventId]
@@ -36,7 +37,7 @@ _State = dict[StateKey, EventId]
 @click.command(
     epilog=example("roomver state room.jsonl\nroomver state room.jsonl --at '$eventid' --type m.room.member")
 )
-@click.argument("room", metavar="ROOM")
+@click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
@@ -44,6 +45,7 @@ _State = dict[StateKey, EventId]
 @algorithm_option("Resolve states with this algorithm instead of the room version's.")
 @as_recorded_option()
 @also_option()
+@room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -56,6 +58,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     algorithm: str | None,
     as_recorded: bool,
     more_files: tuple[str, ...],
+    choice: Choice,
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
@@ -63,6 +66,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
+
+    SOURCE is a file or a database, as for `roomver check`.
 
     A state that is known in part is printed as far as it is known, and standard error says what is unknown.
     With --json it is then an object with the keys state and unknown, which every command reads as such.
@@ -73,7 +78,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     if before and at is None:
         raise click.UsageError("--before needs --at")
     keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded, algorithm=algorithm)
+    loaded = load_room(
+        room, version, keys, more_files, choice=choice, as_recorded=as_recorded, algorithm=algorithm
+    )
     replayed = loaded.replay
     event_id: EventId | None = None
     found, what = replayed.current_state, "the current state"
@@ -123,7 +130,7 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
         "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1"
     ),
 )
-@click.argument("room", metavar="ROOM")
+@click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="Resolve the states after the event's prev events.")
 @click.option(
     "--sets",
@@ -138,6 +145,7 @@ def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) 
 @click.option("--why", nargs=2, metavar="TYPE KEY", help="Explain the value of this entry.")
 @click.option("--trace", is_flag=True, help="Print every step.")
 @also_option()
+@room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -150,6 +158,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     why: tuple[str, str] | None,
     trace: bool,
     more_files: tuple[str, ...],
+    choice: Choice,
     version: RoomVersion | None,
     key_files: tuple[str, ...],
     now: int | None,
@@ -157,6 +166,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
+
+    SOURCE is a file or a database, as for `roomver check`.
 
     With --at, the states after the prev events of that event are resolved; with --sets, the states in
     those files; otherwise, the states after the room's forward extremities. If the file itself gives the
@@ -171,7 +182,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     if at is not None and set_files:
         raise click.UsageError("give one of --at and --sets")
     keys = None if unsigned else read_key_files(key_files, now)
-    loaded = load_room(room, version, keys, more_files, as_recorded=as_recorded)
+    loaded = load_room(room, version, keys, more_files, choice=choice, as_recorded=as_recorded)
     if why is not None:
         _check_why(loaded, *why)
     try:
@@ -332,35 +343,8 @@ def _data(
     if why is not None:
         data["why"] = resolution.why(why).to_dict()
     if trace and resolution.steps is not None:
-        data["trace"] = _trace_data(resolution.steps)
+        data["trace"] = trace_data(resolution.steps)
     return data
-
-
-def _trace_data(steps: Trace) -> dict[str, object]:
-    return {
-        "algorithm": steps.algorithm.value,
-        "conflicted": [
-            {"type": key[0], "state_key": key[1], "event_ids": list(masks)}
-            for key, masks in steps.conflicted.items()
-        ],
-        "auth_difference": sorted(steps.auth_difference),
-        "conflicted_subgraph": sorted(steps.conflicted_subgraph),
-        "full_conflicted_set": sorted(steps.full_conflicted_set),
-        "power_order": list(steps.power_order),
-        "partial_state": sorted(steps.partial_state.values()),
-        "mainline": list(steps.mainline),
-        "mainline_order": list(steps.mainline_order),
-        "checks": [
-            {
-                "event_id": check.event_id,
-                "phase": check.phase,
-                "accepted": check.accepted,
-                "verdict": None if check.verdict is None else check.verdict.to_dict(),
-                "replaced": check.replaced,
-            }
-            for check in steps.checks
-        ],
-    }
 
 
 def _print_resolution(

@@ -26,3 +26,31 @@ def trace_lines(steps: Trace) -> list[str]:
         said = "not checked" if check.verdict is None else str(check.verdict)
         lines.append(f"  {check.phase}: {check.event_id} {word} - {said}")
     return lines
+
+
+def trace_data(steps: Trace) -> dict[str, object]:
+    """Return the steps of a resolution as JSON."""
+    return {
+        "algorithm": steps.algorithm.value,
+        "conflicted": [
+            {"type": key[0], "state_key": key[1], "event_ids": list(masks)}
+            for key, masks in steps.conflicted.items()
+        ],
+        "auth_difference": sorted(steps.auth_difference),
+        "conflicted_subgraph": sorted(steps.conflicted_subgraph),
+        "full_conflicted_set": sorted(steps.full_conflicted_set),
+        "power_order": list(steps.power_order),
+        "partial_state": sorted(steps.partial_state.values()),
+        "mainline": list(steps.mainline),
+        "mainline_order": list(steps.mainline_order),
+        "checks": [
+            {
+                "event_id": check.event_id,
+                "phase": check.phase,
+                "accepted": check.accepted,
+                "verdict": None if check.verdict is None else check.verdict.to_dict(),
+                "replaced": check.replaced,
+            }
+            for check in steps.checks
+        ],
+    }

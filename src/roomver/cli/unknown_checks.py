@@ -1,5 +1,6 @@
 """The accepted events whose check against the current state is unknown, in words and as JSON."""
 
+from collections import Counter
 from typing import Final
 
 from ..errors import listed
@@ -43,3 +44,20 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
     if most is not None and len(unknown) > most:
         lines.append(f"and {len(unknown) - most:,} more: --all lists them")
     return [printable(line) for line in lines]
+
+
+def bound_lines(replayed: Replay) -> list[str]:
+    """Say what the bounds on a replay left out."""
+    lines = [
+        f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
+        for why, number in Counter(replayed.unchecked.values()).items()
+    ]
+    if replayed.unsought:
+        merges = counted(len(replayed.unsought), "merge", "merges")
+        lines.append(f"state resets not sought at {merges}: the search costs too much")
+    return lines
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else more}"

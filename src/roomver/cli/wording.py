@@ -1,6 +1,5 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
-from collections import Counter
 from collections.abc import Mapping
 from shlex import quote
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
-from .unknown_checks import unknown_checks_data
+from .unknown_checks import bound_lines, counted, unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
@@ -139,6 +138,11 @@ def room_data(result: RoomCheck) -> JsonObject:
         ],
         "state_not_compared": result.not_compared,
         "state_compared_in_part": result.compared_in_part,
+        "extremities_differ": None
+        if result.extremities_differ is None
+        else dict(zip(("ours", "theirs"), map(list, result.extremities_differ), strict=True)),
+        "apart": [*sorted(result.gathered.apart)],
+        "unknown_states": dict(result.gathered.unknown_states),
         "repeated": result.gathered.repeated,
     }
 
@@ -161,13 +165,13 @@ def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = S
     unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
     if not unchecked:
         return []
-    said = f"the signatures of {_counted(unchecked, 'event', 'events')} could not be checked"
+    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
     if not any(keys.keys.values()):
         return [f"{said}: no keys are given (--keys)"]
     wanted = summary.keys_to_fetch
     lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     lines += [
-        f"  {server} {key_id}, needed for {_counted(events, 'event', 'events')}"
+        f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}"
         for server, key_id, events in wanted[:most]
     ]
     if len(wanted) > len(lines) - 1:
@@ -179,22 +183,22 @@ def _undecided(result: RoomCheck) -> list[EventId]:
     return [e for e, outcome in result.replay.outcomes.items() if outcome.own is Status.UNDECIDED]
 
 
-def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
+def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """Return the result of checking the events of a room together, as lines of text.
 
     Args:
         result: the result.
-        file: the file, for the commands that explain more.
+        source: the arguments that name the room, quoted, for the commands that explain more.
         most: list at most this many state resets and differences; None for all.
     """
     replayed = result.replay
-    ends = _counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
+    ends = counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
     if replayed.too_many_states:
         lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
     else:
-        size = _counted(len(entries_of(replayed.current_state)), "entry", "entries")
+        size = counted(len(entries_of(replayed.current_state)), "entry", "entries")
         unknown = unknown_of(replayed.current_state)
         lines = [f"current state: {size}"]
         if not replayed.current_is_given:
@@ -206,13 +210,13 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
             lines += [f"  unknown: {one}" for one in unknown]
     lines += _lacking_lines(result, most)
     if replayed.merges:
-        merges = _counted(len(replayed.merges), "merge", "merges")
+        merges = counted(len(replayed.merges), "merge", "merges")
         undid = "undid no change"
         if result.resets:
-            changes = _counted(len(result.resets), "change", "changes")
+            changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, file, most) + _bound_lines(replayed)
+    lines += _reset_lines(result, source, most) + bound_lines(replayed)
     gone = []
     differing = []
     for key, (ours, theirs) in result.state_differs.items():
@@ -228,7 +232,7 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines.append(f"missing events of the recording server's state: {_all_listed(gone, most)}")
     lines += _capped(differing, most)
     if result.follow:
-        events = _counted(len(result.follow), "event", "events")
+        events = counted(len(result.follow), "event", "events")
         lines.append(
             f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
             " follows that server"
@@ -237,7 +241,13 @@ def room_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         lines.append("the recording server's state cannot be compared: the state here is unknown")
     if result.compared_in_part:
         lines.append("the recording server's state is compared as far as the state here is known")
-    if result.soft_failed_there and not result.state_agrees:
+    if result.extremities_differ is not None:
+        for where, event_ids in zip(
+            ("here", "on the recording server"), result.extremities_differ, strict=True
+        ):
+            if event_ids:
+                lines.append(f"forward extremities only {where}: {_all_listed(list(event_ids), most)}")
+    if result.soft_failed_there and not (result.state_agrees and result.extremities_differ is None):
         lines.append(
             "accepted in the order of the file, soft-failed by the recording server, which may have received"
             f" them later: {_all_listed(sorted(result.soft_failed_there), most)}"
@@ -268,7 +278,7 @@ _KEPT: Final = {
 }
 
 
-def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
+def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """Name each state reset with its merge, the most important first, and the command that explains it."""
 
     def rank(reset: Reset) -> tuple[bool, int]:
@@ -289,7 +299,7 @@ def _reset_lines(result: RoomCheck, file: str, most: int | None) -> list[str]:
         first = ordered[0]
         at = "" if first.merge is None else f" --at {quote(first.merge)}"
         why = f"{quote(first.key[0])} {quote(first.key[1])}"
-        lines.append(f"to explain the first: roomver resolve {quote(file)}{at} --why {why}")
+        lines.append(f"to explain the first: roomver resolve {source}{at} --why {why}")
     return lines
 
 
@@ -298,8 +308,7 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     if not result.agreed:
         return []
     lines = [
-        f"{_counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording"
-        " server:"
+        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
     ]
     for event_id, finding in list(result.agreed.items())[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
@@ -310,18 +319,6 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     if most is not None and len(result.agreed) > most:
         lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
     return [printable(line) for line in lines]
-
-
-def _bound_lines(replayed: Replay) -> list[str]:
-    """Say what the bounds on a replay left out."""
-    lines = [
-        f"{_counted(number, 'event', 'events')} not checked against the current state: {why}"
-        for why, number in Counter(replayed.unchecked.values()).items()
-    ]
-    if replayed.unsought:
-        merges = _counted(len(replayed.unsought), "merge", "merges")
-        lines.append(f"state resets not sought at {merges}: the search costs too much")
-    return lines
 
 
 def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
@@ -339,13 +336,18 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     if undecided:
         lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
         missing = "; missing events:" if lacks else ""
-        lines += [f"{_counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
+    if result.gathered.apart:
+        events = counted(len(result.gathered.apart), "event", "events")
+        lines.append(f"{events} not replayed: outliers that no event of the room is based on")
+    for event_id, why in list(result.gathered.unknown_states.items())[:most]:
+        lines.append(f"the server's state before {event_id} cannot be read: {why}")
     beyond = replayed.gaps.keys() - replayed.outliers - set(undecided)
     if beyond:
-        gaps = _counted(len(beyond), "event", "events")
+        gaps = counted(len(beyond), "event", "events")
         lines += [f"state unknown before {gaps} that the auth events or the recording server decide"]
     unchecked = [
         event_id
@@ -354,7 +356,7 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         and (event_id in replayed.gaps or replayed.outcomes[event_id].unknown)
     ]
     if unchecked:
-        of = _counted(len(unchecked), "event", "events")
+        of = counted(len(unchecked), "event", "events")
         lines.append(
             f"{of} of a given state or auth chain accepted only because the server that gave it did: the"
             " state before is unknown"
@@ -382,10 +384,6 @@ def _all_listed(event_ids: list[EventId], most: int | None) -> str:
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"
-
-
-def _counted(number: int, one: str, more: str) -> str:
-    return f"{number:,} {one if number == 1 else more}"
 
 
 def _key(key: StateKey) -> str:

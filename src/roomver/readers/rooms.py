@@ -16,8 +16,10 @@ from typing import BinaryIO, Protocol, TypeAlias
 from ..canonical import load_json, shorten
 from ..entry import Entry, Place
 from ..errors import NotCanonical
+from ..gathering import FindStates
 from ..keys import NO_KEYS, KeyRing
-from ..types import JsonValue
+from ..room_check import Beliefs
+from ..types import JsonValue, RoomId
 from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
@@ -41,7 +43,12 @@ class Room:
         keys: of all the files; empty if they give none.
         header: the first file's header, if any file has one.
         others: the names of the files that this header does not speak of.
-        entries: to be iterated over once.
+        entries: to be iterated over once, in the order of arrival where that is known.
+        beliefs: what the room's server decided; None if the source does not say.
+        find_states: what the source knows beside the events, to be called when the entries have been read;
+            None if that is nothing.
+        room_id: the room's ID, if the source says it.
+        database: what the source is, if it is a server's database; otherwise empty.
     """
 
     version: RoomVersion
@@ -50,6 +57,15 @@ class Room:
     others: frozenset[str]
     entries: Iterator[Entry]
     _sources: Sequence[Source] = field(repr=False)
+    beliefs: Beliefs | None = None
+    find_states: FindStates | None = None
+    room_id: RoomId | None = None
+    database: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages call the first file."""
+        return self._sources[0].name
 
     @property
     def bytes_read(self) -> int:
@@ -136,10 +152,28 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     numbers = count()
     entries = chain.from_iterable([_entries_of(file, known, numbers, several) for file in files])
     recorded = next((file for file in files if file.header is not None), None)
-    header, others = None, frozenset[str]()
-    if recorded is not None:
-        header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
-    return Room(known, KeyRing.joined(file.keys for file in files), header, others, entries, sources)
+    keys = KeyRing.joined(file.keys for file in files)
+    if recorded is None or recorded.header is None:
+        return Room(known, keys, None, frozenset(), entries, sources)
+    header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
+    beliefs = Beliefs.of_header(header.fields, others)
+    return Room(known, keys, header, others, entries, sources, beliefs, room_id=header.room_id)
+
+
+def join_rooms(room: Room, more: Room) -> Room:
+    """Return a room with more events of it from files, of which the room's server does not speak."""
+
+    def named() -> Iterator[Entry]:
+        for entry in more.entries:
+            place = entry.place
+            yield replace(entry, place=place._replace(file=place.file or more.name))
+
+    sources = [*room._sources, *more._sources]
+    names = frozenset(source.name for source in sources)
+    entries = chain(room.entries, named())
+    keys = KeyRing.joined((room.keys, more.keys))
+    beliefs = None if room.beliefs is None else replace(room.beliefs, others=room.beliefs.others | names)
+    return replace(room, keys=keys, entries=entries, beliefs=beliefs, _sources=sources)
 
 
 def read_event(stream: BinaryIO, name: str, version: RoomVersion | None, *, draft: bool = False) -> Entry:

@@ -47,6 +47,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     soft_failure: bool = True,
     policy_server: bool = True,
     resets: bool = True,
+    outliers: Collection[EventId] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -74,6 +75,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         policy_server: also check that each of these events has the signature of the policy server that the
             room uses at its arrival (check 7), if it uses one. Leave it out for made-up events.
         resets: look for state resets.
+        outliers: the events that the server keeps beside the room's graph, if the events are all that it has
+            received. Neither they nor missing events are then forward extremities, and an event replaces only
+            those that it follows by prev events. None if this is not known.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -108,7 +112,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             followed=followed,
         )
         order = fold.begin()
-        ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server)
+        ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]
             ends.arrive(event, *fold.step(event))
@@ -120,7 +124,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     replayed = run(())
     # When a rejected event arrives, nothing tells yet whether an accepted event follows it. That changes no
     # outcome and no state, so a second fold is the last.
-    followed = find_followed(by_id, replayed.outcomes) if replayed.missing else None
+    sought = replayed.missing and outliers is None
+    followed = find_followed(by_id, replayed.outcomes) if sought else None
     return run(followed) if followed else replayed
 
 

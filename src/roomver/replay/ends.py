@@ -57,7 +57,14 @@ TOO_COSTLY: Final = "merging the open states again and again costs too much"
 class Ends:
     """Follow the ends of a room while it is folded."""
 
-    def __init__(self, fold: Fold, *, soft_failure: bool, policy_server: bool) -> None:
+    def __init__(
+        self,
+        fold: Fold,
+        *,
+        soft_failure: bool,
+        policy_server: bool,
+        outliers: Collection[EventId] | None = None,
+    ) -> None:
         self._fold = fold
         result = self._result = fold.result
         self._soft_failure = result._soft_failure = soft_failure
@@ -73,7 +80,9 @@ class Ends:
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
         self._unclear: dict[EventId, None] = {}
         self._possible = PossibleStates()
-        self._holes = Holes(result.order, fold.events, fold.given, fold.answered)
+        # An event that the server has never received is not an end of it.
+        received = outliers is not None
+        self._holes = Holes(() if received else result.order, fold.events, fold.given, fold.answered)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -96,6 +105,8 @@ class Ends:
             fold.events, fold.given, fold.answered, fold.outliers, fold.places
         )
         self._never.difference_update(*self._absorbed.values(), placed if fold.current is None else ())
+        if outliers is not None:
+            self._never, self._absorbed = set(outliers), {}
 
     # Arrival
 

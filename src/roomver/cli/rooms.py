@@ -1,0 +1,71 @@
+"""``roomver rooms``: the rooms of a source."""
+
+import json
+
+import click
+from rich import box
+from rich.table import Table
+
+from ..readers.source import RoomSummary
+from .common import console, example
+from .escaped import printable
+from .sources import immutable_option, opened_source
+
+_MOST = 50
+
+
+@click.command(
+    epilog=example("roomver rooms homeserver.db\nroomver rooms postgresql:///synapse?user=synapse --json")
+)
+@click.argument("source", metavar="SOURCE")
+@immutable_option()
+@click.option("--all", "all_rooms", is_flag=True, help=f"List all rooms, not only the first {_MOST}.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all rooms.")
+def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
+    """List the rooms of a source, those with the most events first.
+
+    SOURCE is the database of a Synapse server: an SQLite file, or the address of a PostgreSQL database, which
+    needs the extra roomver[postgres]. It is only read. It may also be a file that `roomver check` reads; that
+    has one room, or events of several.
+
+    For each room: its version, its events, the joined members, the forward extremities (ends), and whether
+    the server joined it with partial state and does not have the full state yet. A dash is not known.
+
+    Exit code: 0 listed, 1 no rooms, 2 usage error or unreadable source.
+    """
+    with opened_source(source, immutable=immutable) as opened:
+        found = opened.list_rooms()
+    if as_json:
+        click.echo(json.dumps([room._asdict() for room in found], indent=1))
+    elif found:
+        _print(found, None if all_rooms else _MOST)
+    else:
+        click.echo(printable(f"roomver: {opened.name}: it has no rooms"), err=True)
+    if not found:
+        raise click.exceptions.Exit(1)
+
+
+def _print(found: list[RoomSummary], most: int | None) -> None:
+    # A room ID of version 12 and the counts then fit 80 columns.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    some_partial = any(room.partial for room in found[:most])
+    table.add_column("room", overflow="fold")
+    table.add_column("version", justify="right")
+    for name in ("events", "joined", "ends"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if some_partial:
+        table.add_column("join", no_wrap=True)
+    for room in found[:most]:
+        row = [printable(room.room_id), printable(room.version or "-")]
+        row += map(_number, (room.events, room.joined, room.extremities))
+        if some_partial:
+            row.append("unfinished" if room.partial else "")
+        table.add_row(*row)
+    out = console()
+    out.print(table)
+    if most is not None and len(found) > most:
+        out.print(f"and {len(found) - most:,} more: --all lists them")
+
+
+def _number(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

@@ -1,0 +1,130 @@
+"""Opening what people hold of a room: files, or a server's database."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+import click
+
+from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
+from ..readers.database import address_without_password
+from ..readers.source import FileSource, other_room
+from ..room_check import RoomCheck
+from ..types import RoomId
+from ..versions import RoomVersion
+from .common import all_opened, display_name
+from .escaped import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Choice(NamedTuple):
+    """What to read of a source that may be a database.
+
+    Attributes:
+        room_id: the room; None if the source has only one.
+        immutable: see `open_database`.
+    """
+
+    room_id: RoomId | None = None
+    immutable: bool = False
+
+
+ANY_ROOM: Final = Choice()
+
+
+def room_option() -> Callable[[F], F]:
+    """Add ``--room`` and ``--immutable``, for commands whose source may be a database: a `Choice`."""
+    room = click.option(
+        "--room",
+        "room_id",
+        metavar="!ID",
+        callback=_check_room_id,
+        help="The room, by its ID, in single quotes: needed for a database with several rooms.",
+    )
+
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def chosen(*args: Any, room_id: RoomId | None, immutable: bool, **values: Any) -> Any:
+            return command(*args, choice=Choice(room_id, immutable), **values)
+
+        return cast(F, room(immutable_option()(chosen)))
+
+    return decorate
+
+
+def immutable_option() -> Callable[[F], F]:
+    """Add ``--immutable``."""
+    return click.option(
+        "--immutable",
+        is_flag=True,
+        help="Read an SQLite database whose server is stopped, without a lock and without files beside it.",
+    )
+
+
+def _check_room_id(_: click.Context, __: click.Parameter, room_id: str | None) -> RoomId | None:
+    if room_id is not None and not room_id.startswith("!"):
+        raise click.BadParameter(f"{room_id!r} is not a room ID: it starts with !; put it in single quotes")
+    return room_id
+
+
+def source_name(name: str) -> str:
+    """Return what messages call a source: a file, or a database without its password."""
+    return printable(address_without_password(name)) if is_database(name) else display_name(name)
+
+
+@contextmanager
+def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]:
+    """Open a file or a database.
+
+    Raises:
+        InputError: if it cannot be opened.
+    """
+    if not is_database(name):
+        with all_opened([name]) as inputs:
+            yield FileSource(inputs)
+        return
+    database = open_synapse(name, immutable=immutable)
+    try:
+        for note in database.notes:
+            click.echo(printable(f"roomver: {database.name}: {note}"), err=True)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_room(
+    names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM
+) -> Iterator[Room]:
+    """Begin to read a room from files, or from a database and files with more events of the room.
+
+    Raises:
+        InputError: if one cannot be read, or if a room must be chosen.
+    """
+    databases = [name for name in names if is_database(name)]
+    files = [name for name in names if name not in databases]
+    if not databases:
+        with all_opened(files) as inputs:
+            yield FileSource(inputs).open_room(choice.room_id, version)
+        return
+    if len(databases) > 1:
+        raise InputError(source_name(databases[1]), "only one database can be read at a time")
+    with opened_source(databases[0], immutable=choice.immutable) as source:
+        room = source.open_room(choice.room_id, version)
+        with all_opened(files) as inputs:
+            yield join_rooms(room, read_rooms(inputs, room.version)) if inputs else room
+
+
+def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:
+    """Check that the room that was read is the one that was asked for.
+
+    Raises:
+        InputError: if it is another one.
+    """
+    if room_id is None or not found.gathered.events:
+        return
+    event = next(iter(found.replay.events.values()))
+    if event.room_id != room_id:
+        raise InputError(name, other_room(event.room_id, room_id))

@@ -1,0 +1,244 @@
+"""Connections to databases that only read: SQLite by Python's own module, PostgreSQL by psycopg 3.
+
+Nothing is ever written. An SQLite database that another program writes at the same time is read as of one
+moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and `number_of` read it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Protocol, TypeAlias
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from .entries import InputError
+
+Row: TypeAlias = tuple[Any, ...]
+
+SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_SCHEMES: Final = ("postgresql://", "postgres://")
+_WAL: Final = 2  # the byte of the header that gives the journal's mode
+_BATCH: Final = 500  # rows that are fetched at once
+_BUSY_SECONDS: Final = 10.0
+
+_IS_SAFE: Final = "Stop the server first: changes during the reading would go unnoticed"
+
+
+class Database(Protocol):
+    """A database that is open for reading."""
+
+    name: str
+    notes: list[str]
+
+    def rows(self, sql: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query, whose parameters are question marks.
+
+        Raises:
+            InputError: if the database cannot be read.
+        """
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the names of a table's columns; empty if there is no such table, or if it is a view."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a name is the address of a PostgreSQL database."""
+    return name.startswith(_SCHEMES)
+
+
+def is_database(name: str) -> bool:
+    """Tell whether a name is the address of a database or the path of an SQLite file."""
+    if is_address(name):
+        return True
+    try:
+        with Path(name).open("rb") as stream:
+            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except (OSError, ValueError):
+        return False  # whoever opens it says why
+
+
+def open_database(name: str, *, immutable: bool = False) -> Database:
+    """Open an SQLite file, or the PostgreSQL database at an address.
+
+    Args:
+        name: the path or the address.
+        immutable: of an SQLite file: nothing writes it meanwhile. So no lock is taken, and the files that
+            SQLite keeps beside it are neither read nor made.
+
+    Raises:
+        InputError: if it cannot be opened.
+    """
+    return _Postgres(name) if is_address(name) else _Sqlite(name, immutable=immutable)
+
+
+def address_without_password(address: str) -> str:
+    """Return the address of a database as messages show it."""
+    try:
+        parts = urlsplit(address)
+        if parts.password is None and "password" not in parts.query:
+            return address
+        user, _, host = parts.netloc.rpartition("@")
+        netloc = f"{user.partition(':')[0]}@{host}" if user else host
+        return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+    except ValueError:
+        return "the database"
+
+
+def text_of(value: object) -> str | None:
+    """Return the text in a column, whatever type it is stored as; None if it is not text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        try:
+            return bytes(value).decode()
+        except UnicodeDecodeError:
+            return None
+    return value if type(value) is str else None
+
+
+def number_of(value: object) -> int | None:
+    """Return the integer in a column; None if it is not one."""
+    return value if type(value) is int else None
+
+
+class _Sqlite:
+    """An SQLite file. Text comes as bytes, so that a row that is not UTF-8 does not end a query."""
+
+    def __init__(self, path: str, *, immutable: bool) -> None:
+        self.name: str = path
+        self.notes: list[str] = []
+        self._check_journal(path, immutable=immutable)
+        mode = "mode=ro&immutable=1" if immutable else "mode=ro"
+        address = f"file:{quote(str(Path(path).absolute()))}?{mode}"
+        try:
+            self._connection = sqlite3.connect(
+                address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.text_factory = bytes
+            # One transaction, so that all queries see the same moment.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self._connection.execute("BEGIN")
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
+
+    def _check_journal(self, path: str, *, immutable: bool) -> None:
+        """Check that opening a database in WAL mode neither makes files beside it nor overlooks one.
+
+        Raises:
+            InputError: if it would.
+        """
+        beside = [Path(path + end) for end in ("-wal", "-shm")]
+        try:
+            with Path(path).open("rb") as stream:
+                head = stream.read(20)
+            unread = beside[0].exists() and beside[0].stat().st_size > 0
+        except OSError as error:
+            raise InputError(path, error.strerror or str(error)) from None
+        if len(head) < 20 or _WAL not in head[18:20]:
+            return
+        if immutable:
+            if unread:
+                self.notes.append(f"--immutable: the changes in {beside[0].name} are not read")
+        elif unread and not beside[1].exists():
+            raise InputError(
+                path,
+                f"{beside[0].name} holds changes that its server has not finished writing; let SQLite finish"
+                ' a copy (sqlite3 COPY "PRAGMA wal_checkpoint"), or leave them out with --immutable',
+            )
+        elif not all(one.exists() for one in beside):
+            raise InputError(
+                path,
+                "no server has this database open, and SQLite would make files beside it (WAL mode): give"
+                " --immutable to read it without them",
+            )
+
+    def rows(self, sql: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query."""
+        try:
+            with closing(self._connection.execute(sql, values)) as cursor:
+                while batch := cursor.fetchmany(_BATCH):
+                    yield from batch
+        except (sqlite3.Error, OverflowError) as error:
+            raise self._failure(error) from None
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the names of a table's columns; empty if there is no such table."""
+        # A view could run anything.
+        sql = (
+            "SELECT c.name FROM sqlite_master m, pragma_table_info(m.name) c"
+            " WHERE m.name = ? AND m.type = 'table' AND m.sql NOT LIKE '%VIRTUAL%'"
+        )
+        found = self.rows(sql, table)
+        return frozenset(name for (raw,) in found if (name := text_of(raw)) is not None)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _failure(self, error: Exception) -> InputError:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            text += f": another program has it open for writing; try again, or give --immutable. {_IS_SAFE}"
+        elif "readonly" in text or "unable to open" in text:
+            text += f": SQLite needs to write files beside it to read it; give --immutable. {_IS_SAFE}"
+        return InputError(self.name, f"the database cannot be read: {text}")
+
+
+class _Postgres:
+    """A PostgreSQL database, in one read-only transaction. Text comes as strings."""
+
+    def __init__(self, address: str) -> None:
+        self.name: str = address_without_password(address)
+        self.notes: list[str] = []
+        self._psycopg = psycopg = _import_psycopg(self.name)
+        self._names = count()
+        try:
+            self._connection = psycopg.connect(address, application_name="roomver")
+            self._connection.read_only = True
+            self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        except (psycopg.Error, UnicodeError) as error:
+            raise self._failure(error) from None
+
+    def rows(self, sql: str, *values: object) -> Iterator[Row]:
+        """Yield the rows of a query. The server hands them out in batches."""
+        if any("\0" in value for value in values if isinstance(value, str)):
+            return  # no text in PostgreSQL has this character
+        psycopg = self._psycopg
+        query = sql.replace("%", "%%").replace("?", "%s")
+        try:
+            with self._connection.cursor(name=f"roomver_{next(self._names)}") as cursor:
+                cursor.itersize = _BATCH
+                cursor.execute(query, values)
+                yield from cursor
+        except (psycopg.Error, UnicodeError) as error:
+            raise self._failure(error) from None
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the names of a table's columns; empty if there is no such table."""
+        sql = (
+            "SELECT attname::text FROM pg_attribute"
+            " WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+        )
+        return frozenset(name for (name,) in self.rows(sql, table))
+
+    def close(self) -> None:
+        """Close the connection. Nothing was changed, so there is nothing to commit."""
+        self._connection.close()
+
+    def _failure(self, error: Exception) -> InputError:
+        # The message may have several lines, and begins with what cannot be done.
+        text = " ".join(str(error).split())
+        return InputError(self.name, f"the database cannot be read: {text}")
+
+
+def _import_psycopg(name: str) -> ModuleType:
+    try:
+        import psycopg  # noqa: PLC0415 - only for those who read PostgreSQL
+    except ImportError:
+        reason = "reading PostgreSQL needs psycopg: pip install 'roomver[postgres]'"
+        raise InputError(name, reason) from None
+    return psycopg

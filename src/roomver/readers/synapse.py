@@ -1,0 +1,400 @@
+"""Synapse's database, in SQLite or PostgreSQL: its rooms, and what it knows of each.
+
+Checked with Synapse 1.163.2, whose schema has version 94. Only one room is read at a time, by its index, and
+its events one after another.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..canonical import load_json, shorten
+from ..entry import Entry, Place
+from ..errors import RoomverError, UnknownRoomVersion
+from ..event import Event
+from ..gathering import KnownStates
+from ..keys import KeyRing, VerifyKey
+from ..room_check import Beliefs
+from ..signatures import read_server_keys
+from ..state import entries_of
+from ..types import EventId, JsonObject, RoomId, StateMap
+from ..versions import RoomVersion, get_room_version
+from .database import Database, number_of, open_database, text_of
+from .entries import InputError, Read, entry_of
+from .lines import MAX_LINE_BYTES, load_bounded
+from .rooms import Room
+from .source import RoomSummary, choose_room
+from .synapse_state import StateGroups, Stored, find_gaps, states_before
+
+OLDEST_SCHEMA: Final = 73
+NEWEST_SCHEMA: Final = 94
+"""The schema of Synapse 1.163.2, which this module was checked with."""
+_LONGEST_ID: Final = 255
+_CHECKED_WITH: Final = f"Synapse's schema versions {OLDEST_SCHEMA} to {NEWEST_SCHEMA} (Synapse 1.163.2)"
+
+# The tables that are read, each with the columns that are read.
+_TABLES: Final = {
+    "rooms": ("room_id", "room_version"),
+    "events": ("event_id", "room_id", "sender", "outlier", "rejection_reason", "stream_ordering"),
+    "event_json": ("event_id", "json", "internal_metadata"),
+    "rejections": ("event_id",),
+    "current_state_events": ("event_id", "room_id", "type", "membership"),
+    "event_forward_extremities": ("event_id", "room_id"),
+    "event_to_state_groups": ("event_id", "state_group"),
+    "partial_state_rooms": ("room_id", "join_event_id"),
+    "partial_state_events": ("event_id", "room_id"),
+    "server_signature_keys": ("server_name", "key_id", "verify_key", "ts_valid_until_ms"),
+    "server_keys_json": ("server_name", "key_json"),
+}
+# They may be in a database of their own.
+_STATE_TABLES: Final = {
+    "state_groups": ("id", "room_id", "event_id"),
+    "state_group_edges": ("state_group", "prev_state_group"),
+    "state_groups_state": ("state_group", "type", "state_key", "event_id"),
+}
+
+_EVENTS: Final = (
+    "SELECT e.event_id, e.outlier, e.rejection_reason, r.event_id, g.state_group, j.event_id, j.json"
+    " FROM events e LEFT JOIN event_json j ON j.event_id = e.event_id"
+    " LEFT JOIN rejections r ON r.event_id = e.event_id"
+    " LEFT JOIN event_to_state_groups g ON g.event_id = e.event_id WHERE e.room_id = ?"
+)
+# Events that were fetched later lie before the others. The order of their arrival is not known.
+_IN_ORDER: Final = (
+    _EVENTS + " AND e.stream_ordering < 0 ORDER BY e.topological_ordering, e.stream_ordering DESC",
+    _EVENTS + " AND e.stream_ordering >= 0 ORDER BY e.stream_ordering",
+)
+
+
+class SynapseSource:
+    """A Synapse database.
+
+    Attributes:
+        name: what messages call it.
+        notes: what a reader should be told about it.
+    """
+
+    is_database = True
+
+    def __init__(self, database: Database) -> None:
+        """Take a database and check that it is one of Synapse.
+
+        Raises:
+            InputError: if it is not, or has a schema that cannot be read here.
+        """
+        self._database = database
+        self.name: str = database.name
+        self.notes: list[str] = database.notes
+        self.schema: int = _check_schema(database)
+        self._has_states = True
+        for table, columns in _STATE_TABLES.items():
+            if not set(columns) <= database.columns(table):
+                self._has_states = False
+                self.notes.append(f"it has no table {table}: no state at a gap of a room is known")
+                break
+
+    def list_rooms(self) -> list[RoomSummary]:
+        """Return its rooms, those with the most events first.
+
+        Cost: one pass over an index of the events, and one over the current states.
+        """
+        rows = self._database.rows
+        events = self._counts("SELECT room_id, count(*) FROM events GROUP BY room_id")
+        joined = self._counts(
+            "SELECT room_id, count(*) FROM current_state_events"
+            " WHERE type = 'm.room.member' AND membership = 'join' GROUP BY room_id"
+        )
+        ends = self._counts("SELECT room_id, count(*) FROM event_forward_extremities GROUP BY room_id")
+        partial = {text_of(room_id) for (room_id,) in rows("SELECT room_id FROM partial_state_rooms")}
+        found = [
+            RoomSummary(
+                room_id,
+                text_of(version),
+                events.get(room_id, 0),
+                joined.get(room_id, 0),
+                ends.get(room_id, 0),
+                room_id in partial,
+            )
+            for raw, version in rows("SELECT room_id, room_version FROM rooms")
+            if (room_id := text_of(raw)) is not None
+        ]
+        return sorted(found, key=lambda room: (-(room.events or 0), room.room_id))
+
+    def _counts(self, sql: str) -> dict[RoomId, int]:
+        counted = ((text_of(room_id), number) for room_id, number in self._database.rows(sql))
+        return {room_id: number for room_id, number in counted if room_id is not None}
+
+    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
+        """Begin to read a room.
+
+        Raises:
+            InputError: if it cannot be read, if there is no such room or it has no events, or if a room must
+                be chosen.
+        """
+        chosen, said = self._choose(room_id)
+        known = self._version(chosen, said, version)
+        reading = _Reading(self._database, chosen, known, has_states=self._has_states)
+        return Room(
+            known,
+            reading.keys(),
+            None,
+            frozenset(),
+            reading.entries(),
+            [],
+            beliefs=reading.beliefs(),
+            find_states=reading.find_states,
+            room_id=chosen,
+            database=f"Synapse's database (schema {self.schema})",
+        )
+
+    def _choose(self, room_id: RoomId | None) -> tuple[RoomId, str | None]:
+        if room_id is not None:
+            for (said,) in self._database.rows("SELECT room_version FROM rooms WHERE room_id = ?", room_id):
+                return room_id, text_of(said)
+        room = choose_room(self.name, self.list_rooms(), room_id)
+        return room.room_id, room.version
+
+    def _version(self, room_id: RoomId, said: str | None, version: RoomVersion | None) -> RoomVersion:
+        if said is None:
+            if version is None:
+                reason = f"it does not give the room version of {shorten(room_id)}: give --room-version"
+                raise InputError(self.name, reason)
+            return version
+        try:
+            known = get_room_version(said)
+        except UnknownRoomVersion as error:
+            raise InputError(self.name, f"{shorten(room_id)}: {error}") from None
+        if version is not None and version is not known:
+            raise InputError(
+                self.name, f"it says that {shorten(room_id)} has room version {known}, not {version}"
+            )
+        return known
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+
+def open_synapse(name: str, *, immutable: bool = False) -> SynapseSource:
+    """Open the database of a Synapse server for reading.
+
+    Args:
+        name: the path of an SQLite file, or the address of a PostgreSQL database.
+        immutable: see `open_database`.
+
+    Raises:
+        InputError: if it cannot be opened, or is not Synapse's.
+    """
+    database = open_database(name, immutable=immutable)
+    try:
+        return SynapseSource(database)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _check_schema(database: Database) -> int:
+    """Return the version of a database's schema.
+
+    Raises:
+        InputError: if it is not one of Synapse, or cannot be read here.
+    """
+    missing = [table for table, columns in _TABLES.items() if not set(columns) <= database.columns(table)]
+    versioned = "version" in database.columns("schema_version")
+    if not versioned or len(missing) == len(_TABLES):
+        raise InputError(
+            database.name, "this is a database, but not one of Synapse: it lacks Synapse's tables"
+        )
+    version = _single_number(database, "SELECT version FROM schema_version")
+    compatible = version
+    if "compat_version" in database.columns("schema_compat_version"):
+        compatible = _single_number(database, "SELECT compat_version FROM schema_compat_version")
+    if version is None or version < OLDEST_SCHEMA or (compatible or version) > NEWEST_SCHEMA:
+        reason = (
+            f"its schema has version {version}, compatible with {compatible}; readable are {_CHECKED_WITH}"
+        )
+        raise InputError(database.name, reason)
+    if missing:
+        tables = ", ".join(missing)
+        raise InputError(
+            database.name,
+            f"schema version {version}: not as expected: {tables}; readable are {_CHECKED_WITH}",
+        )
+    return version
+
+
+def _single_number(database: Database, sql: str) -> int | None:
+    found = [number_of(number) for (number,) in database.rows(sql)]
+    return found[0] if len(found) == 1 else None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The reading of one room.
+
+    Attributes:
+        stored: what the database says of each event that has been read.
+    """
+
+    database: Database
+    room_id: RoomId
+    version: RoomVersion
+    has_states: bool
+    stored: dict[EventId, Stored] = field(default_factory=dict)
+
+    # Events
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield an entry for each event: first those fetched later, then the others as they came."""
+        number = 0
+        for sql in _IN_ORDER:
+            for row in self.database.rows(sql, self.room_id):
+                number += 1
+                yield self._entry(row, number)
+        if not number:
+            raise InputError(self.database.name, f"it has no events of {shorten(self.room_id)}")
+
+    def _entry(self, row: tuple[object, ...], number: int) -> Entry:
+        raw_id, outlier, reason, rejection, group, has_json, raw = row
+        event_id = text_of(raw_id)
+        if event_id is None:
+            place = Place(None, f"events, row {number}")
+            return Entry(place, None, None, "its event ID is not text")
+        place = Place(None, f"event_json, {event_id if len(event_id) <= _LONGEST_ID else shorten(event_id)}")
+        rejected = reason is not None or rejection is not None
+        self.stored[event_id] = Stored(number_of(group), bool(outlier), rejected)
+        error = None
+        value = None
+        text = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
+        if has_json is None:
+            error = "it has a row in events, but none in event_json"
+        elif not isinstance(text, bytes):
+            error = f"its JSON is not text: {shorten(text)}"
+        elif len(text) > MAX_LINE_BYTES:
+            error = f"its JSON has more than {MAX_LINE_BYTES} bytes"
+        else:
+            try:
+                value = load_bounded(text)
+            except RoomverError as problem:
+                error = str(problem)
+        return entry_of(Read(value, place, event_id, error), self.version)
+
+    # What the server decided
+
+    def beliefs(self) -> Beliefs:
+        """Return what the server decided about the room's events."""
+        rejected = self._ids(
+            "SELECT e.event_id FROM events e LEFT JOIN rejections r ON r.event_id = e.event_id"
+            " WHERE e.room_id = ? AND (r.event_id IS NOT NULL OR e.rejection_reason IS NOT NULL)"
+        )
+        marked = self.database.rows(
+            "SELECT j.event_id, j.internal_metadata FROM events e"
+            " JOIN event_json j ON j.event_id = e.event_id"
+            " WHERE e.room_id = ? AND j.internal_metadata LIKE '%soft_failed%'",
+            self.room_id,
+        )
+        soft_failed = frozenset(
+            event_id
+            for raw, metadata in marked
+            if (event_id := text_of(raw)) is not None and _metadata(metadata).get("soft_failed") is True
+        )
+        # Without members, the server is not in the room, and keeps no current state.
+        state = self._ids("SELECT event_id FROM current_state_events WHERE room_id = ?")
+        ends = self._ids("SELECT event_id FROM event_forward_extremities WHERE room_id = ?")
+        return Beliefs(rejected, soft_failed - rejected, state or None, extremities=ends or None)
+
+    def _ids(self, sql: str) -> frozenset[EventId]:
+        rows = self.database.rows(sql, self.room_id)
+        return frozenset(event_id for (raw,) in rows if (event_id := text_of(raw)) is not None)
+
+    # States
+
+    def find_states(self, events: Mapping[EventId, Event]) -> KnownStates:
+        """Return the states before the events after gaps, and what is kept beside the room's graph."""
+        stored = self.stored
+        outliers = [event_id for event_id in events if event_id in stored and stored[event_id].outlier]
+        if len(outliers) == len(events):
+            return KnownStates()  # the server is not in the room
+        gaps = find_gaps(events, stored)
+        partial = self._ids("SELECT event_id FROM partial_state_events WHERE room_id = ?")
+        given: dict[EventId, StateMap[EventId]] = {}
+        unknown: dict[EventId, str] = {}
+        if gaps and self.has_states:
+            groups = StateGroups(self.database, self.room_id, events)
+            given, unknown = states_before(gaps, stored, groups, partial)
+        accepted, reached = self._reached(events, set(outliers), given)
+        for join in self._ids("SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"):
+            # The server that it was joined through had the full state, and let it in.
+            if join in given and not stored[join].rejected:
+                accepted.setdefault(join, set()).add(join)
+        kept = frozenset(outliers)
+        # Files may add events that the server has not received.
+        only_stored = events.keys() <= stored.keys()
+        return KnownStates(given, accepted, kept if only_stored else None, kept - reached, unknown)
+
+    def _reached(
+        self,
+        events: Mapping[EventId, Event],
+        outliers: Collection[EventId],
+        given: Mapping[EventId, StateMap[EventId]],
+    ) -> tuple[dict[EventId, set[EventId]], set[EventId]]:
+        """Return the accepted outliers by the first event that is based on them, and all that have such."""
+        accepted: dict[EventId, set[EventId]] = {}
+        reached: set[EventId] = set()
+        for event_id, event in events.items():
+            if event_id in outliers:
+                continue
+            todo = [*event.auth_event_ids, *event.prev_event_ids]
+            if event_id in given:
+                todo += entries_of(given[event_id]).values()
+            while todo:
+                one = todo.pop()
+                if one in reached or one not in outliers:
+                    continue
+                reached.add(one)
+                if not self.stored[one].rejected:
+                    accepted.setdefault(event_id, set()).add(one)
+                todo += events[one].auth_event_ids
+        return accepted, reached
+
+    # Keys
+
+    def keys(self) -> KeyRing:
+        """Return the keys of the servers whose users have sent events, without the server's own keys."""
+        senders = self.database.rows("SELECT DISTINCT sender FROM events WHERE room_id = ?", self.room_id)
+        servers = sorted({(text_of(sender) or "").partition(":")[2] for (sender,) in senders} - {""})
+        rings = []
+        for server in servers:
+            rings += [
+                KeyRing.of({server: found}, source=self.database.name) for found in self._keys_of(server)
+            ]
+        return KeyRing.joined(rings)
+
+    def _keys_of(self, server: str) -> Iterator[dict[str, VerifyKey]]:
+        said = "SELECT key_id, verify_key, ts_valid_until_ms FROM server_signature_keys WHERE server_name = ?"
+        stored = {}
+        for raw_id, raw, until in self.database.rows(said, server):
+            key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
+            if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
+                stored[key_id] = VerifyKey(key, number_of(until))
+        yield stored
+        answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
+        for (raw,) in self.database.rows(answers, server):
+            text = text_of(raw)
+            # They only add when a key expired. One that is not signed is left out.
+            with suppress(RoomverError):
+                of, keys = read_server_keys(_object(text))
+                if of == server:
+                    yield keys
+
+
+def _metadata(raw: object) -> JsonObject:
+    with suppress(RoomverError):
+        return _object(text_of(raw))
+    return {}
+
+
+def _object(text: str | None) -> JsonObject:
+    value = load_json("" if text is None else text)
+    return value if type(value) is dict else {}

@@ -1,0 +1,320 @@
+"""The states in a Synapse database: state groups, and what they tell about the gaps of a room.
+
+A state group is a room state, kept as changes from another group. Groups may be many and large. So only the
+groups that are asked for are made, and they share what they have in common.
+
+Checked with Synapse 1.163.2: the group of an accepted state event is the state after it, also if the event
+is soft-failed; the group of any other event is the state before it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from ..event import Event
+from ..resolution import RoomState
+from ..state import Unknown, known_in_part
+from ..types import EventId, RoomId, StateKey, StateMap
+from .database import Database, number_of, text_of
+
+_AT_ONCE: Final = 400
+"""How many groups one query asks for. SQLite takes at least 999 parameters."""
+
+OMITTED: Final = "the join with partial state is not finished: members omitted"
+
+
+@dataclass(slots=True)
+class _Group:
+    """One state group, without the changes.
+
+    Attributes:
+        made_for: the event that the server made it for.
+        parent: the group that it is kept as changes from; None if it is kept in whole.
+        fault: why its state is unknown; empty if it is known.
+    """
+
+    made_for: EventId | None = None
+    parent: int | None = None
+    fault: str = ""
+
+
+class GroupState(NamedTuple):
+    """The state of a group.
+
+    Attributes:
+        entries: its entries.
+        lost: the keys whose event is not among the usable events of the room. They have no entry.
+    """
+
+    entries: RoomState
+    lost: frozenset[StateKey]
+
+    def as_map(self, *more: Unknown) -> StateMap[EventId]:
+        """Return the state, as far as it is known."""
+        unknown = [*more]
+        if self.lost:
+            unknown.append(Unknown("not among the usable events", keys=self.lost))
+        return known_in_part(self.entries, unknown)
+
+
+@dataclass(slots=True)
+class StateGroups:
+    """The state groups of one room.
+
+    Attributes:
+        database: to read from.
+        room_id: of the room.
+        events: the usable events of the room, by ID.
+    """
+
+    database: Database
+    room_id: RoomId
+    events: Mapping[EventId, Event]
+    _known: dict[int, _Group] = field(default_factory=dict)
+
+    def look_up(self, numbers: Iterable[int]) -> None:
+        """Read which groups some groups derive from, down to those that are kept in whole.
+
+        Cost: linear in the number of these groups. Each is read once, so a cycle ends.
+        """
+        todo = [number for number in dict.fromkeys(numbers) if number not in self._known]
+        while todo:
+            self._known.update((number, _Group(fault=f"state group {number} is missing")) for number in todo)
+            found: set[int] = set()
+            for some in _chunks(todo):
+                found.update(self._read(some))
+            todo = [number for number in sorted(found) if number not in self._known]
+
+    def _read(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Read some groups, and yield the groups that they derive from."""
+        rows = self.database.rows(
+            "SELECT g.id, g.room_id, g.event_id, e.state_group, e.prev_state_group FROM state_groups g"
+            f" LEFT JOIN state_group_edges e ON e.state_group = g.id WHERE g.id IN ({_marks(numbers)})",
+            *numbers,
+        )
+        edges: dict[int, set[int | None]] = {}
+        for raw, room, made_for, edge, prev in rows:
+            number = number_of(raw)
+            if number is None or number not in self._known:
+                continue
+            group = self._known[number]
+            group.made_for, group.fault = text_of(made_for), ""
+            if text_of(room) != self.room_id:
+                group.fault = f"state group {number} is of another room"
+            elif edge is not None:
+                edges.setdefault(number, set()).add(number_of(prev))
+        for number, parents in edges.items():
+            parent = parents.pop()
+            if parents or parent is None:
+                self._known[number].fault = f"state group {number} derives from no group, or from several"
+            else:
+                self._known[number].parent = parent
+                yield parent
+
+    def parent(self, number: int) -> int | None:
+        """Return the group that a group is kept as changes from; None if it is kept in whole or unknown."""
+        return self._known[number].parent
+
+    def made_for(self, number: int) -> EventId | None:
+        """Return the event that a group was made for; None if that is unknown."""
+        return self._known[number].made_for
+
+    def changes(self, number: int) -> dict[StateKey, EventId | None]:
+        """Return a group's own changes; None stands for an event that is not among the usable ones."""
+        return self._changes([number]).get(number, {})
+
+    def _changes(self, numbers: Collection[int]) -> dict[int, dict[StateKey, EventId | None]]:
+        found: dict[int, dict[StateKey, EventId | None]] = {}
+        for some in _chunks(numbers):
+            rows = self.database.rows(
+                "SELECT state_group, type, state_key, event_id FROM state_groups_state"
+                f" WHERE state_group IN ({_marks(some)})",
+                *some,
+            )
+            for raw, kind, state_key, event_id in rows:
+                number, key = number_of(raw), (text_of(kind), text_of(state_key))
+                if number is None:
+                    continue
+                if key[0] is None or key[1] is None:
+                    # Any key may be meant.
+                    self._known[number].fault = f"state group {number} has a row without a key"
+                    continue
+                event = self.events.get(text_of(event_id) or "")
+                usable = event is not None and (event.type, event.state_key) == key
+                changes = found.setdefault(number, {})
+                changes[key[0], key[1]] = event.event_id if usable and event is not None else None
+        return found
+
+    def states(self, numbers: Iterable[int]) -> dict[int, GroupState | str]:
+        """Return the states of groups; for a group whose state is unknown, the reason.
+
+        Cost: each change on the way to these groups is read once. A group that several others derive from is
+        kept while they are made.
+        """
+        wanted = dict.fromkeys(numbers)
+        self.look_up(wanted)
+        ways = {number: self._way(number) for number in wanted}
+        children: dict[int, set[int]] = {}
+        for way in ways.values():
+            if not isinstance(way, str):
+                for parent, child in pairwise(way):
+                    children.setdefault(parent, set()).add(child)
+        made: dict[int, GroupState | str] = {}
+        trunk: RoomState | None = None
+        for way in ways.values():
+            if isinstance(way, str):
+                continue
+            # Groups from which nothing else branches off are passed over: only their changes count.
+            passed: list[int] = []
+            last: GroupState | str | None = None
+            for number in way:
+                if number in made:
+                    last, passed = made[number], []
+                    continue
+                passed.append(number)
+                if number in wanted or number == way[0] or len(children.get(number, ())) > 1:
+                    last = made[number] = self._made(last, passed, trunk)
+                    passed = []
+                    if trunk is None and isinstance(last, GroupState):
+                        trunk = last.entries
+        return {number: way if isinstance(way := ways[number], str) else made[number] for number in wanted}
+
+    def _way(self, number: int) -> list[int] | str:
+        """Return the groups from one that is kept in whole to a group, or why there is no such way."""
+        way: list[int] = []
+        seen: set[int] = set()
+        at: int | None = number
+        while at is not None:
+            if at in seen:
+                return f"state group {at} derives from itself"
+            group = self._known[at]
+            if group.fault:
+                return group.fault
+            seen.add(at)
+            way.append(at)
+            at = group.parent
+        return way[::-1]
+
+    def _made(
+        self, base: GroupState | str | None, passed: Sequence[int], trunk: RoomState | None
+    ) -> GroupState | str:
+        """Return the state after the changes of some groups, each derived from the one before it."""
+        if isinstance(base, str):
+            return base
+        by_group = self._changes(passed)
+        changes: dict[StateKey, EventId | None] = {}
+        for number in passed:
+            changes.update(by_group.get(number, {}))
+            if fault := self._known[number].fault:
+                return fault
+        lost = {key for key, event_id in changes.items() if event_id is None}
+        if base is not None:
+            return GroupState(base.entries.changed(changes), frozenset(lost | (base.lost - changes.keys())))
+        entries = {key: event_id for key, event_id in changes.items() if event_id is not None}
+        whole = RoomState(entries) if trunk is None else RoomState.sharing([trunk, entries])[1]
+        return GroupState(whole, frozenset(lost))
+
+
+class Stored(NamedTuple):
+    """What the database says of one event beside its JSON.
+
+    Attributes:
+        group: its state group; None if it has none.
+        outlier: whether the server keeps it beside the room's graph, without a state.
+        rejected: whether the server rejected it.
+    """
+
+    group: int | None
+    outlier: bool
+    rejected: bool
+
+
+def find_gaps(events: Mapping[EventId, Event], stored: Mapping[EventId, Stored]) -> list[EventId]:
+    """Return the events with a state that follow one without: it is missing, or beside the room's graph."""
+
+    def has_state(event_id: EventId) -> bool:
+        row = stored.get(event_id)
+        return event_id in events and row is not None and not row.outlier and row.group is not None
+
+    return [
+        event_id
+        for event_id, event in events.items()
+        if has_state(event_id) and not all(map(has_state, event.prev_event_ids))
+    ]
+
+
+def states_before(
+    gaps: Sequence[EventId],
+    stored: Mapping[EventId, Stored],
+    groups: StateGroups,
+    partial: Collection[EventId],
+) -> tuple[dict[EventId, StateMap[EventId]], dict[EventId, str]]:
+    """Return the states before some events, and for the others why the state is unknown.
+
+    The state before an accepted state event is the group that the server made for it first. Where that cannot
+    be told, it is the state after the event, with the event that the server noted as replaced by it. Without
+    such a note, what its key was before is unknown.
+
+    Args:
+        gaps: the events.
+        stored: what the database says of the events.
+        groups: the state groups of the room.
+        partial: the events whose state lacks members.
+    """
+    events = groups.events
+    numbers = {event_id: number for event_id in gaps if (number := stored[event_id].group) is not None}
+    groups.look_up(numbers.values())
+    own: dict[EventId, StateKey] = {}
+    for event_id, number in numbers.items():
+        event = events[event_id]
+        if event.state_key is None or stored[event_id].rejected:
+            continue
+        key = (event.type, event.state_key)
+        parent = groups.parent(number)
+        if (
+            parent is not None
+            and groups.made_for(parent) == event_id
+            and groups.changes(number) == {key: event_id}
+        ):
+            numbers[event_id] = parent
+        else:
+            own[event_id] = key
+    states = groups.states(numbers.values())
+    given: dict[EventId, StateMap[EventId]] = {}
+    unknown: dict[EventId, str] = {}
+    for event_id, number in numbers.items():
+        state = states[number]
+        if isinstance(state, str):
+            unknown[event_id] = state
+            continue
+        more = [Unknown.members(OMITTED)] if event_id in partial else []
+        if event_id in own:
+            key = own[event_id]
+            replaced = _replaced(events[event_id], events)
+            if replaced is None:
+                more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
+            state = GroupState(state.entries.changed({key: replaced}), state.lost - {key})
+        given[event_id] = state.as_map(*more)
+    return given, unknown
+
+
+def _replaced(event: Event, events: Mapping[EventId, Event]) -> EventId | None:
+    """Return the usable event that a state event replaced, as the server noted it on receipt."""
+    unsigned = event.pdu.get("unsigned")
+    noted = unsigned.get("replaces_state") if type(unsigned) is dict else None
+    replaced = events.get(noted) if type(noted) is str else None
+    if replaced is None or (replaced.type, replaced.state_key) != (event.type, event.state_key):
+        return None
+    return None if replaced is event else replaced.event_id
+
+
+def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
+    some = list(values)
+    for start in range(0, len(some), _AT_ONCE):
+        yield some[start : start + _AT_ONCE]
+
+
+def _marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" * len(values))
