@@ -26,6 +26,8 @@ __all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
 # The parts of an input that are entries of a state.
 _OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 
+_DIFFERENT_STATES = "two documents give different current states; read them one at a time"
+
 
 @dataclass(frozen=True, slots=True)
 class KnownStates:
@@ -37,6 +39,8 @@ class KnownStates:
         outliers: as in `replay_room`.
         apart: outliers that no event of the room's graph is based on. They are not replayed.
         unknown: for events whose state the server should know and does not, the reason.
+        current: the current state, if it is to be used as given; it may be a `PartialState`.
+        accepted_now: the events of that state and its auth chain.
     """
 
     given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
@@ -44,6 +48,8 @@ class KnownStates:
     outliers: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
+    current: StateMap[EventId] | None = None
+    accepted_now: frozenset[EventId] = frozenset()
 
 
 FindStates: TypeAlias = Callable[[Mapping[EventId, Event]], KnownStates]
@@ -254,7 +260,7 @@ def gather_events(
         elif gathered.current is None:
             gathered.current = known
         elif gathered.current != known:
-            raise NotAState("two documents give different current states; read them one at a time")
+            raise NotAState(_DIFFERENT_STATES)
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
@@ -264,6 +270,12 @@ def gather_events(
         gathered.given.update(more.given)
         for answered_for, others in more.accepted.items():
             gathered.accepted.setdefault(answered_for, set()).update(others)
+        if more.accepted_now:
+            gathered.accepted.setdefault(None, set()).update(more.accepted_now)
+        if more.current is not None:
+            if gathered.current not in (None, more.current):
+                raise NotAState(_DIFFERENT_STATES)
+            gathered.current = more.current
         gathered.apart, gathered.unknown_states = more.apart, more.unknown
         gathered.outliers = more.outliers
     return gathered

@@ -34,6 +34,7 @@ class Beliefs:
         rejected, soft_failed: the IDs of events.
         state: the IDs of the events of the current state.
         extremities: the IDs of the forward extremities.
+        unspoken: the IDs of events that the recording does not speak of either.
         others: what `Place.file` is for the events that the recording does not speak of.
     """
 
@@ -42,10 +43,11 @@ class Beliefs:
     state: frozenset[EventId] | None = None
     others: frozenset[str] = frozenset()
     extremities: frozenset[EventId] | None = None
+    unspoken: frozenset[EventId] = frozenset()
 
-    def speak_of(self, place: Place) -> bool:
+    def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
         """Tell whether the server decided about the event at a place of the input."""
-        return place.file is None or place.file not in self.others
+        return event_id not in self.unspoken and (place.file is None or place.file not in self.others)
 
     @classmethod
     def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
@@ -59,7 +61,9 @@ class Beliefs:
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ids("forward_extremities"))
+        unspoken = ids("not_judged") or frozenset()
+        ends = ids("forward_extremities")
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken)
 
 
 @dataclass(slots=True)
@@ -158,7 +162,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     """
     gathered = gather_events(entries, version, keys=keys, find_states=find_states, on_check=on_check)
     events = gathered.events
-    room_id = _main_room(events.values())
+    room_id = main_room(events.values())
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below.
@@ -169,7 +173,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         if held.rejected is None:
             raise ValueError("the beliefs do not say which events were rejected")
         places = gathered.places
-        recorded = [event_id for event_id in places if held.speak_of(places[event_id])]
+        recorded = [event_id for event_id in places if held.speak_of(places[event_id], event_id)]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
     run = partial(
         replay_room,
@@ -242,13 +246,17 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             result.agreed[event_id] = found
         else:
             result.findings[event_id] = (found,)
-            if held.rejected is None or outcome.deciding is None or not held.speak_of(places[event_id]):
+            if (
+                held.rejected is None
+                or outcome.deciding is None
+                or not held.speak_of(places[event_id], event_id)
+            ):
                 continue
             cited = cast(EventId, outcome.deciding.detail.get("auth_event", ""))
             if (
                 found.kind is FindingKind.AUTH_EVENT_REJECTED
                 and cited not in held.rejected
-                and held.speak_of(places[cited])
+                and held.speak_of(places[cited], cited)
             ):
                 # The server differs on the auth event. That it accepted this event too follows from that.
                 result.follow.add(event_id)
@@ -267,7 +275,8 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             result.extremities_differ = (tuple(sorted(only_here)), tuple(sorted(only_there)))
 
 
-def _main_room(events: Collection[Event]) -> RoomId:
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the ID of the room that events are of: that of the create event, or the most frequent one."""
     for event in events:
         if event.type == "m.room.create" and event.state_key == "":
             return event.room_id

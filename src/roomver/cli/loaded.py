@@ -209,7 +209,7 @@ def load_events(
         if room.database:
             raise InputError(source_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
-        gathered = gather_events(room.entries, room.version, keys=all_keys)
+        gathered = gather_events(room.entries, room.version, keys=all_keys, find_states=room.find_states)
     name = source_name(file)
     _tell_of_dropped(name, gathered)
     summary = Summary()

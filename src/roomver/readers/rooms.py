@@ -24,7 +24,7 @@ from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, entry_of, find_version, line_error
 from .forms import IDS_ONLY, check_form
-from .headers import Header, header_of
+from .headers import Header, header_of, join_states
 from .lines import Line, Lines, check_line
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
@@ -157,7 +157,9 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
         return Room(known, keys, None, frozenset(), entries, sources)
     header, others = recorded.header, frozenset(file.name for file in files if file is not recorded)
     beliefs = Beliefs.of_header(header.fields, others)
-    return Room(known, keys, header, others, entries, sources, beliefs, room_id=header.room_id)
+    given = [file.header.states for file in files if file.header is not None and file.header.states]
+    find_states = join_states(given)
+    return Room(known, keys, header, others, entries, sources, beliefs, find_states, header.room_id)
 
 
 def join_rooms(room: Room, more: Room) -> Room:
@@ -212,6 +214,8 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
 
 def _entries_of(file: _File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
     entries = check_form(file.entries(version, numbers), file.name)
+    if file.header is not None and file.header.states is not None:
+        entries = file.header.states.watch(entries)
     if not several:
         return entries
     return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
