@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay"),
-    ("gathering", "room_check", "recording", "suite"),
+    ("gathering", "room_check", "recording", "anonymous", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -41,6 +41,9 @@ SAME_FLOOR = frozenset(
         ("signatures", "keys"),
         ("signing", "keys"),
         ("room_check", "gathering"),
+        ("anonymous", "gathering"),
+        ("anonymous", "recording"),
+        ("anonymous", "room_check"),
         ("recording", "gathering"),
         ("recording", "room_check"),
         ("suite", "room_check"),
