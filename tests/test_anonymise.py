@@ -341,9 +341,15 @@ def test_broken_hashes_stay_broken_and_redacted_events_redacted(version: str) ->
     whole = dict(built.make("m.room.message", BOB, {"body": "gone"}).pdu)
     pdus[-1] = redact(message)
     pdus.append({**whole, "content": {"body": "changed"}})
-    made, old, _ = anonymised(recording_of(pdus, version, keys=RING))
+    pdus.insert(
+        -2,
+        {**whole, "hashes": {"sha256": "unreadable"}}
+        | ({"event_id": "$u:b.example"} if version == "1" else {}),
+    )
+    made, old, _ = anonymised(recording_of(pdus, version))
     assert old.summary.redacted == 1
-    assert {kind.value: count for kind, count in old.summary.kinds.items()} == {"content-hash": 1}
+    found = {kind.value: count for kind, count in old.summary.kinds.items()}
+    assert found == {"content-hash": 1, "no-content-hash": 1}
     first, second = pdus_of(made)[-2:]
     assert (first["content"], list(second["content"])) == ({}, ["body"])
 

@@ -4,7 +4,7 @@
 ones where that can matter (`.ties`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, cast
@@ -29,7 +29,7 @@ from ..signatures import verify_bytes
 from ..types import EventId, JsonObject, JsonValue, ServerName
 from ..unpadded import decode_unpadded, encode_unpadded
 from ..versions import EventIdForm, RoomVersion
-from .names import Names, digest, signing_key
+from .names import Names, digest, keys_in, signing_key
 from .ties import find_places, fraction_of, make_times, sha1_fraction
 
 __all__ = ["Making", "Source"]
@@ -75,10 +75,10 @@ class Source:
             if check_content_hash(event) is HashCheck.INTACT:
                 self.intact.add(event.event_id)
             if event.type == "m.room.third_party_invite" and event.state_key is not None:
-                keys = ((event.event_id, raw) for raw in _keys_in(event.content))
+                keys = ((event.event_id, raw) for raw in keys_in(event.content))
                 self.offers.setdefault(event.state_key, []).extend(keys)
             if event.type == "m.room.policy" and type(via := event.content.get("via")) is str:
-                self.policies.setdefault(via, []).extend(_keys_in(event.content))
+                self.policies.setdefault(via, []).extend(keys_in(event.content))
 
     def servers(self) -> Iterable[ServerName]:
         """Yield the names of servers, some of them several times."""
@@ -183,14 +183,14 @@ class Making:
         event_id, chosen = event.event_id, self._version.event_id_form is EventIdForm.CHOSEN
         new = self._fields(event.pdu, event)
         hashes = cast(JsonObject, self._names.value({k: v for k, v in event.hashes.items() if k != "sha256"}))
-        intact = check_content_hash(event) is HashCheck.INTACT
+        checked = check_content_hash(event)
         if event_id in self._hashes and not chosen:
             content_hash, nonce = self._hashes[event_id]
             new["hashes"] = {**hashes, "sha256": content_hash}
-            if intact and nonce:
+            if checked is HashCheck.INTACT and nonce:
                 new[_NONCE] = nonce
         else:
-            self._hash(event, new, hashes, intact=intact)
+            self._hash(event, new, hashes, checked)
         essential = essential_bytes(new, self._version)
         if "signatures" in event.pdu:
             new["signatures"] = self._signatures(event, essential)
@@ -199,19 +199,21 @@ class Making:
         self._references.setdefault(event_id, encode_unpadded(sha256(essential).digest()))
         return new
 
-    def _hash(self, event: Event, new: JsonObject, hashes: JsonObject, *, intact: bool) -> None:
+    def _hash(self, event: Event, new: JsonObject, hashes: JsonObject, checked: HashCheck) -> None:
         """Set the content hash of an event, so that its ID is in order with those of the same time."""
         number = len(self._hashes)
         chosen = self._version.event_id_form is EventIdForm.CHOSEN
         place = None if chosen else self._places.get(event.event_id)
         for nonce in range(max(1, self._tries)):
-            if intact:
+            if checked is HashCheck.INTACT:
                 if nonce:
                     new[_NONCE] = nonce
                 new.pop("hashes", None)
                 content_hash = encode_unpadded(content_digest(new))
-            else:
+            elif checked is HashCheck.MISMATCH:
                 content_hash = encode_unpadded(digest(f"content of {number}, {nonce}"))
+            else:
+                content_hash = f"unreadable {number}, {nonce}"
             new["hashes"] = {**hashes, "sha256": content_hash}
             self._hashes[event.event_id] = content_hash, nonce
             if place is None:
@@ -387,17 +389,3 @@ class Making:
 def _signature_of(text: str) -> bytes | None:
     raw = decode_unpadded(text)
     return raw if raw is not None and len(raw) == 64 else None
-
-
-def _keys_in(content: JsonObject) -> Iterator[bytes]:
-    """Yield the public keys that the content of a third-party invite or a policy event gives."""
-    listed = content.get("public_keys")
-    texts = [content.get("public_key")]
-    if type(listed) is list:
-        texts += [one.get("public_key") for one in listed if type(one) is dict]
-    elif type(listed) is dict:
-        texts.append(listed.get("ed25519"))
-    for text in texts:
-        raw = decode_unpadded(text) if type(text) is str else None
-        if raw is not None and len(raw) == 32:
-            yield raw

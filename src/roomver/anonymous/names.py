@@ -5,7 +5,7 @@ rules compare stays as it is: whether an identifier is valid, its server, power 
 rules. Nothing here knows a graph: `.events` gives the IDs of events.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from hashlib import sha256
 from typing import Final
 
@@ -17,7 +17,7 @@ from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName, S
 from ..unpadded import decode_unpadded, encode_unpadded
 from ..versions import ROOM_VERSIONS, V9, EventIdForm, RoomIdForm, RoomVersion
 
-__all__ = ["Names", "digest", "signing_key"]
+__all__ = ["Names", "digest", "keys_in", "signing_key"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -261,3 +261,17 @@ class Names:
                 for one in value
             ]
         return self.value(value, name)
+
+
+def keys_in(content: JsonObject) -> Iterator[bytes]:
+    """Yield the public keys that the content of a third-party invite or a policy event gives."""
+    listed = content.get("public_keys")
+    texts = [content.get("public_key")]
+    if type(listed) is list:
+        texts += [one.get("public_key") for one in listed if type(one) is dict]
+    elif type(listed) is dict:
+        texts.append(listed.get("ed25519"))
+    for text in texts:
+        raw = decode_unpadded(text) if type(text) is str else None
+        if raw is not None and len(raw) == 32:
+            yield raw

@@ -28,13 +28,13 @@ from .common import (
     keys_option,
     read_key_files,
     room_version_option,
+    write_json,
 )
 from .escaped import printable
 from .loaded import replay_progress
 from .sources import Choice, opened_room, room_option, source_name
 from .unknown_checks import counted
 
-_SPOOL = 2**20  # bytes that are copied at a time
 _BESIDE = ("-wal", "-shm", "-journal")
 _EXISTS = "it exists: give --force to replace it"
 
@@ -235,8 +235,8 @@ def _written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO
         with TemporaryFile() as spool:
             yield spool
             spool.seek(0)
-            while data := spool.read(_SPOOL):
-                click.echo(data, nl=False)
+            for line in spool:
+                write_json(line.rstrip(b"\n"))
         return
     path = Path(output)
     name = printable(output)
