@@ -82,7 +82,8 @@ OF_EVENTS = ("rejections", "event_to_state_groups")
 def make_tables(kind: int = 0) -> Iterable[str]:
     """Yield the statements that make the tables: in SQLite (0) or PostgreSQL (1)."""
     for table, columns in TABLES.items():
-        yield f"CREATE TABLE {table} ({', '.join(f'{name} {types[kind]}' for name, types in columns.items())})"
+        listed = ", ".join(f"{name} {types[kind]}" for name, types in columns.items())
+        yield f"CREATE TABLE {table} ({listed})"
     for number, (table, columns_text) in enumerate(INDEXES):
         yield f"CREATE INDEX index_{number} ON {table} ({columns_text})"
 
@@ -158,8 +159,8 @@ def join_late(db: sqlite3.Connection, room_id: str, first: str, *, own_groups: b
         The events after gaps.
     """
     sql = (
-        "SELECT e.event_id, e.stream_ordering, j.json, e.state_key, e.rejection_reason, g.state_group FROM events e"
-        " JOIN event_json j USING (event_id) JOIN event_to_state_groups g USING (event_id)"
+        "SELECT e.event_id, e.stream_ordering, j.json, e.state_key, e.rejection_reason, g.state_group"
+        " FROM events e JOIN event_json j USING (event_id) JOIN event_to_state_groups g USING (event_id)"
         " WHERE e.room_id = ? ORDER BY e.stream_ordering"
     )
     found = {row[0]: row[1:] for row in db.execute(sql, (room_id,))}

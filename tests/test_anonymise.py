@@ -481,11 +481,11 @@ def test_states_outliers_and_beliefs_are_anonymised() -> None:
     states = KnownStates(
         {last.event_id: given, "$absent": {}},
         {last.event_id: {first.event_id}},
-        frozenset({"$absent"}),
-        frozenset({"$apart"}),
-        {"$other": "a secret reason"},
-        state,
-        frozenset({first.event_id}),
+        outliers=frozenset({"$absent"}),
+        apart=frozenset({"$apart"}),
+        unknown={"$other": "a secret reason"},
+        current=state,
+        accepted_now=frozenset({first.event_id}),
     )
     beliefs = Beliefs(
         frozenset({"$absent"}), frozenset(), frozenset({last.event_id}), extremities=frozenset()

@@ -325,13 +325,14 @@ def test_concatenated_json_values_are_read() -> None:
     ("name", "kind"), [("create-redacted-v10.jsonl", None), ("create-hash-broken-v10.jsonl", "content-hash")]
 )
 def test_a_create_event_that_lost_its_version_is_read_as_the_header_says(name: str, kind: str | None) -> None:
-    # The recording gives a state whose events are not all in the file, so the exit code is 1.
-    found = report(case(name), code=1)
+    # The recording gives a state whose events are not all in the file, so it cannot be compared.
+    code = 3 if kind is None else 1
+    found = report(case(name), code=code)
     assert found["room_version"] == "10"
     assert list(kinds(found).values()) == ([] if kind is None else [[kind]])
     assert found["room"]["state_size"] == 3
     table = run("check", case(name))
-    assert table.exit_code == 1
+    assert table.exit_code == code
     assert name in table.stdout
 
 

@@ -69,7 +69,7 @@ def test_an_event_that_is_dropped_is_named_by_the_id_that_others_cite(write: Wri
     result = run("check", write("room.jsonl", lines))
     assert result.exit_code == 1
     assert f"line 7  {long.event_id}  m.room.power_levels" in result.stdout
-    assert f"auth_events: {long.event_id} is missing" in result.stdout
+    assert f"auth_events: {long.event_id} was dropped (line 7: malformed)" in result.stdout
 
 
 @pytest.mark.parametrize("version", [v for v in VERSIONS if int(v) <= 10])
@@ -234,3 +234,32 @@ def test_a_state_that_is_none(text: str, told: str, write: Write) -> None:
     result = run("resolve", room, "--sets", write("a.txt", text), "--sets", write("b.txt", text))
     assert (result.exit_code, result.stdout) == (2, "")
     assert told in result.stderr
+
+
+def test_an_error_names_the_file_that_it_is_in(write: Write) -> None:
+    room = write("room.jsonl", [{"format": "roomver-room/1", "room_version": "11"}, *(p for _, p in EVENTS)])
+    other = write("other.jsonl", [{"format": "roomver-room/1", "room_version": "10"}])
+    broken = write("broken.json", "{")
+    told = {
+        other: f"it says that it has room version 10, not 11 as {room} says",
+        broken: "neither JSON nor JSON Lines",
+        write("cut.json", '[{"type": "x"}, {"type": "y"}'): "not JSON",
+        room + "x": "No such file or directory",
+    }
+    for file, reason in told.items():
+        result = run("check", room, "--also", file)
+        assert (result.exit_code, result.stderr.startswith(f"roomver: {file}: ")) == (2, True), result.stderr
+        assert reason in result.stderr or file.endswith("cut.json")
+        (data,) = json.loads(run("check", "--json", room, "--also", file).stdout)["files"]
+        assert (data["file"], data["error_in"]) == (room, file)
+        for command in ("state", "resolve"):
+            assert run(command, room, "--also", file).stderr == result.stderr
+    # Two files that contradict each other are both named.
+    states = [
+        json.dumps({"pdus": [p for _, p in EVENTS if "state_key" in p][:n], "auth_chain": []}) for n in (3, 2)
+    ]
+    files = [write(f"{n}.json", text) for n, text in enumerate(states)]
+    for command in ("check", "state"):
+        result = run(command, files[0], "--also", files[1])
+        assert result.exit_code == 2
+        assert f"roomver: {files[0]} and {files[1]}: this is not a room state: two documents" in result.stderr

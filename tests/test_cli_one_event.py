@@ -241,4 +241,4 @@ def test_a_closed_pipe_is_silent_and_not_a_finding(command: str) -> None:
         program, input=request, stdout=write, stderr=subprocess.PIPE, check=False, timeout=60
     )
     os.close(write)
-    assert (result.returncode, result.stderr) == (2, b"")
+    assert (result.returncode, result.stderr) == (141, b"")

@@ -165,7 +165,7 @@ def test_a_dropped_entry_is_unknown_and_not_absent(write: Write) -> None:
     file = write("answer.json", document)
     result = run("state", "--room-version", "11", file, "--type", "m.room.topic")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "m.room.topic '' (1 dropped)" in result.stderr
+    assert "m.room.topic '' (1 dropped, pdus[5]: malformed)" in result.stderr
     assert run("state", "--room-version", "11", file, "--type", "m.room.join_rules").exit_code == 0
     text = run("check", "--room-version", "11", file).stdout
     assert "current state: 5 entries, known in part: 1 dropped" in text
@@ -175,7 +175,7 @@ def test_a_dropped_entry_is_unknown_and_not_absent(write: Write) -> None:
     for kind in ("m.room.topic", "m.room.name"):
         result = run("state", "--room-version", "11", file, "--type", kind)
         assert result.exit_code == 3
-        assert "all other entries (2 dropped)" in result.stderr
+        assert "all other entries (2 dropped, the first at pdus[5]: malformed)" in result.stderr
 
 
 def test_a_dropped_entry_leaves_a_verdict_undecided(write: Write) -> None:
@@ -186,7 +186,8 @@ def test_a_dropped_entry_leaves_a_verdict_undecided(write: Write) -> None:
     broken = [{**pdu, "depth": "deep"} if pdu.get("state_key") == BOB else pdu for pdu in state]
     result = run("auth", "--room-version", "11", "--state", write("s.json", broken), message)
     assert result.exit_code == 3
-    assert f'm.room.member "{BOB}" is unknown (1 dropped)' in result.stdout
+    where = broken.index({**built.state["m.room.member", BOB].pdu, "depth": "deep"}) + 1
+    assert f'm.room.member "{BOB}" is unknown (1 dropped, line {where}: malformed)' in result.stdout
     # A message is not an entry of a state.
     bad = {"type": "m.room.message", "sender": BOB}
     assert (
@@ -205,9 +206,11 @@ def test_a_dropped_event_beside_the_state_leaves_its_key_unknown(given: bool, wr
         judge = ("auth", "--room-version", "11", "--state", file, message)
         assert run(*judge).exit_code == code
         bad = {**built.make_member(user, membership, by=ALICE).pdu, "depth": "deep"}
-        result = run(*judge, "--also", write("bad.json", bad))
+        also = write("bad.json", bad)
+        result = run(*judge, "--also", also)
         assert result.exit_code == 3
-        assert f'm.room.member "{user}" is unknown (1 dropped)' in result.stdout
+        said = f'm.room.member "{user}" is unknown (1 dropped, {also}, line 1: malformed)'
+        assert said in result.stdout
         # Neither an event of the auth chain nor a message is an entry of the state.
         chain = write("chain.json", {"auth_chain": [built.create.pdu, bad]})
         assert run(*judge, "--also", chain).exit_code == (code if given else 3)
@@ -349,10 +352,15 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     lines[0] = header("11", rejected=[], state=[*theirs, missing.event_id])
     found = report(write("room.jsonl", lines), code=3)
     assert found["room"]["state_differs"] == []
-    # Its topic is surely another one, since the topic here is known.
+    # Its topic may be the missing event.
     topic = built.state["m.room.topic", ""].event_id
     others = [event_id for event_id in theirs if event_id != topic]
     lines[0] = header("11", rejected=[], state=[*others, missing.event_id])
+    found = report(write("room.jsonl", lines), code=3)
+    assert found["room"]["state_differs"] == []
+    assert found["room"]["state_keys_not_compared"] == [{"type": "m.room.topic", "state_key": ""}]
+    # Without a missing event its topic is surely another one, since the topic here is known.
+    lines[0] = header("11", rejected=[], state=others)
     (differs,) = report(write("room.jsonl", lines), code=1)["room"]["state_differs"]
     assert differs == {"type": "m.room.topic", "state_key": "", "ours": topic, "theirs": None}
 

@@ -120,6 +120,38 @@ def test_the_third_check_is_the_servers_if_it_is_followed(write: Write) -> None:
     assert "soft-failed, as recorded" in last
 
 
+# Soft failures that only the recording server saw
+
+
+def test_an_event_that_only_the_server_soft_failed_is_listed_but_is_not_a_finding(write: Write) -> None:
+    """The server may have received it after an event that refuses it."""
+    built = public_room()
+    message = built.add("m.room.message", BOB, {"body": "x"})
+    state = [event.event_id for event in built.state.values()]
+    decided = header(rejected=[], soft_failed=[message.event_id], state=state)
+    file = write("room.jsonl", [decided, *entries(built)])
+    found = report(file, code=0)
+    assert (found["room"]["soft_failed_there"], found["events"]) == ([message.event_id], [])
+    said = "1 event soft-failed there, accepted here; the order of arrival may explain it: "
+    assert f"{said}{message.event_id}\n" in run("check", file).stdout
+
+
+def test_an_event_whose_third_check_is_unknown_is_not_called_accepted(write: Write) -> None:
+    """Nothing tells whether it would be soft-failed here."""
+    built = public_room()
+    fork, base = dict(built.state), built.last
+    assert base is not None
+    ban = built.member(BOB, "ban", by=ALICE)
+    built.add("m.room.message", ALICE, {"body": "y"})
+    built.state = fork
+    beside = built.add("m.room.message", BOB, {"body": "x"}, prev=[base])
+    lines = [line for line in entries(built) if line["event_id"] != ban.event_id]
+    decided = header(rejected=[], soft_failed=[beside.event_id])
+    room = report(write("room.jsonl", [decided, *lines]), code=3)["room"]
+    assert [one["event_id"] for one in room["current_unknown"]] == [beside.event_id]
+    assert room["soft_failed_there"] == []
+
+
 # The check against the current state
 
 

@@ -66,7 +66,8 @@ def test_check_state_and_auth_agree_on_a_forged_event(version: str, form: str, w
     assert finding["action"] == "drop"
     assert finding["reasons"][0]["text"] == reason
 
-    left_out = f'  {topic.event_id}: signatures["a.example"]: {reason}\n'
+    place = f"line {event['line']}"
+    left_out = f'  {topic.event_id}: signatures["a.example"]: {reason} ({place})\n'
     state = run("state", "--json", *keys, file)
     assert state.exit_code == 0
     assert topic.event_id not in state.stdout
@@ -157,6 +158,28 @@ def test_what_could_not_be_checked_is_said_with_the_keys_to_fetch(write: Write) 
         unsigned = run(*arguments, "--unsigned")
         assert unsigned.stdout == none.stdout
         assert unsigned.stderr == f"roomver: {file}: signatures were not checked (--unsigned)\n"
+
+
+def test_check_without_keys_says_whose_keys_are_needed(write: Write) -> None:
+    built = public_room()
+    file = write("room.jsonl", entries(built))
+    told = [
+        "  the signatures of 4 events could not be checked: no keys are given (--keys)",
+        "    needed: the keys of 2 servers: a.example, b.example",
+        "    any homeserver has them: save GET /_matrix/key/v2/query/<server> as a file for --keys",
+    ]
+    assert run("check", file).stdout.splitlines()[-3:] == told
+    every = run("check", "--all", file).stdout.splitlines()[-3:]
+    assert every == [
+        f"{told[0]}; these are needed:",
+        "    a.example ed25519:1, needed for 3 events",
+        "    b.example ed25519:1, needed for 1 event",
+    ]
+    users = [f"@u:s{n}.example" for n in range(8)]
+    built.join(*users)
+    many = run("check", write("many.jsonl", entries(built))).stdout
+    named = "a.example, b.example, s0.example, s1.example, s2.example and 5 more (`roomver check --all`)"
+    assert f"    needed: the keys of 10 servers: {named}\n" in many
 
 
 def test_the_keys_of_the_header_are_used(write: Write) -> None:

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay"),
-    ("gathering", "room_check", "recording", "anonymous", "suite"),
+    ("gathering", "undecided", "room_check", "recording", "anonymous", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -46,6 +46,8 @@ SAME_FLOOR = frozenset(
         ("anonymous", "room_check"),
         ("recording", "gathering"),
         ("recording", "room_check"),
+        ("room_check", "undecided"),
+        ("undecided", "gathering"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

@@ -14,11 +14,12 @@ from strategies import often
 
 from roomver import KeyRing, SigningKey, VerifyKey, sign_event, verify_signatures
 from roomver.check import check_event
-from roomver.entry import Entry, Place
+from roomver.entry import Entry, Part, Place
 from roomver.event import Event
 from roomver.findings import FindingKind
 from roomver.room_check import RoomCheck, check_room
 from roomver.signature_results import ServerResult, SignatureReport, SignatureStatus, SigningStatus
+from roomver.state import entries_of, unknown_of
 
 TIME = 1_700_000_000_000
 SERVERS = ("a", "b")
@@ -227,6 +228,41 @@ def test_in_a_room_only_what_the_keys_show_to_be_forged_is_left_out(version: str
     assert found.summary.signatures[SigningStatus.KEY_UNKNOWN] == sum(
         events for _, _, events in found.summary.keys_to_fetch
     )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_state_before_a_forged_event_is_not_the_current_state(version: str) -> None:
+    """Two servers answer with states. With the key, the event of one answer turns out to be forged."""
+    room = Room(version)
+    room.join(ALICE)
+    room.join_rule("public")
+    here = Place(None, "")
+    entries = [Entry(here, None, event.pdu) for event in room.events.values()]
+    for number, user in enumerate((CAROL, BOB), 1):
+        state = [event.pdu for event in room.state.values()]
+        entries += [Entry(here, None, pdu, part=Part.STATE, document=number) for pdu in state]
+        joined = room.member(user, "join")
+        other = room.make("m.room.message", user, {})
+        pdu = forged(joined, other) if user == BOB else joined.pdu
+        entries.append(Entry(here, None, pdu, part=Part.JOINED, document=number))
+    ids = [room.state["m.room.member", user].event_id for user in (CAROL, BOB)]
+    keys = KeyRing.of({server_name(BOB): {"ed25519:1": key_of(server_name(BOB)).verify_key}})
+    few, many = check_room(entries, version), check_room(entries, version, keys=keys)
+    assert [*few.gathered.given] == ids
+    assert set(many.gathered.left_out) == {ids[1]}
+    assert [*many.gathered.given] == ids[:1]
+    assert few.gathered.current is many.gathered.current is None
+    assert few.replay.outcomes[ids[0]].accepted
+    assert many.replay.outcomes[ids[0]].accepted
+    alone = check_room([entry for entry in entries if entry.document == 2], version, keys=keys).gathered
+    assert alone.current is None
+    assert set(entries_of(alone.as_state())) == room.state.keys() - {("m.room.member", BOB)}
+    assert unknown_of(alone.as_state())[0].keys == {("m.room.member", BOB)}
+    # With a good copy of the event, the state is the one before that.
+    copied = check_room(
+        [*entries, Entry(here, None, room.state["m.room.member", BOB].pdu)], version, keys=keys
+    )
+    assert copied.gathered.given == few.gathered.given
 
 
 @pytest.mark.parametrize("version", VERSIONS)

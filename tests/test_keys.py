@@ -235,9 +235,28 @@ class TestServerKeys:
         del pdu["old_verify_keys"]
         assert read_server_keys(sign_json(pdu, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
 
-    def test_a_key_that_is_both_old_and_in_use_is_in_use(self) -> None:
+    def test_a_key_that_is_both_old_and_in_use_has_expired(self) -> None:
+        # "The public keys that the server used to use and when it stopped using them." Elsewhere: "any keys
+        # that are known to have expired prior to the event's origin_server_ts are ignored". As in `joined`,
+        # a key has expired if one statement says so.
         both = response(old_verify_keys={"ed25519:1": {"key": PUBLIC, "expired_ts": 5}})
-        assert read_server_keys(sign_json(both, "domain", KEY))[1] == {"ed25519:1": VerifyKey(RAW, TIME)}
+        # "Digital signatures for this object signed using the verify_keys."
+        server, keys = read_server_keys(sign_json(both, "domain", KEY))
+        assert keys == {"ed25519:1": VerifyKey(RAW, None, 5)}
+        apart = [
+            KeyRing.of({server: {"ed25519:1": key}})
+            for key in (VerifyKey(RAW, TIME), VerifyKey(RAW, None, 5))
+        ]
+        assert KeyRing.joined(apart).find(server, "ed25519:1") == (keys["ed25519:1"],)
+
+    def test_different_keys_under_one_id_in_one_response_are_a_clash(self) -> None:
+        other = "A" * 43
+        both = response(old_verify_keys={"ed25519:1": {"key": other, "expired_ts": 5}})
+        expected = 'domain old_verify_keys["ed25519:1"]: not the key that verify_keys has under this ID'
+        for read in (published_keys, read_server_keys):
+            with pytest.raises(BadKey) as caught:
+                read(sign_json(both, "domain", KEY))
+            assert expected in str(caught.value)
 
     def test_a_response_that_is_not_signed_is_refused(self) -> None:
         with pytest.raises(BadKey, match=r"not signed by the server's own keys \(domain: no signature\)"):
@@ -263,6 +282,10 @@ class TestServerKeys:
     def test_a_response_without_keys_in_use_is_refused(self) -> None:
         with pytest.raises(BadKey, match="not signed"):
             read_server_keys(sign_json(response(verify_keys={}), "domain", KEY))
+        without = response()
+        del without["verify_keys"]
+        with pytest.raises(BadKey, match="unknown key"):
+            read_server_keys(sign_json(without, "domain", KEY))
 
     @pytest.mark.parametrize(
         ("changes", "where"),

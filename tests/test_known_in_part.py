@@ -209,6 +209,53 @@ def test_a_given_state_vouches_for_its_events() -> None:
     assert last.event_id not in handed.outliers
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_state_over_the_prev_events_completes_a_state_given_in_part(version: str) -> None:
+    room = base_room(version)
+    state = ids(room.state)
+    last = room.add("m.room.message", CAROL, {})
+    events = list(room.events.values())
+    known = {key: e for key, e in state.items() if key[0] != "m.room.member"}
+    given = {last.event_id: PartialState(known, [Unknown.members()])}
+    part = replay_room(events, given=given)
+    assert part.state_before(last.event_id) == state
+    assert part.outcomes[last.event_id].accepted
+    assert part.outcomes[last.event_id].by_state is not None
+    assert part.resolution_at(last.event_id).state == state
+    # Without the event before it, nothing tells.
+    gap = replay_room([e for e in events if e.event_id not in last.prev_event_ids], given=given)
+    assert gap.state_before(last.event_id) == given[last.event_id]
+    assert gap.outcomes[last.event_id].status is Status.UNDECIDED
+    # If the two contradict each other, the given state is used as it is.
+    other = {last.event_id: PartialState({**known, TOPIC: room.create.event_id}, [Unknown.members()])}
+    assert replay_room(events, given=other).state_before(last.event_id) == other[last.event_id]
+    del known["m.room.join_rules", ""]
+    other = {last.event_id: PartialState(known, [Unknown.members()])}
+    assert replay_room(events, given=other).state_before(last.event_id) == other[last.event_id]
+
+
+def test_two_parts_of_one_state_complete_each_other() -> None:
+    room = base_room()
+    room.state["m.room.member", DAVE] = room.make_member(DAVE, "join")  # it is missing
+    undecided = room.add("m.room.topic", DAVE, {"topic": "t"}, state_key="")
+    del room.state["m.room.member", DAVE], room.state[TOPIC]
+    last = room.add("m.room.message", ALICE, {})
+    state = ids(room.state)
+    known = {key: e for key, e in state.items() if key[0] != "m.room.member"}
+    given = {last.event_id: PartialState(known, [Unknown.members()])}
+    part = replay_room(room.events.values(), given=given)
+    # The given state has no topic, and the prev events tell the members.
+    assert part.state_before(last.event_id) == state
+    hidden = {last.event_id: PartialState(known, [Unknown.members(), Unknown("x", keys=frozenset([TOPIC]))])}
+    part = replay_room(room.events.values(), given=hidden)
+    before = part.state_before(last.event_id)
+    assert isinstance(before, PartialState)
+    assert before.known == state
+    assert before.unknown == (Unknown("x", keys=frozenset([TOPIC])),)
+    assert before.why_unknown(STRANGE) is before.why_unknown(("m.room.member", DAVE)) is None
+    assert part.outcomes[undecided.event_id].status is Status.UNDECIDED
+
+
 def test_after_an_undecided_state_event_only_its_key_is_unknown() -> None:
     room = base_room()
     join = room.state["m.room.member", BOB]
@@ -370,8 +417,8 @@ def test_an_end_beside_one_whose_state_is_unknown_may_be_soft_failed() -> None:
 
 def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> None:
     room = base_room()
-    fork, base = dict(room.state), room.last
-    assert base is not None
+    fork = dict(room.state)
+    base = room.add("m.room.message", ALICE, {})  # it is missing below
     topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
     refused = room.add("m.room.message", "@nobody:n.example", {})
     room.state = dict(fork)
@@ -379,7 +426,9 @@ def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> No
     known = {key: e for key, e in ids(fork).items() if key != ("m.room.member", CAROL)}
     # Carol's server gives the state without members: nothing tells whether she has left since.
     given = {carols.event_id: ids(fork), topic.event_id: PartialState(known, [Unknown.members()])}
-    part = replay_room(room.events.values(), given=given)
+    events = [event for event in room.events.values() if event is not base]
+    accepted: dict[str | None, list[str]] = {topic.event_id: [fork["m.room.member", CAROL].event_id]}
+    part = replay_room(events, given=given, accepted=accepted)
     assert part.outcomes[refused.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
     assert set(part.forward_extremities) == {topic.event_id, carols.event_id}
     assert not part.extremities_known, "hers may be soft-failed"
@@ -387,7 +436,7 @@ def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> No
     assert (check.allowed, check.why) == (None, "the current state is unknown: members omitted")
     assert part.current_unknown == [carols.event_id]
     assert part.current_state is None
-    plain = replay_room(room.events.values(), given=given, soft_failure=False)
+    plain = replay_room(events, given=given, accepted=accepted, soft_failure=False)
     assert plain.extremities_known
     assert plain.current_unknown == []
     assert isinstance(plain.current_state, PartialState)

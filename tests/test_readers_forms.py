@@ -156,6 +156,12 @@ def client(pdu: dict[str, Any], event_id: str = "$a") -> dict[str, Any]:
     return {**{key: pdu[key] for key in kept if key in pdu}, "event_id": event_id, "unsigned": {"age": 5}}
 
 
+def sync(events: list[Any], section: str = "timeline", membership: str = "join") -> dict[str, Any]:
+    empty: dict[str, Any] = {name: {"events": []} for name in ("timeline", "state") if name != section}
+    rooms = {membership: {"!a:a.example": {**empty, section: {"events": events}}}}
+    return {"next_batch": "s", "account_data": {"events": []}, "rooms": rooms}
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -165,6 +171,10 @@ def client(pdu: dict[str, Any], event_id: str = "$a") -> dict[str, Any]:
         {"state": [client(pdu) for pdu in PDUS]},
         {"chunk": [client(pdu) for pdu in PDUS], "start": "s"},
         {"next_batch": "s", "rooms": {}},
+        sync([client(pdu) for pdu in PDUS]),
+        {"rooms": sync([client(pdu) for pdu in PDUS])["rooms"]},
+        sync([client(pdu) for pdu in PDUS])["rooms"]["join"]["!a:a.example"],
+        [sync([client(PDUS[5])])] * 3,
         [client(PDUS[5])] * 1000,
     ],
 )
@@ -176,6 +186,23 @@ def test_client_server_json_is_told_once(value: Any) -> None:
     if type(value) is list:
         assert failure(json_lines([*value, *value])) == said
         assert failure(json_lines([*value, *value]), ELEVEN) == said
+
+
+@pytest.mark.parametrize("section", ["timeline", "state", "state_after"])
+@pytest.mark.parametrize("membership", ["join", "leave", "invite", "knock"])
+def test_a_response_to_sync_with_pdus_is_told_once(
+    section: str, membership: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pdus in (PDUS, [{**pdu, "event_id": "$a"} for pdu in PDUS]):
+        whole = sync(pdus, section, membership)
+        (room,) = whole["rooms"][membership].values()
+        said = {failure(json.dumps(value, indent=indent)) for value in (whole, room) for indent in (None, 1)}
+        said.add(failure(json_lines([whole, whole])))
+        (one,) = said
+        assert one.startswith("this is a response to /sync.")
+        assert "jq '.rooms.join" in one
+    monkeypatch.setattr("roomver.readers.lines.MAX_LINE_BYTES", 1000)
+    assert failure(json.dumps(whole)) == one
 
 
 def test_one_event_of_a_client_does_not_hide_the_others() -> None:
@@ -203,7 +230,10 @@ def test_event_ids_alone_are_told_and_are_a_state(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"SQLite format 3\0" + b"\0" * 84, "this is an SQLite database; export the room from it: sqlite3"),
+        (
+            b"SQLite format 3\0" + b"\0" * 84,
+            "this is an SQLite database; if it is Synapse's, read a room of it: roomver check",
+        ),
         (b"PGDMP\1\16", "this is a pg_dump archive; export the room from the database instead: psql"),
         (b"\x28\xb5\x2f\xfd\0", "this is compressed with zstd; unpack it first: zstd -dc"),
         (b"\xfd7zXZ\0\0", "this is compressed with xz; unpack it first: xz -dc"),

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import sqlite3
 from pathlib import Path
 from random import Random
@@ -26,15 +27,23 @@ from roomver.state import PartialState, Unknown
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
 
 
+PLACE = re.compile(r"(?:/\S+, )?(?:line [0-9]+|(?:state|auth_chain|pdus)\[[0-9]+\])")
+
+
+def placeless(value: Any) -> Any:
+    """Return a JSON value without places in an input."""
+    if isinstance(value, dict):
+        places = ("file", "line", "path", "claimed_id")
+        return {key: placeless(item) for key, item in value.items() if key not in places}
+    if isinstance(value, list):
+        return [placeless(item) for item in value]
+    return PLACE.sub("somewhere", value) if isinstance(value, str) else value
+
+
 def said(*arguments: str) -> dict[str, Any]:
     """Return what ``check --json`` says about one file, without the places in it."""
     (found,) = json.loads(run("check", "--json", *arguments).stdout)["files"]
-    for name in ("file", "source", "room_id"):
-        found.pop(name, None)
-    for event in found.get("events", ()):
-        for name in ("file", "line", "path", "claimed_id"):
-            del event[name]
-    return dict(found)
+    return {key: placeless(value) for key, value in found.items() if key not in ("file", "source", "room_id")}
 
 
 def recorded(tmp_path: Path, *arguments: str) -> str:
@@ -144,9 +153,9 @@ def test_what_a_state_has_lost_is_recorded(write: Write, tmp_path: Path) -> None
     document["auth_chain"] = [pdu for pdu in document["auth_chain"] if pdu["type"] != lost["type"]]
     path = alike(tmp_path, write("answer.json", document), "--also", write("after.jsonl", after))
     (state,) = head(path)["states"].values()
-    assert state["unknown"] == [
-        {"reason": "1 dropped", "types": [], "keys": [["m.room.join_rules", ""]]},
-    ]
+    (unknown,) = state["unknown"]
+    assert unknown["reason"].startswith("1 dropped, ")
+    assert (unknown["types"], unknown["keys"]) == ([], [["m.room.join_rules", ""]])
     assert built.create.event_id in state["state"]
 
 
@@ -169,9 +178,9 @@ def test_an_event_that_is_taken_out_of_a_recording_makes_its_state_known_in_part
     spoiled = [line.replace('"topic":"x"', '"topic":5.5') for line in lines]
     found = said(write("spoiled.jsonl", "".join(line + "\n" for line in spoiled)))
     assert found["summary"]["kinds"] == {"malformed": 2}
-    assert {"reason": "1 dropped", "types": [], "keys": [["m.room.topic", ""]]} in found["room"][
-        "state_unknown"
-    ]
+    (unknown,) = found["room"]["state_unknown"]
+    assert unknown["reason"].startswith("1 dropped, somewhere")
+    assert (unknown["types"], unknown["keys"]) == ([], [["m.room.topic", ""]])
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -458,7 +467,7 @@ def test_another_room_than_the_one_asked_for_is_an_error(write: Write, tmp_path:
     source = write("room.jsonl", [pdu for _, pdu in pairs(small_room())])
     result = run("record", source, "--room", "!other:x", "-o", str(tmp_path / "out.jsonl"))
     assert result.exit_code == 2
-    assert "its room is !room:a.example, not !other:x" in result.stderr
+    assert 'its room is "!room:a.example", not "!other:x"' in result.stderr
 
 
 def test_keys_and_unsigned_exclude_each_other(write: Write) -> None:

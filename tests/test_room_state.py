@@ -113,7 +113,7 @@ def test_many_changes_are_merged_into_a_new_dict() -> None:
     assert len(state) == 1_000
     assert not state.shares_with(start)
     assert RoomState(model) == state
-    assert repr(state) == "<RoomState of 1000 entries>"
+    assert repr(state) == "<RoomState of 1,000 entries>"
     gone = state.changed(dict.fromkeys(model))
     assert len(gone) == 0
     assert dict(gone) == {}

@@ -159,7 +159,7 @@ def test_states_known_in_part_are_values() -> None:
     for together in ([copy.copy(state), state], pickle.loads(pickle.dumps([copy.copy(state), state]))):
         assert resolve(together, {}).state == state
     assert repr(state) == (
-        "<PartialState of 1 known entries; unknown: m.room.member entries (members omitted)>"
+        "<PartialState of 1 known entry; unknown: m.room.member entries (members omitted)>"
     )
     assert entries_of(state) == {NAME: "$n"}
     with pytest.raises(ValueError, match="not known in part"):
@@ -266,3 +266,28 @@ def test_a_view_of_a_state_known_in_part_is_known_in_part() -> None:
     assert dict(whole) == built.state
     assert len(whole) == len(ids)
     assert ("m.room.member", CAROL) not in whole
+
+
+EVERYTHING, MEMBERS = Unknown.everything("x"), Unknown.members("x")
+SOME = Unknown("x", keys=frozenset([TOPIC, MEMBER]))
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "types", "keys"),
+    [
+        (EVERYTHING, [EVERYTHING], None, set()),
+        (EVERYTHING, [MEMBERS, SOME], {"m.room.member"}, {TOPIC, MEMBER}),
+        (MEMBERS, [EVERYTHING], {"m.room.member"}, set()),
+        (MEMBERS, [SOME], set(), {MEMBER}),
+        (SOME, [MEMBERS], set(), {MEMBER}),
+        (SOME, [Unknown("y", keys=frozenset([TOPIC]))], set(), {TOPIC}),
+        (SOME, [], set(), set()),
+    ],
+)
+def test_what_is_unknown_here_and_there(
+    one: Unknown, others: list[Unknown], types: set[str] | None, keys: set[StateKey]
+) -> None:
+    narrowed = one.narrowed(others)
+    assert narrowed == Unknown("x", None if types is None else frozenset(types), frozenset(keys))
+    for key in (TOPIC, MEMBER, ("m.room.member", "@other:x"), ("m.room.name", "")):
+        assert narrowed.covers(key) == (one.covers(key) and any(other.covers(key) for other in others))

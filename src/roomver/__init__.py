@@ -31,6 +31,7 @@ in these modules:
 - `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
 - `roomver.gathering`: the usable events of an input.
+- `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.
 
 In these modules, names that are in `__all__` are public. Every other module and every other name is

@@ -36,6 +36,15 @@ def listed(event_ids: Sequence[str]) -> str:
     return ", ".join(event_ids[:SHOWN]) + more
 
 
+def counted(number: int, one: str, more: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "entry", "entries"), counted(1000, "entry", "entries")
+    ('1 entry', '1,000 entries')
+    """
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def refuse_truth(result: object, instead: str) -> NoReturn:
     """Raise the `TypeError` of a result that must not be used as a condition.
 

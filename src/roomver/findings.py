@@ -61,7 +61,7 @@ class FindingKind(Enum):
     CYCLE = "cycle"
     """The event cites itself, directly or through other events."""
     AUTH_EVENT_MISSING = "auth-event-missing"
-    """Auth events of the event are missing, so the event is undecided."""
+    """One of its auth events is missing, was dropped or is undecided itself. So the event is undecided."""
     STATE_UNKNOWN = "state-unknown"
     """The event's auth events allow it. It is undecided, because the state before it is unknown, or because
     that state is known in part and the auth rules need an unknown entry."""
@@ -119,11 +119,24 @@ class Reason(NamedTuple):
         return f"{self.path}: {self.text}" if self.path else self.text
 
 
+class Lack(Enum):
+    """What would decide an undecided event."""
+
+    MISSING = "missing events"
+    """Events that are not in the input."""
+    DROPPED = "dropped events"
+    """Valid copies of events that are in the input and were dropped."""
+    STATE = "whole state"
+    """The whole of a state that the input gives in part."""
+
+
 class Finding(NamedTuple):
     """A kind of finding, with all its reasons. There is at least one reason."""
 
     kind: FindingKind
     reasons: tuple[Reason, ...]
+    lacks: tuple[Lack, ...] = ()
+    """What would decide an undecided event; empty if that was not searched for."""
 
 
 class EventCheck(NamedTuple):

@@ -7,14 +7,14 @@ says so, or if one of its entries cannot be used.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .check import check_entries
 from .entry import Entry, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
-from .findings import Action, EventCheck, Finding, Summary
+from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
 from .state import Unknown, entries_of, known_in_part, unknown_of
@@ -37,6 +37,8 @@ class KnownStates:
         given: states before events whose prev events are missing, by event ID. Each has only usable events.
         accepted: as in `Gathered`.
         outliers: as in `replay_room`.
+        extremities: the forward extremities that the server has. If the events have others, the server has
+            received events that it no longer has, and `outliers` does not count.
         apart: outliers that no event of the room's graph is based on. They are not replayed.
         unknown: for events whose state the server should know and does not, the reason.
         current: the current state, if it is to be used as given; it may be a `PartialState`.
@@ -46,6 +48,7 @@ class KnownStates:
     given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
     accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
     outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
@@ -70,18 +73,25 @@ class _State:
     entries: dict[StateKey, EventId] = field(default_factory=dict)
     parts: set[Part] = field(default_factory=set)
     dropped: Counter[tuple[EventId | None, StateKey | None]] = field(default_factory=Counter)
+    # The place of the first of each, with the kind of the finding.
+    _where: dict[tuple[EventId | None, StateKey | None], str] = field(default_factory=dict)
 
-    def drop(self, pdu: JsonValue, event_id: EventId | None) -> None:
+    def drop(self, entry: Entry, check: EventCheck) -> None:
         """Note an entry that cannot be used."""
-        self.dropped[event_id, _key_of(pdu)] += 1
+        one = (check.event_id, _key_of(entry.pdu))
+        self.dropped[one] += 1
+        self._where.setdefault(one, f"{entry.place}: {_why_dropped(check).kind.value}")
 
-    def lost_keys(self) -> frozenset[StateKey]:
-        """Return the keys of the entries that cannot be used. A bad copy of a usable entry does not count."""
-        return frozenset(
-            key
-            for event_id, key in self.dropped
-            if key is not None and (event_id is None or self.entries.get(key) != event_id)
-        )
+    def lost_keys(self) -> dict[StateKey, str]:
+        """Return the keys of the entries that cannot be used, each with a place and the kind of the finding.
+
+        A bad copy of a usable entry does not count.
+        """
+        found: dict[StateKey, str] = {}
+        for event_id, key in self.dropped:
+            if key is not None and (event_id is None or self.entries.get(key) != event_id):
+                found.setdefault(key, self._where[event_id, key])
+        return found
 
     def as_map(self) -> StateMap[EventId]:
         """Return the state, as far as it is known."""
@@ -104,12 +114,13 @@ class _State:
 
     def lost(self) -> Iterable[Unknown]:
         """Say what is unknown because entries cannot be used."""
-        unreadable = sum(number for (_, key), number in self.dropped.items() if key is None)
+        unreadable = [one for one in self.dropped if one[1] is None]
         if unreadable:
-            yield Unknown.everything(f"{unreadable:,} dropped")
+            number = sum(self.dropped[one] for one in unreadable)
+            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]))
         keys = self.lost_keys()
         if keys:
-            yield Unknown(f"{len(keys):,} dropped", keys=keys)
+            yield Unknown(_dropped(len(keys), next(iter(keys.values()))), keys=frozenset(keys))
 
 
 @dataclass(slots=True)
@@ -125,13 +136,14 @@ class Gathered:
         dropped: the number of events that a server must drop.
         first_dropped: the place and the first finding of the first of these events; None if none was dropped.
         left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
+        left_out_at: the same IDs, each with its place in the input.
         repeated: the number of events that repeat an earlier event.
         given: the state before an event, if the input gives it; a `PartialState` if it is known in part.
         current: the current state, if the input gives it; a `PartialState` if it is known in part.
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        outliers, apart: as in `KnownStates`.
+        outliers, extremities, apart: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
     """
 
@@ -143,16 +155,20 @@ class Gathered:
     dropped: int = 0
     first_dropped: tuple[Place, Finding] | None = None
     left_out: dict[EventId, Finding] = field(default_factory=dict)
+    left_out_at: dict[EventId, Place] = field(default_factory=dict)
     repeated: int = 0
     given: dict[EventId, StateMap[EventId]] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted: dict[EventId | None, set[EventId]] = field(default_factory=dict)
     outliers: frozenset[EventId] | None = None
+    extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
     _beside: _State = field(default_factory=_State)
+    # States before an event that was dropped.
+    _loose: list[StateMap[EventId]] = field(default_factory=list)
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -165,7 +181,7 @@ class Gathered:
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
         """
-        states = [*self.given.values(), *([] if self.current is None else [self.current])]
+        states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
         if len(states) > 1:
             raise NotAState("the input gives several states")
         entries = dict(entries_of(states[0])) if states else {}
@@ -185,17 +201,22 @@ class Gathered:
         known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
         return known_in_part(known, unknown_of(state))
 
+    def lack_behind(self, reason: str) -> Lack:
+        """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
+        return Lack.DROPPED if _DROPPED in reason else Lack.STATE
+
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
         if event is None:
             self.summary.add(check)
             self.dropped += 1
-            finding = next(one for one in check.findings if one.kind.action is Action.DROP)
+            finding = _why_dropped(check)
             if self.first_dropped is None:
                 self.first_dropped = entry.place, finding
             if check.event_id is not None:
                 shortened = finding._replace(reasons=finding.reasons[:SHOWN])
                 self.left_out.setdefault(check.event_id, shortened)
+                self.left_out_at.setdefault(check.event_id, entry.place)
             return
         event_id = event.event_id
         if event_id in self.events:
@@ -205,6 +226,24 @@ class Gathered:
         self.events[event_id] = event
         self.places[event_id] = entry.place
         self.checks[event_id] = check._replace(event=None)
+
+    def _learn(self, more: KnownStates) -> None:
+        """Add what a server knows beside the events.
+
+        Raises:
+            NotAState: if it gives another current state than the input.
+        """
+        self.given.update(more.given)
+        for answered_for, others in more.accepted.items():
+            self.accepted.setdefault(answered_for, set()).update(others)
+        if more.accepted_now:
+            self.accepted.setdefault(None, set()).update(more.accepted_now)
+        if more.current is not None:
+            if self.current is not None and not _say_the_same(self.current, more.current):
+                raise NotAState(_DIFFERENT_STATES)
+            self.current = more.current
+        self.apart, self.unknown_states = more.apart, more.unknown
+        self.outliers, self.extremities = more.outliers, more.extremities
 
 
 def gather_events(
@@ -230,55 +269,69 @@ def gather_events(
     """
     gathered = Gathered(version_record(version))
     states: dict[int, _State] = {}
-    joined: dict[int, EventId] = {}
+    joined: dict[int, EventId | None] = {}
     accepted: dict[int, set[EventId]] = {}
     for entry, check in check_entries(entries, version, keys=keys):
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
         event, part = check.usable, entry.part
+        if part is Part.JOINED:
+            joined[entry.document] = check.event_id
         if part in _OF_STATE:
             state = states.setdefault(entry.document, _State())
             state.parts.add(part)
             if event is None:
-                state.drop(entry.pdu, check.event_id)
+                state.drop(entry, check)
             else:
                 _add_to_state(state.entries, event)
         if event is None:
             if not _is_message(entry.pdu):
-                gathered._all.drop(entry.pdu, check.event_id)
+                gathered._all.drop(entry, check)
                 if part not in _OF_STATE and part is not Part.AUTH_CHAIN:
-                    gathered._beside.drop(entry.pdu, check.event_id)
+                    gathered._beside.drop(entry, check)
         elif part in _OF_STATE or part is Part.AUTH_CHAIN:
             accepted.setdefault(entry.document, set()).add(event.event_id)
-        elif part is Part.JOINED:
-            joined[entry.document] = event.event_id
+    for document, found in joined.items():
+        if found not in gathered.events:
+            joined[document] = None
     for document, state in states.items():
         known = state.as_map()
-        if document in joined:
-            gathered.given[joined[document]] = known
+        event_id = joined.get(document)
+        if event_id is not None:
+            gathered.given[event_id] = known
+        elif document in joined:
+            # The state before an event that was dropped is not the current state.
+            gathered._loose.append(known)
         elif gathered.current is None:
             gathered.current = known
-        elif gathered.current != known:
+        elif not _say_the_same(gathered.current, known):
             raise NotAState(_DIFFERENT_STATES)
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
         response |= event_ids if event_id is None else event_ids | {event_id}
     if find_states is not None:
-        more = find_states(gathered.events)
-        gathered.given.update(more.given)
-        for answered_for, others in more.accepted.items():
-            gathered.accepted.setdefault(answered_for, set()).update(others)
-        if more.accepted_now:
-            gathered.accepted.setdefault(None, set()).update(more.accepted_now)
-        if more.current is not None:
-            if gathered.current not in (None, more.current):
-                raise NotAState(_DIFFERENT_STATES)
-            gathered.current = more.current
-        gathered.apart, gathered.unknown_states = more.apart, more.unknown
-        gathered.outliers = more.outliers
+        gathered._learn(find_states(gathered.events))
     return gathered
+
+
+def _say_the_same(state: StateMap[EventId], other: StateMap[EventId]) -> bool:
+    """Tell whether two states agree, whatever the reasons for what is unknown in them are."""
+    parts = [[(one.types, one.keys) for one in unknown_of(some)] for some in (state, other)]
+    return entries_of(state) == entries_of(other) and parts[0] == parts[1]
+
+
+_DROPPED: Final = " dropped, "
+
+
+def _dropped(number: int, first: str) -> str:
+    """Say how many entries were dropped, and where and why the first one was."""
+    return f"{number:,}{_DROPPED}{'' if number == 1 else 'the first at '}{first}"
+
+
+def _why_dropped(check: EventCheck) -> Finding:
+    return next(one for one in check.findings if one.kind.action is Action.DROP)
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

@@ -290,11 +290,14 @@ def read_key_table(table: object, *, source: str | None = None) -> KeyRing:
     return KeyRing.of(result, source=source)
 
 
-def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]]:
+def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey], tuple[KeyId, ...]]:
     """Read a server's response from the key API without checking its signatures.
 
+    Returns:
+        The server's name, its keys by key ID, and the IDs of those that it lists as in use.
+
     Raises:
-        BadKey: if it is malformed.
+        BadKey: if it is malformed, or has two different keys under one ID.
     """
     response = _object(response, "server keys")
     server = response.get("server_name")
@@ -304,7 +307,8 @@ def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]
     if until is None:
         raise BadKey(server, "valid_until_ts is missing")
     keys: dict[KeyId, VerifyKey] = {}
-    for name, old in (("old_verify_keys", True), ("verify_keys", False)):
+    in_use: tuple[KeyId, ...] = ()
+    for name, old in (("verify_keys", False), ("old_verify_keys", True)):
         for key_id, value in _object(response.get(name, {}), f"{_named(server)} {name}").items():
             if not key_id.startswith(f"{ALGORITHM}:"):
                 continue
@@ -312,8 +316,16 @@ def published_keys(response: object) -> tuple[ServerName, dict[KeyId, VerifyKey]
             key = _read_key(value, where)
             if old and key.expired_ts is None:
                 raise BadKey(where, "expired_ts is missing")
-            keys[key_id] = VerifyKey(key.key, None, key.expired_ts) if old else VerifyKey(key.key, until)
-    return server, keys
+            stated = VerifyKey(key.key, None, key.expired_ts) if old else VerifyKey(key.key, until)
+            current = keys.get(key_id)
+            if current is not None and current.key != key.key:
+                raise BadKey(where, "not the key that verify_keys has under this ID; use neither")
+            # `old_verify_keys` has the "keys that the server used to use and when it stopped using them". So
+            # a key that is in both tables has expired.
+            keys[key_id] = stated if current is None else current._merged(stated)
+        if not old:
+            in_use = tuple(keys)
+    return server, keys, in_use
 
 
 def _named(name: str) -> str:

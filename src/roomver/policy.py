@@ -21,7 +21,14 @@ from .state import Unknown, entries_of, unknown_of
 from .types import EventId, ServerName, StateKey, StateMap
 from .unpadded import decode_unpadded
 
-__all__ = ["POLICY", "PolicyRefusal", "PolicyServer", "check_policy_signature", "find_policy_server"]
+__all__ = [
+    "POLICY",
+    "PolicyRefusal",
+    "PolicyServer",
+    "check_policy",
+    "check_policy_signature",
+    "find_policy_server",
+]
 
 POLICY: Final[StateKey] = ("m.room.policy", "")
 """The key of the state event that names a room's policy server."""
@@ -151,3 +158,43 @@ def check_policy_signature(event: Event, server: PolicyServer) -> PolicyRefusal 
     if not verify_bytes(server.key, essential_bytes(event.pdu, event.room_version), raw):
         return PolicyRefusal(server, "the policy server's signature does not verify")
     return None
+
+
+def check_policy(event: Event, state: StateMap[Event]) -> PolicyRefusal | None:
+    """Check that the policy server of a room has signed an event, if the room uses one (check 7).
+
+    Source: https://spec.matrix.org/latest/server-server-api/#validating-policy-server-signatures
+
+    Args:
+        event: the event, which the authorisation rules allow.
+        state: the current state of the room.
+
+    Returns:
+        Why the event is to be soft-failed; None if it is not.
+
+    Raises:
+        UnknownState: if the state is known in part, and the result depends on what is unknown.
+
+    Cost: that of `find_policy_server` and `check_policy_signature`.
+    """
+    if (event.type, event.state_key) == POLICY:
+        return None
+    server = named_policy_server(state.get(POLICY))
+    refusal = None if server is None else check_policy_signature(event, server)
+    if server is None or refusal is None:
+        return None
+    # An event with the signature needs none of this.
+    joined = find_joined_user(server.name, entries_of(state).values(), unknown_of(state))
+    return None if joined is None else refusal
+
+
+def find_signing_policy_server(event: Event, state: StateMap[Event]) -> PolicyServer | None:
+    """Return the policy server that a state names if it has signed an event that needs this; otherwise None.
+
+    Whether one of the server's users is joined makes no difference then.
+    """
+    try:
+        server = None if (event.type, event.state_key) == POLICY else named_policy_server(state.get(POLICY))
+    except UnknownState:
+        return None
+    return None if server is None or check_policy_signature(event, server) is not None else server

@@ -75,11 +75,12 @@ def read_states_of(gathered: Gathered) -> KnownStates:
     return KnownStates(
         gathered.given,
         accepted,
-        gathered.outliers,
-        gathered.apart,
-        gathered.unknown_states,
-        gathered.current,
-        frozenset(gathered.accepted.get(None, ())),
+        outliers=gathered.outliers,
+        extremities=gathered.extremities,
+        apart=gathered.apart,
+        unknown=gathered.unknown_states,
+        current=gathered.current,
+        accepted_now=frozenset(gathered.accepted.get(None, ())),
     )
 
 
@@ -146,7 +147,7 @@ def _header(recording: Recording) -> JsonObject:
         header["more_keys"] = cast(JsonValue, tables[1:])
     beliefs, states = recording.beliefs, recording.states
     for name, ids in (
-        ("forward_extremities", beliefs.extremities),
+        ("forward_extremities", states.extremities if beliefs.extremities is None else beliefs.extremities),
         ("state", beliefs.state),
         ("rejected", beliefs.rejected),
         ("soft_failed", beliefs.soft_failed),

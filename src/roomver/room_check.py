@@ -12,7 +12,7 @@ from typing import cast
 
 from .canonical import shorten
 from .entry import Entry, Place
-from .errors import SHOWN, listed
+from .errors import listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import FindStates, Gathered, gather_events
@@ -21,6 +21,7 @@ from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
@@ -78,9 +79,15 @@ class RoomCheck:
         agreed: events that both the recording server and the rules reject or soft-fail, each with the finding
             that would apply if the server disagreed. If the replay follows that server, these include all
             accepted events that it soft-failed.
+        dropped: events of the input that are missing from the room because they were dropped.
         resets: the state resets.
         state_differs: keys whose event in the current state differs from the recording server's. Each
             maps to our event ID and the server's, None for no event.
+        recorded_missing: events that the recording names and that are not among the usable events, sorted.
+            Each has the names of the fields of `Beliefs` that name it. What the server decided about them
+            cannot be compared.
+        keys_not_compared: keys of the current state that were not compared, sorted: a missing event of the
+            recording server's state may have them there.
         not_compared: whether the recording gives a state but the current state is unknown here.
         compared_in_part: whether the recording gives a state and the current state is known in part here.
         extremities_differ: forward extremities that only we have, and those that only the recording server
@@ -88,7 +95,8 @@ class RoomCheck:
         follow: events that are rejected only because they cite a rejected event that the recording server
             accepted. The difference is found at that event.
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
-            of the input. The server may have received them later, so these are not findings.
+            of the input. The server may have received them later, so these are not findings. Events whose
+            check against the current state is unknown here are not among them.
     """
 
     gathered: Gathered
@@ -96,8 +104,11 @@ class RoomCheck:
     summary: Summary = field(default_factory=Summary)
     findings: dict[EventId, tuple[Finding, ...]] = field(default_factory=dict)
     agreed: dict[EventId, Finding] = field(default_factory=dict)
+    dropped: dict[EventId, Dropped] = field(default_factory=dict)
     resets: list[Reset] = field(default_factory=list)
     state_differs: dict[StateKey, tuple[EventId | None, EventId | None]] = field(default_factory=dict)
+    recorded_missing: dict[EventId, tuple[str, ...]] = field(default_factory=dict)
+    keys_not_compared: list[StateKey] = field(default_factory=list)
     not_compared: bool = False
     compared_in_part: bool = False
     extremities_differ: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None = None
@@ -106,14 +117,14 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings, every check is known, and the state agrees with the recording."""
+        """Whether there are no findings, every check is known, and all agrees with the recording."""
         decided = not self.summary.undecided and not self.replay.current_unknown
-        return not self.summary.bad and decided and self.state_agrees
+        return not self.summary.bad and decided and self.state_agrees and not self.recorded_missing
 
     @property
     def state_agrees(self) -> bool:
         """Whether the current state agrees with the recording, if it gives one."""
-        return not self.state_differs and not self.not_compared
+        return not self.state_differs and not self.not_compared and not self.keys_not_compared
 
 
 def check_room(  # noqa: PLR0913 - all but two are keyword-only options
@@ -188,24 +199,32 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
     replayed = run(outliers=gathered.outliers)
-    ends = None if beliefs is None else beliefs.extremities
-    if (
-        gathered.outliers is not None
-        and replayed.missing
-        and ends not in (None, set(replayed.forward_extremities))
-    ):
-        # The server may have received events that it no longer has.
-        replayed = run()
+    ends = gathered.extremities
+    if gathered.outliers is not None and ends is not None and _has_gaps(own, events):
+        # Events from files may replace extremities, and be some.
+        ours = {e for e in replayed.forward_extremities if gathered.places[e].file is None}
+        if not ours <= ends:
+            # The server has received events that it no longer has.
+            replayed = run()
     result = RoomCheck(gathered, replayed)
+    for event_id, finding in gathered.left_out.items():
+        if event_id not in events:
+            result.dropped[event_id] = Dropped(gathered.left_out_at[event_id], finding)
     for event_id, event in events.items():
         if event.room_id != room_id:
             reason = Reason("room_id", f"{shorten(event.room_id)}, not {shorten(room_id)}")
-            result.findings[event_id] = (Finding(FindingKind.OTHER_ROOM, (reason,)),)
+            finding = Finding(FindingKind.OTHER_ROOM, (reason,))
+            result.findings[event_id] = (finding,)
+            result.dropped[event_id] = Dropped(gathered.places[event_id], finding)
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
         result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.agreed)
     return result
+
+
+def _has_gaps(own: Iterable[Event], events: Collection[EventId]) -> bool:
+    return any(prev not in events for event in own for prev in event.prev_event_ids)
 
 
 def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id: RoomId) -> StateMap[EventId]:
@@ -224,10 +243,11 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     replayed = result.replay
     in_order = set(replayed.order)
     places = result.gathered.places
-    lacks: dict[EventId, tuple[EventId, ...]] = {}
+    undecided = Undecided(result.gathered, replayed, result.dropped)
+    unknown = frozenset(replayed.current_unknown)
     for event_id in (*replayed.order, *(e for e in replayed.outcomes if e not in in_order)):
         outcome = replayed.outcomes[event_id]
-        found = _found(outcome, replayed, lacks)
+        found = _found(outcome, replayed, undecided)
         own = outcome.own
         believed = held.rejected is not None and event_id in held.rejected
         softly = held.soft_failed is not None and event_id in held.soft_failed
@@ -235,7 +255,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             why = replayed.current_check(event_id).why
             found = Finding(FindingKind.SOFT_FAILED, (Reason("", why),))
         if found is None:
-            if softly and outcome.ours is None:
+            if softly and outcome.ours is None and event_id not in unknown:
                 result.soft_failed_there.add(event_id)
             if believed and outcome.by_state is not None:
                 text = "the recording server rejected it, but the rules allow it"
@@ -266,9 +286,12 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
                 differs = Finding(FindingKind.SERVER_DIFFERS, (Reason("", text),))
                 result.findings[event_id] = (found, differs)
     result.resets = replayed.resets()
+    _find_missing(result, held)
     if held.state is not None:
         _compare_states(result, held.state)
-    if held.extremities is not None and replayed.extremities_known:
+    # Events from elsewhere may replace extremities, and be some.
+    speaks_of_all = all(map(held.speak_of, places.values()))
+    if held.extremities is not None and replayed.extremities_known and speaks_of_all:
         ours = frozenset(replayed.forward_extremities)
         if ours != held.extremities:
             only_here, only_there = ours - held.extremities, held.extremities - ours
@@ -284,15 +307,11 @@ def main_room(events: Collection[Event]) -> RoomId:
     return rooms.most_common(1)[0][0] if rooms else ""
 
 
-def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]) -> Finding | None:
+def _found(outcome: Outcome, replayed: Replay, undecided: Undecided) -> Finding | None:
     """Return the finding of an outcome; None for an accepted event."""
     match outcome.own:
         case Status.UNDECIDED:
-            if outcome.missing:
-                return Finding(FindingKind.AUTH_EVENT_MISSING, _lacking(outcome, replayed, lacks))
-            if outcome.unknown:
-                return Finding(FindingKind.STATE_UNKNOWN, _unknown(outcome))
-            return Finding(FindingKind.STATE_UNKNOWN, _lacking(outcome, replayed, lacks))
+            return undecided.finding(outcome)
         case Status.CYCLIC:
             return Finding(FindingKind.CYCLE, _cycle(replayed.events[outcome.event_id], replayed))
         case Status.REJECTED_BY_AUTH_EVENTS:
@@ -313,44 +332,6 @@ def _found(outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventI
             return None
 
 
-def _unknown(outcome: Outcome) -> tuple[Reason, ...]:
-    """Return the reason of an event whose check needs unknown entries of the state before it."""
-    keys = [f"{kind} {shorten(key)}" for kind, key in outcome.unknown]
-    are = "is" if len(keys) == 1 else "are"
-    text = f"the state before it is known in part: {listed(keys)} {are} unknown ({outcome.why_unknown})"
-    return (Reason("", text),)
-
-
-def _lacking(
-    outcome: Outcome, replayed: Replay, lacks: dict[EventId, tuple[EventId, ...]]
-) -> tuple[Reason, ...]:
-    """Return the reasons why an event is undecided: the missing events that it depends on.
-
-    They are also stored in `lacks`, where the reasons of later events find them. Only as many as a reason
-    lists are stored: in a long chain each event may depend on as many missing events as those before.
-    """
-    lacked: dict[EventId, None] = {}
-    reasons = []
-    causes, path = outcome.missing, "auth_events"
-    if not causes:
-        causes, path = replayed.gaps[outcome.event_id], "prev_events"
-    for event_id in causes:
-        beyond = lacks.get(event_id)
-        what = (
-            f"{event_id} is undecided" if path == "auth_events" else f"the state after {event_id} is unknown"
-        )
-        if beyond is not None:
-            lacked.update(dict.fromkeys(beyond))
-            ids = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
-            what += f": {ids} {'is' if len(beyond) == 1 else 'are'} missing"
-        elif event_id not in replayed.events:
-            lacked[event_id] = None
-            what = f"{event_id} is missing"
-        reasons.append(Reason(path, what))
-    lacks[outcome.event_id] = tuple(lacked)[: SHOWN + 1]
-    return tuple(reasons)
-
-
 def _cycle(event: Event, replayed: Replay) -> tuple[Reason, ...]:
     return tuple(
         Reason(name, "the event itself" if cited == event.event_id else f"{cited} is on the cycle too")
@@ -360,26 +341,41 @@ def _cycle(event: Event, replayed: Replay) -> tuple[Reason, ...]:
     )
 
 
+def _find_missing(result: RoomCheck, held: Beliefs) -> None:
+    """Note the events that a recording names and that are not among the usable events."""
+    events = result.gathered.events
+    named: dict[EventId, list[str]] = {}
+    for name in ("state", "rejected", "soft_failed"):
+        for event_id in getattr(held, name) or ():
+            if event_id not in events:
+                named.setdefault(event_id, []).append(name)
+    result.recorded_missing = {event_id: tuple(named[event_id]) for event_id in sorted(named)}
+
+
 def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
-    events = result.replay.events
+    events = result.gathered.events
     theirs: dict[StateKey, EventId] = {}
+    incomplete = False
     for event_id in sorted(believed):
         event = events.get(event_id)
-        # A missing event, or a message, has no key. It is listed under a key of its own.
-        key = ("", event_id)
-        if event is not None and event.state_key is not None:
-            key = (event.type, event.state_key)
+        if event is None:
+            incomplete = True  # it may have any key
+            continue
+        # A message has no key. It is listed under a key of its own.
+        key = ("", event_id) if event.state_key is None else (event.type, event.state_key)
         theirs[key] = event_id
     state = result.replay.current_state
-    if state is None:
+    if state is None or not events:  # without events, nothing is known
         result.not_compared = True
         return
     ours = entries_of(state)
     result.compared_in_part = isinstance(state, PartialState)
     for key in sorted(ours.keys() | theirs.keys()):
-        # A missing event may be an entry that is unknown here.
-        missing = key in theirs and theirs[key] not in events
-        if isinstance(state, PartialState) and (missing or state.why_unknown(key) is not None):
+        if isinstance(state, PartialState) and state.why_unknown(key) is not None:
             continue
-        if ours.get(key) != theirs.get(key):
+        if ours.get(key) == theirs.get(key):
+            continue
+        if incomplete and key not in theirs:
+            result.keys_not_compared.append(key)
+        else:
             result.state_differs[key] = (ours.get(key), theirs.get(key))

@@ -47,7 +47,7 @@ class SignatureStatus(Enum):
 class SigningStatus(Enum):
     """Whether a server that must sign has signed; for an event, whether all of these servers have.
 
-    `KEY_UNKNOWN` is undecided. The other three are decided: more keys do not change them, with two
+    `KEY_UNKNOWN` is undecided. The others are decided: more keys do not change them, with two
     exceptions. The specification ignores a signature by an unknown key. So if a server is `VALID` by one of
     its keys, it becomes `INVALID` when another of its keys becomes known and the signature by that key does
     not verify. Contradictory sources can change any result: if one of them says that a key has expired, or if
@@ -63,6 +63,8 @@ class SigningStatus(Enum):
     """The server has no signature of a supported algorithm on the event. No key is needed to see it."""
     KEY_UNKNOWN = "key unknown"
     """No signature fails and none verifies: a key is unknown, or not known to be valid at that time."""
+    NOT_REQUIRED = "not required"
+    """No server must sign the event, so no signature was checked. Only of an event, as a whole."""
 
     @property
     def decided(self) -> bool:
@@ -145,14 +147,17 @@ class SignatureReport(NamedTuple):
 
     @property
     def valid(self) -> bool:
-        """Whether every server that must sign has signed."""
-        return self.status is SigningStatus.VALID
+        """Whether every server that must sign has signed. True if no server must sign."""
+        return self.status in (SigningStatus.VALID, SigningStatus.NOT_REQUIRED)
 
     @property
     def status(self) -> SigningStatus:
-        """The worst status of a server: invalid, then missing, then key unknown."""
+        """The worst status of a server: invalid, then missing, then key unknown. Without servers: not
+        required."""
         if self.defect is not None:
             return SigningStatus.INVALID
+        if not self.servers:
+            return SigningStatus.NOT_REQUIRED
         worst = SigningStatus.VALID
         for result in self.servers:
             if _SEVERITY[result.status] > _SEVERITY[worst]:
@@ -169,6 +174,7 @@ class SignatureReport(NamedTuple):
 
 
 _SEVERITY: Final[Mapping[SigningStatus, int]] = {
+    SigningStatus.NOT_REQUIRED: 0,
     SigningStatus.VALID: 0,
     SigningStatus.KEY_UNKNOWN: 1,
     SigningStatus.MISSING: 2,

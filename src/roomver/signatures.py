@@ -74,15 +74,16 @@ def read_server_keys(response: Mapping[str, object]) -> tuple[ServerName, dict[K
 
     Returns:
         The server's name, and its keys by key ID. Keys in use have ``valid_until_ts``, old keys have
-        ``expired_ts``.
+        ``expired_ts``. A key that is listed as both has expired.
 
     Raises:
-        BadKey: if the response is malformed, or not validly signed by the server's own keys in use.
+        BadKey: if the response is malformed, has two different keys under one ID, or is not validly signed by
+            the keys that it lists as in use.
         NotCanonical: if the response cannot be encoded as canonical JSON.
     """
-    server, keys = published_keys(response)
-    in_use = {key_id: key for key_id, key in keys.items() if key.expired_ts is None}
-    result = verify_json(response, server, in_use)
+    server, keys, in_use = published_keys(response)
+    # "Digital signatures for this object signed using the `verify_keys`."
+    result = verify_json(response, server, {key_id: keys[key_id] for key_id in in_use})
     if not result.valid:
         raise BadKey(server, f"the response is not signed by the server's own keys ({result})")
     return server, keys

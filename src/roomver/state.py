@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
 
-from .errors import UnknownState
+from .errors import UnknownState, counted
 from .event import Event
 from .types import EventId, StateKey, StateMap
 
@@ -62,6 +62,22 @@ class Unknown:
             return True
         return any(kind in (None, k) and state_key in (None, s) for k, s in self.keys)
 
+    def narrowed(self, others: Iterable["Unknown"]) -> "Unknown":
+        """Return what is unknown by this and by one of the others too."""
+        types: set[str] = set()
+        keys: set[StateKey] = set()
+        every = False
+        for other in others:
+            if self.types is None or other.types is None:
+                either = other.types if self.types is None else self.types
+                every = every or either is None
+                types.update(either or ())
+            else:
+                types.update(self.types & other.types)
+            keys.update(key for key in self.keys if other.covers(key))
+            keys.update(key for key in other.keys if self.covers(key))
+        return replace(self, types=None if every else frozenset(types), keys=frozenset(keys))
+
     def renewed(self) -> "Unknown":
         """Return an equal object with an identity of its own."""
         return replace(self)
@@ -80,7 +96,7 @@ class Unknown:
         names = [f"{kind} entries" for kind in sorted(self.types)]
         names += [f"{kind} {state_key!r}" for kind, state_key in sorted(self.keys)[:10]]
         if len(self.keys) > 10:
-            names.append(f"{len(self.keys) - 10:,} more entries")
+            names.append(counted(len(self.keys) - 10, "more entry", "more entries"))
         return f"{', '.join(names)} ({self.reason})"
 
 
@@ -166,9 +182,8 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return (
-            f"<PartialState of {len(self.known)} known entries; unknown: {'; '.join(map(str, self.unknown))}>"
-        )
+        known = counted(len(self.known), "known entry", "known entries")
+        return f"<PartialState of {known}; unknown: {'; '.join(map(str, self.unknown))}>"
 
     def changed(self, changes: Mapping[StateKey, V | None]) -> StateMap[V]:
         """Return a state with some entries set; those whose value is None are removed.
@@ -266,3 +281,29 @@ def refuse_unknown(unknown: tuple[Unknown, ...], key: StateKey) -> None:
     covering = _covering(unknown, key)
     if covering is not None:
         raise UnknownState([key], covering.reason)
+
+
+def completed_from(state: StateMap[V], other: StateMap[V]) -> StateMap[V]:
+    """Complete a state that is known in part from what is known of the same state elsewhere.
+
+    Returns:
+        A state with the entries of both, in which a key is unknown if it is unknown in both. It is `other` if
+        that is known in whole, and `state` if the two contradict each other.
+    """
+    if _contradicts(state, other) or _contradicts(other, state):
+        return state
+    if not unknown_of(other):
+        return other
+    known = entries_of(state)
+    added = {key: value for key, value in entries_of(other).items() if key not in known}
+    left = [one.narrowed(unknown_of(other)) for one in unknown_of(state)]
+    return known_in_part(changed_entries(known, added), left)
+
+
+def _contradicts(state: StateMap[V], other: StateMap[V]) -> bool:
+    """Tell whether a state has something else for one of the known entries of another state."""
+    known, unknown = entries_of(state), unknown_of(state)
+    return any(
+        known.get(key) != value and (key in known or _covering(unknown, key) is None)
+        for key, value in entries_of(other).items()
+    )

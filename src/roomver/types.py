@@ -32,7 +32,8 @@ StateKey: TypeAlias = tuple[str, str]
 
 V = TypeVar("V")
 StateMap: TypeAlias = Mapping[StateKey, V]
-"""A room state. The values are event IDs, or events where the authorisation rules read them."""
+"""A room state. The values are event IDs, or events where the authorisation rules read them: annotate with
+``StateMap[EventId]`` or ``StateMap[Event]``, since strict type checkers refuse ``StateMap`` alone."""
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]

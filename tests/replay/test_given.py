@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from roomver import Event, MissingEvents, replay_room
 from roomver.replay import Replay, Status
-from roomver.state import PartialState
+from roomver.resolution import RoomState
+from roomver.state import PartialState, Unknown
 
 from .rooms import LEVELS, TOPIC, Branches, banned_beside_a_topic, base_room, ids, merged_rooms, recorded
 
@@ -54,6 +55,23 @@ def test_a_given_state_of_missing_events_is_an_error() -> None:
     with pytest.raises(MissingEvents) as caught:
         replay_room(room.events.values(), given={room.last.event_id: {TOPIC: "$b", LEVELS: "$a"}})
     assert caught.value.event_ids == ("$a", "$b")
+
+
+def test_a_given_current_state_does_not_tell_which_of_its_events_are_ends() -> None:
+    room = base_room("11")
+    topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
+    events, current = list(room.events.values()), ids(room.state)
+    whole = replay_room(events)
+    assert whole.forward_extremities == (topic.event_id,)
+    given = replay_room(events, current=current)
+    assert given.forward_extremities == ()
+    assert not given.extremities_known
+    assert given.current_state == current
+    # Each of its events is followed: then all ends are known.
+    last = room.add("m.room.message", ALICE, {})
+    followed = replay_room(room.events.values(), current=current)
+    assert followed.extremities_known
+    assert followed.forward_extremities == (last.event_id,)
 
 
 def test_equal_given_states_meet_without_a_merge() -> None:
@@ -242,6 +260,47 @@ def test_a_given_state_may_hold_undecided_and_rejected_events(version: str) -> N
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("held", [TOPIC, LEVELS])
+def test_an_undecided_event_of_a_given_state_is_neither_skipped_nor_used(
+    version: str, held: tuple[str, str]
+) -> None:
+    room = base_room(version)
+    bobs = next(e for e in room.events.values() if (e.type, e.state_key) == ("m.room.member", BOB))
+    content = {"users": {**({} if version == "12" else {ALICE: 100}), BOB: 50}} if held == LEVELS else {}
+    cited = [("m.room.create", ""), LEVELS, ("m.room.member", ALICE)][version == "12" :]
+    auth = [room.state[key] for key in cited]  # not the undecided event
+    undecided = room.add(held[0], BOB, content, state_key="", depth=2)
+    fork = Branches(room)
+    given = {}
+    for number in range(2):
+        fork.branch()
+        if held == LEVELS or not number:
+            room.state[held] = undecided
+        first = room.add("m.room.message", ALICE, {}, auth=auth)
+        given[first.event_id] = ids(room.state)
+        if held == LEVELS or number:
+            room.add("m.room.topic", ALICE, {"n": number}, state_key="", auth=auth)
+        fork.end()
+    merge = fork.merge()
+    without = [event for event in room.events.values() if event is not bobs]
+    for state in given.values():
+        state.pop(("m.room.member", BOB))
+    part = replay_room(without, given=given, skip_rejected=True)
+    assert part.outcomes[undecided.event_id].status is Status.UNDECIDED
+    if version == "12" and held == LEVELS:
+        # The checks begin with no state, and do not read it.
+        assert isinstance(part.state_before(merge.event_id), dict)
+        return
+    before = part.state_before(merge.event_id)
+    assert isinstance(before, PartialState)
+    assert before.why_unknown(TOPIC) is not None
+    with pytest.raises(MissingEvents) as caught:
+        part.resolution_at(merge.event_id)
+    # Bob's join would decide it.
+    assert {undecided.event_id, bobs.event_id}.issuperset(caught.value.event_ids)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_an_auth_event_of_another_branch_stays_a_forward_extremity(version: str) -> None:
     room = base_room(version)
     fork = Branches(room)
@@ -286,3 +345,75 @@ def test_after_other_events_a_given_state_is_not_where_the_server_enters_the_roo
     assert not entered.current_check(last.event_id).made
     assert entered.forward_extremities == (last.event_id,)
     assert entered.extremities_known
+
+
+def test_a_server_tells_which_events_are_beside_the_rooms_graph() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    beside = room.power({"users": {ALICE: 100, BOB: 50, CAROL: 40}})
+    fork.branch()
+    first = room.add("m.room.message", BOB, {})
+    gone = room.add("m.room.message", BOB, {})
+    state = {**ids(room.state), LEVELS: beside.event_id}
+    last = room.add("m.room.message", BOB, {})
+    events = [event for event in room.events.values() if event is not gone]
+    given = {last.event_id: state}
+    unsure = replay_room(events, given=given)
+    assert not unsure.extremities_known
+    assert unsure.current_state is None
+    # The missing event was never received. So it follows neither branch, and the given state replaces none.
+    sure = replay_room(events, given=given, outliers=())
+    assert sure.extremities_known
+    assert set(sure.forward_extremities) == {beside.event_id, first.event_id, last.event_id}
+    assert sure.current_state is not None
+    # An outlier is never an extremity, though no event follows it.
+    without = replay_room(events, given=given, outliers=[beside.event_id])
+    assert set(without.forward_extremities) == {first.event_id, last.event_id}
+    assert without.extremities_known
+    # Without gaps and outliers, nothing differs.
+    whole = replay_room(room.events.values())
+    assert replay_room(room.events.values(), outliers=()).forward_extremities == whole.forward_extremities
+
+
+def test_a_rejected_event_after_a_missing_one_leaves_a_servers_extremities_certain() -> None:
+    room = base_room("11")
+    gone = room.add("m.room.message", BOB, {})
+    room.last = next(e for e in room.events.values() if e.event_id == gone.prev_event_ids[0])
+    rejected = room.add("m.room.topic", "@nobody:n.example", {}, state_key="", prev=[gone])
+    del room.state[TOPIC]
+    room.last = rejected
+    last = room.add("m.room.message", BOB, {})
+    events = [event for event in room.events.values() if event is not gone]
+    state = ids(room.state)
+    given = {rejected.event_id: state, last.event_id: state}
+    sure = replay_room(events, given=given, outliers=())
+    assert sure.extremities_known
+    assert last.event_id in sure.forward_extremities
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_given_states_that_share_structure_are_as_others(version: str) -> None:
+    _, events = recorded(version)
+    whole = replay_room(events)
+    places = [e for e in whole.order if whole.state_before(e)][20::9]
+    states = {event_id: whole.state_before(event_id) or {} for event_id in places}
+    shared = dict(zip(states, RoomState.sharing(dict(s) for s in states.values()), strict=True))
+    unknown = [Unknown("not told", keys=frozenset([("x", "y")]))]
+    plain = replay_room(events, given={e: dict(state) for e, state in states.items()})
+    alike = replay_room(events, given=shared)
+    assert plain.outcomes == alike.outcomes
+    assert plain.current_state == alike.current_state
+    assert plain.resets() == alike.resets()
+    in_part = [
+        replay_room(events, given={e: PartialState(state, unknown) for e, state in some.items()})
+        for some in ({e: dict(state) for e, state in states.items()}, shared)
+    ]
+    assert in_part[0].outcomes == in_part[1].outcomes
+    assert in_part[0].current_state == in_part[1].current_state
+    for event_id in plain.order:
+        assert alike.state_before(event_id) == plain.state_before(event_id)
+        assert alike.state_after(event_id) == plain.state_after(event_id)
+    for event_id in places:
+        assert alike.state_before(event_id) == states[event_id]
+        assert in_part[0].state_before(event_id) == in_part[1].state_before(event_id)

@@ -98,9 +98,11 @@ def branch_that_may_be_soft_failed(version: str, last_by: str) -> tuple[Room, Ev
 
     Bob's event is soft-failed. State resolution puts new levels first, so a merged state has them.
     Return the event at the fork, Dave's, and one that follows both branches and needs a level of 50.
+    A message comes before the fork. Without it, the state at the fork is unknown unless it is given.
     """
     room = base_room(version, **{BOB: 100, CAROL: 0})
     room.join(DAVE)
+    room.add("m.room.message", ALICE, {})
     fork = room.add("m.room.message", ALICE, {})
     state = dict(room.state)
     room.member(BOB, "leave", by=BOB)
@@ -116,6 +118,15 @@ def branch_that_may_be_soft_failed(version: str, last_by: str) -> tuple[Room, Ev
     acl = {"allow": ["*"]}
     last = room.add("m.room.server_acl", last_by, acl, state_key="", prev=[branch, daves])
     return room, fork, daves, last
+
+
+def daves_join(whole: Replay, fork: Event) -> dict[str | None, list[str]]:
+    """The join comes before the fork, whether it is in the given state or not."""
+    return {fork.event_id: [in_whole(whole.state_before(fork.event_id))["m.room.member", DAVE]]}
+
+
+def without_prev_of(event: Event, room: Room) -> list[Event]:
+    return [other for other in room.events.values() if other.event_id not in event.prev_event_ids]
 
 
 def without_daves_membership(whole: Replay, fork: Event) -> PartialState[str]:
@@ -134,7 +145,7 @@ def test_an_event_that_follows_all_ends_may_still_be_soft_failed(version: str) -
     assert whole.forward_extremities == (daves.event_id,)
     # If Dave's event is undecided, so is whether Bob's is soft-failed, and hence Carol's.
     given = {fork.event_id: without_daves_membership(whole, fork)}
-    part = replay_room(room.events.values(), given=given)
+    part = replay_room(without_prev_of(fork, room), given=given, accepted=daves_join(whole, fork))
     assert part.outcomes[last.event_id].accepted
     assert part.soft_failed == {}
     assert not part.extremities_known
@@ -147,7 +158,7 @@ def test_an_event_that_all_possible_states_allow_is_not_soft_failed(version: str
     whole = replay_room(room.events.values())
     assert len(whole.soft_failed) == 1
     given = {fork.event_id: without_daves_membership(whole, fork)}
-    part = replay_room(room.events.values(), given=given)
+    part = replay_room(without_prev_of(fork, room), given=given, accepted=daves_join(whole, fork))
     assert part.outcomes[daves.event_id].status is Status.UNDECIDED
     assert part.soft_failed == {}
     assert part.extremities_known

@@ -43,7 +43,7 @@ DISPUTED: tuple[tuple[str, tuple[str, ...], str, tuple[tuple[dict[str, Any], str
         '{"a": 3, "a": 4}',
         (
             ({"canonical": '{"a":4}'}, "the last wins, as in most parsers"),
-            (ERROR, "a key twice is refused"),
+            (ERROR, "the text is refused: an object has the same key twice"),
             ({"canonical": '{"a":3}'}, "the first wins"),
         ),
         "Either entry may be dropped. Both must never be written.",

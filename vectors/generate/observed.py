@@ -29,7 +29,7 @@ OBSERVED_ODD_ENTRY = Dispute(
     Kind.OBSERVED,
     {"allowed": False},
     "a signature matches a key, and an entry of another type is neither",
-    "an entry of another type makes the whole malformed: ruma, gomatrixserverlib",
+    "an entry of another type makes the whole content malformed (ruma, gomatrixserverlib)",
 )
 OBSERVED_TAKEN_ON_RECEIPT = Dispute(
     Kind.OBSERVED,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -89,10 +90,20 @@ def free_port() -> int:
 
 
 class Homeserver:
-    """A Synapse with its own temporary directory. As a context manager it stops and removes both."""
+    """A Synapse with its own temporary directory. As a context manager it stops and removes both.
 
-    def __init__(self) -> None:
-        self.key = made_up_key(SERVER_NAME, "a_hs01")
+    Args:
+        name: the server name.
+        key_version: the version part of its key ID.
+        extra: settings that replace those of `config`.
+    """
+
+    def __init__(
+        self, name: str = SERVER_NAME, key_version: str = "a_hs01", extra: Json | None = None
+    ) -> None:
+        self.name = name
+        self.extra = extra or {}
+        self.key = made_up_key(name, key_version)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.dir = Path(tempfile.mkdtemp(prefix="roomver-recorder-"))
@@ -107,6 +118,7 @@ class Homeserver:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "synapse.app.homeserver", "-c", "homeserver.yaml"],
                     cwd=self.dir,
+                    env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent)},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -121,7 +133,12 @@ class Homeserver:
         self.stop()
 
     def stop(self) -> None:
-        """Stop the process, kill it if it does not stop in time, and remove its directory."""
+        """Stop the process and remove its directory."""
+        self.stop_process()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop_process(self) -> None:
+        """Stop the process. Kill it if it does not stop in time."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.terminate()
@@ -130,7 +147,6 @@ class Homeserver:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
     def log_tail(self, lines: int = 25) -> str:
         """Return the last lines of the server's log."""
@@ -156,7 +172,9 @@ class Homeserver:
         key = self.key
         (self.dir / "signing.key").write_text(f"{key.alg} {key.version} {encode_base64(key.encode())}\n")
         # JSON is valid YAML.
-        (self.dir / "homeserver.yaml").write_text(json.dumps(config(self.dir, self.port), indent=1))
+        (self.dir / "homeserver.yaml").write_text(
+            json.dumps(config(self.name, self.dir, self.port) | self.extra, indent=1)
+        )
         (self.dir / "log.yaml").write_text(json.dumps(LOG_CONFIG))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -203,17 +221,17 @@ class Homeserver:
             for key_id, value in answer["verify_keys"].items()
         }
 
-    def register(self, localpart: str) -> "User":
+    def register(self, localpart: str, *, admin: bool = False) -> "User":
         """Register a user with the shared secret."""
         url = f"{self.base}/_synapse/admin/v1/register"
         nonce = http("GET", url)["nonce"]
         password = f"password-of-{localpart}"
-        text = "\0".join((nonce, localpart, password, "notadmin"))
+        text = "\0".join((nonce, localpart, password, "admin" if admin else "notadmin"))
         mac = hmac.new(REGISTRATION_SECRET.encode(), text.encode(), hashlib.sha1).hexdigest()
         answer = http(
             "POST",
             url,
-            {"nonce": nonce, "username": localpart, "password": password, "admin": False, "mac": mac},
+            {"nonce": nonce, "username": localpart, "password": password, "admin": admin, "mac": mac},
         )
         return User(self, answer["user_id"], answer["access_token"])
 
@@ -232,6 +250,10 @@ class User:
         if content is None and method != "GET":
             content = {}
         return http(method, f"{self._base}/_matrix/client/v3{path}", content, f"Bearer {self._token}")
+
+    def admin(self, method: str, path: str, content: Json | None = None) -> Json:
+        """Send a request to the admin API."""
+        return http(method, f"{self._base}{path}", content, f"Bearer {self._token}")
 
     def _transaction(self) -> str:
         self._transactions += 1
@@ -290,10 +312,10 @@ LOG_CONFIG: Json = {
 _FREE = {"per_second": 100_000, "burst_count": 100_000}
 
 
-def config(directory: Path, port: int) -> Json:
+def config(name: str, directory: Path, port: int) -> Json:
     """Return the configuration: loopback only, no rate limits, no other servers."""
     return {
-        "server_name": SERVER_NAME,
+        "server_name": name,
         "pid_file": str(directory / "homeserver.pid"),
         "listeners": [
             {

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from homeserver import DAY_MS, SERVER_NAME, Homeserver, Json, http, made_up_key, now_ms, quote
+from homeserver import DAY_MS, Homeserver, Json, http, made_up_key, now_ms, quote
 from signedjson.key import encode_verify_key_base64, get_verify_key
 from signedjson.sign import sign_json
 from synapse.api.room_versions import KNOWN_ROOM_VERSIONS, EventFormatVersions, RoomVersion
@@ -56,13 +56,13 @@ class Remote:
     def call(self, method: str, path: str, content: Json | None = None) -> Json:
         """Send a signed request below `/_matrix/federation`."""
         uri = f"/_matrix/federation{path}"
-        signed: Json = {"method": method, "uri": uri, "origin": REMOTE_NAME, "destination": SERVER_NAME}
+        signed: Json = {"method": method, "uri": uri, "origin": REMOTE_NAME, "destination": self._server.name}
         if content is not None:
             signed["content"] = content
         signature = sign_json(signed, REMOTE_NAME, self.key)["signatures"][REMOTE_NAME]
         ((key_id, value),) = signature.items()
         authorization = (
-            f'X-Matrix origin="{REMOTE_NAME}",destination="{SERVER_NAME}",key="{key_id}",sig="{value}"'
+            f'X-Matrix origin="{REMOTE_NAME}",destination="{self._server.name}",key="{key_id}",sig="{value}"'
         )
         return http(method, self._server.base + uri, content, authorization)
 

@@ -124,11 +124,12 @@ class _Header:
         return KnownStates(
             {event(one): self._state(state) for one, state in old.given.items()},
             {event(one): self._ids(ids) or frozenset() for one, ids in old.accepted.items()},
-            self._ids(old.outliers),
-            self._ids(old.apart) or frozenset(),
-            {event(one): "the server does not know the state" for one in old.unknown},
-            None if old.current is None else self._state(old.current),
-            self._ids(old.accepted_now) or frozenset(),
+            outliers=self._ids(old.outliers),
+            extremities=self._ids(old.extremities),
+            apart=self._ids(old.apart) or frozenset(),
+            unknown={event(one): "the server does not know the state" for one in old.unknown},
+            current=None if old.current is None else self._state(old.current),
+            accepted_now=self._ids(old.accepted_now) or frozenset(),
         )
 
     def _state(self, state: StateMap[EventId]) -> StateMap[EventId]:

@@ -56,7 +56,7 @@ def check_auth(
 
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu: with
     ``state=None`` this is check 4, with the state before the event check 5, with the current state
-    check 6.
+    check 6. Check 7, on the signature of the room's policy server, is `roomver.policy.check_policy`.
 
     The caller must have verified the event's signatures. Only the signature inside a third-party invite is
     verified here.

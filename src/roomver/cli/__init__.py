@@ -1,7 +1,8 @@
 """The command line: ``roomver``.
 
 Nothing is decided here: arguments come in, lower floors are called, text or JSON goes out. Every command
-exits with 0 if all is well, 1 if something is wrong with its input, and 2 if it could not check the input.
+exits with 0 if all is well, 1 if something is wrong with its input, 2 if it could not check the input, and 3
+if the answer is undecided.
 """
 
 import sys

@@ -1,25 +1,30 @@
 """What ``roomver auth`` says: the checks of one event, as text for people and as JSON for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rich import box
 from rich.table import Table
 
 from ..auth.compared import Compared, list_compared
-from ..errors import UnknownState, listed
+from ..errors import UnknownState
 from ..event import Event
-from ..findings import Finding
+from ..findings import Finding, Lack
+from ..policy import PolicyServer
 from ..replay import CurrentCheck
 from ..rules import Verdict
 from ..types import EventId, JsonObject, StateMap
+from ..undecided import Dropped, lacks_among
 from .common import console, display_name
 from .escaped import printable
-from .wording import ACTION_TEXT, FINDING_TEXT, findings_data
+from .lacking import advice_for, dropped_data, missing_text
+from .wording import FINDING_TEXT, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
 BEFORE: Final = "the state before it"
-_CURRENT: Final = "the current state at its arrival"
+CURRENT: Final = "the current state at its arrival"
+POLICY_SERVER: Final = "the policy server"
 APART: Final = (
     "is an outlier that no event of the room is based on: the server has no state for it, so it is not judged"
 )
@@ -37,6 +42,7 @@ class Row(NamedTuple):
         state: the state that the rules read.
         missing: the missing events that leave it undecided.
         unknown: why it is undecided, if entries of the state are unknown.
+        lack: what would tell these entries, if no event is missing.
         instead: why the check is not made; empty if it is.
     """
 
@@ -46,6 +52,7 @@ class Row(NamedTuple):
     state: StateMap[Event]
     missing: Sequence[EventId] = ()
     unknown: UnknownState | None = None
+    lack: Lack | None = None
     instead: str = ""
 
     @property
@@ -53,21 +60,58 @@ class Row(NamedTuple):
         """What the verdict says; None without one."""
         return None if self.verdict is None else self.verdict.allowed
 
+    @property
+    def status(self) -> str:
+        """The result in words."""
+        if self.allowed is None:
+            return "not checked" if self.instead else "undecided"
+        return "allowed" if self.allowed else "refused"
+
+
+class Third(NamedTuple):
+    """The result of checking the event against the current state (checks 6 and 7).
+
+    Attributes:
+        against: what the event was checked against.
+        event: the event.
+        check: the result.
+        state: what the check read; None if that is unknown, or if the check is not made.
+        policy_server: the policy server whose signature counted, if there is one.
+        lack: what would tell the result, if it is unknown and no event is missing.
+    """
+
+    against: str
+    event: Event
+    check: CurrentCheck
+    state: StateMap[Event] | None = None
+    policy_server: PolicyServer | None = None
+    lack: Lack | None = None
+
+    @property
+    def status(self) -> str:
+        """The result in words."""
+        if self.check.allowed is None:
+            return "unknown" if self.check.made else "not checked"
+        return "allowed" if self.check.allowed else "soft-failed"
+
 
 class Answer(NamedTuple):
     """What the event's checks came to.
 
     Attributes:
         rows: the checks against its auth events and states. There is at least one.
-        current: the check against the current state, if the event is one of a room.
+        third: the check against the current state, or only against the policy server that a given state
+            names; None if there is no such check.
         findings: why a server judges the redacted form of the event. It is the event of the rows.
         is_draft: whether the event is a draft.
+        dropped: the events of the input that were dropped.
     """
 
     rows: list[Row]
-    current: CurrentCheck | None = None
+    third: Third | None = None
     findings: tuple[Finding, ...] = ()
     is_draft: bool = False
+    dropped: Mapping[EventId, Dropped] = MappingProxyType({})
 
 
 class Refused(Exception):
@@ -84,41 +128,64 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     event_id = None if answer.is_draft else answer.rows[0].event.event_id
     data: list[dict[str, object]] = []
     if answer.findings:
-        data.append({**findings_data(event_id, answer.findings), "against": _ON_RECEIPT, "allowed": True})
-    data += [{"event_id": event_id, "against": row.against, **_data(row)} for row in answer.rows]
-    if answer.current is not None:
-        data.append({"event_id": event_id, "against": _CURRENT, **_current_data(answer.current)})
+        found = findings_data(event_id, answer.findings)
+        data.append({**found, "against": _ON_RECEIPT, "status": "allowed", "allowed": True})
+    data += [
+        {"event_id": event_id, "against": row.against, "status": row.status, **_data(row, answer.dropped)}
+        for row in answer.rows
+    ]
+    if answer.third is not None:
+        head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
+        data.append({**head, **_third_data(answer.third, answer.dropped)})
     return data
 
 
-def _data(row: Row) -> dict[str, object]:
+def _data(row: Row, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
     if row.verdict is not None:
-        return {**row.verdict.to_dict(), "compared": [one._asdict() for one in _compared(row)]}
+        compared = _compared(row.event, row.state)
+        return {**row.verdict.to_dict(), "compared": [one._asdict() for one in compared]}
     unknown = row.unknown
     keys = () if unknown is None else unknown.keys
     return {
         "allowed": None,
         "missing": list(row.missing),
+        "dropped": dropped_data(row.missing, dropped),
+        "lacks": _lacks_data(row.missing, dropped, row.lack),
         "unknown": [{"type": kind, "state_key": key} for kind, key in keys],
         "why": row.instead if unknown is None else unknown.reason,
         "made": not row.instead,
     }
 
 
-def _current_data(current: CurrentCheck) -> dict[str, object]:
+def _third_data(third: Third, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
+    current = third.check
     data: dict[str, object] = {"allowed": current.allowed}
     if isinstance(current.failure, Verdict):
         data |= current.failure.to_dict()
     if current.allowed is not True:
         why = current.why if current.failure is None else str(current.failure)
         data |= {"why": why, "made": current.made, "missing": list(current.missing)}
+        data |= {
+            "dropped": dropped_data(current.missing, dropped),
+            "lacks": _lacks_data(current.missing, dropped, third.lack),
+        }
+    if third.state is not None:
+        data["compared"] = [one._asdict() for one in _third_compared(third)]
     return data
+
+
+def _lacks_data(
+    missing: Sequence[EventId], dropped: Mapping[EventId, Dropped], lack: Lack | None
+) -> list[str]:
+    """Return what would decide a check: the values of `Lack`."""
+    lacks = lacks_among(missing, dropped) or (() if lack is None else (lack,))
+    return [one.value for one in lacks]
 
 
 def refused_data(refused: Refused) -> list[JsonObject]:
     """Return why an event is refused, as JSON."""
     found = findings_data(refused.event_id, (refused.finding,))
-    return [{**found, "against": _ON_RECEIPT, "allowed": False}]
+    return [{**found, "against": _ON_RECEIPT, "status": "dropped", "allowed": False}]
 
 
 def print_refused(refused: Refused, name: str) -> None:
@@ -139,7 +206,7 @@ def _print_findings(findings: Sequence[Finding], word: str) -> None:
         out.print(f"  {finding.kind.value}: the event {FINDING_TEXT[finding.kind]}", soft_wrap=True)
         for reason in finding.reasons:
             out.print(printable(f"    {reason}"), soft_wrap=True)
-        out.print(f"  A server must {ACTION_TEXT[finding.kind.action]}.", soft_wrap=True)
+        out.print(f"  A server must {action_text([finding])}.", soft_wrap=True)
 
 
 def print_answer(answer: Answer) -> None:
@@ -153,55 +220,71 @@ def print_answer(answer: Answer) -> None:
         _print_findings(answer.findings, "allowed in its redacted form")
     for one in answer.rows:
         verdict = one.verdict
-        word = one.instead or {True: "allowed", False: "REFUSED", None: "undecided"}[one.allowed]
+        word = one.instead or ("REFUSED" if one.allowed is False else one.status)
         out.print(f"\nagainst {one.against}: {word}", style="bold")
         if verdict is None:
-            for line in _undecided_lines(one):
+            for line in _undecided_lines(one, answer.dropped):
                 out.print(printable(line), soft_wrap=True)
             continue
         out.print(printable(f"  {verdict}"), soft_wrap=True)
         out.print(f"  {verdict.url}", soft_wrap=True)
-        rows = _compared(one)
-        if not rows:
-            continue
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-        for column in ("compared", "value", "from"):
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(row.what, printable(str(row.value)), printable(row.source))
-        out.print(table)
-    if answer.current is not None:
-        _print_current(answer.current)
+        _print_compared(_compared(one.event, one.state))
+    if answer.third is not None:
+        _print_third(answer.third, answer.dropped)
 
 
-def _print_current(current: CurrentCheck) -> None:
+def _print_compared(rows: Sequence[Compared]) -> None:
+    if not rows:
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for column in ("compared", "value", "from"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row.what, printable(str(row.value)), printable(row.source))
+    console().print(table)
+
+
+def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
     out = console()
-    word = {
-        True: "allowed",
-        False: "REFUSED (soft-failed)",
-        None: "unknown" if current.made else "not checked",
-    }
-    out.print(f"\nagainst {_CURRENT}: {word[current.allowed]}", style="bold")
+    current = third.check
+    word = "REFUSED (soft-failed)" if current.allowed is False else third.status
+    out.print(f"\nagainst {third.against}: {word}", style="bold")
     if current.failure is not None:
         out.print(printable(f"  {current.failure}"), soft_wrap=True)
         if isinstance(current.failure, Verdict):
             out.print(f"  {current.failure.url}", soft_wrap=True)
     if current.why:
-        out.print(f"  {current.why}", soft_wrap=True)
-    if current.missing:
-        out.print(printable(f"  missing events: {listed(current.missing)}"), soft_wrap=True)
+        out.print(printable(f"  {current.why}"), soft_wrap=True)
+    for line in _lacks_lines(current.missing, dropped, third.lack):
+        out.print(printable(line), soft_wrap=True)
+    _print_compared(_third_compared(third))
 
 
-def _compared(row: Row) -> list[Compared]:
+def _compared(event: Event, state: StateMap[Event]) -> list[Compared]:
     """Return what was compared; empty if one of the values is unknown, which did not affect the verdict."""
     try:
-        return list_compared(row.event, row.state)
+        return list_compared(event, state)
     except UnknownState:
         return []
 
 
-def _undecided_lines(row: Row) -> list[str]:
+def _third_compared(third: Third) -> list[Compared]:
+    """Return what the check against the current state compared, with the policy server if that counted."""
+    if third.state is None:
+        return []
+    rows = [] if third.against == POLICY_SERVER else _compared(third.event, third.state)
+    server = third.policy_server
+    return rows if server is None else [*rows, Compared("policy server", server.name, server.event_id)]
+
+
+def _undecided_lines(row: Row, dropped: Mapping[EventId, Dropped]) -> list[str]:
     lines = [f"  {row.unknown}"] if row.unknown is not None else []
-    if row.missing:
-        lines.append(f"  missing events: {listed(row.missing)}")
-    return lines
+    return lines + _lacks_lines(row.missing, dropped, row.lack)
+
+
+def _lacks_lines(
+    missing: Sequence[EventId], dropped: Mapping[EventId, Dropped], lack: Lack | None
+) -> list[str]:
+    if missing:
+        return [f"  {missing_text(missing, dropped)}"]
+    return [] if lack is None else [f"  {advice_for(lack)}"]

@@ -4,12 +4,12 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
-from ..errors import RoomverError
+from ..errors import MissingEvents, RoomverError, UnknownState
 from .auth import auth
 from .check import check
 from .common import QUOTE_IDS
@@ -23,11 +23,19 @@ from .vectors import vectors_group
 from .versions import versions
 
 _ARGUMENTS = "roomver.arguments"
+_PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
 _END_OF_ID = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{8,}")
 
 
 class _Group(click.Group):
-    """Turns errors into one line on standard error and exit code 2."""
+    """Turns errors into one line on standard error and an exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command. An error message of click that nobody reads ends here."""
+        try:
+            return super().main(*args, **kwargs)
+        except BrokenPipeError:
+            _end_quietly()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -41,14 +49,20 @@ class _Group(click.Group):
         try:
             return super().make_context(*args, **kwargs)
         except BrokenPipeError:
-            _drop_output()
-            sys.exit(2)
+            _end_quietly()
         except OSError as error:
             click.echo(f"roomver: {error.strerror or error}", err=True)
             _drop_output()
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and end it with the exit code of its error."""
+        try:
+            return self._invoke(ctx)
+        except BrokenPipeError:  # also where an error is reported
+            _end_quietly()
+
+    def _invoke(self, ctx: click.Context) -> Any:
         if sys.stdout is None:  # as Python leaves it if the caller has closed it
             _fail(ctx, "standard output is closed")
         if sys.stderr is None:
@@ -60,8 +74,7 @@ class _Group(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            _drop_output()
-            ctx.exit(2)
+            raise
         except KeyboardInterrupt:
             ctx.exit(130)  # the shell convention for SIGINT; click's own 1 would mean problems found
         except click.NoSuchOption as error:
@@ -72,6 +85,8 @@ class _Group(click.Group):
         except click.UsageError as error:
             # It may quote an argument, such as the name of a file that someone else chose.
             raise click.UsageError(printable(error.format_message()), error.ctx) from None
+        except (MissingEvents, UnknownState) as error:
+            _fail(ctx, str(error), 3)
         except RoomverError as error:
             _fail(ctx, str(error))
         except OSError as error:
@@ -85,9 +100,15 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(ctx: click.Context, message: str) -> None:
+def _end_quietly() -> NoReturn:
+    """End as SIGPIPE would end the program: the reader of its output has gone, as `head` goes."""
+    _drop_output()
+    sys.exit(_PIPE_CLOSED)
+
+
+def _fail(ctx: click.Context, message: str, code: int = 2) -> None:
     click.echo(f"roomver: {printable(message)}", err=True)
-    ctx.exit(2)
+    ctx.exit(code)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,7 +117,8 @@ def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.
 
     Exit codes: 0 no problems, 1 problems found, 2 usage error or unreadable input, 3 undecided:
-    events or parts of a state are missing.
+    events or parts of a state are missing. A command whose output is cut off, as by `head`, ends with 141
+    and without a message.
     """
 
 

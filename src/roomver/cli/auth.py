@@ -14,10 +14,12 @@ from ..entry import Entry
 from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
+from ..gathering import Gathered
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
+from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry
-from ..replay import Status
+from ..replay import CurrentCheck, Status
 from ..state import EventsOf
 from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion
@@ -25,10 +27,13 @@ from .answers import (
     APART,
     AUTH_EVENTS,
     BEFORE,
+    CURRENT,
+    POLICY_SERVER,
     VOUCHED,
     Answer,
     Refused,
     Row,
+    Third,
     answer_data,
     print_answer,
     print_refused,
@@ -41,13 +46,13 @@ from .common import (
     as_recorded_option,
     display_name,
     example,
+    id_hint,
     read_event,
     read_key_files,
     room_version_option,
     signature_options,
 )
 from .drafts import complete_draft
-from .escaped import printable
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option
 
@@ -93,19 +98,20 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
     soft-fails an event. Events arrive in the order of the file. With --state the event is judged against the
-    state events in the file.
+    state events in the file. In both cases, an event without a valid signature of the policy server that the
+    room uses is soft-failed.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
-    An event that a server drops on receipt, such as one without a valid signature, is refused before any rule
-    is applied. If the content hash does not match, the redacted form of the event is judged.
+    An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
+    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
 
     An event is undecided if its auth events are missing, if the state before it or the current state is
     unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
     was accepted by the server that gave the state.
 
-    Exit code: 0 allowed, 1 refused or soft-failed, 2 usage error or unreadable file, 3 undecided.
+    Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
     room_file, room_id = _room_of(rooms)
     if (room_file is None) == (state_file is None):
@@ -138,8 +144,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         print_answer(answer)
     answers = [row.allowed for row in answer.rows if not row.instead]
-    if answer.current is not None and answer.current.made:
-        answers.append(answer.current.allowed)
+    if answer.third is not None and answer.third.check.made:
+        answers.append(answer.third.check.allowed)
     if False in answers:
         raise click.exceptions.Exit(1)
     if None in answers:
@@ -186,13 +192,13 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    current = replayed.current_check(event_id)
+    third = _third(room, event)
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], current, findings)
+        return Answer([row, not_made], third, findings, dropped=room.found.dropped)
     own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
     row = Row(AUTH_EVENTS, event, verdict, own)
     before = replayed.state_before(event_id)
@@ -201,20 +207,45 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, outcome.by_state, state)
     elif not verdict.allowed and before is not None:
         # The replay does not make this check: the event is rejected whatever it says.
-        by_state = _against(BEFORE, event, state, lacks)
+        by_state = _against(BEFORE, event, state, room.found.gathered, lacks)
     elif outcome.own is Status.ACCEPTED:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        by_state = Row(BEFORE, event, None, state, lacks, unknown)
-    return Answer([row, by_state], current, findings)
+        lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
+        by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
+    return Answer([row, by_state], third, findings, dropped=room.found.dropped)
 
 
-def _against(against: str, event: Event, state: StateMap[Event], lacks: Sequence[EventId] = ()) -> Row:
+def _third(room: LoadedRoom, event: Event) -> Third:
+    """Return the result of checking an event of a room against the current state."""
+    check = room.replay.current_check(event.event_id)
+    read = room.replay.current_entries(event.event_id)
+    if read is None:
+        lack = None
+        if check.made and not check.missing and event.event_id in room.replay.current_unknown:
+            bounded = event.event_id in room.replay.unchecked
+            lack = None if bounded else room.found.gathered.lack_behind(check.why)
+        return Third(CURRENT, event, check, lack=lack)
+    current = EventsOf(read, room.replay.events)
+    server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
+    if check.allowed:
+        server = find_signing_policy_server(event, current)
+    return Third(CURRENT, event, check, current, server)
+
+
+def _against(
+    against: str,
+    event: Event,
+    state: StateMap[Event],
+    gathered: Gathered,
+    lacks: Sequence[EventId] = (),
+) -> Row:
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        return Row(against, event, None, state, lacks, error)
+        lack = None if lacks else gathered.lack_behind(error.reason)
+        return Row(against, event, None, state, lacks, error, lack)
 
 
 def _judge_against(
@@ -238,9 +269,39 @@ def _judge_against(
     if completed is not pdu or _is_made_up(given, pdu, gathered.version):
         # A draft has no hash, ID or signatures to check.
         draft = _parse(completed, gathered.version, event_name)
-        return Answer([_against("the state", draft, state)], is_draft=True)
+        row = _against("the state", draft, state, gathered)
+        third = _by_policy_server(row, gathered, "a draft has no signatures")
+        return Answer([row], third, is_draft=True)
     event, findings = _receive(given, gathered.version, keys)
-    return Answer([_against("the state", event, state)], findings=findings)
+    row = _against("the state", event, state, gathered)
+    third = _by_policy_server(
+        row, gathered, "signatures were not checked (--unsigned)" if keys is None else ""
+    )
+    return Answer([row], third, findings)
+
+
+def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | None:
+    """Check an event against the policy server that a given state names; return None if it uses none.
+
+    Args:
+        row: the result of checking the event against the state.
+        gathered: the events of the state.
+        unsigned: why the signatures of the event are not checked; empty if they are.
+    """
+    event, state = row.event, row.state
+    if row.allowed is not True:
+        return None
+    try:
+        refusal = check_policy(event, state)
+    except UnknownState as error:
+        check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
+        lack = gathered.lack_behind(error.reason)
+        return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
+    if refusal is not None:
+        check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
+        return Third(POLICY_SERVER, event, check, state, refusal.server)
+    server = find_signing_policy_server(event, state)
+    return None if server is None else Third(POLICY_SERVER, event, CurrentCheck(True), state, server)
 
 
 def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
@@ -256,9 +317,11 @@ def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> boo
 def _read_event(name: str, needs: Sequence[str], *, draft: bool = False) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
     if name not in ("", "-") and not Path(name).exists():
-        raise InputError(
-            display_name(name), f"there is no such file; an event ID starts with $: '${printable(name)}'"
-        )
+        hint = f"; {id_hint(name)}"
+        if draft:
+            # With --state an event ID is taken for a file too.
+            hint = "; with --state, EVENT is a file; --room takes an event ID" if "$" in name else ""
+        raise InputError(display_name(name), f"there is no such file{hint}")
     return read_event(name, None, needs, draft=draft)
 
 

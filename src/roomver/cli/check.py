@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ..check import check_entries
 from ..entry import Entry
-from ..errors import RoomverError
+from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError, Room, is_database
@@ -22,14 +22,16 @@ from .common import (
     also_option,
     as_recorded_option,
     console,
+    display_name,
     example,
+    joint_name,
     read_key_files,
     room_version_option,
     signature_options,
 )
 from .loaded import recorded_beliefs, replay_progress
 from .report import JsonReport, Report, TextReport
-from .sources import Choice, check_is_room, opened_room, room_option, source_name
+from .sources import Choice, check_is_room, opened_room, room_option
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
 _TICK = 500  # events between updates of the progress bar
@@ -98,16 +100,18 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     The auth rules are then applied to each usable event: against its own auth events, and against the state
     before it, which is resolved wherever branches meet. If the file says which events its server rejected or
     soft-failed, and what the state was, these are compared with the results here. An event that both
-    refuse is listed but is not a finding; a different decision is one.
+    refuse is listed but is not a finding; a different decision is one. An event that only the server
+    soft-failed is listed too: the order of arrival may explain it. What the file says about events that it
+    does not have is not compared.
 
-    Missing events are named once, with their consequences. An event is undecided if auth events or the state
-    before it are missing, or if that state is known in part and the rules need an unknown entry. More events
-    of the room may decide it. An accepted event whose check against the current state is unknown is listed
-    too.
+    Missing events are named once, with their consequences, and those that were dropped with their places. An
+    event is undecided if auth events or the state before it are missing, or if that state is known in part
+    and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
+    against the current state is unknown is listed too.
 
     Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
-    undecided events or unknown checks. Of several files, an unreadable one counts first, then one with
-    findings.
+    undecided events, unknown checks, or decisions of the recording server that cannot be compared. Of several
+    files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
@@ -134,7 +138,10 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
             )
         except InputError as error:
             code = 2
-            report.error(file, error.reason)
+            report.error(file, error.name, error.reason)
+        except (MissingEvents, UnknownState) as error:
+            code = 3
+            report.error(file, display_name(file), str(error))
         codes.add(code)
     report.close()
     raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
@@ -153,7 +160,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Check one room, in one file or several, and return the exit code."""
     file = files[0]
-    name = source_name(file)
+    name = display_name(file)
 
     def tell(entry: Entry, check: EventCheck) -> None:
         if check.findings or check.notes:
@@ -184,10 +191,10 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         on_check=tell,
                         progress=progress,
                     )
-                except InputError:
+                except (InputError, MissingEvents, UnknownState):
                     raise
                 except RoomverError as error:
-                    raise InputError(name, str(error)) from None
+                    raise InputError(joint_name(file, files[1:]), str(error)) from None
             check_is_room(name, found, choice.room_id)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
@@ -208,7 +215,7 @@ def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(source_name(files[0]), total=size)
+        task = progress.add_task(display_name(files[0]), total=size)
 
         def ticking() -> Iterator[Entry]:
             for count, entry in enumerate(room.entries):

@@ -17,7 +17,8 @@ from ..entry import Entry
 from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
-from ..readers import InputError, read_keys
+from ..readers import InputError, read_keys, read_signing_keys
+from ..readers.database import address_without_password, is_address
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution, get_room_version
@@ -32,6 +33,12 @@ WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_even
 """The keys that every PDU has, besides its type."""
 
 QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
+
+
+def id_hint(name: str) -> str:
+    """Return a hint for something that is not an event ID, such as one with quotes in it."""
+    bare = name.strip(" \t\n'\"`\\").lstrip("$\\")
+    return f"an event ID starts with $: '${printable(bare)}'"
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
@@ -57,7 +64,8 @@ def keys_option(*, required: bool = False) -> Callable[[F], F]:
         multiple=True,
         required=required,
         help="Servers' keys: a table {server: {key ID: {key, valid_until_ts, expired_ts}}}, or responses "
-        "from the key API, whose own signatures are checked. May be given several times.",
+        "from the key API, whose own signatures are checked; or SERVER=FILE with the server's file of signing"
+        " keys. May be given several times.",
     )
 
 
@@ -130,8 +138,15 @@ def example(text: str) -> str:
 
 
 def display_name(file: str) -> str:
-    """Return what messages call a file."""
+    """Return what messages call a file, or a database: without its password."""
+    if is_address(file):
+        return printable(address_without_password(file))
     return "standard input" if file == "-" else printable(file)
+
+
+def joint_name(file: str, more_files: Sequence[str]) -> str:
+    """Return what messages call several files, of which any may be meant."""
+    return " and ".join(map(display_name, dict.fromkeys((file, *more_files))))
 
 
 @contextmanager
@@ -254,6 +269,11 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
     """
     rings = [KeyRing(now=now, required=required)]
     for file in files:
+        server, equals, signing = file.partition("=")
+        if equals and server and not Path(file).exists():
+            with opened(signing) as stream:
+                rings.append(read_signing_keys(stream.read(), display_name(signing), server))
+            continue
         with opened(file) as stream:
             text = stream.read()
         found = read_keys(text, display_name(file))

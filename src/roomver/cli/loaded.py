@@ -1,5 +1,6 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,23 +12,26 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..entry import Entry, Place
-from ..errors import SHOWN, RoomverError
+from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
-from ..findings import EventCheck, Finding, Summary
+from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
+from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
-from ..versions import RoomVersion
-from .common import QUOTE_IDS, add_room_keys, console
+from ..versions import EventIdForm, RoomVersion
+from .common import QUOTE_IDS, add_room_keys, console, display_name, id_hint, joint_name
 from .escaped import printable
-from .sources import ANY_ROOM, Choice, check_is_room, opened_room, source_name
-from .wording import missing_lines, signature_lines
+from .lacking import advice_for, missing_lines, missing_words
+from .sources import ANY_ROOM, Choice, check_is_room, opened_room
+from .unknown_checks import signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
+_HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
 _LONG = 20_000  # this many events take a few seconds
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
@@ -68,6 +72,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         found = self.find(event_id)
         if isinstance(found, Event):
@@ -80,6 +85,7 @@ class LoadedRoom:
 
         Raises:
             InputError: if no event has it, or more than one.
+            MissingEvents: if it is the ID of a missing event that others cite.
         """
         left_out = self.found.gathered.left_out
         if event_id in self.events:
@@ -88,30 +94,55 @@ class LoadedRoom:
             return event_id, left_out[event_id]
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
-        found = {known for known in (*self.events, *left_out) if known.startswith(event_id)}
+        ids = chain(self.events, left_out, self.replay.missing)
+        found = {known for known in ids if known.startswith(event_id)}
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
-            hint = "" if event_id.startswith("$") else f"; an event ID starts with $: '${event_id}'"
+            is_id = event_id.startswith("$") and not event_id.startswith("$$")
+            hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
-        return self.events[known] if known in self.events else (known, left_out[known])
+        if known in self.events:
+            return self.events[known]
+        if known in left_out:
+            return known, left_out[known]
+        raise MissingEvents([known], self.file)
+
+    def may_lack(self, event_id: EventId) -> bool:
+        """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
+        one or a slip."""
+        if event_id in self.events:
+            return False
+        if self.version.event_id_form is EventIdForm.CHOSEN:
+            return is_chosen_event_id(event_id)
+        return _HASHED_ID.fullmatch(event_id) is not None
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
-        self.say(f"{what} is unknown", event_id)
+        too_many = event_id is None and self.replay.too_many_states
+        lack = None if too_many else Lack.STATE
+        self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
-        """Say which part of a state is unknown, and which missing events would tell."""
+        """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        self.say(f"{what} is known in part. Unknown: {parts}", event_id)
+        lack = self.found.gathered.lack_behind(parts)
+        self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
 
-    def say(self, text: str, event_id: EventId | None) -> None:
-        """Say something on standard error, with the missing events behind it."""
-        replayed = self.replay
-        lacks = replayed.lacking(event_id)
-        missing = ": these events are missing" if lacks else ""
-        for line in [f"roomver: {self.file}: {text}{missing}", *missing_lines(replayed, lacks)]:
+    def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
+        """Say something on standard error, with the missing events behind it.
+
+        Args:
+            text: what to say.
+            missing: the missing events; if there are none, a given state that is known in part is behind it.
+            lack: what would tell the rest of that state; None if it is not behind it either.
+        """
+        words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
+        lines = missing_lines(self.found, missing)
+        if not missing and lack is not None:
+            lines = [f"  {advice_for(lack)}"]
+        for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             click.echo(printable(line), err=True)
 
 
@@ -154,7 +185,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             if entry is last:
                 checks.append(check)
 
-        name = source_name(file)
+        name = display_name(file)
         all_keys = add_room_keys(keys, room.keys)
         try:
             with replay_progress("replay") as progress:
@@ -169,10 +200,10 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     on_check=keep_added,
                     progress=progress,
                 )
-        except InputError:
+        except (InputError, MissingEvents, UnknownState):
             raise
         except RoomverError as error:
-            raise InputError(name, str(error)) from None
+            raise InputError(joint_name(file, more_files), str(error)) from None
         check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
     _tell_of_signatures(name, found.summary, all_keys)
@@ -207,10 +238,10 @@ def load_events(
     """
     with opened_room([file, *more_files], version) as room:
         if room.database:
-            raise InputError(source_name(file), "a database is not one state: judge the event with --room")
+            raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
         gathered = gather_events(room.entries, room.version, keys=all_keys, find_states=room.find_states)
-    name = source_name(file)
+    name = display_name(file)
     _tell_of_dropped(name, gathered)
     summary = Summary()
     for check in gathered.checks.values():
@@ -227,16 +258,17 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
             first = f" ({place}: {finding.reasons[0]})"
         raise InputError(name, f"it has no usable event{first}")
     if gathered.dropped:
-        events = "1 event is" if gathered.dropped == 1 else f"{gathered.dropped:,} events are"
+        events = counted(gathered.dropped, "event is", "events are")
         click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
         for event_id, finding in islice(gathered.left_out.items(), SHOWN):
-            click.echo(printable(f"  {event_id}: {finding.reasons[0]}"), err=True)
+            place = gathered.left_out_at[event_id]
+            click.echo(printable(f"  {event_id}: {finding.reasons[0]} ({place})"), err=True)
         if len(gathered.left_out) > SHOWN:
             click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
 
 
 def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
-    for line in signature_lines(summary, keys):
+    for line in signature_lines(summary, keys, brief=True):
         click.echo(f"roomver: {name}: {line}", err=True)
 
 

@@ -12,7 +12,7 @@ import click
 
 from ..anonymous import Changes, anonymise, compare
 from ..entry import Entry
-from ..errors import SHOWN, RoomverError, listed
+from ..errors import SHOWN, RoomverError, counted, listed
 from ..gathering import gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_room
@@ -24,6 +24,7 @@ from ..versions import RoomVersion
 from .common import (
     add_room_keys,
     also_option,
+    display_name,
     example,
     keys_option,
     read_key_files,
@@ -32,8 +33,7 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import replay_progress
-from .sources import Choice, opened_room, room_option, source_name
-from .unknown_checks import counted
+from .sources import Choice, opened_room, room_option
 
 _BESIDE = ("-wal", "-shm", "-journal")
 _EXISTS = "it exists: give --force to replace it"
@@ -93,7 +93,7 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
     if unsigned and key_files:
         raise click.UsageError("--unsigned cannot be combined with --keys")
     given = None if unsigned else read_key_files(key_files)
-    name = source_name(source)
+    name = display_name(source)
     notes: list[str] = []
     kept = True
     try:

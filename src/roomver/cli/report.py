@@ -7,7 +7,7 @@ import json
 import sys
 from shlex import quote
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import click
 from rich import box
@@ -15,26 +15,26 @@ from rich.table import Table
 from rich.text import Text
 
 from ..entry import Entry, Place
+from ..errors import counted
 from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from ..keys import KeyRing
 from ..readers import Room
-from ..readers.database import address_without_password
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
-from .sources import source_name
-from .unknown_checks import unknown_check_lines
+from .recorded import agreed_lines, recorded_data, recorded_lines
+from .tables import print_table
+from .unknown_checks import signature_lines, unknown_check_lines
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
-    agreed_lines,
+    action_text,
     findings_data,
     room_data,
     room_lines,
-    signature_lines,
     summary_data,
 )
 
@@ -64,8 +64,14 @@ class Report(Protocol):
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
 
-    def error(self, file: str, reason: str) -> None:
-        """Report a read failure."""
+    def error(self, file: str, name: str, reason: str) -> None:
+        """Report why a room could not be checked.
+
+        Args:
+            file: the room's file.
+            name: what messages call the file with the fault, which may be another file of the room.
+            reason: what is wrong with it.
+        """
 
     def close(self) -> None:
         """Write the rest of the report."""
@@ -83,7 +89,7 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head = {"file": source_name(file) if room.database else file}
+        head = {"file": display_name(file) if room.database else file}
         if room.database and room.room_id is not None:
             head |= {"source": room.database, "room_id": room.room_id}
         head["room_version"] = room.version.identifier
@@ -114,8 +120,9 @@ class JsonReport:
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        self._good &= found.state_agrees and not found.replay.current_unknown
-        self._room = f', "room": {json.dumps(room_data(found))}'
+        self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
+        data = {**room_data(found), **recorded_data(found)}
+        self._room = f', "room": {json.dumps(data)}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
@@ -125,14 +132,15 @@ class JsonReport:
         self._room = ""
         self._open = False
 
-    def error(self, file: str, reason: str) -> None:
-        """Report a read failure."""
+    def error(self, file: str, name: str, reason: str) -> None:
+        """Report why a room could not be checked."""
         self._good = False
+        error = {"error": reason, "error_in": name}
         if self._open:
-            click.echo(f'], "error": {json.dumps(reason)}}}', nl=False)
+            click.echo(f"], {json.dumps(error)[1:]}", nl=False)
             self._open = False
         else:
-            self._begin({"file": address_without_password(file), "error": reason})
+            self._begin({"file": display_name(file), **error})
             click.echo("}", nl=False)
 
     def close(self) -> None:
@@ -158,7 +166,8 @@ class TextReport:
         self._details: IO[str] = spool
         out = console()
         self._coloured = out.color_system is not None and not out.no_color
-        self._rows: list[tuple[str, str, Summary]] = []
+        self._rows: list[_Row] = []
+        self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
@@ -173,9 +182,10 @@ class TextReport:
         self._database = room.database
         if room.database and room.room_id is not None:
             self._file = printable(room.room_id)
-            self._call = f"{quote(source_name(file))} --room {quote(room.room_id)}"
+            self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
         self._version = room.version.identifier
         self._listed = self._undecided = 0
+        self._differs = False
         self._lines = []
 
     def event(self, entry: Entry, check: EventCheck) -> None:
@@ -216,47 +226,50 @@ class TextReport:
             lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            # Dropping an event comes before everything else that could be done with it.
-            actions = {finding.kind.action for finding in findings}
-            action = next(action for action in ACTION_TEXT if action in actions)
-            lines.append(self._styled(f"  A server must {ACTION_TEXT[action]}.", bold=True))
+            lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
-        lines = room_lines(found, self._call, self._most_lines)
+        self._differs = bool(found.state_differs)
+        lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if self._database:
             lines.insert(0, f"read from {self._database}, which also tells what its server decided")
         if found.gathered.repeated:
-            lines.append(f"{found.gathered.repeated:,} of the events repeat an earlier one")
+            lines.append(
+                f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"
+            )
         if self._most_undecided is not None and self._undecided > self._most_undecided:
             more = self._undecided - self._most_undecided
-            lines.append(f"{more:,} more undecided events: --all lists them")
+            lines.append(
+                f"{counted(more, 'more undecided event', 'more undecided events')}: --all lists them"
+            )
         lines += unknown_check_lines(found, self._most_lines)
         self._lines = [*lines, *agreed_lines(found, self._most_lines)]
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
-        self._rows.append((self._file, self._version, summary))
+        self._rows.append(_Row(self._file, self._version, summary, self._differs))
         self._lines += signature_lines(summary, keys, self._most_lines)
         if self._lines:
             self._rooms.append((self._file, self._lines))
         if self._most_events is not None and self._listed > self._most_events:
             more = self._listed - self._most_events
-            self._details.write(f"\n{more:,} more events with findings or notes: --all lists them\n")
+            events = counted(more, "more event", "more events")
+            self._details.write(f"\n{events} with findings or notes: --all lists them\n")
 
-    def error(self, file: str, reason: str) -> None:
-        """Report a read failure."""
-        click.echo(f"roomver: {source_name(file)}: {printable(reason)}", err=True)
+    def error(self, file: str, name: str, reason: str) -> None:
+        """Report why a room could not be checked."""
+        click.echo(f"roomver: {name}: {printable(reason)}", err=True)
 
     def close(self) -> None:
         """Write the rest of the report."""
         out = console()
         total = Summary()
-        for _, _, summary in self._rows:
-            total.merge(summary)
+        for row in self._rows:
+            total.merge(row.summary)
         if self._rows:
-            out.print(_files_table(self._rows, total))
+            print_table(_files_table(self._rows, total))
         for file, lines in self._rooms:
             out.print()
             out.print(file, style="bold", soft_wrap=True)
@@ -264,7 +277,7 @@ class TextReport:
                 out.print(f"  {line}", soft_wrap=True)
         if total.kinds:
             out.print()
-            out.print(_kinds_table(total))
+            print_table(_kinds_table(total))
         self._details.seek(0)
         while text := self._details.read(_COPY_CHARACTERS):
             sys.stdout.write(text)
@@ -283,10 +296,20 @@ def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
     }
 
 
-def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
+class _Row(NamedTuple):
+    """One room in the table of the files."""
+
+    file: str
+    version: str
+    summary: Summary
+    differs: bool
+    """Whether the current state differs from the one in the recording."""
+
+
+def _files_table(rows: list[_Row], total: Summary) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
     table.add_column("room", "total", overflow="fold")
-    table.add_column("version", justify="right")
+    table.add_column("version", justify="right", no_wrap=True)
     # Only some rooms need these columns.
     left_out = [
         name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
@@ -295,9 +318,14 @@ def _files_table(rows: list[tuple[str, str, Summary]], total: Summary) -> Table:
         if name in left_out:
             continue
         table.add_column(name, count, justify="right", no_wrap=name != "signatures")
-    for file, version, summary in rows:
-        counts = [count for name, count in _counts(summary).items() if name not in left_out]
-        table.add_row(Text(file), version, *counts)
+    differ = any(row.differs for row in rows)
+    if differ:
+        table.add_column("state")
+    for row in rows:
+        cells = [count for name, count in _counts(row.summary).items() if name not in left_out]
+        if differ:
+            cells.append("differs" if row.differs else "-")
+        table.add_row(Text(row.file), row.version, *cells)
     return table
 
 

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from ..rules import RULES, Decision, Rule, list_rules
 from ..versions import ROOM_VERSIONS, RoomVersion
-from .common import console, example, room_version_option
+from .common import example, room_version_option
+from .tables import print_table
 
 
 @click.command(epilog=example("roomver rules --room-version 12"))
@@ -36,7 +37,7 @@ def rules(version: RoomVersion | None, as_json: bool) -> None:
     for rule in chosen:
         numbers = [rule.numbers.get(of, "-") for of in lists.values()]
         table.add_row(*numbers, rule.name, rule.decision.value, _when(rule))
-    console().print(table)
+    print_table(table, heading=len(lists))
 
 
 def _lists() -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 import click
 
 from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
-from ..readers.database import address_without_password
 from ..readers.source import FileSource, other_room
 from ..room_check import RoomCheck
 from ..types import RoomId
@@ -69,11 +68,6 @@ def _check_room_id(_: click.Context, __: click.Parameter, room_id: str | None) -
     return room_id
 
 
-def source_name(name: str) -> str:
-    """Return what messages call a source: a file, or a database without its password."""
-    return printable(address_without_password(name)) if is_database(name) else display_name(name)
-
-
 @contextmanager
 def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]:
     """Open a file or a database.
@@ -110,7 +104,7 @@ def opened_room(
             yield FileSource(inputs).open_room(choice.room_id, version)
         return
     if len(databases) > 1:
-        raise InputError(source_name(databases[1]), "only one database can be read at a time")
+        raise InputError(display_name(databases[1]), "only one database can be read at a time")
     with opened_source(databases[0], immutable=choice.immutable) as source:
         room = source.open_room(choice.room_id, version)
         with all_opened(files) as inputs:

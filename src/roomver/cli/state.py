@@ -5,21 +5,22 @@ from difflib import get_close_matches
 
 import click
 
-from ..errors import MissingEvents, RoomverError, UnknownState, listed
+from ..errors import MissingEvents, RoomverError, UnknownState, counted, listed
+from ..findings import Lack
 from ..readers import InputError, read_state_ids
 from ..replay import Replay, Status
 from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
-from ..state import PartialState, Unknown, entries_of, unknown_of
+from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import (
     algorithm_option,
     also_option,
     as_recorded_option,
-    console,
     display_name,
     example,
+    joint_name,
     opened,
     read_key_files,
     room_version_option,
@@ -27,9 +28,16 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
+from .resolved import (
+    entry_data,
+    print_entry,
+    print_resolution,
+    print_trace,
+    print_why,
+    resolution_data,
+    unknown_among,
+)
 from .sources import Choice, room_option
-from .trace import trace_data, trace_lines
-from .wording import missing_lines
 
 _State = dict[StateKey, EventId]
 
@@ -97,30 +105,22 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         for entry, event_id in entries_of(found).items()
         if (kind is None or entry[0] == kind) and (key is None or entry[1] == key)
     }
-    unknown = _unknown_among(found, kind, key)
+    unknown = unknown_among(found, kind, key)
     if unknown:
         loaded.say_in_part(what, event_id, unknown)
     if as_json:
-        entries = [_entry(loaded, chosen[entry]) for entry in sorted(chosen)]
+        entries = [entry_data(loaded, chosen[entry]) for entry in sorted(chosen)]
         whole = {"state": entries, "unknown": [one.to_dict() for one in unknown]}
         click.echo(json.dumps(whole if unknown else entries, indent=1))
     else:
         for entry in sorted(chosen):
-            _print_entry(loaded, entry, chosen[entry])
+            print_entry(loaded, entry, chosen[entry])
     if unknown:
         raise click.exceptions.Exit(3)
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
         click.echo(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"), err=True)
         raise click.exceptions.Exit(1)
-
-
-def _unknown_among(found: StateMap[EventId], kind: str | None, key: str | None) -> list[Unknown]:
-    """Return what is unknown among the entries of a state that were asked for."""
-    if isinstance(found, PartialState) and kind is not None and key is not None:
-        one = found.why_unknown((kind, key))
-        return [] if one is None else [one]
-    return [one for one in unknown_of(found) if one.may_hold(kind, key)]
 
 
 @click.command(
@@ -183,11 +183,12 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("give one of --at and --sets")
     keys = None if unsigned else read_key_files(key_files, now)
     loaded = load_room(room, version, keys, more_files, choice=choice, as_recorded=as_recorded)
-    if why is not None:
-        _check_why(loaded, *why)
+    at_event = None if at is None else loaded.event(at).event_id
+    given = _read_sets(loaded, set_files)
+    slip = None if why is None else _find_slip(loaded, *why)
     try:
         replayed = loaded.replay
-        names, sets = _state_sets(loaded, replayed, at, set_files)
+        names, sets = given or _states_met(replayed, at_event)
         undecided = {e for e, one in replayed.outcomes.items() if one.status is Status.UNDECIDED}
         resolution = resolve(
             sets,
@@ -198,27 +199,47 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
-    except (MissingEvents, UnknownState) as error:
-        click.echo(printable(f"roomver: {loaded.file}: {error}"), err=True)
+    except UnknownState as error:
+        too_many = at is None and loaded.replay.too_many_states
+        loaded.say(str(error), (), None if too_many else loaded.found.gathered.lack_behind(error.reason))
+        _say(loaded, slip)
         raise click.exceptions.Exit(3) from None
-    except InputError:
-        raise
+    except MissingEvents as error:
+        loaded.say("the resolution is undecided", error.event_ids, Lack.STATE)
+        _say(loaded, slip)
+        raise click.exceptions.Exit(3) from None
     except RoomverError as error:
-        raise InputError(loaded.file, str(error)) from None
+        raise InputError(joint_name(room, more_files), str(error)) from None
     if depends_on := _undecided_read(loaded, resolution, undecided):
         _say_undecided(loaded, depends_on)
+        _say(loaded, slip)
         raise click.exceptions.Exit(3)
+    unknown = unknown_of(resolution.state) if why is None else unknown_among(resolution.state, *why)
+    if slip is not None and not unknown:
+        raise InputError(loaded.file, slip)
+    explained = None if unknown else why
     if as_json:
-        click.echo(json.dumps(_data(loaded, names, sets, resolution, why, trace), indent=1))
+        click.echo(json.dumps(resolution_data(loaded, names, sets, resolution, explained, trace), indent=1))
     else:
-        _print_resolution(loaded, names, sets, resolution, why, trace)
-    unknown = unknown_of(resolution.state) if why is None else _unknown_among(resolution.state, *why)
+        if trace:
+            print_trace(resolution)
+        if why is None:
+            print_resolution(loaded, names, sets, resolution)
+        elif explained is not None:
+            print_why(resolution, explained)
     if unknown:
         parts = "; ".join(map(str, unknown))
-        click.echo(
-            printable(f"roomver: {loaded.file}: the result is known in part. Unknown: {parts}"), err=True
-        )
+        missing = [] if set_files else replayed.lacking(None if at is None else loaded.event(at).event_id)
+        lack = loaded.found.gathered.lack_behind(parts)
+        loaded.say(f"the result is known in part. Unknown: {parts}", missing, lack)
         raise click.exceptions.Exit(3)
+
+
+def _say(loaded: LoadedRoom, *texts: str | None) -> None:
+    """Say each of these texts on standard error; None is skipped."""
+    for text in texts:
+        if text is not None:
+            click.echo(printable(f"roomver: {loaded.file}: {text}"), err=True)
 
 
 def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[EventId]) -> list[EventId]:
@@ -248,131 +269,71 @@ def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[E
 
 def _say_undecided(loaded: LoadedRoom, undecided: list[EventId]) -> None:
     """Say that a result depends on undecided events, and name the missing events that would decide them."""
-    lacks = loaded.replay.lacking(*undecided)
-    missing = "; these events are missing:" if lacks else ""
-    text = f"the result depends on undecided events: {listed(undecided)}{missing}"
-    for line in [f"roomver: {loaded.file}: {text}", *missing_lines(loaded.replay, lacks)]:
-        click.echo(printable(line), err=True)
+    text = f"the result depends on undecided events: {listed(undecided)}"
+    loaded.say(text, loaded.replay.lacking(*undecided), Lack.STATE)
 
 
-def _check_why(loaded: LoadedRoom, kind: str, key: str) -> None:
-    """Check that the room has an event that could be the requested entry.
+def _find_slip(loaded: LoadedRoom, kind: str, key: str) -> str | None:
+    """Say that no event of the room could be the requested entry, for example because the type is mistyped.
 
-    Raises:
-        InputError: if it has no such event, for example because the type is mistyped.
+    None if there is one.
     """
     keys: dict[str, set[str]] = {}
     for event in loaded.events.values():
         if event.state_key is not None:
             keys.setdefault(event.type, set()).add(event.state_key)
     if kind in keys and key in keys[kind]:
-        return
+        return None
     known, name = (
         (keys[kind], f"type {kind} and the state key {key!r}") if kind in keys else (keys, f"type {kind}")
     )
     close = get_close_matches(key if kind in keys else kind, known, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise InputError(loaded.file, f"no state event has the {name}{hint}")
+    return f"no state event has the {name}{hint}"
 
 
-def _state_sets(
-    loaded: LoadedRoom, replayed: Replay, at: str | None, set_files: tuple[str, ...]
-) -> tuple[list[str], list[StateMap[EventId]]]:
-    if set_files:
-        return [display_name(file) for file in set_files], [_read_set(loaded, file) for file in set_files]
-    states = replayed.states_met(None if at is None else loaded.event(at).event_id)
+def _states_met(replayed: Replay, event_id: EventId | None) -> tuple[list[str], list[StateMap[EventId]]]:
+    states = replayed.states_met(event_id)
     return [parent or "the given state" for parent in states], list(states.values())
 
 
-def _read_set(loaded: LoadedRoom, file: str) -> _State:
+def _read_sets(
+    loaded: LoadedRoom, files: tuple[str, ...]
+) -> tuple[list[str], list[StateMap[EventId]]] | None:
+    """Return the names and the states of files; None without files.
+
+    The command ends with exit code 3 if some of their events are missing.
+    """
+    sets: list[StateMap[EventId]] = []
+    all_missing = []
+    for file in files:
+        state, missing = _read_set(loaded, file)
+        sets.append(state)
+        if missing:
+            are = "is" if len(missing) == 1 else "are"
+            events = counted(len(missing), "event", "events")
+            all_missing.append(f"{events} of {display_name(file)} {are} missing: {listed(missing)}")
+    if all_missing:
+        _say(loaded, *all_missing)
+        raise click.exceptions.Exit(3)
+    return ([display_name(file) for file in files], sets) if files else None
+
+
+def _read_set(loaded: LoadedRoom, file: str) -> tuple[_State, list[str]]:
+    """Return the state in a file, and its missing events."""
     with opened(file) as stream:
         ids = read_state_ids(stream, display_name(file))
     found: _State = {}
+    missing = []
+    left_out = loaded.found.gathered.left_out
     for item in ids:
+        if loaded.may_lack(item):
+            missing.append(f"{item} (left out)" if item in left_out else item)
+            continue
         event = loaded.event(item)
         if event.state_key is None:
             raise InputError(display_name(file), f"{item} is not a state event")
         key = (event.type, event.state_key)
         if found.setdefault(key, event.event_id) != event.event_id:
             raise InputError(display_name(file), f"two events for {key[0]} {key[1]!r}")
-    return found
-
-
-def _entry(loaded: LoadedRoom, event_id: EventId) -> dict[str, object]:
-    """Return an event in a form that every command reads."""
-    return {"event_id": event_id, "pdu": loaded.events[event_id].pdu}
-
-
-def _print_entry(loaded: LoadedRoom, key: StateKey, event_id: EventId, indent: str = "") -> None:
-    content = json.dumps(loaded.events[event_id].content, ensure_ascii=False)
-    if len(content) > 100:
-        content = content[:99] + "…"
-    name = f"{key[0]} {json.dumps(key[1], ensure_ascii=False)}"
-    click.echo(printable(f"{indent}{name}  {event_id}  {content}"))
-
-
-def _differences(
-    state: StateMap[EventId], other: StateMap[EventId]
-) -> list[tuple[StateKey, EventId | None, EventId | None]]:
-    resolved, given = entries_of(state), entries_of(other)
-    keys = sorted(key for key in resolved.keys() | given.keys() if resolved.get(key) != given.get(key))
-    return [(key, given.get(key), resolved.get(key)) for key in keys]
-
-
-def _data(
-    loaded: LoadedRoom,
-    names: list[str],
-    sets: list[StateMap[EventId]],
-    resolution: Resolution,
-    why: tuple[str, str] | None,
-    trace: bool,
-) -> dict[str, object]:
-    state, unknown = entries_of(resolution.state), unknown_of(resolution.state)
-    data: dict[str, object] = {
-        "state": [_entry(loaded, state[key]) for key in sorted(state)],
-        "differences": {
-            name: [
-                {"type": key[0], "state_key": key[1], "given": given, "resolved": resolved}
-                for key, given, resolved in _differences(state, known)
-            ]
-            for name, known in zip(names, sets, strict=True)
-        },
-    }
-    if unknown:
-        data["unknown"] = [one.to_dict() for one in unknown]
-    if why is not None:
-        data["why"] = resolution.why(why).to_dict()
-    if trace and resolution.steps is not None:
-        data["trace"] = trace_data(resolution.steps)
-    return data
-
-
-def _print_resolution(
-    loaded: LoadedRoom,
-    names: list[str],
-    sets: list[StateMap[EventId]],
-    resolution: Resolution,
-    why: tuple[str, str] | None,
-    trace: bool,
-) -> None:
-    if trace and resolution.steps is not None:
-        for line in trace_lines(resolution.steps):
-            click.echo(printable(line))
-        click.echo()
-    if why is not None:
-        for line in str(resolution.why(why)).splitlines():
-            click.echo(printable(line))
-        return
-    state = entries_of(resolution.state)
-    out = console()
-    out.print(f"resolved state: {len(state)} entries from {len(sets)} states", style="bold")
-    for key in sorted(state):
-        _print_entry(loaded, key, state[key], "  ")
-    for name, known in zip(names, sets, strict=True):
-        different = _differences(state, known)
-        out.print()
-        out.print(printable(f"against {name}: {len(different)} entries differ"), style="bold")
-        for key, given, resolved in different:
-            click.echo(
-                printable(f"  {key[0]} {json.dumps(key[1])}: {given or 'absent'} -> {resolved or 'absent'}")
-            )
+    return found, missing

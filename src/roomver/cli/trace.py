@@ -1,4 +1,4 @@
-"""The steps of a state resolution in words."""
+"""The steps of a state resolution, in words and as JSON."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,7 @@ def trace_lines(steps: Trace) -> list[str]:
 
 
 def trace_data(steps: Trace) -> dict[str, object]:
-    """Return the steps of a resolution as JSON."""
+    """Return the steps of a state resolution as JSON."""
     return {
         "algorithm": steps.algorithm.value,
         "conflicted": [

@@ -1,26 +1,33 @@
-"""The accepted events whose check against the current state is unknown, in words and as JSON."""
+"""Checks that were not made or whose result is unknown, in words and as JSON.
 
-from collections import Counter
+These are signatures whose keys are unknown, and checks of accepted events against the current state.
+"""
+
 from typing import Final
 
-from ..errors import listed
-from ..replay import Replay
+from ..errors import SHOWN, counted
+from ..findings import Summary
+from ..keys import KeyRing
 from ..room_check import RoomCheck
-from ..types import JsonObject, JsonValue
+from ..signature_results import SigningStatus
+from ..types import JsonObject, JsonValue, ServerName
 from .escaped import printable
+from .lacking import advice_for, dropped_data, missing_text
 
 # Finding the missing events behind an unknown check may cost as much as a walk through the room.
 MOST_REASONS: Final = 100
 
 
-def unknown_checks_data(replayed: Replay) -> list[JsonValue]:
+def unknown_checks_data(result: RoomCheck) -> list[JsonValue]:
     """Return the events whose check against the current state is unknown; the first few with the reason."""
     data: list[JsonValue] = []
+    replayed = result.replay
     for event_id in replayed.current_unknown:
         one: JsonObject = {"event_id": event_id}
         if len(data) < MOST_REASONS:
             check = replayed.current_check(event_id)
-            one |= {"why": check.why, "missing": list(check.missing)}
+            dropped = dropped_data(check.missing, result.dropped)
+            one |= {"why": check.why, "missing": list(check.missing), "dropped": dropped}
         data.append(one)
     return data
 
@@ -31,12 +38,14 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
     unknown = [one for one in replayed.current_unknown if one not in replayed.unchecked]
     if not unknown:
         return []
-    events = "1 accepted event" if len(unknown) == 1 else f"{len(unknown):,} accepted events"
+    events = counted(len(unknown), "accepted event", "accepted events")
     lines = [f"check against the current state unknown for {events}:"]
     for event_id in unknown[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
         check = replayed.current_check(event_id)
-        missing = f"; missing events: {listed(check.missing)}" if check.missing else ""
+        missing = f"; {missing_text(check.missing, result.dropped)}" if check.missing else ""
+        if not check.missing:
+            missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
         lines += [
             f"{place}  {event_id}  {event.type}  {event.sender}",
             f"  {check.why}{missing}",
@@ -46,18 +55,47 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def bound_lines(replayed: Replay) -> list[str]:
-    """Say what the bounds on a replay left out."""
-    lines = [
-        f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
-        for why, number in Counter(replayed.unchecked.values()).items()
+def signature_lines(
+    summary: Summary, keys: KeyRing | None, most: int | None = SHOWN, *, brief: bool = False
+) -> list[str]:
+    """Return which signatures were not checked, and why, as lines of text.
+
+    Args:
+        summary: counts over the events.
+        keys: the keys that signatures were checked with; None if they were not checked.
+        most: how many keys, or servers if there are no keys, are named at most; None for all keys.
+        brief: without keys, do not say which are needed.
+    """
+    if keys is None:
+        return ["signatures were not checked (--unsigned)"]
+    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+    if not unchecked:
+        return []
+    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
+    wanted = summary.keys_to_fetch
+    if any(keys.keys.values()):
+        lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
+    else:
+        lines = [f"{said}: no keys are given (--keys)"]
+        if brief:
+            return lines
+        if most is not None:
+            return [*lines, *_server_lines(list(dict.fromkeys(server for server, _, _ in wanted)), most)]
+        lines[0] += "; these are needed:"
+    lines += [
+        printable(f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}")
+        for server, key_id, events in wanted[:most]
     ]
-    if replayed.unsought:
-        merges = counted(len(replayed.unsought), "merge", "merges")
-        lines.append(f"state resets not sought at {merges}: the search costs too much")
+    if len(wanted) > len(lines) - 1:
+        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
     return lines
 
 
-def counted(number: int, one: str, more: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else more}"
+def _server_lines(servers: list[ServerName], most: int) -> list[str]:
+    """Say whose keys are needed, and where they can be had, for a call without keys."""
+    named = ", ".join(map(printable, servers[:most]))
+    more = f" and {len(servers) - most:,} more (`roomver check --all`)" if len(servers) > most else ""
+    return [
+        f"  needed: the keys of {counted(len(servers), 'server', 'servers')}: {named}{more}",
+        "  any homeserver has them: save GET /_matrix/key/v2/query/<server> as a file for --keys",
+    ]

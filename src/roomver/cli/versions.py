@@ -7,8 +7,9 @@ from rich import box
 from rich.table import Table
 
 from ..versions import ROOM_VERSIONS
-from .common import console, example
+from .common import example
 from .features import feature_markdown, feature_rows
+from .tables import print_table
 
 
 @click.command(epilog=example("roomver versions --json | jq '.features[0]'"))
@@ -35,9 +36,9 @@ def versions(as_json: bool, markdown: bool) -> None:
         click.echo(feature_markdown())
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("Feature")
+    table.add_column("Feature", overflow="fold")
     for name in ROOM_VERSIONS:
         table.add_column(name, justify="center", no_wrap=True)
     for label, cells in feature_rows():
         table.add_row(label, *cells)
-    console().print(table)
+    print_table(table)

@@ -1,21 +1,22 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
-from ..errors import SHOWN, listed
-from ..findings import Action, Finding, FindingKind, Reason, Summary
-from ..keys import KeyRing
+from ..errors import SHOWN, counted, listed
+from ..findings import Action, Finding, FindingKind, Lack, Reason, Summary
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
-from .unknown_checks import bound_lines, counted, unknown_checks_data
+from .lacking import dropped_data, missing_lines, missing_words
+from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
@@ -45,7 +46,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     {
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
-        Action.FETCH: "fetch the missing events",
+        Action.FETCH: "fetch what is missing",
         Action.FETCH_KEY: "fetch the missing keys",
         Action.REJECT: "reject the event",
         Action.SOFT_FAIL: "soft-fail the event",
@@ -53,6 +54,31 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     }
 )
 """What a server must do, as it follows the words "a server must"."""
+
+
+STATE_DIFFERS: Final = "state-differs"
+"""The finding about a room whose current state is not the one that the recording gives."""
+
+
+LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
+    {
+        Lack.MISSING: "fetch the missing events",
+        Lack.DROPPED: "get valid copies of the dropped events",
+        Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+    }
+)
+"""What would decide an undecided event, as it follows the words "a server must"."""
+
+
+def action_text(findings: Iterable[Finding]) -> str:
+    """Return what a server must do about an event, as it follows the words "a server must"."""
+    # Dropping an event comes before everything else that could be done with it.
+    actions = {finding.kind.action for finding in findings}
+    action = next(action for action in ACTION_TEXT if action in actions)
+    lacks = {lack for finding in findings for lack in finding.lacks}
+    if action is not Action.FETCH or not lacks:
+        return ACTION_TEXT[action]
+    return " and ".join(text for lack, text in LACK_TEXT.items() if lack in lacks)
 
 
 def reason_data(reason: Reason) -> JsonObject:
@@ -71,6 +97,7 @@ def findings_data(
                 "kind": finding.kind.value,
                 "action": finding.kind.action.value,
                 "reasons": [reason_data(reason) for reason in finding.reasons],
+                "lacks": [lack.value for lack in finding.lacks],
             }
             for finding in findings
         ],
@@ -103,24 +130,24 @@ def summary_data(summary: Summary) -> JsonObject:
 def room_data(result: RoomCheck) -> JsonObject:
     """Return the result of checking the events of a room together as a JSON object."""
     replayed = result.replay
+    # Without a usable event, nothing is known.
+    state = replayed.current_state if replayed.events else None
     return {
-        "state_size": None if replayed.current_state is None else len(entries_of(replayed.current_state)),
-        "state_unknown": _unknown_data(replayed.current_state),
+        "state_size": None if state is None else len(entries_of(state)),
+        "state_unknown": _unknown_data(state),
         "forward_extremities": list(replayed.forward_extremities),
         "extremities_known": replayed.extremities_known,
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
-        "current_unknown": unknown_checks_data(replayed),
+        "current_unknown": unknown_checks_data(result),
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
+        "dropped": dropped_data(replayed.missing, result.dropped),
         "outliers": [*sorted(replayed.outliers)],
         "state_lacks": list(replayed.lacking(None)),
         "undecided_lack": list(replayed.lacking(*_undecided(result))),
-        "agreed": [findings_data(event_id, (finding,)) for event_id, finding in result.agreed.items()],
-        "follow": [*sorted(result.follow)],
-        "soft_failed_there": [*sorted(result.soft_failed_there)],
         "resets": [
             {
                 "merge": reset.merge,
@@ -132,51 +159,23 @@ def room_data(result: RoomCheck) -> JsonObject:
             }
             for reset in result.resets
         ],
-        "state_differs": [
-            {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
-            for key, (ours, theirs) in result.state_differs.items()
-        ],
-        "state_not_compared": result.not_compared,
-        "state_compared_in_part": result.compared_in_part,
-        "extremities_differ": None
-        if result.extremities_differ is None
-        else dict(zip(("ours", "theirs"), map(list, result.extremities_differ), strict=True)),
+        "findings": _room_findings(result),
         "apart": [*sorted(result.gathered.apart)],
         "unknown_states": dict(result.gathered.unknown_states),
         "repeated": result.gathered.repeated,
     }
 
 
+def _room_findings(result: RoomCheck) -> list[JsonValue]:
+    """Return the findings about the room as a whole, as JSON."""
+    if not result.state_differs:
+        return []
+    return [{"kind": STATE_DIFFERS, "action": Action.LOOK.value, "entries": len(result.state_differs)}]
+
+
 def _unknown_data(state: StateMap[EventId] | None) -> JsonValue:
     """Return what is unknown in a state that is known in part, as JSON; None if the state is unknown."""
     return None if state is None else [cast(JsonValue, one.to_dict()) for one in unknown_of(state)]
-
-
-def signature_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
-    """Return which signatures were not checked, and why, as lines of text.
-
-    Args:
-        summary: counts over the events.
-        keys: the keys that signatures were checked with; None if they were not checked.
-        most: how many keys are named at most; None for all.
-    """
-    if keys is None:
-        return ["signatures were not checked (--unsigned)"]
-    unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
-    if not unchecked:
-        return []
-    said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
-    if not any(keys.keys.values()):
-        return [f"{said}: no keys are given (--keys)"]
-    wanted = summary.keys_to_fetch
-    lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
-    lines += [
-        f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}"
-        for server, key_id, events in wanted[:most]
-    ]
-    if len(wanted) > len(lines) - 1:
-        lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return [printable(line) for line in lines]
 
 
 def _undecided(result: RoomCheck) -> list[EventId]:
@@ -193,7 +192,10 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     """
     replayed = result.replay
     ends = counted(len(replayed.forward_extremities), "forward extremity", "forward extremities")
-    if replayed.too_many_states:
+    if not replayed.events:
+        why = "every event was dropped" if result.gathered.dropped else "there are no events"
+        lines = [f"current state unknown: {why}"]
+    elif replayed.too_many_states:
         lines = [f"current state not resolved: too many states, after {ends}"]
     elif replayed.current_state is None:
         lines = [f"current state unknown; {ends}"]
@@ -216,42 +218,7 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
             changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, source, most) + bound_lines(replayed)
-    gone = []
-    differing = []
-    for key, (ours, theirs) in result.state_differs.items():
-        if theirs and theirs not in replayed.events:
-            gone.append(theirs)
-            if ours is None:
-                continue
-        differing.append(
-            f"the recording server's state differs in {_key(key)}: {ours or 'absent'} here,"
-            f" {theirs or 'absent'} there"
-        )
-    if gone:
-        lines.append(f"missing events of the recording server's state: {_all_listed(gone, most)}")
-    lines += _capped(differing, most)
-    if result.follow:
-        events = counted(len(result.follow), "event", "events")
-        lines.append(
-            f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
-            " follows that server"
-        )
-    if result.not_compared:
-        lines.append("the recording server's state cannot be compared: the state here is unknown")
-    if result.compared_in_part:
-        lines.append("the recording server's state is compared as far as the state here is known")
-    if result.extremities_differ is not None:
-        for where, event_ids in zip(
-            ("here", "on the recording server"), result.extremities_differ, strict=True
-        ):
-            if event_ids:
-                lines.append(f"forward extremities only {where}: {_all_listed(list(event_ids), most)}")
-    if result.soft_failed_there and not (result.state_agrees and result.extremities_differ is None):
-        lines.append(
-            "accepted in the order of the file, soft-failed by the recording server, which may have received"
-            f" them later: {_all_listed(sorted(result.soft_failed_there), most)}"
-        )
+    lines += _reset_lines(result, source, most) + _bound_lines(replayed)
     return [printable(line) for line in lines]
 
 
@@ -290,11 +257,11 @@ def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     for reset in ordered:
         where = "at the forward extremities" if reset.merge is None else f"at the merge before {reset.merge}"
         lines += [
-            f"state reset of {_key(reset.key)}; {_KEPT[reset.kept_by_v2_1]}",
+            f"state reset of {key_text(reset.key)}; {_KEPT[reset.kept_by_v2_1]}",
             f"  {where}",
             f"  lost {reset.lost}, back to {reset.restored or 'nothing'}",
         ]
-    lines = _capped(lines, None if most is None else 3 * most, 3)
+    lines = capped(lines, None if most is None else 3 * most, 3)
     if ordered:
         first = ordered[0]
         at = "" if first.merge is None else f" --at {quote(first.merge)}"
@@ -303,25 +270,19 @@ def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     return lines
 
 
-def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
-    if not result.agreed:
-        return []
+def _bound_lines(replayed: Replay) -> list[str]:
+    """Say what the bounds on a replay left out."""
     lines = [
-        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
+        f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
+        for why, number in Counter(replayed.unchecked.values()).items()
     ]
-    for event_id, finding in list(result.agreed.items())[:most]:
-        place, event = result.gathered.places[event_id], result.gathered.events[event_id]
-        lines += [
-            f"{place}  {event_id}  {event.type}  {event.sender}",
-            f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
-        ]
-    if most is not None and len(result.agreed) > most:
-        lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
-    return [printable(line) for line in lines]
+    if replayed.unsought:
+        merges = counted(len(replayed.unsought), "merge", "merges")
+        lines.append(f"state resets not sought at {merges}: the search costs too much")
+    return lines
 
 
-def _capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
+def capped(lines: list[str], most: int | None, each: int = 1) -> list[str]:
     """Return at most `most` lines, and say how many more entries there are."""
     if most is None or len(lines) <= most:
         return lines
@@ -334,9 +295,10 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     undecided = _undecided(result)
     lines = []
     if undecided:
-        lacks = missing_lines(replayed, replayed.lacking(*undecided), None if most is None else SHOWN)
-        missing = "; missing events:" if lacks else ""
-        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{missing}", *lacks]
+        lacking = replayed.lacking(*undecided)
+        lacks = missing_lines(result, lacking, None if most is None else SHOWN)
+        heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
+        lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
@@ -364,27 +326,13 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
     return lines
 
 
-def missing_lines(replayed: Replay, lacks: list[EventId], most: int | None = SHOWN) -> list[str]:
-    """Return missing events as lines of text, each with an event that cites it. None lists all."""
-    lines = []
-    for event_id in lacks[:most]:
-        citing = replayed.missing.get(event_id)
-        if citing is None:
-            lines.append(f"  {event_id}, which lies on a cycle")
-        else:
-            more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
-            lines.append(f"  {event_id}, cited by {citing[0]}{more}")
-    if len(lacks) > len(lines):
-        lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
-    return lines
-
-
-def _all_listed(event_ids: list[EventId], most: int | None) -> str:
+def all_listed(event_ids: list[EventId], most: int | None) -> str:
     """Return event IDs as text: the first ones and how many more there are. None lists all."""
     if most is None or len(event_ids) <= SHOWN:
         return ", ".join(event_ids)
     return f"{listed(event_ids)}: --all lists them"
 
 
-def _key(key: StateKey) -> str:
+def key_text(key: StateKey) -> str:
+    """Return a state key as text."""
     return f"{key[0]} {shorten(key[1])}"

@@ -7,7 +7,7 @@ lower floors decide whether a value is a valid event.
 from .database import is_database
 from .entries import InputError
 from .headers import Header
-from .keys import ReadKeys, read_keys
+from .keys import ReadKeys, read_keys, read_signing_keys
 from .rooms import Room, fit_entry, join_rooms, read_event, read_room, read_rooms
 from .source import RoomSource, RoomSummary
 from .state_ids import read_state_ids
@@ -28,5 +28,6 @@ __all__ = [
     "read_keys",
     "read_room",
     "read_rooms",
+    "read_signing_keys",
     "read_state_ids",
 ]

@@ -5,7 +5,7 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -23,6 +23,8 @@ _WAL: Final = 2  # the byte of the header that gives the journal's mode
 _BATCH: Final = 500  # rows that are fetched at once
 _BUSY_SECONDS: Final = 10.0
 
+# In a corrupt file, what a message quotes may not be text.
+_SQLITE_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeError)
 _IS_SAFE: Final = "Stop the server first: changes during the reading would go unnoticed"
 
 
@@ -89,6 +91,12 @@ def address_without_password(address: str) -> str:
         return "the database"
 
 
+def _can_be_stored(values: Iterable[object]) -> bool:
+    """Tell whether texts can be in a database. It has none with half a surrogate pair, or with a zero."""
+    texts = [value for value in values if isinstance(value, str)]
+    return not any("\0" in text or any("\ud800" <= c <= "\udfff" for c in text) for text in texts)
+
+
 def text_of(value: object) -> str | None:
     """Return the text in a column, whatever type it is stored as; None if it is not text."""
     if isinstance(value, bytes | bytearray | memoryview):
@@ -122,7 +130,7 @@ class _Sqlite:
             self._connection.execute("PRAGMA trusted_schema = OFF")
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
+        except _SQLITE_ERRORS as error:
             raise self._failure(error) from None
 
     def _check_journal(self, path: str, *, immutable: bool) -> None:
@@ -158,11 +166,13 @@ class _Sqlite:
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query."""
+        if not _can_be_stored(values):
+            return
         try:
             with closing(self._connection.execute(sql, values)) as cursor:
                 while batch := cursor.fetchmany(_BATCH):
                     yield from batch
-        except (sqlite3.Error, OverflowError) as error:
+        except _SQLITE_ERRORS as error:
             raise self._failure(error) from None
 
     def columns(self, table: str) -> frozenset[str]:
@@ -197,16 +207,22 @@ class _Postgres:
         self._psycopg = psycopg = _import_psycopg(self.name)
         self._names = count()
         try:
+            psycopg.conninfo.conninfo_to_dict(address)
+        except (psycopg.Error, UnicodeError):
+            # The error quotes the address, with the password in it.
+            reason = "malformed address; expected postgresql://user@host/database"
+            raise InputError(self.name, reason) from None
+        try:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        except (psycopg.Error, UnicodeError) as error:
+        except psycopg.Error as error:
             raise self._failure(error) from None
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query. The server hands them out in batches."""
-        if any("\0" in value for value in values if isinstance(value, str)):
-            return  # no text in PostgreSQL has this character
+        if not _can_be_stored(values):
+            return
         psycopg = self._psycopg
         query = sql.replace("%", "%%").replace("?", "%s")
         try:
@@ -214,7 +230,7 @@ class _Postgres:
                 cursor.itersize = _BATCH
                 cursor.execute(query, values)
                 yield from cursor
-        except (psycopg.Error, UnicodeError) as error:
+        except psycopg.Error as error:
             raise self._failure(error) from None
 
     def columns(self, table: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ from .entries import (
     is_pdu,
     list_parts,
 )
-from .forms import CLIENT_JSON, IDS_ONLY, holds_ids, is_client_answer
+from .forms import IDS_ONLY, SYNC_PDUS, client_answer, holds_ids
 from .headers import Header, header_of
 from .streams import Source
 from .values import Piece, Values
@@ -94,11 +94,13 @@ class _Long:
 
     Attributes:
         is_event: whether it is one event, which is then too long.
+        is_sync: whether it looks like a response to /sync.
         keys: the keys under which it has arrays or objects of events.
         fields: the values of ``room_version``, of ``keys`` and of `STATE_FLAGS`.
     """
 
     is_event: bool = False
+    is_sync: bool = False
     keys: set[str] = field(default_factory=set)
     fields: JsonObject = field(default_factory=dict)
 
@@ -237,6 +239,8 @@ def open_documents(source: Source) -> Document | Documents:
                 _survey(values, long[index])
             else:
                 values.value()
+        if count == 1 and long[0].is_sync and not long[0].keys:
+            raise InputError(source.name, SYNC_PDUS)
     return Documents(source, first, count, long, broken=ends)
 
 
@@ -248,6 +252,8 @@ def _survey(values: Values, long: _Long) -> None:
             long.is_event = True
         elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):
             long.keys.add(key)
+        elif key == "rooms" and first == b"{":
+            long.is_sync = True
         elif key in ("room_version", "keys", *STATE_FLAGS):
             long.fields[key] = piece.load()
 
@@ -267,8 +273,8 @@ def _check_document(value: JsonObject, name: str) -> None:
     """
     if is_pdu(value) or find_wrapper(value) is not None:
         return
-    if is_client_answer(value):
-        raise InputError(name, CLIENT_JSON)
+    if (answer := client_answer(value)) is not None:
+        raise InputError(name, answer)
     if holds_ids(value):
         raise InputError(name, IDS_ONLY)
     if not holds_events(value):

@@ -15,6 +15,9 @@ _WIRE_ONLY: Final = frozenset({"auth_events", "prev_events", "hashes", "depth", 
 _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
 # Keys of responses of the client-server API that hold events in arrays.
 _CLIENT_ANSWERS: Final = frozenset({"chunk", "next_batch", "events_before", "events_after"})
+# The sections of a response to /sync, and of one room in it.
+_SYNC_ROOMS: Final = ("join", "leave", "invite", "knock")
+_SYNC_EVENTS: Final = ("timeline", "state", "state_after")
 _ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
 
 _LOOKED_AT: Final = 16  # entries, before a file is called client-server JSON
@@ -24,6 +27,10 @@ CLIENT_JSON: Final = (
     " nothing can be checked. Ask a server for the PDUs: in Synapse GET"
     " /_synapse/admin/v1/fetch_event/<event ID> or the table event_json, in continuwuity `debug get-pdu`,"
     " over federation GET /_matrix/federation/v1/event/<event ID>"
+)
+SYNC_PDUS: Final = (
+    "this is a response to /sync. With event_format: federation in its filter, its events are PDUs: take out"
+    " those of one room, as with jq '.rooms.join[\"!room\"] | .state.events + .timeline.events'"
 )
 IDS_ONLY: Final = (
     "this file has only event IDs. Give a file with the events; this file can go with it, in"
@@ -42,9 +49,28 @@ def is_client_event(value: JsonValue) -> bool:
     )
 
 
-def is_client_answer(value: JsonObject) -> bool:
-    """Tell whether an object is a response of the client-server API that holds events."""
-    return bool(_CLIENT_ANSWERS & value.keys()) and not is_pdu(value)
+def client_answer(value: JsonObject) -> str | None:
+    """Say what a response of the client-server API that holds events is; None for any other object."""
+    if is_pdu(value):
+        return None
+    sections = list(_sync_sections(value))
+    if not sections and not _CLIENT_ANSWERS & value.keys():
+        return None
+    first = next((event for section in sections for event in section), None)
+    return SYNC_PDUS if type(first) is dict and _WIRE_ONLY & first.keys() else CLIENT_JSON
+
+
+def _sync_sections(value: JsonObject) -> Iterator[list[JsonValue]]:
+    """Yield the arrays of events in a response to /sync, or in the part of it about one room."""
+    rooms = value.get("rooms")
+    parts = [rooms.get(name) for name in _SYNC_ROOMS] if type(rooms) is dict else []
+    by_id = [part for part in parts if type(part) is dict]
+    for room in (value, *(room for part in by_id for room in part.values())):
+        if type(room) is dict:
+            for name in _SYNC_EVENTS:
+                section = room.get(name)
+                if type(section) is dict and type(events := section.get("events")) is list:
+                    yield events
 
 
 def holds_ids(value: JsonObject) -> bool:
@@ -68,6 +94,8 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
             return chain(first, entries)
     if first and all(_is_id(entry.pdu) for entry in first):
         raise InputError(name, IDS_ONLY)
+    if first and type(pdu := first[0].pdu) is dict and (answer := client_answer(pdu)) is not None:
+        raise InputError(name, answer)
     if first and all(_from_client(entry) for entry in first):
         raise InputError(name, CLIENT_JSON)
     return chain(first, entries)
@@ -81,5 +109,6 @@ def _from_client(entry: Entry) -> bool:
     pdu = entry.pdu
     if type(pdu) is not dict:
         return False
-    # The reader has taken the ID out of it.
-    return is_client_event({**pdu, "event_id": entry.claimed_id} if entry.claimed_id is not None else pdu)
+    if entry.claimed_id is not None:
+        pdu = {**pdu, "event_id": entry.claimed_id}  # the reader has taken it out
+    return client_answer(pdu) is not None or is_client_event(pdu)

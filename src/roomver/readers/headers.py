@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
-from ..entry import Entry
+from ..entry import Entry, Place
 from ..errors import NotAState, NotCanonical, RoomverError
 from ..event import Event
 from ..gathering import FindStates, KnownStates
@@ -142,16 +142,17 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, apart: as in `KnownStates`.
+        outliers, extremities, apart: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
     current: _Given | None
     outliers: frozenset[EventId] | None
+    extremities: frozenset[EventId] | None
     apart: frozenset[EventId]
-    # The IDs that the lines give, and the keys of those that are in a state: an event may turn out unusable.
+    # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
-    _keys: dict[EventId, StateKey | None] = field(default_factory=dict)
+    _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
 
     def watch(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield entries, and note the keys that those of states have."""
@@ -161,7 +162,7 @@ class RecordedStates:
             if entry.claimed_id is not None:
                 self._seen.add(entry.claimed_id)
                 if entry.claimed_id in wanted:
-                    self._keys.setdefault(entry.claimed_id, _key_of(entry.pdu))
+                    self._keys.setdefault(entry.claimed_id, (_key_of(entry.pdu), entry.place))
             yield entry
 
     def find(self, events: Mapping[EventId, Event]) -> KnownStates:
@@ -182,18 +183,20 @@ class RecordedStates:
             now = self.current.accepted & events.keys()
             if self.current.state is not None:
                 current = self._state(self.current.state, self.current.unknown, events)
-        # Other files may add events that the server has not received.
+        # Other files may add events that the server has not received, and that follow missing ones.
         outliers = None
-        if self.outliers is not None and events.keys() <= self._seen:
+        added = [event for event_id, event in events.items() if event_id not in self._seen]
+        if self.outliers is not None and all(one in events for e in added for one in e.prev_event_ids):
             outliers = self.outliers & events.keys()
         return KnownStates(
             states,
             {event_id: ids for event_id, ids in accepted.items() if ids},
-            outliers,
-            self._apart(events),
-            {e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
-            current,
-            now,
+            outliers=outliers,
+            extremities=self.extremities,
+            apart=self._apart(events),
+            unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
+            current=current,
+            accepted_now=now,
         )
 
     def _apart(self, events: Mapping[EventId, Event]) -> frozenset[EventId]:
@@ -213,28 +216,30 @@ class RecordedStates:
         self, ids: Iterable[EventId], unknown: Sequence[Unknown], events: Mapping[EventId, Event]
     ) -> StateMap[EventId]:
         entries: dict[StateKey, EventId] = {}
-        lost: set[StateKey | None] = set()
-        count = 0
-        for event_id in ids:
+        dropped: dict[StateKey, Place] = {}
+        lost = 0
+        for event_id in sorted(ids):
             event = events.get(event_id)
             if event is None:
-                lost.add(self._keys.get(event_id))
-                count += 1
+                key, place = self._keys.get(event_id, (None, None))
+                if key is None or place is None:
+                    lost += 1
+                else:
+                    dropped[key] = place
                 continue
             if event.state_key is None:
                 raise NotAState(f"{event_id} is a message, not a state event")
             key = (event.type, event.state_key)
             if entries.setdefault(key, event_id) != event_id:
-                first, second = sorted((entries[key], event_id))
-                raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {first} and {second}")
+                raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {entries[key]} and {event_id}")
         # Each state has an identity of its own for what is unknown in it.
         more = [one.renewed() for one in unknown]
-        if None in lost:
-            more.append(Unknown.everything(f"{count:,} missing or dropped"))
-        elif lost:
-            keys = frozenset(key for key in lost if key is not None)
-            entries = {key: event_id for key, event_id in entries.items() if key not in keys}
-            more.append(Unknown(f"{count:,} dropped", keys=keys))
+        if lost:
+            more.append(Unknown.everything(f"{lost:,} missing"))
+        if dropped:
+            entries = {key: event_id for key, event_id in entries.items() if key not in dropped}
+            first = next(iter(dropped.values()))
+            more.append(Unknown(f"{len(dropped):,} dropped, {first}", keys=frozenset(dropped)))
         return known_in_part(entries, more)
 
 
@@ -289,10 +294,12 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
         if count > MAX_STATE_ENTRIES:
             raise NotCanonical("states", f"they have more than {MAX_STATE_ENTRIES:,} entries together")
     current = _given(header["current"], "current", {}) if "current" in header else None
-    outliers = frozenset(_check_ids("outliers", header["outliers"])) if "outliers" in header else None
-    return RecordedStates(
-        by_event, current, outliers, frozenset(_check_ids("apart", header.get("apart", [])))
-    )
+
+    def ids(name: str) -> frozenset[EventId] | None:
+        return frozenset(_check_ids(name, header[name])) if name in header else None
+
+    ends = ids("forward_extremities")
+    return RecordedStates(by_event, current, ids("outliers"), ends, ids("apart") or frozenset())
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from ..canonical import parse_json
 from ..errors import BadKey, RoomverError
-from ..keys import KeyRing, read_key_table
+from ..keys import KeyRing, SigningKey, VerifyKey, read_key_table
 from ..signatures import read_server_keys
-from ..types import JsonObject, JsonValue
+from ..types import JsonObject, JsonValue, KeyId, ServerName
 from .entries import InputError
 
 
@@ -39,6 +39,8 @@ def read_keys(text: bytes, name: str) -> ReadKeys:
     Raises:
         InputError: if the file has none of these forms, or if no key in it can be used.
     """
+    if is_signing_keys(text):
+        raise InputError(name, f"this is a server's file of signing keys: give its server, SERVER={name}")
     try:
         value = parse_json(text, strict=False)
     except RoomverError as error:
@@ -55,6 +57,37 @@ def read_keys(text: bytes, name: str) -> ReadKeys:
         more = f" (and {len(refused) - 1:,} more like this)" if len(refused) > 1 else ""
         raise InputError(name, f"{refused[0]}{more}" if refused else "it contains no keys")
     return ReadKeys(keys, tuple(refused))
+
+
+def read_signing_keys(text: bytes, name: str, server: ServerName) -> KeyRing:
+    """Read a server's file of signing keys, as Synapse writes it, for its verify keys.
+
+    Args:
+        text: lines of an algorithm, an identifier and a seed.
+        name: what messages call the file.
+        server: the server's name, which is not in the file.
+
+    Raises:
+        InputError: if the file has another form. The message quotes nothing of it.
+    """
+    keys: dict[KeyId, VerifyKey] = {}
+    for line in text.decode(errors="replace").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        try:
+            algorithm, identifier, seed = line.split()
+            key = SigningKey.from_seed(f"{algorithm}:{identifier}", seed)
+        except (ValueError, RoomverError):
+            raise InputError(name, "not a file of signing keys: expected lines `ed25519 ID SEED`") from None
+        keys[key.key_id] = key.verify_key
+    if not keys:
+        raise InputError(name, "it contains no keys")
+    return KeyRing.of({server: keys}, source=name)
+
+
+def is_signing_keys(text: bytes) -> bool:
+    """Tell whether a file looks like a server's file of signing keys."""
+    return text.startswith(b"ed25519 ")
 
 
 def _read(value: JsonValue, name: str) -> Iterator[KeyRing | str]:

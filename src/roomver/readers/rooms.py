@@ -141,11 +141,13 @@ def read_rooms(inputs: Sequence[tuple[BinaryIO, str]], version: RoomVersion | No
     """
     sources = [Source(stream, name) for stream, name in inputs]
     files = [_open(source) for source in sources]
-    known = version
+    known, says = version, ""
     for file in files:
         if known is not None and file.said is not None and known is not file.said:
-            raise InputError(file.name, f"it says that it has room version {file.said}, not {known}")
-        known = known or file.said
+            reason = f"it says that it has room version {file.said}, not {known}{says}"
+            raise InputError(file.name, reason)
+        if known is None and file.said is not None:
+            known, says = file.said, f" as {file.name} says"
     if known is None:
         known = _search(files)
     several = len(files) > 1

@@ -29,8 +29,7 @@ _BAD_GZIP: Final = (gzip.BadGzipFile, EOFError, zlib.error)
 _NOT_TEXT: Final = (
     (
         b"SQLite format 3\0",
-        "this is an SQLite database; export the room from it: sqlite3 FILE"
-        " \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl",
+        "this is an SQLite database; if it is Synapse's, read a room of it: roomver check FILE --room '!…'",
     ),
     (b"PGDMP", f"this is a pg_dump archive; export the room from the database instead: {EXPORT}"),
     (b"\x28\xb5\x2f\xfd", "this is compressed with zstd; unpack it first: zstd -dc FILE | roomver … -"),

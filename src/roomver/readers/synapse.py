@@ -25,34 +25,10 @@ from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
 from .source import RoomSummary, choose_room
+from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
-OLDEST_SCHEMA: Final = 73
-NEWEST_SCHEMA: Final = 94
-"""The schema of Synapse 1.163.2, which this module was checked with."""
 _LONGEST_ID: Final = 255
-_CHECKED_WITH: Final = f"Synapse's schema versions {OLDEST_SCHEMA} to {NEWEST_SCHEMA} (Synapse 1.163.2)"
-
-# The tables that are read, each with the columns that are read.
-_TABLES: Final = {
-    "rooms": ("room_id", "room_version"),
-    "events": ("event_id", "room_id", "sender", "outlier", "rejection_reason", "stream_ordering"),
-    "event_json": ("event_id", "json", "internal_metadata"),
-    "rejections": ("event_id",),
-    "current_state_events": ("event_id", "room_id", "type", "membership"),
-    "event_forward_extremities": ("event_id", "room_id"),
-    "event_to_state_groups": ("event_id", "state_group"),
-    "partial_state_rooms": ("room_id", "join_event_id"),
-    "partial_state_events": ("event_id", "room_id"),
-    "server_signature_keys": ("server_name", "key_id", "verify_key", "ts_valid_until_ms"),
-    "server_keys_json": ("server_name", "key_json"),
-}
-# They may be in a database of their own.
-_STATE_TABLES: Final = {
-    "state_groups": ("id", "room_id", "event_id"),
-    "state_group_edges": ("state_group", "prev_state_group"),
-    "state_groups_state": ("state_group", "type", "state_key", "event_id"),
-}
 
 _EVENTS: Final = (
     "SELECT e.event_id, e.outlier, e.rejection_reason, r.event_id, g.state_group, j.event_id, j.json"
@@ -65,6 +41,7 @@ _IN_ORDER: Final = (
     _EVENTS + " AND e.stream_ordering < 0 ORDER BY e.topological_ordering, e.stream_ordering DESC",
     _EVENTS + " AND e.stream_ordering >= 0 ORDER BY e.stream_ordering",
 )
+_ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
 
 
 class SynapseSource:
@@ -86,13 +63,11 @@ class SynapseSource:
         self._database = database
         self.name: str = database.name
         self.notes: list[str] = database.notes
-        self.schema: int = _check_schema(database)
-        self._has_states = True
-        for table, columns in _STATE_TABLES.items():
-            if not set(columns) <= database.columns(table):
-                self._has_states = False
-                self.notes.append(f"it has no table {table}: no state at a gap of a room is known")
-                break
+        self.schema: int = check_schema(database)
+        missing = missing_state_table(database)
+        self._has_states = missing is None
+        if missing is not None:
+            self.notes.append(f"it has no table {missing}: no state at a gap of a room is known")
 
     def list_rooms(self) -> list[RoomSummary]:
         """Return its rooms, those with the most events first.
@@ -194,41 +169,6 @@ def open_synapse(name: str, *, immutable: bool = False) -> SynapseSource:
         raise
 
 
-def _check_schema(database: Database) -> int:
-    """Return the version of a database's schema.
-
-    Raises:
-        InputError: if it is not one of Synapse, or cannot be read here.
-    """
-    missing = [table for table, columns in _TABLES.items() if not set(columns) <= database.columns(table)]
-    versioned = "version" in database.columns("schema_version")
-    if not versioned or len(missing) == len(_TABLES):
-        raise InputError(
-            database.name, "this is a database, but not one of Synapse: it lacks Synapse's tables"
-        )
-    version = _single_number(database, "SELECT version FROM schema_version")
-    compatible = version
-    if "compat_version" in database.columns("schema_compat_version"):
-        compatible = _single_number(database, "SELECT compat_version FROM schema_compat_version")
-    if version is None or version < OLDEST_SCHEMA or (compatible or version) > NEWEST_SCHEMA:
-        reason = (
-            f"its schema has version {version}, compatible with {compatible}; readable are {_CHECKED_WITH}"
-        )
-        raise InputError(database.name, reason)
-    if missing:
-        tables = ", ".join(missing)
-        raise InputError(
-            database.name,
-            f"schema version {version}: not as expected: {tables}; readable are {_CHECKED_WITH}",
-        )
-    return version
-
-
-def _single_number(database: Database, sql: str) -> int | None:
-    found = [number_of(number) for (number,) in database.rows(sql)]
-    return found[0] if len(found) == 1 else None
-
-
 @dataclass(slots=True)
 class _Reading:
     """The reading of one room.
@@ -301,7 +241,7 @@ class _Reading:
         )
         # Without members, the server is not in the room, and keeps no current state.
         state = self._ids("SELECT event_id FROM current_state_events WHERE room_id = ?")
-        ends = self._ids("SELECT event_id FROM event_forward_extremities WHERE room_id = ?")
+        ends = self._ids(_ENDS)
         return Beliefs(rejected, soft_failed - rejected, state or None, extremities=ends or None)
 
     def _ids(self, sql: str) -> frozenset[EventId]:
@@ -329,9 +269,11 @@ class _Reading:
             if join in given and not stored[join].rejected:
                 accepted.setdefault(join, set()).add(join)
         kept = frozenset(outliers)
-        # Files may add events that the server has not received.
-        only_stored = events.keys() <= stored.keys()
-        return KnownStates(given, accepted, kept if only_stored else None, kept - reached, unknown)
+        # Files may add events that the server has not received, and that follow missing ones.
+        added = [event for event_id, event in events.items() if event_id not in stored]
+        sure = all(prev in events for event in added for prev in event.prev_event_ids)
+        ends = self._ids(_ENDS) or None
+        return KnownStates(given, accepted, kept if sure else None, ends, kept - reached, unknown)
 
     def _reached(
         self,

@@ -21,6 +21,9 @@ from .database import Database, number_of, text_of
 _AT_ONCE: Final = 400
 """How many groups one query asks for. SQLite takes at least 999 parameters."""
 
+# Stands in a state for the event of a lost key.
+_LOST: Final = "lost"
+
 OMITTED: Final = "the join with partial state is not finished: members omitted"
 
 
@@ -44,17 +47,18 @@ class GroupState(NamedTuple):
 
     Attributes:
         entries: its entries.
-        lost: the keys whose event is not among the usable events of the room. They have no entry.
+        lost: the keys whose event is not among the usable events of the room, as a state, so that states
+            share them. They have no entry in `entries`.
     """
 
     entries: RoomState
-    lost: frozenset[StateKey]
+    lost: RoomState
 
     def as_map(self, *more: Unknown) -> StateMap[EventId]:
         """Return the state, as far as it is known."""
         unknown = [*more]
         if self.lost:
-            unknown.append(Unknown("not among the usable events", keys=self.lost))
+            unknown.append(Unknown("not among the usable events", keys=frozenset(self.lost)))
         return known_in_part(self.entries, unknown)
 
 
@@ -208,12 +212,12 @@ class StateGroups:
             changes.update(by_group.get(number, {}))
             if fault := self._known[number].fault:
                 return fault
-        lost = {key for key, event_id in changes.items() if event_id is None}
+        lost = {key: _LOST if event_id is None else None for key, event_id in changes.items()}
         if base is not None:
-            return GroupState(base.entries.changed(changes), frozenset(lost | (base.lost - changes.keys())))
+            return GroupState(base.entries.changed(changes), base.lost.changed(lost))
         entries = {key: event_id for key, event_id in changes.items() if event_id is not None}
         whole = RoomState(entries) if trunk is None else RoomState.sharing([trunk, entries])[1]
-        return GroupState(whole, frozenset(lost))
+        return GroupState(whole, RoomState().changed(lost))
 
 
 class Stored(NamedTuple):
@@ -294,7 +298,7 @@ def states_before(
             replaced = _replaced(events[event_id], events)
             if replaced is None:
                 more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
-            state = GroupState(state.entries.changed({key: replaced}), state.lost - {key})
+            state = GroupState(state.entries.changed({key: replaced}), state.lost.changed({key: None}))
         given[event_id] = state.as_map(*more)
     return given, unknown
 

@@ -1,5 +1,7 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
+This module has more than 400 lines: each part changes what the others read at every arrival.
+
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -34,6 +36,7 @@ from ..power import CREATE
 from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
+from .arrival import differing_entries
 from .current import Open, resolve_open
 from .fold import Fold
 from .holes import Holes
@@ -357,6 +360,9 @@ class Ends:
             before.get(key) == state.get(key) for key in (CREATE, *select_auth_types(event))
         ):
             return None
+        read = differing_entries(event, state, before)
+        if read is not None:
+            self._result._read_at_arrival[event.event_id] = read
         verdict = check_against_state(event, EventsOf(state, self._fold.events))
         if not verdict.allowed:
             return verdict
@@ -396,6 +402,9 @@ class Ends:
         if not self._ends:
             # No event is accepted, so no event replaced the unknown states before the gaps.
             unclear.update(result.gaps)
+        if self._fold.current is not None:
+            # Nothing tells which events of the given current state are ends.
+            unclear.update(self._last_outliers())
         result._unclear_extremities = tuple(sorted(unclear))
         if self._fold.current is not None:
             result.current_state = plain(self._fold.current)
@@ -409,3 +418,12 @@ class Ends:
             return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
+
+    def _last_outliers(self) -> set[EventId]:
+        """Return the accepted outliers that are never ends although no accepted event follows them."""
+        outcomes = self._result.outcomes
+        last = {one for one in self._never if one in outcomes and outcomes[one].accepted}
+        for event_id, outcome in outcomes.items():
+            if last and outcome.accepted:
+                last.difference_update(self._fold.events[event_id].prev_event_ids)
+        return last

@@ -15,9 +15,10 @@ How it works:
   unknown key of the state. Outliers are the exception (`Fold._judge`). An undecided event is never accepted.
 * *Unknown states.* If a prev event is missing, the state before an event is unknown (a *gap*), and so are
   the states after it, up to the next given state.
-* *States known in part* (`PartialState`). A given state may be one. After an undecided state event, its key
-  is unknown. A merge is decided only if more knowledge could not change it (`resolve`). If it is not decided,
-  the entries on which all states agree are known after it, because the merged state has these in any case.
+* *States known in part* (`PartialState`). A given state may be one. The state over the prev events, if it is
+  known, tells what the given state leaves unknown, unless the two contradict each other. After an undecided
+  state event, its key is unknown. A merge is decided only if more knowledge could not change it (`resolve`).
+  If it is not decided, the entries on which all states agree are known after it.
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
   value could change it.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
@@ -42,14 +43,16 @@ from ..state import (
     PartialState,
     Unknown,
     changed_entries,
+    completed_from,
     entries_of,
     known_in_part,
     unknown_of,
 )
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .groups import SharedStates
 from .order import find_missing, find_order, find_outliers
-from .outcome import Decisions, Outcome, Status
+from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
 from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
 
@@ -100,6 +103,7 @@ class Fold:
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
+        self.shared = SharedStates()
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # Event ID to the state after it and its group, while a later event still needs it.
@@ -221,14 +225,32 @@ class Fold:
                 self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
-            entries = entries_of(given)
-            # The same object may be given before two events: their unknown entries may still differ.
-            unknown = [replace(one, event_id=event_id) for one in unknown_of(given)]
-            return self._kept(known_in_part(RoomState(entries), unknown), -1, {**entries})
+            return self._completed(event_id, given, None if missing else [*states.values()])
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
         return self.merge(event_id, states)
+
+    def _completed(
+        self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped] | None
+    ) -> Grouped:
+        """Return a given state, completed from the states after the prev events; None: one is unknown."""
+        # The same object may be given before two events: their unknown entries may still differ.
+        unknown, entries = [replace(one, event_id=event_id) for one in unknown_of(given)], entries_of(given)
+        if unknown and states:
+            merged = self.merge_of(event_id, states)
+            completed = completed_from(known_in_part(RoomState(entries), unknown), merged[0])
+            if completed is merged[0]:
+                return merged
+            return self._kept(completed, -1, {**entries_of(completed)})
+        own = entries if isinstance(entries, RoomState) else RoomState(entries)
+        base, changes = self.shared.place(own, len(self.result._groups))
+        return self._kept(known_in_part(own, unknown), base, changes)
+
+    def merge_of(self, event_id: EventId | None, states: Sequence[Grouped]) -> Grouped:
+        """Merge states as `merge` does, and record nothing."""
+        distinct = list({state[1]: state for state in states}.values())
+        return distinct[0] if len(distinct) == 1 else self.merged_for(event_id, distinct).after
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
         """Merge the states after some events, and record the merge and its resets if they do not agree.
@@ -300,7 +322,7 @@ class Fold:
             known=KnownEvents(self.events, ignore_missing=False),
             algorithm=algorithm,
             graph=self.result.graph,
-            rejected=self.rejected,
+            rejected=KnownRejected(self.rejected, self.undecided),
             skip_rejected=self.skip_rejected,
             mainlines=self.mainlines,
         )

@@ -7,7 +7,7 @@ states differ by the changes on the path between them.
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from ..resolution import Split
+from ..resolution import RoomState, Split
 from ..state import apply_changes, entries_of
 from ..types import EventId, StateKey
 from .result import Delta, Replay
@@ -15,6 +15,9 @@ from .result import Delta, Replay
 # The most bits in all masks of a split together: 128 MB. There is a bit for each change and state:
 # ten thousand states with a hundred thousand changes between them reach the bound.
 _BITS: Final = 2**30
+
+# How many given states are kept for later ones that share structure with them.
+_SHARED_KEPT: Final = 16
 
 
 def split_groups(replay: Replay, groups: Collection[int]) -> tuple[list[int], Split] | None:
@@ -32,6 +35,25 @@ def split_groups(replay: Replay, groups: Collection[int]) -> tuple[list[int], Sp
         return None
     trunk = replay._state(tree.trunk)
     return tree.split({} if trunk is None else dict(entries_of(trunk)))
+
+
+class SharedStates:
+    """Given states with their groups, for later states that share structure with them."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[RoomState, int]] = []
+
+    def place(self, state: RoomState, group: int) -> tuple[int, dict[StateKey, EventId | None]]:
+        """Take a state that gets a group of its own.
+
+        Returns:
+            A group that the state can be kept as changes from, -1 for the empty state, and the changes.
+        """
+        for earlier, base in self._kept:
+            if state.shares_with(earlier):
+                return base, {key: state.get(key) for key in state.differing_keys(earlier)}
+        self._kept = [(state, group), *self._kept[: _SHARED_KEPT - 1]]
+        return -1, {**state}
 
 
 class _Tree:

@@ -1,10 +1,11 @@
 """The outcome of one event in a replay, and what a server decided about the events."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
+from ..errors import MissingEvents
 from ..policy import PolicyRefusal
 from ..rules import Verdict
 from ..types import EventId, StateKey
@@ -91,6 +92,24 @@ class CurrentCheck(NamedTuple):
     why: str = ""
     missing: tuple[EventId, ...] = ()
     made: bool = True
+
+
+class KnownRejected(Container[EventId]):
+    """The rejected events, for a resolution. Nothing tells whether an undecided event is one of them."""
+
+    def __init__(self, rejected: Collection[EventId], undecided: Collection[EventId]) -> None:
+        self._rejected = rejected
+        self._undecided = undecided
+
+    def __contains__(self, event_id: object) -> bool:
+        """Tell whether an event is rejected.
+
+        Raises:
+            MissingEvents: if it is undecided.
+        """
+        if event_id in self._undecided:
+            raise MissingEvents([cast(EventId, event_id)])
+        return event_id in self._rejected
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
 """The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..errors import SHOWN, MissingEvents, UnknownState
+from ..errors import SHOWN, MissingEvents, UnknownState, counted
 from ..event import Event
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
+from .arrival import check_at_arrival, entries_at_arrival
+from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
 
 
 @dataclass(slots=True)
@@ -85,6 +86,13 @@ def why_undecided(error: MissingEvents) -> list[Unknown]:
     ]
 
 
+def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
+    """Return the error of a state that is unknown as a whole."""
+    if missing:
+        return MissingEvents(missing)
+    return UnknownState((), "undecided events need entries of it that are unknown")
+
+
 Delta = tuple[tuple[StateKey, EventId | None], ...]
 
 
@@ -154,13 +162,16 @@ class Replay:
         # Whether events are checked against the current state, and the events that are not because they come
         # with a given state.
         self._soft_failure = True
+        # What this check read, where the state before the event has something else.
+        self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
         self._not_received: set[EventId] = set()
         self._decisions: Decisions | None = None
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Replay of {len(self.events)} events, {len(self.rejected)} of them not accepted>"
+        events = counted(len(self.events), "event", "events")
+        return f"<Replay of {events}, {len(self.rejected):,} of them not accepted>"
 
     @property
     def rejected(self) -> set[EventId]:
@@ -279,31 +290,21 @@ class Replay:
         Raises:
             MissingEvents: if there is no such event in the room.
         """
-        outcome = self.outcomes[self._here(event_id)]
-        if event_id in self.soft_failed:
-            return CurrentCheck(False, self.soft_failed[event_id])
-        if outcome.status is Status.UNDECIDED:
-            return CurrentCheck(None, why="the event is undecided", missing=tuple(self.lacking(event_id)))
-        if not outcome.accepted:
-            return CurrentCheck(None, why="the event is rejected", made=False)
-        if self._decisions is not None and self._decisions.made_for(event_id):
-            if event_id in self._decisions.soft_failed:
-                return CurrentCheck(False, why="soft-failed, as recorded")
-            return CurrentCheck(None, why="the recording server decides", made=False)
-        if not self._soft_failure:
-            return CurrentCheck(None, why="it was left out", made=False)
-        if event_id in self.unchecked:
-            return CurrentCheck(None, why=self.unchecked[event_id])
-        if event_id in self._unchecked_for:
-            causes = self._unchecked_for[event_id]
-            here = [one for one in causes if one in self.events]
-            missing = {*self.lacking(*here), *(one for one in causes if one not in self.events)}
-            reason = self._why_unchecked.get(event_id)
-            why = "the current state is unknown" + (f": {reason}" if reason else "")
-            return CurrentCheck(None, why=why, missing=tuple(sorted(missing)))
-        if event_id in self._not_received:
-            return CurrentCheck(None, why="the event comes with a given state", made=False)
-        return CurrentCheck(True)
+        return check_at_arrival(self, self._here(event_id))
+
+    def current_entries(self, event_id: EventId) -> StateMap[EventId] | None:
+        """Return what the check against the current state at an event's arrival read: entries of that state.
+
+        These are the entries that `select_auth_types` names, with the create event and the ``m.room.policy``
+        event. They are known in part if that state is.
+
+        Returns:
+            The entries; None if the check is not made, if its result is unknown, or if a server decided.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+        """
+        return entries_at_arrival(self, self._here(event_id))
 
     def _state(self, group: int | None) -> KnownState | None:
         if group is None:
@@ -329,15 +330,16 @@ class Replay:
             algorithm: the algorithm to use instead of the replay's.
 
         Raises:
-            MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
-                in the room.
+            MissingEvents: naming the events that leave a state unknown, undecided events that a state holds
+                and the resolution needs, or the event itself if it is not in the room.
             UnknownState: if the states are known in part, and more knowledge could change the result.
         """
+        undecided = {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
         return resolve(
             list(self.states_met(event_id).values()),
             self.events,
             graph=self.graph,
-            rejected=self.rejected,
+            rejected=KnownRejected(self.rejected, undecided),
             skip_rejected=self._skip_rejected,
             algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
@@ -355,17 +357,21 @@ class Replay:
         Raises:
             MissingEvents: naming the events that leave a state unknown, or the event itself if it is not
                 in the room.
+            UnknownState: if no event is missing: a given state that is known in part leaves it unknown, or
+                there are too many states.
         """
         if event_id is None:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
             if self.current_state is None:
-                raise MissingEvents(self.lacking(None))
+                raise _lacking_error(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
         if given is not None:
-            return {None: plain(given)}
+            # The state before the event has what a state that is given in part leaves unknown.
+            before = None if event_id is None else self._state(self._before.get(event_id))
+            return {None: plain(given) if before is None else before}
         states: dict[EventId | None, KnownState] = {}
         unknown = []
         for parent in dict.fromkeys(parents):
@@ -376,7 +382,7 @@ class Replay:
                 states[parent] = state
         if unknown:
             here = [parent for parent in unknown if parent in self.events]
-            raise MissingEvents({*self.lacking(*here), *(p for p in unknown if p not in self.events)})
+            raise _lacking_error({*self.lacking(*here), *(p for p in unknown if p not in self.events)})
         return states
 
     def resets(self) -> list[Reset]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, 
 from math import isqrt
 from typing import Any, Final
 
+from ..errors import counted
 from ..types import EventId, StateKey
 
 _ABSENT: Final = object()
@@ -125,7 +126,7 @@ class RoomState(Mapping[StateKey, EventId]):
         return _restored, (self._base, self._changes)
 
     def __repr__(self) -> str:
-        return f"<RoomState of {self._length} entries>"
+        return f"<RoomState of {counted(self._length, 'entry', 'entries')}>"
 
     def as_dict(self) -> dict[StateKey, EventId]:
         """Return a new dict with the same entries."""

@@ -9,10 +9,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ...errors import counted
 from ...rules import RULES, Decision
 from ...suite.coverage import RuleCoverage, coverage_report, measure_coverage
 from ...versions import ROOM_VERSIONS
 from ..common import console, example
+from ..tables import print_table
 from .selection import paths_argument, read_cases
 
 
@@ -35,11 +37,12 @@ def coverage_command(paths: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps(coverage_report(rows), indent=1))
     else:
         out = console()
-        out.print(_table(rows))
+        print_table(_table(rows))
         for row in lacking:
             where = f"v{row.room_version} rule {row.number} ({row.rule.name})"
             out.print(f"{where}: no {' and no '.join(row.lacking)} case")
-        out.print(f"{len(rows)} rules in {len(ROOM_VERSIONS)} room versions, {len(lacking)} without a case")
+        rules = counted(len(rows), "rule", "rules")
+        out.print(f"{rules} in {len(ROOM_VERSIONS)} room versions, {len(lacking)} without a case")
     click.get_current_context().exit(1 if lacking else 0)
 
 

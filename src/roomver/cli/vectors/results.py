@@ -119,4 +119,4 @@ def make_cell(counts: Mapping[str, int]) -> Cell:
 def brief(value: Any, limit: int) -> str:
     """Return a JSON value as text, cut after `limit` characters."""
     text = json.dumps(value, sort_keys=True)
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

@@ -6,11 +6,13 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from ...errors import counted
 from ...suite.document import CaseResult, Outcome
 from ...suite.operations import OPERATIONS
 from ...versions import ROOM_VERSIONS
 from ..common import console
 from ..escaped import printable
+from ..tables import print_table
 from .results import brief, count_outcomes, make_cell
 
 _SHOWN = 2000  # characters of an outcome
@@ -21,7 +23,7 @@ _STYLES = {"failed": "bold red", "passed": "green", "none": "dim"}
 def print_results(results: Sequence[CaseResult], implementation: str) -> None:
     """Print the results of a run."""
     out = console()
-    out.print(_table(results))
+    print_table(_table(results))
     for result in results:
         if result.outcome is Outcome.FAILED:
             style: str | None = "bold red"  # of the first line
@@ -30,8 +32,10 @@ def print_results(results: Sequence[CaseResult], implementation: str) -> None:
                 style = None
             out.print()
     counts = count_outcomes(results)
-    totals = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number or kind == "passed")
-    out.print(printable(f"{implementation}: {len(results)} cases, {totals}"), soft_wrap=True)
+    totals = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number or kind == "passed")
+    out.print(
+        printable(f"{implementation}: {counted(len(results), 'case', 'cases')}, {totals}"), soft_wrap=True
+    )
 
 
 def _table(results: Sequence[CaseResult]) -> Table:

@@ -1,0 +1,71 @@
+"""What an undecided answer waits for, in words and as JSON: events that are missing or were dropped."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from ..errors import SHOWN, listed
+from ..findings import Lack
+from ..room_check import RoomCheck
+from ..types import EventId, JsonValue
+from ..undecided import Dropped, lacks_among
+
+WHOLE_STATE: Final = "the whole state decides this, such as /state or /send_join without omitted members"
+"""What to do where no event is missing, and a given state is known in part."""
+
+VALID_COPIES: Final = "valid copies of the dropped events decide this"
+"""What to do where no event is missing, and entries of a given state were dropped."""
+
+
+def advice_for(lack: Lack) -> str:
+    """Return what to do where a given state is known in part."""
+    return VALID_COPIES if lack is Lack.DROPPED else WHOLE_STATE
+
+
+def dropped_data(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> dict[str, JsonValue]:
+    """Return, as JSON, those of the missing events that are in the input and were dropped: where, and why."""
+    return {
+        event_id: {
+            "file": one.place.file,
+            "line": one.place.line,
+            "path": one.place.path,
+            "kind": one.finding.kind.value,
+            "reasons": [str(reason) for reason in one.finding.reasons],
+        }
+        for event_id in missing
+        if (one := dropped.get(event_id)) is not None
+    }
+
+
+def missing_words(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> str:
+    """Return what missing events are called: ``missing events``, ``dropped events`` or both."""
+    return {
+        (Lack.DROPPED,): "dropped events",
+        (Lack.MISSING, Lack.DROPPED): "missing or dropped events",
+    }.get(lacks_among(missing, dropped), "missing events")
+
+
+def missing_text(missing: Sequence[EventId], dropped: Mapping[EventId, Dropped]) -> str:
+    """Return missing events in one line of text, each dropped one with its place and the reason."""
+    words = [f"{e} (dropped, {dropped[e]})" if e in dropped else e for e in missing[:SHOWN]]
+    return f"{missing_words(missing, dropped)}: {listed([*words, *missing[SHOWN:]])}"
+
+
+def missing_lines(result: RoomCheck, lacks: Sequence[EventId], most: int | None = SHOWN) -> list[str]:
+    """Return missing events as lines of text, each with an event that cites it. None lists all.
+
+    An event that is in the input and was dropped has its place and the reason.
+    """
+    lines = []
+    for event_id in lacks[:most]:
+        citing = result.replay.missing.get(event_id)
+        dropped = result.dropped.get(event_id)
+        words = event_id if dropped is None else f"{event_id}, dropped ({dropped})"
+        if citing is None:
+            lies = ", which lies on a cycle" if event_id in result.replay.events else ""
+            lines.append(f"  {words}{lies}")
+        else:
+            more = f" and {len(citing) - 1:,} more" if len(citing) > 1 else ""
+            lines.append(f"  {words}, cited by {citing[0]}{more}")
+    if len(lacks) > len(lines):
+        lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
+    return lines

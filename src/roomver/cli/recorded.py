@@ -1,0 +1,107 @@
+"""What the recording server decided and the rules did, compared: in words and as JSON."""
+
+from typing import Final
+
+from ..errors import counted
+from ..room_check import RoomCheck
+from ..types import JsonObject
+from .escaped import printable
+from .wording import STATE_DIFFERS, all_listed, capped, findings_data, key_text
+
+
+def recorded_data(result: RoomCheck) -> JsonObject:
+    """Return the comparison with the recording server as a JSON object."""
+    return {
+        "agreed": [findings_data(event_id, (finding,)) for event_id, finding in result.agreed.items()],
+        "follow": [*sorted(result.follow)],
+        "soft_failed_there": [*sorted(result.soft_failed_there)],
+        "state_differs": [
+            {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
+            for key, (ours, theirs) in result.state_differs.items()
+        ],
+        "state_not_compared": result.not_compared,
+        "state_keys_not_compared": [
+            {"type": key[0], "state_key": key[1]} for key in result.keys_not_compared
+        ],
+        "recorded_missing": [
+            {"event_id": event_id, "in": list(named)} for event_id, named in result.recorded_missing.items()
+        ],
+        "state_compared_in_part": result.compared_in_part,
+        "extremities_differ": None
+        if result.extremities_differ is None
+        else dict(zip(("ours", "theirs"), map(list, result.extremities_differ), strict=True)),
+    }
+
+
+def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
+    """Return where the recording server differs, as lines of text: at most `most` of a list, or all of it."""
+    lines = _missing_lines(result, most)
+    if result.state_differs:
+        entries = counted(len(result.state_differs), "entry", "entries")
+        lines.append(f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}")
+    differing = [
+        f"the recording server's state differs in {key_text(key)}: {ours or 'absent'} here,"
+        f" {theirs or 'absent'} there"
+        for key, (ours, theirs) in result.state_differs.items()
+    ]
+    lines += capped(differing, most)
+    if result.follow:
+        events = counted(len(result.follow), "event", "events")
+        lines.append(
+            f"{events} rejected only for citing an event that the recording server accepted: --as-recorded"
+            " follows that server"
+        )
+    if result.not_compared:
+        lines.append("the recording server's state cannot be compared: the state here is unknown")
+    if result.compared_in_part:
+        lines.append("the recording server's state is compared as far as the state here is known")
+    for where, event_ids in zip(_WHERE, result.extremities_differ or (), strict=False):
+        if event_ids:
+            lines.append(f"forward extremities only {where}: {all_listed(list(event_ids), most)}")
+    if result.soft_failed_there:
+        events = counted(len(result.soft_failed_there), "event", "events")
+        lines.append(
+            f"{events} soft-failed there, accepted here; the order of arrival may explain it:"
+            f" {all_listed(sorted(result.soft_failed_there), most)}"
+        )
+    return [printable(line) for line in lines]
+
+
+_WHERE: Final = ("here", "on the recording server")
+
+_NAMED_IN: Final = {
+    "state": "of the recording server's state",
+    "rejected": "that the recording server rejected",
+    "soft_failed": "that the recording server soft-failed",
+}
+
+
+def _missing_lines(result: RoomCheck, most: int | None) -> list[str]:
+    """Say which events a recording names and does not have, and what was not compared for that reason."""
+    lines = []
+    for name, said in _NAMED_IN.items():
+        missing = [event_id for event_id, named in result.recorded_missing.items() if name in named]
+        if missing:
+            lines.append(f"missing events {said}: {all_listed(missing, most)}")
+    keys = [key_text(key) for key in result.keys_not_compared]
+    if keys:
+        lines.append(f"not compared with the recording server's state: {all_listed(keys, most)}")
+    return lines
+
+
+def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
+    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
+    if not result.agreed:
+        return []
+    lines = [
+        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
+    ]
+    for event_id, finding in list(result.agreed.items())[:most]:
+        place, event = result.gathered.places[event_id], result.gathered.events[event_id]
+        lines += [
+            f"{place}  {event_id}  {event.type}  {event.sender}",
+            f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
+        ]
+    if most is not None and len(result.agreed) > most:
+        lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
+    return [printable(line) for line in lines]

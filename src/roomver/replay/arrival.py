@@ -1,0 +1,76 @@
+"""What became of an event's check against the current state at its arrival (checks 6 and 7)."""
+
+from typing import TYPE_CHECKING
+
+from ..event import Event
+from ..policy import POLICY
+from ..power import CREATE
+from ..selection import select_auth_types
+from ..state import entries_of, known_in_part, unknown_of
+from ..types import EventId, StateMap
+from .outcome import CurrentCheck, Status
+
+if TYPE_CHECKING:
+    from .result import Replay
+
+
+def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
+    """Return the result of checking an event against the current state at its arrival."""
+    outcome = replayed.outcomes[event_id]
+    if event_id in replayed.soft_failed:
+        return CurrentCheck(False, replayed.soft_failed[event_id])
+    if outcome.status is Status.UNDECIDED:
+        return CurrentCheck(None, why="the event is undecided", missing=tuple(replayed.lacking(event_id)))
+    if not outcome.accepted:
+        return CurrentCheck(None, why="the event is rejected", made=False)
+    if replayed._decisions is not None and replayed._decisions.made_for(event_id):
+        if event_id in replayed._decisions.soft_failed:
+            return CurrentCheck(False, why="soft-failed, as recorded")
+        return CurrentCheck(None, why="the recording server decides", made=False)
+    if not replayed._soft_failure:
+        return CurrentCheck(None, why="it was left out", made=False)
+    if event_id in replayed.unchecked:
+        return CurrentCheck(None, why=replayed.unchecked[event_id])
+    if event_id in replayed._unchecked_for:
+        causes = replayed._unchecked_for[event_id]
+        here = [one for one in causes if one in replayed.events]
+        missing = {*replayed.lacking(*here), *(one for one in causes if one not in replayed.events)}
+        reason = replayed._why_unchecked.get(event_id)
+        why = "the current state is unknown" + (f": {reason}" if reason else "")
+        return CurrentCheck(None, why=why, missing=tuple(sorted(missing)))
+    if event_id in replayed._not_received:
+        return CurrentCheck(None, why="the event comes with a given state", made=False)
+    return CurrentCheck(True)
+
+
+def entries_at_arrival(replayed: "Replay", event_id: EventId) -> StateMap[EventId] | None:
+    """Return the entries of the current state at an event's arrival that its check read."""
+    check = check_at_arrival(replayed, event_id)
+    if check.failure is None and check.allowed is not True:
+        return None
+    kept = replayed._read_at_arrival.get(event_id)
+    if kept is not None:
+        return kept
+    # What the check read is the same in the state before the event.
+    before = replayed.state_before(event_id)
+    return None if before is None else _entries_read(replayed.events[event_id], before)
+
+
+def differing_entries(
+    event: Event, state: StateMap[EventId], before: StateMap[EventId] | None
+) -> StateMap[EventId] | None:
+    """Return the entries of the current state that an event's check reads; None if the state before has them.
+
+    Args:
+        event: the event.
+        state: the current state at its arrival.
+        before: the state before the event; None if it is unknown.
+    """
+    read = _entries_read(event, state)
+    return None if before is not None and read == _entries_read(event, before) else read
+
+
+def _entries_read(event: Event, state: StateMap[EventId]) -> StateMap[EventId]:
+    known = entries_of(state)
+    keys = (CREATE, POLICY, *select_auth_types(event))
+    return known_in_part({key: known[key] for key in keys if key in known}, unknown_of(state))

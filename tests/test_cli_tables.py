@@ -1,0 +1,81 @@
+"""Tables on a narrow terminal: every word of the wide table is there, and no line is too long."""
+
+import re
+
+import pytest
+from command_line import Write, header, public_room, run
+from command_line import entries as lines_of
+from rich.table import Table
+
+from roomver.cli.tables import print_table
+
+BROKEN = "join_authorised_via_users_server"  # one letter too long for `versions` in 80 columns
+COMMANDS = {
+    "versions": ["versions"],
+    "rules": ["rules"],
+    "rules of a version": ["rules", "--room-version", "12"],
+    "coverage": ["vectors", "coverage"],
+    "run": ["vectors", "run", "--operation", "redact", "--operation", "required_signers"],
+    "list": ["vectors", "list", "--operation", "redact"],
+}
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[^\s─:,]+", text))
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_word_is_lost(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = run(*COMMANDS[name]).stdout
+    monkeypatch.setattr("roomver.cli.common._WIDE", width)
+    narrow = run(*COMMANDS[name]).stdout
+    assert "…" not in narrow
+    lost = words(wide) - words(narrow)
+    # The first column has no title where its cells are headings.
+    assert lost <= {"Feature", "rule", "operation", BROKEN}
+    assert BROKEN not in lost or BROKEN[:-1] in narrow
+    if name != "list":  # its lines are not a table: the terminal breaks them
+        assert max(map(len, narrow.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_nothing_of_a_check_is_lost(width: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *rest = lines_of(public_room())
+    bad = [{**one, "pdu": {**one["pdu"], "depth": 99}} for one in rest]
+    files = [
+        write("good.jsonl", [header(state=["$" + "A" * 43]), first, *rest]),
+        write("a-long-name-without-spaces-" + "x" * 60 + ".jsonl", [header(), first, *bad]),
+        write("none.jsonl", [header(), first, *rest, "x", {"pdu": {**first["pdu"], "signatures": {}}}]),
+    ]
+    wide = run("check", *files).stdout
+    monkeypatch.setattr("roomver.cli.common._WIDE", width)
+    narrow = run("check", *files).stdout
+    tables = narrow.split(f"\n\n{files[0]}\n")[0]
+    assert "…" not in tables
+    assert max(map(len, tables.splitlines())) <= width
+    squeezed = re.sub(r"\s", "", narrow)
+    for word in words(wide.split("\n\n")[0]) - set(files):
+        assert word in squeezed
+    for kind in ("malformed", "event-id", "signature-missing"):
+        assert kind in narrow
+
+
+def test_the_rows_of_a_table_that_does_not_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roomver.cli.common._WIDE", 22)
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for number in range(5):
+        table.add_column(f"v{number}", no_wrap=True)
+    table.add_column("when")
+    table.add_row("a rule", "1.1.1", "1.1.1", "", "1.1.1", "1.1.1", "the event is not there")
+    print_table(table)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "a rule",
+        "  v0 1.1.1, v1 1.1.1,",
+        "  v3 1.1.1, v4 1.1.1",
+        "  when: the event is",
+        "  not there",
+    ]

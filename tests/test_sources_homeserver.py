@@ -1,0 +1,63 @@
+"""The database of a homeserver that federated: rooms joined late, in part, and left (``homeserver.json``)."""
+
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import run
+
+DATA = Path(__file__).parent / "data"
+DESCRIBED = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))
+ROOMS: dict[str, Any] = DESCRIBED["rooms"]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
+    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
+    return str(path)
+
+
+def test_rooms_lists_what_the_server_has(database: str) -> None:
+    listed = {room.pop("room_id"): room for room in json.loads(run("rooms", database, "--json").stdout)}
+    assert listed == {
+        room_id: {
+            "version": room["room_version"],
+            "events": len(room["events"]),
+            "joined": len(room["joined_members"]),
+            "extremities": len(room["forward_extremities"]),
+            "partial": room["partial_state"],
+        }
+        for room_id, room in ROOMS.items()
+    }
+
+
+@pytest.mark.parametrize("room_id", ROOMS, ids=[room["name"] for room in ROOMS.values()])
+def test_check_agrees_with_the_server(database: str, room_id: str, tmp_path: Path) -> None:
+    room = ROOMS[room_id]
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(DESCRIBED["key_answer"]))
+    result = run("check", database, "--room", room_id, "--keys", str(keys), "--json")
+    (report,) = json.loads(result.stdout)["files"]
+    found = report["room"]
+    # What the rules decide, they decide as the server did; the rest is undecided.
+    assert set(report["summary"]["kinds"]) <= {"auth-event-missing", "state-unknown"}
+    assert (found["state_differs"], found["extremities_differ"], found["unknown_states"]) == ([], None, {})
+    refused = {event["event_id"] for event in found["agreed"]}
+    assert refused <= {*room["rejected"], *room["soft_failed"]}
+    has_timeline = len(room["outliers"]) < len(room["events"])
+    if room["partial_state"] or not has_timeline:
+        assert result.exit_code == 3
+        return
+    assert result.exit_code == 0
+    assert refused == {*room["rejected"], *room["soft_failed"]}
+    assert found["forward_extremities"] == sorted(room["forward_extremities"])
+    assert set(found["gaps"]) <= set(room["outliers"])
+    state = run("state", database, "--room", room_id, "--json")
+    if room["current_state"]:
+        assert {entry["event_id"] for entry in json.loads(state.stdout)} == set(room["current_state"])
+    for event_id in sorted(refused)[:2]:
+        answer = run("auth", "--room", database, "--room", room_id, event_id)
+        assert (answer.exit_code, "REFUSED" in answer.stdout) == (1, True)

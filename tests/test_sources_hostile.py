@@ -1,0 +1,367 @@
+"""Databases that are broken, locked, hostile or only for reading: a clear error, and never a change."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import synapse_db
+from command_line import run
+
+from roomver import Event
+from roomver.entry import Entry
+from roomver.readers import InputError, database, is_database, open_synapse
+from roomver.readers.synapse_state import GroupState, StateGroups
+
+BIG = 16 * 2**20 + 1
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synapse_db.unpacked(tmp_path_factory.mktemp("hostile") / "homeserver.db")
+
+
+@pytest.fixture
+def copy(base: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return Path(shutil.copyfile(base, folder / "homeserver.db"))
+
+
+@pytest.fixture
+def room_id(base: Path) -> str:
+    """Return the smallest room."""
+    db = sqlite3.connect(base)
+    sql = "SELECT room_id FROM events GROUP BY room_id ORDER BY count(*) LIMIT 1"
+    ((found,),) = db.execute(sql)
+    db.close()
+    assert isinstance(found, str)
+    return found
+
+
+def change(path: Path, *statements: str) -> None:
+    db = sqlite3.connect(path)
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# Nothing is written
+
+COMMANDS: tuple[Callable[[str, str], list[str]], ...] = (
+    lambda path, _: ["rooms", path],
+    lambda path, room: ["check", path, "--room", room],
+    lambda path, room: ["state", path, "--room", room],
+    lambda path, room: ["resolve", path, "--room", room],
+)
+
+
+def test_nothing_is_written(copy: Path, room_id: str) -> None:
+    before = contents(copy.parent)
+    for command in COMMANDS:
+        assert run(*command(str(copy), room_id)).exit_code == 0
+    assert contents(copy.parent) == before
+    source = open_synapse(str(copy))
+    with pytest.raises(InputError, match="readonly"):
+        list(source._database.rows("DELETE FROM rooms"))
+    source.close()
+    assert contents(copy.parent) == before
+
+
+AS_NOBODY = """
+import os, sys
+from roomver.cli import main
+commands = {!r}
+for command in commands:
+    main(command, standalone_mode=False)  # now everything is imported that nobody might not read
+os.geteuid() or os.seteuid(65534)
+for command in commands:
+    main(command, standalone_mode=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no such modes")
+@pytest.mark.parametrize("options", [[], ["--immutable"]])
+def test_a_folder_that_cannot_be_written_is_read(base: Path, room_id: str, options: list[str]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "homeserver.db"
+        shutil.copyfile(base, path)
+        if options:
+            change(path, "PRAGMA journal_mode = WAL")
+        before = contents(folder)
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        # The superuser may write everywhere, so the commands run as somebody else.
+        code = AS_NOBODY.format([[*command(str(path), room_id), *options] for command in COMMANDS])
+        done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+        folder.chmod(0o755)
+        assert done.returncode == 0, done.stderr
+        assert contents(folder) == before
+
+
+# SQLite's files
+
+
+def test_in_wal_mode_no_file_is_made_beside_it(copy: Path, room_id: str) -> None:
+    change(copy, "PRAGMA journal_mode = WAL")
+    before = contents(copy.parent)
+    assert list(before) == ["homeserver.db"]
+    for command in COMMANDS:
+        result = run(*command(str(copy), room_id))
+        assert (result.exit_code, "--immutable" in result.stderr) == (2, True)
+        result = run(*command(str(copy), room_id), "--immutable")
+        assert result.exit_code == 0
+    assert contents(copy.parent) == before
+
+
+def test_a_running_server_is_read_as_of_now(copy: Path, room_id: str) -> None:
+    change(copy, "PRAGMA journal_mode = WAL")
+    server = sqlite3.connect(copy)
+    server.execute("UPDATE rooms SET room_version = 'new'")
+    server.commit()
+    names = set(contents(copy.parent))
+    wal = (copy.parent / "homeserver.db-wal").read_bytes()
+    data = copy.read_bytes()
+    assert " new " in run("rooms", str(copy)).stdout
+    result = run("rooms", str(copy), "--immutable")
+    assert "the changes in homeserver.db-wal are not read" in result.stderr
+    assert " new " not in result.stdout
+    assert set(contents(copy.parent)) == names
+    assert (copy.read_bytes(), (copy.parent / "homeserver.db-wal").read_bytes()) == (data, wal)
+    # A copy of both files, without the third one.
+    other = copy.parent / "other"
+    other.mkdir()
+    for name in ("homeserver.db", "homeserver.db-wal"):
+        shutil.copyfile(copy.parent / name, other / name)
+    before = contents(other)
+    result = run("check", str(other / "homeserver.db"), "--room", room_id)
+    assert (result.exit_code, "wal_checkpoint" in result.stderr) == (2, True)
+    assert contents(other) == before
+    server.close()
+
+
+def test_a_locked_database_is_named(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.01)
+    server = sqlite3.connect(copy, isolation_level=None)
+    server.execute("BEGIN EXCLUSIVE")
+    result = run("rooms", str(copy))
+    assert (result.exit_code, "another program has it open" in result.stderr) == (2, True)
+    server.close()
+
+
+def test_odd_names_of_files_are_no_options(base: Path, tmp_path: Path) -> None:
+    for name in ("a?mode=rwc", "b#c", "d%20e", "f;g", "h&immutable=1"):
+        path = tmp_path / name
+        shutil.copyfile(base, path)
+        assert run("rooms", str(path)).exit_code == 0
+    assert not is_database("\0")
+    assert not is_database(str(tmp_path))
+    with pytest.raises(InputError, match="No such file"):
+        open_synapse(str(tmp_path / "none"))
+
+
+# Rows
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE event_json SET json = NULL WHERE event_id = ?", "its JSON is not text"),
+        ("UPDATE event_json SET json = 5 WHERE event_id = ?", "expected a JSON object"),
+        ("UPDATE event_json SET json = x'ff' WHERE event_id = ?", "not UTF-8"),
+        ("UPDATE event_json SET json = CAST(x'ff' AS TEXT) WHERE event_id = ?", "not UTF-8"),
+        ("UPDATE event_json SET json = '{' WHERE event_id = ?", "not JSON"),
+        ("UPDATE event_json SET json = '[]' WHERE event_id = ?", "expected a JSON object"),
+        (f"UPDATE event_json SET json = hex(zeroblob({BIG})) WHERE event_id = ?", "more than 16777216 bytes"),
+        ("UPDATE event_json SET json = '[' || replace(hex(zeroblob(300000)), '0', '1,') || '1]'"
+         " WHERE event_id = ?", "more than 400,000 values"),
+        ("UPDATE event_json SET json = replace(hex(zeroblob(50000)), '0', '[') WHERE event_id = ?", "deep"),
+        ("DELETE FROM event_json WHERE event_id = ?", "none in event_json"),
+        ("UPDATE events SET event_id = NULL WHERE event_id = ?", "its event ID is not text"),
+        ("UPDATE events SET event_id = x'ff' WHERE event_id = ?", "its event ID is not text"),
+        ("UPDATE events SET event_id = 'x' WHERE event_id = ?", "none in event_json"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_read_does_not_end_the_room(
+    copy: Path, room_id: str, statement: str, said: str
+) -> None:
+    db = sqlite3.connect(copy)
+    sql = "SELECT event_id FROM events WHERE room_id = ? ORDER BY stream_ordering"
+    events = [event_id for (event_id,) in db.execute(sql, (room_id,))]
+    assert db.execute(statement, (events[-1],)).rowcount == 1
+    db.commit()
+    db.close()
+    result = run("check", str(copy), "--room", room_id)
+    assert result.exit_code == 1
+    assert said in result.stdout
+    (report,) = json.loads(run("check", str(copy), "--room", room_id, "--json").stdout)["files"]
+    assert (report["summary"]["events"], report["summary"]["bad"]) == (len(events), 1)
+
+
+def test_json_in_a_column_for_bytes_is_read(copy: Path, room_id: str) -> None:
+    change(copy, "UPDATE event_json SET json = CAST(json AS BLOB), event_id = CAST(event_id AS TEXT)")
+    assert run("check", str(copy), "--room", room_id).exit_code == 0
+
+
+def test_other_columns_may_have_any_type(copy: Path, room_id: str) -> None:
+    change(
+        copy,
+        "UPDATE event_json SET internal_metadata = '[\"soft_failed\"]'",
+        "UPDATE events SET outlier = 'x', sender = x'ff', rejection_reason = 5 WHERE type = 'm.room.topic'",
+        "UPDATE event_to_state_groups SET state_group = 'x'",
+        "UPDATE server_signature_keys SET ts_valid_until_ms = 'x', key_id = 7",
+        "INSERT INTO rooms VALUES (NULL, NULL), (5, 5), (x'ff', x'ff')",
+        "INSERT INTO current_state_events VALUES (NULL, NULL, NULL, NULL, NULL)",
+        "INSERT INTO event_forward_extremities VALUES (5, 5)",
+        "INSERT INTO partial_state_rooms VALUES (5, 5)",
+    )
+    assert run("check", str(copy), "--room", room_id).exit_code in (0, 1, 3)
+    assert run("rooms", str(copy)).exit_code == 0
+
+
+# State groups
+
+
+@pytest.fixture
+def groups(copy: Path, room_id: str) -> Iterator[Callable[..., StateGroups]]:
+    """Return a function that reads the groups after it changed them."""
+    opened = []
+
+    def make(*statements: str) -> StateGroups:
+        change(copy, *statements)
+        source = open_synapse(str(copy))
+        opened.append(source)
+        return StateGroups(source._database, room_id, {})
+
+    yield make
+    for source in opened:
+        source.close()
+
+
+def last_group(copy: Path, room_id: str) -> int:
+    db = sqlite3.connect(copy)
+    ((found,),) = db.execute("SELECT max(id) FROM state_groups WHERE room_id = ?", (room_id,))
+    db.close()
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE state_group_edges SET prev_state_group = {} WHERE state_group = {}", "derives from itself"),
+        (
+            "INSERT INTO state_group_edges SELECT min(id), {} FROM state_groups WHERE room_id = '{room}'",
+            "derives from itself",
+        ),
+        ("UPDATE state_group_edges SET prev_state_group = 99999 WHERE state_group = {}", "99999 is missing"),
+        ("DELETE FROM state_groups WHERE id = {}", "is missing"),
+        ("UPDATE state_groups SET room_id = '!other:x' WHERE id = {}", "is of another room"),
+        ("INSERT INTO state_group_edges VALUES ({}, 1)", "or from several"),
+        ("UPDATE state_group_edges SET prev_state_group = 'x' WHERE state_group = {}", "from no group"),
+        ("UPDATE state_groups_state SET type = NULL WHERE state_group = {}", "a row without a key"),
+    ],
+)
+def test_a_broken_state_group_is_unknown(
+    copy: Path, room_id: str, groups: Callable[..., StateGroups], statement: str, said: str
+) -> None:
+    last = last_group(copy, room_id)
+    made = groups(statement.format(last, last, room=room_id))
+    (state,) = made.states([last]).values()
+    assert isinstance(state, str)
+    assert said in state
+
+
+def test_the_state_before_a_gap_says_why_it_is_unknown(copy: Path) -> None:
+    db = sqlite3.connect(copy)
+    ((room_id,),) = db.execute("SELECT room_id FROM rooms WHERE room_version = '11' ORDER BY 1 LIMIT 1")
+    sql = "SELECT event_id FROM events WHERE room_id = ? ORDER BY stream_ordering"
+    join = [event_id for (event_id,) in db.execute(sql, (room_id,))][150]
+    synapse_db.join_late(db, room_id, join)
+    db.execute("UPDATE state_groups SET room_id = '!other:x'")
+    db.commit()
+    db.close()
+    result = run("check", str(copy), "--room", room_id)
+    assert result.exit_code == 3
+    assert f"the server's state before {join} cannot be read: state group" in result.stdout
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_many_groups_share_their_state(
+    copy: Path, room_id: str, groups: Callable[..., StateGroups], usable: bool
+) -> None:
+    entries, count, first = 20_000, 2_000, 10**6
+    db = sqlite3.connect(copy)
+    synapse_db.insert(
+        db, "state_groups_state", *((first, room_id, "x", str(n), f"${n}") for n in range(entries))
+    )
+    synapse_db.insert(db, "state_groups", *((first + n, room_id, "$x") for n in range(count)))
+    synapse_db.insert(db, "state_group_edges", *((first + n, first + n - 1) for n in range(1, count)))
+    changes = ((first + n, room_id, "x", "0", f"${n % 2}") for n in range(1, count))
+    synapse_db.insert(db, "state_groups_state", *changes)
+    db.commit()
+    db.close()
+    made = groups()
+    some = {f"${n}": SimpleNamespace(event_id=f"${n}", type="x", state_key=str(n)) for n in range(entries)}
+    if usable:
+        made.events = cast(Mapping[str, Event], some)
+    states = made.states(range(first, first + count))
+    assert len(states) == count
+    for state in states.values():
+        assert isinstance(state, GroupState)
+        # Half of the changes are events of another key.
+        assert len(state.entries) in ((entries, entries - 1) if usable else (0,))
+        assert len(state.entries) + len(state.lost) == entries
+    kept = {id(state.entries._base) for state in states.values() if isinstance(state, GroupState)}
+    assert len(kept) == 1
+
+
+# Files
+
+
+def test_a_truncated_or_corrupt_file_ends_in_a_clear_error(copy: Path, room_id: str) -> None:
+    whole = copy.read_bytes()
+    rng = Random(16)
+    codes = set()
+    for _ in range(60):
+        if rng.random() < 0.5:
+            data = bytearray(whole[: rng.randrange(16, len(whole))])
+        else:
+            data = bytearray(whole)
+            for _ in range(rng.choice([1, 20, 2000])):
+                data[rng.randrange(16, len(data))] = rng.randrange(256)
+        copy.write_bytes(data)
+        for command in COMMANDS[:2]:
+            result = run(*command(str(copy), room_id))
+            codes.add(result.exit_code)
+            if result.exit_code == 2:
+                assert result.stderr.count("\n") == 1 or "left out" in result.stderr
+        for other in set(copy.parent.iterdir()) - {copy}:
+            other.unlink()
+    assert codes <= {0, 1, 2, 3}
+    assert 2 in codes
+
+
+def test_a_bad_entry_names_its_row(copy: Path, room_id: str) -> None:
+    change(copy, "UPDATE event_json SET json = '{'")
+    source = open_synapse(str(copy))
+    entries: list[Entry] = list(source.open_room(room_id, None).entries)
+    source.close()
+    for entry in entries:
+        assert entry.claimed_id is not None
+        assert str(entry.place) == f"event_json, {entry.claimed_id}"
+        assert entry.error is not None

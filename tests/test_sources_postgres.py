@@ -1,0 +1,214 @@
+"""Synapse's database in PostgreSQL: a private server with the same rows as the SQLite fixture."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+import synapse_db
+from command_line import run
+
+from roomver.readers import InputError, database, open_synapse
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg, the extra `postgres`, is not installed")
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of one of PostgreSQL's programs. Debian does not put them into PATH."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(name) or next((str(one / name) for one in folders if (one / name).exists()), None)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synapse_db.unpacked(tmp_path_factory.mktemp("rows") / "homeserver.db")
+
+
+@pytest.fixture(scope="module")
+def address(base: Path) -> Iterator[str]:
+    """Start a server that listens on a socket in a folder of its own, with the fixture's rows in it."""
+    initdb, postgres = find_program("initdb"), find_program("postgres")
+    if initdb is None or postgres is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    folder = Path(mkdtemp(prefix="roomver-pg-"))
+    options: dict[str, Any] = {
+        "cwd": folder,
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.STDOUT,
+    }
+    if os.geteuid() == 0:
+        # PostgreSQL refuses the superuser.
+        shutil.chown(folder, 65534, 65534)
+        options |= {"user": 65534, "group": 65534, "extra_groups": []}
+    process = None
+    try:
+        data = folder / "data"
+        make = [
+            initdb,
+            "-D",
+            str(data),
+            "-U",
+            "roomver",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        ]
+        subprocess.run(make, check=True, **options)
+        serve = [postgres, "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-F"]
+        process = subprocess.Popen(serve, **options)
+        found = f"postgresql://roomver@/postgres?host={folder}"
+        connection = connected(found, process)
+        fill(connection, base)
+        connection.close()
+        yield found
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connected(address: str, process: "subprocess.Popen[bytes]") -> Any:
+    for _ in range(300):
+        try:
+            return psycopg.connect(address, connect_timeout=1)
+        except psycopg.OperationalError:
+            if process.poll() is not None:
+                break
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError("PostgreSQL did not start")
+
+
+def fill(connection: Any, base: Path) -> None:
+    rows = sqlite3.connect(base)
+    for statement in synapse_db.make_tables(1):
+        connection.execute(statement)
+    for table, columns in synapse_db.TABLES.items():
+        kinds = [kind for _, kind in columns.values()]
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in synapse_db.rows_of(rows, table):
+                copy.write_row([bool(v) if k == "boolean" else v for v, k in zip(row, kinds, strict=True)])
+    rows.close()
+    connection.commit()
+
+
+def test_every_command_answers_as_with_sqlite(base: Path, address: str) -> None:
+    rooms = [json.loads(run("rooms", one, "--json").stdout) for one in (str(base), address)]
+    assert rooms[0] == rooms[1]
+    assert len(rooms[0]) == 4
+    for room in rooms[0]:
+        of_room = ("--room", room["room_id"])
+        for command in (["check", "--all"], ["state", "--json"], ["resolve", "--json"]):
+            answers = [run(*command, one, *of_room) for one in (str(base), address)]
+            assert answers[0].exit_code == answers[1].exit_code == 0
+            assert answers[0].stdout.replace(str(base), "") == answers[1].stdout.replace(f"'{address}'", "")
+        end = json.loads(run("state", address, *of_room, "--json").stdout)[0]["event_id"]
+        assert run("auth", "--room", address, *of_room, end).exit_code == 0
+
+
+def test_a_room_joined_late_agrees_with_the_server(base: Path, address: str, tmp_path: Path) -> None:
+    path = shutil.copyfile(base, tmp_path / "late.db")
+    rows = sqlite3.connect(path)
+    sql = "SELECT room_id, event_id FROM events ORDER BY room_id, stream_ordering"
+    found = dict[str, list[str]]()
+    for room_id, event_id in rows.execute(sql):
+        found.setdefault(room_id, []).append(event_id)
+    room_id = max(found, key=lambda one: len(found[one]))
+    synapse_db.join_late(rows, room_id, found[room_id][150])
+    rows.commit()
+    rows.close()
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE late")
+    late = address.replace("/postgres?", "/late?")
+    with psycopg.connect(late) as connection:
+        fill(connection, path)
+    answers = [run("check", one, "--room", room_id, "--json") for one in (str(path), late)]
+    assert answers[0].exit_code == answers[1].exit_code == 0
+    reports = [json.loads(answer.stdout)["files"][0] for answer in answers]
+    assert reports[0]["room"] == reports[1]["room"]
+    assert reports[0]["room"]["gaps"].keys() <= set(reports[0]["room"]["outliers"])
+    assert reports[0]["room"]["missing"]
+
+
+def test_the_transaction_only_reads_and_sees_one_moment(address: str) -> None:
+    source = open_synapse(address)
+    before = source.list_rooms()
+    with psycopg.connect(address) as other:
+        other.execute("INSERT INTO rooms VALUES ('!new:x', '11')")
+    assert source.list_rooms() == before
+    with psycopg.connect(address) as other:
+        other.execute("DELETE FROM rooms WHERE room_id = '!new:x'")
+    with pytest.raises(InputError, match="syntax error"):
+        list(source._database.rows("DELETE FROM rooms"))
+    source.close()
+    source = open_synapse(address)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        source._database._connection.execute("DELETE FROM rooms")  # type: ignore[attr-defined]  # not of the protocol
+    source.close()
+
+
+def test_ids_are_values_and_never_sql(address: str) -> None:
+    for room_id in ("!' OR 1=1 --", '!"; DROP TABLE rooms; --', "!%s", "!\0", "!\udcff", "!?"):
+        result = run("check", address, "--room", room_id)
+        assert result.exit_code == 2
+        assert "it has no room" in result.stderr
+    assert len(json.loads(run("rooms", address, "--json").stdout)) == 4
+
+
+def test_a_database_of_another_kind_is_refused(address: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE other")
+        connection.execute("CREATE DATABASE strange")
+    result = run("rooms", address.replace("/postgres?", "/other?"))
+    assert (result.exit_code, "not one of Synapse" in result.stderr) == (2, True)
+    with psycopg.connect(address.replace("/postgres?", "/strange?")) as connection:
+        connection.execute("CREATE VIEW rooms AS SELECT 1 AS room_id, 2 AS room_version")
+        connection.execute("CREATE TABLE schema_version (version text)")
+        connection.execute("CREATE TABLE rejections (event_id text)")
+    result = run("rooms", address.replace("/postgres?", "/strange?"))
+    assert (result.exit_code, "schema has version None" in result.stderr) == (2, True)
+
+
+def test_a_server_that_does_not_answer_is_one_sentence_without_a_password(tmp_path: Path) -> None:
+    for address in (
+        f"postgresql://me:secret@/db?host={tmp_path}",
+        f"postgresql:///db?host={tmp_path}&password=secret&user=me",
+        "postgresql://me:secret@[::1/db",
+        "postgresql://?nonsense=1",
+    ):
+        for command in ("rooms", "check", "state"):
+            result = run(command, address)
+            assert result.exit_code == 2
+            assert result.stderr.count("\n") == 1
+            assert "cannot be read" in result.stderr or "malformed address" in result.stderr
+            assert "secret" not in result.stderr
+
+
+def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    result = run("check", "postgresql://me:secret@host/synapse", "--room", "!a:b")
+    assert result.exit_code == 2
+    reason = "reading PostgreSQL needs psycopg: pip install 'roomver[postgres]'"
+    assert result.stderr == f"roomver: postgresql://me@host/synapse: {reason}\n"
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    shown = database.address_without_password
+    assert shown("postgresql:///synapse?host=/run") == "postgresql:///synapse?host=/run"
+    assert shown("postgres://a:b@c:5/d?e=f") == "postgres://a@c:5/d"
+    assert shown("postgresql://h/d?password=x") == "postgresql://h/d"
+    assert shown("postgresql://[") == "the database"
