@@ -444,6 +444,17 @@ def test_the_input_is_never_overwritten(link: bool, write: Write, tmp_path: Path
     assert source.read_bytes() == before
 
 
+@pytest.mark.parametrize("form", ["{}", "a.example={}"])
+def test_a_file_of_keys_is_never_overwritten(form: str, write: Write) -> None:
+    source = write("room.jsonl", [pdu for _, pdu in pairs(small_room())])
+    keys = write("keys.json", header()["keys"]) if form == "{}" else write("keys", "ed25519 1 " + "A" * 43)
+    before = Path(keys).read_bytes()
+    result = run("record", source, "--keys", form.format(keys), "-o", keys, "--force")
+    assert result.exit_code == 2
+    assert "this is the input: it is not overwritten" in result.stderr
+    assert Path(keys).read_bytes() == before
+
+
 def test_nothing_is_left_where_a_source_cannot_be_read(write: Write, tmp_path: Path) -> None:
     source = write("room.txt", "hello")
     result = run("record", source, "-o", str(tmp_path / "out.jsonl"))

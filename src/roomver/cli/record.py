@@ -41,7 +41,7 @@ _EXISTS = "it exists: give --force to replace it"
 
 @click.command(
     epilog=example(
-        "roomver record homeserver.db --room '!roomid' -o room.jsonl\nroomver record answer.json -o -"
+        "roomver record homeserver.db --room '!roomid' -o room.jsonl\nroomver record room.jsonl --anonymise -o -"
     )
 )
 @click.argument("source", metavar="SOURCE")
@@ -97,7 +97,9 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
     notes: list[str] = []
     kept = True
     try:
-        with _written(output, [source, *more_files, *key_files], force=force) as out:
+        # A file of keys may be SERVER=FILE.
+        inputs = [source, *more_files, *key_files, *(name.partition("=")[2] for name in key_files)]
+        with _written(output, [name for name in inputs if name], force=force) as out:
             with opened_room([source, *more_files], version, choice) as room:
                 keys = add_room_keys(given, room.keys)
                 recording, found = _read(room, keys, choice, name, whole=anonymised)
