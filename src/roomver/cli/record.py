@@ -41,7 +41,8 @@ _EXISTS = "it exists: give --force to replace it"
 
 @click.command(
     epilog=example(
-        "roomver record homeserver.db --room '!roomid' -o room.jsonl\nroomver record room.jsonl --anonymise -o -"
+        "roomver record homeserver.db --room '!roomid' -o room.jsonl\n"
+        "roomver record room.jsonl --anonymise -o -"
     )
 )
 @click.argument("source", metavar="SOURCE")
