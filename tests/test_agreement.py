@@ -22,9 +22,11 @@ from builder import VERSIONS, key_of
 from command_line import Write, run
 
 from roomver import (
+    Event,
     MissingEvents,
     RoomverError,
     UnknownState,
+    WrongRoom,
     check_against_state,
     check_auth,
     get_room_version,
@@ -37,7 +39,8 @@ from roomver.cli import auth as auth_command
 from roomver.cli import state as state_command
 from roomver.cli.loaded import load_room
 from roomver.entry import Entry, Place
-from roomver.findings import Action
+from roomver.findings import Action, FindingKind
+from roomver.gathering import forget_strange, main_room
 from roomver.keys import NO_KEYS, read_key_table
 from roomver.readers.suite import load_cases
 from roomver.replay import Status
@@ -116,7 +119,17 @@ def words_of(found: RoomCheck) -> dict[EventId, str]:
         else:
             words[event_id] = SOFT_FAILED if event_id in found.replay.soft_failed else ACCEPTED
     words |= dict.fromkeys(found.replay.current_unknown, UNDECIDED)
-    return words
+    return words | {event_id: DROPPED for event_id in found.gathered.events if event_id not in words}
+
+
+def refusal_of(found: RoomCheck, event_id: EventId) -> FindingKind | None:
+    """Return why an event has no place in the replay; None if it has one."""
+    if event_id in found.gathered.left_out:
+        return found.gathered.left_out[event_id].kind
+    outcome = found.replay.outcomes.get(event_id)
+    if outcome is None or outcome.status is Status.CYCLIC:
+        return found.findings[event_id][0].kind
+    return None
 
 
 def verdict_of(check: Callable[[], Any]) -> bool | None:
@@ -180,10 +193,11 @@ def same_verdicts(asked: Asked, event_id: EventId, word: str) -> None:
     found = asked.found
     assert code == EXIT_CODES[word]
     said = {row["against"]: row["allowed"] for row in rows}
-    if word == DROPPED:
+    refusal = refusal_of(found, event_id)
+    if refusal is not None:
         assert said == {"the checks on receipt": False}
         (kind,) = {finding["kind"] for finding in rows[0]["findings"]}
-        assert kind == found.gathered.left_out[event_id].kind.value
+        assert kind == refusal.value
         return
     event, events, replayed = found.gathered.events[event_id], found.gathered.events, found.replay
     undecided = {one for one, other in replayed.outcomes.items() if other.status is Status.UNDECIDED}
@@ -220,8 +234,9 @@ def same_states(asked: Asked, event_id: EventId, word: str) -> None:
     assert code == (3 if isinstance(state, PartialState) else 0)
     printed = [entry["event_id"] for entry in data["state"]]
     assert printed == [entries_of(state)[key] for key in sorted(entries_of(state))]
-    assert before is not None
-    assert entries_of(state) == entries_of(before)
+    if refusal_of(asked.found, event_id) is None:  # an event on a cycle has no place in the order
+        assert before is not None
+        assert entries_of(state) == entries_of(before)
 
 
 def all_agree(asked: Asked, chosen: list[EventId]) -> None:
@@ -372,12 +387,25 @@ def own_ids(case: Case) -> bool:
         return False
 
 
-def asked_of_case(case: Case, write: Write) -> Asked:
+def asked_of_case(case: Case, write: Write) -> Asked | None:
+    """Write the room of a case, and ask the library about it.
+
+    None if both say that the room has another version.
+    """
     pdus = input_of(case)["events"]
     entries = [Entry(Place(number, ""), key, pdu) for number, (key, pdu) in enumerate(pdus.items(), 1)]
     file = write("case.jsonl", [{"event_id": key, "pdu": pdu} for key, pdu in pdus.items()])
     options = ["--room-version", case.room_version, "--unsigned"]
-    return Asked(file, options, [*pdus], check_room(entries, case.room_version, keys=None))
+    try:
+        found = check_room(entries, case.room_version, keys=None)
+    except WrongRoom as error:
+        wrong = str(error)
+    else:
+        return Asked(file, options, [*pdus], found)
+    result = run("check", file, *options)
+    assert result.exit_code == 2
+    assert wrong in result.stderr
+    return None
 
 
 @pytest.mark.usefixtures("one_load")
@@ -386,6 +414,8 @@ def test_commands_and_library_agree_on_the_cases_that_are_rooms(write: Write, ev
     assert len(some) > 50
     for case in some if every_event else some[::10]:
         asked = asked_of_case(case, write)
+        if asked is None:
+            continue
         all_agree(asked, asked.ids if every_event else asked.ids[-1:])
         if case.operation == "resolve":
             same_resolution(asked, input_of(case)["state_sets"], write)
@@ -423,6 +453,8 @@ def test_commands_and_library_agree_on_the_cases_of_the_auth_rules(write: Write,
     assert len(some) > 1000
     for case in some if every_event else some[::60]:
         asked = asked_of_case(case, write)
+        if asked is None:
+            continue
         all_agree(asked, [input_of(case)["event"]])
         same_against_state(asked, case, write)
 
@@ -445,6 +477,14 @@ def same_against_state(asked: Asked, case: Case, write: Write) -> None:
     line = {"event_id": event.event_id, "pdu": event.pdu}
     arguments = [write("event.json", line), "--state", write("state.jsonl", lines), *asked.options]
     result = run("auth", *arguments, "--json")
+    room_id = main_room(state.values())
+    if room_id != event.room_id:
+        # Two rooms are a wrong call, or a reason to refuse.
+        assert result.exit_code in {1, 2}, case.name
+        return
+    # What the room has in the place of an event of another room is unknown.
+    strange = {key: one.event_id for key, one in state.items() if one.room_id != room_id}
+    known: StateMap[Event] = forget_strange(state, strange)
     (row,) = json.loads(result.stdout)
-    assert row["allowed"] is verdict_of(lambda: check_against_state(event, state)), case.name
+    assert row["allowed"] is verdict_of(lambda: check_against_state(event, known)), case.name
     assert result.exit_code == {True: 0, False: 1, None: 3}[row["allowed"]]

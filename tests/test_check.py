@@ -334,7 +334,14 @@ def test_a_check_as_data() -> None:
     data = findings_data(check.event_id, check.findings, check.notes)
     assert json.loads(json.dumps(data)) == {
         "event_id": "$x",
-        "findings": [{"kind": "unreadable", "action": "drop", "reasons": [{"path": "", "text": "no JSON"}]}],
+        "findings": [
+            {
+                "kind": "unreadable",
+                "action": "drop",
+                "reasons": [{"path": "", "text": "no JSON"}],
+                "lacks": [],
+            }
+        ],
         "notes": [],
     }
 

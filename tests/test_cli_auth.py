@@ -69,17 +69,22 @@ def test_an_event_of_another_room_is_refused(write: Write) -> None:
         assert "the event is not from the same room as the others" in run("auth", *options).stdout
 
 
-def test_an_auth_event_of_another_room_is_missing(write: Write) -> None:
-    """As for `check`: the room does not have it."""
+def test_an_event_that_cites_one_of_another_room_is_refused(write: Write) -> None:
+    """As for `check`."""
     built, other = public_room(), Room("11", name="other")
     foreign = other.member(ALICE, "join")
     lost = built.add("m.room.message", BOB, {}, auth=[built.create, foreign])
     foreign_line = {"event_id": foreign.event_id, "pdu": foreign.pdu}
     file = write("both.jsonl", [header(), *entries(built), foreign_line])
-    assert checked(file)[lost.event_id] == ["auth-event-missing"]
-    rows = judged("--room", file, lost.event_id, code=3)
-    assert rows["its auth events"]["missing"] == [foreign.event_id]
-    assert rows["the state before it"]["made"] is False
+    assert checked(file)[lost.event_id] == ["rejected"]
+    rows = judged("--room", file, lost.event_id, code=1)
+    assert rows["its auth events"]["rule"] == "2.2"
+    assert f"(auth event {foreign.event_id}, " in run("auth", "--room", file, lost.event_id).stdout
+    assert judged("--room", file, foreign.event_id, code=1).keys() == {"the checks on receipt"}
+    for command in ("state", "resolve"):
+        result = run(command, file, "--at", foreign.event_id)
+        assert result.exit_code == 2
+        assert f"{foreign.event_id} is left out: room_id: " in result.stderr
 
 
 # The checks on receipt
@@ -155,3 +160,16 @@ def test_an_event_that_a_server_drops_is_refused(kind: str, write: Write) -> Non
     whole = run("check", "--json", *keys, write("all.jsonl", [without_keys, *entries(built), line]))
     (file,) = json.loads(whole.stdout)["files"]
     assert kind in [one["kind"] for event in file["events"] for one in event["findings"]]
+
+
+def test_a_state_with_an_event_of_another_room_does_not_know_its_key(write: Write) -> None:
+    """Somebody's membership in another room lets nobody in."""
+    built, other = public_room(), Room("11", name="other")
+    state = {**built.state, ("m.room.member", BOB): other.member(BOB, "join")}
+    topic = built.make("m.room.message", BOB, {})
+    file = write("state.jsonl", [event.pdu for event in state.values()])
+    event = write("event.json", topic.pdu)
+    arguments = ("--state", file, "--room-version", "11", event)
+    (row,) = judged(*arguments, code=3).values()
+    assert row["allowed"] is None
+    assert "of another room" in run("auth", *arguments).stdout

@@ -111,7 +111,7 @@ def test_missing_and_dropped_events_are_told_apart(write: Write) -> None:
 def test_an_event_of_another_room_was_dropped_too(write: Write) -> None:
     built, other = public_room(), Room("11", name="other")
     foreign = other.member(ALICE, "join")
-    lost = built.add("m.room.message", BOB, {}, auth=[built.create, foreign])
+    lost = built.add("m.room.message", BOB, {}, prev=[foreign])
     line = {"event_id": foreign.event_id, "pdu": foreign.pdu}
     lines = [header(), *entries(built), line]
     found = report(write("both.jsonl", lines), code=1)

@@ -12,21 +12,27 @@ from typing import Final, TypeAlias
 from .canonical import shorten
 from .check import check_entries
 from .entry import Entry, Part, Place
-from .errors import SHOWN, NotAState
+from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
 from .power import CREATE
-from .state import Unknown, entries_of, known_in_part, unknown_of
-from .types import EventId, JsonValue, StateKey, StateMap
+from .state import (
+    Unknown,
+    changed_entries,
+    completed_from,
+    contradict,
+    entries_of,
+    known_in_part,
+    unknown_of,
+)
+from .types import EventId, JsonValue, RoomId, StateKey, StateMap, V
 from .versions import RoomVersion, version_record
 
 __all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
 
 # The parts of an input that are entries of a state.
 _OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
-
-_DIFFERENT_STATES = "two documents give different current states; read them one at a time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,8 @@ class Gathered:
         The join that a response hands back takes its place in the state before it. Without a given state, it
         is all state events, each under its key. Messages are skipped. The state is known in part if the
         input gives it in part, or if an event was dropped. A key that a dropped event may have is unknown,
-        even if another event has it too.
+        even if another event has it too. So is the key of an event of another room than the create event's,
+        or than that of most events.
 
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
@@ -199,7 +206,9 @@ class Gathered:
         else:
             state = replace(self._all, entries=entries).as_map()
         known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
-        return known_in_part(known, unknown_of(state))
+        room_id = main_room(known.values())
+        strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
+        return forget_strange(known_in_part(known, unknown_of(state)), strange)
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
@@ -239,9 +248,7 @@ class Gathered:
         if more.accepted_now:
             self.accepted.setdefault(None, set()).update(more.accepted_now)
         if more.current is not None:
-            if self.current is not None and not _say_the_same(self.current, more.current):
-                raise NotAState(_DIFFERENT_STATES)
-            self.current = more.current
+            self.current = _same_state(self.current, more.current, "current states")
         self.apart, self.unknown_states = more.apart, more.unknown
         self.outliers, self.extremities = more.outliers, more.extremities
 
@@ -264,7 +271,7 @@ def gather_events(
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states.
+            different current states, or different states before one event.
         UnknownRoomVersion: if there is no such version.
     """
     gathered = Gathered(version_record(version))
@@ -299,14 +306,13 @@ def gather_events(
         known = state.as_map()
         event_id = joined.get(document)
         if event_id is not None:
-            gathered.given[event_id] = known
+            before = f"states before {event_id}"
+            gathered.given[event_id] = _same_state(gathered.given.get(event_id), known, before)
         elif document in joined:
             # The state before an event that was dropped is not the current state.
             gathered._loose.append(known)
-        elif gathered.current is None:
-            gathered.current = known
-        elif not _say_the_same(gathered.current, known):
-            raise NotAState(_DIFFERENT_STATES)
+        else:
+            gathered.current = _same_state(gathered.current, known, "current states")
     for document, event_ids in accepted.items():
         event_id = joined.get(document)
         response = gathered.accepted.setdefault(event_id, set())
@@ -314,12 +320,6 @@ def gather_events(
     if find_states is not None:
         gathered._learn(find_states(gathered.events))
     return gathered
-
-
-def _say_the_same(state: StateMap[EventId], other: StateMap[EventId]) -> bool:
-    """Tell whether two states agree, whatever the reasons for what is unknown in them are."""
-    parts = [[(one.types, one.keys) for one in unknown_of(some)] for some in (state, other)]
-    return entries_of(state) == entries_of(other) and parts[0] == parts[1]
 
 
 _DROPPED: Final = " dropped, "
@@ -332,6 +332,33 @@ def _dropped(number: int, first: str) -> str:
 
 def _why_dropped(check: EventCheck) -> Finding:
     return next(one for one in check.findings if one.kind.action is Action.DROP)
+
+
+def _same_state(one: StateMap[EventId] | None, other: StateMap[EventId], what: str) -> StateMap[EventId]:
+    """Return what two documents say of one state together."""
+    if one is None:
+        return other
+    if contradict(one, other):
+        raise NotAState(f"two documents give different {what}; read them one at a time")
+    return completed_from(one, other)
+
+
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the room of the first create event, or without one the room that most events belong to."""
+    for event in events:
+        if event.type == "m.room.create" and event.state_key == "":
+            return event.room_id
+    rooms = Counter(event.room_id for event in events)
+    return rooms.most_common(1)[0][0] if rooms else ""
+
+
+def forget_strange(state: StateMap[V], strange: Mapping[StateKey, EventId]) -> StateMap[V]:
+    """Return a state without its events of other rooms. What the room has in their place is unknown."""
+    if not strange:
+        return state
+    unknown = Unknown(f"{listed(sorted(strange.values()))} of another room", keys=frozenset(strange))
+    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
+    return known_in_part(entries, (*unknown_of(state), unknown))
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

@@ -4,7 +4,6 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 (`roomver.replay`), and the outcomes become findings. The result is data.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,14 +11,13 @@ from typing import cast
 
 from .canonical import shorten
 from .entry import Entry, Place
-from .errors import listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import FindStates, Gathered, gather_events
+from .gathering import FindStates, Gathered, forget_strange, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
-from .state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
+from .state import PartialState, entries_of
 from .types import EventId, JsonObject, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
@@ -151,7 +149,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     Args:
         entries: the entries, in any order. The room is that of the first create event. Without a create
             event it is the room that most events belong to. Events of other rooms are findings and are not
-            replayed.
+            replayed; an event that cites one as an auth event is rejected.
         version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. An event that it rejected too is not a
             finding; a different decision is one.
@@ -176,8 +174,10 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     room_id = main_room(events.values())
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
-    # A state may contain an event of another room, which becomes a finding below.
-    given = {event_id: _of_room(state, events, room_id) for event_id, state in gathered.given.items()}
+    # A state may contain an event of another room, which becomes a finding below. A state before an event of
+    # another room says nothing about this one.
+    here = {None, *(event.event_id for event in own)}
+    given = {e: _of_room(state, events, room_id) for e, state in gathered.given.items() if e in here}
     decisions = None
     if as_recorded:
         held = beliefs or Beliefs()
@@ -191,8 +191,9 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         own,
         given=given,
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
-        accepted=gathered.accepted,
+        accepted={e: answer for e, answer in gathered.accepted.items() if e in here},
         decisions=decisions,
+        other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
         algorithm=algorithm,
         soft_failure=soft_failure,
         policy_server=keys is not None,  # without signatures there is nothing to check
@@ -229,13 +230,8 @@ def _has_gaps(own: Iterable[Event], events: Collection[EventId]) -> bool:
 
 def _of_room(state: StateMap[EventId], events: Mapping[EventId, Event], room_id: RoomId) -> StateMap[EventId]:
     """Return a state without events of other rooms. What the room has in their place is unknown."""
-    strange = [key for key, event_id in entries_of(state).items() if events[event_id].room_id != room_id]
-    if not strange:
-        return state
-    reason = f"{listed(sorted(entries_of(state)[key] for key in strange))} of another room"
-    unknown = Unknown(reason, keys=frozenset(strange))
-    entries = changed_entries(entries_of(state), dict.fromkeys(strange))
-    return known_in_part(entries, (*unknown_of(state), unknown))
+    entries = entries_of(state)
+    return forget_strange(state, {key: e for key, e in entries.items() if events[e].room_id != room_id})
 
 
 def _judge(result: RoomCheck, held: Beliefs) -> None:
@@ -296,15 +292,6 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
         if ours != held.extremities:
             only_here, only_there = ours - held.extremities, held.extremities - ours
             result.extremities_differ = (tuple(sorted(only_here)), tuple(sorted(only_there)))
-
-
-def main_room(events: Collection[Event]) -> RoomId:
-    """Return the ID of the room that events are of: that of the create event, or the most frequent one."""
-    for event in events:
-        if event.type == "m.room.create" and event.state_key == "":
-            return event.room_id
-    rooms = Counter(event.room_id for event in events)
-    return rooms.most_common(1)[0][0] if rooms else ""
 
 
 def _found(outcome: Outcome, replayed: Replay, undecided: Undecided) -> Finding | None:

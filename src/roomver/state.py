@@ -290,7 +290,7 @@ def completed_from(state: StateMap[V], other: StateMap[V]) -> StateMap[V]:
         A state with the entries of both, in which a key is unknown if it is unknown in both. It is `other` if
         that is known in whole, and `state` if the two contradict each other.
     """
-    if _contradicts(state, other) or _contradicts(other, state):
+    if contradict(state, other):
         return state
     if not unknown_of(other):
         return other
@@ -298,6 +298,11 @@ def completed_from(state: StateMap[V], other: StateMap[V]) -> StateMap[V]:
     added = {key: value for key, value in entries_of(other).items() if key not in known}
     left = [one.narrowed(unknown_of(other)) for one in unknown_of(state)]
     return known_in_part(changed_entries(known, added), left)
+
+
+def contradict(one: StateMap[V], other: StateMap[V]) -> bool:
+    """Tell whether two states cannot be parts of one state."""
+    return _contradicts(one, other) or _contradicts(other, one)
 
 
 def _contradicts(state: StateMap[V], other: StateMap[V]) -> bool:

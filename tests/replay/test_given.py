@@ -57,21 +57,45 @@ def test_a_given_state_of_missing_events_is_an_error() -> None:
     assert caught.value.event_ids == ("$a", "$b")
 
 
-def test_a_given_current_state_does_not_tell_which_of_its_events_are_ends() -> None:
+def test_a_given_current_state_changes_no_end_and_no_soft_failure() -> None:
     room = base_room("11")
-    topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
-    events, current = list(room.events.values()), ids(room.state)
-    whole = replay_room(events)
-    assert whole.forward_extremities == (topic.event_id,)
-    given = replay_room(events, current=current)
-    assert given.forward_extremities == ()
-    assert not given.extremities_known
-    assert given.current_state == current
-    # Each of its events is followed: then all ends are known.
-    last = room.add("m.room.message", ALICE, {})
-    followed = replay_room(room.events.values(), current=current)
-    assert followed.extremities_known
-    assert followed.forward_extremities == (last.event_id,)
+    fork, base = dict(room.state), room.last
+    ban = room.member(BOB, "ban", by=ALICE)
+    current = ids(room.state)
+    room.state = dict(fork)
+    late = room.add("m.room.message", BOB, {}, prev=[base])
+    whole = replay_room(room.events.values())
+    assert set(whole.soft_failed) == {late.event_id}
+    given = replay_room(room.events.values(), current=current)
+    assert given.soft_failed == whole.soft_failed
+    assert given.extremities_known
+    assert given.forward_extremities == whole.forward_extremities == (ban.event_id,)
+    # After a gap, nothing tells which events of the given state are ends.
+    gone = room.events.pop(base.event_id) if base else None
+    del current["m.room.member", CAROL]  # her join is the missing event
+    part = replay_room(room.events.values(), current=current)
+    assert gone is not None
+    assert not part.extremities_known
+    assert part.soft_failed == {}
+    assert ban.event_id not in part.forward_extremities
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_state_before_an_event_does_not_have_the_event_itself(version: str) -> None:
+    room = base_room(version)
+    joined = dict(room.state)
+    ban = room.member(BOB, "ban", by=ALICE)
+    room.state = dict(joined)
+    again = room.member(BOB, "join", prev=[ban])  # it cites the join before the ban
+    held = ids(room.state)
+    assert replay_room(room.events.values()).outcomes[again.event_id].status is Status.REJECTED_BY_STATE
+    events = [event for event in room.events.values() if event is not ban]
+    part = replay_room(events, given={again.event_id: held})
+    assert part.outcomes[again.event_id].status is Status.UNDECIDED
+    assert part.outcomes[again.event_id].unknown == (("m.room.member", BOB),)
+    # With the ban, the prev events tell.
+    whole = replay_room(room.events.values(), given={again.event_id: held})
+    assert whole.outcomes[again.event_id].status is Status.REJECTED_BY_STATE
 
 
 def test_equal_given_states_meet_without_a_merge() -> None:
@@ -121,10 +145,12 @@ def test_a_room_joined_at_any_event_has_the_state_that_was_given(version: str) -
         before = replay_room(answer, current=given)
         assert before.current_state == given
         assert before.resolution_at(None).state == given
-        assert before.forward_extremities == ()
         # Without a given state either, the state is unknown if events are missing.
         unknown = replay_room(answer)
+        assert before.extremities_known is unknown.extremities_known
+        assert before.forward_extremities == (unknown.forward_extremities if not unknown.gaps else ())
         if unknown.gaps:
+            assert not before.extremities_known
             with_gaps += 1
             assert unknown.current_state is None
     assert with_gaps > 0

@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
-from builder import ALICE, Room
+from builder import ALICE, VERSIONS, Room
 
 from roomver import WrongRoom, replay_room
+from roomver.replay import Status
+from roomver.rules import AUTH_EVENTS_OTHER_ROOM
+
+from .rooms import base_room
 
 
 def test_events_of_two_rooms_or_two_versions_are_an_error() -> None:
@@ -32,3 +36,18 @@ def test_a_create_event_that_names_another_known_version_is_an_error(
             replay_room([create])
     else:
         assert replay_room([create]).order == [create.event_id]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_that_cites_one_of_another_room_is_rejected(version: str) -> None:
+    """Without the event of the other room it is undecided."""
+    content = {"room_version": version, "creator": ALICE, "other": True}
+    room, other = base_room(version), Room(version, name="other", content=content, signed=False)
+    foreign = other.member(ALICE, "join")
+    cited = [foreign] if version == "12" else [room.create, foreign]
+    topic = room.add("m.room.topic", ALICE, {"topic": "t"}, state_key="", auth=cited)
+    assert replay_room(room.events.values()).outcomes[topic.event_id].status is Status.UNDECIDED
+    outcome = replay_room(room.events.values(), other_rooms=other.events).outcomes[topic.event_id]
+    assert outcome.status is Status.REJECTED_BY_AUTH_EVENTS
+    assert outcome.deciding is not None
+    assert outcome.deciding.rule is AUTH_EVENTS_OTHER_ROOM

@@ -199,7 +199,11 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
         return Answer([row, not_made], third, findings, dropped=room.found.dropped)
-    own = {} if event.type == "m.room.create" else state_of_auth_events(event, replayed.events)
+    own = {}
+    if event.type != "m.room.create":
+        # Nothing is compared with an event of another room.
+        cited = state_of_auth_events(event, room.events)
+        own = {key: one for key, one in cited.items() if one.room_id == event.room_id}
     row = Row(AUTH_EVENTS, event, verdict, own)
     before = replayed.state_before(event_id)
     state: StateMap[Event] = {} if before is None else EventsOf(before, replayed.events)

@@ -76,7 +76,9 @@ class LoadedRoom:
         """
         found = self.find(event_id)
         if isinstance(found, Event):
-            return found
+            if found.event_id not in self.found.dropped:
+                return found
+            found = found.event_id, self.found.dropped[found.event_id].finding  # it is of another room
         left_out, finding = found
         raise InputError(self.file, f"{left_out} is left out: {finding.reasons[0]}")
 

@@ -42,6 +42,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     current: StateMap[EventId] | None = None,
     accepted: Mapping[EventId | None, Collection[EventId]] | None = None,
     decisions: Decisions | None = None,
+    other_rooms: Mapping[EventId, Event] | None = None,
     algorithm: StateResolution | str | None = None,
     skip_rejected: bool = False,
     soft_failure: bool = True,
@@ -70,6 +71,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         decisions: what a server decided. The events that it decided about, even undecided ones, are then
             accepted or rejected as it says. `Outcome.ours` has the status without it, so that one
             disagreement does not reject every event that follows.
+        other_rooms: events of other rooms, by event ID. The rules refuse an event that has one of them among
+            its auth events. Without them, such an event is undecided.
         algorithm: the algorithm to use instead of the room version's, or its value, as in `resolve`.
         skip_rejected: see `resolve`.
         soft_failure: check each accepted event against the current state at its arrival (check 6). That state
@@ -112,6 +115,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             decisions=decisions,
             resets=resets,
             followed=followed,
+            other_rooms=other_rooms,
         )
         order = fold.begin()
         ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)

@@ -98,16 +98,16 @@ class Ends:
         # one of these undecided events it may be in the room.
         self._entered = False
         self._undecided: set[EventId] = set()
+        # A current state, and an auth chain without a state, come before no event in particular. So their
+        # events may be ends, like all others.
+        others = {**fold.answered, None: frozenset[EventId]()}
+        self._outliers = find_outliers(fold.events, fold.given, None, others)
         # Outliers that are never ends, and the others by the event that takes their place.
-        self._never: set[EventId] = set(fold.outliers)
-        if fold.current is None and None in fold.answered:
-            # An auth chain without a state comes before no event in particular, so its events may be ends.
-            others = {**fold.answered, None: frozenset[EventId]()}
-            self._never = set(find_outliers(fold.events, fold.given, None, others))
+        self._never: set[EventId] = set(self._outliers)
         self._absorbed, self._chained, placed = find_absorbed(
-            fold.events, fold.given, fold.answered, fold.outliers, fold.places
+            fold.events, fold.given, fold.answered, self._outliers, fold.places
         )
-        self._never.difference_update(*self._absorbed.values(), placed if fold.current is None else ())
+        self._never.difference_update(*self._absorbed.values(), placed)
         if outliers is not None:
             self._never, self._absorbed = set(outliers), {}
 
@@ -116,7 +116,7 @@ class Ends:
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
-        if event.event_id not in self._fold.outliers:
+        if event.event_id not in self._outliers:
             if outcome.status is Status.UNDECIDED:
                 self._undecided.add(event.event_id)
             else:
@@ -399,14 +399,15 @@ class Ends:
         result = self._result
         result.forward_extremities = tuple(sorted(self._ends))
         unclear = {*self._unclear, *self._holes.following(self._doubtful)}
-        if not self._ends:
-            # No event is accepted, so no event replaced the unknown states before the gaps.
+        if not self._ends or self._fold.current is not None:
+            # No event is accepted, so no event replaced the unknown states before the gaps. And where a
+            # current state is given, messages are left out that may follow its events.
             unclear.update(result.gaps)
-        if self._fold.current is not None:
-            # Nothing tells which events of the given current state are ends.
-            unclear.update(self._last_outliers())
         result._unclear_extremities = tuple(sorted(unclear))
         if self._fold.current is not None:
+            if unclear:
+                # Nothing tells which of its events are ends.
+                result.forward_extremities = tuple(sorted(self._ends - self._fold.outliers))
             result.current_state = plain(self._fold.current)
             return
         if None in self._open:
@@ -418,12 +419,3 @@ class Ends:
             return
         result._unclear_ends = tuple(sorted(unclear))
         result.current_state = None
-
-    def _last_outliers(self) -> set[EventId]:
-        """Return the accepted outliers that are never ends although no accepted event follows them."""
-        outcomes = self._result.outcomes
-        last = {one for one in self._never if one in outcomes and outcomes[one].accepted}
-        for event_id, outcome in outcomes.items():
-            if last and outcome.accepted:
-                last.difference_update(self._fold.events[event_id].prev_event_ids)
-        return last

@@ -1,5 +1,7 @@
 """The fold: go through the events in order and compute the verdicts and the states of each.
 
+This module has more than 400 lines: an event's verdict and the states around it are made in one pass.
+
 How it works:
 
 * *Order.* Parents come before children: prev events, auth events, and the events of a given state.
@@ -88,9 +90,14 @@ class Fold:
         decisions: Decisions | None = None,
         resets: bool = True,
         followed: Collection[EventId] = frozenset(),
+        other_rooms: Mapping[EventId, Event] | None = None,
     ) -> None:
         self.result = result
         self.events: Mapping[EventId, Event] = result.events
+        # The events that may be cited. One of another room only makes the rules refuse what cites it.
+        self.cited: Mapping[EventId, Event] = (
+            {**other_rooms, **result.events} if other_rooms else result.events
+        )
         self.given = result._given = given
         self.current = result._given_current = current
         self.skip_rejected: bool = result._skip_rejected
@@ -225,20 +232,24 @@ class Fold:
                 self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
-            return self._completed(event_id, given, None if missing else [*states.values()])
+            return self._completed(event_id, given, [] if missing else [*states.values()])
         if missing:
             self.result.gaps[event_id] = tuple(missing)
             return None
         return self.merge(event_id, states)
 
-    def _completed(
-        self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped] | None
-    ) -> Grouped:
-        """Return a given state, completed from the states after the prev events; None: one is unknown."""
-        # The same object may be given before two events: their unknown entries may still differ.
+    def _completed(self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped]) -> Grouped:
+        """Return a given state, completed from the states after the prev events, if these are known."""
+        # The same object may be given for two events: their unknown entries may still differ.
         unknown, entries = [replace(one, event_id=event_id) for one in unknown_of(given)], entries_of(given)
+        event = self.events[event_id]
+        key = (event.type, event.state_key or "")
+        if entries.get(key) == event_id:
+            why = "the state before an event has the event itself"
+            unknown.append(Unknown(why, keys=frozenset([key]), event_id=event_id))
+            entries = changed_entries(entries, {key: None})
         if unknown and states:
-            merged = self.merge_of(event_id, states)
+            merged = self._merge_of(event_id, states)
             completed = completed_from(known_in_part(RoomState(entries), unknown), merged[0])
             if completed is merged[0]:
                 return merged
@@ -247,9 +258,9 @@ class Fold:
         base, changes = self.shared.place(own, len(self.result._groups))
         return self._kept(known_in_part(own, unknown), base, changes)
 
-    def merge_of(self, event_id: EventId | None, states: Sequence[Grouped]) -> Grouped:
+    def _merge_of(self, event_id: EventId, states: Sequence[Grouped]) -> Grouped:
         """Merge states as `merge` does, and record nothing."""
-        distinct = list({state[1]: state for state in states}.values())
+        distinct = [*{state[1]: state for state in states}.values()]
         return distinct[0] if len(distinct) == 1 else self.merged_for(event_id, distinct).after
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
@@ -377,7 +388,7 @@ class Fold:
         try:
             if undecided:
                 raise MissingEvents(undecided)
-            by_auth_events = check_auth(event, None, self.events, rejected=self.rejected)
+            by_auth_events = check_auth(event, None, self.cited, rejected=self.rejected)
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
         if not by_auth_events.allowed:

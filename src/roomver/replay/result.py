@@ -111,8 +111,9 @@ class Replay:
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
-        forward_extremities: accepted events that no accepted event follows, sorted. Outliers and
-            soft-failed events are left out. See `extremities_known`.
+        forward_extremities: accepted events that no accepted event follows, sorted. Soft-failed events and
+            outliers are left out; outliers of a given current state only if the extremities are uncertain.
+            See `extremities_known`.
         soft_failed: accepted events that the current state at their arrival refuses, or that the policy
             server it names has not signed, each with the reason.
             The events that a server decided about are not among them.
