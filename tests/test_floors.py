@@ -23,8 +23,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy"),
     ("auth",),
     ("resolution",),
-    ("check", "replay", "unhashed"),
-    ("gathering", "undecided", "room_check", "suite"),
+    ("check", "replay", "unhashed", "known_states"),
+    ("gathering", "undecided", "room_check", "recording", "anonymous", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -41,6 +41,10 @@ SAME_FLOOR = frozenset(
         ("signatures", "keys"),
         ("signing", "keys"),
         ("room_check", "gathering"),
+        ("anonymous", "recording"),
+        ("anonymous", "room_check"),
+        ("recording", "gathering"),
+        ("recording", "room_check"),
         ("room_check", "undecided"),
         ("undecided", "gathering"),
         ("unhashed", "check"),

@@ -16,7 +16,8 @@ from test_sources_synapse import Change, checked, joins, partial_join, room_ids
 
 from roomver import Event
 from roomver.entry import Entry, Place
-from roomver.gathering import KnownStates, gather_events
+from roomver.gathering import gather_events
+from roomver.known_states import KnownStates
 from roomver.readers import open_synapse
 from roomver.room_check import RoomCheck
 from roomver.state import PartialState, entries_of

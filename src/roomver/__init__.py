@@ -31,9 +31,12 @@ in these modules:
 - `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
 - `roomver.unhashed`: made-up events, of which nothing is verified.
+- `roomver.known_states`: what the server of a room knows beside the events.
 - `roomver.gathering`: the usable events of an input.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.
+- `roomver.recording`: a room as a recording, in the project's format.
+- `roomver.anonymous`: a room without the people and servers in it.
 
 In these modules, names that are in `__all__` are public. Every other module and every other name is
 private and may change in any release.

@@ -7,7 +7,7 @@ says so, or if one of its entries cannot be used.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from .canonical import shorten
 from .check import check_entries
@@ -16,43 +16,17 @@ from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, Lack, Summary
 from .keys import NO_KEYS, KeyRing
+from .known_states import FindStates, KnownStates
 from .power import CREATE
 from .state import Unknown, completed_from, contradict, entries_of, forget_strange, known_in_part, unknown_of
 from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
-__all__ = ["FindStates", "Gathered", "KnownStates", "gather_events"]
+__all__ = ["Gathered", "gather_events", "main_room"]
 
 # The parts of an input that are entries of a state.
 _OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
-
-
-@dataclass(frozen=True, slots=True)
-class KnownStates:
-    """What a server knows of a room beside its events.
-
-    Attributes:
-        given: states before events whose prev events are missing, by event ID. Each has only usable events.
-        accepted: as in `Gathered`.
-        outliers: as in `replay_room`.
-        extremities: the forward extremities that the server has. If the events have others, the server has
-            received events that it no longer has, and `outliers` does not count.
-        apart: outliers that no event of the room's graph is based on. They are not replayed, unless a state
-            that the input gives holds them.
-        unknown: for events whose state the server should know and does not, the reason.
-    """
-
-    given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
-    accepted: Mapping[EventId, Collection[EventId]] = field(default_factory=dict)
-    outliers: frozenset[EventId] | None = None
-    extremities: frozenset[EventId] | None = None
-    apart: frozenset[EventId] = frozenset()
-    unknown: Mapping[EventId, str] = field(default_factory=dict)
-
-
-FindStates: TypeAlias = Callable[[Mapping[EventId, Event]], KnownStates]
-"""Takes the usable events of a room, by ID, and returns what its server knows beside them."""
 
 
 @dataclass(slots=True)
@@ -237,6 +211,10 @@ class Gathered:
             self.given[event_id] = _same_state(self.given.get(event_id), state, before, both)
         for answered_for, others in known.accepted.items():
             self.accepted.setdefault(answered_for, set()).update(others)
+        if known.accepted_now:
+            self.accepted.setdefault(None, set()).update(known.accepted_now)
+        if known.current is not None:
+            self.current = _same_state(self.current, known.current, "current states", both)
         self.unknown_states = {e: reason for e, reason in known.unknown.items() if e not in self.given}
         self.outliers, self.extremities = known.outliers, known.extremities
         self.apart = known.apart - self._held(known.apart)

@@ -13,8 +13,9 @@ from .canonical import shorten
 from .entry import Entry, GivenIds, Place
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import FindStates, Gathered, gather_events, main_room
+from .gathering import Gathered, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
+from .known_states import FindStates
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
@@ -33,6 +34,7 @@ class Beliefs:
         rejected, soft_failed: the IDs of events.
         state: the IDs of the events of the current state.
         extremities: the IDs of the forward extremities.
+        unspoken: the IDs of events that the recording does not speak of either.
         others: what `Place.file` is for the events that the recording does not speak of.
     """
 
@@ -41,10 +43,11 @@ class Beliefs:
     state: frozenset[EventId] | None = None
     others: frozenset[str] = frozenset()
     extremities: frozenset[EventId] | None = None
+    unspoken: frozenset[EventId] = frozenset()
 
-    def speak_of(self, place: Place) -> bool:
+    def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
         """Tell whether the server decided about the event at a place of the input."""
-        return place.file is None or place.file not in self.others
+        return event_id not in self.unspoken and (place.file is None or place.file not in self.others)
 
     @classmethod
     def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
@@ -58,7 +61,9 @@ class Beliefs:
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ids("forward_extremities"))
+        unspoken = ids("not_judged") or frozenset()
+        ends = ids("forward_extremities")
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken)
 
 
 @dataclass(slots=True)
@@ -191,7 +196,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         if held.rejected is None:
             raise ValueError("the beliefs do not say which events were rejected")
         places = gathered.places
-        recorded = [event_id for event_id in places if held.speak_of(places[event_id])]
+        recorded = [event_id for event_id in places if held.speak_of(places[event_id], event_id)]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
     run = partial(
         replay_room,
@@ -269,13 +274,17 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             result.agreed[event_id] = found
         else:
             result.findings[event_id] = (found,)
-            if held.rejected is None or outcome.deciding is None or not held.speak_of(places[event_id]):
+            if (
+                held.rejected is None
+                or outcome.deciding is None
+                or not held.speak_of(places[event_id], event_id)
+            ):
                 continue
             cited = cast(EventId, outcome.deciding.detail.get("auth_event", ""))
             if (
                 found.kind is FindingKind.AUTH_EVENT_REJECTED
                 and cited not in held.rejected
-                and held.speak_of(places[cited])
+                and held.speak_of(places[cited], cited)
             ):
                 # The server differs on the auth event. That it accepted this event too follows from that.
                 result.follow.add(event_id)

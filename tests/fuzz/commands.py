@@ -4,6 +4,7 @@ import json
 import os
 import re
 from contextlib import chdir
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -32,6 +33,10 @@ _CALLS: Final = (
     "check -",
     "check --as-recorded --all R",
     "check --as-recorded --json --also O R",
+    "record -o - R",
+    "record --also O -o - R",
+    "record --anonymise --unsigned -o - R",
+    "record --anonymise --keys K -o - R",
     "state R",
     "state --json --unsigned R",
     "state --as-recorded R",
@@ -81,7 +86,7 @@ _ODD: Final = (
     CONTROLS.replace("\0", ""),
     "x.json",
 )
-_JSON_OUT: Final = ("canonical", "redact", "sign")  # commands that print the input's own text
+_JSON_OUT: Final = ("canonical", "record", "redact", "sign")  # commands that print the input's own text
 
 # What a terminal obeys, or does not show.
 _UNSAFE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -218,4 +223,7 @@ def _asks_for_json(arguments: list[str]) -> bool:
 
 def _writes(arguments: list[str]) -> bool:
     """Tell whether a call may run a program, or write files."""
+    named = [name for option, name in pairwise(arguments) if option in ("-o", "--output")]
+    if arguments[:1] == ["record"] and named != ["-"]:
+        return True
     return any(re.match("export|--impl|--junit|--markdown|--html|/", one) is not None for one in arguments)

@@ -15,6 +15,7 @@ from .check import check
 from .common import QUOTE_IDS
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .record import record
 from .rooms import rooms
 from .rules import rules
 from .state import resolve_command, state
@@ -124,6 +125,7 @@ def main() -> None:
 for _one in (
     check,
     rooms,
+    record,
     auth,
     state,
     resolve_command,

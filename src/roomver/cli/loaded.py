@@ -255,7 +255,13 @@ def load_events(
             raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
         tell_notes(room)
-        gathered = gather_events(room.entries, room.version, keys=all_keys, state_ids=room.state_ids)
+        gathered = gather_events(
+            room.entries,
+            room.version,
+            keys=all_keys,
+            state_ids=room.state_ids,
+            find_states=room.find_states,
+        )
     name = display_name(file)
     _tell_of_dropped(name, gathered)
     summary = Summary()

@@ -1,17 +1,30 @@
 """The header of a recorded room: its first line, which is not an event."""
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
-from ..errors import NotCanonical, RoomverError
+from ..entry import Entry, Place
+from ..errors import NotAState, NotCanonical, RoomverError
+from ..event import Event
 from ..keys import NO_KEYS, KeyRing, read_key_table
-from ..types import JsonObject, JsonValue, RoomId
+from ..known_states import FindStates, KnownStates
+from ..recording import FORMATS, MAX_STATE_ENTRIES
+from ..state import Unknown, known_in_part
+from ..types import EventId, JsonObject, JsonValue, RoomId, StateKey, StateMap
 from ..versions import RoomVersion, get_room_version
 from .entries import InputError, find_wrapper, is_pdu
 
-ROOM_FORMAT: Final = "roomver-room/1"
-"""``format`` in the header of a recorded room."""
+_ID_LISTS: Final = (
+    "forward_extremities",
+    "state",
+    "rejected",
+    "soft_failed",
+    "not_judged",
+    "outliers",
+    "apart",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +34,14 @@ class Header:
     Attributes:
         fields: all its fields, including what the recording server believed about the room: ``state``,
             ``rejected`` and others.
+        states: what it gives beside the events; None in version 1 of the format.
     """
 
     version: RoomVersion
     room_id: RoomId | None
     keys: KeyRing
     fields: JsonObject
+    states: "RecordedStates | None" = None
 
 
 def header_of(value: JsonValue, name: str) -> Header | None:
@@ -41,17 +56,26 @@ def header_of(value: JsonValue, name: str) -> Header | None:
         return None
     if form.startswith("roomver-vectors/"):
         raise InputError(name, "this is a file of test vectors, not a room: see `roomver vectors run`")
-    if form != ROOM_FORMAT:
-        raise InputError(name, f"unknown format {shorten(form)}; expected {ROOM_FORMAT}")
+    if form not in FORMATS:
+        raise InputError(name, f"unknown format {shorten(form)}; expected {' or '.join(FORMATS)}")
     try:
         scan(value, strict=False)
         version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
         keys = read_key_table(value["keys"], source=name) if "keys" in value else NO_KEYS
         _check_fields(value)
+        states = None
+        if form != FORMATS[0]:
+            keys = KeyRing.joined([keys, *_more_keys(value, name)])
+            states = _recorded_states(value)
     except RoomverError as error:
         raise InputError(name, f"the header: {error}") from None
     room_id = value.get("room_id")
-    return Header(version, room_id if type(room_id) is str else None, keys, value)
+    return Header(version, room_id if type(room_id) is str else None, keys, value, states)
+
+
+def _more_keys(header: JsonObject, name: str) -> Iterator[KeyRing]:
+    for table in _array(header.get("more_keys", []), "more_keys", "tables of keys"):
+        yield read_key_table(table, source=name)
 
 
 def _check_fields(header: JsonObject) -> None:
@@ -63,7 +87,7 @@ def _check_fields(header: JsonObject) -> None:
     for key in ("room_id", "server"):
         if key in header and type(header[key]) is not str:
             raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
-    for key in ("forward_extremities", "state", "rejected", "soft_failed"):
+    for key in _ID_LISTS:
         if key in header:
             _check_ids(key, header[key])
     redacted_by = header.get("redacted_by", {})
@@ -73,9 +97,252 @@ def _check_fields(header: JsonObject) -> None:
         _check_ids(join_path("redacted_by", event_id), redactions)
 
 
-def _check_ids(path: str, value: JsonValue) -> None:
-    if type(value) is not list:
-        raise NotCanonical(path, f"expected an array of event IDs, found {shorten(value)}")
-    for index, item in enumerate(value):
+def _check_ids(path: str, value: JsonValue, what: str = "event ID") -> list[EventId]:
+    items = _array(value, path, f"{what}s")
+    for index, item in enumerate(items):
         if type(item) is not str:
-            raise NotCanonical(join_path(path, index), f"expected an event ID, found {shorten(item)}")
+            article = "an" if what[0] in "aeiou" else "a"
+            raise NotCanonical(join_path(path, index), f"expected {article} {what}, found {shorten(item)}")
+    return cast(list[EventId], items)
+
+
+def _array(value: JsonValue, path: str, of: str) -> list[JsonValue]:
+    if type(value) is not list:
+        raise NotCanonical(path, f"expected an array of {of}, found {shorten(value)}")
+    return value
+
+
+def _object(value: JsonValue, path: str) -> JsonObject:
+    if type(value) is not dict:
+        raise NotCanonical(path, f"expected an object, found {shorten(value)}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a header gives for one event, or for the current state.
+
+    Attributes:
+        state: the IDs of the events of the state; None if no state is given.
+        unknown: what is unknown in it.
+        accepted: the IDs of events that the server had accepted.
+        why_unknown: why the server does not know the state; None if nothing is said.
+    """
+
+    state: frozenset[EventId] | None
+    unknown: tuple[Unknown, ...]
+    accepted: frozenset[EventId]
+    why_unknown: str | None
+
+
+@dataclass(slots=True)
+class RecordedStates:
+    """What a header gives beside the events.
+
+    Attributes:
+        by_event: for events, the state before them.
+        current: for the current state; None if nothing is given.
+        outliers, extremities, apart: as in `KnownStates`.
+    """
+
+    by_event: Mapping[EventId, _Given]
+    current: _Given | None
+    outliers: frozenset[EventId] | None
+    extremities: frozenset[EventId] | None
+    apart: frozenset[EventId]
+    # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
+    _seen: set[EventId] = field(default_factory=set)
+    _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
+
+    def watch(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield entries, and note the keys that those of states have."""
+        given = [*self.by_event.values(), *([] if self.current is None else [self.current])]
+        wanted = frozenset[EventId]().union(*(one.state for one in given if one.state is not None))
+        for entry in entries:
+            if entry.claimed_id is not None:
+                self._seen.add(entry.claimed_id)
+                if entry.claimed_id in wanted:
+                    self._keys.setdefault(entry.claimed_id, (_key_of(entry.pdu), entry.place))
+            yield entry
+
+    def find(self, events: Mapping[EventId, Event]) -> KnownStates:
+        """Return the states, as far as their events are usable.
+
+        Raises:
+            NotAState: if a state has two events for a key, or a message.
+        """
+        here = {event_id: given for event_id, given in self.by_event.items() if event_id in events}
+        states = {
+            event_id: self._state(given.state, given.unknown, events)
+            for event_id, given in here.items()
+            if given.state is not None
+        }
+        accepted = {event_id: given.accepted & events.keys() for event_id, given in here.items()}
+        current, now = None, frozenset[EventId]()
+        if self.current is not None:
+            now = self.current.accepted & events.keys()
+            if self.current.state is not None:
+                current = self._state(self.current.state, self.current.unknown, events)
+        # Other files may add events that the server has not received, and that follow missing ones.
+        outliers = None
+        added = [event for event_id, event in events.items() if event_id not in self._seen]
+        if self.outliers is not None and all(one in events for e in added for one in e.prev_event_ids):
+            outliers = self.outliers & events.keys()
+        return KnownStates(
+            states,
+            {event_id: ids for event_id, ids in accepted.items() if ids},
+            outliers=outliers,
+            extremities=self.extremities,
+            apart=self._apart(events),
+            unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
+            current=current,
+            accepted_now=now,
+        )
+
+    def _apart(self, events: Mapping[EventId, Event]) -> frozenset[EventId]:
+        """Return the events that no event is based on, also none that another file adds."""
+        apart = self.apart & events.keys()
+        todo = [event for event_id, event in events.items() if apart and event_id not in self._seen]
+        based_on: set[EventId] = set()
+        while todo:
+            event = todo.pop()
+            for one in (*event.auth_event_ids, *event.prev_event_ids):
+                if one in apart and one not in based_on:
+                    based_on.add(one)
+                    todo.append(events[one])
+        return apart - based_on
+
+    def _state(
+        self, ids: Iterable[EventId], unknown: Sequence[Unknown], events: Mapping[EventId, Event]
+    ) -> StateMap[EventId]:
+        entries: dict[StateKey, EventId] = {}
+        dropped: dict[StateKey, Place] = {}
+        lost = 0
+        for event_id in sorted(ids):
+            event = events.get(event_id)
+            if event is None:
+                key, place = self._keys.get(event_id, (None, None))
+                if key is None or place is None:
+                    lost += 1
+                else:
+                    dropped[key] = place
+                continue
+            if event.state_key is None:
+                raise NotAState(f"{event_id} is a message, not a state event")
+            key = (event.type, event.state_key)
+            if entries.setdefault(key, event_id) != event_id:
+                raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {entries[key]} and {event_id}")
+        # Each state has an identity of its own for what is unknown in it.
+        more = [one.renewed() for one in unknown]
+        if lost:
+            more.append(Unknown.everything(f"{lost:,} missing"))
+        if dropped:
+            entries = {key: event_id for key, event_id in entries.items() if key not in dropped}
+            first = next(iter(dropped.values()))
+            more.append(Unknown(f"{len(dropped):,} dropped, {first}", keys=frozenset(dropped)))
+        return known_in_part(entries, more)
+
+
+def join_states(files: Sequence[RecordedStates]) -> FindStates | None:
+    """Return what several headers give beside the events; None if there are none.
+
+    If two give a state for the same event, the first one counts.
+    """
+    if not files:
+        return None
+
+    def find(events: Mapping[EventId, Event]) -> KnownStates:
+        found = [states.find(events) for states in files]
+        currents = [one.current for one in found if one.current is not None]
+        if any(one != currents[0] for one in currents):
+            raise NotAState("two recordings give different current states; read them one at a time")
+        given: dict[EventId, StateMap[EventId]] = {}
+        accepted: dict[EventId, frozenset[EventId]] = {}
+        unknown: dict[EventId, str] = {}
+        for one in reversed(found):
+            given.update(one.given)
+            unknown.update(one.unknown)
+            for event_id, ids in one.accepted.items():
+                accepted[event_id] = accepted.get(event_id, frozenset()).union(ids)
+        # What one server keeps apart, another may have in its graph.
+        apart = found[0].apart if len(found) == 1 else frozenset[EventId]()
+        return replace(
+            found[0],
+            given=given,
+            accepted=accepted,
+            apart=apart,
+            unknown={event_id: why for event_id, why in unknown.items() if event_id not in given},
+            current=currents[0] if currents else None,
+            accepted_now=frozenset[EventId]().union(*(one.accepted_now for one in found)),
+        )
+
+    return find
+
+
+def _recorded_states(header: JsonObject) -> RecordedStates:
+    """Read what a header gives beside the events.
+
+    Raises:
+        NotCanonical: naming the field that cannot be read.
+    """
+    by_event: dict[EventId, _Given] = {}
+    count = 0
+    for event_id, value in _object(header.get("states", {}), "states").items():
+        given = _given(value, join_path("states", event_id), by_event)
+        by_event[event_id] = given
+        count += len(given.state or ())
+        if count > MAX_STATE_ENTRIES:
+            raise NotCanonical("states", f"they have more than {MAX_STATE_ENTRIES:,} entries together")
+    current = _given(header["current"], "current", {}) if "current" in header else None
+
+    def ids(name: str) -> frozenset[EventId] | None:
+        return frozenset(_check_ids(name, header[name])) if name in header else None
+
+    ends = ids("forward_extremities")
+    return RecordedStates(by_event, current, ids("outliers"), ends, ids("apart") or frozenset())
+
+
+def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:
+    fields = _object(value, path)
+
+    def ids(name: str) -> frozenset[EventId]:
+        return frozenset(_check_ids(join_path(path, name), fields.get(name, [])))
+
+    state = ids("state") if "state" in fields else None
+    if "base" in fields:
+        base = fields["base"]
+        known = before.get(base) if type(base) is str else None
+        if state is None or known is None or known.state is None:
+            reason = f"expected an event before it that has a state, found {shorten(base)}"
+            raise NotCanonical(join_path(path, "base"), reason)
+        state = (known.state - ids("without")) | state
+    why = fields.get("why_unknown")
+    if why is not None and type(why) is not str:
+        raise NotCanonical(join_path(path, "why_unknown"), f"expected a string, found {shorten(why)}")
+    where = join_path(path, "unknown")
+    parts = _array(fields.get("unknown", []), where, "objects")
+    unknown = tuple(_unknown(part, join_path(where, index)) for index, part in enumerate(parts))
+    return _Given(state, unknown, ids("accepted"), why)
+
+
+def _unknown(value: JsonValue, path: str) -> Unknown:
+    """Read what is unknown in a state. Nothing is left out silently: that would make it known."""
+    fields = _object(value, path)
+    reason = fields.get("reason")
+    if type(reason) is not str:
+        raise NotCanonical(join_path(path, "reason"), f"expected a string, found {shorten(reason)}")
+    types = fields.get("types", [])
+    kinds = None if types is None else frozenset(_check_ids(join_path(path, "types"), types, "event type"))
+    where = join_path(path, "keys")
+    keys = set()
+    for index, pair in enumerate(_array(fields.get("keys", []), where, "pairs")):
+        if type(pair) is not list or len(pair) != 2 or not all(type(one) is str for one in pair):
+            reason = f"expected a pair of an event type and a state key, found {shorten(pair)}"
+            raise NotCanonical(join_path(where, index), reason)
+        keys.add((cast(str, pair[0]), cast(str, pair[1])))
+    return Unknown(reason, kinds, frozenset(keys))
+
+
+def _key_of(pdu: JsonValue) -> StateKey | None:
+    kind, key = (pdu.get("type"), pdu.get("state_key")) if type(pdu) is dict else (None, None)
+    return (kind, key) if type(kind) is str and type(key) is str else None

@@ -16,15 +16,15 @@ from typing import BinaryIO
 
 from ..canonical import shorten
 from ..entry import Entry, GivenIds
-from ..gathering import FindStates
 from ..keys import KeyRing
+from ..known_states import FindStates
 from ..room_check import Beliefs
 from ..types import RoomId
 from ..versions import RoomVersion
 from .entries import UNCHANGED, InputError, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
-from .headers import Header
+from .headers import Header, join_states
 from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room
 from .state_ids import read_given_ids
 from .streams import Source
@@ -145,6 +145,8 @@ def read_rooms(
         room.others = frozenset(file.name for file in files if file is not recorded)
         room.beliefs = Beliefs.of_header(room.header.fields, room.others)
         room.room_id = room.header.room_id or room_id
+        given = [file.header.states for file in files if file.header is not None and file.header.states]
+        room.find_states = join_states(given)
     return room
 
 
@@ -249,6 +251,8 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
 
 def _entries_of(file: File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
     entries = check_form(file.entries(version, numbers), file.name)
+    if file.header is not None and file.header.states is not None:
+        entries = file.header.states.watch(entries)
     if not several:
         return entries
     return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)

@@ -13,8 +13,8 @@ from ..canonical import load_json, shorten
 from ..entry import Entry, Place
 from ..errors import RoomverError, UnknownRoomVersion
 from ..event import Event
-from ..gathering import KnownStates
 from ..keys import KeyRing, VerifyKey
+from ..known_states import KnownStates
 from ..room_check import Beliefs
 from ..signatures import read_server_keys
 from ..state import entries_of

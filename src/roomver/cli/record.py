@@ -1,0 +1,285 @@
+"""``roomver record``: write a room to a file that can be handed over."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import IO, BinaryIO, cast
+
+import click
+
+from ..anonymous import Changes, anonymise, compare
+from ..entry import Entry
+from ..errors import SHOWN, RoomverError, counted, listed
+from ..gathering import gather_events, main_room
+from ..keys import KeyRing
+from ..readers import InputError, Room, read_room
+from ..readers.several import other_room
+from ..recording import Recording, read_states_of, recording_lines
+from ..room_check import Beliefs, RoomCheck, check_room
+from ..types import JsonObject
+from ..versions import RoomVersion
+from .common import (
+    add_room_keys,
+    also_option,
+    display_name,
+    example,
+    keys_option,
+    read_key_files,
+    room_version_option,
+    write_json,
+)
+from .escaped import printable
+from .loaded import replay_progress, tell_notes
+from .sources import Choice, opened_room, room_option
+
+_BESIDE = ("-wal", "-shm", "-journal")
+_EXISTS = "it exists: give --force to replace it"
+
+
+@click.command(
+    epilog=example(
+        "roomver record homeserver.db --room '!roomid' -o room.jsonl\n"
+        "roomver record room.jsonl --anonymise -o -"
+    )
+)
+@click.argument("source", metavar="SOURCE")
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where to write; - is standard output.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@room_version_option("The room version, if the source does not give it.", required=False)
+@also_option()
+@room_option()
+@keys_option()
+@click.option(
+    "--unsigned", is_flag=True, help="Do not check signatures: for made-up events, which have none."
+)
+@click.option(
+    "--anonymise",
+    "anonymised",
+    is_flag=True,
+    help="Replace users, servers, contents and IDs by made-up ones, to hand over a room without handing over"
+    " people.",
+)
+def record(  # noqa: PLR0913, PLR0917 - one for each option
+    source: str,
+    output: str,
+    force: bool,
+    version: RoomVersion | None,
+    more_files: tuple[str, ...],
+    choice: Choice,
+    key_files: tuple[str, ...],
+    unsigned: bool,
+    anonymised: bool,
+) -> None:
+    """Write a room to a file of the project's recording format, so that it can be handed over.
+
+    SOURCE is anything that `roomver check` reads. The recording has the same events in the same order, the
+    keys, what the server decided, and the states that the server had where events are missing. So `check`
+    says the same about the recording as about the source.
+
+    With --anonymise the room has other users, servers, texts, types and IDs, and the same graph: an operator
+    can hand over a room without handing over people. Memberships, power levels, join rules, depths and the
+    order of times are kept; all other numbers become 0. Each event is hashed and signed anew by made-up keys.
+    A hash or a signature that was wrong stays wrong, and what was missing stays missing. Both rooms are
+    checked: events that are decided differently, and states that differ, are named on standard error. That
+    can happen where event IDs break a tie.
+
+    The file is written in one step: it is complete or not there. SOURCE is never changed.
+
+    Exit code: 0 written, 1 written but the anonymised room is decided differently, 2 usage error, unreadable
+    source, or FILE cannot be written.
+    """
+    if unsigned and key_files:
+        raise click.UsageError("--unsigned cannot be combined with --keys")
+    given = None if unsigned else read_key_files(key_files)
+    name = display_name(source)
+    notes: list[str] = []
+    kept = True
+    try:
+        # A file of keys may be SERVER=FILE.
+        inputs = [source, *more_files, *key_files, *(name.partition("=")[2] for name in key_files)]
+        with _written(output, [name for name in inputs if name], force=force) as out:
+            with opened_room([source, *more_files], version, choice) as room:
+                keys = add_room_keys(given, room.keys)
+                recording, found = _read(room, keys, choice, name, whole=anonymised)
+            if found is None:
+                _write(recording, out, notes)
+            else:
+                kept = _write_anonymised(recording, found, out, notes, unsigned=unsigned)
+    except InputError:
+        raise
+    except RoomverError as error:
+        raise InputError(name, str(error)) from None
+    for note in notes:
+        click.echo(printable(f"roomver: {name}: {note}"), err=True)
+    if not kept:
+        raise click.exceptions.Exit(1)
+
+
+def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> None:
+    left_out: list[Entry] = []
+    for line in recording_lines(recording, left_out):
+        out.write(line)
+    if left_out:
+        notes.append(f"{counted(len(left_out), 'entry is', 'entries are')} left out: not JSON")
+
+
+def _read(
+    room: Room, keys: KeyRing | None, choice: Choice, name: str, *, whole: bool
+) -> tuple[Recording, RoomCheck | None]:
+    """Read a room into a recording of it, and check it if that is asked for.
+
+    Raises:
+        InputError: if it is not the room that was asked for.
+        NotAState: if a state of the source is not one.
+    """
+    tell_notes(room)
+    entries = list(room.entries)
+    beliefs = room.beliefs or Beliefs()
+    found = None
+    if whole:
+        with replay_progress("rules and states") as progress:
+            found = check_room(
+                entries,
+                room.version,
+                keys=keys,
+                beliefs=beliefs,
+                state_ids=room.state_ids,
+                find_states=room.find_states,
+                progress=progress,
+            )
+        gathered = found.gathered
+    else:
+        gathered = gather_events(
+            entries, room.version, keys=keys, state_ids=room.state_ids, find_states=room.find_states
+        )
+    room_id = main_room(gathered.events.values()) if gathered.events else room.room_id
+    if choice.room_id is not None and room_id is not None and room_id != choice.room_id:
+        raise InputError(name, other_room(room_id, choice.room_id))
+    unspoken = {e for e, place in gathered.places.items() if not beliefs.speak_of(place, e)}
+    recording = Recording(
+        room.version,
+        entries,
+        room_id,
+        room.keys if keys is None else keys,
+        beliefs,
+        frozenset(unspoken),
+        read_states_of(gathered),
+        _fields(room),
+    )
+    return recording, found
+
+
+def _write_anonymised(
+    recording: Recording, old: RoomCheck, out: IO[bytes], notes: list[str], *, unsigned: bool
+) -> bool:
+    """Write an anonymised room, read it again, and tell whether it is decided as the room was."""
+    made = anonymise(recording)
+    if made.left_out:
+        what = counted(made.left_out, "entry is", "entries are")
+        notes.append(f"{what} left out: malformed, or too large when it is anonymised")
+    _write(made.recording, out, notes)
+    out.seek(0)
+    room = read_room(cast(BinaryIO, out), "the anonymised room")
+    keys = None if unsigned else room.keys
+    with replay_progress("the anonymised room") as progress:
+        new = check_room(
+            room.entries,
+            room.version,
+            keys=keys,
+            beliefs=room.beliefs,
+            find_states=room.find_states,
+            progress=progress,
+        )
+    out.seek(0, os.SEEK_END)
+    changes = compare(old, new, made.names)
+    notes += _change_lines(changes)
+    return changes.none
+
+
+def _change_lines(changes: Changes) -> Iterator[str]:
+    """Say what new event IDs changed, in the names of the anonymised room."""
+    if not changes.compared_all:
+        yield "the states before the last merges are not compared: there are too many"
+    if changes.none:
+        return
+    yield "the anonymised room differs: event IDs break ties, and they are new"
+    if changes.events:
+        yield f"{counted(len(changes.events), 'event is', 'events are')} decided differently:"
+        for event_id, (was, now) in islice(changes.events.items(), SHOWN):
+            yield f"  {event_id}: was {was}, is {now}"
+    if changes.extremities:
+        yield f"forward extremities of one room only: {listed(changes.extremities)}"
+    if changes.current_known:
+        yield "the current state is known in one room only"
+    if changes.keys:
+        yield f"{counted(len(changes.keys), 'key has', 'keys have')} another event in the current state:"
+        for kind, state_key in changes.keys[:SHOWN]:
+            yield f"  {kind} {state_key}"
+    if changes.merges:
+        yield f"{counted(len(changes.merges), 'merge has', 'merges have')} another state, before:"
+        yield f"  {listed(changes.merges)}"
+
+
+def _fields(room: Room) -> JsonObject:
+    """Return the other fields of the header: the software of the server, and the redactions it applied."""
+    if room.header is None:
+        return {"server": room.database} if room.database else {}
+    fields = room.header.fields
+    return {name: fields[name] for name in ("server", "redacted_by") if name in fields}
+
+
+@contextmanager
+def _written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO[bytes]]:
+    """Yield a file to write to, which takes its name when it is complete.
+
+    Raises:
+        InputError: if the file exists and may not be replaced, or cannot be written.
+    """
+    if output == "-":
+        with TemporaryFile() as spool:
+            yield spool
+            spool.seek(0)
+            for line in spool:
+                write_json(line.rstrip(b"\n"))
+        return
+    path = Path(output)
+    name = printable(output)
+    try:
+        if path.exists():
+            # SQLite keeps changes in files beside the database.
+            beside = [Path(source + end) for source in sources for end in ("", *_BESIDE) if source != "-"]
+            if any(one.exists() and path.samefile(one) for one in beside):
+                raise InputError(name, "this is the input: it is not overwritten, give another name")
+            if not path.is_file():
+                raise InputError(name, "it is not a file; - is standard output")
+            if not force:
+                raise InputError(name, _EXISTS)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as out:
+            try:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+                _name(Path(out.name), path, name, force=force)
+            finally:
+                Path(out.name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(name, f"it cannot be written: {error.strerror or error}") from None
+
+
+def _name(written: Path, path: Path, name: str, *, force: bool) -> None:
+    # A new file of this kind is readable by its owner only.
+    mask = os.umask(0)
+    os.umask(mask)
+    written.chmod(0o666 & ~mask)
+    if force:
+        written.replace(path)
+        return
+    try:
+        path.hardlink_to(written)  # fails if another program has made the file meanwhile
+    except FileExistsError:
+        raise InputError(name, _EXISTS) from None
+    except OSError:  # a file system without links
+        written.replace(path)
