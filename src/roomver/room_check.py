@@ -180,7 +180,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         on_check=on_check,
     )
     events = gathered.events
-    room_id = _main_room(events.values())
+    room_id = main_room(events.values())
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
@@ -304,7 +304,8 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
             result.extremities_differ = (tuple(sorted(only_here)), tuple(sorted(only_there)))
 
 
-def _main_room(events: Collection[Event]) -> RoomId:
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the room of the first create event among some events; without one, that of most events."""
     for event in events:
         if event.type == "m.room.create" and event.state_key == "":
             return event.room_id

@@ -12,7 +12,7 @@ from ..entry import Entry
 from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
 from ..readers.several import other_room
 from ..readers.source import FileSource
-from ..room_check import RoomCheck
+from ..room_check import RoomCheck, main_room
 from ..types import RoomId
 from ..versions import RoomVersion
 from .common import all_opened, display_name
@@ -140,6 +140,7 @@ def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:
     """
     if room_id is None or not found.gathered.events:
         return
-    event = next(iter(found.replay.events.values()))
-    if event.room_id != room_id:
-        raise InputError(name, other_room(event.room_id, room_id))
+    # All events may be apart from the room's graph, so that none is replayed.
+    of = main_room(found.gathered.events.values())
+    if of != room_id:
+        raise InputError(name, other_room(of, room_id))
