@@ -234,6 +234,21 @@ def test_other_columns_may_have_any_type(copy: Path, room_id: str) -> None:
     assert run("rooms", str(copy)).exit_code == 0
 
 
+def test_generated_columns_are_read_and_virtual_tables_are_not(copy: Path) -> None:
+    change(
+        copy,
+        "ALTER TABLE rooms ADD COLUMN short TEXT GENERATED ALWAYS AS (substr(room_id, 2)) VIRTUAL",
+    )
+    assert run("rooms", str(copy)).exit_code == 0
+    change(
+        copy,
+        "ALTER TABLE rooms RENAME TO r",
+        "create virtual table rooms USING fts5(room_id, room_version)",
+    )
+    result = run("rooms", str(copy))
+    assert (result.exit_code, "not as expected: rooms" in result.stderr) == (2, True)
+
+
 # State groups
 
 
