@@ -160,7 +160,7 @@ def test_a_room_must_be_chosen(base: Path) -> None:
         result = run(command, str(base))
         assert result.exit_code == 2
         assert "4 rooms: choose one with --room '!…'" in result.stderr
-        assert all(room_id in result.stderr for room_id in room_ids(base))
+        assert all(f"'{room_id}'" in result.stderr for room_id in room_ids(base))
         for strange in ("!nowhere:x", "!' OR 1=1 --", '!"; DROP TABLE rooms; --', "!\0", "!\udcff"):
             result = run(command, str(base), "--room", strange)
             assert result.exit_code == 2
@@ -199,7 +199,7 @@ def test_a_file_has_one_room(tmp_path: Path, base: Path) -> None:
     for command in ("check", "state", "resolve"):
         result = run(command, str(path), "--room", "!other:x")
         assert result.exit_code == 2
-        assert f'its room is "{of_room}", not "!other:x"' in result.stderr
+        assert f"its room is '{of_room}', not '!other:x'" in result.stderr
     (listed,) = json.loads(run("rooms", str(path), "--json").stdout)
     assert (listed["room_id"], listed["version"], listed["events"]) == (of_room, version, len(lines))
     assert (listed["joined"], listed["partial"]) == (None, None)

@@ -42,6 +42,7 @@ def room_option() -> Callable[[F], F]:
         "--room",
         "room_id",
         metavar="!ID",
+        multiple=True,
         callback=_check_room_id,
         help="The room, by its ID, in single quotes: needed for a source with several rooms.",
     )
@@ -65,10 +66,14 @@ def immutable_option() -> Callable[[F], F]:
     )
 
 
-def _check_room_id(_: click.Context, __: click.Parameter, room_id: str | None) -> RoomId | None:
-    if room_id is not None and not room_id.startswith("!"):
-        raise click.BadParameter(f"{room_id!r} is not a room ID: it starts with !; put it in single quotes")
-    return room_id
+def _check_room_id(_: click.Context, __: click.Parameter, room_ids: tuple[str, ...]) -> RoomId | None:
+    if len(room_ids) > 1:
+        raise click.BadParameter("only one room is read: give it once")
+    for room_id in room_ids:
+        if not room_id.startswith("!"):
+            reason = f"{room_id!r} is not a room ID: it starts with !; put it in single quotes"
+            raise click.BadParameter(reason)
+    return room_ids[0] if room_ids else None
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from .database import Database, number_of, open_database, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
-from .several import RoomSummary
+from .several import RoomSummary, quoted
 from .source import choose_room
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
@@ -134,16 +134,16 @@ class SynapseSource:
     def _version(self, room_id: RoomId, said: str | None, version: RoomVersion | None) -> RoomVersion:
         if said is None:
             if version is None:
-                reason = f"it does not give the room version of {shorten(room_id)}: give --room-version"
+                reason = f"it does not give the room version of {quoted(room_id)}: give --room-version"
                 raise InputError(self.name, reason)
             return version
         try:
             known = get_room_version(said)
         except UnknownRoomVersion as error:
-            raise InputError(self.name, f"{shorten(room_id)}: {error}") from None
+            raise InputError(self.name, f"{quoted(room_id)}: {error}") from None
         if version is not None and version is not known:
             raise InputError(
-                self.name, f"it says that {shorten(room_id)} has room version {known}, not {version}"
+                self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}"
             )
         return known
 
@@ -194,7 +194,7 @@ class _Reading:
                 number += 1
                 yield self._entry(row, number)
         if not number:
-            raise InputError(self.database.name, f"it has no events of {shorten(self.room_id)}")
+            raise InputError(self.database.name, f"it has no events of {quoted(self.room_id)}")
 
     def _entry(self, row: tuple[object, ...], number: int) -> Entry:
         raw_id, outlier, reason, rejection, group, has_json, raw = row
