@@ -485,6 +485,22 @@ def test_a_key_without_a_time_does_not_vouch(
     assert found == {**whole, "valid": 0, "key_unknown": whole["key_unknown"] + whole["valid"]}
 
 
+def test_the_cure_for_the_servers_own_unknown_key_is_named(
+    changed: Callable[[Change], str], base: Path, room_id: str
+) -> None:
+    cure = "it lacks its own keys: give --keys hs.example=signing.key"
+    where = "any homeserver has them: save GET /_matrix/key/v2/query/<server>"
+    result = run("check", str(base), "--room", room_id)
+    assert (cure in result.stdout, where in result.stdout) == (True, False)
+    assert cure in run("state", str(base), "--room", room_id).stderr
+    # Another server's key is unknown too.
+    path = changed(
+        lambda db: db.executescript("DELETE FROM server_keys_json; DELETE FROM server_signature_keys")
+    )
+    result = run("check", path, "--room", room_id)
+    assert (cure in result.stdout, where in result.stdout) == (True, True)
+
+
 def test_the_servers_own_key_comes_from_its_file_of_signing_keys(
     base: Path, room_id: str, tmp_path: Path
 ) -> None:
