@@ -478,7 +478,7 @@ def test_another_room_than_the_one_asked_for_is_an_error(write: Write, tmp_path:
     source = write("room.jsonl", [pdu for _, pdu in pairs(small_room())])
     result = run("record", source, "--room", "!other:x", "-o", str(tmp_path / "out.jsonl"))
     assert result.exit_code == 2
-    assert 'its room is "!room:a.example", not "!other:x"' in result.stderr
+    assert "its room is '!room:a.example', not '!other:x'" in result.stderr
 
 
 def test_keys_and_unsigned_exclude_each_other(write: Write) -> None:

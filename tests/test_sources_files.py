@@ -9,8 +9,11 @@ import pytest
 from builder import ALICE, Room
 from command_line import Write, entries, header, public_room, run
 from forms import small_room
+from rich.console import Console
 
+from roomver.canonical import shorten
 from roomver.readers import RoomSource, RoomSummary
+from roomver.readers.several import quoted
 from roomver.readers.source import FileSource, choose_room
 
 ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
@@ -39,7 +42,7 @@ def test_a_recording_of_another_room_is_refused_before_it_is_read() -> None:
     recorded = json.loads((ROOMS / "v11.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert run("check", path, "--room", recorded["room_id"]).exit_code == 0
     result = run("check", path, "--room", "!other:x")
-    assert (result.exit_code, f'its room is "{recorded["room_id"]}"' in result.stderr) == (2, True)
+    assert (result.exit_code, f"its room is '{recorded['room_id']}'" in result.stderr) == (2, True)
 
 
 def test_events_of_several_rooms_and_values_without_one_are_counted(write: Write) -> None:
@@ -51,6 +54,29 @@ def test_events_of_several_rooms_and_values_without_one_are_counted(write: Write
         (built.room_id, len(built.events)),
         ("!other:x", 1),
     ]
+
+
+def test_a_room_id_is_not_folded_on_a_narrow_terminal(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    room_id = f"!{'a' * 120}:x"
+    path = write("long.jsonl", [{"type": "x", "room_id": room_id}])
+    monkeypatch.setattr("roomver.cli.rooms.console", lambda: Console(width=80, force_terminal=True))
+    assert room_id in run("rooms", path).stdout
+
+
+def test_a_room_id_in_a_message_can_be_pasted() -> None:
+    long = f"!{'a' * 252}:x"
+    assert quoted("!a b$c:x") == "'!a b$c:x'"
+    assert quoted(long) == f"'{long}'"
+    for strange in ("!a'b", "!a\x1b", f"{long}y"):
+        assert quoted(strange) == shorten(strange)
+
+
+@pytest.mark.parametrize("command", ["check", "state", "resolve"])
+def test_only_one_room_can_be_chosen(command: str) -> None:
+    path = str(ROOMS / "v11.jsonl")
+    recorded = json.loads((ROOMS / "v11.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    result = run(command, path, "--room", "!other:x", "--room", recorded["room_id"])
+    assert (result.exit_code, "give it once" in result.stderr) == (2, True)
 
 
 def test_a_long_list_of_rooms_is_cut_off() -> None:
@@ -117,7 +143,7 @@ def test_one_room_of_a_transaction_is_read(transaction: tuple[str, list[Room]]) 
         assert "rooms" not in result.stderr
     for command in ("check", "state", "resolve"):
         result = run(command, path, "--room", "!none:x")
-        assert (result.exit_code, "it has no event of the room !none:x; it has " in result.stderr) == (
+        assert (result.exit_code, "it has no event of the room '!none:x'; it has " in result.stderr) == (
             2,
             True,
         )

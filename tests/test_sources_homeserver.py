@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,28 @@ def test_a_list_of_event_ids_goes_with_the_database(database: str, tmp_path: Pat
         assert len(report["room"]["state_differs"]) == len(room["current_state"]) - len(state)
     result = run("check", str(ids))
     assert (result.exit_code, "this file has only event IDs" in result.stderr) == (2, True)
+
+
+def undecided(path: str, room_id: str) -> set[str]:
+    (report,) = json.loads(run("check", path, "--room", room_id, "--json").stdout)["files"]
+    return {
+        event["event_id"]
+        for event in report["events"]
+        for finding in event["findings"]
+        if finding["action"] == "fetch"
+    }
+
+
+def test_with_fewer_rows_no_more_is_decided_of_a_partial_join(database: str, tmp_path: Path) -> None:
+    """What the server accepted against its own partial state vouches for nothing."""
+    (room_id,) = (room_id for room_id, room in ROOMS.items() if room["partial_state"])
+    whole = undecided(database, room_id)
+    assert len(whole) > 5
+    changed = tmp_path / "changed.db"
+    for event_id in ROOMS[room_id]["partial_state_events"]:
+        changed.write_bytes(Path(database).read_bytes())
+        db = sqlite3.connect(changed)
+        db.execute("DELETE FROM events WHERE event_id = ?", (event_id,))
+        db.commit()
+        db.close()
+        assert whole - {event_id} <= undecided(str(changed), room_id)

@@ -234,6 +234,21 @@ def test_other_columns_may_have_any_type(copy: Path, room_id: str) -> None:
     assert run("rooms", str(copy)).exit_code == 0
 
 
+def test_generated_columns_are_read_and_virtual_tables_are_not(copy: Path) -> None:
+    change(
+        copy,
+        "ALTER TABLE rooms ADD COLUMN short TEXT GENERATED ALWAYS AS (substr(room_id, 2)) VIRTUAL",
+    )
+    assert run("rooms", str(copy)).exit_code == 0
+    change(
+        copy,
+        "ALTER TABLE rooms RENAME TO r",
+        "create virtual table rooms USING fts5(room_id, room_version)",
+    )
+    result = run("rooms", str(copy))
+    assert (result.exit_code, "not as expected: rooms" in result.stderr) == (2, True)
+
+
 # State groups
 
 
@@ -397,3 +412,18 @@ def test_a_bad_entry_names_its_row(copy: Path, room_id: str) -> None:
         assert entry.claimed_id is not None
         assert str(entry.place) == f"event_json, {entry.claimed_id}"
         assert entry.error is not None
+
+
+def test_rows_that_repeat_an_event_do_not_multiply(copy: Path, room_id: str) -> None:
+    command = ("check", str(copy), "--room", room_id, "--json")
+    (before,) = json.loads(run(*command).stdout)["files"]
+    change(
+        copy,
+        "CREATE TABLE many AS SELECT * FROM rejections",
+        "DROP TABLE rejections",
+        "ALTER TABLE many RENAME TO rejections",
+        *["INSERT INTO rejections SELECT DISTINCT * FROM rejections"] * 3,
+    )
+    (after,) = json.loads(run(*command).stdout)["files"]
+    assert after["summary"] == before["summary"]
+    assert after["events"] == before["events"]

@@ -183,6 +183,45 @@ def test_a_database_of_another_kind_is_refused(address: str) -> None:
     assert (result.exit_code, "schema has version None" in result.stderr) == (2, True)
 
 
+def test_a_view_in_place_of_a_table_is_refused(base: Path, address: str) -> None:
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE views")
+    views = address.replace("/postgres?", "/views?")
+    with psycopg.connect(views) as connection:
+        fill(connection, base)
+    assert run("rooms", views).exit_code == 0
+    for kind in ("VIEW", "MATERIALIZED VIEW"):
+        with psycopg.connect(views) as connection:
+            connection.execute("ALTER TABLE rooms RENAME TO others")
+            connection.execute(f"CREATE {kind} rooms AS SELECT * FROM others")
+        result = run("rooms", views)
+        assert (result.exit_code, "not as expected: rooms" in result.stderr) == (2, True)
+        with psycopg.connect(views) as connection:
+            connection.execute(f"DROP {kind} rooms")
+            connection.execute("ALTER TABLE others RENAME TO rooms")
+    with psycopg.connect(views) as connection:
+        connection.execute("ALTER TABLE rooms RENAME TO others")
+        connection.execute("CREATE TABLE rooms (LIKE others) PARTITION BY LIST (room_id)")
+        connection.execute("CREATE TABLE part PARTITION OF rooms DEFAULT")
+        connection.execute("INSERT INTO rooms SELECT * FROM others")
+    assert run("rooms", views).exit_code == 0
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "\udcff", "a b", "h:99999999"])
+def test_a_host_that_cannot_be_one_is_an_error(host: str) -> None:
+    for command in ("rooms", "check"):
+        result = run(command, f"postgresql://me:secret@{host}/db")
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert "cannot be read" in result.stderr or "malformed address" in result.stderr
+        assert "secret" not in result.stderr
+
+
+def test_what_the_connection_cannot_encode_is_an_error(address: str) -> None:
+    result = run("check", f"{address}&client_encoding=latin1", "--room", "!€:x")
+    assert (result.exit_code, "cannot be read" in result.stderr) == (2, True)
+
+
 def test_a_server_that_does_not_answer_is_one_sentence_without_a_password(tmp_path: Path) -> None:
     for address in (
         f"postgresql://me:secret@/db?host={tmp_path}",

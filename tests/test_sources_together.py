@@ -221,3 +221,24 @@ def test_without_a_list_of_extremities_nothing_tells_what_the_server_no_longer_h
     assert (found.gathered.outliers, found.gathered.extremities) == (None, None)
     assert found.extremities_differ is None
     assert found.findings == {}
+
+
+def test_a_room_in_which_nothing_is_replayed_is_still_the_room_that_was_asked_for(
+    changed: Callable[[Change], str], base: Path, of_room: str
+) -> None:
+    other = room_ids(base)[2]
+
+    def change(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE events SET outlier = 1")
+        # The only event with a state is of another room, as its JSON says.
+        db.execute(
+            "UPDATE events SET room_id = ?, outlier = 0 WHERE event_id ="
+            " (SELECT event_id FROM events WHERE room_id = ? AND type = 'm.room.member' LIMIT 1)",
+            (of_room, other),
+        )
+
+    path = changed(change)
+    assert len(checked(path, of_room).replay.events) == 0
+    result = run("check", path, "--room", of_room)
+    assert result.exit_code == 1
+    assert other in result.stdout

@@ -214,7 +214,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
     if not unhashed:
-        _tell_of_signatures(name, found.summary, all_keys)
+        _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
     return LoadedRoom(name, found, checks[0] if checks else None)
 
 
@@ -288,8 +288,8 @@ def _tell_of_dropped(name: str, gathered: Gathered) -> None:
             click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
 
 
-def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None) -> None:
-    for line in signature_lines(summary, keys, brief=True):
+def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None, *, database: bool = False) -> None:
+    for line in signature_lines(summary, keys, brief=True, database=database):
         click.echo(f"roomver: {name}: {line}", err=True)
 
 

@@ -253,7 +253,7 @@ class TextReport:
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
         self._rows.append(_Row(self._file, self._version, summary, self._differs))
-        self._lines += signature_lines(summary, keys, self._most_lines)
+        self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
             self._rooms.append((self._file, self._lines))
         if self._most_events is not None and self._listed > self._most_events:

@@ -12,6 +12,7 @@ from .escaped import printable
 from .sources import immutable_option, opened_source
 
 _MOST = 50
+_WIDE = 2_000  # more than any row
 
 
 @click.command(
@@ -46,7 +47,7 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
 
 
 def _print(found: list[RoomSummary], most: int | None) -> None:
-    # A room ID of version 12 and the counts then fit 80 columns.
+    # A usual room ID and the counts then fit 80 columns.
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     some_partial = any(room.partial for room in found[:most])
     table.add_column("room", overflow="fold")
@@ -62,6 +63,8 @@ def _print(found: list[RoomSummary], most: int | None) -> None:
             row.append("unfinished" if room.partial else "")
         table.add_row(*row)
     out = console()
+    # An ID that is folded cannot be copied. So a long one makes the lines longer than a terminal.
+    out.width = max(out.width, _WIDE)
     out.print(table)
     if most is not None and len(found) > most:
         out.print(f"and {len(found) - most:,} more: --all lists them")

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 import click
 
 from ..entry import Entry
+from ..gathering import main_room
 from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
 from ..readers.several import other_room
 from ..readers.source import FileSource
@@ -42,6 +43,7 @@ def room_option() -> Callable[[F], F]:
         "--room",
         "room_id",
         metavar="!ID",
+        multiple=True,
         callback=_check_room_id,
         help="The room, by its ID, in single quotes: needed for a source with several rooms.",
     )
@@ -65,10 +67,14 @@ def immutable_option() -> Callable[[F], F]:
     )
 
 
-def _check_room_id(_: click.Context, __: click.Parameter, room_id: str | None) -> RoomId | None:
-    if room_id is not None and not room_id.startswith("!"):
-        raise click.BadParameter(f"{room_id!r} is not a room ID: it starts with !; put it in single quotes")
-    return room_id
+def _check_room_id(_: click.Context, __: click.Parameter, room_ids: tuple[str, ...]) -> RoomId | None:
+    if len(room_ids) > 1:
+        raise click.BadParameter("only one room is read: give it once")
+    for room_id in room_ids:
+        if not room_id.startswith("!"):
+            reason = f"{room_id!r} is not a room ID: it starts with !; put it in single quotes"
+            raise click.BadParameter(reason)
+    return room_ids[0] if room_ids else None
 
 
 @contextmanager
@@ -140,6 +146,7 @@ def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:
     """
     if room_id is None or not found.gathered.events:
         return
-    event = next(iter(found.replay.events.values()))
-    if event.room_id != room_id:
-        raise InputError(name, other_room(event.room_id, room_id))
+    # All events may be apart from the room's graph, so that none is replayed.
+    of = main_room(found.gathered.events.values())
+    if of != room_id:
+        raise InputError(name, other_room(of, room_id))

@@ -56,7 +56,12 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def signature_lines(
-    summary: Summary, keys: KeyRing | None, most: int | None = SHOWN, *, brief: bool = False
+    summary: Summary,
+    keys: KeyRing | None,
+    most: int | None = SHOWN,
+    *,
+    brief: bool = False,
+    database: bool = False,
 ) -> list[str]:
     """Return which signatures were not checked, and why, as lines of text.
 
@@ -64,7 +69,8 @@ def signature_lines(
         summary: counts over the events.
         keys: the keys that signatures were checked with; None if they were not checked.
         most: how many keys, or servers if there are no keys, are named at most; None for all keys.
-        brief: without keys, do not say which are needed.
+        brief: do not say where the keys of other servers can be had and, without keys, which are needed.
+        database: whether a server's database was read, which does not have the server's own keys.
     """
     if keys is None:
         return ["signatures were not checked (--unsigned)"]
@@ -73,14 +79,20 @@ def signature_lines(
         return []
     said = f"the signatures of {counted(unchecked, 'event', 'events')} could not be checked"
     wanted = summary.keys_to_fetch
+    servers = list(dict.fromkeys(server for server, _, _ in wanted))
+    # Most of the events whose keys a database lacks are its own server's.
+    own = servers[0] if database and servers and not keys.keys.get(servers[0]) else None
+    hints = [] if own is None else [_own_keys_line(own)]
+    if not brief and most is not None and servers != [own]:
+        hints.append(_WHERE)
     if any(keys.keys.values()):
         lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     else:
         lines = [f"{said}: no keys are given (--keys)"]
         if brief:
-            return lines
+            return [*lines, *hints]
         if most is not None:
-            return [*lines, *_server_lines(list(dict.fromkeys(server for server, _, _ in wanted)), most)]
+            return [*lines, _server_line(servers, most), *hints]
         lines[0] += "; these are needed:"
     lines += [
         printable(f"  {server} {key_id}, needed for {counted(events, 'event', 'events')}")
@@ -88,14 +100,20 @@ def signature_lines(
     ]
     if len(wanted) > len(lines) - 1:
         lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return lines
+    return [*lines, *hints]
 
 
-def _server_lines(servers: list[ServerName], most: int) -> list[str]:
-    """Say whose keys are needed, and where they can be had, for a call without keys."""
+_WHERE: Final = "  any homeserver has them: save GET /_matrix/key/v2/query/<server> as a file for --keys"
+
+
+def _own_keys_line(server: ServerName) -> str:
+    """Say how to give the keys of the server whose database was read."""
+    name = printable(server)
+    return f"  if this is the database of {name}, it lacks its own keys: give --keys {name}=signing.key"
+
+
+def _server_line(servers: list[ServerName], most: int) -> str:
+    """Say whose keys are needed, for a call without keys."""
     named = ", ".join(map(printable, servers[:most]))
     more = f" and {len(servers) - most:,} more (`roomver check --all`)" if len(servers) > most else ""
-    return [
-        f"  needed: the keys of {counted(len(servers), 'server', 'servers')}: {named}{more}",
-        "  any homeserver has them: save GET /_matrix/key/v2/query/<server> as a file for --keys",
-    ]
+    return f"  needed: the keys of {counted(len(servers), 'server', 'servers')}: {named}{more}"

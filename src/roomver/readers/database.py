@@ -183,7 +183,7 @@ class _Sqlite:
         # A view could run anything.
         sql = (
             "SELECT c.name FROM sqlite_master m, pragma_table_info(m.name) c"
-            " WHERE m.name = ? AND m.type = 'table' AND m.sql NOT LIKE '%VIRTUAL%'"
+            " WHERE m.name = ? AND m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
         )
         found = self.rows(sql, table)
         return frozenset(name for (raw,) in found if (name := text_of(raw)) is not None)
@@ -219,7 +219,7 @@ class _Postgres:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeError, ValueError, OSError) as error:
             raise self._failure(error) from None
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
@@ -233,14 +233,16 @@ class _Postgres:
                 cursor.itersize = _BATCH
                 cursor.execute(query, values)
                 yield from cursor
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeError) as error:
             raise self._failure(error) from None
 
     def columns(self, table: str) -> frozenset[str]:
         """Return the names of a table's columns; empty if there is no such table."""
+        # A view could call functions.
         sql = (
-            "SELECT attname::text FROM pg_attribute"
-            " WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+            "SELECT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+            " WHERE c.oid = to_regclass(?) AND c.relkind IN ('r', 'p')"
+            " AND a.attnum > 0 AND NOT a.attisdropped"
         )
         return frozenset(name for (name,) in self.rows(sql, table))
 

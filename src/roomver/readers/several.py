@@ -1,7 +1,7 @@
 """Inputs with events of several rooms: which rooms they are, and the events of one of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..canonical import shorten
 from ..entry import Entry, Part
@@ -10,6 +10,8 @@ from ..hashing import compute_event_id
 from ..types import JsonObject, RoomId
 from ..versions import RoomIdForm, RoomVersion
 from .entries import InputError, created_version, find_version, is_create
+
+_LONGEST_ID: Final = 255
 
 # An entry of a state is kept even if it is of another room: without it the state would look whole.
 _KEPT = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
@@ -30,17 +32,23 @@ class RoomSummary(NamedTuple):
     """Whether the server has joined it with partial state and does not have the full state yet."""
 
 
+def quoted(room_id: RoomId) -> str:
+    """Return a room ID as a message shows it: so that it can be pasted into a shell, if it is a usual one."""
+    usual = len(room_id) <= _LONGEST_ID and room_id.isprintable() and "'" not in room_id
+    return f"'{room_id}'" if usual else shorten(room_id)
+
+
 def other_room(found: RoomId, wanted: RoomId) -> str:
     """Say that a source has another room than the one that was asked for."""
-    return f"its room is {shorten(found)}, not {shorten(wanted)}"
+    return f"its room is {quoted(found)}, not {quoted(wanted)}"
 
 
 def no_such_room(wanted: RoomId, found: Sequence[RoomId]) -> str:
     """Say that an input has only events of other rooms than the one that was asked for."""
     if len(found) == 1:
         return other_room(found[0], wanted)
-    rooms = f"; it has events of {listed(found)}" if found else ""
-    return f"it has no event of the room {wanted}{rooms}"
+    rooms = f"; it has events of {listed([*map(quoted, found)])}" if found else ""
+    return f"it has no event of the room {quoted(wanted)}{rooms}"
 
 
 def list_rooms(entries: Iterable[Entry]) -> list[RoomSummary]:

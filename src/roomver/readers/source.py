@@ -7,12 +7,11 @@ or events of several.
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
-from ..canonical import shorten
 from ..types import RoomId
 from ..versions import RoomVersion
 from .entries import InputError
 from .rooms import Room, read_rooms, rooms_in
-from .several import RoomSummary
+from .several import RoomSummary, quoted
 
 SHOWN_ROOMS = 10
 
@@ -77,12 +76,12 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
             if room.room_id == wanted:
                 return room
         raise InputError(
-            name, f"it has no room {shorten(wanted)}; `roomver rooms` lists its {len(rooms):,} rooms"
+            name, f"it has no room {quoted(wanted)}; `roomver rooms` lists its {len(rooms):,} rooms"
         )
     if not rooms:
         raise InputError(name, "it has no rooms")
     if len(rooms) > 1:
-        some = ", ".join(shorten(room.room_id) for room in rooms[:SHOWN_ROOMS])
+        some = ", ".join(quoted(room.room_id) for room in rooms[:SHOWN_ROOMS])
         more = f" and {len(rooms) - SHOWN_ROOMS:,} more (`roomver rooms`)" if len(rooms) > SHOWN_ROOMS else ""
         reason = f"it has {len(rooms):,} rooms: choose one with --room '!…': {some}{more}"
         raise InputError(name, reason)

@@ -17,31 +17,40 @@ from ..keys import KeyRing, VerifyKey
 from ..known_states import KnownStates
 from ..room_check import Beliefs
 from ..signatures import read_server_keys
-from ..state import entries_of
+from ..state import Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion, get_room_version
 from .database import Database, number_of, open_database, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
-from .several import RoomSummary
+from .several import RoomSummary, quoted
 from .source import choose_room
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
 _LONGEST_ID: Final = 255
 
+
+def _only(column: str, table: str) -> str:
+    """Return a query for a column of an event's row in another table.
+
+    It takes one row if a damaged database has several: a join would multiply them.
+    """
+    return f"(SELECT x.{column} FROM {table} x WHERE x.event_id = e.event_id LIMIT 1)"
+
+
 _EVENTS: Final = (
-    "SELECT e.event_id, e.outlier, e.rejection_reason, r.event_id, g.state_group, j.event_id, j.json"
-    " FROM events e LEFT JOIN event_json j ON j.event_id = e.event_id"
-    " LEFT JOIN rejections r ON r.event_id = e.event_id"
-    " LEFT JOIN event_to_state_groups g ON g.event_id = e.event_id WHERE e.room_id = ?"
+    f"SELECT e.event_id, e.outlier, e.rejection_reason, {_only('event_id', 'rejections')},"
+    f" {_only('state_group', 'event_to_state_groups')}, {_only('event_id', 'event_json')},"
+    f" {_only('json', 'event_json')} FROM events e WHERE e.room_id = ?"
 )
 # Events that were fetched later lie before the others. The order of their arrival is not known.
 _IN_ORDER: Final = (
     _EVENTS + " AND e.stream_ordering < 0 ORDER BY e.topological_ordering, e.stream_ordering DESC",
     _EVENTS + " AND e.stream_ordering >= 0 ORDER BY e.stream_ordering",
 )
+_JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
 _ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
 
 
@@ -134,16 +143,16 @@ class SynapseSource:
     def _version(self, room_id: RoomId, said: str | None, version: RoomVersion | None) -> RoomVersion:
         if said is None:
             if version is None:
-                reason = f"it does not give the room version of {shorten(room_id)}: give --room-version"
+                reason = f"it does not give the room version of {quoted(room_id)}: give --room-version"
                 raise InputError(self.name, reason)
             return version
         try:
             known = get_room_version(said)
         except UnknownRoomVersion as error:
-            raise InputError(self.name, f"{shorten(room_id)}: {error}") from None
+            raise InputError(self.name, f"{quoted(room_id)}: {error}") from None
         if version is not None and version is not known:
             raise InputError(
-                self.name, f"it says that {shorten(room_id)} has room version {known}, not {version}"
+                self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}"
             )
         return known
 
@@ -194,7 +203,7 @@ class _Reading:
                 number += 1
                 yield self._entry(row, number)
         if not number:
-            raise InputError(self.database.name, f"it has no events of {shorten(self.room_id)}")
+            raise InputError(self.database.name, f"it has no events of {quoted(self.room_id)}")
 
     def _entry(self, row: tuple[object, ...], number: int) -> Entry:
         raw_id, outlier, reason, rejection, group, has_json, raw = row
@@ -264,8 +273,11 @@ class _Reading:
         if gaps and self.has_states:
             groups = StateGroups(self.database, self.room_id, events)
             given, unknown = states_before(gaps, stored, groups, partial)
+            # An event that was accepted against a partial state vouches for nothing.
+            doubtful = partial - self._ids(_JOINS)
+            given = {event_id: _forget(state, doubtful) for event_id, state in given.items()}
         accepted, reached = self._reached(events, set(outliers), given)
-        for join in self._ids("SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"):
+        for join in self._ids(_JOINS):
             # The server that it was joined through had the full state, and let it in.
             if join in given and not stored[join].rejected:
                 accepted.setdefault(join, set()).add(join)
@@ -365,3 +377,14 @@ def _metadata(raw: object) -> JsonObject:
 def _object(text: str | None) -> JsonObject:
     value = load_json("" if text is None else text)
     return value if type(value) is dict else {}
+
+
+def _forget(state: StateMap[EventId], doubtful: Collection[EventId]) -> StateMap[EventId]:
+    """Return a state in which the keys of some events are unknown."""
+    keys = frozenset(key for key, event_id in entries_of(state).items() if event_id in doubtful)
+    if not keys:
+        return state
+    unknown = Unknown("accepted while the server had a partial state", keys=keys)
+    return known_in_part(
+        changed_entries(entries_of(state), dict.fromkeys(keys)), (*unknown_of(state), unknown)
+    )

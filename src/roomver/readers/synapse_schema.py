@@ -13,7 +13,15 @@ _CHECKED_WITH: Final = f"Synapse's schema versions {OLDEST_SCHEMA} to {NEWEST_SC
 # The tables that are read, each with the columns that are read.
 _TABLES: Final = {
     "rooms": ("room_id", "room_version"),
-    "events": ("event_id", "room_id", "sender", "outlier", "rejection_reason", "stream_ordering"),
+    "events": (
+        "event_id",
+        "room_id",
+        "sender",
+        "outlier",
+        "rejection_reason",
+        "stream_ordering",
+        "topological_ordering",
+    ),
     "event_json": ("event_id", "json", "internal_metadata"),
     "rejections": ("event_id",),
     "current_state_events": ("event_id", "room_id", "type", "membership"),
