@@ -116,7 +116,10 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings, every check is known, and all agrees with the recording."""
+        """Whether there are no findings, every check is known, and the state agrees with the recording.
+
+        Forward extremities that differ are told but do not count: a server may keep one that it received late.
+        """
         decided = not self.summary.undecided and not self.replay.current_unknown
         return not self.summary.bad and decided and self.state_agrees and not self.recorded_missing
 
