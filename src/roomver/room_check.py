@@ -118,7 +118,8 @@ class RoomCheck:
     def ok(self) -> bool:
         """Whether there are no findings, every check is known, and the state agrees with the recording.
 
-        Forward extremities that differ are told but do not count: a server may keep one that it received late.
+        Forward extremities that differ are told but do not count: a server may keep one that it received
+        late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
         return not self.summary.bad and decided and self.state_agrees and not self.recorded_missing
