@@ -115,7 +115,7 @@ class Making:
         self._names = names
         self._version: RoomVersion = source.recording.version
         self._ring: KeyRing = source.recording.keys
-        self.time = make_times(
+        self.time: Callable[[int], int] = make_times(
             (event.origin_server_ts for copies in source.copies.values() for event in copies), self._version
         )
         self._references: dict[EventId, str] = {}

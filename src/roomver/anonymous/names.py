@@ -92,7 +92,7 @@ class Names:
         self, version: RoomVersion, servers: Collection[ServerName], known: Collection[EventId]
     ) -> None:
         self.events: dict[EventId, EventId] = {}
-        self.known = frozenset(known)
+        self.known: frozenset[EventId] = frozenset(known)
         self.keys: dict[bytes, SigningKey] = {}
         self._version = version
         self._server_names = frozenset(servers)

@@ -62,8 +62,8 @@ class Document:
         self.header: Header | None = header_of(value, name)
         self.said: RoomVersion | None = None
         self.keys: KeyRing = NO_KEYS
-        self.is_template = False
-        self.stripped = 0
+        self.is_template: bool = False
+        self.stripped: int = 0
         self._read = Read(value, Place(line, ""))
         if self.header is not None:
             self.said, self.keys = self.header.version, self.header.keys
