@@ -226,8 +226,7 @@ def same_states(asked: Asked, event_id: EventId, word: str) -> None:
     same_state(asked.run("state", "--at", event_id, "--before"), before)
     code, data = asked.run("resolve", "--at", event_id)
     try:
-        sets = list(replayed.states_met(event_id).values())
-        state = resolve(sets, replayed.events, rejected=replayed.rejected).state
+        state = replayed.resolution_at(event_id).state
     except (MissingEvents, UnknownState):
         assert (code, data) == (3, None)
         return

@@ -175,3 +175,21 @@ def test_an_unknown_check_against_the_current_state_is_told(write: Write) -> Non
     assert "check against the current state unknown for 1 accepted event:" in text
     assert f"missing events: {ban.event_id}" in text
     assert run("auth", "--room", file, beside.event_id).exit_code == 3
+
+
+@pytest.mark.parametrize("did", ["accepted", "rejected", "soft-failed"])
+def test_auth_says_what_the_recording_server_did(did: str, write: Write) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", ALICE, {"topic": "t"}, state_key="")
+    ids = {name: [topic.event_id] if did == name else [] for name in ("rejected", "soft-failed")}
+    head = header(rejected=ids["rejected"], soft_failed=ids["soft-failed"])
+    room = write("room.jsonl", [head, *entries(built)])
+    arguments = ("auth", "--room", room, topic.event_id)
+    assert f"\nthe recording server {did} it\n" in run(*arguments).stdout
+    assert {row["recorded"] for row in json.loads(run(*arguments, "--json").stdout)} == {did}
+    # It says nothing about the events of other files, or if the header does not tell.
+    more = built.make("m.room.message", BOB, {})
+    for file, event in ((room, more.pdu), (write("bare.jsonl", [header(), *entries(built)]), topic.pdu)):
+        result = run("auth", "--room", file, write("event.json", event))
+        assert result.exit_code == 0
+        assert "recording server" not in result.stdout

@@ -105,6 +105,7 @@ class Answer(NamedTuple):
         findings: why a server judges the redacted form of the event. It is the event of the rows.
         is_draft: whether the event is a draft.
         dropped: the events of the input that were dropped.
+        recorded: what the server that recorded the room did with the event; empty if it does not say.
     """
 
     rows: list[Row]
@@ -112,6 +113,7 @@ class Answer(NamedTuple):
     findings: tuple[Finding, ...] = ()
     is_draft: bool = False
     dropped: Mapping[EventId, Dropped] = MappingProxyType({})
+    recorded: str = ""
 
 
 class Refused(Exception):
@@ -137,7 +139,7 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     if answer.third is not None:
         head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
         data.append({**head, **_third_data(answer.third, answer.dropped)})
-    return data
+    return [{**row, "recorded": answer.recorded} for row in data] if answer.recorded else data
 
 
 def _data(row: Row, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
@@ -231,6 +233,8 @@ def print_answer(answer: Answer) -> None:
         _print_compared(_compared(one.event, one.state))
     if answer.third is not None:
         _print_third(answer.third, answer.dropped)
+    if answer.recorded:
+        out.print(f"\nthe recording server {answer.recorded} it", style="bold")
 
 
 def _print_compared(rows: Sequence[Compared]) -> None:

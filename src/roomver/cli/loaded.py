@@ -46,11 +46,24 @@ class LoadedRoom:
         file: what messages call it.
         found: the events, the replay and the findings.
         added: the check, by itself, of the event that was added to the file's events.
+        beliefs: what the room's server decided; None if the source does not say.
     """
 
     file: str
     found: RoomCheck
     added: EventCheck | None = None
+    beliefs: Beliefs | None = None
+
+    def recorded(self, event_id: EventId) -> str:
+        """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.
+
+        Empty if the source does not say.
+        """
+        held, place = self.beliefs, self.found.gathered.places[event_id]
+        if held is None or held.rejected is None or not held.speak_of(place, event_id):
+            return ""
+        softly = held.soft_failed is not None and event_id in held.soft_failed
+        return "rejected" if event_id in held.rejected else "soft-failed" if softly else "accepted"
 
     @property
     def events(self) -> dict[EventId, Event]:
@@ -192,13 +205,14 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
 
         name = display_name(file)
         all_keys = add_room_keys(keys, room.keys)
+        beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
         try:
             with replay_progress("replay") as progress:
                 found = check_room(
                     entries,
                     room.version,
                     keys=all_keys,
-                    beliefs=recorded_beliefs(room, name, as_recorded=True) if as_recorded else None,
+                    beliefs=beliefs if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     find_states=room.find_states,
@@ -215,7 +229,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     _tell_of_dropped(name, found.gathered)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
-    return LoadedRoom(name, found, checks[0] if checks else None)
+    return LoadedRoom(name, found, checks[0] if checks else None, beliefs)
 
 
 def tell_notes(room: Room) -> None:

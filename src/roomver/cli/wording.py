@@ -299,6 +299,8 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         lacks = missing_lines(result, lacking, None if most is None else SHOWN)
         heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
         lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
+        if any(event_id not in result.dropped for event_id in lacking):
+            lines.append("  if another file has them, add it with --also FILE")
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
         if allowed:
             lines.append(f"  allowed by their auth events, while the state before is unknown: {allowed:,}")
