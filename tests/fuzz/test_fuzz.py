@@ -31,7 +31,7 @@ def test_nothing_breaks(name: str) -> None:
 # Rooms in part that the fuzzer found, in which more knowledge once contradicted less. In their order: a
 # soft-failed event follows a missing one; an outlier is cited by one given state and held by a later one; a
 # given state has an event of another branch; an undecided event came before the one at which the server
-# seemed to enter the room.
+# seemed to enter the room; an event after a gap cites one of another branch, after the same gap.
 _FOUND = [
     """{"version": "10", "seed": 889366, "length": 7, "odd": true, "gone": [0, 9, 0, 0, 0, 10],
     "restrictions": [], "unheard": false, "given": 0, "soft_failure": true, "shuffled": true,
@@ -43,6 +43,9 @@ _FOUND = [
     "unheard": false, "given": 0, "soft_failure": true, "rejected": [], "soft_failed": []}""",
     """{"version": "3", "seed": 724006, "length": 7, "odd": true, "gone": [], "restrictions": [0],
     "unheard": false, "given": 800489, "soft_failure": true, "rejected": [], "soft_failed": []}""",
+    """{"version": "4", "seed": 863358, "length": 8, "odd": true, "gone": [12, 2], "restrictions": [],
+    "unheard": false, "given": 0, "soft_failure": false, "shuffled": true, "rejected": [],
+    "soft_failed": []}""",
 ]
 
 

@@ -104,7 +104,7 @@ class Ends:
         self._outliers = find_outliers(fold.events, fold.given, None, others)
         # Outliers that are never ends, and the others by the event that takes their place.
         self._never: set[EventId] = set(self._outliers)
-        self._absorbed, self._chained, placed = find_absorbed(
+        self._absorbed, self._chained, placed, self._told = find_absorbed(
             fold.events, fold.given, fold.answered, self._outliers, fold.places
         )
         self._never.difference_update(*self._absorbed.values(), placed)
@@ -292,7 +292,7 @@ class Ends:
             not self._entered
             and event.event_id in self._fold.given
             and superseded == self._ends
-            and superseded.issubset(self._absorbed.get(event.event_id, ()))
+            and (superseded - self._told).issubset(self._absorbed.get(event.event_id, ()))
             and self._after_a_gap(event)
         )
 

@@ -12,6 +12,9 @@ from ..types import EventId, StateMap
 # Stands for all events on cycles. It is not an event ID.
 _CYCLES: Final = ""
 
+HOLES: Final = 4_096
+"""How many missing events are told apart by a bit of their own."""
+
 
 def find_outliers(
     events: Mapping[EventId, Event],
@@ -40,12 +43,13 @@ def find_absorbed(
     answered: Mapping[EventId | None, Collection[EventId]],
     outliers: Collection[EventId],
     places: Mapping[EventId, int],
-) -> tuple[dict[EventId, list[EventId]], set[tuple[EventId, EventId]], set[EventId]]:
+) -> tuple[dict[EventId, list[EventId]], set[tuple[EventId, EventId]], set[EventId], set[EventId]]:
     """Find the events that take the place of outliers, as if these were among their prev events.
 
     Only an event after a gap takes an outlier's place: the prev events of any other event tell what it
-    follows. It is the first one in the order for which a state is given that has the outlier, or has it in
-    its auth chain. Before that event, the outlier may be an end like any other event.
+    follows. They also tell it if the outlier comes after all missing events that the event comes after: none
+    of these can follow it. It is the first one in the order for which a state is given that has the outlier,
+    or has it in its auth chain. Before that event, the outlier may be an end like any other event.
 
     An event may cite auth events of another branch. So only an outlier after a gap is taken to come after
     its auth events. An outlier that is only in an auth chain, and not after a gap, also has its place taken
@@ -53,46 +57,85 @@ def find_absorbed(
 
     Returns:
         The outliers by the event that takes their place; the pairs of an event and such an outlier that is
-        only in its auth chain, and not after a gap; and the outliers whose place the prev events tell.
+        only in its auth chain, and not after a gap; the outliers whose place the prev events tell; and those
+        of them that an event after a gap has.
     """
     absorbed: dict[EventId, list[EventId]] = {}
     reached: set[EventId] = set()
     chained: set[EventId] = set()
     pairs: set[tuple[EventId, EventId]] = set()
+    told: set[EventId] = set()
     placed: set[EventId] = set()
-    after_a_gap: set[EventId] = set()
-    for event_id in places if given else ():
-        if any(prev not in places or prev in after_a_gap for prev in events[event_id].prev_event_ids):
-            after_a_gap.add(event_id)
+    behind, after = _find_gaps(events, places) if given else ({}, {})
     for event_id in sorted(given.keys() & places.keys(), key=places.__getitem__):
         stated = {*entries_of(given[event_id]).values(), *answered.get(event_id, ())}
-        if event_id not in after_a_gap:
+        if not behind[event_id]:
             placed |= stated & places.keys()
             continue
-        todo = sorted(stated)
+        todo = [(one, event_id) for one in sorted(stated)]
         while todo:
-            one = todo.pop()
-            only_chained = one not in stated and one not in after_a_gap
+            one, citing = todo.pop()
+            only_chained = one not in stated and not behind.get(one)
             if one in reached or (only_chained and one in chained) or one not in outliers:
+                continue
+            if not behind.get(citing, 0) & ~after.get(one, 0):
+                # It comes after all that is missing before the event that has it. So the prev events tell.
+                if one not in told:
+                    told.add(one)
+                    if behind.get(one):
+                        todo += [(cited, one) for cited in events[one].auth_event_ids]
                 continue
             if only_chained:
                 chained.add(one)
                 pairs.add((event_id, one))
             else:
                 reached.add(one)
-            if one in after_a_gap:
-                todo += events[one].auth_event_ids
+            if behind.get(one):
+                todo += [(cited, one) for cited in events[one].auth_event_ids]
             else:
                 placed.update(events[one].auth_event_ids)
             if places.get(one, len(places)) < places[event_id]:
                 absorbed.setdefault(event_id, []).append(one)
-    todo = list(placed)
-    while todo:
-        one = todo.pop()
+    placed |= told & places.keys()
+    left = list(placed)
+    while left:
+        one = left.pop()
         new = set(events[one].auth_event_ids) - placed if one in places else set()
         placed |= new
-        todo += new
-    return absorbed, pairs, (placed - reached - chained) & places.keys()
+        left += new
+    return absorbed, pairs, (placed - reached - chained) & places.keys(), told
+
+
+def _find_gaps(
+    events: Mapping[EventId, Event], places: Mapping[EventId, int]
+) -> tuple[dict[EventId, int], dict[EventId, int]]:
+    """Return masks with one bit for each missing prev event; all beyond a bound share one.
+
+    Args:
+        events: of the room.
+        places: their places in the order, in this order.
+
+    Returns:
+        The missing events that each event follows, by prev events; and those that it is known to come after,
+        also by auth events, without those beyond the bound.
+    """
+    numbers: dict[EventId, int] = {}
+    behind: dict[EventId, int] = {}
+    after: dict[EventId, int] = {}
+    for event_id in places:
+        mask, known = 0, 0
+        for prev in events[event_id].prev_event_ids:
+            if prev in places:
+                mask |= behind[prev]
+                known |= after[prev]
+            else:
+                number = min(numbers.setdefault(prev, len(numbers)), HOLES)
+                mask |= 1 << number
+                known |= (1 << number) if number < HOLES else 0
+        for cited in events[event_id].auth_parents:
+            known |= after.get(cited, 0)
+        behind[event_id], after[event_id] = mask, known
+    return behind, after
 
 
 def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:
