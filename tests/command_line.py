@@ -8,6 +8,7 @@ from typing import Any
 from builder import ALICE, BOB, Room, public_key
 from click.testing import CliRunner, Result
 
+from roomver import Event
 from roomver.cli import main
 
 KEYS = {server: {"ed25519:1": {"key": public_key(server)}} for server in ("a.example", "b.example")}
@@ -76,3 +77,14 @@ def report(*arguments: str, code: int = 0) -> dict[str, Any]:
 def kinds(found: dict[str, Any]) -> dict[str, list[str]]:
     """Return event ID to the kinds of its findings."""
     return {event["event_id"]: [one["kind"] for one in event["findings"]] for event in found["events"]}
+
+
+def ban_beside_a_message() -> tuple[Room, Event, Event, Event]:
+    """Make a room with a ban of BOB, a message after it, and a message of BOB beside both."""
+    built = public_room()
+    fork, base = dict(built.state), built.last
+    assert base is not None
+    ban = built.member(BOB, "ban", by=ALICE)
+    after = built.add("m.room.message", ALICE, {"body": "y"})
+    built.state = fork
+    return built, ban, after, built.add("m.room.message", BOB, {"body": "x"}, prev=[base])

@@ -10,9 +10,11 @@ import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+Change = Callable[[sqlite3.Connection], object]
 
 FIXTURE = Path(__file__).parent / "data" / "synapse.db.gz"
 
@@ -102,6 +104,21 @@ def unpacked(path: Path) -> Path:
     with gzip.open(FIXTURE, "rb") as packed, path.open("wb") as out:
         shutil.copyfileobj(packed, out)
     return path
+
+
+def changed_in(base: Path, folder: Path) -> Callable[[Change], str]:
+    """Return a function that changes a copy of a database and returns its path."""
+
+    def change(how: Change) -> str:
+        path = folder / "changed.db"
+        shutil.copyfile(base, path)
+        db = sqlite3.connect(path)
+        how(db)
+        db.commit()
+        db.close()
+        return str(path)
+
+    return change
 
 
 def copy_rooms(source: Path, target: Path, room_ids: list[str]) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from builder import ALICE, BOB, Room
-from command_line import Write, case, entries, header, public_room, report, run
+from command_line import Write, ban_beside_a_message, case, entries, header, public_room, report, run
 
 from roomver import Event
 
@@ -120,13 +120,7 @@ def test_an_event_of_another_room_was_dropped_too(write: Write) -> None:
 
 
 def test_an_unknown_third_check_says_what_was_dropped(write: Write) -> None:
-    built = public_room()
-    fork, base = dict(built.state), built.last
-    assert base is not None
-    ban = built.member(BOB, "ban", by=ALICE)
-    built.add("m.room.message", ALICE, {"body": "y"})
-    built.state = fork
-    beside = built.add("m.room.message", BOB, {"body": "x"}, prev=[base])
+    built, ban, _, beside = ban_beside_a_message()
     file = write("room.jsonl", lines_of(built, ban))
     (unknown,) = report(file, code=1)["room"]["current_unknown"]
     assert (unknown["event_id"], [*unknown["dropped"]]) == (beside.event_id, [ban.event_id])

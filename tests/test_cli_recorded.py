@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB
-from command_line import CASES, Write, entries, header, public_room, report, run
+from command_line import CASES, Write, ban_beside_a_message, entries, header, public_room, report, run
 
 BESIDE = ["$4hXAeMmBsqsmbalTzV8RAE9tRpJMW_BfElrI53LH8ws", "$4x2veUKd0GL-RolFBxhTxG8bhymANFPOEImNZkt1lB4"]
 
@@ -138,13 +138,7 @@ def test_an_event_that_only_the_server_soft_failed_is_listed_but_is_not_a_findin
 
 def test_an_event_whose_third_check_is_unknown_is_not_called_accepted(write: Write) -> None:
     """Nothing tells whether it would be soft-failed here."""
-    built = public_room()
-    fork, base = dict(built.state), built.last
-    assert base is not None
-    ban = built.member(BOB, "ban", by=ALICE)
-    built.add("m.room.message", ALICE, {"body": "y"})
-    built.state = fork
-    beside = built.add("m.room.message", BOB, {"body": "x"}, prev=[base])
+    built, ban, _, beside = ban_beside_a_message()
     lines = [line for line in entries(built) if line["event_id"] != ban.event_id]
     decided = header(rejected=[], soft_failed=[beside.event_id])
     room = report(write("room.jsonl", [decided, *lines]), code=3)["room"]
@@ -157,13 +151,7 @@ def test_an_event_whose_third_check_is_unknown_is_not_called_accepted(write: Wri
 
 def test_an_unknown_check_against_the_current_state_is_told(write: Write) -> None:
     """A ban is missing. It may have arrived before a message beside it."""
-    built = public_room()
-    fork, base = dict(built.state), built.last
-    assert base is not None
-    ban = built.member(BOB, "ban", by=ALICE)
-    after = built.add("m.room.message", ALICE, {"body": "y"})
-    built.state = fork
-    beside = built.add("m.room.message", BOB, {"body": "x"}, prev=[base])
+    built, ban, after, beside = ban_beside_a_message()
     lines = [line for line in entries(built) if line["event_id"] != ban.event_id]
     file = write("room.jsonl", [header(), *lines])
     found = report(file, code=3)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import synapse_db
 from command_line import run
 from rich.cells import cell_len
+from synapse_db import Change, changed_in
 
 from roomver.readers import open_synapse
 from roomver.readers.synapse_schema import NEWEST_SCHEMA
@@ -19,8 +19,6 @@ from roomver.replay import Status
 from roomver.room_check import RoomCheck, check_room
 from roomver.state import PartialState, entries_of
 from roomver.unpadded import encode_unpadded
-
-Change = Callable[[sqlite3.Connection], object]
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +28,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def changed(base: Path, tmp_path: Path) -> Callable[[Change], str]:
-    """Return a function that changes a copy of the database and returns its path."""
-
-    def change(how: Change) -> str:
-        path = tmp_path / "changed.db"
-        shutil.copyfile(base, path)
-        db = sqlite3.connect(path)
-        how(db)
-        db.commit()
-        db.close()
-        return str(path)
-
-    return change
+    return changed_in(base, tmp_path)
 
 
 def room_ids(path: Path) -> list[str]:

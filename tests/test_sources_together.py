@@ -1,7 +1,6 @@
 """A Synapse database with files beside it: what both say is kept, and neither replaces the other."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 import synapse_db
 from builder import ALICE, BOB, Room
 from command_line import Write, run
-from test_sources_synapse import Change, checked, joins, partial_join, room_ids
+from synapse_db import Change, changed_in
+from test_sources_synapse import checked, joins, partial_join, room_ids
 
 from roomver import Event
 from roomver.entry import Entry, Place
@@ -30,18 +30,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def changed(base: Path, tmp_path: Path) -> Callable[[Change], str]:
-    """Return a function that changes a copy of the database and returns its path."""
-
-    def change(how: Change) -> str:
-        path = tmp_path / "changed.db"
-        shutil.copyfile(base, path)
-        db = sqlite3.connect(path)
-        how(db)
-        db.commit()
-        db.close()
-        return str(path)
-
-    return change
+    return changed_in(base, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,9 @@ class RoomSource(Protocol):
 
     Attributes:
         name: what messages call it.
-        is_database: whether a server's database is the source.
     """
 
     name: str
-    is_database: bool
 
     def list_rooms(self) -> list[RoomSummary]:
         """Return its rooms, those with the most events first.
@@ -48,8 +46,6 @@ class RoomSource(Protocol):
 
 class FileSource:
     """One or several files, of one room or of several."""
-
-    is_database = False
 
     def __init__(self, inputs: Iterable[tuple[BinaryIO, str]]) -> None:
         """Take at least one stream, each with what messages call it."""

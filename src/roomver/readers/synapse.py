@@ -62,8 +62,6 @@ class SynapseSource:
         notes: what a reader should be told about it.
     """
 
-    is_database = True
-
     def __init__(self, database: Database) -> None:
         """Take a database and check that it is one of Synapse.
 

@@ -7,16 +7,12 @@ come after the missing one.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import Final
 
 from ..event import Event
 from ..state import entries_of
 from ..types import EventId, StateMap
+from .order import HOLES as _HOLES
 from .outcome import Outcome, Status
-
-# Each event has a mask with one bit per hole. All holes beyond this number share one bit, and are never taken
-# to come before an event.
-_HOLES: Final = 4_096
 
 
 def find_followed(events: Mapping[EventId, Event], outcomes: Mapping[EventId, Outcome]) -> set[EventId]:

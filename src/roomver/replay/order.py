@@ -13,7 +13,8 @@ from ..types import EventId, StateMap
 _CYCLES: Final = ""
 
 HOLES: Final = 4_096
-"""How many missing events are told apart by a bit of their own."""
+"""How many missing events have a bit of their own in a mask. All others share one bit, and are never taken to
+come before an event."""
 
 
 def find_outliers(
