@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay", "unhashed", "known_states"),
-    ("gathering", "undecided", "room_check", "recording", "anonymous", "suite"),
+    ("contributions", "merging", "state_document", "gathering", "undecided", "room_check", "recording", "anonymous", "suite"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}
@@ -40,6 +40,12 @@ SAME_FLOOR = frozenset(
         ("policy", "state"),
         ("signatures", "keys"),
         ("signing", "keys"),
+        ("gathering", "contributions"),
+        ("gathering", "merging"),
+        ("gathering", "state_document"),
+        ("merging", "contributions"),
+        ("state_document", "contributions"),
+        ("room_check", "contributions"),
         ("room_check", "gathering"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from ..auth.compared import Compared, list_compared
+from ..contributions import Difference
 from ..errors import UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
@@ -19,6 +20,7 @@ from ..undecided import Dropped, lacks_among
 from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
+from .merged import differences_data, lines_about
 from .wording import FINDING_TEXT, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
@@ -106,6 +108,7 @@ class Answer(NamedTuple):
         is_draft: whether the event is a draft.
         dropped: the events of the input that were dropped.
         recorded: what the server that recorded the room did with the event; empty if it does not say.
+        differences: where the sources of the room differ on the event.
     """
 
     rows: list[Row]
@@ -114,6 +117,7 @@ class Answer(NamedTuple):
     is_draft: bool = False
     dropped: Mapping[EventId, Dropped] = MappingProxyType({})
     recorded: str = ""
+    differences: Sequence[Difference] = ()
 
 
 class Refused(Exception):
@@ -139,7 +143,10 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     if answer.third is not None:
         head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
         data.append({**head, **_third_data(answer.third, answer.dropped)})
-    return [{**row, "recorded": answer.recorded} for row in data] if answer.recorded else data
+    more: dict[str, object] = {"recorded": answer.recorded} if answer.recorded else {}
+    if answer.differences:
+        more["differences"] = differences_data(answer.differences)
+    return [{**row, **more} for row in data]
 
 
 def _data(row: Row, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
@@ -235,6 +242,8 @@ def print_answer(answer: Answer) -> None:
         _print_third(answer.third, answer.dropped)
     if answer.recorded:
         out.print(f"\nthe recording server {answer.recorded} it", style="bold")
+    for line in lines_about(answer.differences):
+        out.print(printable(line), soft_wrap=True)
 
 
 def _print_compared(rows: Sequence[Compared]) -> None:

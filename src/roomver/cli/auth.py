@@ -194,13 +194,20 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    third, recorded = _third(room, event), room.recorded(event_id)
+    answer = partial(
+        Answer,
+        third=_third(room, event),
+        findings=findings,
+        dropped=room.found.dropped,
+        recorded=room.recorded(event_id),
+        differences=[one for one in room.found.gathered.differences if one.event_id == event_id],
+    )
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], third, findings, dropped=room.found.dropped, recorded=recorded)
+        return answer([row, not_made])
     own = {}
     if event.type != "m.room.create":
         # Nothing is compared with an event of another room.
@@ -220,7 +227,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
         lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
         by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
-    return Answer([row, by_state], third, findings, dropped=room.found.dropped, recorded=recorded)
+    return answer([row, by_state])
 
 
 def _third(room: LoadedRoom, event: Event) -> Third:

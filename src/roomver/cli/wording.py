@@ -28,6 +28,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
+        FindingKind.SAME_ID: "has the same event ID as another one",
         FindingKind.OTHER_ROOM: "is not from the same room as the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing or undecided",

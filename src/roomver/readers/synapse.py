@@ -10,26 +10,28 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..canonical import load_json, shorten
+from ..contributions import Origin
 from ..entry import Entry, Place
 from ..errors import RoomverError, UnknownRoomVersion
 from ..event import Event
 from ..keys import KeyRing, VerifyKey
-from ..known_states import KnownStates
-from ..room_check import Beliefs
+from ..known_states import Beliefs, KnownStates
+from ..merging import forget_events
 from ..signatures import read_server_keys
-from ..state import Unknown, changed_entries, entries_of, known_in_part, unknown_of
+from ..state import entries_of
 from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion, get_room_version
 from .database import Database, number_of, open_database, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
-from .rooms import Room
+from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
-from .source import choose_room
+from .source import NoSuchRoom, choose_room
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
 _LONGEST_ID: Final = 255
+_DOUBTFUL: Final = "accepted while the server had a partial state"
 
 
 def _only(column: str, table: str) -> str:
@@ -108,28 +110,23 @@ class SynapseSource:
         counted = ((text_of(room_id), number) for room_id, number in self._database.rows(sql))
         return {room_id: number for room_id, number in counted if room_id is not None}
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
-        """Begin to read a room.
+    def open_room(self, room_id: RoomId | None, version: RoomVersion | None, said_by: str = "") -> Room:
+        """Begin to read a room. Arguments are those of `RoomSource.open_room`.
 
         Raises:
-            InputError: if it cannot be read, if there is no such room or it has no events, or if a room must
-                be chosen.
+            NoSuchRoom: if there is no such room, or it has no events.
+            InputError: if it cannot be read, or if a room must be chosen.
         """
         chosen, said = self._choose(room_id)
-        known = self._version(chosen, said, version)
+        known = self._version(chosen, said, version, f" as {said_by} says" if said_by else "")
         reading = _Reading(self._database, chosen, known, has_states=self._has_states)
-        return Room(
-            known,
-            reading.keys(),
-            None,
-            frozenset(),
-            reading.entries(),
-            [],
-            beliefs=reading.beliefs(),
-            find_states=reading.find_states,
-            room_id=chosen,
-            database=f"Synapse's database (schema {self.schema})",
+        if not reading.has_events():
+            raise NoSuchRoom(self.name, f"it has no events of {quoted(chosen)}")
+        what = f"Synapse's database (schema {self.schema})"
+        origin = Origin(
+            self.name, what, reading.keys(), reading.beliefs(), reading.find_states, in_order=True
         )
+        return Room.of([RoomPart(origin, reading.entries(), database=what)], known, chosen)
 
     def _choose(self, room_id: RoomId | None) -> tuple[RoomId, str | None]:
         if room_id is not None:
@@ -138,7 +135,9 @@ class SynapseSource:
         room = choose_room(self.name, self.list_rooms(), room_id)
         return room.room_id, room.version
 
-    def _version(self, room_id: RoomId, said: str | None, version: RoomVersion | None) -> RoomVersion:
+    def _version(
+        self, room_id: RoomId, said: str | None, version: RoomVersion | None, says: str
+    ) -> RoomVersion:
         if said is None:
             if version is None:
                 reason = f"it does not give the room version of {quoted(room_id)}: give --room-version"
@@ -150,7 +149,7 @@ class SynapseSource:
             raise InputError(self.name, f"{quoted(room_id)}: {error}") from None
         if version is not None and version is not known:
             raise InputError(
-                self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}"
+                self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}{says}"
             )
         return known
 
@@ -193,6 +192,10 @@ class _Reading:
 
     # Events
 
+    def has_events(self) -> bool:
+        """Tell whether there are any."""
+        return any(self.database.rows("SELECT 1 FROM events WHERE room_id = ? LIMIT 1", self.room_id))
+
     def entries(self) -> Iterator[Entry]:
         """Yield an entry for each event: first those fetched later, then the others as they came."""
         number = 0
@@ -200,8 +203,6 @@ class _Reading:
             for row in self.database.rows(sql, self.room_id):
                 number += 1
                 yield self._entry(row, number)
-        if not number:
-            raise InputError(self.database.name, f"it has no events of {quoted(self.room_id)}")
 
     def _entry(self, row: tuple[object, ...], number: int) -> Entry:
         raw_id, outlier, reason, rejection, group, has_json, raw = row
@@ -263,19 +264,21 @@ class _Reading:
         stored = self.stored
         outliers = [event_id for event_id in events if event_id in stored and stored[event_id].outlier]
         if len(outliers) == len(events):
-            return KnownStates()  # the server is not in the room
+            # The server is not in the room.
+            return KnownStates(unsettled=frozenset(outliers), tells_states=self.has_states)
         gaps = find_gaps(events, stored)
         partial = self._ids("SELECT event_id FROM partial_state_events WHERE room_id = ?")
+        joins = self._ids(_JOINS)
         given: dict[EventId, StateMap[EventId]] = {}
         unknown: dict[EventId, str] = {}
         if gaps and self.has_states:
             groups = StateGroups(self.database, self.room_id, events)
             given, unknown = states_before(gaps, stored, groups, partial)
             # An event that was accepted against a partial state vouches for nothing.
-            doubtful = partial - self._ids(_JOINS)
-            given = {event_id: _forget(state, doubtful) for event_id, state in given.items()}
+            doubtful = partial - joins
+            given = {event_id: forget_events(state, doubtful, _DOUBTFUL) for event_id, state in given.items()}
         accepted, reached = self._reached(events, set(outliers), given)
-        for join in self._ids(_JOINS):
+        for join in joins:
             # The server that it was joined through had the full state, and let it in.
             if join in given and not stored[join].rejected:
                 accepted.setdefault(join, set()).add(join)
@@ -286,7 +289,15 @@ class _Reading:
         # Without ends, nothing tells whether the server has received more events than it has now.
         ends = self._ids(_ENDS) or None
         return KnownStates(
-            given, accepted, kept if sure and ends is not None else None, ends, kept - reached, unknown
+            given,
+            accepted,
+            kept if sure and ends is not None else None,
+            ends,
+            kept - reached,
+            unknown,
+            unsettled=kept | partial,
+            partial=bool(joins),
+            tells_states=self.has_states,
         )
 
     def _reached(
@@ -375,14 +386,3 @@ def _metadata(raw: object) -> JsonObject:
 def _object(text: str | None) -> JsonObject:
     value = load_json("" if text is None else text)
     return value if type(value) is dict else {}
-
-
-def _forget(state: StateMap[EventId], doubtful: Collection[EventId]) -> StateMap[EventId]:
-    """Return a state in which the keys of some events are unknown."""
-    keys = frozenset(key for key, event_id in entries_of(state).items() if event_id in doubtful)
-    if not keys:
-        return state
-    unknown = Unknown("accepted while the server had a partial state", keys=keys)
-    return known_in_part(
-        changed_entries(entries_of(state), dict.fromkeys(keys)), (*unknown_of(state), unknown)
-    )
