@@ -172,7 +172,7 @@ def test_event_ids_that_are_no_state_are_told(write: Write) -> None:
     assert (result.exit_code, f"{IDS[5]} is a message" in result.stderr) == (2, True)
     both = [write(f"{n}.json", state_ids(n)) for n in (4, 5)]
     result = run("state", events, "--also", both[0], "--also", both[1])
-    assert (result.exit_code, "two documents give different current states" in result.stderr) == (2, True)
+    assert (result.exit_code, f"{both[0]} and {both[1]} contradict each other" in result.stderr) == (3, True)
     assert run("state", events, "--also", both[1], "--also", both[1]).exit_code == 0
     for files in ((ids,), (ids, "--also", both[0])):
         result = run("state", *files)

@@ -89,7 +89,7 @@ def test_the_databases_partial_state_does_not_replace_a_whole_one(
     assert held == set(state_before(whole, join))
 
 
-def test_another_state_than_the_databases_is_an_error_that_names_the_event(
+def test_another_state_than_the_databases_is_a_contradiction_that_names_the_event(
     changed: Callable[[Change], str], base: Path, of_room: str, whole: RoomCheck, write: Write
 ) -> None:
     join, change = partial_join(base, of_room)
@@ -99,8 +99,13 @@ def test_another_state_than_the_databases_is_an_error_that_names_the_event(
     found["state"] = [one for one in found["state"] if one["type"] != "m.room.power_levels"]
     answer = write("answer.json", found)
     result = run("check", path, "--room", of_room, "--also", answer)
-    assert result.exit_code == 2
-    assert f"the database and the files give different states before {join}" in result.stderr
+    assert result.exit_code == 1
+    assert "1 contradiction between the sources:" in result.stdout
+    assert f"state-before: {join}: " in result.stdout
+    assert f'm.room.power_levels "": absent in {answer}, ' in result.stdout
+    result = run("state", path, "--room", of_room, "--also", answer, "--at", join, "--before")
+    assert (result.exit_code, "contradict each other" in result.stderr) == (3, True)
+    assert f"to list them: roomver check {path} --room '{of_room}' --also {answer}" in result.stderr
 
 
 # Outliers

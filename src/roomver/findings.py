@@ -131,6 +131,8 @@ class Lack(Enum):
     """Valid copies of events that are in the input and were dropped."""
     STATE = "whole state"
     """The whole of a state that the input gives in part."""
+    AGREEMENT = "agreement"
+    """Which of the sources is right that contradict each other on a state."""
 
 
 class Finding(NamedTuple):

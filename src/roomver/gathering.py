@@ -10,22 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from .check import check_entries
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
+from .copies import compare_copies, copy_text, is_whole
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import (
-    Claim,
-    Tally,
-    compare_copies,
-    copy_text,
-    find_differences,
-    forget_events,
-    is_whole,
-    merge_states,
-)
+from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
 from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
     DROPPED,
@@ -164,6 +156,8 @@ class Gathered:
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
+        if CONTRADICT in reason:
+            return Lack.AGREEMENT
         return Lack.DROPPED if DROPPED in reason else Lack.STATE
 
     @property
@@ -218,12 +212,14 @@ class Gathered:
             disputed = tally.disputed(knowns)
             self.contributions = tally.contributions(self._claims, knowns)
             self.server_has = frozenset(tally.has[0])
-            self.differences += find_differences(tally, self._claims, knowns, self.events, self.places)
-        elif any(len(claims) > 1 for claims in self._claims.values()):
-            self.differences += find_differences(tally, self._claims, knowns, self.events, self.places)
+        several = {e: find_contested(claims) for e, claims in self._claims.items() if len(claims) > 1}
+        if several or len(origins) > 1:
+            self.differences += find_differences(tally, self._claims, several, knowns, self.events)
         for event_id, claims in self._claims.items():
-            state = forget_events(merge_states(claims), self._same_id, _SAME_ID_IN_STATE)
-            state = forget_events(state, disputed, "one source says that it was rejected, and another not")
+            state = forget_events(
+                merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
+            )
+            state = forget_events(state, disputed, f"sources{CONTRADICT} on whether it was rejected")
             if event_id is None:
                 self.current = state
             else:

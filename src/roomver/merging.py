@@ -5,7 +5,7 @@ Nothing is decided by the order of the sources: what they contradict each other 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from .contributions import (
     MAX_ENTRIES,
@@ -17,18 +17,25 @@ from .contributions import (
     Origin,
     Saying,
 )
-from .entry import NO_SOURCE, Entry, Place
+from .entry import NO_SOURCE, Entry
 from .event import Event
-from .findings import EventCheck, FindingKind
-from .hashing import SYNAPSE_NOT_HASHED, content_digest, essential_bytes
 from .keys import KeyRing
 from .known_states import KnownStates
 from .state import Unknown, changed_entries, completed_from, entries_of, known_in_part, unknown_of
 from .types import EventId, StateKey, StateMap
 from .unpadded import encode_unpadded
-from .versions import EventIdForm
 
-__all__ = ["Claim", "Tally", "compare_copies", "find_differences", "forget_events", "merge_states"]
+__all__ = [
+    "CONTRADICT",
+    "Claim",
+    "Tally",
+    "find_differences",
+    "forget_events",
+    "merge_states",
+]
+
+CONTRADICT: Final = " contradict each other"
+"""What the reason of an `Unknown` contains if sources contradict each other."""
 
 
 # States
@@ -44,33 +51,47 @@ class Claim(NamedTuple):
     state: StateMap[EventId]
 
 
-def find_contested(claims: Sequence[Claim]) -> dict[StateKey, dict[str, EventId | None]]:
-    """Return the keys on which states contradict each other, sorted, with what each of the states says."""
+Contested: TypeAlias = Mapping[StateKey, tuple[tuple[str, EventId | None], ...]]
+"""Keys on which states contradict each other, each with what the states say, by their names."""
+
+
+def find_contested(claims: Sequence[Claim]) -> Contested:
+    """Return the keys on which states contradict each other, sorted, with what each of the states says.
+
+    Cost: one look at each entry of each state.
+    """
     known = [entries_of(claim.state) for claim in claims]
     unknown = [unknown_of(claim.state) for claim in claims]
-    contested: dict[StateKey, dict[str, EventId | None]] = {}
-    # What differs from the first state, or is absent from it, is in another one.
-    for key in {key for entries in known for key in entries}:
-        says = {
-            claims[n].name: entries.get(key)
+    differing: set[StateKey] = set()
+    first = known[0]
+    for entries in known[1:]:
+        differing.update(key for key, event_id in entries.items() if first.get(key) != event_id)
+        differing.update(key for key in first if key not in entries)
+    contested = {}
+    for key in sorted(differing):
+        says = [
+            (claims[n].name, entries.get(key))
             for n, entries in enumerate(known)
             if key in entries or not any(one.covers(key) for one in unknown[n])
-        }
-        if len({*says.values()}) > 1:
-            contested[key] = says
-    return {key: contested[key] for key in sorted(contested)}
+        ]
+        if any(event_id != says[0][1] for _, event_id in says):
+            contested[key] = tuple(says)
+    return contested
 
 
-def merge_states(claims: Sequence[Claim]) -> StateMap[EventId]:
+def merge_states(claims: Sequence[Claim], contested: Contested) -> StateMap[EventId]:
     """Return what several sources say of one state together.
 
     What one leaves unknown, another tells. A key on which two of them contradict each other is unknown,
     whatever a third one says. The order of the claims does not matter.
+
+    Args:
+        claims: at least one.
+        contested: what `find_contested` finds in them.
     """
     first = claims[0].state
     if len(claims) == 1:
         return first
-    contested = find_contested(claims)
     gone = dict.fromkeys(contested)
     merged: StateMap[EventId] | None = None
     for claim in claims:
@@ -81,8 +102,8 @@ def merge_states(claims: Sequence[Claim]) -> StateMap[EventId]:
     assert merged is not None  # there is at least one claim
     if not contested:
         return merged
-    names = {name: None for says in contested.values() for name in says}
-    reason = f"{' and '.join(names)} contradict each other"
+    names = {name: None for says in contested.values() for name, _ in says}
+    reason = f"{' and '.join(names)}{CONTRADICT}"
     unknown = Unknown(reason, keys=frozenset(contested))
     return known_in_part(entries_of(merged), (*(one.renewed() for one in unknown_of(merged)), unknown))
 
@@ -95,45 +116,6 @@ def forget_events(state: StateMap[EventId], forgotten: Collection[EventId], reas
     unknown = Unknown(reason, keys=keys)
     entries = changed_entries(entries_of(state), dict.fromkeys(keys))
     return known_in_part(entries, (*(one.renewed() for one in unknown_of(state)), unknown))
-
-
-# Copies
-
-
-def compare_copies(one: EventCheck, event: Event, other: EventCheck, copy: Event) -> DifferenceKind | None:
-    """Compare two usable copies of an event, except for ``signatures`` and ``unsigned``.
-
-    Args:
-        one, other: their checks.
-        event, copy: the events. Of an altered copy it is the redacted form.
-    """
-    version = event.room_version
-    if version.event_id_form is EventIdForm.CHOSEN:
-        if essential_bytes(event.pdu, version) != essential_bytes(copy.pdu, version):
-            return DifferenceKind.CONTENT
-        if is_whole(one) and is_whole(other):
-            digests = {content_digest(copied.pdu, SYNAPSE_NOT_HASHED) for copied in (event, copy)}
-            return DifferenceKind.CONTENT if len(digests) > 1 else None
-    if is_whole(one) and is_whole(other):
-        return None  # the event ID covers the content hash, and that covers the content
-    if is_altered(one) != is_altered(other):
-        return DifferenceKind.ALTERED
-    return DifferenceKind.REDACTED if is_whole(one) != is_whole(other) else None
-
-
-def is_altered(check: EventCheck) -> bool:
-    """Tell whether an event does not match its content hash."""
-    return any(finding.kind is FindingKind.CONTENT_HASH for finding in check.findings)
-
-
-def is_whole(check: EventCheck) -> bool:
-    """Tell whether an event has all of its content."""
-    return not check.redacted and not is_altered(check)
-
-
-def copy_text(check: EventCheck) -> str:
-    """Say which copy of an event this is."""
-    return "altered" if is_altered(check) else "redacted" if check.redacted else "whole"
 
 
 # Sources
@@ -287,9 +269,9 @@ def _soft_failed(origin: Origin) -> frozenset[EventId]:
 def find_differences(
     tally: Tally,
     claims: Mapping[EventId | None, Sequence[Claim]],
+    contested: Mapping[EventId | None, Contested],
     knowns: Sequence[KnownStates],
     events: Mapping[EventId, Event],
-    places: Mapping[EventId, Place],
 ) -> Iterable[Difference]:
     """Yield where the sources differ on decisions, states, forward extremities and keys."""
     names = [origin.name for origin in tally.origins]
@@ -297,25 +279,22 @@ def find_differences(
         (DifferenceKind.REJECTED, tally.disputed(knowns)),
         (DifferenceKind.SOFT_FAILED, tally.soft_failed_in_part(knowns)),
     )
-    for event_id, all_of in claims.items():
-        if event_id is not None:
-            yield from _differing_states(DifferenceKind.STATE_BEFORE, event_id, all_of)
-    yield from _differing_states(DifferenceKind.CURRENT_STATE, None, [*claims.get(None, ())])
+    for event_id, keys in contested.items():
+        kind = DifferenceKind.CURRENT_STATE if event_id is None else DifferenceKind.STATE_BEFORE
+        yield from _differing_states(kind, event_id, claims[event_id], keys)
     yield from _of_servers(tally, claims.get(None, ()), knowns, events)
     for kind, found in decided:
         for event_id, says in found.items():
-            place = str(places[event_id]) if event_id in places else None
-            yield Difference(kind, tuple(Saying(names[n], place, f"{text} it") for n, text in says), event_id)
+            yield Difference(kind, tuple(Saying(names[n], None, f"{text} it") for n, text in says), event_id)
     yield from _differing_keys(tally.origins)
 
 
 def _differing_states(
-    kind: DifferenceKind, event_id: EventId | None, claims: Sequence[Claim]
+    kind: DifferenceKind, event_id: EventId | None, claims: Sequence[Claim], contested: Contested
 ) -> Iterable[Difference]:
-    contested = find_contested(claims) if len(claims) > 1 else {}
     if not contested:
         return
-    entries = [DifferingEntry(key, tuple(says.items())) for key, says in contested.items()]
+    entries = [DifferingEntry(key, says) for key, says in contested.items()]
     says = tuple(
         Saying(claim.name, None, f"gives a state of {len(entries_of(claim.state)):,} known entries")
         for claim in claims
@@ -348,10 +327,11 @@ def _of_servers(
         claims = [Claim(m, names[m], states[m]) for m in same]
         if tuple(same) not in found:
             found.add(tuple(same))
-            yield from _differing_states(DifferenceKind.CURRENT_STATE, None, claims)
+            yield from _differing_states(DifferenceKind.CURRENT_STATE, None, claims, find_contested(claims))
         for claim in given:
             if claim.source != n:
-                yield from _differing_states(DifferenceKind.CURRENT_STATE, None, [mine, claim])
+                both = [mine, claim]
+                yield from _differing_states(DifferenceKind.CURRENT_STATE, None, both, find_contested(both))
 
 
 def _state_of(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateMap[EventId]:

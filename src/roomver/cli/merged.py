@@ -32,7 +32,7 @@ _TEXT = {
     DifferenceKind.CONTENT: "two different events have this ID; both are left out",
     DifferenceKind.ALTERED: "one copy does not match its content hash",
     DifferenceKind.REJECTED: "one server rejected it, another accepted it",
-    DifferenceKind.STATE_BEFORE: "the states before it differ, in what is then taken as unknown",
+    DifferenceKind.STATE_BEFORE: "the states before it differ; these entries are unknown",
     DifferenceKind.CURRENT_STATE: "the current states differ",
     DifferenceKind.KEY: "different keys under one ID; each is tried",
     DifferenceKind.REDACTED: "one copy is redacted; the whole one is used",

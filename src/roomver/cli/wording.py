@@ -66,6 +66,7 @@ LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
         Lack.MISSING: "fetch the missing events",
         Lack.DROPPED: "get valid copies of the dropped events",
         Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+        Lack.AGREEMENT: "find out which of the contradicting sources is right",
     }
 )
 """What would decide an undecided event, as it follows the words "a server must"."""
