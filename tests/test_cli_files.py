@@ -175,6 +175,7 @@ def test_each_answer_gives_its_own_state(write: Write) -> None:
     result = run("state", files[0], "--also", files[1])
     assert result.exit_code == 3
     assert f"{files[0]} and {files[1]} contradict each other" in result.stderr
+    assert "find out which one is right" in result.stderr
     assert run("state", files[0], "--also", files[0]).exit_code == 0
 
 

@@ -1,12 +1,14 @@
 """Several sources of one room: what each adds, and what becomes of what they contradict each other on."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, VERSIONS, Room, public_key
+from builder import ALICE, BOB, CAROL, VERSIONS, Room, public_key
+from command_line import Write, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_knowledge import Knowledge, drawn_knowledge
@@ -371,6 +373,27 @@ def test_many_differing_entries_are_counted(room: Room) -> None:
     ]
     (one,) = merged(pdus_of(room), [], origins=origins).differences
     assert (len(one.entries), one.more_entries) == (100, len(events) - 100)
+
+
+def test_two_answers_with_different_states_before_one_event(room: Room, write: Write) -> None:
+    join = room.member(CAROL, "join", prev=["$gone"])
+    state = [dict(one.pdu) for one in room.state.values() if one is not join]
+    answers = [
+        write(name, {"event": dict(join.pdu), "state": given, "auth_chain": []})
+        for name, given in (("a.json", state), ("b.json", state[:-1]))
+    ]
+    for first, other in (answers, answers[::-1]):
+        result = run("check", "--unsigned", first, "--also", other, "--json")
+        (found,) = json.loads(result.stdout)["files"]
+        assert result.exit_code == 1
+        (one,) = found["sources"]["contradictions"]
+        assert (one["kind"], one["event_id"]) == ("state-before", join.event_id)
+        at = ("--at", join.event_id, "--before", "--unsigned")
+        result = run("state", first, "--also", other, *at)
+        assert result.exit_code == 3
+        assert f"{first} and {other} contradict each other" in result.stderr
+        assert len(result.stdout.splitlines()) == len(state) - 1
+        assert run("state", first, "--also", first, *at).exit_code == 0
 
 
 # Keys

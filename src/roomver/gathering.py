@@ -292,7 +292,9 @@ class Gathered:
         """Take another copy of an event."""
         event_id = copy.event_id
         event, known, place = self.events[event_id], self.checks[event_id], self.places[event_id]
-        kind = None if self._unhashed else compare_copies(known, event, check, copy)
+        # What a caller adds is not a source, and made-up events have no hashes.
+        compared = entry.source != NO_SOURCE and not self._unhashed
+        kind = compare_copies(known, event, check, copy) if compared else None
         if kind is not None and (event_id, kind) not in self._copies:
             says = (
                 Saying(at.file or self._name, str(at), f"has a copy that is {copy_text(one)}")
@@ -306,7 +308,7 @@ class Gathered:
             self._leave_out_same(entry, check)
             return
         self.repeated += 1
-        if is_whole(check) and not is_whole(known) and entry.source != NO_SOURCE:
+        if compared and is_whole(check) and not is_whole(known):
             self.events[event_id], self.places[event_id] = copy, entry.place
             self.checks[event_id], check = check._replace(event=None), known
         self.summary.add(check)
