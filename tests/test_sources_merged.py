@@ -7,14 +7,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, CAROL, VERSIONS, Room, public_key
+from builder import ALICE, BOB, CAROL, VERSIONS, Room, key_of, public_key, server_name
 from command_line import Write, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_knowledge import Knowledge, drawn_knowledge
 
-from roomver import KeyRing, redact
-from roomver.contributions import DifferenceKind, Matter, Origin
+from roomver import KeyRing, SigningKey, redact, sign_event
+from roomver.contributions import Difference, DifferenceKind, Matter, Origin
 from roomver.entry import Entry, GivenIds, Part, Place
 from roomver.findings import FindingKind
 from roomver.gathering import Gathered, gather_events
@@ -532,6 +532,90 @@ def split(version: str, seed: int) -> RoomCheck:
         same_room(found, whole)
         assert sum(one.added for one in found.gathered.contributions) == len(whole.gathered.events)
     return whole
+
+
+def contradicting(rng: Random, known: Knowledge) -> Knowledge:
+    """What another source says of the same room: with other copies of events, and other states."""
+    pdus = dict(known.pdus)
+    for event_id, pdu in known.pdus.items():
+        if pdu["type"] == "m.room.create":
+            continue
+        match rng.randrange(8):
+            case 0:
+                pdus[event_id] = {**pdu, "content": {**pdu["content"], "altered": "here"}}
+            case 1:
+                pdus[event_id] = dict(redact(pdu, known.version))
+            case 2 if "event_id" in pdu:
+                other: dict[str, Any] = {**pdu, "content": {**pdu["content"], "other": "here"}}
+                other["hashes"] = {"sha256": compute_content_hash(other, known.version)}
+                pdus[event_id] = dict(sign_event(other, known.version, *signer_of(pdu)))
+            case _:
+                pass
+    answers = []
+    for answer in known.answers:
+        state = {key: e for key, e in answer.state.items() if key[0] == "m.room.create" or rng.randrange(5)}
+        others = [e for e, pdu in known.pdus.items() if (pdu["type"], pdu.get("state_key")) in state]
+        for event_id in rng.sample(others, min(2, len(others))):
+            if event_id in known.gone or rng.randrange(2):
+                continue
+            state[known.pdus[event_id]["type"], known.pdus[event_id]["state_key"]] = event_id
+        answers.append(replace(answer, state=state))
+    return replace(known, pdus=pdus, answers=tuple(answers))
+
+
+def signer_of(pdu: Pdu) -> tuple[str, SigningKey]:
+    server = server_name(pdu["sender"])
+    return server, key_of(server)
+
+
+@settings(max_examples=150 if settings().derandomize else 40)
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_the_order_of_sources_that_contradict_each_other_decides_nothing(version: str, seed: int) -> None:
+    disagree(version, seed)
+
+
+def test_the_contradicting_sources_contradict_each_other_in_each_way() -> None:
+    """Otherwise, the property proves nothing."""
+    found = [disagree(VERSIONS[seed % 12], seed) for seed in range(36)]
+    assert {kind for one in found for kind in kinds(one.gathered)} >= {
+        DifferenceKind.CONTENT,
+        DifferenceKind.ALTERED,
+        DifferenceKind.REDACTED,
+        DifferenceKind.REJECTED,
+        DifferenceKind.STATE_BEFORE,
+        DifferenceKind.CURRENT_STATE,
+    }
+    statuses = [outcome.status for one in found for outcome in one.replay.outcomes.values()]
+    assert len(statuses) / 5 < statuses.count(Status.UNDECIDED) < len(statuses)
+
+
+def disagree(version: str, seed: int) -> RoomCheck:
+    rng = Random(f"{version}/{seed}/other")
+    known = drawn_knowledge(rng, version, badly_signed=False)
+    other = contradicting(rng, known)
+    both = [known, other]
+    decisions = [decided(rng.sample([*known.pdus], 2)) if rng.randrange(2) else None for _ in both]
+    results = []
+    for order in ((0, 1), (1, 0)):
+        found = []
+        for source, number in enumerate(order):
+            one = both[number]
+            parts = [Entry(Place(None, ""), None, pdu) for e, pdu in one.pdus.items() if e not in one.gone]
+            for document, answer in enumerate(one.answers, 1):
+                parts += answer.entries(one.pdus, document)
+            found += [replace(p, source=source, place=Place(None, "", "ab"[number])) for p in parts]
+        origins = [origin("ab"[n], beliefs=decisions[n]) for n in order]
+        results.append(check_room(found, version, keys=known.ring, origins=origins, soft_failure=False))
+    one, two = results
+    assert sorted(map(subject, one.gathered.differences)) == sorted(map(subject, two.gathered.differences))
+    for event_id, event in one.gathered.events.items():
+        assert two.gathered.events[event_id].content == event.content
+    same_room(two, one)
+    return one
+
+
+def subject(one: Difference) -> tuple[str, str, list[Any]]:
+    return one.kind.value, one.event_id or "", sorted(entry.key for entry in one.entries)
 
 
 def same_room(found: RoomCheck, whole: RoomCheck) -> None:
