@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -49,7 +50,7 @@ def entries(*sources: Iterable[Pdu | Entry]) -> list[Entry]:
     return [
         replace(
             one if isinstance(one, Entry) else Entry(Place(line, ""), None, dict(one)),
-            place=Place(line, "", "ab"[number]),
+            place=Place(line, "", "abc"[number]),
             source=number,
         )
         for number, source in enumerate(sources)
@@ -195,6 +196,20 @@ def test_unsigned_and_signatures_are_not_compared(version: str) -> None:
         assert DifferenceKind.CONTENT not in kinds(found)
         assert version == "1" or found.differences == []
         assert len(found.events) == len(pdus)
+
+
+def test_the_signatures_of_all_copies_count(room: Room) -> None:
+    """A policy server's signature is not lost, whichever copy comes first."""
+    pdus, last = pdus_of(room), list(room.events)[-1]
+    mine = {"b.example": {"ed25519:1": "x", "ed25519:2": "b"}}
+    other = {"b.example": {"ed25519:2": "a"}, "policy.example": {"ed25519:policy_server": "y"}}
+    copies = [[*pdus[:-1], {**pdus[-1], "signatures": one}] for one in (mine, other, {})]
+    for some in permutations(copies):
+        found = gather_events(entries(*some), "11", keys=None, origins=[*map(origin, "aba")])
+        assert found.events[last].signatures == {
+            "b.example": {"ed25519:1": "x", "ed25519:2": "a"},
+            "policy.example": {"ed25519:policy_server": "y"},
+        }
 
 
 # Decisions
@@ -599,10 +614,10 @@ def disagree(version: str, seed: int) -> RoomCheck:
     for order in ((0, 1), (1, 0)):
         found = []
         for source, number in enumerate(order):
-            one = both[number]
-            parts = [Entry(Place(None, ""), None, pdu) for e, pdu in one.pdus.items() if e not in one.gone]
-            for document, answer in enumerate(one.answers, 1):
-                parts += answer.entries(one.pdus, document)
+            held = both[number]
+            parts = [Entry(Place(None, ""), None, pdu) for e, pdu in held.pdus.items() if e not in held.gone]
+            for document, answer in enumerate(held.answers, 1):
+                parts += answer.entries(held.pdus, document)
             found += [replace(p, source=source, place=Place(None, "", "ab"[number])) for p in parts]
         origins = [origin("ab"[n], beliefs=decisions[n]) for n in order]
         results.append(check_room(found, version, keys=known.ring, origins=origins, soft_failure=False))

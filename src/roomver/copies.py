@@ -1,12 +1,15 @@
 """Compare copies of one event: whole, redacted, or altered so that the content hash does not match."""
 
+from typing import cast
+
 from .contributions import DifferenceKind
-from .event import Event
+from .event import Event, build_unverified
 from .findings import EventCheck, FindingKind
 from .hashing import SYNAPSE_NOT_HASHED, content_digest, essential_bytes
+from .types import JsonObject, JsonValue
 from .versions import EventIdForm
 
-__all__ = ["compare_copies", "copy_text", "is_whole"]
+__all__ = ["compare_copies", "copy_text", "is_whole", "with_signatures_of"]
 
 
 def compare_copies(one: EventCheck, event: Event, other: EventCheck, copy: Event) -> DifferenceKind | None:
@@ -43,3 +46,21 @@ def is_whole(check: EventCheck) -> bool:
 def copy_text(check: EventCheck) -> str:
     """Say which copy of an event this is."""
     return "altered" if is_altered(check) else "redacted" if check.redacted else "whole"
+
+
+def with_signatures_of(event: Event, copy: Event) -> Event:
+    """Return an event with the signatures of another copy of it too. The order of the two does not matter."""
+    mine, others = event.signatures, copy.signatures
+    if mine == others:
+        return event
+    signatures: JsonObject = {}
+    for server in sorted({*mine, *others}):
+        one, other = (cast(dict[str, str], found.get(server, {})) for found in (mine, others))
+        # Of two signatures under one key ID, at most one is valid. Which one counts must not vary.
+        both = {
+            **one,
+            **other,
+            **{key_id: min(one[key_id], other[key_id]) for key_id in one.keys() & other.keys()},
+        }
+        signatures[server] = cast(JsonValue, both)
+    return build_unverified({**event.pdu, "signatures": signatures}, event.room_version, event.event_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from .check import check_entries
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
-from .copies import compare_copies, copy_text, is_whole
+from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
@@ -309,8 +309,10 @@ class Gathered:
             return
         self.repeated += 1
         if compared and is_whole(check) and not is_whole(known):
-            self.events[event_id], self.places[event_id] = copy, entry.place
+            event, copy, self.places[event_id] = copy, event, entry.place
             self.checks[event_id], check = check._replace(event=None), known
+        if compared:
+            self.events[event_id] = with_signatures_of(event, copy)
         self.summary.add(check)
 
     def _add_documents(self, documents: Documents, tally: Tally) -> None:

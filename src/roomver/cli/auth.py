@@ -109,6 +109,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
     applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
 
+    If the sources of a room (--also) contradict each other about the event, the output says so.
+
     An event is undecided if its auth events are missing, if the state before it or the current state is
     unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
     was accepted by the server that gave the state.
