@@ -236,3 +236,75 @@ def test_a_room_in_which_nothing_is_replayed_is_still_the_room_that_was_asked_fo
     result = run("check", path, "--room", of_room)
     assert result.exit_code == 1
     assert other in result.stdout
+
+
+# Another database
+
+
+def test_a_server_that_joined_late_agrees_with_one_that_has_the_history(
+    changed: Callable[[Change], str], base: Path, of_room: str
+) -> None:
+    first = joins(base, of_room)[2]
+    late = changed(lambda db: synapse_db.join_late(db, of_room, first))
+    (alone,) = json.loads(run("check", str(base), "--room", of_room, "--json").stdout)["files"]
+    for one, other in ((str(base), late), (late, str(base))):
+        result = run("check", one, "--room", of_room, "--also", other, "--json")
+        (found,) = json.loads(result.stdout)["files"]
+        assert found["sources"]["contradictions"] == found["sources"]["differences"] == []
+        assert (found["summary"]["undecided"], found["room"]["gaps"]) == (0, {})
+        for same in ("state_size", "forward_extremities", "resets", "apart"):
+            assert found["room"][same] == alone["room"][same]
+        by_name = {part["name"]: part for part in found["sources"]["parts"]}
+        assert by_name[late]["states"] > 0
+        assert by_name[str(base)]["events"] == alone["summary"]["events"]
+        if one == str(base):
+            assert result.exit_code == 0
+            assert found["room"]["agreed"] == alone["room"]["agreed"]
+
+
+def test_the_state_of_a_server_that_joined_late_is_compared_with_that_of_one_that_has_the_history(
+    changed: Callable[[Change], str], base: Path, of_room: str
+) -> None:
+    first = joins(base, of_room)[2]
+
+    def change(db: sqlite3.Connection) -> None:
+        gaps = synapse_db.join_late(db, of_room, first)
+        marks = ", ".join("?" * len(gaps))
+        sql = f"SELECT id FROM state_groups WHERE event_id IN ({marks})"
+        groups = [number for (number,) in db.execute(sql, gaps)]
+        for number in groups:
+            sql = "DELETE FROM state_groups_state WHERE state_group = ? AND type = 'm.room.power_levels'"
+            db.execute(sql, (number,))
+
+    late = changed(change)
+    for one, other in ((str(base), late), (late, str(base))):
+        result = run("check", one, "--room", of_room, "--also", other, "--json")
+        (found,) = json.loads(result.stdout)["files"]
+        contradictions = found["sources"]["contradictions"]
+        assert (result.exit_code, {one["kind"] for one in contradictions}) == (1, {"state-before"})
+        for contradiction in contradictions:
+            (entry,) = contradiction["entries"]
+            assert entry["type"] == "m.room.power_levels"
+            says = {said["source"]: said["event_id"] for said in entry["says"]}
+            assert says[late] is None
+            assert str(says[str(base)]).startswith("$")
+
+
+def test_what_a_state_event_replaced_is_taken_from_the_server_that_noted_it(
+    changed: Callable[[Change], str], base: Path, of_room: str
+) -> None:
+    """A copy of the event in another source may say anything: nobody has signed ``unsigned``."""
+    first = joins(base, of_room)[2]
+    late = changed(lambda db: synapse_db.join_late(db, of_room, first, own_groups=False))
+    alone = checked(late, of_room)
+    source = open_synapse(late)
+    room = source.open_room(of_room, None)
+    forged = []
+    for entry in room.entries:
+        assert isinstance(entry.pdu, dict)
+        unsigned = {"replaces_state": next(iter(alone.gathered.events))}
+        forged.append(Entry(entry.place, entry.claimed_id, {**entry.pdu, "unsigned": unsigned}))
+    assert room.find_states is not None
+    events = gather_events(forged, room.version, keys=None).events
+    assert room.find_states(events).given == dict(alone.gathered.given)
+    source.close()

@@ -3,15 +3,16 @@
 `roomver.merging` finds it. `roomver.cli` puts it into words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from .entry import GivenIds
+from .event import Event
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates
-from .types import EventId, KeyId, ServerName, StateKey
+from .types import EventId, KeyId, ServerName, StateKey, StateMap
 
 __all__ = [
     "Contribution",
@@ -39,6 +40,11 @@ class Matter(Enum):
     KEYS = "keys"
 
 
+StatesAt: TypeAlias = Callable[
+    [Collection[EventId], Mapping[EventId, Event]], Mapping[EventId, StateMap[EventId]]
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """One of the sources that a room is read from, and what it knows beside its events.
@@ -49,6 +55,8 @@ class Origin:
         keys: the verify keys that it gives.
         beliefs: what its server decided; None if it does not say.
         find_states: called with the usable events of all sources, for what its server knows beside them.
+        states_at: called with events before which another source gives a state, and with the usable events of
+            all sources, for the states that its server had there.
         state_ids: the current states that it gives as event IDs.
         in_order: whether its events are in the order in which its server received them.
         has_room: whether it has the room.
@@ -59,6 +67,7 @@ class Origin:
     keys: KeyRing = NO_KEYS
     beliefs: Beliefs | None = None
     find_states: FindStates | None = None
+    states_at: StatesAt | None = None
     state_ids: Sequence[GivenIds] = ()
     in_order: bool = False
     has_room: bool = True

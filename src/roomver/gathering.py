@@ -212,6 +212,7 @@ class Gathered:
             disputed = tally.disputed(knowns)
             self.contributions = tally.contributions(self._claims, knowns)
             self.server_has = frozenset(tally.has[0])
+            tally.ask_others(self._claims, self.events)
         several = {e: find_contested(claims) for e, claims in self._claims.items() if len(claims) > 1}
         if several or len(origins) > 1:
             self.differences += find_differences(tally, self._claims, several, knowns, self.events)
@@ -232,8 +233,7 @@ class Gathered:
         first, others = knowns[0], range(1, len(origins))
         self.outliers, self.extremities = first.outliers, first.extremities
         # What one server keeps beside its graph, another may have in its own.
-        placed = {e for e in first.outliers or () if any(tally.in_graph(n, e, knowns[n]) for n in others)}
-        if placed:
+        if any(tally.in_graph(n, e, knowns[n]) for e in first.outliers or () for n in others):
             self.outliers = None
         apart = frozenset[EventId]().union(*(known.apart for known in knowns))
         if others:

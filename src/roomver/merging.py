@@ -205,6 +205,21 @@ class Tally:
             earlier |= states
         return found
 
+    def ask_others(
+        self, claims: Mapping[EventId | None, list[Claim]], events: Mapping[EventId, Event]
+    ) -> None:
+        """Add the states that servers had where only others give one, because they have a gap there."""
+        for n, origin in enumerate(self.origins):
+            if origin.states_at is None:
+                continue
+            asked = [
+                event_id
+                for event_id, all_of in claims.items()
+                if event_id in self.has[n] and all(c.source != n for c in all_of)
+            ]
+            for event_id, state in origin.states_at(asked, events).items():
+                claims[event_id].append(Claim(n, origin.name, state))
+
     @property
     def _all(self) -> range:
         return range(len(self.origins))

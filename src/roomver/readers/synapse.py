@@ -4,20 +4,18 @@ Checked with Synapse 1.163.2, whose schema has version 94. Only one room is read
 its events one after another.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..canonical import load_json, shorten
+from ..canonical import shorten
 from ..contributions import Origin
 from ..entry import Entry, Place
 from ..errors import RoomverError, UnknownRoomVersion
 from ..event import Event
-from ..keys import KeyRing, VerifyKey
 from ..known_states import Beliefs, KnownStates
 from ..merging import forget_events
-from ..signatures import read_server_keys
 from ..state import entries_of
 from ..types import EventId, JsonObject, RoomId, StateMap
 from ..versions import RoomVersion, get_room_version
@@ -27,6 +25,7 @@ from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
 from .source import NoSuchRoom, choose_room
+from .synapse_keys import object_of, read_keys_of
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
@@ -53,6 +52,7 @@ _IN_ORDER: Final = (
     _EVENTS + " AND e.stream_ordering >= 0 ORDER BY e.stream_ordering",
 )
 _JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
+_PARTIAL: Final = "SELECT event_id FROM partial_state_events WHERE room_id = ?"
 _ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
 
 
@@ -124,7 +124,13 @@ class SynapseSource:
             raise NoSuchRoom(self.name, f"it has no events of {quoted(chosen)}")
         what = f"Synapse's database (schema {self.schema})"
         origin = Origin(
-            self.name, what, reading.keys(), reading.beliefs(), reading.find_states, in_order=True
+            self.name,
+            what,
+            read_keys_of(self._database, chosen),
+            reading.beliefs(),
+            reading.find_states,
+            reading.states_at,
+            in_order=True,
         )
         return Room.of([RoomPart(origin, reading.entries(), database=what)], known, chosen)
 
@@ -212,7 +218,6 @@ class _Reading:
             return Entry(place, None, None, "its event ID is not text")
         place = Place(None, f"event_json, {event_id if len(event_id) <= _LONGEST_ID else shorten(event_id)}")
         rejected = reason is not None or rejection is not None
-        self.stored[event_id] = Stored(number_of(group), bool(outlier), rejected)
         error = None
         value = None
         text = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
@@ -227,6 +232,10 @@ class _Reading:
                 value = load_bounded(text)
             except RoomverError as problem:
                 error = str(problem)
+        unsigned = value.get("unsigned") if type(value) is dict else None
+        noted = unsigned.get("replaces_state") if type(unsigned) is dict else None
+        replaces = noted if type(noted) is str else None
+        self.stored[event_id] = Stored(number_of(group), bool(outlier), rejected, replaces)
         return entry_of(Read(value, place, event_id, error), self.version)
 
     # What the server decided
@@ -267,16 +276,9 @@ class _Reading:
             # The server is not in the room.
             return KnownStates(unsettled=frozenset(outliers), tells_states=self.has_states)
         gaps = find_gaps(events, stored)
-        partial = self._ids("SELECT event_id FROM partial_state_events WHERE room_id = ?")
+        partial = self._ids(_PARTIAL)
         joins = self._ids(_JOINS)
-        given: dict[EventId, StateMap[EventId]] = {}
-        unknown: dict[EventId, str] = {}
-        if gaps and self.has_states:
-            groups = StateGroups(self.database, self.room_id, events)
-            given, unknown = states_before(gaps, stored, groups, partial)
-            # An event that was accepted against a partial state vouches for nothing.
-            doubtful = partial - joins
-            given = {event_id: forget_events(state, doubtful, _DOUBTFUL) for event_id, state in given.items()}
+        given, unknown = self._states_before(gaps, events, partial, joins)
         accepted, reached = self._reached(events, set(outliers), given)
         for join in joins:
             # The server that it was joined through had the full state, and let it in.
@@ -299,6 +301,30 @@ class _Reading:
             partial=bool(joins),
             tells_states=self.has_states,
         )
+
+    def states_at(
+        self, event_ids: Collection[EventId], events: Mapping[EventId, Event]
+    ) -> Mapping[EventId, StateMap[EventId]]:
+        """Return the states that the server had before some events, as far as it has them."""
+        stored = self.stored
+        mine = [e for e in event_ids if e in stored and not stored[e].outlier and e in events]
+        partial = self._ids(_PARTIAL)
+        return self._states_before(mine, events, partial, self._ids(_JOINS))[0]
+
+    def _states_before(
+        self,
+        event_ids: Sequence[EventId],
+        events: Mapping[EventId, Event],
+        partial: frozenset[EventId],
+        joins: frozenset[EventId],
+    ) -> tuple[dict[EventId, StateMap[EventId]], dict[EventId, str]]:
+        if not event_ids or not self.has_states:
+            return {}, {}
+        groups = StateGroups(self.database, self.room_id, events)
+        given, unknown = states_before(event_ids, self.stored, groups, partial)
+        # An event that was accepted against a partial state vouches for nothing.
+        doubtful = partial - joins
+        return {e: forget_events(state, doubtful, _DOUBTFUL) for e, state in given.items()}, unknown
 
     def _reached(
         self,
@@ -345,44 +371,8 @@ class _Reading:
                 todo += events[one].auth_event_ids
         return found
 
-    # Keys
-
-    def keys(self) -> KeyRing:
-        """Return the keys of the servers whose users have sent events, without the server's own keys."""
-        senders = self.database.rows("SELECT DISTINCT sender FROM events WHERE room_id = ?", self.room_id)
-        servers = sorted({(text_of(sender) or "").partition(":")[2] for (sender,) in senders} - {""})
-        rings = []
-        for server in servers:
-            rings += [
-                KeyRing.of({server: found}, source=self.database.name) for found in self._keys_of(server)
-            ]
-        return KeyRing.joined(rings)
-
-    def _keys_of(self, server: str) -> Iterator[dict[str, VerifyKey]]:
-        said = "SELECT key_id, verify_key, ts_valid_until_ms FROM server_signature_keys WHERE server_name = ?"
-        stored = {}
-        for raw_id, raw, until in self.database.rows(said, server):
-            key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
-            if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
-                # Synapse takes a missing time as 0: the key was never valid.
-                stored[key_id] = VerifyKey(key, number_of(until) or 0)
-        yield stored
-        answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
-        for (raw,) in self.database.rows(answers, server):
-            text = text_of(raw)
-            # They only add when a key expired. One that is not signed is left out.
-            with suppress(RoomverError):
-                of, keys = read_server_keys(_object(text))
-                if of == server:
-                    yield keys
-
 
 def _metadata(raw: object) -> JsonObject:
     with suppress(RoomverError):
-        return _object(text_of(raw))
+        return object_of(text_of(raw))
     return {}
-
-
-def _object(text: str | None) -> JsonObject:
-    value = load_json("" if text is None else text)
-    return value if type(value) is dict else {}
