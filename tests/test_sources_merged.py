@@ -411,6 +411,21 @@ def test_two_answers_with_different_states_before_one_event(room: Room, write: W
         assert run("state", first, "--also", first, *at).exit_code == 0
 
 
+def test_one_file_may_contradict_itself(room: Room, write: Write) -> None:
+    state = [dict(one.pdu) for one in room.state.values()]
+    both = write("both.jsonl", [{"pdus": state, "auth_chain": []}, {"pdus": state[:-1], "auth_chain": []}])
+    result = run("check", "--unsigned", both)
+    assert (result.exit_code, "1 contradiction in the input:" in result.stdout) == (1, True)
+    assert "absent in line 2, pdus[0]" in result.stdout
+    assert "sources of" not in result.stdout
+    (found,) = json.loads(run("check", "--unsigned", both, "--json").stdout)["files"]
+    assert found["sources"]["parts"] == []
+    assert [one["kind"] for one in found["sources"]["contradictions"]] == ["current-state"]
+    result = run("state", "--unsigned", both)
+    assert (result.exit_code, "1 contradiction in the input; to list" in result.stderr) == (3, True)
+    assert "line 1, pdus[0] and line 2, pdus[0] contradict each other" in result.stderr
+
+
 # Keys
 
 

@@ -1,14 +1,15 @@
 """What each source of a room added, and where the sources differ: in words and as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
+from typing import Final
 
 import click
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..contributions import Contribution, Difference, DifferenceKind
+from ..contributions import Contribution, Difference, DifferenceKind, Matter
 from ..errors import counted
 from ..gathering import Gathered
 from ..types import JsonObject, JsonValue
@@ -17,18 +18,19 @@ from .escaped import printable
 from .sources import Choice
 from .wording import capped, key_text
 
-_MOST = 10  # contradictions, and entries of one of them, that are listed
-_SHORT = {
-    "order of arrival": "order",
-    "rejected events": "rejected",
-    "soft-failed events": "soft-failed",
-    "current state": "current state",
-    "forward extremities": "extremities",
-    "states at gaps": "states",
-    "keys": "keys",
+_MOST: Final = 10  # contradictions, and entries of one of them, that are listed
+
+_SHORT: Final[Mapping[Matter, str]] = {
+    Matter.ORDER: "order",
+    Matter.REJECTED: "rejected",
+    Matter.SOFT_FAILED: "soft-failed",
+    Matter.CURRENT_STATE: "current state",
+    Matter.EXTREMITIES: "extremities",
+    Matter.STATES: "states",
+    Matter.KEYS: "keys",
 }
 
-_TEXT = {
+_TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.CONTENT: "two different events have this ID; both are left out",
     DifferenceKind.ALTERED: "one copy does not match its content hash",
     DifferenceKind.REJECTED: "one server rejected it, another accepted it",
@@ -103,7 +105,7 @@ def sources_table(contributions: Sequence[Contribution]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("cannot tell")
     for one in contributions:
-        cannot = ", ".join(_SHORT[matter.value] for matter in one.cannot_tell) or "-"
+        cannot = ", ".join(_SHORT[matter] for matter in one.cannot_tell) or "-"
         table.add_row(
             Text(printable(one.name)),
             f"{one.events:,}",
@@ -127,11 +129,11 @@ def difference_lines(gathered: Gathered, most: int | None) -> list[str]:
     lines = []
     if contradictions:
         number = counted(len(contradictions), "contradiction", "contradictions")
-        lines.append(f"{number} between the sources:")
+        lines.append(f"{number} {_where(gathered)}:")
         lines += _listed(contradictions, most)
     if others:
         number = counted(len(others), "other difference", "other differences")
-        lines.append(f"{number} between the sources:")
+        lines.append(f"{number} {_where(gathered)}:")
         lines += _listed(others, most)
     return [printable(line) for line in lines]
 
@@ -180,5 +182,9 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
     first, *others = (quote(display_name(file) if "://" in file else file) for file in files)
     room = "" if choice.room_id is None else f" --room {quote(choice.room_id)}"
     command = f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
-    what = counted(number, "contradiction", "contradictions")
-    click.echo(printable(f"roomver: {what} between the sources; to list them: {command}"), err=True)
+    what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"
+    click.echo(printable(f"roomver: {what}; to list them: {command}"), err=True)
+
+
+def _where(gathered: Gathered) -> str:
+    return "between the sources" if gathered.contributions else "in the input"
