@@ -120,8 +120,8 @@ class Making:
         )
         self._references: dict[EventId, str] = {}
         self._signing: dict[tuple[str, str, int], SigningKey] = {}
-        # The new content hash of each event, which all its copies have.
-        self._hashes: dict[EventId, tuple[str, int]] = {}
+        # The new content hash of each event, by its ID and its old content hash. All its copies have it.
+        self._hashes: dict[tuple[EventId, str], tuple[str, int]] = {}
         self._places = find_places(source.copies, self._version)
         self._tries = 50 * len(source.copies) + 10_000
         self._of_text: Mapping[str, Callable[[str], str]] = {
@@ -184,8 +184,9 @@ class Making:
         new = self._fields(event.pdu, event)
         hashes = cast(JsonObject, self._names.value({k: v for k, v in event.hashes.items() if k != "sha256"}))
         checked = check_content_hash(event)
-        if event_id in self._hashes and not chosen:
-            content_hash, nonce = self._hashes[event_id]
+        known = self._hashes.get((event_id, str(event.hashes.get("sha256"))))
+        if known is not None:
+            content_hash, nonce = known
             new["hashes"] = {**hashes, "sha256": content_hash}
             if checked is HashCheck.INTACT and nonce:
                 new[_NONCE] = nonce
@@ -215,7 +216,7 @@ class Making:
             else:
                 content_hash = f"unreadable {number}, {nonce}"
             new["hashes"] = {**hashes, "sha256": content_hash}
-            self._hashes[event.event_id] = content_hash, nonce
+            self._hashes[event.event_id, str(event.hashes.get("sha256"))] = content_hash, nonce
             if place is None:
                 return
             self._tries -= 1
