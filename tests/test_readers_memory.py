@@ -1,6 +1,7 @@
-"""How much memory the reading of a long document takes, measured in a process of its own."""
+"""How much memory a long document takes: to read it, to keep its events, and to check them as a room."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ if os.name == "nt":
     pytest.skip("the module resource is only on Unix", allow_module_level=True)
 
 from large_answer import measure, write
+
+from roomver.readers import read_room
+from roomver.room_check import check_room
 
 _MB = 10**6
 
@@ -20,6 +24,22 @@ def test_a_long_answer_takes_the_memory_of_its_events(tmp_path: Path) -> None:
     write(long, 100 * _MB)
     write(lines, 50 * _MB, lines=True)
     # The buffer grows until it is clear that a value has more than 16 MiB. Both documents have reached that.
-    assert measure(long, keep=False) < measure(short, keep=False) + 8 * _MB < 120 * _MB
+    assert measure(long, "drop") < measure(short, "drop") + 8 * _MB < 120 * _MB
     # The events take the same memory, whatever they are read from. The rest is the buffer for one value.
-    assert measure(short, keep=True) < measure(lines, keep=True) + 80 * _MB
+    assert measure(short, "keep") < measure(lines, "keep") + 80 * _MB
+
+
+@pytest.mark.slow
+def test_checking_a_long_answer_takes_less_than_three_times_its_size(tmp_path: Path) -> None:
+    answer = tmp_path / "answer.json"
+    write(answer, 40 * _MB)
+    tracemalloc.start()
+    try:
+        with answer.open("rb") as stream:
+            room = read_room(stream, "answer.json")
+            found = check_room(room.entries, room.version)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.gathered.events) > 40_000
+    assert peak < 3 * answer.stat().st_size
