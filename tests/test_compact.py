@@ -77,6 +77,15 @@ def test_what_the_rules_read_often_is_not_made_smaller() -> None:
     assert all(compactor.compact(event) is event for event in made)
 
 
+def test_the_first_events_stay_as_they_are() -> None:
+    compactor = Compactor(as_read=1)
+    first, other = (base_room("11").make("m.room.message", ALICE, {"n": n}) for n in range(2))
+    assert compactor.take(first) is first
+    taken = compactor.take(other)
+    assert taken == other
+    assert taken is not other
+
+
 PLACES = (
     Place(None, "state[0]"),
     Place(None, "state[7]"),

@@ -36,8 +36,6 @@ from .versions import RoomVersion, version_record
 
 __all__ = ["Gathered", "gather_events", "main_room"]
 
-# How many events stay as they were read. More of them are made smaller, which takes a little time.
-_AS_READ = 4096
 _SAME_ID_IN_STATE = "different events have its ID"
 _SAME_ID = Finding(FindingKind.SAME_ID, (Reason("", "two events in the input have this event ID"),))
 
@@ -50,6 +48,7 @@ class Gathered:
         version: the room version that the events were checked against.
         events: the usable events by ID, in input order. Of several copies of an event, the first whole one
             counts, and without a whole one the first. Two different events with one ID are both left out.
+            Beyond the first few thousand they are compact: `pdu` and `content` are new dicts each time.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
@@ -272,9 +271,7 @@ class Gathered:
         elif event.event_id in self._same_id:
             self._leave_out_same(entry, check)
         else:
-            if len(self.events) >= _AS_READ:
-                event = self._compactor.compact(event)
-            self.events[event.event_id] = event
+            self.events[event.event_id] = self._compactor.take(event)
             self.places[event.event_id] = entry.place
             self.checks[event.event_id] = check
 
@@ -382,13 +379,13 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         if count is not None:
             count(entry, event)
         if part is not Part.EVENT:
-            kept = None if event is None else gathered.events.get(event.event_id, event)
-            documents.add(entry, check._replace(event=kept))
+            kept = None if event is None else gathered.events.get(event.event_id)
+            same = kept and event and (kept.type, kept.state_key) == (event.type, event.state_key)
+            documents.add(entry, check._replace(event=kept) if same else check)
         if event is None and not is_message(entry.pdu):
             gathered._all.drop(entry, check)
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:
                 gathered._beside.drop(entry, check)
-    gathered._compactor = Compactor()  # there are no more events, so nothing need be remembered
     gathered._add_documents(documents, tally)
     gathered._merge(origins, tally)
     return gathered
