@@ -3,7 +3,8 @@
     PYTHONPATH=src:tests python tests/large_answer.py answer.json 500   # a file of about 500 MB
     PYTHONPATH=src:tests python tests/large_answer.py answer.json       # measure its reading
 
-The members have correct content hashes and made-up signatures. The measuring process does nothing else.
+The members have correct content hashes and made-up signatures, and their prev events are missing, as in the
+state of a large room. The measuring process does nothing else.
 """
 
 import json
@@ -11,6 +12,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha512
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,20 @@ from unpaddedbase64 import encode_base64
 
 from roomver.hashing import content_digest
 
-_SIGNATURE = "A" * 86
 _MEGABYTE = 10**6
+
+PROGRAMS = ("drop", "keep", "check")
+
+
+def _random_text(number: int, size: int) -> str:
+    """Return the base64 of up to 64 bytes that look random, and are the same in every run."""
+    return encode_base64(sha512(str(number).encode()).digest()[:size], urlsafe=size == 32)
 
 
 def members(built: Room, size: int) -> Iterator[str]:
     """Yield join events of a room as JSON, of about this many bytes together."""
     auth = [built.state[key].event_id for key in (("m.room.create", ""), ("m.room.join_rules", ""))]
     auth.append(built.state["m.room.power_levels", ""].event_id)
-    assert built.last is not None
     number = 0
     while size > 0:
         user = f"@user{number}:server{number % 997}.example"
@@ -40,14 +47,15 @@ def members(built: Room, size: int) -> Iterator[str]:
             },
             "depth": 10,
             "origin_server_ts": 1_700_000_000_000 + number,
-            "prev_events": [built.last.event_id],
+            "prev_events": [f"${_random_text(number, 32)}"],
             "room_id": built.room_id,
             "sender": user,
             "state_key": user,
             "type": "m.room.member",
         }
         pdu["hashes"] = {"sha256": encode_base64(content_digest(pdu))}
-        pdu["signatures"] = {user.partition(":")[2]: {"ed25519:1": _SIGNATURE}}
+        pdu["signatures"] = {user.partition(":")[2]: {"ed25519:1": _random_text(number, 64)}}
+        pdu["unsigned"] = {"age": 1_000_000 + number}
         text = json.dumps(pdu)
         size -= len(text)
         number += 1
@@ -73,22 +81,29 @@ def write(path: Path, size: int, *, lines: bool = False) -> None:
         file.write('], "members_omitted": false}')
 
 
-def measure(path: Path, *, keep: bool) -> int:
-    """Return the peak of memory, in bytes, of a process that reads a file and, if asked, keeps its events."""
-    program = "keep" if keep else "drop"
+def measure(path: Path, program: str) -> int:
+    """Return the peak of memory, in bytes, of a process that reads a file.
+
+    Args:
+        path: of the file.
+        program: whether it is to ``drop`` its events, ``keep`` them, or ``check`` them as a room.
+    """
     done = subprocess.run(
         [sys.executable, __file__, str(path), program], capture_output=True, text=True, check=True
     )
     return int(done.stdout)
 
 
-def _read(path: str, *, keep: bool) -> int:
+def _read(path: str, program: str) -> int:
     from roomver.gathering import gather_events  # noqa: PLC0415 - the process that writes does not need it
     from roomver.readers import read_room  # noqa: PLC0415
+    from roomver.room_check import check_room  # noqa: PLC0415
 
     with open(path, "rb") as stream:
         room = read_room(stream, path)
-        if keep:
+        if program == "check":
+            assert check_room(room.entries, room.version).ok is False  # the current state is unknown
+        elif program == "keep":
             gathered = gather_events(room.entries, room.version, keys=None)
             assert not gathered.dropped
         else:
@@ -103,15 +118,15 @@ def _read(path: str, *, keep: bool) -> int:
 
 
 def _main(file: str, what: str = "") -> None:
-    if what in ("keep", "drop"):
-        print(_read(file, keep=what == "keep"))
+    if what in PROGRAMS:
+        print(_read(file, what))
     elif what:
         write(Path(file), int(what) * _MEGABYTE)
     else:
         size = Path(file).stat().st_size
-        for name, keep in (("read", False), ("read and kept", True)):
-            peak = measure(Path(file), keep=keep)
-            print(f"{name}: {peak / _MEGABYTE:,.0f} MB for a file of {size / _MEGABYTE:,.0f} MB")
+        for program in PROGRAMS:
+            peak = measure(Path(file), program)
+            print(f"{program}: {peak / _MEGABYTE:,.0f} MB for a file of {size / _MEGABYTE:,.0f} MB")
 
 
 if __name__ == "__main__":

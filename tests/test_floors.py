@@ -20,10 +20,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
-    ("rules", "power", "selection", "state", "findings", "policy"),
+    ("rules", "power", "selection", "state", "findings", "policy", "compact"),
     ("auth",),
     ("resolution",),
-    ("check", "replay", "unhashed", "known_states"),
+    ("check", "replay", "unhashed", "known_states", "kept"),
     (
         "contributions",
         "copies",

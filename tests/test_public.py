@@ -18,6 +18,7 @@ import roomver
 PRIVATE = frozenset(
     {
         "cli",
+        "compact",
         "copies",
         "forest",
         "graph",

@@ -34,6 +34,7 @@ in these modules:
 - `roomver.known_states`: what the server of a room knows beside the events.
 - `roomver.contributions`: what each source of a room adds, and where the sources differ.
 - `roomver.gathering`: the usable events of an input.
+- `roomver.kept`: their places and checks, by event ID.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.
 - `roomver.recording`: a room as a recording, in the project's format.

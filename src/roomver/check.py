@@ -13,7 +13,7 @@ from typing import TypeVar
 from .canonical import MAX_INTEGER, join_path, plain_object, scan, shorten
 from .entry import Entry
 from .errors import SHOWN, Defect, MalformedEvent, NotCanonical
-from .event import Event, parse_event
+from .event import Event, parse_event, set_event_id
 from .findings import EventCheck, Finding, FindingKind, Reason
 from .hashing import (
     SYNAPSE_NOT_HASHED,
@@ -250,6 +250,7 @@ def _judged(
         event_id = event.event_id
     else:
         event_id = event_id_of_bytes(essential, version)
+        set_event_id(event, event_id)
     if claimed_id is not None and claimed_id != event_id:
         findings.append(_wrong_id(claimed_id, event_id, version))
 

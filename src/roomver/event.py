@@ -22,7 +22,7 @@ __all__ = ["MAX_AUTH_EVENTS", "MAX_EVENT_BYTES", "MAX_PREV_EVENTS", "Event", "fi
 _CREATE_HASH: Final = RoomIdForm.CREATE_HASH
 
 
-class _Fields:
+class Fields:
     """The writable base of `Event`. An event is built as one of these."""
 
     __slots__ = (
@@ -60,7 +60,7 @@ class _Fields:
     type: str
 
 
-class Event(_Fields):
+class Event(Fields):
     """One event: a read-only view of a PDU in the event format of its room version.
 
     Only `parse_event` makes events. An event keeps the dict it was made from and does not copy it, so
@@ -100,7 +100,7 @@ class Event(_Fields):
         known = self._event_id
         if known is None:
             known = event_id_of_bytes(essential_bytes(self.pdu, self.room_version), self.room_version)
-            _set_event_id(self, known)
+            set_event_id(self, known)
         return known
 
     @property
@@ -142,9 +142,10 @@ class Event(_Fields):
 
 
 # The slots' own setters bypass the read-only __setattr__.
-_set_event_id: Callable[[Event, EventId], None] = vars(_Fields)["_event_id"].__set__
-_set_room_id: Callable[[Event, RoomId], None] = vars(_Fields)["_room_id"].__set__
-remember: Callable[[Event, object], None] = vars(_Fields)["_memo"].__set__
+set_event_id: Callable[[Event, EventId], None] = vars(Fields)["_event_id"].__set__
+"""``set_event_id(event, event_id)`` tells an event its ID, which has been computed elsewhere."""
+_set_room_id: Callable[[Event, RoomId], None] = vars(Fields)["_room_id"].__set__
+remember: Callable[[Event, object], None] = vars(Fields)["_memo"].__set__
 """``remember(event, value)`` keeps one derived value with an event, in ``event._memo``. `roomver.power`
 keeps parsed power levels with the event they come from."""
 
@@ -220,7 +221,7 @@ def _read_object(pdu: object, version: RoomVersion, unique_keys: bool) -> JsonOb
 def _build(pdu: JsonObject, version: RoomVersion, event_id: EventId | None) -> Event:
     # The fields are set on the writable base, and the class is changed last. That is one plain store
     # per slot; bypassing the read-only __setattr__ would cost one call per slot, for millions of events.
-    fields: Any = _Fields()
+    fields: Any = Fields()
     fields.pdu = pdu
     fields.room_version = version
     fields.type = kind = pdu["type"]

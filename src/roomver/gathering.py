@@ -9,12 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .check import check_entries
+from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
 from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
+from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
 from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
@@ -46,6 +48,7 @@ class Gathered:
         version: the room version that the events were checked against.
         events: the usable events by ID, in input order. Of several copies of an event, the first whole one
             counts, and without a whole one the first. Two different events with one ID are both left out.
+            Beyond the first few thousand they are compact: `pdu` and `content` are new dicts each time.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
@@ -69,8 +72,8 @@ class Gathered:
 
     version: RoomVersion
     events: dict[EventId, Event] = field(default_factory=dict)
-    places: dict[EventId, Place] = field(default_factory=dict)
-    checks: dict[EventId, EventCheck] = field(default_factory=dict)
+    places: KeptPlaces = field(default_factory=KeptPlaces)
+    checks: KeptChecks = field(default_factory=KeptChecks)
     summary: Summary = field(default_factory=Summary)
     dropped: int = 0
     first_dropped: tuple[Place, Finding] | None = None
@@ -87,6 +90,7 @@ class Gathered:
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     server_has: frozenset[EventId] | None = None
+    _compactor: Compactor = field(default_factory=Compactor)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: StateDocument = field(default_factory=StateDocument)
     _beside: StateDocument = field(default_factory=StateDocument)
@@ -267,9 +271,9 @@ class Gathered:
         elif event.event_id in self._same_id:
             self._leave_out_same(entry, check)
         else:
-            self.events[event.event_id] = event
+            self.events[event.event_id] = self._compactor.take(event)
             self.places[event.event_id] = entry.place
-            self.checks[event.event_id] = check._replace(event=None)
+            self.checks[event.event_id] = check
 
     def _leave_out(self, place: Place, event_id: EventId | None, finding: Finding) -> None:
         self.dropped += 1
@@ -310,7 +314,7 @@ class Gathered:
         self.repeated += 1
         if compared and is_whole(check) and not is_whole(known):
             event, copy, self.places[event_id] = copy, event, entry.place
-            self.checks[event_id], check = check._replace(event=None), known
+            self.checks[event_id], check = check, known
         if compared:
             self.events[event_id] = with_signatures_of(event, copy)
         self.summary.add(check)
@@ -375,7 +379,9 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         if count is not None:
             count(entry, event)
         if part is not Part.EVENT:
-            documents.add(entry, check)
+            kept = None if event is None else gathered.events.get(event.event_id)
+            same = kept and event and (kept.type, kept.state_key) == (event.type, event.state_key)
+            documents.add(entry, check._replace(event=kept) if same else check)
         if event is None and not is_message(entry.pdu):
             gathered._all.drop(entry, check)
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:

@@ -155,7 +155,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
     # another room says nothing about this one.
-    here = {None, *(event.event_id for event in own)}
+    answered_for: set[EventId | None] = {*gathered.given, *gathered.accepted}
+    here = {None, *(event.event_id for event in own if event.event_id in answered_for)}
     given = {e: _of_room(state, events, room_id) for e, state in gathered.given.items() if e in here}
     decisions = None
     if as_recorded:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from sys import intern
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ..canonical import join_path, load_json, shorten
@@ -32,8 +32,19 @@ _STRIPPED_LISTS: Final = ("invite_room_state", "knock_room_state")
 SYNC_KINDS: Final = ("join", "leave")
 SYNC_PARTS: Final = ("state", "timeline", "state_after")
 
+# The keys of PDUs, each the one string that all events have for it.
+_KEYS: Final = {
+    key: key
+    for key in (
+        *WIRE_ONLY,
+        *("content", "event_id", "membership", "origin", "origin_server_ts", "prev_state", "redacts"),
+        *("room_id", "sender", "state_key", "type", "unsigned"),
+    )
+}
+
 # Keys whose values many events of a room have in common.
 _SHARED: Final = ("type", "room_id", "auth_events", "prev_events")
+_LONGEST_SHARED: Final = 255
 
 # The columns in which a row of a database has the PDU, often as text.
 _COLUMNS: Final = ("json", "event_json")
@@ -176,14 +187,25 @@ def _shared(pdu: JsonObject) -> JsonObject:
     Without this, each event would have its own copies: a quarter of the memory that a room takes. To share
     what is inside its content and signatures too would save less and take three times as long.
     """
-    shared: JsonObject = {intern(key): value for key, value in pdu.items()}
+    keys = _KEYS
+    shared: JsonObject = {keys.get(key, key): value for key, value in pdu.items()}
     for key in _SHARED:
         value = shared.get(key)
         if type(value) is str:
-            shared[key] = intern(value)
+            shared[key] = _known(value) if len(value) <= _LONGEST_SHARED else value
         elif type(value) is list:
-            shared[key] = [intern(one) if type(one) is str else one for one in value]
+            shared[key] = [
+                _known(one) if type(one) is str and len(one) <= _LONGEST_SHARED else one for one in value
+            ]
     return shared
+
+
+# Bounded, unlike `sys.intern`, which in some versions of Python never forgets a string. Create event, power
+# levels and join rules are cited all the time, so they stay.
+@lru_cache(maxsize=8192)
+def _known(text: str) -> str:
+    """Return the string that was here lately and is equal, or else this one."""
+    return text
 
 
 def entries_in(read: Read, version: RoomVersion, document: int = 0) -> Iterator[Entry]:

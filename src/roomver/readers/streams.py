@@ -1,7 +1,8 @@
 """Byte streams: unpack them, read them twice, and recognise what is not text.
 
 A room is often read twice: once to find its version, and once for its events. A stream that cannot seek,
-such as a pipe, is therefore kept in a temporary file, on disk if it is long.
+such as a pipe, is therefore kept in a temporary file, on disk if it is long. To read takes up to 100 MB,
+however long the input is; to check the events of a room takes about three times their JSON text.
 """
 
 from collections.abc import Callable

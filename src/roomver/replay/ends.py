@@ -101,13 +101,15 @@ class Ends:
         # A current state, and an auth chain without a state, come before no event in particular. So their
         # events may be ends, like all others.
         others = {**fold.answered, None: frozenset[EventId]()}
-        self._outliers = find_outliers(fold.events, fold.given, None, others)
+        self._outliers = fold.outliers
+        if fold.current is not None or fold.answered.get(None):
+            self._outliers = find_outliers(fold.events, fold.given, None, others)
         # Outliers that are never ends, and the others by the event that takes their place.
-        self._never: set[EventId] = set(self._outliers)
         self._absorbed, self._chained, placed, self._told = find_absorbed(
             fold.events, fold.given, fold.answered, self._outliers, fold.places
         )
-        self._never.difference_update(*self._absorbed.values(), placed)
+        # A new set, because one from which much was removed keeps its size.
+        self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
         if outliers is not None:
             self._never, self._absorbed = set(outliers), {}
 
@@ -152,8 +154,10 @@ class Ends:
             return
         superseded, through = self._superseded(event_id)
         clear = True
-        if before is None or event_id in self._never:
+        if event_id in self._never:
             result._not_received.add(event_id)
+        elif before is None:
+            pass  # it comes with a given state too, which `check_at_arrival` sees by itself
         elif self._soft_failure and not self._is_decided(event_id):
             if not self._ends:
                 clear = self._unclear.keys() <= through
@@ -406,7 +410,8 @@ class Ends:
         """Store the forward extremities and the current state."""
         result = self._result
         result.forward_extremities = tuple(sorted(self._ends))
-        unclear = {*self._unclear, *self._holes.following(self._doubtful)}
+        unclear = self._holes.following(self._doubtful)
+        unclear.update(self._unclear)
         if not self._ends or self._fold.current is not None:
             # No event is accepted, so no event replaced the unknown states before the gaps. And where a
             # current state is given, messages are left out that may follow its events.

@@ -41,6 +41,7 @@ from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
 from ..resolution import KnownEvents, Mainlines, Problem, RoomState, Split, resolve_split, split_states
+from ..rules import Verdict
 from ..selection import select_auth_types
 from ..state import (
     EventsOf,
@@ -55,7 +56,7 @@ from ..state import (
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .groups import SharedStates
-from .order import find_missing, find_order, find_outliers
+from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
 from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
@@ -109,6 +110,7 @@ class Fold:
         result._decisions = self.decisions
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
+        self.verdicts: dict[str, Verdict] = {}
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
@@ -125,8 +127,10 @@ class Fold:
         }
         self.outliers: frozenset[EventId] = find_outliers(self.events, given, current, self.answered)
         result.outliers = self.outliers
-        # The events that count as accepted where nothing decides.
-        self.vouched: frozenset[EventId] = self.outliers.union(*accepted.values())
+        # The events beside the outliers that count, like these, as accepted where nothing decides.
+        self.others_vouched: frozenset[EventId] = frozenset(
+            one for answer in accepted.values() for one in answer if one not in self.outliers
+        )
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
         # The result of `find_followed` for an earlier fold of the same room.
@@ -134,7 +138,6 @@ class Fold:
 
     def begin(self) -> list[EventId]:
         """Find the order of the events, parents first, and return it."""
-        self.result.missing = find_missing(self.events)
         order, cyclic = find_order(self.events, self.given)
         for event_id in cyclic:
             self.rejected.add(event_id)
@@ -143,7 +146,8 @@ class Fold:
         self.places.update((event_id, place) for place, event_id in enumerate(order))
         for event_id in order:
             for parent in set(self.events[event_id].prev_event_ids):
-                self.followers[parent] = self.followers.get(parent, 0) + 1
+                if parent in self.places:
+                    self.followers[parent] = self.followers.get(parent, 0) + 1
         return order
 
     def step(self, event: Event) -> tuple[Outcome, Grouped | None, Grouped | None]:
@@ -229,14 +233,16 @@ class Fold:
                 missing.append(parent)
             else:
                 states[parent] = state
-            self.followers[parent] -= 1
-            if not self.followers[parent]:
-                self.states.pop(parent, None)  # no event needs it any more
+            if parent in self.places:
+                self.followers[parent] -= 1
+                if not self.followers[parent]:
+                    self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
         if given is not None:
             return self._completed(event_id, given, [] if missing else [*states.values()])
         if missing:
-            self.result.gaps[event_id] = tuple(missing)
+            ids = event.prev_event_ids
+            self.result.gaps[event_id] = ids if len(missing) == len(ids) else tuple(missing)
             return None
         return self.merge(event_id, states)
 
@@ -393,18 +399,24 @@ class Fold:
             by_auth_events = check_auth(event, None, self.cited, rejected=self.rejected)
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
+        by_auth_events = self._shared(by_auth_events)
         if not by_auth_events.allowed:
             return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
-        status = Status.ACCEPTED if event_id in self.vouched else Status.UNDECIDED
+        vouched = event_id in self.outliers or event_id in self.others_vouched
+        status = Status.ACCEPTED if vouched else Status.UNDECIDED
         if before is None:
             return Outcome(event_id, status, by_auth_events)
         try:
-            by_state = check_against_state(event, EventsOf(before[0], self.events))
+            by_state = self._shared(check_against_state(event, EventsOf(before[0], self.events)))
         except UnknownState as error:
             keys = self._unknown_keys(event, before[0])
             return Outcome(event_id, status, by_auth_events, unknown=keys, why_unknown=error.reason)
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
+
+    def _shared(self, verdict: Verdict) -> Verdict:
+        """Return an equal verdict that other events have too, if it says nothing about its event."""
+        return verdict if verdict.detail else self.verdicts.setdefault(verdict.rule.name, verdict)
 
     @staticmethod
     def _unknown_keys(event: Event, state: StateMap[EventId]) -> tuple[StateKey, ...]:

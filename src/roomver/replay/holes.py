@@ -4,7 +4,7 @@ A missing event may follow an event that looks like a forward extremity. It cann
 come after the missing one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
@@ -12,6 +12,7 @@ from ..event import Event
 from ..state import entries_of
 from ..types import EventId, StateMap
 from .order import HOLES as _HOLES
+from .order import joined
 from .outcome import Outcome, Status
 
 
@@ -57,17 +58,22 @@ class Holes:
         answered: Mapping[EventId | None, Collection[EventId]],
     ) -> None:
         self._events = events
+        self._order = order
+        # The first ones, which have a bit of their own.
         numbers: dict[EventId, int] = {}
+        self._any = False
         for event_id in order:
             for parent in events[event_id].prev_event_ids:
                 if parent not in events:
-                    numbers.setdefault(parent, len(numbers))
+                    self._any = True
+                    if len(numbers) < _HOLES:
+                        numbers.setdefault(parent, len(numbers))
         self._numbers = numbers
         self._names = list(numbers)
-        # All holes that an event is known to come after.
+        # All holes that an event is known to come after, if there are any.
         self._before: dict[EventId, int] = {}
         self._seen = 0
-        if not numbers:
+        if not self._any:
             return
 
         def masks(before: Mapping[EventId | None, int]) -> dict[EventId, int]:
@@ -83,8 +89,9 @@ class Holes:
                     parents += entries_of(given[event_id]).values()
                 for parent in parents:
                     number = numbers.get(parent, _HOLES)
-                    mask |= 1 << number if number < _HOLES else found.get(parent, 0)
-                found[event_id] = mask
+                    mask = joined(mask, 1 << number if number < _HOLES else found.get(parent, 0))
+                if mask:
+                    found[event_id] = mask
             return found
 
         self._before = masks({})
@@ -97,15 +104,14 @@ class Holes:
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return bool(self._numbers)
+        return self._any
 
     def arrive(self, event_id: EventId) -> bool:
         """Take the next event that counts; tell whether a new hole has turned up with it."""
         own = 0
         for parent in self._events[event_id].prev_event_ids:
-            number = self._numbers.get(parent)
-            if number is not None:
-                own |= 1 << min(number, _HOLES)
+            if parent not in self._events:
+                own |= 1 << self._numbers.get(parent, _HOLES)
         if not own & ~self._seen:
             return False
         self._seen |= own
@@ -120,9 +126,16 @@ class Holes:
         unseen = 0
         for event_id in event_ids:
             unseen |= self._seen & ~self._before.get(event_id, 0)
-        found = set()
+        found: set[EventId] = set()
         while unseen:
             number = unseen.bit_length() - 1
-            found.update(self._names[number:] if number == _HOLES else [self._names[number]])
+            found.update(self._others() if number == _HOLES else [self._names[number]])
             unseen ^= 1 << number
         return found
+
+    def _others(self) -> Iterator[EventId]:
+        """Yield the missing events that share one bit. They are not kept, because there may be millions."""
+        for event_id in self._order:
+            for parent in self._events[event_id].prev_event_ids:
+                if parent not in self._events and parent not in self._numbers:
+                    yield parent

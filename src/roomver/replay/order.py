@@ -1,6 +1,6 @@
 """What a replay finds out before it begins: the order of the events, the missing ones, and the outliers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from ..errors import CyclicGraph
@@ -15,6 +15,17 @@ _CYCLES: Final = ""
 HOLES: Final = 4_096
 """How many missing events have a bit of their own in a mask. All others share one bit, and are never taken to
 come before an event."""
+_ALL_OTHERS: Final = 1 << HOLES
+
+
+def joined(mask: int, other: int) -> int:
+    """Return the bits of both masks; if one of them has them all, that one.
+
+    A mask takes up to half a kilobyte, and most events have the same mask as one of their parents.
+    """
+    if not other & ~mask:
+        return mask
+    return mask | other if mask & ~other else other
 
 
 def find_outliers(
@@ -73,9 +84,10 @@ def find_absorbed(
         if not behind[event_id]:
             placed |= stated & places.keys()
             continue
-        todo = [(one, event_id) for one in sorted(stated)]
-        while todo:
-            one, citing = todo.pop()
+        first = sorted(stated)
+        todo: list[tuple[EventId, EventId]] = []
+        while todo or first:
+            one, citing = todo.pop() if todo else (first.pop(), event_id)
             only_chained = one not in stated and not behind.get(one)
             if one in reached or (only_chained and one in chained) or one not in outliers:
                 continue
@@ -127,26 +139,39 @@ def _find_gaps(
         mask, known = 0, 0
         for prev in events[event_id].prev_event_ids:
             if prev in places:
-                mask |= behind[prev]
-                known |= after[prev]
+                mask = joined(mask, behind[prev])
+                known = joined(known, after.get(prev, 0))
             else:
-                number = min(numbers.setdefault(prev, len(numbers)), HOLES)
-                mask |= 1 << number
-                known |= (1 << number) if number < HOLES else 0
+                if len(numbers) < HOLES:
+                    numbers.setdefault(prev, len(numbers))
+                if (number := numbers.get(prev)) is None:
+                    mask = joined(mask, _ALL_OTHERS)
+                else:
+                    mask, known = joined(mask, 1 << number), joined(known, 1 << number)
         for cited in events[event_id].auth_parents:
-            known |= after.get(cited, 0)
-        behind[event_id], after[event_id] = mask, known
+            known = joined(known, after.get(cited, 0))
+        behind[event_id] = mask
+        if known:
+            after[event_id] = known
     return behind, after
 
 
 def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId, ...]]:
     """Return the IDs of missing events, each with the events that cite it."""
-    missing: dict[EventId, dict[EventId, None]] = {}
+    missing: dict[EventId, tuple[EventId, ...]] = {}
+    # Most missing events are cited by one event. The others get a list, so that adding to it is cheap.
+    several: dict[EventId, list[EventId]] = {}
     for event_id, event in events.items():
         for cited in (*event.auth_parents, *event.prev_event_ids):
-            if cited not in events:
-                missing.setdefault(cited, {})[event_id] = None
-    return {event_id: tuple(citing) for event_id, citing in missing.items()}
+            if cited in events:
+                continue
+            if cited not in missing:
+                missing[cited] = (event_id,)
+            elif (citing := several.setdefault(cited, [*missing[cited]]))[-1] != event_id:
+                citing.append(event_id)
+    for cited, citing in several.items():
+        missing[cited] = tuple(citing)
+    return missing
 
 
 def find_order(
@@ -157,25 +182,17 @@ def find_order(
 
     Input order is kept, but a parent comes before the first event that needs it.
     """
-    needed = {
-        event_id: [
-            parent
-            for parent in dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
-            if parent in events
-        ]
-        for event_id, event in events.items()
-    }
+    needed = {event_id: _parents(event, events) for event_id, event in events.items()}
     # The events of a given state come before the event that it is given for, unless they cite it.
     if given:
-        before = {**needed}
-        for event_id, state in given.items():
-            if event_id in needed:
-                held = [other for other in entries_of(state).values() if other != event_id]
-                before[event_id] = list(dict.fromkeys((*needed[event_id], *held)))
+        cited = {event_id: needed[event_id] for event_id in given if event_id in needed}
+        for event_id in cited:
+            held = [other for other in entries_of(given[event_id]).values() if other != event_id]
+            needed[event_id] = list(dict.fromkeys((*needed[event_id], *held)))
         try:
-            return _in_order(before), ()
+            return _in_order(needed), ()
         except CyclicGraph:
-            pass
+            needed.update(cited)
     try:
         return _in_order(needed), ()
     except CyclicGraph as error:
@@ -188,6 +205,15 @@ def find_order(
     for event_id, parents in needed.items():
         left[event_id] = dict.fromkeys(parent if parent in needed else _CYCLES for parent in parents)
     return [event_id for event_id in _in_order(left) if event_id != _CYCLES], cyclic
+
+
+def _parents(event: Event, events: Collection[EventId]) -> Sequence[EventId]:
+    """Return the cited events that are not missing, each once."""
+    cited = dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
+    found = [parent for parent in cited if parent in events]
+    # In the state of a room most prev events are missing. Then no list need be kept.
+    auth_event_ids = event.auth_event_ids
+    return auth_event_ids if len(found) == len(auth_event_ids) and (*found,) == auth_event_ids else found
 
 
 def _in_order(needed: Mapping[EventId, Collection[EventId]]) -> list[EventId]:

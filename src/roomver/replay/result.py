@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -12,6 +13,7 @@ from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .arrival import check_at_arrival, entries_at_arrival
+from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
 
 
@@ -105,7 +107,6 @@ class Replay:
             is already topological.
         outcomes: event ID to outcome.
         merges: the merges of states that did not agree, in order.
-        missing: the IDs of missing events, each with the events that cite it.
         gaps: events before which the state is unknown as a whole, each with its prev events that are
             missing or after which the state is unknown. `lacking` traces a gap back to the missing events.
         outliers: the events of given states, and of their auth chains. They come before the event that the
@@ -134,7 +135,6 @@ class Replay:
         self.order: list[EventId] = []
         self.outcomes: dict[EventId, Outcome] = {}
         self.merges: list[Merge] = []
-        self.missing: dict[EventId, tuple[EventId, ...]] = {}
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
@@ -160,8 +160,7 @@ class Replay:
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
         # Why the current state is unknown, for those of these events where it is known in part.
         self._why_unchecked: dict[EventId, str] = {}
-        # Whether events are checked against the current state, and the events that are not because they come
-        # with a given state.
+        # Whether events are checked against the current state, and outliers that are not though it is known.
         self._soft_failure = True
         # What this check read, where the state before the event has something else.
         self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
@@ -173,6 +172,11 @@ class Replay:
     def __repr__(self) -> str:
         events = counted(len(self.events), "event", "events")
         return f"<Replay of {events}, {len(self.rejected):,} of them not accepted>"
+
+    @cached_property
+    def missing(self) -> dict[EventId, tuple[EventId, ...]]:
+        """The IDs of missing events, each with the events that cite it. Large rooms may have millions."""
+        return find_missing(self.events)
 
     @property
     def rejected(self) -> set[EventId]:

@@ -1,0 +1,147 @@
+"""Compact events and kept places and checks: smaller, and equal to what they were made from."""
+
+import pickle
+from collections.abc import Iterator
+
+import pytest
+from builder import ALICE, BOB, VERSIONS, Room
+
+from roomver import Event, parse_event
+from roomver.compact import Compactor
+from roomver.entry import Place
+from roomver.findings import EventCheck, Finding, FindingKind, Reason
+from roomver.kept import KeptChecks, KeptPlaces
+from roomver.signature_results import SigningStatus
+
+FIELDS = (
+    *("type", "state_key", "sender", "content", "origin_server_ts", "depth", "redacts", "pdu"),
+    *("prev_event_ids", "auth_event_ids", "auth_parents", "event_id", "room_id", "hashes", "signatures"),
+)
+
+
+def base_room(version: str) -> Room:
+    room = Room(version)
+    room.join(ALICE)
+    room.power({"users": {ALICE: 100}} if version != "12" else {"users": {BOB: 50}})
+    room.join_rule("public")
+    room.join(BOB)
+    return room
+
+
+def _events(room: Room) -> Iterator[Event]:
+    yield from room.events.values()
+    message = room.make("m.room.message", BOB, {"body": "é\u2028\U0001f600", "n": [None, True, -1, {"": []}]})
+    yield message
+    yield room.make("m.room.redaction", ALICE, {"redacts": message.event_id})
+    yield parse_event({**message.pdu, "unsigned": {"age": 2**53 - 1}, "more": "kept"}, room.version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_compact_event_equals_the_event_it_was_made_from(version: str) -> None:
+    compactor = Compactor()
+    for event in _events(base_room(version)):
+        small = compactor.compact(event)
+        assert small == event
+        assert hash(small) == hash(event)
+        assert repr(small) == repr(event)
+        for name in FIELDS:
+            assert getattr(small, name) == getattr(event, name)
+        assert list(small.pdu) == list(event.pdu)
+        again = pickle.loads(pickle.dumps(small))
+        assert (again, again.pdu, type(again)) == (event, event.pdu, Event)
+
+
+def test_floats_and_large_integers_stay_what_they_are() -> None:
+    event = base_room("5").make("m.room.message", ALICE, {"one": 1.0, "zero": -0.0, "large": 2**80})
+    content = Compactor().compact(event).content
+    assert [repr(value) for value in content.values()] == ["1.0", "-0.0", str(2**80)]
+
+
+def test_a_compact_event_is_read_only_and_a_change_to_its_pdu_stays_outside() -> None:
+    event = base_room("11").make("m.room.message", ALICE, {"body": "x"})
+    small = Compactor().compact(event)
+    small.pdu["content"] = {}
+    small.content["body"] = "y"
+    small.pdu["auth_events"].clear()  # type: ignore[union-attr]
+    assert small.pdu == event.pdu
+    with pytest.raises(AttributeError, match="an Event is read-only: content"):
+        small.content = {}
+    with pytest.raises(AttributeError, match="an Event is read-only: depth"):
+        del small.depth
+
+
+def test_what_the_rules_read_often_is_not_made_smaller() -> None:
+    compactor = Compactor()
+    made = [event for event in base_room("11").events.values() if event.type == "m.room.power_levels"]
+    assert made
+    assert all(compactor.compact(event) is event for event in made)
+
+
+def test_the_first_events_stay_as_they_are() -> None:
+    compactor = Compactor(as_read=1)
+    first, other = (base_room("11").make("m.room.message", ALICE, {"n": n}) for n in range(2))
+    assert compactor.take(first) is first
+    taken = compactor.take(other)
+    assert taken == other
+    assert taken is not other
+
+
+PLACES = (
+    Place(None, "state[0]"),
+    Place(None, "state[7]"),
+    Place(None, "[3]"),
+    Place(None, "state[7]", "a.json"),
+    Place(12, ""),
+    Place(12, "", "a.json"),
+    Place(12, "pdus[3]"),
+    Place(None, ""),
+    Place(None, "event"),
+    Place(None, 'events["$a"]'),
+    Place(None, "state[07]"),
+    Place(None, "state[٣]"),
+    Place(None, "state[3"),
+    Place(None, 'rooms.join["!a:b"].timeline.events[2]', "b.json"),
+)
+
+
+def test_kept_places_are_the_places_that_were_added() -> None:
+    kept = KeptPlaces()
+    expected = {f"${number}": place for number, place in enumerate(PLACES)}
+    for event_id, place in expected.items():
+        kept[event_id] = place
+    assert dict(kept) == expected
+    assert list(kept) == list(expected)
+    assert len(kept) == len(PLACES)
+    assert "$0" in kept
+    del kept["$0"]
+    assert "$0" not in kept
+
+
+def test_places_in_more_arrays_than_are_counted_are_kept_too() -> None:
+    kept = KeptPlaces()
+    expected = {f"${number}": Place(None, f"a{number}[5]") for number in range(2000)}
+    for event_id, place in expected.items():
+        kept[event_id] = place
+    assert dict(kept) == expected
+
+
+def test_kept_checks_are_the_checks_that_were_added_without_their_events() -> None:
+    event = base_room("11").make("m.room.message", ALICE, {})
+    finding = Finding(FindingKind.CONTENT_HASH, (Reason("hashes.sha256", "carried x"),))
+    expected = {
+        "$a": EventCheck("$a", None, (), signatures=SigningStatus.VALID),
+        "$b": EventCheck("$b", None, (), signatures=SigningStatus.VALID),
+        "$c": EventCheck("$c", None, (finding,), redacted=True),
+        **{
+            f"${number}": EventCheck(f"${number}", None, (), unknown_keys=((f"s{number}", "ed25519:1"),))
+            for number in range(9000)
+        },
+    }
+    kept = KeptChecks()
+    for event_id, check in expected.items():
+        kept[event_id] = check._replace(event=event)
+    assert dict(kept) == expected
+    assert len(kept) == len(expected)
+    assert "$a" in kept
+    del kept["$a"]
+    assert "$a" not in kept
