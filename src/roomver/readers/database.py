@@ -5,14 +5,17 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ..canonical import load_json
+from ..errors import RoomverError
+from ..types import JsonObject
 from .entries import InputError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -94,10 +97,11 @@ def address_without_password(address: str) -> str:
         return "the database"
 
 
-def _can_be_stored(values: Iterable[object]) -> bool:
-    """Tell whether texts can be in a database. It has none with half a surrogate pair, or with a zero."""
-    texts = [value for value in values if isinstance(value, str)]
-    return not any("\0" in text or any("\ud800" <= c <= "\udfff" for c in text) for text in texts)
+def can_be_stored(value: object) -> bool:
+    """Tell whether a value can be in a database. Text with half a surrogate pair, or with a zero, cannot."""
+    return not isinstance(value, str) or (
+        "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    )
 
 
 def text_of(value: object) -> str | None:
@@ -113,6 +117,19 @@ def text_of(value: object) -> str | None:
 def number_of(value: object) -> int | None:
     """Return the integer in a column; None if it is not one."""
     return value if type(value) is int else None
+
+
+def object_of(value: object) -> JsonObject:
+    """Return the JSON object in a column; empty if it is not one."""
+    with suppress(RoomverError):
+        found = load_json(text_of(value) or "")
+        return found if type(found) is dict else {}
+    return {}
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return a question mark for each value, for an IN."""
+    return ", ".join("?" * len(values))
 
 
 class _Sqlite:
@@ -169,7 +186,7 @@ class _Sqlite:
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query."""
-        if not _can_be_stored(values):
+        if not all(map(can_be_stored, values)):
             return
         try:
             with closing(self._connection.execute(sql, values)) as cursor:
@@ -224,7 +241,7 @@ class _Postgres:
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query. The server hands them out in batches."""
-        if not _can_be_stored(values):
+        if not all(map(can_be_stored, values)):
             return
         psycopg = self._psycopg
         query = sql.replace("%", "%%").replace("?", "%s")

@@ -4,52 +4,43 @@ Checked with Synapse 1.163.2, whose schema has version 94. Only one room is read
 its events one after another.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
-from ..canonical import load_json, shorten
+from ..canonical import shorten
 from ..entry import Entry, Place
 from ..errors import RoomverError, UnknownRoomVersion
 from ..event import Event
-from ..keys import KeyRing, VerifyKey
 from ..known_states import KnownStates
 from ..room_check import Beliefs
-from ..signatures import read_server_keys
 from ..state import Unknown, changed_entries, entries_of, known_in_part, unknown_of
-from ..types import EventId, JsonObject, RoomId, StateMap
+from ..types import EventId, RoomId, StateMap
 from ..versions import RoomVersion, get_room_version
-from .database import Database, number_of, open_database, text_of
+from .database import Database, Row, can_be_stored, marks, number_of, object_of, open_database, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
 from .several import RoomSummary, quoted
 from .source import choose_room
+from .synapse_keys import read_keys
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups, Stored, find_gaps, states_before
 
 _LONGEST_ID: Final = 255
 
 
-def _only(column: str, table: str) -> str:
-    """Return a query for a column of an event's row in another table.
-
-    It takes one row if a damaged database has several: a join would multiply them.
-    """
-    return f"(SELECT x.{column} FROM {table} x WHERE x.event_id = e.event_id LIMIT 1)"
-
-
-_EVENTS: Final = (
-    f"SELECT e.event_id, e.outlier, e.rejection_reason, {_only('event_id', 'rejections')},"
-    f" {_only('state_group', 'event_to_state_groups')}, {_only('event_id', 'event_json')},"
-    f" {_only('json', 'event_json')} FROM events e WHERE e.room_id = ?"
-)
+_AT_ONCE: Final = 500
+"""How many events or servers one query asks for. SQLite takes at least 999 parameters."""
+_EVENTS: Final = "SELECT event_id, outlier, rejection_reason FROM events WHERE room_id = ?"
 # Events that were fetched later lie before the others. The order of their arrival is not known.
 _IN_ORDER: Final = (
-    _EVENTS + " AND e.stream_ordering < 0 ORDER BY e.topological_ordering, e.stream_ordering DESC",
-    _EVENTS + " AND e.stream_ordering >= 0 ORDER BY e.stream_ordering",
+    _EVENTS + " AND stream_ordering < 0 ORDER BY topological_ordering, stream_ordering DESC",
+    _EVENTS + " AND stream_ordering >= 0 ORDER BY stream_ordering",
 )
+# Not a join: without an index, or with wrong statistics, it would go through a table for each event.
+_OF_ROOM: Final = "event_id IN (SELECT e.event_id FROM events e WHERE e.room_id = ?)"
 _JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
 _ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
 
@@ -120,7 +111,7 @@ class SynapseSource:
         reading = _Reading(self._database, chosen, known, has_states=self._has_states)
         return Room(
             known,
-            reading.keys(),
+            read_keys(self._database, chosen),
             None,
             frozenset(),
             reading.entries(),
@@ -197,25 +188,51 @@ class _Reading:
         """Yield an entry for each event: first those fetched later, then the others as they came."""
         number = 0
         for sql in _IN_ORDER:
-            for row in self.database.rows(sql, self.room_id):
-                number += 1
-                yield self._entry(row, number)
+            rows = self.database.rows(sql, self.room_id)
+            while some := list(islice(rows, _AT_ONCE)):
+                yield from self._entries(some, number)
+                number += len(some)
         if not number:
             raise InputError(self.database.name, f"it has no events of {quoted(self.room_id)}")
 
-    def _entry(self, row: tuple[object, ...], number: int) -> Entry:
-        raw_id, outlier, reason, rejection, group, has_json, raw = row
-        event_id = text_of(raw_id)
-        if event_id is None:
-            place = Place(None, f"events, row {number}")
-            return Entry(place, None, None, "its event ID is not text")
+    def _entries(self, rows: Sequence[Row], before: int) -> Iterator[Entry]:
+        """Yield the entries of some rows of events.
+
+        Args:
+            rows: the rows.
+            before: how many rows of the room came before them.
+        """
+        ids = [one for row in rows if (one := text_of(row[0])) is not None and can_be_stored(one)]
+        groups = self._of_events("state_group", "event_to_state_groups", ids)
+        rejections = self._of_events("event_id", "rejections", ids)
+        texts = self._of_events("json", "event_json", ids)
+        for number, (raw_id, outlier, reason) in enumerate(rows, before + 1):
+            event_id = text_of(raw_id)
+            if event_id is None:
+                place = Place(None, f"events, row {number}")
+                yield Entry(place, None, None, "its event ID is not text")
+                continue
+            rejected = reason is not None or event_id in rejections
+            self.stored[event_id] = Stored(number_of(groups.get(event_id)), bool(outlier), rejected)
+            yield self._entry(event_id, texts)
+
+    def _of_events(self, column: str, table: str, ids: Sequence[EventId]) -> dict[EventId, object]:
+        """Return a column of some events' rows in another table. Of several rows, the first counts."""
+        found: dict[EventId, object] = {}
+        if ids:
+            sql = f"SELECT event_id, {column} FROM {table} WHERE event_id IN ({marks(ids)})"
+            for raw_id, value in self.database.rows(sql, *ids):
+                if (event_id := text_of(raw_id)) is not None:
+                    found.setdefault(event_id, value)
+        return found
+
+    def _entry(self, event_id: EventId, texts: Mapping[EventId, object]) -> Entry:
         place = Place(None, f"event_json, {event_id if len(event_id) <= _LONGEST_ID else shorten(event_id)}")
-        rejected = reason is not None or rejection is not None
-        self.stored[event_id] = Stored(number_of(group), bool(outlier), rejected)
         error = None
         value = None
+        raw = texts.get(event_id)
         text = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
-        if has_json is None:
+        if event_id not in texts:
             error = "it has a row in events, but none in event_json"
         elif not isinstance(text, bytes):
             error = f"its JSON is not text: {shorten(text)}"
@@ -233,19 +250,17 @@ class _Reading:
     def beliefs(self) -> Beliefs:
         """Return what the server decided about the room's events."""
         rejected = self._ids(
-            "SELECT e.event_id FROM events e LEFT JOIN rejections r ON r.event_id = e.event_id"
-            " WHERE e.room_id = ? AND (r.event_id IS NOT NULL OR e.rejection_reason IS NOT NULL)"
-        )
+            "SELECT event_id FROM events WHERE room_id = ? AND rejection_reason IS NOT NULL"
+        ) | self._ids(f"SELECT event_id FROM rejections WHERE {_OF_ROOM}")
         marked = self.database.rows(
-            "SELECT j.event_id, j.internal_metadata FROM events e"
-            " JOIN event_json j ON j.event_id = e.event_id"
-            " WHERE e.room_id = ? AND j.internal_metadata LIKE '%soft_failed%'",
+            f"SELECT event_id, internal_metadata FROM event_json WHERE {_OF_ROOM}"
+            " AND internal_metadata LIKE '%soft_failed%'",
             self.room_id,
         )
         soft_failed = frozenset(
             event_id
             for raw, metadata in marked
-            if (event_id := text_of(raw)) is not None and _metadata(metadata).get("soft_failed") is True
+            if (event_id := text_of(raw)) is not None and object_of(metadata).get("soft_failed") is True
         )
         # Without members, the server is not in the room, and keeps no current state.
         state = self._ids("SELECT event_id FROM current_state_events WHERE room_id = ?")
@@ -333,48 +348,6 @@ class _Reading:
                 found.append(one)
                 todo += events[one].auth_event_ids
         return found
-
-    # Keys
-
-    def keys(self) -> KeyRing:
-        """Return the keys of the servers whose users have sent events, without the server's own keys."""
-        senders = self.database.rows("SELECT DISTINCT sender FROM events WHERE room_id = ?", self.room_id)
-        servers = sorted({(text_of(sender) or "").partition(":")[2] for (sender,) in senders} - {""})
-        rings = []
-        for server in servers:
-            rings += [
-                KeyRing.of({server: found}, source=self.database.name) for found in self._keys_of(server)
-            ]
-        return KeyRing.joined(rings)
-
-    def _keys_of(self, server: str) -> Iterator[dict[str, VerifyKey]]:
-        said = "SELECT key_id, verify_key, ts_valid_until_ms FROM server_signature_keys WHERE server_name = ?"
-        stored = {}
-        for raw_id, raw, until in self.database.rows(said, server):
-            key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
-            if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
-                # Synapse takes a missing time as 0: the key was never valid.
-                stored[key_id] = VerifyKey(key, number_of(until) or 0)
-        yield stored
-        answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
-        for (raw,) in self.database.rows(answers, server):
-            text = text_of(raw)
-            # They only add when a key expired. One that is not signed is left out.
-            with suppress(RoomverError):
-                of, keys = read_server_keys(_object(text))
-                if of == server:
-                    yield keys
-
-
-def _metadata(raw: object) -> JsonObject:
-    with suppress(RoomverError):
-        return _object(text_of(raw))
-    return {}
-
-
-def _object(text: str | None) -> JsonObject:
-    value = load_json("" if text is None else text)
-    return value if type(value) is dict else {}
 
 
 def _forget(state: StateMap[EventId], doubtful: Collection[EventId]) -> StateMap[EventId]:

@@ -18,10 +18,14 @@ from ..power import CREATE
 from ..resolution import RoomState
 from ..state import Unknown, known_in_part
 from ..types import EventId, RoomId, StateKey, StateMap
-from .database import Database, number_of, text_of
+from .database import Database, marks, number_of, text_of
 
 _AT_ONCE: Final = 400
 """How many groups one query asks for. SQLite takes at least 999 parameters."""
+_WHOLE_AT_ONCE: Final = 16
+"""How many of these may be kept in whole. Their states are in memory together."""
+_LONGEST_LINE: Final = 128
+"""How many groups are followed one by one. Synapse keeps a group in whole after at most 100."""
 
 # Stands in a state for the event of a lost key.
 _LOST: Final = "lost"
@@ -87,41 +91,56 @@ class StateGroups:
     def look_up(self, numbers: Iterable[int]) -> None:
         """Read which groups some groups derive from, down to those that are kept in whole.
 
-        Cost: linear in the number of these groups. Each is read once, so a cycle ends.
+        Cost: linear in the number of these groups. Each is read once, so a cycle ends. Synapse keeps lines
+        of at most 100 groups. Where one is longer, all groups of the room are read at once, so that the
+        number of queries is bounded.
         """
         todo = [number for number in dict.fromkeys(numbers) if number not in self._known]
-        while todo:
-            self._known.update((number, _Group(fault=f"state group {number} is missing")) for number in todo)
-            found: set[int] = set()
+        for _ in range(_LONGEST_LINE):
+            if not todo:
+                return
             for some in _chunks(todo):
-                found.update(self._read(some))
-            todo = [number for number in sorted(found) if number not in self._known]
+                self._read(f"IN ({marks(some)})", some, some)
+            todo = self._unread(todo)
+        if todo:
+            # Rows of groups that are not asked for here do no harm.
+            self._read("IN (SELECT g.id FROM state_groups g WHERE g.room_id = ?)", [self.room_id], todo)
+            self.look_up(self._unread([*self._known]))
 
-    def _read(self, numbers: Sequence[int]) -> Iterator[int]:
-        """Read some groups, and yield the groups that they derive from."""
+    def _unread(self, numbers: Iterable[int]) -> list[int]:
+        """Return the groups that some groups derive from and that have not been read."""
+        parents = {parent for number in numbers if (parent := self._known[number].parent) is not None}
+        return sorted(parents - self._known.keys())
+
+    def _read(self, which: str, values: Sequence[object], numbers: Iterable[int]) -> None:
+        """Read some groups, and the groups that they derive from. Each of `numbers` is known afterwards.
+
+        No join: without an index, or with wrong statistics, it would go through a table for each row.
+        """
+        groups = self.database.rows(
+            f"SELECT id, room_id, event_id FROM state_groups WHERE id {which}", *values
+        )
+        for raw, room, made_for in groups:
+            if (number := number_of(raw)) is not None:
+                fault = "" if text_of(room) == self.room_id else f"state group {number} is of another room"
+                self._known[number] = _Group(text_of(made_for), None, fault)
+        for number in numbers:
+            self._known.setdefault(number, _Group(fault=f"state group {number} is missing"))
         rows = self.database.rows(
-            "SELECT g.id, g.room_id, g.event_id, e.state_group, e.prev_state_group FROM state_groups g"
-            f" LEFT JOIN state_group_edges e ON e.state_group = g.id WHERE g.id IN ({_marks(numbers)})",
-            *numbers,
+            f"SELECT state_group, prev_state_group FROM state_group_edges WHERE state_group {which}", *values
         )
         edges: dict[int, set[int | None]] = {}
-        for raw, room, made_for, edge, prev in rows:
-            number = number_of(raw)
-            if number is None or number not in self._known:
-                continue
-            group = self._known[number]
-            group.made_for, group.fault = text_of(made_for), ""
-            if text_of(room) != self.room_id:
-                group.fault = f"state group {number} is of another room"
-            elif edge is not None:
+        for raw, prev in rows:
+            if (number := number_of(raw)) is not None and number in self._known:
                 edges.setdefault(number, set()).add(number_of(prev))
         for number, parents in edges.items():
-            parent = parents.pop()
+            group, parent = self._known[number], parents.pop()
+            if group.fault:
+                continue
             if parents or parent is None:
-                self._known[number].fault = f"state group {number} derives from no group, or from several"
+                group.fault = f"state group {number} derives from no group, or from several"
             else:
-                self._known[number].parent = parent
-                yield parent
+                group.parent = parent
 
     def parent(self, number: int) -> int | None:
         """Return the group that a group is kept as changes from; None if it is kept in whole or unknown."""
@@ -131,30 +150,34 @@ class StateGroups:
         """Return the event that a group was made for; None if that is unknown."""
         return self._known[number].made_for
 
-    def changes(self, number: int) -> dict[StateKey, EventId | None]:
-        """Return a group's own changes; None stands for an event that is not among the usable ones."""
-        return self._changes([number]).get(number, {})
+    def make_only_own(self, made: Mapping[int, tuple[StateKey, EventId]]) -> set[int]:
+        """Return the groups whose only change is the given one: a key and its event."""
+        found = set()
+        for some in _chunks(made):
+            by_group = self._changes(some)
+            found |= {number for number in some if by_group.get(number) == dict([made[number]])}
+        return found
 
-    def _changes(self, numbers: Collection[int]) -> dict[int, dict[StateKey, EventId | None]]:
+    def _changes(self, numbers: Sequence[int]) -> dict[int, dict[StateKey, EventId | None]]:
+        """Return the own changes of groups; None stands for an event that is not among the usable ones."""
         found: dict[int, dict[StateKey, EventId | None]] = {}
-        for some in _chunks(numbers):
-            rows = self.database.rows(
-                "SELECT state_group, type, state_key, event_id FROM state_groups_state"
-                f" WHERE state_group IN ({_marks(some)})",
-                *some,
-            )
-            for raw, kind, state_key, event_id in rows:
-                number, key = number_of(raw), (text_of(kind), text_of(state_key))
-                if number is None:
-                    continue
-                if key[0] is None or key[1] is None:
-                    # Any key may be meant.
-                    self._known[number].fault = f"state group {number} has a row without a key"
-                    continue
-                event = self.events.get(text_of(event_id) or "")
-                usable = event is not None and (event.type, event.state_key) == key
-                changes = found.setdefault(number, {})
-                changes[key[0], key[1]] = event.event_id if usable and event is not None else None
+        rows = self.database.rows(
+            "SELECT state_group, type, state_key, event_id FROM state_groups_state"
+            f" WHERE state_group IN ({marks(numbers)})",
+            *numbers,
+        )
+        for raw, kind, state_key, event_id in rows:
+            number, key = number_of(raw), (text_of(kind), text_of(state_key))
+            if number is None:
+                continue
+            if key[0] is None or key[1] is None:
+                # Any key may be meant.
+                self._known[number].fault = f"state group {number} has a row without a key"
+                continue
+            event = self.events.get(text_of(event_id) or "")
+            usable = event is not None and (event.type, event.state_key) == key
+            changes = found.setdefault(number, {})
+            changes[key[0], key[1]] = event.event_id if usable and event is not None else None
         return found
 
     def states(self, numbers: Iterable[int]) -> dict[int, GroupState | str]:
@@ -173,6 +196,7 @@ class StateGroups:
                     children.setdefault(parent, set()).add(child)
         made: dict[int, GroupState | str] = {}
         trunk: RoomState | None = None
+        ahead = _Ahead(self, [number for way in ways.values() if not isinstance(way, str) for number in way])
         for way in ways.values():
             if isinstance(way, str):
                 continue
@@ -185,7 +209,7 @@ class StateGroups:
                     continue
                 passed.append(number)
                 if number in wanted or number == way[0] or len(children.get(number, ())) > 1:
-                    last = made[number] = self._made(last, passed, trunk)
+                    last = made[number] = self._made(last, passed, trunk, ahead)
                     passed = []
                     if trunk is None and isinstance(last, GroupState):
                         trunk = last.entries
@@ -212,12 +236,11 @@ class StateGroups:
         return way[::-1]
 
     def _made(
-        self, base: GroupState | str | None, passed: Sequence[int], trunk: RoomState | None
+        self, base: GroupState | str | None, passed: Sequence[int], trunk: RoomState | None, ahead: "_Ahead"
     ) -> GroupState | str:
         """Return the state after the changes of some groups, each derived from the one before it."""
         if isinstance(base, str):
             return base
-        by_group = self._changes(passed)
         changes: dict[StateKey, EventId | None] = {}
         # The keys so far, as long as they are at most that of the create event.
         early: set[StateKey] | None = set()
@@ -226,7 +249,7 @@ class StateGroups:
             has_members = base.has_members
             early = {*base.entries, *base.lost} if len(base.entries) + len(base.lost) < 2 else None
         for number in passed:
-            own = by_group.get(number, {})
+            own = ahead.take(number)
             changes.update(own)
             if fault := self._known[number].fault:
                 return fault
@@ -245,6 +268,35 @@ class StateGroups:
         entries = {key: event_id for key, event_id in changes.items() if event_id is not None}
         whole = RoomState(entries) if trunk is None else RoomState.sharing([trunk, entries])[1]
         return GroupState(whole, RoomState().changed(lost), has_members)
+
+
+class _Ahead:
+    """The changes of groups, which are read some groups at a time, in the order in which they are used.
+
+    Without an index, each query goes through the whole table. So one reads many groups: changes are few in
+    a group that derives from another. A group that is kept in whole may have many.
+    """
+
+    def __init__(self, groups: StateGroups, order: Iterable[int]) -> None:
+        self._groups = groups
+        self._order = [*dict.fromkeys(order)]
+        self._places = {number: place for place, number in enumerate(self._order)}
+        self._held: dict[int, dict[StateKey, EventId | None]] = {}
+        self._read = 0  # how many of the groups have been read
+
+    def take(self, number: int) -> dict[StateKey, EventId | None]:
+        """Return the changes of a group, and let them go. Each group is taken at most once, in order."""
+        place = self._places[number]
+        if place >= self._read:
+            some, left = [], _AT_ONCE
+            for one in self._order[place : place + _AT_ONCE]:
+                some.append(one)
+                left -= 1 if self._groups.parent(one) is not None else _AT_ONCE // _WHOLE_AT_ONCE
+                if left <= 0:
+                    break
+            self._held = self._groups._changes(some)
+            self._read = place + len(some)
+        return self._held.pop(number, {})
 
 
 class Stored(NamedTuple):
@@ -297,20 +349,20 @@ def states_before(
     numbers = {event_id: number for event_id in gaps if (number := stored[event_id].group) is not None}
     groups.look_up(numbers.values())
     own: dict[EventId, StateKey] = {}
+    derived: dict[int, tuple[StateKey, EventId]] = {}
     for event_id, number in numbers.items():
         event = events[event_id]
         if event.state_key is None or stored[event_id].rejected:
             continue
-        key = (event.type, event.state_key)
+        own[event_id] = (event.type, event.state_key)
         parent = groups.parent(number)
-        if (
-            parent is not None
-            and groups.made_for(parent) == event_id
-            and groups.changes(number) == {key: event_id}
-        ):
-            numbers[event_id] = parent
-        else:
-            own[event_id] = key
+        if parent is not None and groups.made_for(parent) == event_id:
+            derived[number] = own[event_id], event_id
+    for number in groups.make_only_own(derived):
+        event_id, parent = derived[number][1], groups.parent(number)
+        assert parent is not None  # it was found above
+        numbers[event_id] = parent
+        del own[event_id]
     states = groups.states(numbers.values())
     given: dict[EventId, StateMap[EventId]] = {}
     unknown: dict[EventId, str] = {}
@@ -345,8 +397,3 @@ def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
     some = list(values)
     for start in range(0, len(some), _AT_ONCE):
         yield some[start : start + _AT_ONCE]
-
-
-def _marks(values: Sequence[object]) -> str:
-    """Return a question mark for each value."""
-    return ", ".join("?" * len(values))
