@@ -228,6 +228,29 @@ def join_late(db: sqlite3.Connection, room_id: str, first: str, *, own_groups: b
     return gaps
 
 
+def fetch_history(db: sqlite3.Connection, room_id: str, base: Path, event_ids: Iterable[str]) -> None:
+    """Make a server have fetched some events of a room's history after it joined.
+
+    Args:
+        db: a database that no longer has the events, unless as outliers.
+        room_id: the room.
+        base: the database as it was before.
+        event_ids: the events.
+    """
+    ids = [*event_ids]
+    marks = ", ".join("?" * len(ids))
+    old = sqlite3.connect(f"file:{base}?mode=ro", uri=True)
+    for table in ("events", "event_json", "rejections", "event_to_state_groups"):
+        where = f"WHERE event_id IN ({marks})"
+        db.execute(f"DELETE FROM {table} {where}", ids)
+        insert(db, table, *rows_of(old, table, where, *ids))
+    old.close()
+    # The last one is fetched first.
+    db.execute(
+        f"UPDATE events SET stream_ordering = stream_ordering - 1000000 WHERE event_id IN ({marks})", ids
+    )
+
+
 def main(arguments: list[str]) -> None:
     source, *room_ids = arguments
     plain = FIXTURE.with_suffix("")

@@ -113,7 +113,7 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        outliers, extremities, apart: as in `KnownStates`.
+        outliers, extremities, apart, backfilled: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
     """
 
@@ -133,6 +133,7 @@ class Gathered:
     outliers: frozenset[EventId] | None = None
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
+    backfilled: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: _State = field(default_factory=_State)
@@ -217,6 +218,7 @@ class Gathered:
             self.current = _same_state(self.current, known.current, "current states", both)
         self.unknown_states = {e: reason for e, reason in known.unknown.items() if e not in self.given}
         self.outliers, self.extremities = known.outliers, known.extremities
+        self.backfilled = known.backfilled
         self.apart = known.apart - self._held(known.apart)
 
     def _held(self, apart: Collection[EventId]) -> set[EventId]:

@@ -24,6 +24,7 @@ _ID_LISTS: Final = (
     "not_judged",
     "outliers",
     "apart",
+    "backfilled",
 )
 
 
@@ -142,7 +143,7 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, extremities, apart: as in `KnownStates`.
+        outliers, extremities, apart, backfilled: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
@@ -150,6 +151,7 @@ class RecordedStates:
     outliers: frozenset[EventId] | None
     extremities: frozenset[EventId] | None
     apart: frozenset[EventId]
+    backfilled: frozenset[EventId]
     # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
     _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
@@ -194,6 +196,7 @@ class RecordedStates:
             outliers=outliers,
             extremities=self.extremities,
             apart=self._apart(events),
+            backfilled=self.backfilled & events.keys(),
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
@@ -266,11 +269,14 @@ def join_states(files: Sequence[RecordedStates]) -> FindStates | None:
                 accepted[event_id] = accepted.get(event_id, frozenset()).union(ids)
         # What one server keeps apart, another may have in its graph.
         apart = found[0].apart if len(found) == 1 else frozenset[EventId]()
+        # What one server fetched from the history, another may have received.
+        backfilled = found[0].backfilled.intersection(*(one.backfilled for one in found))
         return replace(
             found[0],
             given=given,
             accepted=accepted,
             apart=apart,
+            backfilled=backfilled,
             unknown={event_id: why for event_id, why in unknown.items() if event_id not in given},
             current=currents[0] if currents else None,
             accepted_now=frozenset[EventId]().union(*(one.accepted_now for one in found)),
@@ -299,7 +305,8 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
         return frozenset(_check_ids(name, header[name])) if name in header else None
 
     ends = ids("forward_extremities")
-    return RecordedStates(by_event, current, ids("outliers"), ends, ids("apart") or frozenset())
+    apart, backfilled = ids("apart") or frozenset(), ids("backfilled") or frozenset()
+    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled)
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:

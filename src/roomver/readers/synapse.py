@@ -24,20 +24,25 @@ from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
 from .several import RoomSummary, quoted
 from .source import choose_room
+from .synapse_gaps import Stored, find_gaps, states_before
 from .synapse_keys import read_keys
 from .synapse_schema import check_schema, missing_state_table
-from .synapse_state import StateGroups, Stored, find_gaps, states_before
+from .synapse_state import StateGroups
 
 _LONGEST_ID: Final = 255
 
 
 _AT_ONCE: Final = 500
 """How many events or servers one query asks for. SQLite takes at least 999 parameters."""
-_EVENTS: Final = "SELECT event_id, outlier, rejection_reason FROM events WHERE room_id = ?"
-# Events that were fetched later lie before the others. The order of their arrival is not known.
+_EVENTS: Final = (
+    "SELECT event_id, outlier, rejection_reason, stream_ordering < 0 FROM events WHERE room_id = ?"
+)
+# First the events that were received, in the order of their arrival. The others were fetched, from the
+# history of the room or as auth events, and are below zero. When they came is not known. A replay puts each
+# before the first event that needs it.
 _IN_ORDER: Final = (
-    _EVENTS + " AND stream_ordering < 0 ORDER BY topological_ordering, stream_ordering DESC",
     _EVENTS + " AND stream_ordering >= 0 ORDER BY stream_ordering",
+    _EVENTS + " AND stream_ordering < 0 ORDER BY topological_ordering, stream_ordering DESC",
 )
 # Not a join: without an index, or with wrong statistics, it would go through a table for each event.
 _OF_ROOM: Final = "event_id IN (SELECT e.event_id FROM events e WHERE e.room_id = ?)"
@@ -174,6 +179,7 @@ class _Reading:
 
     Attributes:
         stored: what the database says of each event that has been read.
+        soft_failed: the events that the server soft-failed, once `beliefs` was called.
     """
 
     database: Database
@@ -181,11 +187,12 @@ class _Reading:
     version: RoomVersion
     has_states: bool
     stored: dict[EventId, Stored] = field(default_factory=dict)
+    soft_failed: frozenset[EventId] = frozenset()
 
     # Events
 
     def entries(self) -> Iterator[Entry]:
-        """Yield an entry for each event: first those fetched later, then the others as they came."""
+        """Yield an entry for each event: first those received, as they came, then those fetched."""
         number = 0
         for sql in _IN_ORDER:
             rows = self.database.rows(sql, self.room_id)
@@ -206,14 +213,16 @@ class _Reading:
         groups = self._of_events("state_group", "event_to_state_groups", ids)
         rejections = self._of_events("event_id", "rejections", ids)
         texts = self._of_events("json", "event_json", ids)
-        for number, (raw_id, outlier, reason) in enumerate(rows, before + 1):
+        for number, (raw_id, outlier, reason, fetched) in enumerate(rows, before + 1):
             event_id = text_of(raw_id)
             if event_id is None:
                 place = Place(None, f"events, row {number}")
                 yield Entry(place, None, None, "its event ID is not text")
                 continue
             rejected = reason is not None or event_id in rejections
-            self.stored[event_id] = Stored(number_of(groups.get(event_id)), bool(outlier), rejected)
+            self.stored[event_id] = Stored(
+                number_of(groups.get(event_id)), bool(outlier), rejected, bool(fetched)
+            )
             yield self._entry(event_id, texts)
 
     def _of_events(self, column: str, table: str, ids: Sequence[EventId]) -> dict[EventId, object]:
@@ -257,7 +266,7 @@ class _Reading:
             " AND internal_metadata LIKE '%soft_failed%'",
             self.room_id,
         )
-        soft_failed = frozenset(
+        self.soft_failed = frozenset(
             event_id
             for raw, metadata in marked
             if (event_id := text_of(raw)) is not None and object_of(metadata).get("soft_failed") is True
@@ -265,7 +274,7 @@ class _Reading:
         # Without members, the server is not in the room, and keeps no current state.
         state = self._ids("SELECT event_id FROM current_state_events WHERE room_id = ?")
         ends = self._ids(_ENDS)
-        return Beliefs(rejected, soft_failed - rejected, state or None, extremities=ends or None)
+        return Beliefs(rejected, self.soft_failed - rejected, state or None, extremities=ends or None)
 
     def _ids(self, sql: str) -> frozenset[EventId]:
         rows = self.database.rows(sql, self.room_id)
@@ -301,8 +310,24 @@ class _Reading:
         # Without ends, nothing tells whether the server has received more events than it has now.
         ends = self._ids(_ENDS) or None
         return KnownStates(
-            given, accepted, kept if sure and ends is not None else None, ends, kept - reached, unknown
+            given,
+            accepted,
+            kept if sure and ends is not None else None,
+            ends,
+            kept - reached,
+            self._backfilled(events, ends or frozenset()),
+            unknown,
         )
+
+    def _backfilled(self, events: Mapping[EventId, Event], ends: frozenset[EventId]) -> frozenset[EventId]:
+        """Return the events that the server fetched from the history of the room.
+
+        An event that it fetched as an auth event, and received later, may have been checked against the
+        current state, or be an end.
+        """
+        stored = self.stored
+        fetched = {e for e in events if e in stored and stored[e].fetched and not stored[e].outlier}
+        return frozenset(fetched - ends - self.soft_failed)
 
     def _reached(
         self,
