@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("auth",),
     ("resolution",),
     ("check", "replay", "unhashed", "known_states"),
-    ("gathering", "undecided", "room_check", "recording", "anonymous", "suite"),
+    ("gathering", "undecided", "room_check", "recording", "anonymous", "suite", "redacted"),
     ("readers", "cli", "__main__"),
 )
 FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS) for name in names}

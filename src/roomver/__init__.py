@@ -35,6 +35,7 @@ in these modules:
 - `roomver.gathering`: the usable events of an input.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.
+- `roomver.redacted`: the redactions that name an event, and whether they apply.
 - `roomver.recording`: a room as a recording, in the project's format.
 - `roomver.anonymous`: a room without the people and servers in it.
 

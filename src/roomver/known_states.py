@@ -5,12 +5,31 @@ A database tells it, and so does a recording. It is data only; `roomver.gatherin
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .event import Event
 from .types import EventId, StateMap
 
-__all__ = ["FindStates", "KnownStates"]
+__all__ = ["FindStates", "KnownStates", "Redaction", "Standing"]
+
+
+class Standing(NamedTuple):
+    """Where a server stands in a room, by its own users."""
+
+    membership: str
+    """``join`` if one of them is joined, otherwise ``invite``, ``knock`` or ``leave``."""
+    event_id: EventId | None = None
+    """The last member event that tells it, if the server has that."""
+    at: int | None = None
+    """When the server received that event, in milliseconds since 1970."""
+
+
+class Redaction(NamedTuple):
+    """A redaction that a server has stored."""
+
+    event_id: EventId
+    cut: bool
+    """Whether the server has already removed the content of the event that it names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
-from .known_states import FindStates
+from .known_states import FindStates, Redaction, Standing
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
@@ -36,6 +36,8 @@ class Beliefs:
         extremities: the IDs of the forward extremities.
         unspoken: the IDs of events that the recording does not speak of either.
         others: what `Place.file` is for the events that the recording does not speak of.
+        standing: where the server stands in the room.
+        redactions: the redactions that the server has stored, by the event that each names.
     """
 
     rejected: frozenset[EventId] | None = None
@@ -44,6 +46,8 @@ class Beliefs:
     others: frozenset[str] = frozenset()
     extremities: frozenset[EventId] | None = None
     unspoken: frozenset[EventId] = frozenset()
+    standing: Standing | None = None
+    redactions: Mapping[EventId, tuple[Redaction, ...]] = field(default_factory=dict)
 
     def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
         """Tell whether the server decided about the event at a place of the input."""

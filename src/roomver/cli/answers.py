@@ -12,6 +12,7 @@ from ..errors import UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
 from ..policy import PolicyServer
+from ..redacted import Redacted
 from ..replay import CurrentCheck
 from ..rules import Verdict
 from ..types import EventId, JsonObject, StateMap
@@ -106,6 +107,7 @@ class Answer(NamedTuple):
         is_draft: whether the event is a draft.
         dropped: the events of the input that were dropped.
         recorded: what the server that recorded the room did with the event; empty if it does not say.
+        redacted: the redactions that name the event.
     """
 
     rows: list[Row]
@@ -114,6 +116,7 @@ class Answer(NamedTuple):
     is_draft: bool = False
     dropped: Mapping[EventId, Dropped] = MappingProxyType({})
     recorded: str = ""
+    redacted: Sequence[Redacted] = ()
 
 
 class Refused(Exception):
@@ -139,7 +142,10 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     if answer.third is not None:
         head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
         data.append({**head, **_third_data(answer.third, answer.dropped)})
-    return [{**row, "recorded": answer.recorded} for row in data] if answer.recorded else data
+    more: dict[str, object] = {"recorded": answer.recorded} if answer.recorded else {}
+    if answer.redacted:
+        more["redactions"] = [one._asdict() for one in answer.redacted]
+    return [{**row, **more} for row in data]
 
 
 def _data(row: Row, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
@@ -235,6 +241,27 @@ def print_answer(answer: Answer) -> None:
         _print_third(answer.third, answer.dropped)
     if answer.recorded:
         out.print(f"\nthe recording server {answer.recorded} it", style="bold")
+    for redaction in answer.redacted:
+        _print_redaction(redaction)
+
+
+_REDACTED: Final[Mapping[bool | None, str]] = MappingProxyType(
+    {
+        True: "redacted by",
+        False: "not redacted by",
+        None: "perhaps redacted by",
+    }
+)
+
+
+def _print_redaction(redaction: Redacted) -> None:
+    out = console()
+    named = printable(f"{_REDACTED[redaction.applies]} {redaction.event_id}")
+    out.print(f"\n{named}", style="bold", soft_wrap=True)
+    out.print(printable(f"  {redaction.reason}"), soft_wrap=True)
+    if redaction.cut is not None:
+        done = "has already removed" if redaction.cut else "has not yet removed"
+        out.print(f"  the server {done} the content")
 
 
 def _print_compared(rows: Sequence[Compared]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,7 @@ from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry
+from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
 from ..types import EventId, JsonObject, RoomId, StateMap
@@ -67,8 +69,8 @@ from .sources import Choice, immutable_option
     "rooms",
     metavar="SOURCE",
     multiple=True,
-    help="Judge the event as one of this room, in a file or a database. Give it once more with the room ID,"
-    " '!…', for a database with several rooms.",
+    help="Judge the event as one of this room, in a file or a database. A database finds the room by the"
+    " event ID; otherwise give it once more with the room ID, '!…', for a source with several rooms.",
 )
 @immutable_option()
 @click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
@@ -130,7 +132,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
                 keys,
                 more_files,
                 as_recorded=as_recorded,
-                choice=Choice(room_id, immutable),
+                choice=Choice(room_id, immutable, event if event.startswith("$") else None),
             )
             answer = _judge_in_room(event, lambda added: load(added=added))
         else:
@@ -194,13 +196,19 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    third, recorded = _third(room, event), room.recorded(event_id)
+    third = _third(room, event)
+    stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
+    more: dict[str, Any] = {
+        "dropped": room.found.dropped,
+        "recorded": room.recorded(event_id),
+        "redacted": find_redactions(replayed, event_id, stored),
+    }
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], third, findings, dropped=room.found.dropped, recorded=recorded)
+        return Answer([row, not_made], third, findings, **more)
     own = {}
     if event.type != "m.room.create":
         # Nothing is compared with an event of another room.
@@ -220,7 +228,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
         lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
         by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
-    return Answer([row, by_state], third, findings, dropped=room.found.dropped, recorded=recorded)
+    return Answer([row, by_state], third, findings, **more)
 
 
 def _third(room: LoadedRoom, event: Event) -> Third:

@@ -14,7 +14,7 @@ from ..readers import InputError, Room, RoomSource, is_database, join_rooms, ope
 from ..readers.several import other_room
 from ..readers.source import FileSource
 from ..room_check import RoomCheck
-from ..types import RoomId
+from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, display_name
 from .escaped import printable
@@ -28,10 +28,12 @@ class Choice(NamedTuple):
     Attributes:
         room_id: the room; None if the source has only one.
         immutable: see `open_database`.
+        event_id: an event of the room, by ID or prefix. A database finds its room by it.
     """
 
     room_id: RoomId | None = None
     immutable: bool = False
+    event_id: EventId | None = None
 
 
 ANY_ROOM: Final = Choice()
@@ -123,7 +125,7 @@ def opened_room(
     if len(databases) > 1:
         raise InputError(display_name(databases[1]), "only one database can be read at a time")
     with opened_source(databases[0], immutable=choice.immutable) as source:
-        room = source.open_room(choice.room_id, version)
+        room = source.open_room(choice.room_id, version, choice.event_id)
         with all_opened(files) as inputs:
             more = read_rooms(inputs, room.version, room.room_id, alone=False) if inputs else None
             yield room if more is None else join_rooms(room, more)

@@ -7,7 +7,7 @@ or events of several.
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
-from ..types import RoomId
+from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .entries import InputError
 from .rooms import Room, read_rooms, rooms_in
@@ -32,12 +32,15 @@ class RoomSource(Protocol):
             InputError: if it cannot be read.
         """
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
+    def open_room(
+        self, room_id: RoomId | None, version: RoomVersion | None, event_id: EventId | None = None
+    ) -> Room:
         """Begin to read a room.
 
         Args:
-            room_id: the room; None if there is only one.
+            room_id: the room; None if there is only one, or if it is to be found by the event.
             version: the room version, if the source does not give it.
+            event_id: an event of the room, by its ID or a prefix of it. Only a database finds a room by it.
 
         Raises:
             InputError: if it cannot be read, if there is no such room, or if a room must be chosen.
@@ -56,8 +59,10 @@ class FileSource:
         """Return the rooms of the events, those with the most events first. All events are read."""
         return sorted(rooms_in(self._inputs), key=lambda room: -(room.events or 0))
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
-        """Begin to read a room. With None, the entries are those of all rooms."""
+    def open_room(
+        self, room_id: RoomId | None, version: RoomVersion | None, event_id: EventId | None = None
+    ) -> Room:
+        """Begin to read a room. With None, the entries are those of all rooms, whatever the event is."""
         return read_rooms(self._inputs, version, room_id)
 
 

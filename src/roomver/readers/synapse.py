@@ -26,6 +26,7 @@ from .several import RoomSummary, quoted
 from .source import choose_room
 from .synapse_gaps import Stored, find_gaps, states_before
 from .synapse_keys import read_keys
+from .synapse_room import read_redactions, read_standing, read_standings, room_of_event
 from .synapse_schema import check_schema, missing_state_table
 from .synapse_state import StateGroups
 
@@ -85,6 +86,7 @@ class SynapseSource:
             " WHERE type = 'm.room.member' AND membership = 'join' GROUP BY room_id"
         )
         ends = self._counts("SELECT room_id, count(*) FROM event_forward_extremities GROUP BY room_id")
+        standings = read_standings(self._database)
         partial = {text_of(room_id) for (room_id,) in rows("SELECT room_id FROM partial_state_rooms")}
         found = [
             RoomSummary(
@@ -94,6 +96,7 @@ class SynapseSource:
                 joined.get(room_id, 0),
                 ends.get(room_id, 0),
                 room_id in partial,
+                standings.get(room_id),
             )
             for raw, version in rows("SELECT room_id, room_version FROM rooms")
             if (room_id := text_of(raw)) is not None
@@ -104,13 +107,17 @@ class SynapseSource:
         counted = ((text_of(room_id), number) for room_id, number in self._database.rows(sql))
         return {room_id: number for room_id, number in counted if room_id is not None}
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None) -> Room:
+    def open_room(
+        self, room_id: RoomId | None, version: RoomVersion | None, event_id: EventId | None = None
+    ) -> Room:
         """Begin to read a room.
 
         Raises:
-            InputError: if it cannot be read, if there is no such room or it has no events, or if a room must
-                be chosen.
+            InputError: if it cannot be read, if there is no such room or it has no events, if a room must be
+                chosen, or if the event is in another room.
         """
+        if event_id is not None:
+            room_id = room_of_event(self._database, event_id, room_id)
         chosen, said = self._choose(room_id)
         known = self._version(chosen, said, version)
         reading = _Reading(self._database, chosen, known, has_states=self._has_states)
@@ -274,7 +281,14 @@ class _Reading:
         # Without members, the server is not in the room, and keeps no current state.
         state = self._ids("SELECT event_id FROM current_state_events WHERE room_id = ?")
         ends = self._ids(_ENDS)
-        return Beliefs(rejected, self.soft_failed - rejected, state or None, extremities=ends or None)
+        return Beliefs(
+            rejected,
+            self.soft_failed - rejected,
+            state or None,
+            extremities=ends or None,
+            standing=read_standing(self.database, self.room_id),
+            redactions=read_redactions(self.database, self.room_id),
+        )
 
     def _ids(self, sql: str) -> frozenset[EventId]:
         rows = self.database.rows(sql, self.room_id)
