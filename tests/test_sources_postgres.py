@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,26 @@ def test_ids_are_values_and_never_sql(address: str) -> None:
         assert result.exit_code == 2
         assert "it has no room" in result.stderr
     assert len(json.loads(run("rooms", address, "--json").stdout)) == 4
+
+
+_READ_MANY = """
+import sys
+from roomver.readers.database import open_database
+rows = open_database(sys.argv[1]).rows("SELECT i, repeat('x', 1000) FROM generate_series(1, 300000) i")
+number = sum(1 for _ in rows)
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(number, peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak memory is read from /proc")
+def test_rows_do_not_come_all_at_once(address: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_MANY, address], check=True, capture_output=True, text=True
+    )
+    number, peak = map(int, done.stdout.split())
+    assert number == 300_000
+    assert peak < 150_000  # kB, of rows with 300 MB
 
 
 def test_a_database_of_another_kind_is_refused(address: str) -> None:

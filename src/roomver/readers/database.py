@@ -5,9 +5,9 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
@@ -23,6 +23,8 @@ Row: TypeAlias = tuple[Any, ...]
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _WAL: Final = 2  # the byte of the header that gives the journal's mode
+AT_ONCE: Final = 500
+"""How many values one query asks for. SQLite takes at least 999 parameters."""
 _BATCH: Final = 500  # rows that are fetched at once
 _BUSY_SECONDS: Final = 10.0
 
@@ -127,9 +129,21 @@ def object_of(value: object) -> JsonObject:
     return {}
 
 
-def marks(values: Sequence[object]) -> str:
-    """Return a question mark for each value, for an IN."""
-    return ", ".join("?" * len(values))
+def rows_among(database: Database, sql: str, values: Iterable[object], most: int = AT_ONCE) -> Iterator[Row]:
+    """Yield the rows of a query for many values, some hundreds at a time.
+
+    With an index, each value is looked up, however large the table is. Without one, each query goes through
+    the table once.
+
+    Args:
+        database: to read from.
+        sql: the query, which ends with the name of the column that has one of the values.
+        values: they are distinct. Those that cannot be in a database are left out.
+        most: how many of them one query has.
+    """
+    todo = filter(can_be_stored, values)
+    while some := list(islice(todo, most)):
+        yield from database.rows(f"{sql} IN ({', '.join('?' * len(some))})", *some)
 
 
 class _Sqlite:
@@ -236,6 +250,8 @@ class _Postgres:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # All rows are read. Otherwise cursors are planned for the first tenth of them.
+            self._connection.execute("SET cursor_tuple_fraction = 1")
         except (psycopg.Error, UnicodeError, ValueError, OSError) as error:
             raise self._failure(error) from None
 

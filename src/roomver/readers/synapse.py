@@ -18,7 +18,7 @@ from ..room_check import Beliefs
 from ..state import Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, RoomId, StateMap
 from ..versions import RoomVersion, get_room_version
-from .database import Database, Row, can_be_stored, marks, number_of, object_of, open_database, text_of
+from .database import AT_ONCE, Database, Row, number_of, object_of, open_database, rows_among, text_of
 from .entries import InputError, Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room
@@ -27,14 +27,12 @@ from .source import choose_room
 from .synapse_gaps import Stored, find_gaps, states_before
 from .synapse_keys import read_keys
 from .synapse_room import read_redactions, read_standing, read_standings, room_of_event
-from .synapse_schema import check_schema, missing_state_table
+from .synapse_schema import NO_STATES, check_schema, missing_state_table
 from .synapse_state import StateGroups
 
 _LONGEST_ID: Final = 255
 
 
-_AT_ONCE: Final = 500
-"""How many events or servers one query asks for. SQLite takes at least 999 parameters."""
 _EVENTS: Final = (
     "SELECT event_id, outlier, rejection_reason, stream_ordering < 0 FROM events WHERE room_id = ?"
 )
@@ -45,8 +43,6 @@ _IN_ORDER: Final = (
     _EVENTS + " AND stream_ordering >= 0 ORDER BY stream_ordering",
     _EVENTS + " AND stream_ordering < 0 ORDER BY topological_ordering, stream_ordering DESC",
 )
-# Not a join: without an index, or with wrong statistics, it would go through a table for each event.
-_OF_ROOM: Final = "event_id IN (SELECT e.event_id FROM events e WHERE e.room_id = ?)"
 _JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
 _ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
 
@@ -72,7 +68,7 @@ class SynapseSource:
         missing = missing_state_table(database)
         self._has_states = missing is None
         if missing is not None:
-            self.notes.append(f"it has no table {missing}: no state at a gap of a room is known")
+            self.notes.append(f"it has no table {missing}: {NO_STATES}")
 
     def list_rooms(self) -> list[RoomSummary]:
         """Return its rooms, those with the most events first.
@@ -203,7 +199,7 @@ class _Reading:
         number = 0
         for sql in _IN_ORDER:
             rows = self.database.rows(sql, self.room_id)
-            while some := list(islice(rows, _AT_ONCE)):
+            while some := list(islice(rows, AT_ONCE)):
                 yield from self._entries(some, number)
                 number += len(some)
         if not number:
@@ -216,7 +212,7 @@ class _Reading:
             rows: the rows.
             before: how many rows of the room came before them.
         """
-        ids = [one for row in rows if (one := text_of(row[0])) is not None and can_be_stored(one)]
+        ids = [one for row in rows if (one := text_of(row[0])) is not None]
         groups = self._of_events("state_group", "event_to_state_groups", ids)
         rejections = self._of_events("event_id", "rejections", ids)
         texts = self._of_events("json", "event_json", ids)
@@ -232,14 +228,13 @@ class _Reading:
             )
             yield self._entry(event_id, texts)
 
-    def _of_events(self, column: str, table: str, ids: Sequence[EventId]) -> dict[EventId, object]:
+    def _of_events(self, column: str, table: str, ids: Iterable[EventId]) -> dict[EventId, object]:
         """Return a column of some events' rows in another table. Of several rows, the first counts."""
         found: dict[EventId, object] = {}
-        if ids:
-            sql = f"SELECT event_id, {column} FROM {table} WHERE event_id IN ({marks(ids)})"
-            for raw_id, value in self.database.rows(sql, *ids):
-                if (event_id := text_of(raw_id)) is not None:
-                    found.setdefault(event_id, value)
+        sql = f"SELECT event_id, {column} FROM {table} WHERE event_id"
+        for raw_id, value in rows_among(self.database, sql, ids):
+            if (event_id := text_of(raw_id)) is not None:
+                found.setdefault(event_id, value)
         return found
 
     def _entry(self, event_id: EventId, texts: Mapping[EventId, object]) -> Entry:
@@ -265,13 +260,16 @@ class _Reading:
 
     def beliefs(self) -> Beliefs:
         """Return what the server decided about the room's events."""
+        # Looked up, event by event: a database may plan a join so that it goes through all rooms' events.
+        events = self._ids("SELECT event_id FROM events WHERE room_id = ?")
         rejected = self._ids(
             "SELECT event_id FROM events WHERE room_id = ? AND rejection_reason IS NOT NULL"
-        ) | self._ids(f"SELECT event_id FROM rejections WHERE {_OF_ROOM}")
-        marked = self.database.rows(
-            f"SELECT event_id, internal_metadata FROM event_json WHERE {_OF_ROOM}"
-            " AND internal_metadata LIKE '%soft_failed%'",
-            self.room_id,
+        ).union(self._of_events("event_id", "rejections", events))
+        marked = rows_among(
+            self.database,
+            "SELECT event_id, internal_metadata FROM event_json"
+            " WHERE internal_metadata LIKE '%soft_failed%' AND event_id",
+            events,
         )
         self.soft_failed = frozenset(
             event_id
@@ -287,7 +285,7 @@ class _Reading:
             state or None,
             extremities=ends or None,
             standing=read_standing(self.database, self.room_id),
-            redactions=read_redactions(self.database, self.room_id),
+            redactions=read_redactions(self.database, events),
         )
 
     def _ids(self, sql: str) -> frozenset[EventId]:

@@ -1,18 +1,17 @@
 """What a Synapse database says about a room as a whole: where the server stands in it, and its redactions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from ..known_states import Redaction, Standing
 from ..types import EventId, RoomId
-from .database import Database, can_be_stored, marks, number_of, text_of
+from .database import Database, can_be_stored, number_of, rows_among, text_of
 from .entries import InputError
 from .several import quoted
 
 # The server is in the room if one of its users is.
 _FIRST: Final = ("join", "invite", "knock", "leave")
 _NAMES: Final = {"ban": "leave"}
-_AT_ONCE: Final = 500
 _MOST: Final = 10_000  # more events that start alike are not told apart
 
 
@@ -57,34 +56,28 @@ def _known(raw: object) -> str | None:
     return membership if membership in _FIRST else None
 
 
-def _last(database: Database, event_ids: Sequence[EventId]) -> tuple[EventId | None, int | None]:
+def _last(database: Database, event_ids: Iterable[EventId]) -> tuple[EventId | None, int | None]:
     """Return the last of some events as they came, and when it came."""
     time = "received_ts" if "received_ts" in database.columns("events") else "NULL"
     found: list[tuple[int, EventId, int | None]] = []
-    usable = [*filter(can_be_stored, event_ids)]
-    for start in range(0, len(usable), _AT_ONCE):
-        some = usable[start : start + _AT_ONCE]
-        sql = f"SELECT stream_ordering, event_id, {time} FROM events WHERE event_id IN ({marks(some)})"
-        for raw_order, raw_id, raw_time in database.rows(sql, *some):
-            order, event_id = number_of(raw_order), text_of(raw_id)
-            if order is not None and event_id is not None:
-                found.append((order, event_id, number_of(raw_time)))
+    sql = f"SELECT stream_ordering, event_id, {time} FROM events WHERE event_id"
+    for raw_order, raw_id, raw_time in rows_among(database, sql, event_ids):
+        order, event_id = number_of(raw_order), text_of(raw_id)
+        if order is not None and event_id is not None:
+            found.append((order, event_id, number_of(raw_time)))
     if not found:
         return None, None
     _, event_id, at = max(found, key=lambda one: one[:2])
     return event_id, at
 
 
-def read_redactions(database: Database, room_id: RoomId) -> dict[EventId, tuple[Redaction, ...]]:
-    """Return the redactions that the server has stored in a room, by the event that each names."""
+def read_redactions(database: Database, event_ids: Iterable[EventId]) -> dict[EventId, tuple[Redaction, ...]]:
+    """Return the redactions among some events that the server has stored, by the event that each names."""
     if not {"event_id", "redacts", "have_censored"} <= database.columns("redactions"):
         return {}
     found: dict[EventId, dict[EventId, Redaction]] = {}
-    rows = database.rows(
-        "SELECT event_id, redacts, have_censored FROM redactions WHERE event_id IN"
-        " (SELECT e.event_id FROM events e WHERE e.room_id = ?)",
-        room_id,
-    )
+    sql = "SELECT event_id, redacts, have_censored FROM redactions WHERE event_id"
+    rows = rows_among(database, sql, event_ids)
     for raw_id, raw_target, cut in rows:
         event_id, target = text_of(raw_id), text_of(raw_target)
         if event_id is not None and target is not None:

@@ -8,9 +8,9 @@ is soft-failed; the group of any other event is the state before it. The group b
 empty, and the group after it derives from that one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 from ..event import Event
@@ -18,12 +18,10 @@ from ..power import CREATE
 from ..resolution import RoomState
 from ..state import Unknown, known_in_part
 from ..types import EventId, RoomId, StateKey, StateMap
-from .database import Database, marks, number_of, text_of
+from .database import AT_ONCE, Database, number_of, rows_among, text_of
 
-_AT_ONCE: Final = 400
-"""How many groups one query asks for. SQLite takes at least 999 parameters."""
 _WHOLE_AT_ONCE: Final = 16
-"""How many of these may be kept in whole. Their states are in memory together."""
+"""How many groups that are kept in whole one query asks for. Their states are in memory together."""
 _LONGEST_LINE: Final = 128
 """How many groups are followed one by one. Synapse keeps a group in whole after at most 100."""
 
@@ -97,12 +95,12 @@ class StateGroups:
         for _ in range(_LONGEST_LINE):
             if not todo:
                 return
-            for some in _chunks(todo):
-                self._read(f"IN ({marks(some)})", some, some)
+            self._read(todo)
             todo = self._unread(todo)
         if todo:
-            # Rows of groups that are not asked for here do no harm.
-            self._read("IN (SELECT g.id FROM state_groups g WHERE g.room_id = ?)", [self.room_id], todo)
+            rows = self.database.rows("SELECT id FROM state_groups WHERE room_id = ?", self.room_id)
+            of_room = {number for (raw,) in rows if (number := number_of(raw)) is not None}
+            self._read(sorted(of_room.union(todo)))
             self.look_up(self._unread([*self._known]))
 
     def _unread(self, numbers: Iterable[int]) -> list[int]:
@@ -110,23 +108,19 @@ class StateGroups:
         parents = {parent for number in numbers if (parent := self._known[number].parent) is not None}
         return sorted(parents - self._known.keys())
 
-    def _read(self, which: str, values: Sequence[object], numbers: Iterable[int]) -> None:
-        """Read some groups, and the groups that they derive from. Each of `numbers` is known afterwards.
+    def _read(self, numbers: Collection[int]) -> None:
+        """Read some groups, and the groups that they derive from.
 
         No join: without an index, or with wrong statistics, it would go through a table for each row.
         """
-        groups = self.database.rows(
-            f"SELECT id, room_id, event_id FROM state_groups WHERE id {which}", *values
-        )
-        for raw, room, made_for in groups:
+        self._known.update((number, _Group(fault=f"state group {number} is missing")) for number in numbers)
+        sql = "SELECT id, room_id, event_id FROM state_groups WHERE id"
+        for raw, room, made_for in rows_among(self.database, sql, numbers):
             if (number := number_of(raw)) is not None:
                 fault = "" if text_of(room) == self.room_id else f"state group {number} is of another room"
                 self._known[number] = _Group(text_of(made_for), None, fault)
-        for number in numbers:
-            self._known.setdefault(number, _Group(fault=f"state group {number} is missing"))
-        rows = self.database.rows(
-            f"SELECT state_group, prev_state_group FROM state_group_edges WHERE state_group {which}", *values
-        )
+        sql = "SELECT state_group, prev_state_group FROM state_group_edges WHERE state_group"
+        rows = rows_among(self.database, sql, numbers)
         edges: dict[int, set[int | None]] = {}
         for raw, prev in rows:
             if (number := number_of(raw)) is not None and number in self._known:
@@ -151,7 +145,8 @@ class StateGroups:
     def make_only_own(self, made: Mapping[int, tuple[StateKey, EventId]]) -> set[int]:
         """Return the groups whose only change is the given one: a key and its event."""
         found = set()
-        for some in _chunks(made):
+        todo = iter(made)
+        while some := list(islice(todo, AT_ONCE)):
             by_group = self._changes(some)
             found |= {number for number in some if by_group.get(number) == dict([made[number]])}
         return found
@@ -159,11 +154,8 @@ class StateGroups:
     def _changes(self, numbers: Sequence[int]) -> dict[int, dict[StateKey, EventId | None]]:
         """Return the own changes of groups; None stands for an event that is not among the usable ones."""
         found: dict[int, dict[StateKey, EventId | None]] = {}
-        rows = self.database.rows(
-            "SELECT state_group, type, state_key, event_id FROM state_groups_state"
-            f" WHERE state_group IN ({marks(numbers)})",
-            *numbers,
-        )
+        sql = "SELECT state_group, type, state_key, event_id FROM state_groups_state WHERE state_group"
+        rows = rows_among(self.database, sql, numbers)
         for raw, kind, state_key, event_id in rows:
             number, key = number_of(raw), (text_of(kind), text_of(state_key))
             if number is None:
@@ -286,18 +278,12 @@ class _Ahead:
         """Return the changes of a group, and let them go. Each group is taken at most once, in order."""
         place = self._places[number]
         if place >= self._read:
-            some, left = [], _AT_ONCE
-            for one in self._order[place : place + _AT_ONCE]:
+            some, left = [], AT_ONCE
+            for one in self._order[place : place + AT_ONCE]:
                 some.append(one)
-                left -= 1 if self._groups.parent(one) is not None else _AT_ONCE // _WHOLE_AT_ONCE
+                left -= 1 if self._groups.parent(one) is not None else AT_ONCE // _WHOLE_AT_ONCE
                 if left <= 0:
                     break
             self._held = self._groups._changes(some)
             self._read = place + len(some)
         return self._held.pop(number, {})
-
-
-def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
-    some = list(values)
-    for start in range(0, len(some), _AT_ONCE):
-        yield some[start : start + _AT_ONCE]
