@@ -280,7 +280,7 @@ def _bound_lines(replayed: Replay) -> list[str]:
     fetched = sum(replayed.outcomes[one].accepted for one in replayed.backfilled & replayed.outcomes.keys())
     if fetched:
         events = counted(fetched, "event", "events")
-        lines.append(f"{events} not checked against the current state: fetched from the history")
+        lines.append(f"{events} fetched from the history, so not checked on arrival")
     if replayed.unsought:
         merges = counted(len(replayed.unsought), "merge", "merges")
         lines.append(f"state resets not sought at {merges}: the search costs too much")
