@@ -173,8 +173,9 @@ def test_each_answer_gives_its_own_state(write: Write) -> None:
     ]
     files = [write(f"{n}.json", text) for n, text in enumerate(states)]
     result = run("state", files[0], "--also", files[1])
-    assert result.exit_code == 2
-    assert "two documents give different current states" in result.stderr
+    assert result.exit_code == 3
+    assert f"{files[0]} and {files[1]} contradict each other" in result.stderr
+    assert "find out which one is right" in result.stderr
     assert run("state", files[0], "--also", files[0]).exit_code == 0
 
 
@@ -254,12 +255,12 @@ def test_an_error_names_the_file_that_it_is_in(write: Write) -> None:
         assert (data["file"], data["error_in"]) == (room, file)
         for command in ("state", "resolve"):
             assert run(command, room, "--also", file).stderr == result.stderr
-    # Two files that contradict each other are both named.
+    # Two files that contradict each other are both named, and do not stop the reading.
     states = [
         json.dumps({"pdus": [p for _, p in EVENTS if "state_key" in p][:n], "auth_chain": []}) for n in (3, 2)
     ]
     files = [write(f"{n}.json", text) for n, text in enumerate(states)]
-    for command in ("check", "state"):
+    for command, code in (("check", 1), ("state", 3)):
         result = run(command, files[0], "--also", files[1])
-        assert result.exit_code == 2
-        assert f"roomver: {files[0]} and {files[1]}: this is not a room state: two documents" in result.stderr
+        assert result.exit_code == code
+        assert f"{files[0]} and {files[1]} contradict each other" in result.output

@@ -6,8 +6,8 @@ import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS, Room
 
 from roomver import Event
+from roomver.contributions import DifferenceKind
 from roomver.entry import Entry, Part, Place
-from roomver.errors import NotAState
 from roomver.replay import Status
 from roomver.room_check import RoomCheck, check_room
 from roomver.state import PartialState, entries_of
@@ -58,11 +58,16 @@ def test_two_answers_about_one_state_complete_each_other(version: str, joined: b
         assert found.why_unknown(("m.room.member", CAROL))
         assert not found.why_unknown(("m.room.topic", ""))
     other = [*state, room.make("m.room.topic", ALICE, {"topic": "x"}, state_key="")]
-    what = f"states before {event.event_id}" if event else "current states"
     for some in permutations([whole, answer(other, event, 4)]):
-        with pytest.raises(NotAState) as caught:
-            checked(room, *some)
-        assert f"two documents give different {what}" in str(caught.value)
+        gathered = checked(room, *some).gathered
+        found = gathered.given[event.event_id] if event else gathered.current
+        assert isinstance(found, PartialState)
+        assert found.why_unknown(("m.room.topic", ""))
+        assert found.known == ids
+        kind = DifferenceKind.STATE_BEFORE if event else DifferenceKind.CURRENT_STATE
+        assert [(one.kind, one.event_id) for one in gathered.contradictions] == [
+            (kind, event.event_id if event else None)
+        ]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

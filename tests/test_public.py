@@ -16,7 +16,20 @@ import roomver
 
 # A module is public if the docstring of the package lists it. A new module must be put on one of the lists.
 PRIVATE = frozenset(
-    {"cli", "forest", "graph", "identifiers", "ordering", "pdu", "readers", "suite", "unpadded"}
+    {
+        "cli",
+        "copies",
+        "forest",
+        "graph",
+        "identifiers",
+        "merging",
+        "ordering",
+        "pdu",
+        "readers",
+        "state_document",
+        "suite",
+        "unpadded",
+    }
 )
 DOCUMENTED = re.findall(r"^- `roomver\.(\w+)`: \w", roomver.__doc__ or "", re.MULTILINE)
 

@@ -15,6 +15,7 @@ from server_answers import answers, block, client, stripped, synced, template, t
 from test_readers import Pipe, failure, json_lines, read
 
 from roomver import check_room, get_room_version
+from roomver.contributions import Origin
 from roomver.entry import GivenIds, Part
 from roomver.errors import UnknownState
 from roomver.gathering import gather_events
@@ -156,7 +157,9 @@ def test_the_key_of_an_event_of_another_room_is_unknown_in_a_state_of_ids(write:
     result = run("state", "--type", "m.room.topic", ids, "--also", events)
     assert (result.exit_code, f"{foreign.event_id} of another room" in result.stderr) == (3, True)
     gathered = gather_events(
-        read(json_lines([*PDUS, foreign.pdu])), ELEVEN, state_ids=[GivenIds([*IDS[:5], foreign.event_id])]
+        read(json_lines([*PDUS, foreign.pdu])),
+        ELEVEN,
+        origins=[Origin("ids", "a list of event IDs", state_ids=[GivenIds([*IDS[:5], foreign.event_id])])],
     )
     with pytest.raises(UnknownState, match=f"m.room.topic.*{re.escape(foreign.event_id)} of another room"):
         gathered.as_state()["m.room.topic", ""]
@@ -169,7 +172,7 @@ def test_event_ids_that_are_no_state_are_told(write: Write) -> None:
     assert (result.exit_code, f"{IDS[5]} is a message" in result.stderr) == (2, True)
     both = [write(f"{n}.json", state_ids(n)) for n in (4, 5)]
     result = run("state", events, "--also", both[0], "--also", both[1])
-    assert (result.exit_code, "two documents give different current states" in result.stderr) == (2, True)
+    assert (result.exit_code, f"{both[0]} and {both[1]} contradict each other" in result.stderr) == (3, True)
     assert run("state", events, "--also", both[1], "--also", both[1]).exit_code == 0
     for files in ((ids,), (ids, "--also", both[0])):
         result = run("state", *files)

@@ -200,3 +200,16 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert shown("postgres://a:b@c:5/d?e=f") == "postgres://a@c:5/d"
     assert shown("postgresql://h/d?password=x") == "postgresql://h/d"
     assert shown("postgresql://[") == "the database"
+
+
+def test_both_databases_are_one_room(base: Path, address: str) -> None:
+    room_id = json.loads(run("rooms", address, "--json").stdout)[0]["room_id"]
+    for first, other in ((str(base), address), (address, str(base))):
+        result = run("check", first, "--room", room_id, "--also", other, "--json")
+        (report,) = json.loads(result.stdout)["files"]
+        assert result.exit_code == 0
+        assert (report["sources"]["contradictions"], report["sources"]["differences"]) == ([], [])
+        parts = report["sources"]["parts"]
+        assert parts[0]["events"] == parts[0]["added"] == parts[1]["repeated"] > 100
+        assert [part["added"] for part in parts[1:]] == [0]
+        assert [part["name"] for part in parts] == [first, other]

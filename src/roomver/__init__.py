@@ -32,6 +32,7 @@ in these modules:
 - `roomver.check`: the checks of one event by itself.
 - `roomver.unhashed`: made-up events, of which nothing is verified.
 - `roomver.known_states`: what the server of a room knows beside the events.
+- `roomver.contributions`: what each source of a room adds, and where the sources differ.
 - `roomver.gathering`: the usable events of an input.
 - `roomver.undecided`: what undecided events wait for, and the events that were dropped.
 - `roomver.room_check`: the checks of a room's events together.

@@ -6,11 +6,14 @@ Readers make entries, and the checks take them. Only the checks decide whether a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .types import EventId, JsonValue, RoomId
 
-__all__ = ["Entry", "GivenIds", "Part", "Place"]
+__all__ = ["NO_SOURCE", "Entry", "GivenIds", "Part", "Place"]
+
+NO_SOURCE: Final = -1
+"""The number of the source of an entry that a caller adds to a room."""
 
 
 class Place(NamedTuple):
@@ -67,6 +70,7 @@ class Entry:
         document: the number of its document in the input. A state is given by one document.
         carried_id: the event ID inside the PDU although its room version has no such key.
         claimed_room_id: the ``room_id`` inside a create event whose room version has no such key.
+        source: the number of its source, counted from 0; `NO_SOURCE` if it is of none.
     """
 
     place: Place
@@ -77,6 +81,7 @@ class Entry:
     document: int = 0
     carried_id: EventId | None = None
     claimed_room_id: RoomId | None = None
+    source: int = 0
 
 
 class GivenIds(NamedTuple):

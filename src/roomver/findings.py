@@ -56,6 +56,8 @@ class FindingKind(Enum):
     """The content hash in the event does not match the event."""
     NO_CONTENT_HASH = "no-content-hash"
     """The content hash in the event is not 32 bytes of base64."""
+    SAME_ID = "same-id"
+    """Another event of the input, with other content, has its event ID. Nothing tells which is right."""
     OTHER_ROOM = "other-room"
     """The event is not from the same room as the other events."""
     CYCLE = "cycle"
@@ -94,6 +96,7 @@ _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
         FindingKind.SIGNATURE_UNCHECKED: Action.FETCH_KEY,
         FindingKind.CONTENT_HASH: Action.REDACT,
         FindingKind.NO_CONTENT_HASH: Action.DROP,
+        FindingKind.SAME_ID: Action.DROP,
         FindingKind.OTHER_ROOM: Action.DROP,
         FindingKind.CYCLE: Action.REJECT,
         FindingKind.AUTH_EVENT_MISSING: Action.FETCH,
@@ -128,6 +131,8 @@ class Lack(Enum):
     """Valid copies of events that are in the input and were dropped."""
     STATE = "whole state"
     """The whole of a state that the input gives in part."""
+    AGREEMENT = "agreement"
+    """Which of the sources is right that contradict each other on a state."""
 
 
 class Finding(NamedTuple):

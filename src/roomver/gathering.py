@@ -7,90 +7,35 @@ says so, or if one of its entries cannot be used.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from .canonical import shorten
 from .check import check_entries
-from .entry import Entry, GivenIds, Part, Place
+from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
+from .copies import compare_copies, copy_text, is_whole, with_signatures_of
+from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
-from .findings import Action, EventCheck, Finding, Lack, Summary
+from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
 from .keys import NO_KEYS, KeyRing
-from .known_states import FindStates, KnownStates
-from .power import CREATE
-from .state import Unknown, completed_from, contradict, entries_of, forget_strange, known_in_part, unknown_of
-from .types import EventId, JsonValue, RoomId, StateKey, StateMap
+from .known_states import Beliefs, FindStates, KnownStates
+from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
+from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
+from .state_document import (
+    DROPPED,
+    OF_STATE,
+    Documents,
+    StateDocument,
+    add_to_state,
+    is_message,
+    why_dropped,
+)
+from .types import EventId, RoomId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
 __all__ = ["Gathered", "gather_events", "main_room"]
 
-# The parts of an input that are entries of a state.
-_OF_STATE = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
-
-
-@dataclass(slots=True)
-class _State:
-    """A state that one document gives, while its entries arrive.
-
-    Attributes:
-        entries: the usable entries.
-        parts: what the input says that the entries are.
-        dropped: the entries that cannot be used, as event ID and key, each with how often it occurs. What
-            cannot be read is None.
-    """
-
-    entries: dict[StateKey, EventId] = field(default_factory=dict)
-    parts: set[Part] = field(default_factory=set)
-    dropped: Counter[tuple[EventId | None, StateKey | None]] = field(default_factory=Counter)
-    # The place of the first of each, with the kind of the finding.
-    _where: dict[tuple[EventId | None, StateKey | None], str] = field(default_factory=dict)
-
-    def drop(self, entry: Entry, check: EventCheck) -> None:
-        """Note an entry that cannot be used."""
-        one = (check.event_id, _key_of(entry.pdu))
-        self.dropped[one] += 1
-        self._where.setdefault(one, f"{entry.place}: {_why_dropped(check).kind.value}")
-
-    def lost_keys(self) -> dict[StateKey, str]:
-        """Return the keys of the entries that cannot be used, each with a place and the kind of the finding.
-
-        A bad copy of a usable entry does not count.
-        """
-        found: dict[StateKey, str] = {}
-        for event_id, key in self.dropped:
-            if key is not None and (event_id is None or self.entries.get(key) != event_id):
-                found.setdefault(key, self._where[event_id, key])
-        return found
-
-    def as_map(self) -> StateMap[EventId]:
-        """Return the state, as far as it is known."""
-        lost = self.lost_keys()
-        return known_in_part({key: e for key, e in self.entries.items() if key not in lost}, self.unknown())
-
-    def _has_members(self) -> bool:
-        return any(kind == "m.room.member" for kind, _ in (*self.entries, *self.lost_keys()))
-
-    def unknown(self) -> Iterable[Unknown]:
-        """Say what is unknown in the state."""
-        if Part.PART_OF_STATE in self.parts:
-            yield Unknown.everything("the input gives a part of the state")
-        if Part.STATE_WITHOUT_MEMBERS in self.parts:
-            yield Unknown.members()
-        elif self.parts and self.entries.keys() > {CREATE} and not self._has_members():
-            # The creator joined before anything else happened.
-            yield Unknown.members("no member is in the state")
-        yield from self.lost()
-
-    def lost(self) -> Iterable[Unknown]:
-        """Say what is unknown because entries cannot be used."""
-        unreadable = [one for one in self.dropped if one[1] is None]
-        if unreadable:
-            number = sum(self.dropped[one] for one in unreadable)
-            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]))
-        keys = self.lost_keys()
-        if keys:
-            yield Unknown(_dropped(len(keys), next(iter(keys.values()))), keys=frozenset(keys))
+_SAME_ID_IN_STATE = "different events have its ID"
+_SAME_ID = Finding(FindingKind.SAME_ID, (Reason("", "two events in the input have this event ID"),))
 
 
 @dataclass(slots=True)
@@ -99,7 +44,8 @@ class Gathered:
 
     Attributes:
         version: the room version that the events were checked against.
-        events: the usable events by ID, in input order. Of several events with the same ID, the first counts.
+        events: the usable events by ID, in input order. Of several copies of an event, the first whole one
+            counts, and without a whole one the first. Two different events with one ID are both left out.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
         summary: counts of the other entries: those that were dropped, and those that repeat an event.
@@ -115,6 +61,10 @@ class Gathered:
             accepted them.
         outliers, extremities, apart, backfilled: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
+        contributions: what each source adds; empty if there is only one.
+        differences: where the sources differ, and copies or given states in one source.
+        server_has: the events that the server whose decisions are compared has; None if there is only one
+            source.
     """
 
     version: RoomVersion
@@ -135,13 +85,25 @@ class Gathered:
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
+    contributions: list[Contribution] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    server_has: frozenset[EventId] | None = None
     # What was dropped: in all, and outside the states and auth chains that the input gives.
-    _all: _State = field(default_factory=_State)
-    _beside: _State = field(default_factory=_State)
+    _all: StateDocument = field(default_factory=StateDocument)
+    _beside: StateDocument = field(default_factory=StateDocument)
     # States before an event that was dropped.
     _loose: list[StateMap[EventId]] = field(default_factory=list)
     # Whether the current state was given as event IDs.
     _by_ids: bool = False
+    # The states that the sources give, by event; None for the current state.
+    _claims: dict[EventId | None, list[Claim]] = field(default_factory=dict)
+    # The IDs that different events have.
+    _same_id: set[EventId] = field(default_factory=set)
+    # The copies of events that differ.
+    _copies: dict[tuple[EventId, DifferenceKind], Difference] = field(default_factory=dict)
+    # What messages call the first source.
+    _name: str = ""
+    _unhashed: bool = False
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -170,7 +132,7 @@ class Gathered:
         aside = set().union(*self.accepted.values()) if states else set(self.given)
         for event in self.events.values():
             if event.state_key is not None and event.event_id not in aside:
-                _add_to_state(entries, event)
+                add_to_state(entries, event)
         for event_id in self.given:
             joined = self.events[event_id]
             if joined.state_key is not None:
@@ -182,11 +144,11 @@ class Gathered:
 
     def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
         """Return a state that is given as event IDs, as far as its events are among the usable ones."""
-        state = _State(parts={Part.STATE})
+        state = StateDocument(parts={Part.STATE})
         missing = {event_id for event_id in ids.state if event_id not in self.events}
         for event_id in ids.state:
             if event_id not in missing:
-                _add_to_state(state.entries, self.events[event_id])
+                add_to_state(state.entries, self.events[event_id])
         unknown = [*state.unknown()]
         if missing:
             named = listed(sorted(missing))
@@ -195,31 +157,99 @@ class Gathered:
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
-        return Lack.DROPPED if _DROPPED in reason else Lack.STATE
+        if CONTRADICT in reason:
+            return Lack.AGREEMENT
+        return Lack.DROPPED if DROPPED in reason else Lack.STATE
 
-    def _add_ids(self, ids: GivenIds) -> None:
+    @property
+    def contradictions(self) -> list[Difference]:
+        """The differences on which both sources cannot be right."""
+        return [one for one in self.differences if one.kind.contradicts]
+
+    def narrowed(self, beliefs: Beliefs) -> Beliefs:
+        """Return what the server decided, without speaking of the events that only other sources have."""
+        if self.server_has is None:
+            return beliefs
+        return replace(beliefs, unspoken=beliefs.unspoken | (self.events.keys() - self.server_has))
+
+    def is_servers(self, event_id: EventId) -> bool:
+        """Tell whether the server whose decisions are compared has an event."""
+        if self.server_has is not None:
+            return event_id in self.server_has
+        return self.places[event_id].file is None
+
+    def _add_ids(self, ids: GivenIds, source: int, name: str) -> set[EventId]:
         """Take a current state that is given as event IDs. Its server has accepted its events."""
-        self.current = _same_state(self.current, self._state_of(ids), "current states")
+        self._claims.setdefault(None, []).append(Claim(source, name, self._state_of(ids)))
         self._by_ids = True
-        held = self.accepted.setdefault(None, set())
-        held.update(event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events)
+        held = {event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events}
+        self.accepted.setdefault(None, set()).update(held)
+        return held
 
-    def _add_known(self, known: KnownStates) -> None:
-        """Take what a server knows beside the events."""
-        both = "the database and the files"
+    def _add_known(self, known: KnownStates, source: int, name: str) -> set[EventId]:
+        """Take what a server knows beside the events, and return the events that it vouches for."""
         for event_id, state in known.given.items():
-            before = f"states before {event_id}"
-            self.given[event_id] = _same_state(self.given.get(event_id), state, before, both)
+            self._claims.setdefault(event_id, []).append(Claim(source, name, state))
+        if known.current is not None:
+            self._claims.setdefault(None, []).append(Claim(source, name, known.current))
         for answered_for, others in known.accepted.items():
             self.accepted.setdefault(answered_for, set()).update(others)
         if known.accepted_now:
             self.accepted.setdefault(None, set()).update(known.accepted_now)
-        if known.current is not None:
-            self.current = _same_state(self.current, known.current, "current states", both)
-        self.unknown_states = {e: reason for e, reason in known.unknown.items() if e not in self.given}
-        self.outliers, self.extremities = known.outliers, known.extremities
-        self.backfilled = known.backfilled
-        self.apart = known.apart - self._held(known.apart)
+        return {*known.accepted_now}.union(*known.accepted.values())
+
+    def _merge(self, origins: Sequence[Origin], tally: Tally) -> None:
+        """Merge what the sources know beside the events, and find where they differ."""
+        knowns = []
+        for source, origin in enumerate(origins):
+            for ids in origin.state_ids:
+                tally.vouched[source] |= self._add_ids(ids, source, origin.name)
+            known = KnownStates() if origin.find_states is None else origin.find_states(self.events)
+            tally.vouched[source] |= self._add_known(known, source, origin.name)
+            knowns.append(known)
+        self.differences += self._copies.values()
+        disputed: Collection[EventId] = ()
+        if len(origins) > 1:
+            disputed = tally.disputed(knowns)
+            self.contributions = tally.contributions(self._claims, knowns)
+            self.server_has = frozenset(tally.has[0])
+            tally.ask_others(self._claims, self.events)
+        several = {e: find_contested(claims) for e, claims in self._claims.items() if len(claims) > 1}
+        if several or len(origins) > 1:
+            self.differences += find_differences(tally, self._claims, several, knowns, self.events)
+        for event_id, claims in self._claims.items():
+            state = forget_events(
+                merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
+            )
+            state = forget_events(state, disputed, f"sources{CONTRADICT} on whether it was rejected")
+            if event_id is None:
+                self.current = state
+            else:
+                self.given[event_id] = state
+        for held in self.accepted.values():
+            held.difference_update(disputed)
+        # A later source tells only what no earlier one does. Each of these is a reason, not a decision.
+        unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
+        self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
+        first, others = knowns[0], range(1, len(origins))
+        self.outliers, self.extremities = first.outliers, first.extremities
+        # The first source that has an event tells how it came.
+        seen: set[EventId] = set()
+        for source, known in enumerate(knowns):
+            self.backfilled |= known.backfilled - seen
+            seen |= tally.has[source]
+        # What one server keeps beside its graph, another may have in its own.
+        if any(tally.in_graph(n, e, knowns[n]) for e in first.outliers or () for n in others):
+            self.outliers = None
+        apart = frozenset[EventId]().union(*(known.apart for known in knowns))
+        if others:
+            apart -= {
+                e
+                for e in apart
+                for n, known in enumerate(knowns)
+                if e not in known.apart and tally.in_graph(n, e, known)
+            }
+        self.apart = apart - self._held(apart)
 
     def _held(self, apart: Collection[EventId]) -> set[EventId]:
         """Return those of some events that a state holds, or the auth chain of one of these."""
@@ -237,23 +267,79 @@ class Gathered:
         event = check.usable
         if event is None:
             self.summary.add(check)
-            self.dropped += 1
-            finding = _why_dropped(check)
-            if self.first_dropped is None:
-                self.first_dropped = entry.place, finding
-            if check.event_id is not None:
-                shortened = finding._replace(reasons=finding.reasons[:SHOWN])
-                self.left_out.setdefault(check.event_id, shortened)
-                self.left_out_at.setdefault(check.event_id, entry.place)
+            self._leave_out(entry.place, check.event_id, why_dropped(check))
+        elif event.event_id in self.events:
+            self._repeat(entry, check, event)
+        elif event.event_id in self._same_id:
+            self._leave_out_same(entry, check)
+        else:
+            self.events[event.event_id] = event
+            self.places[event.event_id] = entry.place
+            self.checks[event.event_id] = check._replace(event=None)
+
+    def _leave_out(self, place: Place, event_id: EventId | None, finding: Finding) -> None:
+        self.dropped += 1
+        if self.first_dropped is None:
+            self.first_dropped = place, finding
+        if event_id is not None:
+            self.left_out.setdefault(event_id, finding._replace(reasons=finding.reasons[:SHOWN]))
+            self.left_out_at.setdefault(event_id, place)
+
+    def _leave_out_same(self, entry: Entry, check: EventCheck) -> None:
+        """Leave out one of different events with the same ID. What it would be in a state is unknown."""
+        self.summary.add(check, (_SAME_ID,))
+        self._leave_out(entry.place, check.event_id, _SAME_ID)
+        if not is_message(entry.pdu):
+            dropped = check._replace(findings=(_SAME_ID,))
+            self._all.drop(entry, dropped)
+            self._beside.drop(entry, dropped)
+
+    def _repeat(self, entry: Entry, check: EventCheck, copy: Event) -> None:
+        """Take another copy of an event."""
+        event_id = copy.event_id
+        event, known, place = self.events[event_id], self.checks[event_id], self.places[event_id]
+        # What a caller adds is not a source, and made-up events have no hashes.
+        compared = entry.source != NO_SOURCE and not self._unhashed
+        kind = compare_copies(known, event, check, copy) if compared else None
+        if kind is not None and (event_id, kind) not in self._copies:
+            says = (
+                Saying(at.file or self._name, str(at), f"has a copy that is {copy_text(one)}")
+                for at, one in ((place, known), (entry.place, check))
+            )
+            self._copies[event_id, kind] = Difference(kind, tuple(says), event_id)
+        if kind is DifferenceKind.CONTENT:
+            del self.events[event_id], self.places[event_id], self.checks[event_id]
+            self._same_id.add(event_id)
+            self._leave_out_same(Entry(place, event_id, event.pdu), known)
+            self._leave_out_same(entry, check)
             return
-        event_id = event.event_id
-        if event_id in self.events:
-            self.summary.add(check)
-            self.repeated += 1
-            return
-        self.events[event_id] = event
-        self.places[event_id] = entry.place
-        self.checks[event_id] = check._replace(event=None)
+        self.repeated += 1
+        if compared and is_whole(check) and not is_whole(known):
+            event, copy, self.places[event_id] = copy, event, entry.place
+            self.checks[event_id], check = check._replace(event=None), known
+        if compared:
+            self.events[event_id] = with_signatures_of(event, copy)
+        self.summary.add(check)
+
+    def _add_documents(self, documents: Documents, tally: Tally) -> None:
+        """Take the states that documents give, and the events that their servers have accepted."""
+        named = documents.names(tally.origins)
+        for document, state in documents.states.items():
+            source, _ = document
+            event_id = documents.answers_for(document, self.events)
+            if event_id is None and document in documents.joined:
+                # The state before an event that was dropped is not the current state.
+                known = forget_events(state.as_map(), self._same_id, _SAME_ID_IN_STATE)
+                self._loose.append(known)
+            else:
+                self._claims.setdefault(event_id, []).append(Claim(source, named[document], state.as_map()))
+        for document, event_ids in documents.accepted.items():
+            event_id = documents.answers_for(document, self.events)
+            response = {one for one in event_ids if one in self.events}
+            if event_id is not None and document not in documents.invited:
+                response.add(event_id)
+            self.accepted.setdefault(event_id, set()).update(response)
+            tally.vouched[document[0]] |= response
 
 
 def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
@@ -262,7 +348,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     *,
     keys: KeyRing | None = NO_KEYS,
     find_states: FindStates | None = None,
-    state_ids: Iterable[GivenIds] = (),
+    origins: Sequence[Origin] = (),
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
@@ -272,90 +358,37 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         entries: the entries of one room, in the order of the input.
         version, keys: as in `check_event`.
         find_states: called with the usable events at the end, for what their server knows beside them.
-        state_ids: current states that the input gives as event IDs.
+        origins: the sources of the entries, each with what it knows beside them. The first one is that of the
+            server whose decisions are compared. Without them, all entries are of one source, and
+            `find_states` tells what that knows.
         unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
 
     Raises:
-        NotAState: if a state in the input has two events for a key or a message, or two documents give
-            different current states, or different states before one event, or the server has another one.
+        NotAState: if a state in the input has two events for a key or a message.
         UnknownRoomVersion: if there is no such version.
     """
-    gathered = Gathered(version_record(version))
-    states: dict[int, _State] = {}
-    joined: dict[int, EventId | None] = {}
-    invited: set[int] = set()
-    accepted: dict[int, set[EventId]] = {}
+    origins = origins or (Origin("the input", "a file", find_states=find_states),)
+    gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name)
+    documents, tally = Documents(), Tally(origins)
+    count = tally.count if len(origins) > 1 else None
     checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
     for entry, check in checked:
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
         event, part = check.usable, entry.part
-        if part in (Part.JOINED, Part.INVITED):
-            joined[entry.document] = check.event_id
-            if part is Part.INVITED:
-                invited.add(entry.document)
-        if part in _OF_STATE:
-            state = states.setdefault(entry.document, _State())
-            state.parts.add(part)
-            if event is None:
-                state.drop(entry, check)
-            else:
-                _add_to_state(state.entries, event)
-        if event is None:
-            if not _is_message(entry.pdu):
-                gathered._all.drop(entry, check)
-                if part not in _OF_STATE and part is not Part.AUTH_CHAIN:
-                    gathered._beside.drop(entry, check)
-        elif part in _OF_STATE or part is Part.AUTH_CHAIN:
-            accepted.setdefault(entry.document, set()).add(event.event_id)
-    for document, found in joined.items():
-        if found not in gathered.events:
-            joined[document] = None
-    for document, state in states.items():
-        known = state.as_map()
-        event_id = joined.get(document)
-        if event_id is not None:
-            before = f"states before {event_id}"
-            gathered.given[event_id] = _same_state(gathered.given.get(event_id), known, before)
-        elif document in joined:
-            # The state before an event that was dropped is not the current state.
-            gathered._loose.append(known)
-        else:
-            gathered.current = _same_state(gathered.current, known, "current states")
-    for document, event_ids in accepted.items():
-        event_id = joined.get(document)
-        response = gathered.accepted.setdefault(event_id, set())
-        response |= event_ids if event_id is None or document in invited else event_ids | {event_id}
-    for ids in state_ids:
-        gathered._add_ids(ids)
-    if find_states is not None:
-        gathered._add_known(find_states(gathered.events))
+        if count is not None:
+            count(entry, event)
+        if part is not Part.EVENT:
+            documents.add(entry, check)
+        if event is None and not is_message(entry.pdu):
+            gathered._all.drop(entry, check)
+            if part not in OF_STATE and part is not Part.AUTH_CHAIN:
+                gathered._beside.drop(entry, check)
+    gathered._add_documents(documents, tally)
+    gathered._merge(origins, tally)
     return gathered
-
-
-_DROPPED: Final = " dropped, "
-
-
-def _dropped(number: int, first: str) -> str:
-    """Say how many entries were dropped, and where and why the first one was."""
-    return f"{number:,}{_DROPPED}{'' if number == 1 else 'the first at '}{first}"
-
-
-def _why_dropped(check: EventCheck) -> Finding:
-    return next(one for one in check.findings if one.kind.action is Action.DROP)
-
-
-def _same_state(
-    one: StateMap[EventId] | None, other: StateMap[EventId], what: str, sources: str = "two documents"
-) -> StateMap[EventId]:
-    """Return what two sources say of one state together."""
-    if one is None:
-        return other
-    if contradict(one, other):
-        raise NotAState(f"{sources} give different {what}; read them one at a time")
-    return completed_from(one, other)
 
 
 def main_room(events: Collection[Event]) -> RoomId:
@@ -365,26 +398,3 @@ def main_room(events: Collection[Event]) -> RoomId:
             return event.room_id
     rooms = Counter(event.room_id for event in events)
     return rooms.most_common(1)[0][0] if rooms else ""
-
-
-def _key_of(pdu: JsonValue) -> StateKey | None:
-    """Return the state key that an entry claims; None if it cannot be read."""
-    if (
-        type(pdu) is dict
-        and type(kind := pdu.get("type")) is str
-        and type(key := pdu.get("state_key")) is str
-    ):
-        return kind, key
-    return None
-
-
-def _is_message(pdu: JsonValue) -> bool:
-    return type(pdu) is dict and type(pdu.get("type")) is str and "state_key" not in pdu
-
-
-def _add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
-    if event.state_key is None:
-        raise NotAState(f"{event.event_id} is a message, not a state event")
-    key = (event.type, event.state_key)
-    if state.setdefault(key, event.event_id) != event.event_id:
-        raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")

@@ -1,16 +1,17 @@
-"""What the server of a room knows beside the events: states at gaps, outliers and forward extremities.
+"""What the server of a room knows beside the events: its decisions, states at gaps, outliers, extremities.
 
 A database tells it, and so does a recording. It is data only; `roomver.gathering` adds it to the events.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
+from .entry import Place
 from .event import Event
-from .types import EventId, StateMap
+from .types import EventId, JsonObject, StateMap
 
-__all__ = ["FindStates", "KnownStates", "Redaction", "Standing"]
+__all__ = ["Beliefs", "FindStates", "KnownStates", "Redaction", "Standing"]
 
 
 class Standing(NamedTuple):
@@ -33,6 +34,50 @@ class Redaction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What the server that recorded a room decided. A field is None if the recording does not say.
+
+    Attributes:
+        rejected, soft_failed: the IDs of events.
+        state: the IDs of the events of the current state.
+        extremities: the IDs of the forward extremities.
+        unspoken: the IDs of events that the recording does not speak of either.
+        others: what `Place.file` is for the events that the recording does not speak of.
+        standing: where the server stands in the room.
+        redactions: the redactions that the server has stored, by the event that each names.
+    """
+
+    rejected: frozenset[EventId] | None = None
+    soft_failed: frozenset[EventId] | None = None
+    state: frozenset[EventId] | None = None
+    others: frozenset[str] = frozenset()
+    extremities: frozenset[EventId] | None = None
+    unspoken: frozenset[EventId] = frozenset()
+    standing: Standing | None = None
+    redactions: Mapping[EventId, tuple[Redaction, ...]] = field(default_factory=dict)
+
+    def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
+        """Tell whether the server decided about the event at a place of the input."""
+        return event_id not in self.unspoken and (place.file is None or place.file not in self.others)
+
+    @classmethod
+    def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
+        """Return the beliefs in the header of a recorded room. The reader has checked its fields.
+
+        Args:
+            fields: of the header.
+            others: the other files of the input.
+        """
+
+        def ids(name: str) -> frozenset[EventId] | None:
+            return frozenset(cast(list[EventId], fields[name])) if name in fields else None
+
+        unspoken = ids("not_judged") or frozenset()
+        ends = ids("forward_extremities")
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken)
+
+
+@dataclass(frozen=True, slots=True)
 class KnownStates:
     """What a server knows of a room beside its events.
 
@@ -48,6 +93,11 @@ class KnownStates:
         unknown: for events whose state the server should know and does not, the reason.
         current: the current state, if it is to be used as given; it may be a `PartialState`.
         accepted_now: the events of that state and its auth chain.
+        unsettled: the events that the server has not judged against a whole state: outliers, and those that
+            it took while it had a partial state. That it did not reject them decides nothing. None if the
+            source does not tell which these are.
+        partial: whether the server does not have the whole current state yet.
+        tells_states: whether the source tells the states at gaps.
     """
 
     given: Mapping[EventId, StateMap[EventId]] = field(default_factory=dict)
@@ -59,6 +109,9 @@ class KnownStates:
     unknown: Mapping[EventId, str] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted_now: frozenset[EventId] = frozenset()
+    unsettled: frozenset[EventId] | None = frozenset()
+    partial: bool = False
+    tells_states: bool = False
 
 
 FindStates: TypeAlias = Callable[[Mapping[EventId, Event]], KnownStates]

@@ -4,70 +4,27 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 (`roomver.replay`), and the outcomes become findings. The result is data.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
 from .canonical import shorten
-from .entry import Entry, GivenIds, Place
+from .contributions import Origin
+from .entry import Entry
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events, main_room
 from .keys import NO_KEYS, KeyRing
-from .known_states import FindStates, Redaction, Standing
+from .known_states import Beliefs, FindStates
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
-from .types import EventId, JsonObject, RoomId, StateKey, StateMap
+from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
-
-
-@dataclass(frozen=True, slots=True)
-class Beliefs:
-    """What the server that recorded a room decided. A field is None if the recording does not say.
-
-    Attributes:
-        rejected, soft_failed: the IDs of events.
-        state: the IDs of the events of the current state.
-        extremities: the IDs of the forward extremities.
-        unspoken: the IDs of events that the recording does not speak of either.
-        others: what `Place.file` is for the events that the recording does not speak of.
-        standing: where the server stands in the room.
-        redactions: the redactions that the server has stored, by the event that each names.
-    """
-
-    rejected: frozenset[EventId] | None = None
-    soft_failed: frozenset[EventId] | None = None
-    state: frozenset[EventId] | None = None
-    others: frozenset[str] = frozenset()
-    extremities: frozenset[EventId] | None = None
-    unspoken: frozenset[EventId] = frozenset()
-    standing: Standing | None = None
-    redactions: Mapping[EventId, tuple[Redaction, ...]] = field(default_factory=dict)
-
-    def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
-        """Tell whether the server decided about the event at a place of the input."""
-        return event_id not in self.unspoken and (place.file is None or place.file not in self.others)
-
-    @classmethod
-    def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
-        """Return the beliefs in the header of a recorded room. The reader has checked its fields.
-
-        Args:
-            fields: of the header.
-            others: the other files of the input.
-        """
-
-        def ids(name: str) -> frozenset[EventId] | None:
-            return frozenset(cast(list[EventId], fields[name])) if name in fields else None
-
-        unspoken = ids("not_judged") or frozenset()
-        ends = ids("forward_extremities")
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken)
 
 
 @dataclass(slots=True)
@@ -120,13 +77,14 @@ class RoomCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings, every check is known, and the state agrees with the recording.
+        """Whether there are no findings and no contradictions, every check is known, and the state agrees.
 
         Forward extremities that differ are told but do not count: a server may keep one that it received
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
-        return not self.summary.bad and decided and self.state_agrees and not self.recorded_missing
+        agree = self.state_agrees and not self.gathered.contradictions
+        return not self.summary.bad and decided and agree and not self.recorded_missing
 
     @property
     def state_agrees(self) -> bool:
@@ -144,7 +102,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     algorithm: StateResolution | str | None = None,
     soft_failure: bool = True,
     find_states: FindStates | None = None,
-    state_ids: Iterable[GivenIds] = (),
+    origins: Sequence[Origin] = (),
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -169,7 +127,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm, soft_failure: as in `replay_room`.
         find_states: called with the usable events, for what their server knows beside them, such as the
             states before events whose prev events are missing.
-        state_ids, unhashed: as in `gather_events`.
+        origins, unhashed: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -186,10 +144,11 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         version,
         keys=keys,
         find_states=find_states,
-        state_ids=state_ids,
+        origins=origins,
         unhashed=unhashed,
         on_check=on_check,
     )
+    beliefs = None if beliefs is None else gathered.narrowed(beliefs)
     events = gathered.events
     room_id = main_room(events.values())
     apart = gathered.apart
@@ -224,7 +183,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     ends = gathered.extremities
     if gathered.outliers is not None and ends is not None and _has_gaps(own, events):
         # Events from files may replace extremities, and be some.
-        ours = {e for e in replayed.forward_extremities if gathered.places[e].file is None}
+        ours = {*filter(gathered.is_servers, replayed.forward_extremities)}
         if not ours <= ends:
             # The server has received events that it no longer has.
             replayed = run()
@@ -307,7 +266,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     if held.state is not None:
         _compare_states(result, held.state)
     # Events from elsewhere may replace extremities, and be some.
-    speaks_of_all = all(map(held.speak_of, places.values()))
+    speaks_of_all = all(held.speak_of(place, event_id) for event_id, place in places.items())
     if held.extremities is not None and replayed.extremities_known and speaks_of_all:
         ours = frozenset(replayed.forward_extremities)
         if ours != held.extremities:

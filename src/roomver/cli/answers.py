@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from ..auth.compared import Compared, list_compared
+from ..contributions import Difference
 from ..errors import UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
@@ -20,6 +21,7 @@ from ..undecided import Dropped, lacks_among
 from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
+from .merged import differences_data, lines_about
 from .wording import FINDING_TEXT, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
@@ -108,6 +110,7 @@ class Answer(NamedTuple):
         dropped: the events of the input that were dropped.
         recorded: what the server that recorded the room did with the event; empty if it does not say.
         redacted: the redactions that name the event.
+        differences: where the sources of the room differ on the event.
     """
 
     rows: list[Row]
@@ -117,6 +120,7 @@ class Answer(NamedTuple):
     dropped: Mapping[EventId, Dropped] = MappingProxyType({})
     recorded: str = ""
     redacted: Sequence[Redacted] = ()
+    differences: Sequence[Difference] = ()
 
 
 class Refused(Exception):
@@ -145,6 +149,8 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     more: dict[str, object] = {"recorded": answer.recorded} if answer.recorded else {}
     if answer.redacted:
         more["redactions"] = [one._asdict() for one in answer.redacted]
+    if answer.differences:
+        more["differences"] = differences_data(answer.differences)
     return [{**row, **more} for row in data]
 
 
@@ -243,6 +249,8 @@ def print_answer(answer: Answer) -> None:
         out.print(f"\nthe recording server {answer.recorded} it", style="bold")
     for redaction in answer.redacted:
         _print_redaction(redaction)
+    for line in lines_about(answer.differences):
+        out.print(printable(line), soft_wrap=True)
 
 
 _REDACTED: Final[Mapping[bool | None, str]] = MappingProxyType(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -111,6 +110,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
     applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
 
+    If the sources of a room (--also) contradict each other about the event, the output says so.
+
     An event is undecided if its auth events are missing, if the state before it or the current state is
     unknown, or if the rules need an unknown entry of a state that is known in part. An event of a given state
     was accepted by the server that gave the state.
@@ -196,19 +197,22 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
-    third = _third(room, event)
     stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
-    more: dict[str, Any] = {
-        "dropped": room.found.dropped,
-        "recorded": room.recorded(event_id),
-        "redacted": find_redactions(replayed, event_id, stored),
-    }
+    answer = partial(
+        Answer,
+        third=_third(room, event),
+        findings=findings,
+        dropped=room.found.dropped,
+        recorded=room.recorded(event_id),
+        redacted=find_redactions(replayed, event_id, stored),
+        differences=[one for one in room.found.gathered.differences if one.event_id == event_id],
+    )
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
         row = Row(AUTH_EVENTS, event, None, {}, lacks)
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
-        return Answer([row, not_made], third, findings, **more)
+        return answer([row, not_made])
     own = {}
     if event.type != "m.room.create":
         # Nothing is compared with an event of another room.
@@ -228,7 +232,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
         lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
         by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
-    return Answer([row, by_state], third, findings, **more)
+    return answer([row, by_state])
 
 
 def _third(room: LoadedRoom, event: Event) -> Third:

@@ -91,7 +91,11 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     The room version comes from the file's header, from --room-version, or from the room's create event.
 
     An event ID inside an event, which room versions from 3 on do not have, is compared with the computed one.
-    --also adds files to one room; a state in one of them is used as given.
+    --also adds sources to one room: files and databases. A state in a file is used as given. The first
+    source that says what its server decided is the one whose decisions are compared. A table says what each
+    source added, and what it cannot tell. Where sources contradict each other - on the content of an event,
+    on whether it was rejected, on a state, on a key - that is listed, and what they differ on in a state is
+    unknown. A contradiction is a finding; what the order of arrival or a later moment may explain is not.
 
     Signatures are checked with the keys in the file's header and in --keys. A signature by an unknown key is
     only counted; with --require-signatures it is a finding. An event that lacks a required signature
@@ -111,9 +115,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
     against the current state is unknown is listed too.
 
-    Exit code: 0 no findings, 1 findings, 2 usage error or unreadable file, 3 undecided: no findings but
-    undecided events, unknown checks, or decisions of the recording server that cannot be compared. Of several
-    files, an unreadable one counts first, then one with findings.
+    Exit code: 0 no findings, 1 findings or contradictions, 2 usage error or unreadable file, 3 undecided: no
+    findings but undecided events, unknown checks, or decisions of the recording server that cannot be
+    compared. Of several files, an unreadable one counts first, then one with findings.
     """
     if alone and (as_recorded or algorithm):
         raise click.UsageError(
@@ -190,8 +194,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         beliefs=beliefs,
                         as_recorded=as_recorded,
                         algorithm=algorithm,
-                        find_states=room.find_states,
-                        state_ids=room.state_ids,
+                        origins=room.origins,
                         on_check=tell,
                         progress=progress,
                     )
@@ -204,7 +207,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found)
     report.end(found.summary, keys)
-    if found.summary.bad or found.state_differs:
+    if found.summary.bad or found.state_differs or found.gathered.contradictions:
         return 1
     return 0 if found.ok else 3
 

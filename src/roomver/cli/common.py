@@ -74,9 +74,9 @@ def also_option() -> Callable[[F], F]:
     return click.option(
         "--also",
         "more_files",
-        metavar="FILE",
+        metavar="SOURCE",
         multiple=True,
-        help="More events of the same room, such as another response of a server. Repeatable.",
+        help="More of the same room: another file or database, such as a server's response. Repeatable.",
     )
 
 

@@ -16,9 +16,12 @@ VALID_COPIES: Final = "valid copies of the dropped events decide this"
 """What to do where no event is missing, and entries of a given state were dropped."""
 
 
+_AGREEMENT: Final = "the sources contradict each other: find out which one is right"
+
+
 def advice_for(lack: Lack) -> str:
     """Return what to do where a given state is known in part."""
-    return VALID_COPIES if lack is Lack.DROPPED else WHOLE_STATE
+    return {Lack.DROPPED: VALID_COPIES, Lack.AGREEMENT: _AGREEMENT}.get(lack, WHOLE_STATE)
 
 
 def dropped_data(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> dict[str, JsonValue]:

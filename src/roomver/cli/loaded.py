@@ -11,7 +11,7 @@ from typing import TypeAlias
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..entry import Entry, Place
+from ..entry import NO_SOURCE, Entry, Place
 from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
 from ..findings import EventCheck, Finding, Lack, Summary
@@ -27,6 +27,7 @@ from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, id_hint, joint_name
 from .escaped import printable
 from .lacking import advice_for, missing_lines, missing_words
+from .merged import tell_contradictions
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room
 from .unknown_checks import signature_lines
 
@@ -195,7 +196,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         last: Entry | None = None
         if added is not None:
             # The ID that the file gives is compared where the event is read.
-            last = Entry(Place(None, "", _ADDED), None, fit_entry(added, room.version).pdu)
+            place = Place(None, "", _ADDED)
+            last = Entry(place, None, fit_entry(added, room.version).pdu, source=NO_SOURCE)
             entries = chain(entries, (last,))
         checks: list[EventCheck] = []
 
@@ -215,8 +217,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     beliefs=beliefs if as_recorded else None,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
-                    find_states=room.find_states,
-                    state_ids=room.state_ids,
+                    origins=room.origins,
                     unhashed=unhashed,
                     on_check=keep_added,
                     progress=progress,
@@ -227,8 +228,11 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise InputError(joint_name(file, more_files), str(error)) from None
         check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered)
+    tell_contradictions(found.gathered, [file, *more_files], choice)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
+    if beliefs is not None:
+        beliefs = found.gathered.narrowed(beliefs)
     return LoadedRoom(name, found, checks[0] if checks else None, beliefs)
 
 
@@ -265,7 +269,7 @@ def load_events(
         InputError: if a file cannot be read as events, or none of them is usable.
     """
     with opened_room([file, *more_files], version) as room:
-        if room.database:
+        if any(part.database for part in room.parts):
             raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)
         tell_notes(room)
@@ -273,11 +277,11 @@ def load_events(
             room.entries,
             room.version,
             keys=all_keys,
-            state_ids=room.state_ids,
-            find_states=room.find_states,
+            origins=room.origins,
         )
     name = display_name(file)
     _tell_of_dropped(name, gathered)
+    tell_contradictions(gathered, [file, *more_files], ANY_ROOM)
     summary = Summary()
     for check in gathered.checks.values():
         summary.add(check)

@@ -33,6 +33,7 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
+from .merged import tell_contradictions
 from .sources import Choice, opened_room, room_option
 
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -103,7 +104,7 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
         with _written(output, [name for name in inputs if name], force=force) as out:
             with opened_room([source, *more_files], version, choice) as room:
                 keys = add_room_keys(given, room.keys)
-                recording, found = _read(room, keys, choice, name, whole=anonymised)
+                recording, found = _read(room, keys, choice, [source, *more_files], whole=anonymised)
             if found is None:
                 _write(recording, out, notes)
             else:
@@ -127,7 +128,7 @@ def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> None:
 
 
 def _read(
-    room: Room, keys: KeyRing | None, choice: Choice, name: str, *, whole: bool
+    room: Room, keys: KeyRing | None, choice: Choice, files: Sequence[str], *, whole: bool
 ) -> tuple[Recording, RoomCheck | None]:
     """Read a room into a recording of it, and check it if that is asked for.
 
@@ -146,19 +147,18 @@ def _read(
                 room.version,
                 keys=keys,
                 beliefs=beliefs,
-                state_ids=room.state_ids,
-                find_states=room.find_states,
+                origins=room.origins,
                 progress=progress,
             )
         gathered = found.gathered
     else:
-        gathered = gather_events(
-            entries, room.version, keys=keys, state_ids=room.state_ids, find_states=room.find_states
-        )
+        gathered = gather_events(entries, room.version, keys=keys, origins=room.origins)
+    tell_contradictions(gathered, files, choice)
     room_id = main_room(gathered.events.values()) if gathered.events else room.room_id
     if choice.room_id is not None and room_id is not None and room_id != choice.room_id:
-        raise InputError(name, other_room(room_id, choice.room_id))
-    unspoken = {e for e, place in gathered.places.items() if not beliefs.speak_of(place, e)}
+        raise InputError(display_name(files[0]), other_room(room_id, choice.room_id))
+    spoken = gathered.narrowed(beliefs)
+    unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
     recording = Recording(
         room.version,
         entries,
@@ -190,7 +190,7 @@ def _write_anonymised(
             room.version,
             keys=keys,
             beliefs=room.beliefs,
-            find_states=room.find_states,
+            origins=room.origins,
             progress=progress,
         )
     out.seek(0, os.SEEK_END)

@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ..contributions import Contribution
 from ..entry import Entry, Place
 from ..errors import counted
 from ..event import Event
@@ -26,6 +27,7 @@ from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
+from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table
 from .unknown_checks import signature_lines, unknown_check_lines
@@ -126,8 +128,11 @@ class JsonReport:
     def room(self, found: RoomCheck) -> None:
         """Report the room as a whole."""
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
+        self._good &= not found.gathered.contradictions
         data = {**room_data(found), **recorded_data(found)}
         self._room = f', "room": {json.dumps(data)}'
+        if (sources := sources_data(found.gathered)) is not None:
+            self._room += f', "sources": {json.dumps(sources)}'
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
@@ -174,6 +179,7 @@ class TextReport:
         self._rows: list[_Row] = []
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
+        self._sources: list[tuple[str, list[Contribution]]] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
         self._standing: Standing | None = None
@@ -259,7 +265,10 @@ class TextReport:
                 f"{counted(more, 'more undecided event', 'more undecided events')}: --all lists them"
             )
         lines += unknown_check_lines(found, self._most_lines)
+        lines += difference_lines(found.gathered, self._most_lines)
         self._lines = [*lines, *agreed_lines(found, self._most_lines)]
+        if found.gathered.contributions:
+            self._sources.append((self._file, found.gathered.contributions))
 
     def end(self, summary: Summary, keys: KeyRing | None) -> None:
         """End a file, whose signatures were checked with these keys; None if they were not checked."""
@@ -284,6 +293,9 @@ class TextReport:
             total.merge(row.summary)
         if self._rows:
             print_table(_files_table(self._rows, total))
+        for file, contributions in self._sources:
+            out.print(f"\nsources of {file}", style="bold", soft_wrap=True)
+            print_table(sources_table(contributions))
         for file, lines in self._rooms:
             out.print()
             out.print(file, style="bold", soft_wrap=True)

@@ -1,16 +1,26 @@
 """Opening what people hold of a room: files, or a server's database."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
 
+from ..contributions import Origin
 from ..entry import Entry
 from ..gathering import main_room
-from ..readers import InputError, Room, RoomSource, is_database, join_rooms, open_synapse, read_rooms
+from ..readers import (
+    InputError,
+    NoSuchRoom,
+    Room,
+    RoomPart,
+    RoomSource,
+    is_database,
+    open_synapse,
+    read_parts,
+)
 from ..readers.several import other_room
 from ..readers.source import FileSource
 from ..room_check import RoomCheck
@@ -103,14 +113,15 @@ def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]
 def opened_room(
     names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM
 ) -> Iterator[Room]:
-    """Begin to read a room from files, or from a database and files with more events of the room.
+    """Begin to read a room from one or several sources: files and databases, in any order.
+
+    A database after the first source that does not have the room is told on standard error.
 
     Raises:
         InputError: if one cannot be read, or if a room must be chosen.
     """
-    databases = [name for name in names if is_database(name)]
-    files = [name for name in names if name not in databases]
-    if not databases:
+    files = [name for name in names if not is_database(name)]
+    if len(files) == len(names):
         with all_opened(files) as inputs:
             room = FileSource(inputs).open_room(choice.room_id, version)
             rooms: set[RoomId] = set()
@@ -122,13 +133,33 @@ def opened_room(
             text = f"roomver: {display_name(files[0])}: it has events of {len(rooms):,} rooms: {hint}"
             click.echo(printable(text), err=True)
         return
-    if len(databases) > 1:
-        raise InputError(display_name(databases[1]), "only one database can be read at a time")
-    with opened_source(databases[0], immutable=choice.immutable) as source:
-        room = source.open_room(choice.room_id, version, choice.event_id)
-        with all_opened(files) as inputs:
-            more = read_rooms(inputs, room.version, room.room_id, alone=False) if inputs else None
-            yield room if more is None else join_rooms(room, more)
+    with ExitStack() as stack:
+        known, room_id, said_by = version, choice.room_id, ""
+        of_databases: list[RoomPart] = []
+        for number, name in enumerate(names):
+            if name in files:
+                continue
+            source = stack.enter_context(opened_source(name, immutable=choice.immutable))
+            try:
+                room = source.open_room(room_id, known, said_by, choice.event_id)
+            except NoSuchRoom as error:
+                if not number:
+                    raise
+                note = f"{error}: nothing of it is read"
+                of_databases.append(
+                    RoomPart(Origin(source.name, "a database", has_room=False), iter(()), notes=[note])
+                )
+                continue
+            if known is None:
+                said_by = source.name
+            known, room_id = room.version, room.room_id
+            of_databases += room.parts
+        inputs = stack.enter_context(all_opened(files))
+        has_room = any(part.origin.has_room for part in of_databases)
+        known, of_files = read_parts(inputs, known, said_by, alone=not has_room, room_id=room_id)
+        databases, rest = iter(of_databases), iter(of_files)
+        parts = [next(rest if name in files else databases) for name in names]
+        yield Room.of(parts, known, room_id)
 
 
 def _noting_rooms(entries: Iterator[Entry], rooms: set[RoomId]) -> Iterator[Entry]:

@@ -28,6 +28,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.SIGNATURE_UNCHECKED: "has a required signature that cannot be checked",
         FindingKind.CONTENT_HASH: "does not match its content hash",
         FindingKind.NO_CONTENT_HASH: "has no readable content hash",
+        FindingKind.SAME_ID: "has the same event ID as another one",
         FindingKind.OTHER_ROOM: "is not from the same room as the others",
         FindingKind.CYCLE: "cites itself, directly or through others",
         FindingKind.AUTH_EVENT_MISSING: "is undecided: auth events are missing or undecided",
@@ -65,6 +66,7 @@ LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
         Lack.MISSING: "fetch the missing events",
         Lack.DROPPED: "get valid copies of the dropped events",
         Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+        Lack.AGREEMENT: "find out which of the contradicting sources is right",
     }
 )
 """What would decide an undecided event, as it follows the words "a server must"."""

@@ -8,25 +8,27 @@ from .database import is_database
 from .entries import InputError
 from .headers import Header
 from .keys import ReadKeys, read_keys, read_signing_keys
-from .rooms import Room, fit_entry, join_rooms, read_event, read_room, read_rooms, rooms_in
+from .rooms import Room, RoomPart, fit_entry, read_event, read_parts, read_room, read_rooms, rooms_in
 from .several import RoomSummary
-from .source import RoomSource
+from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
 from .synapse import open_synapse
 
 __all__ = [
     "Header",
     "InputError",
+    "NoSuchRoom",
     "ReadKeys",
     "Room",
+    "RoomPart",
     "RoomSource",
     "RoomSummary",
     "fit_entry",
     "is_database",
-    "join_rooms",
     "open_synapse",
     "read_event",
     "read_keys",
+    "read_parts",
     "read_room",
     "read_rooms",
     "read_signing_keys",

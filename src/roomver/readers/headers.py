@@ -1,7 +1,7 @@
 """The header of a recorded room: its first line, which is not an event."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
@@ -9,7 +9,7 @@ from ..entry import Entry, Place
 from ..errors import NotAState, NotCanonical, RoomverError
 from ..event import Event
 from ..keys import NO_KEYS, KeyRing, read_key_table
-from ..known_states import FindStates, KnownStates
+from ..known_states import KnownStates
 from ..recording import FORMATS, MAX_STATE_ENTRIES
 from ..state import Unknown, known_in_part
 from ..types import EventId, JsonObject, JsonValue, RoomId, StateKey, StateMap
@@ -200,6 +200,8 @@ class RecordedStates:
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
+            unsettled=None if self.outliers is None else self.outliers | self.apart,
+            tells_states=True,
         )
 
     def _apart(self, events: Mapping[EventId, Event]) -> frozenset[EventId]:
@@ -244,45 +246,6 @@ class RecordedStates:
             first = next(iter(dropped.values()))
             more.append(Unknown(f"{len(dropped):,} dropped, {first}", keys=frozenset(dropped)))
         return known_in_part(entries, more)
-
-
-def join_states(files: Sequence[RecordedStates]) -> FindStates | None:
-    """Return what several headers give beside the events; None if there are none.
-
-    If two give a state for the same event, the first one counts.
-    """
-    if not files:
-        return None
-
-    def find(events: Mapping[EventId, Event]) -> KnownStates:
-        found = [states.find(events) for states in files]
-        currents = [one.current for one in found if one.current is not None]
-        if any(one != currents[0] for one in currents):
-            raise NotAState("two recordings give different current states; read them one at a time")
-        given: dict[EventId, StateMap[EventId]] = {}
-        accepted: dict[EventId, frozenset[EventId]] = {}
-        unknown: dict[EventId, str] = {}
-        for one in reversed(found):
-            given.update(one.given)
-            unknown.update(one.unknown)
-            for event_id, ids in one.accepted.items():
-                accepted[event_id] = accepted.get(event_id, frozenset()).union(ids)
-        # What one server keeps apart, another may have in its graph.
-        apart = found[0].apart if len(found) == 1 else frozenset[EventId]()
-        # What one server fetched from the history, another may have received.
-        backfilled = found[0].backfilled.intersection(*(one.backfilled for one in found))
-        return replace(
-            found[0],
-            given=given,
-            accepted=accepted,
-            apart=apart,
-            backfilled=backfilled,
-            unknown={event_id: why for event_id, why in unknown.items() if event_id not in given},
-            current=currents[0] if currents else None,
-            accepted_now=frozenset[EventId]().union(*(one.accepted_now for one in found)),
-        )
-
-    return find
 
 
 def _recorded_states(header: JsonObject) -> RecordedStates:

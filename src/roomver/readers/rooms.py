@@ -10,24 +10,45 @@ Lines are streamed. Without a room version from elsewhere the input is read twic
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import BinaryIO
 
 from ..canonical import shorten
+from ..contributions import Origin
 from ..entry import Entry, GivenIds
 from ..keys import KeyRing
-from ..known_states import FindStates
-from ..room_check import Beliefs
+from ..known_states import Beliefs, FindStates
 from ..types import RoomId
 from ..versions import RoomVersion
 from .entries import UNCHANGED, InputError, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
-from .headers import Header, join_states
+from .headers import Header
 from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room
 from .state_ids import read_given_ids
 from .streams import Source
+
+
+@dataclass(slots=True)
+class RoomPart:
+    """One source of a room that is being read.
+
+    Attributes:
+        origin: what it is, and what it knows beside its entries.
+        entries: to be iterated over once.
+        stream: what it is read from, unless that is a database.
+        header: its header, if it has one.
+        database: what it is, if it is a server's database; otherwise empty.
+        notes: what is worth knowing about what was not read, each a sentence about a file.
+    """
+
+    origin: Origin
+    entries: Iterator[Entry]
+    stream: Source | None = None
+    header: Header | None = None
+    database: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -36,41 +57,78 @@ class Room:
 
     Attributes:
         version: from the header, the caller, or the create event.
-        keys: of all the files; empty if they give none.
-        header: the first file's header, if any file has one.
-        others: the names of the files that this header does not speak of.
-        entries: to be iterated over once, in the order of arrival where that is known.
-        beliefs: what the room's server decided; None if the source does not say.
-        find_states: what the source knows beside the events, to be called when the entries have been read;
-            None if that is nothing.
+        parts: the sources. The first one that says what its server decided comes first, and the others
+            follow in the order in which they were given.
+        entries: of all sources, to be iterated over once: in the order of arrival where that is known.
         room_id: the room's ID, if the source says it.
-        database: what the source is, if it is a server's database; otherwise empty.
-        state_ids: the states that files give as event IDs, whose events are elsewhere.
-        notes: what is worth knowing about what was not read, each a sentence about a file.
     """
 
     version: RoomVersion
-    keys: KeyRing
-    header: Header | None
-    others: frozenset[str]
+    parts: Sequence[RoomPart]
     entries: Iterator[Entry]
-    _sources: Sequence[Source] = field(repr=False)
-    beliefs: Beliefs | None = None
-    find_states: FindStates | None = None
     room_id: RoomId | None = None
-    database: str = ""
-    state_ids: Sequence[GivenIds] = ()
-    notes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, parts: Sequence[RoomPart], version: RoomVersion, room_id: RoomId | None = None) -> "Room":
+        """Make a room from at least one source, in the order in which they are given."""
+        first = next((part for part in parts if part.origin.beliefs is not None), parts[0])
+        ordered = [first, *(part for part in parts if part is not first)]
+        entries = ordered[0].entries
+        if len(ordered) > 1:
+            entries = chain.from_iterable(_numbered(part, source) for source, part in enumerate(ordered))
+        return cls(version, ordered, entries, room_id)
 
     @property
     def name(self) -> str:
-        """What messages call the first file."""
-        return self._sources[0].name
+        """What messages call the first source."""
+        return self.parts[0].origin.name
+
+    @property
+    def origins(self) -> list[Origin]:
+        """What each source knows beside its entries."""
+        return [part.origin for part in self.parts]
+
+    @property
+    def keys(self) -> KeyRing:
+        """The keys of all sources; empty if they give none."""
+        return KeyRing.joined(part.origin.keys for part in self.parts)
+
+    @property
+    def beliefs(self) -> Beliefs | None:
+        """What the server of the first source decided; None if it does not say."""
+        return self.parts[0].origin.beliefs
+
+    @property
+    def find_states(self) -> FindStates | None:
+        """What the first source knows beside its entries, to be called when these have been read."""
+        return self.parts[0].origin.find_states
+
+    @property
+    def header(self) -> Header | None:
+        """The header of the first source, if it has one."""
+        return self.parts[0].header
+
+    @property
+    def database(self) -> str:
+        """What the first source is, if it is a server's database; otherwise empty."""
+        return self.parts[0].database
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth knowing about what was not read, each a sentence about a source."""
+        return [note for part in self.parts for note in part.notes]
 
     @property
     def bytes_read(self) -> int:
-        """How much of the input has been read."""
-        return sum(source.bytes_read for source in self._sources)
+        """How much of the files has been read."""
+        return sum(part.stream.bytes_read for part in self.parts if part.stream is not None)
+
+
+def _numbered(part: RoomPart, source: int) -> Iterator[Entry]:
+    """Yield the entries of one of several sources, with its name and number."""
+    name = part.origin.name
+    for entry in part.entries:
+        yield replace(entry, place=entry.place._replace(file=name), source=source)
 
 
 def read_room(
@@ -84,8 +142,7 @@ def read_rooms(
     inputs: Sequence[tuple[BinaryIO, str]],
     version: RoomVersion | None = None,
     room_id: RoomId | None = None,
-    *,
-    alone: bool = True,
+    said_by: str = "",
 ) -> Room:
     """Begin to read a room from one or several files, whose entries come one file after another.
 
@@ -95,27 +152,85 @@ def read_rooms(
             names one decides; otherwise the files are searched for the create event.
         room_id: the room to read, if the files have events of several. Events of other rooms are left out,
             except from a state that a file gives. With None, the entries are those of all rooms.
-        alone: whether the files must have events. Files that go with another source may have only event IDs,
-            and no event of the room.
+        said_by: what messages call the source that gave the version; empty if the caller did.
 
     Raises:
         InputError: if an input has none of these forms, or the room version cannot be found; also later, from
             the entries, if a document stops being JSON, or no event is of the room.
         OSError: if a stream cannot be read; also later.
     """
+    known, parts = read_parts(inputs, version, said_by, alone=True, room_id=room_id)
+    room = Room.of(parts, known, room_id)
+    if room.header is not None:
+        room.room_id = room.header.room_id or room_id
+    if room_id is not None:
+        room.entries = entries_of_room(room.entries, room_id, inputs[0][1])
+    return room
+
+
+def read_parts(
+    inputs: Sequence[tuple[BinaryIO, str]],
+    version: RoomVersion | None,
+    said_by: str = "",
+    *,
+    alone: bool,
+    room_id: RoomId | None = None,
+) -> tuple[RoomVersion, list[RoomPart]]:
+    """Begin to read a room from files, in their order.
+
+    Args:
+        inputs, version, said_by, room_id: as in `read_rooms`. There may be no input if there is a version.
+        alone: whether the files must have events. Files that go with another source may have only event IDs,
+            and no event of the room.
+
+    Returns:
+        The room version, and the files.
+    """
     sources = [Source(stream, name) for stream, name in inputs]
-    files: list[File] = []
-    state_ids: list[GivenIds] = []
+    files: list[File | GivenIds] = []
     for source in sources:
         try:
             files.append(open_file(source))
         except IdsOnly:
             if alone and len(sources) == 1:
                 raise
-            state_ids.append(read_given_ids(source))
-    if alone and not files:
+            files.append(read_given_ids(source))
+    with_events = [file for file in files if not isinstance(file, GivenIds)]
+    known = _version_of(with_events, version, said_by, room_id)
+    if known is None or (alone and not with_events):
         raise IdsOnly(sources[0].name)
-    known, says = version, ""
+    numbers = count()
+    parts = []
+    for source, file in zip(sources, files, strict=True):
+        if isinstance(file, GivenIds):
+            origin = Origin(source.name, "a list of event IDs", state_ids=[file])
+            parts.append(RoomPart(origin, iter(()), source))
+            continue
+        header = file.header
+        states = None if header is None else header.states
+        origin = Origin(
+            file.name,
+            "a file" if header is None else "a recording",
+            file.keys,
+            None if header is None else Beliefs.of_header(header.fields),
+            None if states is None else states.find,
+            in_order=header is not None,
+        )
+        entries = check_form(file.entries(known, numbers), file.name)
+        if states is not None:
+            entries = states.watch(entries)
+        if room_id is not None and not alone:
+            entries = entries_of_room(entries, room_id, None)
+        notes = [f"{file.name}: {_note_stripped(file.stripped)}"] if file.stripped else []
+        parts.append(RoomPart(origin, entries, source, header, notes=notes))
+    return known, parts
+
+
+def _version_of(
+    files: Sequence[File], version: RoomVersion | None, said_by: str, room_id: RoomId | None
+) -> RoomVersion | None:
+    """Return the room version of files; None if there is neither a version nor a file."""
+    known, says = version, f" as {said_by} says" if said_by else ""
     for file in files:
         if file.is_template:
             raise InputError(file.name, TEMPLATE)
@@ -126,49 +241,7 @@ def read_rooms(
             raise InputError(file.name, reason)
         if known is None and file.said is not None:
             known, says = file.said, f" as {file.name} says"
-    if known is None:
-        known = _search(files, room_id)
-    several = len(sources) > 1
-    numbers = count()
-    entries: Iterator[Entry] = chain.from_iterable(
-        [_entries_of(file, known, numbers, several) for file in files]
-    )
-    if room_id is not None:
-        entries = entries_of_room(entries, room_id, sources[0].name if alone else None)
-    recorded = next((file for file in files if file.header is not None), None)
-    keys = KeyRing.joined(file.keys for file in files)
-    room = Room(known, keys, None, frozenset(), entries, sources, room_id=room_id)
-    room.state_ids = state_ids
-    room.notes = [f"{file.name}: {_note_stripped(file.stripped)}" for file in files if file.stripped]
-    if recorded is not None and recorded.header is not None:
-        room.header = recorded.header
-        room.others = frozenset(file.name for file in files if file is not recorded)
-        room.beliefs = Beliefs.of_header(room.header.fields, room.others)
-        room.room_id = room.header.room_id or room_id
-        given = [file.header.states for file in files if file.header is not None and file.header.states]
-        room.find_states = join_states(given)
-    return room
-
-
-def join_rooms(room: Room, more: Room) -> Room:
-    """Return a room with more events of it from files, of which the room's server does not speak."""
-
-    def named() -> Iterator[Entry]:
-        for entry in more.entries:
-            place = entry.place
-            yield replace(entry, place=place._replace(file=place.file or more.name))
-
-    sources = [*room._sources, *more._sources]
-    names = frozenset(source.name for source in sources)
-    return replace(
-        room,
-        keys=KeyRing.joined((room.keys, more.keys)),
-        entries=chain(room.entries, named()),
-        beliefs=None if room.beliefs is None else replace(room.beliefs, others=room.beliefs.others | names),
-        state_ids=[*room.state_ids, *more.state_ids],
-        notes=[*room.notes, *more.notes],
-        _sources=sources,
-    )
+    return _search(files, room_id) if known is None and files else known
 
 
 def _note_stripped(number: int) -> str:
@@ -247,15 +320,6 @@ def read_event(
 def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
     """Return an entry that was read without a room version, as if it had been read with one."""
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
-
-
-def _entries_of(file: File, version: RoomVersion, numbers: Iterator[int], several: bool) -> Iterator[Entry]:
-    entries = check_form(file.entries(version, numbers), file.name)
-    if file.header is not None and file.header.states is not None:
-        entries = file.header.states.watch(entries)
-    if not several:
-        return entries
-    return (replace(entry, place=entry.place._replace(file=file.name)) for entry in entries)
 
 
 def _list(files: Sequence[File]) -> list[RoomSummary]:

@@ -16,6 +16,10 @@ from .several import RoomSummary, quoted
 SHOWN_ROOMS = 10
 
 
+class NoSuchRoom(InputError):
+    """A source that does not have the room that was asked for."""
+
+
 class RoomSource(Protocol):
     """What people hold of one or several rooms.
 
@@ -33,17 +37,23 @@ class RoomSource(Protocol):
         """
 
     def open_room(
-        self, room_id: RoomId | None, version: RoomVersion | None, event_id: EventId | None = None
+        self,
+        room_id: RoomId | None,
+        version: RoomVersion | None,
+        said_by: str = "",
+        event_id: EventId | None = None,
     ) -> Room:
         """Begin to read a room.
 
         Args:
             room_id: the room; None if there is only one, or if it is to be found by the event.
-            version: the room version, if the source does not give it.
+            version: the room version, if it is known. A source that names another one is refused.
+            said_by: what messages call the source that gave the version; empty if the caller did.
             event_id: an event of the room, by its ID or a prefix of it. Only a database finds a room by it.
 
         Raises:
-            InputError: if it cannot be read, if there is no such room, or if a room must be chosen.
+            NoSuchRoom: if it does not have the room.
+            InputError: if it cannot be read, or if a room must be chosen.
         """
 
 
@@ -60,23 +70,28 @@ class FileSource:
         return sorted(rooms_in(self._inputs), key=lambda room: -(room.events or 0))
 
     def open_room(
-        self, room_id: RoomId | None, version: RoomVersion | None, event_id: EventId | None = None
+        self,
+        room_id: RoomId | None,
+        version: RoomVersion | None,
+        said_by: str = "",
+        event_id: EventId | None = None,
     ) -> Room:
         """Begin to read a room. With None, the entries are those of all rooms, whatever the event is."""
-        return read_rooms(self._inputs, version, room_id)
+        return read_rooms(self._inputs, version, room_id, said_by)
 
 
 def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> RoomSummary:
     """Return the room that was asked for, or the only one.
 
     Raises:
-        InputError: if there is no such room, or a room must be chosen.
+        NoSuchRoom: if there is no such room.
+        InputError: if a room must be chosen.
     """
     if wanted is not None:
         for room in rooms:
             if room.room_id == wanted:
                 return room
-        raise InputError(
+        raise NoSuchRoom(
             name, f"it has no room {quoted(wanted)}; `roomver rooms` lists its {len(rooms):,} rooms"
         )
     if not rooms:

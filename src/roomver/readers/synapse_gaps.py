@@ -18,12 +18,14 @@ class Stored(NamedTuple):
         group: its state group; None if it has none.
         outlier: whether the server keeps it beside the room's graph, without a state.
         rejected: whether the server rejected it.
+        replaces: the event that it replaced in the state, as the server noted on receipt.
         fetched: whether the server fetched it, instead of receiving it as it was sent.
     """
 
     group: int | None
     outlier: bool
     rejected: bool
+    replaces: EventId | None = None
     fetched: bool = False
 
 
@@ -88,7 +90,7 @@ def states_before(
         more = [Unknown.members(OMITTED)] if event_id in partial else []
         if event_id in own:
             key = own[event_id]
-            replaced = _replaced(events[event_id], events)
+            replaced = _replaced(events[event_id], stored[event_id].replaces, events)
             if replaced is None:
                 more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
             entries, lost = state.entries.changed({key: replaced}), state.lost.changed({key: None})
@@ -97,11 +99,9 @@ def states_before(
     return given, unknown
 
 
-def _replaced(event: Event, events: Mapping[EventId, Event]) -> EventId | None:
+def _replaced(event: Event, noted: EventId | None, events: Mapping[EventId, Event]) -> EventId | None:
     """Return the usable event that a state event replaced, as the server noted it on receipt."""
-    unsigned = event.pdu.get("unsigned")
-    noted = unsigned.get("replaces_state") if type(unsigned) is dict else None
-    replaced = events.get(noted) if type(noted) is str else None
+    replaced = None if noted is None else events.get(noted)
     if replaced is None or (replaced.type, replaced.state_key) != (event.type, event.state_key):
         return None
     return None if replaced is event else replaced.event_id
