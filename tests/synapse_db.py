@@ -64,6 +64,8 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "verify_key": BYTES,
         "ts_valid_until_ms": NUMBER,
     },
+    "redactions": {"event_id": TEXT, "redacts": TEXT, "have_censored": FLAG},
+    "local_current_membership": {"room_id": TEXT, "user_id": TEXT, "event_id": TEXT, "membership": TEXT},
     "server_keys_json": {"server_name": TEXT, "key_id": TEXT, "key_json": BYTES},
 }
 INDEXES = (
@@ -100,9 +102,16 @@ def insert(db: sqlite3.Connection, table: str, *rows: Iterable[Any]) -> None:
 
 
 def unpacked(path: Path) -> Path:
-    """Write the database at a path, and return the path."""
+    """Write the database at a path, and return the path. Tables that it does not have are empty."""
     with gzip.open(FIXTURE, "rb") as packed, path.open("wb") as out:
         shutil.copyfileobj(packed, out)
+    db = sqlite3.connect(path)
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    for statement in make_tables():
+        if statement.split()[2] not in there:
+            db.execute(statement)
+    db.commit()
+    db.close()
     return path
 
 
@@ -226,6 +235,29 @@ def join_late(db: sqlite3.Connection, room_id: str, first: str, *, own_groups: b
         for table in ("events", "event_json", "rejections"):
             db.execute(f"DELETE FROM {table} WHERE event_id = ?", (event_id,))
     return gaps
+
+
+def fetch_history(db: sqlite3.Connection, room_id: str, base: Path, event_ids: Iterable[str]) -> None:
+    """Make a server have fetched some events of a room's history after it joined.
+
+    Args:
+        db: a database that no longer has the events, unless as outliers.
+        room_id: the room.
+        base: the database as it was before.
+        event_ids: the events.
+    """
+    ids = [*event_ids]
+    marks = ", ".join("?" * len(ids))
+    old = sqlite3.connect(f"file:{base}?mode=ro", uri=True)
+    for table in ("events", "event_json", "rejections", "event_to_state_groups"):
+        where = f"WHERE event_id IN ({marks})"
+        db.execute(f"DELETE FROM {table} {where}", ids)
+        insert(db, table, *rows_of(old, table, where, *ids))
+    old.close()
+    # The last one is fetched first.
+    db.execute(
+        f"UPDATE events SET stream_ordering = stream_ordering - 1000000 WHERE event_id IN ({marks})", ids
+    )
 
 
 def main(arguments: list[str]) -> None:

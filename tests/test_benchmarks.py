@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run as run_command
 
 import roomver
 from roomver.cli.vectors.timing import Timer
@@ -14,7 +15,7 @@ from roomver.suite.operations import BadVectors
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import peers  # noqa: E402 (the path comes first)
+from benchmarks import databases, peers  # noqa: E402 (the path comes first)
 from benchmarks.measure import Goal, Row, Stats  # noqa: E402
 from benchmarks.peers import (  # noqa: E402
     OURS,
@@ -181,3 +182,15 @@ def test_a_goal_is_not_measured_if_the_program_gave_no_answer() -> None:
     skipped = {"a": "no answer within 120 s"}
     row = Row("x", True, times={"b": Stats((0.001,))}, late={"a": 120}, skipped=skipped)
     assert _judged(goal, row) == ("not measured", "no answer within 120 s")
+
+
+def test_the_database_that_is_measured_is_one_of_synapse(tmp_path: Path) -> None:
+    path = tmp_path / "homeserver.db"
+    small, great = databases.make(path, 700, 200)
+    listed = json.loads(run_command("rooms", str(path), "--json").stdout)
+    assert [room["events"] for room in listed] == [200, 200, 200, 200]
+    for room in (small, great):
+        result = run_command("check", str(path), "--room", room.room_id, "--json")
+        (report,) = json.loads(result.stdout)["files"]
+        assert (result.exit_code, report["summary"]["kinds"]) == (0, {})
+        assert report["room"]["state_differs"] == []

@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "recording",
         "anonymous",
         "suite",
+        "redacted",
     ),
     ("readers", "cli", "__main__"),
 )

@@ -11,14 +11,15 @@ from typing import Any
 from builder import VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
-from played_rooms import STRANGE, agree, agree_on_state, drawn, parts
+from played_rooms import STRANGE, agree, agree_on_state, ancestors, drawn, parts, played
 from random_forks import hostile_fork, likely_fork
 from strategies import often
 
 from roomver import RoomGraph, RoomverError, UnknownState, replay_room, resolve
 from roomver.replay import CurrentCheck
 from roomver.resolution import RoomState
-from roomver.state import PartialState, Unknown
+from roomver.state import PartialState, Unknown, entries_of
+from roomver.types import StateMap
 from roomver.versions import StateResolution
 
 
@@ -36,6 +37,63 @@ def test_more_knowledge_of_a_room_reverses_nothing(version: str, seed: int, soft
     for more, less in pairwise(replays):
         agree(less, more)
     agree(replays[-1], replays[0])
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_more_knowledge_of_a_room_with_fetched_history_reverses_nothing(version: str, seed: int) -> None:
+    rng, events, whole, gone = drawn(seed, version)
+    join = rng.choice([event_id for event_id in whole.order if whole.outcomes[event_id].accepted])
+    fetched = ancestors(events, join) - {join}
+    found = replay_room(events, backfilled=fetched)
+    assert {e: one.status for e, one in found.outcomes.items()} == {
+        e: one.status for e, one in whole.outcomes.items()
+    }
+    assert fetched.isdisjoint(found.soft_failed.keys() | {*found.forward_extremities})
+    if not whole.soft_failed:
+        assert (found.forward_extremities, found.extremities_known) == (whole.forward_extremities, True)
+    replays = [part.replay(backfilled=fetched) for part in parts(rng, events, whole, gone)]
+    for more, less in pairwise(replays):
+        agree(less, more)
+    agree(replays[-1], replays[0])
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
+def test_history_that_a_server_fetches_reverses_nothing(version: str, seed: int, returned: bool) -> None:
+    """A server joins, perhaps for a second time, and fetches some of the history between."""
+    rng = Random(f"{version}/{seed}")
+    events = played(rng, version, rng.randrange(3, 30))
+    whole = replay_room(events, soft_failure=False)
+    accepted = [event_id for event_id in whole.order if whole.outcomes[event_id].accepted]
+    join, left = rng.choice(accepted), rng.choice(accepted)
+    history = ancestors(events, join) - {join} - (ancestors(events, left) if returned else set())
+    gone = {event_id for event_id in sorted(history) if rng.randrange(2)}
+
+    def states(without: set[str]) -> dict[str, StateMap[str]]:
+        return {
+            event.event_id: whole.state_before(event.event_id) or {}
+            for event in events
+            if event.event_id not in without and gone.intersection(event.prev_event_ids)
+        }
+
+    # The server keeps as outliers what the states hold that it was given, with its auth chain.
+    outliers: set[str] = set()
+    todo = [one for state in states(gone).values() for one in entries_of(state).values()]
+    todo += [cited for e in events if e.event_id not in gone for cited in e.auth_event_ids]
+    while todo:
+        one = todo.pop()
+        if one in gone and one not in outliers:
+            outliers.add(one)
+            todo += whole.events[one].auth_event_ids
+    less = replay_room(
+        [event for event in events if event.event_id not in gone - outliers],
+        given=states(gone),
+        backfilled=history - outliers,
+        outliers=outliers,
+    )
+    agree(less, replay_room(events, backfilled=history, outliers=()))
+    assert less.extremities_known
 
 
 def test_a_good_share_of_the_parts_is_decided() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_rooms_lists_what_the_server_has(database: str) -> None:
     listed = {room.pop("room_id"): room for room in json.loads(run("rooms", database, "--json").stdout)}
+    for room in listed.values():
+        del room["membership"]  # see below
     assert listed == {
         room_id: {
             "version": room["room_version"],
@@ -99,3 +102,112 @@ def test_with_fewer_rows_no_more_is_decided_of_a_partial_join(database: str, tmp
         db.commit()
         db.close()
         assert whole - {event_id} <= undecided(str(changed), room_id)
+
+
+def test_a_room_says_where_the_server_stands(database: str) -> None:
+    listed = {room["room_id"]: room for room in json.loads(run("rooms", database, "--json").stdout)}
+    db = sqlite3.connect(database)
+    sql = "SELECT DISTINCT membership FROM local_current_membership WHERE room_id = ?"
+    theirs = {room_id: {one for (one,) in db.execute(sql, (room_id,))} for room_id in listed}
+    db.close()
+    assert {room["membership"] for room in listed.values()} == {"join", "invite", "leave"}
+    for room_id, room in listed.items():
+        membership = room["membership"]
+        assert membership == "join" if "join" in theirs[room_id] else theirs[room_id] == {membership}
+        (report,) = json.loads(run("check", database, "--room", room_id, "--json").stdout)["files"]
+        assert report["server"]["membership"] == membership
+        text = run("check", database, "--room", room_id).stdout
+        events = "1 event" if room["events"] == 1 else f"{room['events']} events"
+        left = f", with {report['server']['event_id']}: what came later was not received" in text
+        nowhere = f"the server is not in the room: it has {events} and no state" in text
+        only = f"the server was only invited: it has {events} and no state" in text
+        assert left is (membership == "leave" and room["extremities"] > 0)
+        assert nowhere is (membership == "leave" and room["extremities"] == 0)
+        assert only is (membership == "invite")
+
+
+def test_without_the_table_it_is_unknown_where_the_server_stands(database: str, tmp_path: Path) -> None:
+    copy = shutil.copyfile(database, tmp_path / "copy.db")
+    db = sqlite3.connect(copy)
+    db.execute("DROP TABLE local_current_membership")
+    db.commit()
+    db.close()
+    rooms = json.loads(run("rooms", str(copy), "--json").stdout)
+    assert {room["membership"] for room in rooms} == {None}
+    (report,) = json.loads(run("check", str(copy), "--room", rooms[0]["room_id"], "--json").stdout)["files"]
+    assert "server" not in report
+
+
+REDACTIONS = (
+    "SELECT r.redacts, r.event_id, e.room_id FROM redactions r JOIN events e ON e.event_id = r.redacts"
+    " JOIN events o ON o.event_id = r.event_id AND o.room_id = e.room_id WHERE e.rejection_reason IS NULL"
+)
+
+
+def test_auth_names_the_redactions_of_an_event(database: str, tmp_path: Path) -> None:
+    copy = str(shutil.copyfile(database, tmp_path / "copy.db"))
+    db = sqlite3.connect(copy)
+    found = db.execute(REDACTIONS).fetchall()
+    assert found
+    for cut, done in ((False, "has not yet"), (True, "has already")):
+        db.execute("UPDATE redactions SET have_censored = ?", (cut,))
+        db.commit()
+        for target, redaction, _ in found:
+            # The event alone tells the room.
+            result = run("auth", "--room", copy, target, "--json")
+            (named,) = json.loads(result.stdout)[0]["redactions"]
+            assert (named["event_id"], named["applies"], named["cut"]) == (redaction, True, cut)
+            text = run("auth", "--room", copy, target).stdout
+            assert f"\nredacted by {redaction}\n" in text
+            assert f"the server {done} removed the content" in text
+    # A file has no such table, but it has the redaction.
+    target, redaction, room_id = found[0]
+    db.execute("DROP TABLE redactions")
+    db.commit()
+    db.close()
+    file = str(tmp_path / "room.jsonl")
+    assert run("record", copy, "--room", room_id, "-o", file).exit_code == 0
+    for source in (copy, file):
+        (named,) = json.loads(run("auth", "--room", source, target, "--json").stdout)[0]["redactions"]
+        assert (named["event_id"], named["applies"], named["cut"]) == (redaction, True, None)
+
+
+def test_whether_a_missing_redaction_applies_is_unknown(database: str, tmp_path: Path) -> None:
+    copy = str(shutil.copyfile(database, tmp_path / "copy.db"))
+    db = sqlite3.connect(copy)
+    target, redaction, _ = db.execute(REDACTIONS).fetchone()
+    db.execute("DELETE FROM event_json WHERE event_id = ?", (redaction,))
+    db.commit()
+    db.close()
+    (named,) = json.loads(run("auth", "--room", copy, target, "--json").stdout)[0]["redactions"]
+    assert (named["event_id"], named["applies"], named["cut"]) == (redaction, None, False)
+    assert named["reason"] == "it is not among the replayed events"
+    assert f"\nperhaps redacted by {redaction}\n" in run("auth", "--room", copy, target).stdout
+
+
+def test_an_event_finds_its_room(database: str) -> None:
+    db = sqlite3.connect(database)
+    rows = db.execute(
+        "SELECT room_id, min(event_id) FROM events WHERE stream_ordering > 0 AND rejection_reason IS NULL"
+        " AND NOT outlier GROUP BY room_id HAVING count(*) > 20"
+    ).fetchall()
+    db.close()
+    (first, event_id), (other, _) = rows[:2]
+    for command in (
+        ("auth", "--room", database, event_id),
+        ("state", database, "--at", event_id, "--before"),
+        ("resolve", database, "--at", event_id),
+    ):
+        alone = run(*command)
+        assert alone.exit_code == 0, alone.stderr
+        short = run(*(one[:-4] if one == event_id else one for one in command))
+        assert (short.exit_code, short.stdout) == (0, alone.stdout)
+        named = run(*command, "--room", first)
+        assert (named.exit_code, named.stdout) == (0, alone.stdout)
+        wrong = run(*command, "--room", other)
+        assert wrong.exit_code == 2
+        assert f"'{event_id}' is in the room '{first}', not '{other}'" in wrong.stderr
+        several = run(*("$" if one == event_id else one for one in command))
+        assert (several.exit_code, "of several rooms start with '$':" in several.stderr) == (2, True)
+        nowhere = run(*("$nowhere" if one == event_id else one for one in command))
+        assert (nowhere.exit_code, "choose one with --room '!…'" in nowhere.stderr) == (2, True)

@@ -377,6 +377,70 @@ def test_many_groups_share_their_state(
     assert len(kept) == 1
 
 
+@pytest.mark.parametrize("how", ["without indexes", "with wrong statistics"])
+def test_without_a_usable_index_the_work_grows_with_the_tables(
+    copy: Path, room_id: str, groups: Callable[..., StateGroups], how: str
+) -> None:
+    # The steps of SQLite's virtual machine do not depend on the machine that counts them.
+    if how == "without indexes":
+        db = sqlite3.connect(copy)
+        listed = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")]
+        db.close()
+        change(copy, *(f"DROP INDEX {name}" for name in listed))
+    else:
+        change(copy, "ANALYZE", "UPDATE sqlite_stat1 SET stat = '1000000000 1000000000'")
+    first, count = 10**6, 12_000
+    db = sqlite3.connect(copy)
+    synapse_db.insert(db, "state_groups", *((first + n, room_id, "$x") for n in range(count)))
+    synapse_db.insert(db, "state_group_edges", *((first + n, first + n - 1) for n in range(1, count)))
+    rows = [
+        (first, room_id, "m.room.create", "", "$lost"),
+        (first, room_id, "m.room.member", "@a:b", "$lost"),
+    ]
+    rows += [(first + n, room_id, "x", "0", "$lost") for n in range(1, count)]
+    synapse_db.insert(db, "state_groups_state", *rows)
+    names = ", ".join(synapse_db.TABLES["events"])
+    copied = names.replace("stream_ordering", "n", 1).replace("event_id", "'$' || n")
+    db.execute(
+        "WITH RECURSIVE c(n) AS (SELECT 1000000 UNION ALL SELECT n + 1 FROM c LIMIT ?)"
+        f" INSERT INTO events ({names}) SELECT {copied} FROM c,"
+        " (SELECT * FROM events WHERE room_id = ? LIMIT 1)",
+        (count, room_id),
+    )
+    db.execute(
+        "INSERT INTO event_json SELECT event_id, room_id, '{}', '{}' FROM events"
+        " WHERE stream_ordering >= 1000000"
+    )
+    db.commit()
+    ((in_all,),) = db.execute("SELECT count(*) FROM events")
+    db.close()
+    made = groups()
+    steps = 0
+
+    def count_steps() -> None:
+        nonlocal steps
+        steps += 100
+
+    def work(what: Callable[[], object]) -> int:
+        nonlocal steps
+        steps = 0
+        what()
+        return steps
+
+    source = open_synapse(str(copy))
+    for reading in (source._database, made.database):
+        reading._connection.set_progress_handler(count_steps, 100)  # type: ignore[attr-defined]
+    last = [first + count - 1]
+    assert work(lambda: made.states(last)) < 20 * 128 * count
+    assert isinstance(made.states(last)[last[0]], GroupState)
+    # Each query for some hundred events goes through a few tables once.
+    most = 20 * in_all * (in_all // 500 + 1)
+    assert work(lambda: source.open_room(room_id, None)) < most
+    room = source.open_room(room_id, None)
+    assert work(lambda: list(room.entries)) < most
+    source.close()
+
+
 # Files
 
 

@@ -1,29 +1,22 @@
 """Synapse's database in PostgreSQL: a private server with the same rows as the SQLite fixture."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
 
+import postgres_server
 import pytest
 import synapse_db
 from command_line import run
+from postgres_server import fill
 
 from roomver.readers import InputError, database, open_synapse
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg, the extra `postgres`, is not installed")
-
-
-def find_program(name: str) -> str | None:
-    """Return the path of one of PostgreSQL's programs. Debian does not put them into PATH."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return shutil.which(name) or next((str(one / name) for one in folders if (one / name).exists()), None)
 
 
 @pytest.fixture(scope="module")
@@ -33,77 +26,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(base: Path) -> Iterator[str]:
-    """Start a server that listens on a socket in a folder of its own, with the fixture's rows in it."""
-    initdb, postgres = find_program("initdb"), find_program("postgres")
-    if initdb is None or postgres is None:
+    """Start a server with the fixture's rows in it."""
+    if not postgres_server.is_installed():
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(mkdtemp(prefix="roomver-pg-"))
-    options: dict[str, Any] = {
-        "cwd": folder,
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.STDOUT,
-    }
-    if os.geteuid() == 0:
-        # PostgreSQL refuses the superuser.
-        shutil.chown(folder, 65534, 65534)
-        options |= {"user": 65534, "group": 65534, "extra_groups": []}
-    process = None
-    try:
-        data = folder / "data"
-        make = [
-            initdb,
-            "-D",
-            str(data),
-            "-U",
-            "roomver",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale=C",
-        ]
-        subprocess.run(make, check=True, **options)
-        serve = [postgres, "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-F"]
-        process = subprocess.Popen(serve, **options)
-        found = f"postgresql://roomver@/postgres?host={folder}"
-        connection = connected(found, process)
-        fill(connection, base)
-        connection.close()
+    with postgres_server.started() as found:
+        with psycopg.connect(found) as connection:
+            fill(connection, base)
         yield found
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def connected(address: str, process: "subprocess.Popen[bytes]") -> Any:
-    for _ in range(300):
-        try:
-            return psycopg.connect(address, connect_timeout=1)
-        except psycopg.OperationalError:
-            if process.poll() is not None:
-                break
-            try:
-                process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-    raise AssertionError("PostgreSQL did not start")
-
-
-def fill(connection: Any, base: Path) -> None:
-    rows = sqlite3.connect(base)
-    for statement in synapse_db.make_tables(1):
-        connection.execute(statement)
-    for table, columns in synapse_db.TABLES.items():
-        kinds = [kind for _, kind in columns.values()]
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            for row in synapse_db.rows_of(rows, table):
-                copy.write_row([bool(v) if k == "boolean" else v for v, k in zip(row, kinds, strict=True)])
-    rows.close()
-    connection.commit()
 
 
 def test_every_command_answers_as_with_sqlite(base: Path, address: str) -> None:
@@ -167,6 +96,26 @@ def test_ids_are_values_and_never_sql(address: str) -> None:
         assert result.exit_code == 2
         assert "it has no room" in result.stderr
     assert len(json.loads(run("rooms", address, "--json").stdout)) == 4
+
+
+_READ_MANY = """
+import sys
+from roomver.readers.database import open_database
+rows = open_database(sys.argv[1]).rows("SELECT i, repeat('x', 1000) FROM generate_series(1, 300000) i")
+number = sum(1 for _ in rows)
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(number, peak)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak memory is read from /proc")
+def test_rows_do_not_come_all_at_once(address: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_MANY, address], check=True, capture_output=True, text=True
+    )
+    number, peak = map(int, done.stdout.split())
+    assert number == 300_000
+    assert peak < 150_000  # kB, of rows with 300 MB
 
 
 def test_a_database_of_another_kind_is_refused(address: str) -> None:

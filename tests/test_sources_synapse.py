@@ -236,6 +236,49 @@ def test_a_room_joined_late_agrees_with_the_server(
         assert {e for e, one in outcomes.items() if one.status is Status.UNDECIDED} == set()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_fetched_history_is_not_checked_against_the_current_state(
+    changed: Callable[[Change], str], base: Path, room_id: str, whole: bool, tmp_path: Path
+) -> None:
+    refused = ids(base, REJECTED, room_id)
+    for first in joins(base, room_id)[::2]:
+        db = sqlite3.connect(base)
+        sql = "SELECT event_id FROM events WHERE room_id = ? ORDER BY stream_ordering"
+        listed = [event_id for (event_id,) in db.execute(sql, (room_id,))]
+        db.close()
+        before = listed[: listed.index(first)]
+        # What the server soft-failed, it has received.
+        fetched = [one for one in before if one not in soft_failed(base, room_id)]
+        fetched = fetched if whole else fetched[: len(fetched) // 2]
+
+        def fetch(db: sqlite3.Connection, first: str = first, fetched: list[str] = fetched) -> None:
+            synapse_db.join_late(db, room_id, first)
+            synapse_db.fetch_history(db, room_id, base, fetched)
+
+        path = changed(fetch)
+        found = checked(path, room_id)
+        assert found.gathered.backfilled == set(fetched)
+        assert found.findings == {}
+        assert found.state_differs == {}
+        assert found.extremities_differ is None
+        replayed = found.replay
+        assert {e for e in fetched if not replayed.outcomes[e].accepted} == refused & set(fetched)
+        assert replayed.current_unknown == []
+        accepted = next(one for one in reversed(fetched) if one not in refused)
+        check = replayed.current_check(accepted)
+        assert (check.made, check.why) == (False, "it was fetched from the history")
+        # In a recording it is the same.
+        copy = tmp_path / "copy.jsonl"
+        assert run("record", path, "--room", room_id, "-o", str(copy)).exit_code == 0
+        read = json.loads(run("check", str(copy), "--json").stdout)["files"]
+        again = json.loads(run("check", path, "--room", room_id, "--json").stdout)["files"]
+        assert read[0]["room"] == again[0]["room"]
+        assert set(read[0]["room"]["backfilled"]) == set(fetched)
+        text = run("auth", "--room", str(copy), accepted).stdout
+        assert "at its arrival: not checked\n  it was fetched from the history\n" in text
+        copy.unlink()
+
+
 def test_what_the_key_of_an_event_was_is_unknown_if_only_the_state_after_it_is_left(
     changed: Callable[[Change], str], base: Path, room_id: str
 ) -> None:
@@ -422,7 +465,8 @@ def test_without_the_tables_of_states_the_rest_is_read(changed: Callable[[Change
     path = changed(lambda db: db.execute("DROP TABLE state_groups_state"))
     result = run("check", path, "--room", of_room)
     assert result.exit_code == 0
-    assert "it has no table state_groups_state" in result.stderr
+    assert "it has no table state_groups_state: states at gaps of rooms are unknown" in result.stderr
+    assert "copy state_groups, state_group_edges, state_groups_state from there" in result.stderr
 
 
 def test_a_room_version_that_is_not_known_is_named(changed: Callable[[Change], str], base: Path) -> None:

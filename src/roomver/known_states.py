@@ -5,13 +5,32 @@ A database tells it, and so does a recording. It is data only; `roomver.gatherin
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from .entry import Place
 from .event import Event
 from .types import EventId, JsonObject, StateMap
 
-__all__ = ["Beliefs", "FindStates", "KnownStates"]
+__all__ = ["Beliefs", "FindStates", "KnownStates", "Redaction", "Standing"]
+
+
+class Standing(NamedTuple):
+    """Where a server stands in a room, by its own users."""
+
+    membership: str
+    """``join`` if one of them is joined, otherwise ``invite``, ``knock`` or ``leave``."""
+    event_id: EventId | None = None
+    """The last member event that tells it, if the server has that."""
+    at: int | None = None
+    """When the server received that event, in milliseconds since 1970."""
+
+
+class Redaction(NamedTuple):
+    """A redaction that a server has stored."""
+
+    event_id: EventId
+    cut: bool
+    """Whether the server has already removed the content of the event that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +43,8 @@ class Beliefs:
         extremities: the IDs of the forward extremities.
         unspoken: the IDs of events that the recording does not speak of either.
         others: what `Place.file` is for the events that the recording does not speak of.
+        standing: where the server stands in the room.
+        redactions: the redactions that the server has stored, by the event that each names.
     """
 
     rejected: frozenset[EventId] | None = None
@@ -32,6 +53,8 @@ class Beliefs:
     others: frozenset[str] = frozenset()
     extremities: frozenset[EventId] | None = None
     unspoken: frozenset[EventId] = frozenset()
+    standing: Standing | None = None
+    redactions: Mapping[EventId, tuple[Redaction, ...]] = field(default_factory=dict)
 
     def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
         """Tell whether the server decided about the event at a place of the input."""
@@ -66,6 +89,7 @@ class KnownStates:
             received events that it no longer has, and `outliers` does not count.
         apart: outliers that no event of the room's graph is based on. They are not replayed, unless a state
             that the input gives holds them.
+        backfilled: as in `roomver.replay_room`.
         unknown: for events whose state the server should know and does not, the reason.
         current: the current state, if it is to be used as given; it may be a `PartialState`.
         accepted_now: the events of that state and its auth chain.
@@ -81,6 +105,7 @@ class KnownStates:
     outliers: frozenset[EventId] | None = None
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
+    backfilled: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted_now: frozenset[EventId] = frozenset()

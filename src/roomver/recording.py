@@ -79,6 +79,7 @@ def read_states_of(gathered: Gathered) -> KnownStates:
         outliers=gathered.outliers,
         extremities=gathered.extremities,
         apart=gathered.apart,
+        backfilled=gathered.backfilled,
         unknown=gathered.unknown_states,
         current=gathered.current,
         accepted_now=frozenset(gathered.accepted.get(None, ())),
@@ -155,6 +156,7 @@ def _header(recording: Recording) -> JsonObject:
         ("not_judged", recording.not_judged or None),
         ("outliers", states.outliers),
         ("apart", states.apart or None),
+        ("backfilled", states.backfilled or None),
     ):
         if ids is not None:
             header[name] = cast(JsonValue, sorted(ids))

@@ -176,6 +176,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
         algorithm=algorithm,
         soft_failure=soft_failure,
+        backfilled=gathered.backfilled,
         policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )

@@ -13,6 +13,7 @@ from ..errors import UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
 from ..policy import PolicyServer
+from ..redacted import Redacted
 from ..replay import CurrentCheck
 from ..rules import Verdict
 from ..types import EventId, JsonObject, StateMap
@@ -108,6 +109,7 @@ class Answer(NamedTuple):
         is_draft: whether the event is a draft.
         dropped: the events of the input that were dropped.
         recorded: what the server that recorded the room did with the event; empty if it does not say.
+        redacted: the redactions that name the event.
         differences: where the sources of the room differ on the event.
     """
 
@@ -117,6 +119,7 @@ class Answer(NamedTuple):
     is_draft: bool = False
     dropped: Mapping[EventId, Dropped] = MappingProxyType({})
     recorded: str = ""
+    redacted: Sequence[Redacted] = ()
     differences: Sequence[Difference] = ()
 
 
@@ -144,6 +147,8 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
         head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
         data.append({**head, **_third_data(answer.third, answer.dropped)})
     more: dict[str, object] = {"recorded": answer.recorded} if answer.recorded else {}
+    if answer.redacted:
+        more["redactions"] = [one._asdict() for one in answer.redacted]
     if answer.differences:
         more["differences"] = differences_data(answer.differences)
     return [{**row, **more} for row in data]
@@ -242,8 +247,29 @@ def print_answer(answer: Answer) -> None:
         _print_third(answer.third, answer.dropped)
     if answer.recorded:
         out.print(f"\nthe recording server {answer.recorded} it", style="bold")
+    for redaction in answer.redacted:
+        _print_redaction(redaction)
     for line in lines_about(answer.differences):
         out.print(printable(line), soft_wrap=True)
+
+
+_REDACTED: Final[Mapping[bool | None, str]] = MappingProxyType(
+    {
+        True: "redacted by",
+        False: "not redacted by",
+        None: "perhaps redacted by",
+    }
+)
+
+
+def _print_redaction(redaction: Redacted) -> None:
+    out = console()
+    named = printable(f"{_REDACTED[redaction.applies]} {redaction.event_id}")
+    out.print(f"\n{named}", style="bold", soft_wrap=True)
+    out.print(printable(f"  {redaction.reason}"), soft_wrap=True)
+    if redaction.cut is not None:
+        done = "has already removed" if redaction.cut else "has not yet removed"
+        out.print(f"  the server {done} the content")
 
 
 def _print_compared(rows: Sequence[Compared]) -> None:

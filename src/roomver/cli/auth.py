@@ -19,6 +19,7 @@ from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry
+from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
 from ..types import EventId, JsonObject, RoomId, StateMap
@@ -67,8 +68,8 @@ from .sources import Choice, immutable_option
     "rooms",
     metavar="SOURCE",
     multiple=True,
-    help="Judge the event as one of this room, in a file or a database. Give it once more with the room ID,"
-    " '!…', for a database with several rooms.",
+    help="Judge the event as one of this room, in a file or a database. A database finds the room by the"
+    " event ID; otherwise give it once more with the room ID, '!…', for a source with several rooms.",
 )
 @immutable_option()
 @click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
@@ -132,7 +133,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
                 keys,
                 more_files,
                 as_recorded=as_recorded,
-                choice=Choice(room_id, immutable),
+                choice=Choice(room_id, immutable, event if event.startswith("$") else None),
             )
             answer = _judge_in_room(event, lambda added: load(added=added))
         else:
@@ -196,12 +197,14 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     if outcome is None or outcome.status is Status.CYCLIC:
         raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
+    stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
     answer = partial(
         Answer,
         third=_third(room, event),
         findings=findings,
         dropped=room.found.dropped,
         recorded=room.recorded(event_id),
+        redacted=find_redactions(replayed, event_id, stored),
         differences=[one for one in room.found.gathered.differences if one.event_id == event_id],
     )
     lacks = replayed.lacking(event_id)

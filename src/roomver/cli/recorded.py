@@ -1,8 +1,10 @@
 """What the recording server decided and the rules did, compared: in words and as JSON."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import counted
+from ..known_states import Standing
 from ..room_check import RoomCheck
 from ..types import JsonObject
 from .escaped import printable
@@ -65,6 +67,37 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
             f" {all_listed(sorted(result.soft_failed_there), most)}"
         )
     return [printable(line) for line in lines]
+
+
+def standing_lines(standing: Standing, number: int, *, has_state: bool) -> list[str]:
+    """Say where the server stands in the room, if that limits what it has: at most one line.
+
+    Args:
+        standing: where it stands.
+        number: how many events it has.
+        has_state: whether it has events of the room's graph.
+    """
+    events = counted(number, "event", "events")
+    match standing.membership:
+        case "leave" if not has_state:
+            return [f"the server is not in the room: it has {events} and no state"]
+        case "leave":
+            when = "" if standing.at is None else f" on {_date(standing.at)}"
+            by = "" if standing.event_id is None else f", with {standing.event_id}"
+            return [printable(f"the server left the room{when}{by}: what came later was not received")]
+        case "invite":
+            return [f"the server was only invited: it has {events} and no state"]
+        case "knock":
+            return [f"the server has only knocked: it has {events} and no state"]
+        case _:
+            return []
+
+
+def _date(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()
+    except (OverflowError, ValueError, OSError):
+        return f"{milliseconds:,} ms"
 
 
 _WHERE: Final = ("here", "on the recording server")

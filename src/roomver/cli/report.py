@@ -20,6 +20,7 @@ from ..errors import counted
 from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from ..keys import KeyRing
+from ..known_states import Standing
 from ..readers import Room
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
@@ -27,7 +28,7 @@ from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
 from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
-from .recorded import agreed_lines, recorded_data, recorded_lines
+from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table
 from .unknown_checks import signature_lines, unknown_check_lines
 from .wording import (
@@ -91,9 +92,11 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head = {"file": display_name(file) if room.database else file}
+        head: JsonObject = {"file": display_name(file) if room.database else file}
         if room.database:
             head["source"] = room.database
+        if room.beliefs is not None and room.beliefs.standing is not None:
+            head["server"] = {**room.beliefs.standing._asdict()}
         if room.header is None and room.room_id is not None:
             head["room_id"] = room.room_id
         head["room_version"] = room.version.identifier
@@ -156,7 +159,7 @@ class JsonReport:
             click.echo('{"files": [', nl=False)
         click.echo(f'\n], "ok": {json.dumps(self._good)}}}')
 
-    def _begin(self, head: dict[str, str]) -> None:
+    def _begin(self, head: JsonObject) -> None:
         click.echo('{"files": [\n' if not self._files else ",\n", nl=False)
         click.echo(json.dumps(head)[:-1], nl=False)
         self._files += 1
@@ -179,6 +182,7 @@ class TextReport:
         self._sources: list[tuple[str, list[Contribution]]] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
+        self._standing: Standing | None = None
         self._version = ""
         self._named = False
         self._listed = 0
@@ -188,6 +192,7 @@ class TextReport:
         """Begin a file."""
         self._file, self._call, self._named = display_name(file), quote(file), False
         self._database = room.database
+        self._standing = None if room.beliefs is None else room.beliefs.standing
         if room.header is None and room.room_id is not None:
             if room.database:
                 self._file = printable(room.room_id)
@@ -244,6 +249,12 @@ class TextReport:
         lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if self._database:
             lines.insert(0, f"read from {self._database}, which also tells what its server decided")
+        if self._standing is not None:
+            lines[1:1] = standing_lines(
+                self._standing,
+                len(found.gathered.events),
+                has_state=bool(found.replay.forward_extremities),
+            )
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"

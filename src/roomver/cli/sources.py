@@ -24,7 +24,7 @@ from ..readers import (
 from ..readers.several import other_room
 from ..readers.source import FileSource
 from ..room_check import RoomCheck
-from ..types import RoomId
+from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, display_name
 from .escaped import printable
@@ -38,10 +38,12 @@ class Choice(NamedTuple):
     Attributes:
         room_id: the room; None if the source has only one.
         immutable: see `open_database`.
+        event_id: an event of the room, by ID or prefix. A database finds its room by it.
     """
 
     room_id: RoomId | None = None
     immutable: bool = False
+    event_id: EventId | None = None
 
 
 ANY_ROOM: Final = Choice()
@@ -139,7 +141,7 @@ def opened_room(
                 continue
             source = stack.enter_context(opened_source(name, immutable=choice.immutable))
             try:
-                room = source.open_room(room_id, known, said_by)
+                room = source.open_room(room_id, known, said_by, choice.event_id)
             except NoSuchRoom as error:
                 if not number:
                     raise

@@ -98,7 +98,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         version,
         keys,
         more_files,
-        choice=choice,
+        choice=choice._replace(event_id=at),
         as_recorded=as_recorded,
         algorithm=algorithm,
         unhashed=unhashed,
@@ -208,7 +208,13 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     check_unhashed(unhashed, key_files, now, as_recorded=as_recorded)
     keys = None if unsigned or unhashed else read_key_files(key_files, now)
     loaded = load_room(
-        room, version, keys, more_files, choice=choice, as_recorded=as_recorded, unhashed=unhashed
+        room,
+        version,
+        keys,
+        more_files,
+        choice=choice._replace(event_id=at),
+        as_recorded=as_recorded,
+        unhashed=unhashed,
     )
     at_event = None if at is None else loaded.event(at).event_id
     given = _read_sets(loaded, set_files)

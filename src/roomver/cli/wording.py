@@ -163,6 +163,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         ],
         "findings": _room_findings(result),
         "apart": [*sorted(result.gathered.apart)],
+        "backfilled": [*sorted(replayed.backfilled & replayed.outcomes.keys())],
         "unknown_states": dict(result.gathered.unknown_states),
         "repeated": result.gathered.repeated,
     }
@@ -273,11 +274,15 @@ def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
 
 
 def _bound_lines(replayed: Replay) -> list[str]:
-    """Say what the bounds on a replay left out."""
+    """Say what the bounds on a replay left out, and what was not checked because a server would not."""
     lines = [
         f"{counted(number, 'event', 'events')} not checked against the current state: {why}"
         for why, number in Counter(replayed.unchecked.values()).items()
     ]
+    fetched = sum(replayed.outcomes[one].accepted for one in replayed.backfilled & replayed.outcomes.keys())
+    if fetched:
+        events = counted(fetched, "event", "events")
+        lines.append(f"{events} fetched from the history, so not checked on arrival")
     if replayed.unsought:
         merges = counted(len(replayed.unsought), "merge", "merges")
         lines.append(f"state resets not sought at {merges}: the search costs too much")

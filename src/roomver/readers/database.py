@@ -6,13 +6,16 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
-from itertools import count
+from contextlib import closing, suppress
+from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ..canonical import load_json
+from ..errors import RoomverError
+from ..types import JsonObject
 from .entries import InputError
 
 Row: TypeAlias = tuple[Any, ...]
@@ -20,6 +23,8 @@ Row: TypeAlias = tuple[Any, ...]
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _WAL: Final = 2  # the byte of the header that gives the journal's mode
+AT_ONCE: Final = 500
+"""How many values one query asks for. SQLite takes at least 999 parameters."""
 _BATCH: Final = 500  # rows that are fetched at once
 _BUSY_SECONDS: Final = 10.0
 
@@ -94,10 +99,11 @@ def address_without_password(address: str) -> str:
         return "the database"
 
 
-def _can_be_stored(values: Iterable[object]) -> bool:
-    """Tell whether texts can be in a database. It has none with half a surrogate pair, or with a zero."""
-    texts = [value for value in values if isinstance(value, str)]
-    return not any("\0" in text or any("\ud800" <= c <= "\udfff" for c in text) for text in texts)
+def can_be_stored(value: object) -> bool:
+    """Tell whether a value can be in a database. Text with half a surrogate pair, or with a zero, cannot."""
+    return not isinstance(value, str) or (
+        "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    )
 
 
 def text_of(value: object) -> str | None:
@@ -113,6 +119,31 @@ def text_of(value: object) -> str | None:
 def number_of(value: object) -> int | None:
     """Return the integer in a column; None if it is not one."""
     return value if type(value) is int else None
+
+
+def object_of(value: object) -> JsonObject:
+    """Return the JSON object in a column; empty if it is not one."""
+    with suppress(RoomverError):
+        found = load_json(text_of(value) or "")
+        return found if type(found) is dict else {}
+    return {}
+
+
+def rows_among(database: Database, sql: str, values: Iterable[object], most: int = AT_ONCE) -> Iterator[Row]:
+    """Yield the rows of a query for many values, some hundreds at a time.
+
+    With an index, each value is looked up, however large the table is. Without one, each query goes through
+    the table once.
+
+    Args:
+        database: to read from.
+        sql: the query, which ends with the name of the column that has one of the values.
+        values: they are distinct. Those that cannot be in a database are left out.
+        most: how many of them one query has.
+    """
+    todo = filter(can_be_stored, values)
+    while some := list(islice(todo, most)):
+        yield from database.rows(f"{sql} IN ({', '.join('?' * len(some))})", *some)
 
 
 class _Sqlite:
@@ -169,7 +200,7 @@ class _Sqlite:
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query."""
-        if not _can_be_stored(values):
+        if not all(map(can_be_stored, values)):
             return
         try:
             with closing(self._connection.execute(sql, values)) as cursor:
@@ -219,12 +250,14 @@ class _Postgres:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # All rows are read. Otherwise cursors are planned for the first tenth of them.
+            self._connection.execute("SET cursor_tuple_fraction = 1")
         except (psycopg.Error, UnicodeError, ValueError, OSError) as error:
             raise self._failure(error) from None
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query. The server hands them out in batches."""
-        if not _can_be_stored(values):
+        if not all(map(can_be_stored, values)):
             return
         psycopg = self._psycopg
         query = sql.replace("%", "%%").replace("?", "%s")

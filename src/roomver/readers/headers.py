@@ -24,6 +24,7 @@ _ID_LISTS: Final = (
     "not_judged",
     "outliers",
     "apart",
+    "backfilled",
 )
 
 
@@ -142,7 +143,7 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, extremities, apart: as in `KnownStates`.
+        outliers, extremities, apart, backfilled: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
@@ -150,6 +151,7 @@ class RecordedStates:
     outliers: frozenset[EventId] | None
     extremities: frozenset[EventId] | None
     apart: frozenset[EventId]
+    backfilled: frozenset[EventId]
     # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
     _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
@@ -194,6 +196,7 @@ class RecordedStates:
             outliers=outliers,
             extremities=self.extremities,
             apart=self._apart(events),
+            backfilled=self.backfilled & events.keys(),
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
@@ -265,7 +268,8 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
         return frozenset(_check_ids(name, header[name])) if name in header else None
 
     ends = ids("forward_extremities")
-    return RecordedStates(by_event, current, ids("outliers"), ends, ids("apart") or frozenset())
+    apart, backfilled = ids("apart") or frozenset(), ids("backfilled") or frozenset()
+    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled)
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:

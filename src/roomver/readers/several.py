@@ -30,6 +30,8 @@ class RoomSummary(NamedTuple):
     """The forward extremities."""
     partial: bool | None = None
     """Whether the server has joined it with partial state and does not have the full state yet."""
+    membership: str | None = None
+    """Where the server stands in the room, as in `roomver.known_states.Standing`."""
 
 
 def quoted(room_id: RoomId) -> str:

@@ -7,7 +7,7 @@ or events of several.
 from collections.abc import Iterable
 from typing import BinaryIO, Protocol
 
-from ..types import RoomId
+from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .entries import InputError
 from .rooms import Room, read_rooms, rooms_in
@@ -36,13 +36,20 @@ class RoomSource(Protocol):
             InputError: if it cannot be read.
         """
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None, said_by: str = "") -> Room:
+    def open_room(
+        self,
+        room_id: RoomId | None,
+        version: RoomVersion | None,
+        said_by: str = "",
+        event_id: EventId | None = None,
+    ) -> Room:
         """Begin to read a room.
 
         Args:
-            room_id: the room; None if there is only one.
+            room_id: the room; None if there is only one, or if it is to be found by the event.
             version: the room version, if it is known. A source that names another one is refused.
             said_by: what messages call the source that gave the version; empty if the caller did.
+            event_id: an event of the room, by its ID or a prefix of it. Only a database finds a room by it.
 
         Raises:
             NoSuchRoom: if it does not have the room.
@@ -62,8 +69,14 @@ class FileSource:
         """Return the rooms of the events, those with the most events first. All events are read."""
         return sorted(rooms_in(self._inputs), key=lambda room: -(room.events or 0))
 
-    def open_room(self, room_id: RoomId | None, version: RoomVersion | None, said_by: str = "") -> Room:
-        """Begin to read a room. With None, the entries are those of all rooms."""
+    def open_room(
+        self,
+        room_id: RoomId | None,
+        version: RoomVersion | None,
+        said_by: str = "",
+        event_id: EventId | None = None,
+    ) -> Room:
+        """Begin to read a room. With None, the entries are those of all rooms, whatever the event is."""
         return read_rooms(self._inputs, version, room_id, said_by)
 
 

@@ -1,53 +1,41 @@
-"""The keys in a Synapse database: those of other servers, as it has fetched them.
+"""The verify keys that a Synapse database has of the servers of a room."""
 
-Checked with Synapse 1.163.2. The server's own keys are not in the database.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from ..canonical import load_json
 from ..errors import RoomverError
 from ..keys import KeyRing, VerifyKey
 from ..signatures import read_server_keys
-from ..types import JsonObject, RoomId
-from .database import Database, number_of, text_of
+from ..types import RoomId
+from .database import Database, number_of, object_of, rows_among, text_of
 
 
-def read_keys_of(database: Database, room_id: RoomId) -> KeyRing:
-    """Return the keys of the servers whose users have sent events of a room."""
+def read_keys(database: Database, room_id: RoomId) -> KeyRing:
+    """Return the keys of the servers whose users have sent events, without the server's own keys."""
     senders = database.rows("SELECT DISTINCT sender FROM events WHERE room_id = ?", room_id)
     servers = sorted({(text_of(sender) or "").partition(":")[2] for (sender,) in senders} - {""})
-    rings = []
-    for server in servers:
-        rings += [KeyRing.of({server: found}, source=database.name) for found in _keys_of(database, server)]
-    return KeyRing.joined(rings)
+    return KeyRing.joined(
+        KeyRing.of({server: found}, source=database.name) for server, found in _keys_of(database, servers)
+    )
 
 
-def _keys_of(database: Database, server: str) -> Iterator[dict[str, VerifyKey]]:
-    said = "SELECT key_id, verify_key, ts_valid_until_ms FROM server_signature_keys WHERE server_name = ?"
-    stored = {}
-    for raw_id, raw, until in database.rows(said, server):
-        key_id, key = text_of(raw_id), bytes(raw) if isinstance(raw, bytes | memoryview) else b""
-        if key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
+def _keys_of(database: Database, servers: Sequence[str]) -> Iterator[tuple[str, Mapping[str, VerifyKey]]]:
+    stored: dict[str, dict[str, VerifyKey]] = {server: {} for server in servers}
+    said = (
+        "SELECT server_name, key_id, verify_key, ts_valid_until_ms FROM server_signature_keys"
+        " WHERE server_name"
+    )
+    for raw_server, raw_id, raw, until in rows_among(database, said, servers):
+        server, key_id = text_of(raw_server), text_of(raw_id)
+        key = bytes(raw) if isinstance(raw, bytes | memoryview) else b""
+        if server in stored and key_id is not None and key_id.startswith("ed25519:") and len(key) == 32:
             # Synapse takes a missing time as 0: the key was never valid.
-            stored[key_id] = VerifyKey(key, number_of(until) or 0)
-    yield stored
-    answers = "SELECT DISTINCT key_json FROM server_keys_json WHERE server_name = ?"
-    for (raw,) in database.rows(answers, server):
-        text = text_of(raw)
+            stored[server][key_id] = VerifyKey(key, number_of(until) or 0)
+    yield from stored.items()
+    answers = "SELECT DISTINCT server_name, key_json FROM server_keys_json WHERE server_name"
+    for raw_server, raw in rows_among(database, answers, servers):
         # They only add when a key expired. One that is not signed is left out.
         with suppress(RoomverError):
-            of, keys = read_server_keys(object_of(text))
-            if of == server:
-                yield keys
-
-
-def object_of(text: str | None) -> JsonObject:
-    """Return the JSON object in a text; an empty one for another value.
-
-    Raises:
-        RoomverError: if it is not JSON.
-    """
-    value = load_json("" if text is None else text)
-    return value if type(value) is dict else {}
+            of, keys = read_server_keys(object_of(raw))
+            if of == text_of(raw_server):
+                yield of, keys

@@ -39,6 +39,11 @@ _STATE_TABLES: Final = {
     "state_groups_state": ("state_group", "type", "state_key", "event_id"),
 }
 
+NO_STATES: Final = (
+    "states at gaps of rooms are unknown. If Synapse keeps states in another database (`databases:` in"
+    f" homeserver.yaml), copy {', '.join(_STATE_TABLES)} from there into a copy of this one"
+)
+
 
 def check_schema(database: Database) -> int:
     """Return the version of a database's schema.

@@ -1,4 +1,4 @@
-"""The states in a Synapse database: state groups, and what they tell about the gaps of a room.
+"""The states in a Synapse database: state groups. `synapse_gaps` has what they tell about a room.
 
 A state group is a room state, kept as changes from another group. Groups may be many and large. So only the
 groups that are asked for are made, and they share what they have in common.
@@ -8,9 +8,9 @@ is soft-failed; the group of any other event is the state before it. The group b
 empty, and the group after it derives from that one.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 from ..event import Event
@@ -18,15 +18,15 @@ from ..power import CREATE
 from ..resolution import RoomState
 from ..state import Unknown, known_in_part
 from ..types import EventId, RoomId, StateKey, StateMap
-from .database import Database, number_of, text_of
+from .database import AT_ONCE, Database, number_of, rows_among, text_of
 
-_AT_ONCE: Final = 400
-"""How many groups one query asks for. SQLite takes at least 999 parameters."""
+_WHOLE_AT_ONCE: Final = 16
+"""How many groups that are kept in whole one query asks for. Their states are in memory together."""
+_LONGEST_LINE: Final = 128
+"""How many groups are followed one by one. Synapse keeps a group in whole after at most 100."""
 
 # Stands in a state for the event of a lost key.
 _LOST: Final = "lost"
-
-OMITTED: Final = "the join with partial state is not finished: members omitted"
 
 
 @dataclass(slots=True)
@@ -87,41 +87,52 @@ class StateGroups:
     def look_up(self, numbers: Iterable[int]) -> None:
         """Read which groups some groups derive from, down to those that are kept in whole.
 
-        Cost: linear in the number of these groups. Each is read once, so a cycle ends.
+        Cost: linear in the number of these groups. Each is read once, so a cycle ends. Synapse keeps lines
+        of at most 100 groups. Where one is longer, all groups of the room are read at once, so that the
+        number of queries is bounded.
         """
         todo = [number for number in dict.fromkeys(numbers) if number not in self._known]
-        while todo:
-            self._known.update((number, _Group(fault=f"state group {number} is missing")) for number in todo)
-            found: set[int] = set()
-            for some in _chunks(todo):
-                found.update(self._read(some))
-            todo = [number for number in sorted(found) if number not in self._known]
+        for _ in range(_LONGEST_LINE):
+            if not todo:
+                return
+            self._read(todo)
+            todo = self._unread(todo)
+        if todo:
+            rows = self.database.rows("SELECT id FROM state_groups WHERE room_id = ?", self.room_id)
+            of_room = {number for (raw,) in rows if (number := number_of(raw)) is not None}
+            self._read(sorted(of_room.union(todo)))
+            self.look_up(self._unread([*self._known]))
 
-    def _read(self, numbers: Sequence[int]) -> Iterator[int]:
-        """Read some groups, and yield the groups that they derive from."""
-        rows = self.database.rows(
-            "SELECT g.id, g.room_id, g.event_id, e.state_group, e.prev_state_group FROM state_groups g"
-            f" LEFT JOIN state_group_edges e ON e.state_group = g.id WHERE g.id IN ({_marks(numbers)})",
-            *numbers,
-        )
+    def _unread(self, numbers: Iterable[int]) -> list[int]:
+        """Return the groups that some groups derive from and that have not been read."""
+        parents = {parent for number in numbers if (parent := self._known[number].parent) is not None}
+        return sorted(parents - self._known.keys())
+
+    def _read(self, numbers: Collection[int]) -> None:
+        """Read some groups, and the groups that they derive from.
+
+        No join: without an index, or with wrong statistics, it would go through a table for each row.
+        """
+        self._known.update((number, _Group(fault=f"state group {number} is missing")) for number in numbers)
+        sql = "SELECT id, room_id, event_id FROM state_groups WHERE id"
+        for raw, room, made_for in rows_among(self.database, sql, numbers):
+            if (number := number_of(raw)) is not None:
+                fault = "" if text_of(room) == self.room_id else f"state group {number} is of another room"
+                self._known[number] = _Group(text_of(made_for), None, fault)
+        sql = "SELECT state_group, prev_state_group FROM state_group_edges WHERE state_group"
+        rows = rows_among(self.database, sql, numbers)
         edges: dict[int, set[int | None]] = {}
-        for raw, room, made_for, edge, prev in rows:
-            number = number_of(raw)
-            if number is None or number not in self._known:
-                continue
-            group = self._known[number]
-            group.made_for, group.fault = text_of(made_for), ""
-            if text_of(room) != self.room_id:
-                group.fault = f"state group {number} is of another room"
-            elif edge is not None:
+        for raw, prev in rows:
+            if (number := number_of(raw)) is not None and number in self._known:
                 edges.setdefault(number, set()).add(number_of(prev))
         for number, parents in edges.items():
-            parent = parents.pop()
+            group, parent = self._known[number], parents.pop()
+            if group.fault:
+                continue
             if parents or parent is None:
-                self._known[number].fault = f"state group {number} derives from no group, or from several"
+                group.fault = f"state group {number} derives from no group, or from several"
             else:
-                self._known[number].parent = parent
-                yield parent
+                group.parent = parent
 
     def parent(self, number: int) -> int | None:
         """Return the group that a group is kept as changes from; None if it is kept in whole or unknown."""
@@ -131,30 +142,32 @@ class StateGroups:
         """Return the event that a group was made for; None if that is unknown."""
         return self._known[number].made_for
 
-    def changes(self, number: int) -> dict[StateKey, EventId | None]:
-        """Return a group's own changes; None stands for an event that is not among the usable ones."""
-        return self._changes([number]).get(number, {})
+    def make_only_own(self, made: Mapping[int, tuple[StateKey, EventId]]) -> set[int]:
+        """Return the groups whose only change is the given one: a key and its event."""
+        found = set()
+        todo = iter(made)
+        while some := list(islice(todo, AT_ONCE)):
+            by_group = self._changes(some)
+            found |= {number for number in some if by_group.get(number) == dict([made[number]])}
+        return found
 
-    def _changes(self, numbers: Collection[int]) -> dict[int, dict[StateKey, EventId | None]]:
+    def _changes(self, numbers: Sequence[int]) -> dict[int, dict[StateKey, EventId | None]]:
+        """Return the own changes of groups; None stands for an event that is not among the usable ones."""
         found: dict[int, dict[StateKey, EventId | None]] = {}
-        for some in _chunks(numbers):
-            rows = self.database.rows(
-                "SELECT state_group, type, state_key, event_id FROM state_groups_state"
-                f" WHERE state_group IN ({_marks(some)})",
-                *some,
-            )
-            for raw, kind, state_key, event_id in rows:
-                number, key = number_of(raw), (text_of(kind), text_of(state_key))
-                if number is None:
-                    continue
-                if key[0] is None or key[1] is None:
-                    # Any key may be meant.
-                    self._known[number].fault = f"state group {number} has a row without a key"
-                    continue
-                event = self.events.get(text_of(event_id) or "")
-                usable = event is not None and (event.type, event.state_key) == key
-                changes = found.setdefault(number, {})
-                changes[key[0], key[1]] = event.event_id if usable and event is not None else None
+        sql = "SELECT state_group, type, state_key, event_id FROM state_groups_state WHERE state_group"
+        rows = rows_among(self.database, sql, numbers)
+        for raw, kind, state_key, event_id in rows:
+            number, key = number_of(raw), (text_of(kind), text_of(state_key))
+            if number is None:
+                continue
+            if key[0] is None or key[1] is None:
+                # Any key may be meant.
+                self._known[number].fault = f"state group {number} has a row without a key"
+                continue
+            event = self.events.get(text_of(event_id) or "")
+            usable = event is not None and (event.type, event.state_key) == key
+            changes = found.setdefault(number, {})
+            changes[key[0], key[1]] = event.event_id if usable and event is not None else None
         return found
 
     def states(self, numbers: Iterable[int]) -> dict[int, GroupState | str]:
@@ -173,6 +186,7 @@ class StateGroups:
                     children.setdefault(parent, set()).add(child)
         made: dict[int, GroupState | str] = {}
         trunk: RoomState | None = None
+        ahead = _Ahead(self, [number for way in ways.values() if not isinstance(way, str) for number in way])
         for way in ways.values():
             if isinstance(way, str):
                 continue
@@ -185,7 +199,7 @@ class StateGroups:
                     continue
                 passed.append(number)
                 if number in wanted or number == way[0] or len(children.get(number, ())) > 1:
-                    last = made[number] = self._made(last, passed, trunk)
+                    last = made[number] = self._made(last, passed, trunk, ahead)
                     passed = []
                     if trunk is None and isinstance(last, GroupState):
                         trunk = last.entries
@@ -212,12 +226,11 @@ class StateGroups:
         return way[::-1]
 
     def _made(
-        self, base: GroupState | str | None, passed: Sequence[int], trunk: RoomState | None
+        self, base: GroupState | str | None, passed: Sequence[int], trunk: RoomState | None, ahead: "_Ahead"
     ) -> GroupState | str:
         """Return the state after the changes of some groups, each derived from the one before it."""
         if isinstance(base, str):
             return base
-        by_group = self._changes(passed)
         changes: dict[StateKey, EventId | None] = {}
         # The keys so far, as long as they are at most that of the create event.
         early: set[StateKey] | None = set()
@@ -226,7 +239,7 @@ class StateGroups:
             has_members = base.has_members
             early = {*base.entries, *base.lost} if len(base.entries) + len(base.lost) < 2 else None
         for number in passed:
-            own = by_group.get(number, {})
+            own = ahead.take(number)
             changes.update(own)
             if fault := self._known[number].fault:
                 return fault
@@ -247,106 +260,30 @@ class StateGroups:
         return GroupState(whole, RoomState().changed(lost), has_members)
 
 
-class Stored(NamedTuple):
-    """What the database says of one event beside its JSON.
+class _Ahead:
+    """The changes of groups, which are read some groups at a time, in the order in which they are used.
 
-    Attributes:
-        group: its state group; None if it has none.
-        outlier: whether the server keeps it beside the room's graph, without a state.
-        rejected: whether the server rejected it.
-        replaces: the event that it replaced in the state, as the server noted on receipt.
+    Without an index, each query goes through the whole table. So one reads many groups: changes are few in
+    a group that derives from another. A group that is kept in whole may have many.
     """
 
-    group: int | None
-    outlier: bool
-    rejected: bool
-    replaces: EventId | None = None
+    def __init__(self, groups: StateGroups, order: Iterable[int]) -> None:
+        self._groups = groups
+        self._order = [*dict.fromkeys(order)]
+        self._places = {number: place for place, number in enumerate(self._order)}
+        self._held: dict[int, dict[StateKey, EventId | None]] = {}
+        self._read = 0  # how many of the groups have been read
 
-
-def find_gaps(events: Mapping[EventId, Event], stored: Mapping[EventId, Stored]) -> list[EventId]:
-    """Return the events with a state that follow one without: it is missing, or beside the room's graph."""
-
-    def has_state(event_id: EventId) -> bool:
-        row = stored.get(event_id)
-        return event_id in events and row is not None and not row.outlier and row.group is not None
-
-    return [
-        event_id
-        for event_id, event in events.items()
-        if has_state(event_id) and not all(map(has_state, event.prev_event_ids))
-    ]
-
-
-def states_before(
-    gaps: Sequence[EventId],
-    stored: Mapping[EventId, Stored],
-    groups: StateGroups,
-    partial: Collection[EventId],
-) -> tuple[dict[EventId, StateMap[EventId]], dict[EventId, str]]:
-    """Return the states before some events, and for the others why the state is unknown.
-
-    The state before an accepted state event is the group that the server made for it first. Where that cannot
-    be told, it is the state after the event, with the event that the server noted as replaced by it. Without
-    such a note, what its key was before is unknown.
-
-    Args:
-        gaps: the events.
-        stored: what the database says of the events.
-        groups: the state groups of the room.
-        partial: the events whose state lacks members.
-    """
-    events = groups.events
-    numbers = {event_id: number for event_id in gaps if (number := stored[event_id].group) is not None}
-    groups.look_up(numbers.values())
-    own: dict[EventId, StateKey] = {}
-    for event_id, number in numbers.items():
-        event = events[event_id]
-        if event.state_key is None or stored[event_id].rejected:
-            continue
-        key = (event.type, event.state_key)
-        parent = groups.parent(number)
-        if (
-            parent is not None
-            and groups.made_for(parent) == event_id
-            and groups.changes(number) == {key: event_id}
-        ):
-            numbers[event_id] = parent
-        else:
-            own[event_id] = key
-    states = groups.states(numbers.values())
-    given: dict[EventId, StateMap[EventId]] = {}
-    unknown: dict[EventId, str] = {}
-    for event_id, number in numbers.items():
-        state = states[number]
-        if isinstance(state, str):
-            unknown[event_id] = state
-            continue
-        more = [Unknown.members(OMITTED)] if event_id in partial else []
-        if event_id in own:
-            key = own[event_id]
-            replaced = _replaced(events[event_id], stored[event_id].replaces, events)
-            if replaced is None:
-                more.append(Unknown("the database has the state after the event", keys=frozenset([key])))
-            entries, lost = state.entries.changed({key: replaced}), state.lost.changed({key: None})
-            state = state._replace(entries=entries, lost=lost)
-        given[event_id] = state.as_map(*more)
-    return given, unknown
-
-
-def _replaced(event: Event, noted: EventId | None, events: Mapping[EventId, Event]) -> EventId | None:
-    """Return the usable event that a state event replaced, as the server noted it on receipt."""
-    replaced = None if noted is None else events.get(noted)
-    if replaced is None or (replaced.type, replaced.state_key) != (event.type, event.state_key):
-        return None
-    return None if replaced is event else replaced.event_id
-
-
-def _chunks(values: Iterable[int]) -> Iterator[list[int]]:
-    some = list(values)
-    for start in range(0, len(some), _AT_ONCE):
-        yield some[start : start + _AT_ONCE]
-
-
-def _marks(values: Sequence[object]) -> str:
-    """Return a question mark for each value."""
-    return ", ".join("?" * len(values))
+    def take(self, number: int) -> dict[StateKey, EventId | None]:
+        """Return the changes of a group, and let them go. Each group is taken at most once, in order."""
+        place = self._places[number]
+        if place >= self._read:
+            some, left = [], AT_ONCE
+            for one in self._order[place : place + AT_ONCE]:
+                some.append(one)
+                left -= 1 if self._groups.parent(one) is not None else AT_ONCE // _WHOLE_AT_ONCE
+                if left <= 0:
+                    break
+            self._held = self._groups._changes(some)
+            self._read = place + len(some)
+        return self._held.pop(number, {})

@@ -49,6 +49,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     policy_server: bool = True,
     resets: bool = True,
     outliers: Collection[EventId] | None = None,
+    backfilled: Collection[EventId] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -83,6 +84,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         outliers: the events that the server keeps beside the room's graph, if the events are all that it has
             received. Neither they nor missing events are then forward extremities, and an event replaces only
             those that it follows by prev events. None if this is not known.
+        backfilled: events that the server fetched from the history of the room, after later ones. Such an
+            event is not checked against the current state at its arrival, and is never a forward extremity.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -118,6 +121,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             other_rooms=other_rooms,
         )
         order = fold.begin()
+        fold.result.backfilled = frozenset(backfilled)
         ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]

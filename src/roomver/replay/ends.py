@@ -18,6 +18,9 @@ How it works:
   given state that takes the place of all ends, and whose prev events are missing, is where the server
   entered the room, if all events before it are outliers, or undecided and followed by it. There was no
   current state before it.
+* *Backfilled events* are not checked, and are never ends: the server fetched them from the history of the
+  room after it had received later events. So they take no end's place either, and no event takes an end's
+  place through one of them. The same holds for outliers that the server names.
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -112,13 +115,17 @@ class Ends:
         self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
         if outliers is not None:
             self._never, self._absorbed = set(outliers), {}
+        self._backfilled = result.backfilled
+        self._never |= self._backfilled
+        # Events that take no end's place.
+        self._beside = self._backfilled.union(() if outliers is None else outliers)
 
     # Arrival
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
-        if event.event_id not in self._outliers:
+        if event.event_id not in self._outliers and event.event_id not in self._backfilled:
             if outcome.status is Status.UNDECIDED:
                 self._undecided.add(event.event_id)
             else:
@@ -150,7 +157,9 @@ class Ends:
         if status is not Status.ACCEPTED:
             return
         self._left += _COST_PER_EVENT
-        if event_id in self._soft_failed:
+        if event_id in self._beside:
+            result._not_received.add(event_id)
+        if event_id in self._soft_failed or event_id in self._beside:
             return
         superseded, through = self._superseded(event_id)
         clear = True
@@ -163,7 +172,7 @@ class Ends:
                 clear = self._unclear.keys() <= through
                 if not clear:
                     self._note_causes(event_id)
-                elif self._after_a_gap(event):
+                elif self._after_a_gap(event) or not self._backfilled.isdisjoint(event.prev_event_ids):
                     result._not_received.add(event_id)  # no state was current before
             elif self._undecided <= through and self._enters_the_room(event, superseded):
                 result._not_received.add(event_id)  # likewise
@@ -246,6 +255,7 @@ class Ends:
                 and (not outcome.accepted or parent in self._soft_failed or parent in soft_failed)
                 and parent not in self._passed
                 and parent not in through
+                and parent not in self._beside
             ):
                 through.add(parent)
                 todo.extend(self._parents(parent))
@@ -416,6 +426,9 @@ class Ends:
             # No event is accepted, so no event replaced the unknown states before the gaps. And where a
             # current state is given, messages are left out that may follow its events.
             unclear.update(result.gaps)
+        if not self._ends:
+            # The server is in the room, or it could not have fetched the history: it had ends.
+            unclear.update(one for one in self._backfilled if one in result.outcomes)
         result._unclear_extremities = tuple(sorted(unclear))
         if self._fold.current is not None:
             if unclear:

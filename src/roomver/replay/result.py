@@ -112,6 +112,7 @@ class Replay:
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
+        backfilled: the events that the server fetched from the history of the room.
         forward_extremities: accepted events that no accepted event follows, sorted. Soft-failed events and
             outliers are left out; outliers of a given current state only if the extremities are uncertain.
             See `extremities_known`.
@@ -137,6 +138,7 @@ class Replay:
         self.merges: list[Merge] = []
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
+        self.backfilled: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, SoftFailure] = {}
         self.unchecked: dict[EventId, str] = {}

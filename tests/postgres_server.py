@@ -1,0 +1,88 @@
+"""A private PostgreSQL server, which listens on a socket in a folder of its own, and Synapse's rows in it."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import synapse_db
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of one of PostgreSQL's programs. Debian does not put them into PATH."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return shutil.which(name) or next((str(one / name) for one in folders if (one / name).exists()), None)
+
+
+def is_installed() -> bool:
+    """Tell whether PostgreSQL's programs are here."""
+    return None not in (find_program("initdb"), find_program("postgres"))
+
+
+@contextmanager
+def started() -> Iterator[str]:
+    """Start a server, and yield the address of an empty database. It ends with the context."""
+    initdb, postgres = find_program("initdb"), find_program("postgres")
+    assert initdb is not None
+    assert postgres is not None
+    folder = Path(mkdtemp(prefix="roomver-pg-"))
+    options: dict[str, Any] = {
+        "cwd": folder,
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.STDOUT,
+    }
+    if os.geteuid() == 0:
+        # PostgreSQL refuses the superuser.
+        shutil.chown(folder, 65534, 65534)
+        options |= {"user": 65534, "group": 65534, "extra_groups": []}
+    process = None
+    try:
+        data = folder / "data"
+        make = [initdb, "-D", str(data), "-U", "roomver", "-A", "trust", "-E", "UTF8"]
+        subprocess.run([*make, "--no-sync", "--locale=C"], check=True, **options)
+        serve = [postgres, "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-F"]
+        process = subprocess.Popen(serve, **options)
+        found = f"postgresql://roomver@/postgres?host={folder}"
+        connected(found, process).close()
+        yield found
+    finally:
+        if process is not None:
+            process.terminate()
+            process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connected(address: str, process: "subprocess.Popen[bytes]") -> Any:
+    import psycopg  # noqa: PLC0415 - an extra
+
+    for _ in range(300):
+        try:
+            return psycopg.connect(address, connect_timeout=1)
+        except psycopg.OperationalError:
+            if process.poll() is not None:
+                break
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError("PostgreSQL did not start")
+
+
+def fill(connection: Any, base: Path) -> None:
+    """Make the tables in a database, and copy the rows of an SQLite database into them."""
+    rows = sqlite3.connect(base)
+    for statement in synapse_db.make_tables(1):
+        connection.execute(statement)
+    for table, columns in synapse_db.TABLES.items():
+        kinds = [kind for _, kind in columns.values()]
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows.execute(f"SELECT {', '.join(columns)} FROM {table}"):
+                copy.write_row([bool(v) if k == "boolean" else v for v, k in zip(row, kinds, strict=True)])
+    rows.close()
+    connection.commit()
