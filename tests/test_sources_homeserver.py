@@ -64,6 +64,22 @@ def test_check_agrees_with_the_server(database: str, room_id: str, tmp_path: Pat
         assert (answer.exit_code, "REFUSED" in answer.stdout) == (1, True)
 
 
+@pytest.mark.parametrize("options", [(), ("--as-recorded",)])
+def test_the_state_of_an_unfinished_partial_join_is_printed_as_far_as_it_is_known(
+    database: str, options: tuple[str, ...]
+) -> None:
+    (room_id,) = (room_id for room_id, room in ROOMS.items() if room["partial_state"])
+    result = run("state", database, "--room", room_id, *options)
+    assert result.exit_code == 3
+    assert 'm.room.name ""' in result.stdout
+    assert 'm.room.power_levels ""' in result.stdout
+    assert "m.room.member" not in result.stdout
+    assert "the current state is known in part. Unknown: all other entries" in result.stderr
+    checked = run("check", database, "--room", room_id, *options)
+    assert "current state: " in checked.stdout
+    assert "known in part" in checked.stdout
+
+
 def test_a_list_of_event_ids_goes_with_the_database(database: str, tmp_path: Path) -> None:
     room_id, room = next((room_id, room) for room_id, room in ROOMS.items() if room["current_state"])
     ids = tmp_path / "ids.json"

@@ -206,7 +206,7 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
         unknown = unknown_of(replayed.current_state)
         lines = [f"current state: {size}"]
         if not replayed.current_is_given:
-            lines[0] += f", resolved from {ends}"
+            lines[0] += f", resolved from {ends}" if replayed.extremities_known else ""
         elif not unknown:
             lines[0] += ", as given"
         if unknown:

@@ -123,8 +123,9 @@ class Replay:
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
-            `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
-            extremities are not known, or if `too_many_states`.
+            `PartialState` if it is known in part, also because undecided events may be extremities. None if
+            a state after one of them is unknown, or if missing events may be extremities, or if
+            `too_many_states`.
         too_many_states: there are too many states after the forward extremities to resolve them.
     """
 
@@ -364,7 +365,7 @@ class Replay:
         if event_id is None:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
-            if self.current_state is None:
+            if self.current_state is None or not (self.current_is_given or self.extremities_known):
                 raise _lacking_error(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities
         else:
