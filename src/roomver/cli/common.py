@@ -35,12 +35,6 @@ WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_even
 QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
 
 
-def id_hint(name: str) -> str:
-    """Return a hint for something that is not an event ID, such as one with quotes in it."""
-    bare = name.strip(" \t\n'\"`\\").lstrip("$\\")
-    return f"an event ID starts with $: '${printable(bare)}'"
-
-
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
     """Add ``--room-version``, which passes the record of the room version."""
     return click.option(

@@ -24,8 +24,9 @@ from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import EventIdForm, RoomVersion
-from .common import QUOTE_IDS, add_room_keys, console, display_name, id_hint, joint_name
+from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
+from .guidance import cut_id, id_hint
 from .lacking import advice_for, missing_lines, missing_words
 from .merged import tell_contradictions
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room
@@ -115,6 +116,8 @@ class LoadedRoom:
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
+            if cut := self.cut_id(event_id):
+                raise InputError(self.file, f"no event ID is or starts with {event_id}; {cut}")
             is_id = event_id.startswith("$") and not event_id.startswith("$$")
             hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
@@ -124,6 +127,10 @@ class LoadedRoom:
         if known in left_out:
             return known, left_out[known]
         raise MissingEvents([known], self.file)
+
+    def cut_id(self, text: str) -> str | None:
+        """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
+        return cut_id(text, chain(self.events, self.found.gathered.left_out, self.replay.missing))
 
     def may_lack(self, event_id: EventId) -> bool:
         """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
