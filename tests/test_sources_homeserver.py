@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import run
+from rich.cells import cell_len
 
 DATA = Path(__file__).parent / "data"
 DESCRIBED = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))
@@ -30,9 +31,25 @@ def test_rooms_lists_what_the_server_has(database: str) -> None:
             "joined": len(room["joined_members"]),
             "extremities": len(room["forward_extremities"]),
             "partial": room["partial_state"],
+            # Of a room that the server is not in, it has no current state.
+            "name": room["name"] if room["current_state"] else None,
+            "rejected": len(room["rejected"]),
         }
         for room_id, room in ROOMS.items()
     }
+
+
+def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:
+    text = run("rooms", database).stdout
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    lines = [line.split() for line in text.splitlines()[2:]]
+    for room_id, room in ROOMS.items():
+        at = next(at for at, words in enumerate(lines) if words[0] == room_id)
+        assert lines[at][1:4] == [room["room_version"], str(len(room["events"])), str(len(room["rejected"]))]
+        if room["current_state"]:
+            assert lines[at + 1] == [room["name"]]
+        if room["partial_state"]:
+            assert lines[at + 2] == ["unfinished", "partial", "join"]
 
 
 @pytest.mark.parametrize("room_id", ROOMS, ids=[room["name"] for room in ROOMS.values()])

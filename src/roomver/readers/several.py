@@ -30,6 +30,10 @@ class RoomSummary(NamedTuple):
     """The forward extremities."""
     partial: bool | None = None
     """Whether the server has joined it with partial state and does not have the full state yet."""
+    name: str | None = None
+    """Its name, or its canonical alias, in the current state; None also if it has neither."""
+    rejected: int | None = None
+    """The events that the server rejected."""
 
 
 def quoted(room_id: RoomId) -> str:
