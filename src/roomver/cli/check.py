@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -128,7 +129,12 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if unsigned and (key_files or require_signatures):
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
-    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
+    options = {"--also": more_files, "--keys": key_files}
+    given_too = "".join(f" {name} {quote(value)}" for name, values in options.items() for value in values)
+    if version is not None:
+        given_too += f" --room-version {version}"
+    given_too += " --immutable" * choice.immutable
+    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings, options=given_too)
     codes = {0}
     for file in files:
         try:
@@ -182,8 +188,9 @@ def _check_file(  # noqa: PLR0913 - one for each option
                 for entry, check in check_entries(entries, room.version, keys=keys):
                     summary.add(check)
                     tell(entry, check)
-                report.end(summary, keys)
-                return 1 if summary.bad else 3 if summary.undecided else 0
+                code = 1 if summary.bad else 3 if summary.undecided else 0
+                report.end(summary, keys, code)
+                return code
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
@@ -205,11 +212,11 @@ def _check_file(  # noqa: PLR0913 - one for each option
             check_is_room(name, found, choice.room_id)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
-    report.room(found)
-    report.end(found.summary, keys)
-    if found.summary.bad or found.state_differs or found.gathered.contradictions:
-        return 1
-    return 0 if found.ok else 3
+    report.room(found, beliefs)
+    bad = found.summary.bad or found.state_differs or found.gathered.contradictions
+    code = 1 if bad else 0 if found.ok else 3
+    report.end(found.summary, keys, code)
+    return code
 
 
 @contextmanager

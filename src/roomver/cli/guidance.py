@@ -66,7 +66,7 @@ def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
     """
     if not _END_OF_ID.fullmatch(text):
         return None
-    found = {event_id for event_id in event_ids if event_id.endswith(text)}
+    found = {event_id for event_id in event_ids if event_id.endswith(text) and event_id != f"${text}"}
     return f"this is the end of {_in_quotes(found.pop())}: {QUOTE_IDS}" if len(found) == 1 else None
 
 

@@ -21,7 +21,7 @@ from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from ..keys import KeyRing
 from ..readers import Room
-from ..room_check import RoomCheck
+from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
 from .common import console, display_name
@@ -29,7 +29,8 @@ from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines
 from .tables import print_table
-from .unknown_checks import signature_lines, unknown_check_lines
+from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
+from .verdict import Verdict
 from .wording import (
     ACTION_TEXT,
     FINDING_TEXT,
@@ -60,11 +61,17 @@ class Report(Protocol):
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
         """Report the findings from checking an event with its room."""
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file.
+
+        Args:
+            summary: counts of its events.
+            keys: its signatures were checked with these keys; None if they were not checked.
+            code: the exit code that it would have alone.
+        """
 
     def error(self, file: str, name: str, reason: str) -> None:
         """Report why a room could not be checked.
@@ -122,8 +129,9 @@ class JsonReport:
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
+        del beliefs
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
         self._good &= not found.gathered.contradictions
         data = {**room_data(found), **recorded_data(found)}
@@ -131,8 +139,9 @@ class JsonReport:
         if (sources := sources_data(found.gathered)) is not None:
             self._room += f', "sources": {json.dumps(sources)}'
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file. Arguments are those of `Report.end`."""
+        del keys, code
         self._good &= not summary.bad and not summary.undecided
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -165,7 +174,14 @@ class JsonReport:
 class TextReport:
     """Writes a table of the files, a summary of each room, and each event that has findings."""
 
-    def __init__(self, *, all_findings: bool = False) -> None:
+    def __init__(self, *, all_findings: bool = False, options: str = "") -> None:
+        """Make a report.
+
+        Args:
+            all_findings: list all, not only the first.
+            options: of the call, quoted: other calls about the same room need them too.
+        """
+        self._options = options
         self._most_events = None if all_findings else _MOST_EVENTS
         self._most_undecided = None if all_findings else _MOST_UNDECIDED
         self._most_lines = None if all_findings else _MOST_LINES
@@ -177,6 +193,8 @@ class TextReport:
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
         self._sources: list[tuple[str, list[Contribution]]] = []
+        self._verdict = Verdict(0, Summary())  # about the current file
+        self._verdicts: list[str] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
         self._version = ""
@@ -192,10 +210,12 @@ class TextReport:
             if room.database:
                 self._file = printable(room.room_id)
             self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
+        self._call += self._options
         self._version = room.version.identifier
         self._listed = self._undecided = 0
         self._differs = False
         self._lines = []
+        self._verdict = Verdict(0, Summary())
 
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Report an event that has findings or notes by itself."""
@@ -205,6 +225,7 @@ class TextReport:
         """Report the findings from checking an event with its room."""
         if all(finding.kind.action is Action.FETCH for finding in findings):
             self._undecided += 1
+            self._verdict.undecided = self._verdict.undecided or event.event_id
             if self._most_undecided is not None and self._undecided > self._most_undecided:
                 return
         self._event(place, event.event_id, event.pdu, findings)
@@ -218,6 +239,8 @@ class TextReport:
         notes: tuple[Reason, ...] = (),
     ) -> None:
         self._listed += 1
+        if event_id is not None and any(finding.kind.action is not Action.FETCH for finding in findings):
+            self._verdict.bad = self._verdict.bad or event_id
         if self._most_events is not None and self._listed > self._most_events:
             return
         # Not through rich: it would take half an hour for a million events, and these lines need no layout.
@@ -238,9 +261,10 @@ class TextReport:
             lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
         self._details.write("\n".join(lines) + "\n")
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
         self._differs = bool(found.state_differs)
+        self._verdict.found, self._verdict.beliefs = found, beliefs
         lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if self._database:
             lines.insert(0, f"read from {self._database}, which also tells what its server decided")
@@ -259,9 +283,13 @@ class TextReport:
         if found.gathered.contributions:
             self._sources.append((self._file, found.gathered.contributions))
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file. Arguments are those of `Report.end`."""
+        self._verdict.code, self._verdict.summary = code, summary
+        first, *lines = self._verdict.lines(self._call)
+        self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
         self._rows.append(_Row(self._file, self._version, summary, self._differs))
+        self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
         self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
             self._rooms.append((self._file, self._lines))
@@ -297,6 +325,8 @@ class TextReport:
         while text := self._details.read(_COPY_CHARACTERS):
             sys.stdout.write(text)
         self._details.close()
+        if self._verdicts:
+            click.echo("\n" + "\n".join(self._verdicts))
 
     def _styled(self, text: str, **style: Any) -> str:
         return click.style(text, **style) if self._coloured else text

@@ -15,7 +15,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
-from .lacking import dropped_data, missing_lines, missing_words
+from .lacking import dropped_data, follows_server, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -301,6 +301,8 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         lacks = missing_lines(result, lacking, None if most is None else SHOWN)
         heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
         lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
+        if follows_server(replayed):
+            lines.append("  with --as-recorded they count as the server decided; the rules cannot tell")
         if any(event_id not in result.dropped for event_id in lacking):
             lines.append("  if another file has them, add it with --also FILE")
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)
