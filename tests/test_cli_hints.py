@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 from builder import ALICE
+from click.testing import CliRunner
 from command_line import Write, entries, header, public_room, run
+from rich.cells import cell_len
+
+from roomver.cli import main
 
 HINT = "an event ID starts with $: "
 
@@ -116,6 +120,13 @@ def test_a_call_with_a_file_and_no_command_says_what_to_type(write: Write, tmp_p
         assert result.exit_code == 2
         for word in words:
             assert word in result.stderr, given
+
+
+@pytest.mark.parametrize("command", ["check", "auth", "state", "resolve", "record", "rooms"])
+def test_the_help_shows_a_call_with_a_database_in_80_columns(command: str) -> None:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(main, [command, "--help"], terminal_width=80)
+    assert "homeserver.db" in result.output.partition("Example:")[2]
+    assert max(map(cell_len, result.output.splitlines())) <= 80
 
 
 WRONG_ROOMS = {

@@ -194,6 +194,7 @@ class Summary:
         rejected: events that the rules reject or soft-fail, as the recording server did.
         notes: events with notes.
         kinds: the number of events by kind of finding.
+        lacks: the number of events by kind of finding and by what would decide them.
         signatures: the number of events by the status of their required signatures, if these were checked.
         unknown_keys: the number of events by the keys that are needed to check their signatures.
         keys_tried: the number of signatures by the known key, and by whether they verify.
@@ -206,6 +207,7 @@ class Summary:
     rejected: int = 0
     notes: int = 0
     kinds: Counter[FindingKind] = field(default_factory=Counter)
+    lacks: Counter[tuple[FindingKind, Lack]] = field(default_factory=Counter)
     signatures: Counter[SigningStatus] = field(default_factory=Counter)
     unknown_keys: Counter[tuple[ServerName, KeyId]] = field(default_factory=Counter)
     keys_tried: Counter[tuple[ServerName, KeyId, bool]] = field(default_factory=Counter)
@@ -236,6 +238,7 @@ class Summary:
             else:
                 self.bad += 1
             self.kinds.update(finding.kind for finding in findings)
+            self.lacks.update((finding.kind, lack) for finding in findings for lack in finding.lacks)
         elif rejected:
             self.rejected += 1
         elif check.redacted:
@@ -252,6 +255,7 @@ class Summary:
         self.rejected += other.rejected
         self.notes += other.notes
         self.kinds.update(other.kinds)
+        self.lacks.update(other.lacks)
         self.signatures.update(other.signatures)
         self.unknown_keys.update(other.unknown_keys)
         self.keys_tried.update(other.keys_tried)

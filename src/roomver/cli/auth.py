@@ -59,7 +59,11 @@ from .sources import Choice, immutable_option
 
 
 @click.command(
-    epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
+    epilog=example(
+        "roomver auth --room room.jsonl '$eventid'\n"
+        "roomver auth --state state.json event.json\n"
+        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+    )
 )
 @click.argument("event", metavar="EVENT")
 @click.option(

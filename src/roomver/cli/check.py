@@ -42,7 +42,8 @@ _TICK = 500  # events between updates of the progress bar
 @click.command(
     epilog=example(
         "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
-        "roomver check homeserver.db --room '!roomid'"
+        "roomver check homeserver.db --room '!roomid'\n"
+        "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
     )
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -115,6 +116,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     event is undecided if auth events or the state before it are missing, or if that state is known in part
     and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
     against the current state is unknown is listed too.
+
+    The last lines are a verdict about each room, with the call of `roomver auth` that explains an event.
 
     Exit code: 0 no findings, 1 findings or contradictions, 2 usage error or unreadable file, 3 undecided: no
     findings but undecided events, unknown checks, or decisions of the recording server that cannot be

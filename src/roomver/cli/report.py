@@ -18,7 +18,7 @@ from ..contributions import Contribution
 from ..entry import Entry, Place
 from ..errors import counted
 from ..event import Event
-from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
+from ..findings import Action, EventCheck, Finding, FindingKind, Lack, Reason, Summary
 from ..keys import KeyRing
 from ..readers import Room
 from ..room_check import Beliefs, RoomCheck
@@ -36,6 +36,7 @@ from .wording import (
     FINDING_TEXT,
     action_text,
     findings_data,
+    lacks_text,
     room_data,
     room_lines,
     summary_data,
@@ -398,5 +399,8 @@ def _kinds_table(total: Summary) -> Table:
     table.add_column("a server must")
     for kind in FindingKind:
         if count := total.kinds[kind]:
-            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], ACTION_TEXT[kind.action])
+            action = ACTION_TEXT[kind.action]
+            if kind.action is Action.FETCH:
+                action = lacks_text([lack for lack in Lack if total.lacks[kind, lack]])
+            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], action)
     return table

@@ -46,7 +46,11 @@ _State = dict[StateKey, EventId]
 
 
 @click.command(
-    epilog=example("roomver state room.jsonl\nroomver state room.jsonl --at '$eventid' --type m.room.member")
+    epilog=example(
+        "roomver state room.jsonl\n"
+        "roomver state room.jsonl --at '$eventid' --type m.room.member\n"
+        "roomver state homeserver.db --room '!roomid'"
+    )
 )
 @click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
@@ -147,7 +151,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     "resolve",
     epilog=example(
         "roomver resolve room.jsonl --at '$eventid' --why m.room.topic ''\n"
-        "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1"
+        "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1\n"
+        "roomver resolve homeserver.db --room '!roomid' --at '$eventid'"
     ),
 )
 @click.argument("room", metavar="SOURCE")
