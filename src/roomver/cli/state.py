@@ -8,7 +8,7 @@ import click
 from ..errors import MissingEvents, RoomverError, UnknownState, counted, listed
 from ..findings import Lack
 from ..readers import InputError, read_state_ids
-from ..replay import Replay, Status
+from ..replay import Replay
 from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
 from ..state import entries_of, unknown_of
@@ -221,13 +221,12 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         replayed = loaded.replay
         names, sets = given or _states_met(replayed, at_event)
-        undecided = {e for e, one in replayed.outcomes.items() if one.status is Status.UNDECIDED}
         resolution = resolve(
             sets,
             loaded.events,
             # A file may give states of events that the replay could not decide.
             graph=None if set_files else replayed.graph,
-            rejected=replayed.rejected - undecided,
+            rejected=replayed.rejected,
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
@@ -242,7 +241,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3) from None
     except RoomverError as error:
         raise InputError(joint_name(room, more_files), str(error)) from None
-    if depends_on := _undecided_read(loaded, resolution, undecided):
+    if depends_on := _undecided_read(loaded, resolution, replayed.undecided):
         _say_undecided(loaded, depends_on)
         _say(loaded, slip)
         raise click.exceptions.Exit(3)

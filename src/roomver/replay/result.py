@@ -173,12 +173,22 @@ class Replay:
 
     def __repr__(self) -> str:
         events = counted(len(self.events), "event", "events")
-        return f"<Replay of {events}, {len(self.rejected):,} of them not accepted>"
+        refused = sum(not outcome.accepted for outcome in self.outcomes.values())
+        return f"<Replay of {events}, {refused:,} of them not accepted>"
 
     @property
     def rejected(self) -> set[EventId]:
-        """The IDs of all events that are not accepted."""
-        return {event_id for event_id, outcome in self.outcomes.items() if not outcome.accepted}
+        """The IDs of the rejected events. Undecided events are not among them."""
+        return {
+            event_id
+            for event_id, outcome in self.outcomes.items()
+            if not outcome.accepted and outcome.status is not Status.UNDECIDED
+        }
+
+    @property
+    def undecided(self) -> set[EventId]:
+        """The IDs of the undecided events: more knowledge may accept or reject them."""
+        return {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
 
     @property
     def current_is_given(self) -> bool:
@@ -336,12 +346,11 @@ class Replay:
                 and the resolution needs, or the event itself if it is not in the room.
             UnknownState: if the states are known in part, and more knowledge could change the result.
         """
-        undecided = {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
         return resolve(
             list(self.states_met(event_id).values()),
             self.events,
             graph=self.graph,
-            rejected=KnownRejected(self.rejected, undecided),
+            rejected=KnownRejected(self.rejected, self.undecided),
             skip_rejected=self._skip_rejected,
             algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
