@@ -24,7 +24,7 @@ from ..readers import Room
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
-from .common import console, display_name
+from .common import console, display_name, event_title, wrapped
 from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines
@@ -190,6 +190,7 @@ class TextReport:
         self._details: IO[str] = spool
         out = console()
         self._coloured = out.color_system is not None and not out.no_color
+        self._width = out.width
         self._rows: list[_Row] = []
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
@@ -199,14 +200,14 @@ class TextReport:
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
         self._version = ""
-        self._named = False
+        self._named = self._is_stdin = False
         self._listed = 0
         self._undecided = 0
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
         self._file, self._call, self._named = display_name(file), quote(file), False
-        self._database = room.database
+        self._database, self._is_stdin = room.database, file == "-"
         if room.header is None and room.room_id is not None:
             if room.database:
                 self._file = printable(room.room_id)
@@ -250,16 +251,16 @@ class TextReport:
             lines += ["", self._styled(self._file, bold=True)]
             self._named = True
         heading = _heading(pdu)
-        words = [str(place), event_id, heading["type"], heading["sender"]]
-        title = "  ".join(printable(word) for word in words if word is not None)
+        title = event_title(place, event_id, heading["type"], heading["sender"])
         lines += ["", self._styled(title, bold=True)]
         for finding in findings:
             kind = self._styled(finding.kind.value, fg="red")
             lines.append(f"  {kind}: the event {FINDING_TEXT[finding.kind]}")
-            lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
+            lines += [wrapped(f"    {printable(str(reason))}", self._width) for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
+            must = wrapped(f"  A server must {action_text(findings)}.", self._width)
+            lines.append(self._styled(must, bold=True))
         self._details.write("\n".join(lines) + "\n")
 
     def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
@@ -287,7 +288,7 @@ class TextReport:
     def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
         """End a file. Arguments are those of `Report.end`."""
         self._verdict.code, self._verdict.summary = code, summary
-        first, *lines = self._verdict.lines(self._call)
+        first, *lines = self._verdict.lines(None if self._is_stdin else self._call)
         self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
         self._rows.append(_Row(self._file, self._version, summary, self._differs))
         self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
@@ -318,7 +319,7 @@ class TextReport:
             out.print()
             out.print(file, style="bold", soft_wrap=True)
             for line in lines:
-                out.print(f"  {line}", soft_wrap=True)
+                out.print(wrapped(f"  {line}", out.width), soft_wrap=True)
         if total.kinds:
             out.print()
             print_table(_kinds_table(total))
@@ -327,7 +328,7 @@ class TextReport:
             sys.stdout.write(text)
         self._details.close()
         if self._verdicts:
-            click.echo("\n" + "\n".join(self._verdicts))
+            click.echo("\n" + "\n".join(wrapped(line, out.width) for line in self._verdicts))
 
     def _styled(self, text: str, **style: Any) -> str:
         return click.style(text, **style) if self._coloured else text

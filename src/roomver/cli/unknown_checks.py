@@ -11,6 +11,7 @@ from ..keys import KeyRing
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..types import JsonObject, JsonValue, KeyId, ServerName
+from .common import event_title
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 
@@ -47,7 +48,7 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
         if not check.missing:
             missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
         lines += [
-            f"{place}  {event_id}  {event.type}  {event.sender}",
+            event_title(place, event_id, event.type, event.sender),
             f"  {check.why}{missing}",
         ]
     if most is not None and len(unknown) > most:

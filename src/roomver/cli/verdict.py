@@ -35,15 +35,15 @@ class Verdict:
     bad: EventId | None = None
     undecided: EventId | None = None
 
-    def lines(self, call: str) -> list[str]:
+    def lines(self, call: str | None) -> list[str]:
         """Return the verdict as lines of text: an answer, what is behind it, and how to explain an event.
 
         Args:
-            call: the arguments that name the room, quoted.
+            call: the arguments that name the room, quoted; None if it cannot be read again.
         """
         lines = [CODES[self.code], *(f"  {line}" for line in self._reasons())]
         event_id = self._to_explain()
-        if event_id is not None:
+        if event_id is not None and call is not None:
             lines.append(f"  to explain one event: roomver auth --room {call} '{event_id}'")
         return [printable(line) for line in lines]
 
@@ -114,4 +114,6 @@ class Verdict:
             return self.bad or self.undecided
         if self.found is None:
             return None
-        return next(iter(self.found.agreed), None)
+        agreed = self.found.agreed
+        rejected = (one for one, finding in agreed.items() if finding.kind.action is Action.REJECT)
+        return next(rejected, None) or next(iter(agreed), None)
