@@ -254,8 +254,9 @@ class TextReport:
         title = event_title(place, event_id, heading["type"], heading["sender"])
         lines += ["", self._styled(title, bold=True)]
         for finding in findings:
-            kind = self._styled(finding.kind.value, fg="red")
-            lines.append(f"  {kind}: the event {FINDING_TEXT[finding.kind]}")
+            kind = finding.kind.value
+            line = wrapped(f"  {kind}: the event {FINDING_TEXT[finding.kind]}", self._width)
+            lines.append(line.replace(kind, self._styled(kind, fg="red"), 1))
             lines += [wrapped(f"    {printable(str(reason))}", self._width) for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
