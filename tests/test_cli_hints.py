@@ -129,6 +129,12 @@ def test_the_help_shows_a_call_with_a_database_in_80_columns(command: str) -> No
     assert max(map(cell_len, result.output.splitlines())) <= 80
 
 
+def test_the_help_of_all_commands_cuts_no_sentence() -> None:
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    assert "..." not in result.output
+    assert max(map(cell_len, result.output.splitlines())) <= 80
+
+
 WRONG_ROOMS = {
     "$abc": "it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them",
     "#x:y": "it is a room alias. Its room ID is in Synapse's table room_aliases, or in the response",

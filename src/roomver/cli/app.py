@@ -13,7 +13,7 @@ from .. import __version__
 from ..errors import MissingEvents, RoomverError, UnknownState
 from .auth import auth
 from .check import check
-from .common import QUOTE_IDS
+from .common import QUOTE_IDS, example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .guidance import guide
@@ -118,7 +118,15 @@ def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[st
     ctx.exit(code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=example(
+        "roomver rooms homeserver.db\n"
+        "roomver check homeserver.db --room '!roomid'\n"
+        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+    ),
+)
 @click.version_option(__version__, prog_name="roomver")
 def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.

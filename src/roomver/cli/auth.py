@@ -59,11 +59,12 @@ from .sources import Choice, immutable_option
 
 
 @click.command(
+    short_help="Judge one event, and print what was compared.",
     epilog=example(
         "roomver auth --room room.jsonl '$eventid'\n"
         "roomver auth --state state.json event.json\n"
         "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
-    )
+    ),
 )
 @click.argument("event", metavar="EVENT")
 @click.option(

@@ -40,11 +40,12 @@ _TICK = 500  # events between updates of the progress bar
 
 
 @click.command(
+    short_help="Check every event of a room, and say what is wrong.",
     epilog=example(
         "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
         "roomver check homeserver.db --room '!roomid'\n"
         "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
-    )
+    ),
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The room version, for files that do not give it.", required=False)
@@ -86,9 +87,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
-    may be compressed with gzip; - is standard input. It may also be the database of a Synapse server, of
-    which --room names the room: an SQLite file, or an address postgresql://…. What the server decided is
-    compared, and where events are missing, the states are used that the server has.
+    may be compressed with gzip, xz, bzip2 or zstd; - is standard input. It may also be the database of a
+    Synapse server, of which --room names the room: an SQLite file, or an address postgresql://…. What the
+    server decided is compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 

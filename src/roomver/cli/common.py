@@ -86,8 +86,8 @@ def as_recorded_option() -> Callable[[F], F]:
     return click.option(
         "--as-recorded",
         is_flag=True,
-        help="Accept and reject events as the header says that its server did. `roomver check` reports where"
-        " the rules differ.",
+        help="Accept and reject events as the room's server did, by the header or the database. What is"
+        " missing stays missing. `roomver check` reports where the rules differ.",
     )
 
 

@@ -149,6 +149,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 
 @click.command(
     "resolve",
+    short_help="Resolve states of a room, and explain the result.",
     epilog=example(
         "roomver resolve room.jsonl --at '$eventid' --why m.room.topic ''\n"
         "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1\n"
