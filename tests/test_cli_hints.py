@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builder import ALICE
 from click.testing import CliRunner
-from command_line import Write, entries, header, public_room, run
+from command_line import KEYS, Write, entries, header, public_room, run
 from rich.cells import cell_len
 
 from roomver.cli import main
@@ -131,8 +131,26 @@ def test_the_help_shows_a_call_with_a_database_in_80_columns(command: str) -> No
 
 def test_the_help_of_all_commands_cuts_no_sentence() -> None:
     result = CliRunner().invoke(main, ["--help"], terminal_width=80)
-    assert "..." not in result.output
+    assert "..." not in result.output.partition("Commands:")[2]
     assert max(map(cell_len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("document", "is_keys"),
+    [
+        (KEYS, True),
+        ({"server_name": "a", "verify_keys": {}, "old_verify_keys": {}}, True),
+        ({"server_keys": []}, True),
+        ({}, False),
+        ({"a": {}}, False),
+        ({"a": {"ed25519:1": {"key": "x"}}, "b": 5}, False),
+        ({"a": {"ed25519:1": {}}}, False),
+    ],
+)
+def test_a_file_of_keys_is_recognised(document: object, is_keys: bool, write: Write) -> None:
+    result = run("check", write("keys.json", document))
+    told = "this has keys of servers, not events: give it beside a room, as --keys FILE"
+    assert (result.exit_code, told in result.stderr) == (2, is_keys)
 
 
 WRONG_ROOMS = {
