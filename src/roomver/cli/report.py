@@ -18,7 +18,7 @@ from ..contributions import Contribution
 from ..entry import Entry, Place
 from ..errors import counted
 from ..event import Event
-from ..findings import Action, EventCheck, Finding, FindingKind, Lack, Reason, Summary
+from ..findings import Action, EventCheck, Finding, Reason, Summary
 from ..keys import KeyRing
 from ..readers import Room
 from ..room_check import Beliefs, RoomCheck
@@ -30,13 +30,11 @@ from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines
 from .tables import print_table
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
-from .verdict import Verdict
+from .verdict import Verdict, kinds_table
 from .wording import (
-    ACTION_TEXT,
     FINDING_TEXT,
     action_text,
     findings_data,
-    lacks_text,
     room_data,
     room_lines,
     summary_data,
@@ -323,7 +321,7 @@ class TextReport:
                 out.print(wrapped(f"  {line}", out.width), soft_wrap=True)
         if total.kinds:
             out.print()
-            print_table(_kinds_table(total))
+            print_table(kinds_table(total))
         self._details.seek(0)
         while text := self._details.read(_COPY_CHARACTERS):
             sys.stdout.write(text)
@@ -391,18 +389,3 @@ def _counts(summary: Summary) -> dict[str, str]:
         "bad": f"{summary.bad:,}",
         "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
     }
-
-
-def _kinds_table(total: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("finding")
-    table.add_column("events", justify="right")
-    table.add_column("the event")
-    table.add_column("a server must")
-    for kind in FindingKind:
-        if count := total.kinds[kind]:
-            action = ACTION_TEXT[kind.action]
-            if kind.action is Action.FETCH:
-                action = lacks_text([lack for lack in Lack if total.lacks[kind, lack]])
-            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], action)
-    return table

@@ -1,15 +1,19 @@
-"""Whether a room is all right, in a few lines: the end of what ``roomver check`` prints about it."""
+"""The findings of ``roomver check`` in short: a table of their kinds, and whether a room is all right."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from rich import box
+from rich.table import Table
+
 from ..errors import SHOWN, counted
-from ..findings import Action, FindingKind, Summary
+from ..findings import Action, FindingKind, Lack, Summary
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId
 from .escaped import printable
+from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
 """What an exit code says about a room."""
@@ -117,3 +121,19 @@ class Verdict:
         agreed = self.found.agreed
         rejected = (one for one, finding in agreed.items() if finding.kind.action is Action.REJECT)
         return next(rejected, None) or next(iter(agreed), None)
+
+
+def kinds_table(total: Summary) -> Table:
+    """Return the table of the kinds of findings, with what a server must do about each."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("finding")
+    table.add_column("events", justify="right")
+    table.add_column("the event")
+    table.add_column("a server must")
+    for kind in FindingKind:
+        if count := total.kinds[kind]:
+            action = ACTION_TEXT[kind.action]
+            if kind.action is Action.FETCH:
+                action = lacks_text([lack for lack in Lack if total.lacks[kind, lack]])
+            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], action)
+    return table

@@ -16,9 +16,9 @@ from ..state import (
     unknown_of,
 )
 from ..types import EventId, StateMap
-from .fold import Fold
+from .fold import Fold, why_undecided
 from .groups import split_groups
-from .result import Grouped, KnownState, Merge, Replay, plain, why_undecided
+from .result import Grouped, KnownState, Merge, Replay, plain
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, MissingEvents, UnknownState, counted
 from ..event import Event
@@ -72,18 +72,6 @@ def plain(state: StateMap[EventId]) -> KnownState:
     if isinstance(state, PartialState):
         return PartialState(dict(state.known), state.unknown)
     return dict(state)
-
-
-# The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
-REASONS_KEPT: Final = 16
-
-
-def why_undecided(error: MissingEvents) -> list[Unknown]:
-    """Say why a merge is undecided: a given state holds undecided events."""
-    return [
-        Unknown.everything("events of the branches are undecided", one)
-        for one in error.event_ids[:REASONS_KEPT]
-    ]
 
 
 def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
