@@ -202,7 +202,8 @@ def same_verdicts(asked: Asked, event_id: EventId, word: str) -> None:
         return
     event, events, replayed = found.gathered.events[event_id], found.gathered.events, found.replay
     undecided = {one for one, other in replayed.outcomes.items() if other.status is Status.UNDECIDED}
-    rejected = replayed.rejected - undecided
+    assert replayed.undecided == undecided
+    rejected = replayed.rejected
     own = None
     if not undecided & {*event.auth_event_ids}:
         own = verdict_of(lambda: check_auth(event, None, events, rejected=rejected))
@@ -425,7 +426,7 @@ def same_resolution(asked: Asked, sets: list[list[EventId]], write: Write) -> No
     """Compare `resolve --sets` with the library: the states of a case."""
     events, outcomes = asked.found.gathered.events, asked.found.replay.outcomes
     undecided = {key for key, outcome in outcomes.items() if outcome.status is Status.UNDECIDED}
-    rejected = asked.found.replay.rejected
+    rejected = asked.found.replay.rejected | undecided
     if not all(sets) or not sets or not {one for ids in sets for one in ids} <= events.keys():
         return
     arguments = [one for n, ids in enumerate(sets) for one in ("--sets", write(f"{n}.txt", "\n".join(ids)))]

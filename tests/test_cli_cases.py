@@ -432,4 +432,11 @@ def test_an_event_that_the_policy_server_has_not_signed_is_soft_failed() -> None
     assert kinds(found) == {event_id: ["policy-server"]}
     assert found["events"][0]["findings"][0]["action"] == "soft-fail"
     assert found["room"]["forward_extremities"] == ["$Rze3VXV3EgTZ-4QRZwmFaRgBUYWCzJtWJvNh8JBHgm0"]
+    told = "Only the policy server's signature is missing or wrong; the rules allow it."
+    lines = run("check", case("k_policy.jsonl"), *keys).stdout.splitlines()
+    at = lines.index("  1 event not validly signed by the room's policy server:")
+    assert lines[at + 1] == f"    {told}"
+    judged = run("auth", "--room", case("k_policy.jsonl"), *keys, event_id).stdout
+    assert f"\n  {told}\n" in judged
+    assert told not in run("check", case("k_policy.jsonl"), "--unsigned").stdout
     assert report(case("k_policy.jsonl"), "--unsigned")["events"] == []

@@ -31,6 +31,11 @@ def advice(text: str, event: Event) -> str:
     return text.partition(f"  {event.event_id}  ")[2].partition("A server must ")[2].partition(".\n")[0]
 
 
+def table_row(text: str, kind: str) -> str:
+    """Return the row of a kind in the table of findings."""
+    return next(line.rstrip() for line in text.splitlines() if line.startswith(f"{kind} "))
+
+
 def finding(found: dict[str, Any], event: Event) -> dict[str, Any]:
     (one,) = [e for e in found["events"] if e["event_id"] == event.event_id]
     (only,) = one["findings"]
@@ -159,6 +164,7 @@ def test_where_members_were_omitted_the_whole_state_is_asked_for(write: Write) -
     (one,) = [e for e in found["events"] if e["event_id"] == after.event_id]
     assert [(f["kind"], f["lacks"]) for f in one["findings"]] == [("state-unknown", ["whole state"])]
     text = run("check", answer, *options).stdout
+    assert table_row(text, "state-unknown").endswith("get the whole state")
     assert advice(text, after).startswith("get the whole state, for example from /state or from /send_join")
     assert "missing events" not in text
     judged = run("auth", "--room", answer, *options, after.event_id)

@@ -1,8 +1,15 @@
-"""Hints about event IDs that a shell or a person has quoted."""
+"""Hints: IDs that a shell or a person has quoted, one ID in place of another, calls without a command."""
+
+import sqlite3
+from pathlib import Path
 
 import pytest
 from builder import ALICE
-from command_line import Write, entries, header, public_room, run
+from click.testing import CliRunner
+from command_line import KEYS, Write, entries, header, public_room, run
+from rich.cells import cell_len
+
+from roomver.cli import main
 
 HINT = "an event ID starts with $: "
 
@@ -41,3 +48,147 @@ def test_a_quoted_id_is_found_by_the_hint(write: Write) -> None:
     quoted = f"'{message.event_id}'"
     for command in (("auth", "--room", room, quoted), ("state", room, "--at", quoted)):
         assert f"{HINT}{quoted}\n" in run(*command).stderr
+
+
+GUIDED = {
+    "postgresql://u:secret@h/d": (
+        "postgresql://u@h/d is a database, not a command. List its rooms, then check one:",
+        "roomver rooms postgresql://u@h/d",
+        "roomver check postgresql://u@h/d --room '!…'",
+    ),
+    "!a:b": (
+        "'!a:b' is a room ID. Name a database or a file that has the room too:",
+        "roomver check homeserver.db --room '!a:b'",
+    ),
+    "$abc": (
+        "'$abc' is an event ID. Name a database or a file that has its room too:",
+        "roomver auth --room homeserver.db --room '!…' '$abc'",
+    ),
+    "@u:h": (
+        "@u:h is a user ID. Members are in the state of a room:",
+        "roomver state homeserver.db --room '!…' --type m.room.member --key @u:h",
+    ),
+    "#x:y": (
+        "'#x:y' is a room alias. Its room ID is in Synapse's table room_aliases, or in the response to GET"
+        " /_matrix/client/v3/directory/room/%23x%3Ay",
+    ),
+    "-": ("- is standard input, not a command. To check what it holds:", "roomver check -"),
+    "https://h/x": (
+        "https://h/x: roomver does not use the network. Save the answer as a file, then:",
+        "roomver check FILE",
+    ),
+    "chek": ("there is no command chek; did you mean `roomver check`?",),
+    "qqqq.json": ("there is no command and no file qqqq.json: see `roomver --help`",),
+    "a\n\x1b[31m": ("there is no command and no file 'a\\u000a\\u001b[31m': see `roomver --help`",),
+    "a\0b": ("there is no command and no file 'a\\u0000b': see `roomver --help`",),
+    "a" * 260: (f"{'a' * 260} is neither a command nor a file that can be read: see `roomver --help`",),
+    "": (
+        "'' is not a command; put an event ID in single quotes, '$…', since the shell replaces $ in double"
+        " quotes",
+    ),
+}
+
+
+@pytest.mark.parametrize("given", GUIDED, ids=range(len(GUIDED)))
+def test_a_call_without_a_command_says_what_to_type(given: str) -> None:
+    result = run(given)
+    first, *calls = GUIDED[given]
+    assert result.stderr.splitlines() == [f"roomver: {first}", *(f"  {call}" for call in calls)]
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_call_with_a_file_and_no_command_says_what_to_type(write: Write, tmp_path: Path) -> None:
+    database = tmp_path / "homeserver.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE rooms (room_id TEXT)")
+    connection.close()
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    key = write("a.signing.key", "ed25519 a_1 AAAA\n")
+    expected = {
+        str(database): [f"{database} is a database, not a command", f"roomver rooms {database}"],
+        room: [
+            f"{room} is a file, not a command",
+            f"roomver check {room}",
+            f"roomver auth --room {room} '$…'",
+        ],
+        key: [f"{key} is a signing key", f"--keys SERVER={key}"],
+        str(tmp_path): [f"{tmp_path} is a directory"],
+        "/dev/null": ["/dev/null is not a command", "roomver check /dev/null"],
+    }
+    for given, words in expected.items():
+        result = run(given, "--room", "!x")
+        assert result.exit_code == 2
+        for word in words:
+            assert word in result.stderr, given
+
+
+@pytest.mark.parametrize("command", ["check", "auth", "state", "resolve", "record", "rooms"])
+def test_the_help_shows_a_call_with_a_database_in_80_columns(command: str) -> None:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(main, [command, "--help"], terminal_width=80)
+    assert "homeserver.db" in result.output.partition("Example:")[2]
+    assert max(map(cell_len, result.output.splitlines())) <= 80
+
+
+def test_the_help_of_all_commands_cuts_no_sentence() -> None:
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    assert "..." not in result.output.partition("Commands:")[2]
+    assert max(map(cell_len, result.output.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("document", "is_keys"),
+    [
+        (KEYS, True),
+        ({"server_name": "a", "verify_keys": {}, "old_verify_keys": {}}, True),
+        ({"server_keys": []}, True),
+        ({}, False),
+        ({"a": {}}, False),
+        ({"a": {"ed25519:1": {"key": "x"}}, "b": 5}, False),
+        ({"a": {"ed25519:1": {}}}, False),
+    ],
+)
+def test_a_file_of_keys_is_recognised(document: object, is_keys: bool, write: Write) -> None:
+    result = run("check", write("keys.json", document))
+    told = "this has keys of servers, not events: give it beside a room, as --keys FILE"
+    assert (result.exit_code, told in result.stderr) == (2, is_keys)
+
+
+WRONG_ROOMS = {
+    "$abc": "it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them",
+    "#x:y": "it is a room alias. Its room ID is in Synapse's table room_aliases, or in the response",
+    "'!a:b'": "give it without the quotes or backslash that are part of it: '!a:b'",
+    "\\!a:b": "give it without the quotes or backslash that are part of it: '!a:b'",
+    "a:b": "it starts with !; put it in single quotes, '!…'",
+}
+
+
+@pytest.mark.parametrize("given", WRONG_ROOMS)
+def test_another_id_in_place_of_the_room_id(given: str, write: Write) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    for command in ("check", "state", "resolve"):
+        result = run(command, room, "--room", given)
+        assert (result.exit_code, WRONG_ROOMS[given] in result.stderr) == (2, True), result.stderr
+    result = run("auth", "--room", room, "--room", given, "$abc")
+    assert (result.exit_code, WRONG_ROOMS[given] in result.stderr) == (2, True), result.stderr
+
+
+def test_a_room_id_in_place_of_an_event_id(write: Write) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    for command in (("auth", "--room", room, "!a:b"), ("state", room, "--at", "!a:b")):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert "'!a:b' is a room ID, where an event ID is needed" in result.stderr
+
+
+def test_the_rest_of_an_id_that_a_shell_cut_is_recognised(write: Write) -> None:
+    built = public_room()
+    message = built.add("m.room.message", ALICE, {"body": "x"})
+    room = write("room.jsonl", [header(), *entries(built)])
+    for cut in (2, 3, 20):
+        rest = message.event_id[cut:].lstrip("-")
+        for command in (("auth", "--room", room, rest), ("state", room, "--at", rest)):
+            result = run(*command)
+            assert result.exit_code == 2
+            assert (
+                f"this is the end of '{message.event_id}': put an event ID in single quotes" in result.stderr
+            )

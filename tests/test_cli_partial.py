@@ -324,7 +324,9 @@ def test_the_commands_follow_the_server() -> None:
 def test_there_must_be_a_server_to_follow(write: Write) -> None:
     room, event = case("l_10715_room.jsonl"), case("b_after.json")
     silent = write("silent.jsonl", [header(), *entries(joined_room())])
-    for file in (room, silent):
+    soft = write("soft.jsonl", [header(soft_failed=[]), *entries(joined_room())])
+    assert 'the header has no field "rejected", which says' in run("state", "--as-recorded", soft).stderr
+    for file in (room, silent, soft):
         for command in ("check", "state", "resolve"):
             result = run(command, "--as-recorded", file)
             assert result.exit_code == 2

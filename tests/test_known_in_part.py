@@ -6,7 +6,7 @@ import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, State, versions_from
 from played_rooms import STRANGE, agree, agree_on_state
 
-from roomver import Event, UnknownState, replay_room, resolve
+from roomver import Event, MissingEvents, UnknownState, replay_room, resolve
 from roomver.replay import Status
 from roomver.state import PartialState, Unknown, entries_of, unknown_of
 from roomver.types import EventId, StateKey
@@ -287,6 +287,34 @@ def test_after_an_undecided_state_event_only_its_key_is_unknown() -> None:
     assert whole.lacking(None) == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_no_undecided_end_could_change_of_the_current_state_is_known(version: str) -> None:
+    room = base_room(version)
+    room.state["m.room.member", DAVE] = room.make_member(DAVE, "join")
+    before = ids(room.state)
+    undecided = room.add("m.room.topic", DAVE, {"topic": "t"}, state_key="")
+    part = replay_room(room.events.values())
+    assert part.outcomes[undecided.event_id].status is Status.UNDECIDED
+    assert not part.extremities_known
+    state = part.current_state
+    assert isinstance(state, PartialState)
+    assert state.known == {key: e for key, e in before.items() if key != ("m.room.member", DAVE)}
+    for key in (TOPIC, NAME, ("m.room.member", DAVE)):
+        assert state.why_unknown(key) is not None
+    # The ends are not certain, so there is nothing to resolve.
+    with pytest.raises(MissingEvents) as raised:
+        part.states_met(None)
+    assert raised.value.event_ids == (before["m.room.member", DAVE],)
+    # It is the same beside an accepted branch, which keeps only what both branches have.
+    room.state = {key: event for key, event in room.state.items() if key[1] != DAVE and key != TOPIC}
+    (last,) = room.events[undecided.event_id].prev_event_ids
+    name = room.add("m.room.name", ALICE, {"name": "n"}, state_key="", prev=[room.events[last]])
+    forked = replay_room(room.events.values())
+    assert forked.forward_extremities == (name.event_id,)
+    assert isinstance(forked.current_state, PartialState)
+    assert forked.current_state.known == state.known
+
+
 def test_many_undecided_events_make_one_reason() -> None:
     room = base_room()
     room.state["m.room.member", DAVE] = room.make_member(DAVE, "join")
@@ -435,7 +463,8 @@ def test_an_end_is_checked_against_a_current_state_that_is_known_in_part() -> No
     check = part.current_check(carols.event_id)
     assert (check.allowed, check.why) == (None, "the current state is unknown: members omitted")
     assert part.current_unknown == [carols.event_id]
-    assert part.current_state is None
+    assert isinstance(part.current_state, PartialState)
+    assert part.current_state.known == known
     plain = replay_room(events, given=given, accepted=accepted, soft_failure=False)
     assert plain.extremities_known
     assert plain.current_unknown == []

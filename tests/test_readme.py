@@ -9,6 +9,7 @@ command, and local links have targets.
 - each block of text below ``<!-- output of: COMMAND -->``: the command and what it prints.
 """
 
+import lzma
 import os
 import re
 import subprocess
@@ -26,6 +27,8 @@ from roomver.cli.features import feature_markdown
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DATABASE = "homeserver.db"
+PACKED = ROOT / "tests" / "data" / f"{DATABASE}.xz"
 DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 
 GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown}
@@ -36,8 +39,14 @@ _COMMAND = re.compile(r"<!-- command: (\S+) -->\n```sh\n(.*?)```\n", re.DOTALL)
 
 
 def output_of(command: str) -> str:
-    """Return what a shell prints for a command. `roomver` in it is the one under test."""
+    """Return what a shell prints for a command.
+
+    `roomver` in it is the one under test, and homeserver.db the database of a made-up homeserver.
+    """
     with TemporaryDirectory() as folder:
+        database = Path(folder) / DATABASE
+        if DATABASE in command:
+            database.write_bytes(lzma.decompress(PACKED.read_bytes()))
         shim = Path(folder) / "roomver"
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m roomver "$@"\n')
         shim.chmod(0o755)
@@ -48,7 +57,7 @@ def output_of(command: str) -> str:
             "PYTHONIOENCODING": "utf-8",
         }
         result = subprocess.run(
-            ["/bin/sh", "-c", command],
+            ["/bin/sh", "-c", command.replace(DATABASE, str(database))],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
@@ -57,7 +66,7 @@ def output_of(command: str) -> str:
             timeout=120,
         )
     # Tables are padded to their full width. Editors strip such spaces.
-    lines = [line.rstrip() for line in result.stdout.decode().splitlines()]
+    lines = [line.rstrip() for line in result.stdout.decode().replace(str(database), DATABASE).splitlines()]
     return "\n".join([f"$ {command}", *lines]) + "\n"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from command_line import run
+from rich.cells import cell_len
+from rich.console import Console
 
 DATA = Path(__file__).parent / "data"
 DESCRIBED = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))
@@ -33,9 +35,25 @@ def test_rooms_lists_what_the_server_has(database: str) -> None:
             "joined": len(room["joined_members"]),
             "extremities": len(room["forward_extremities"]),
             "partial": room["partial_state"],
+            # Of a room that the server is not in, it has no current state.
+            "name": room["name"] if room["current_state"] else None,
+            "rejected": len(room["rejected"]),
         }
         for room_id, room in ROOMS.items()
     }
+
+
+def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:
+    text = run("rooms", database).stdout
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    lines = [line.split() for line in text.splitlines()[2:]]
+    for room_id, room in ROOMS.items():
+        at = next(at for at, words in enumerate(lines) if words[0] == room_id)
+        assert lines[at][1:4] == [room["room_version"], str(len(room["events"])), str(len(room["rejected"]))]
+        if room["current_state"]:
+            assert lines[at + 1] == [room["name"]]
+        if room["partial_state"]:
+            assert lines[at + 2] == ["unfinished", "partial", "join"]
 
 
 @pytest.mark.parametrize("room_id", ROOMS, ids=[room["name"] for room in ROOMS.values()])
@@ -65,6 +83,48 @@ def test_check_agrees_with_the_server(database: str, room_id: str, tmp_path: Pat
     for event_id in sorted(refused)[:2]:
         answer = run("auth", "--room", database, "--room", room_id, event_id)
         assert (answer.exit_code, "REFUSED" in answer.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("options", [(), ("--as-recorded",)])
+def test_the_state_of_an_unfinished_partial_join_is_printed_as_far_as_it_is_known(
+    database: str, options: tuple[str, ...]
+) -> None:
+    (room_id,) = (room_id for room_id, room in ROOMS.items() if room["partial_state"])
+    result = run("state", database, "--room", room_id, *options)
+    assert result.exit_code == 3
+    assert 'm.room.name ""' in result.stdout
+    assert 'm.room.power_levels ""' in result.stdout
+    assert "m.room.member" not in result.stdout
+    assert "the current state is known in part. Unknown: all other entries" in result.stderr
+    checked = run("check", database, "--room", room_id, *options)
+    assert "current state: " in checked.stdout
+    assert "known in part" in checked.stdout
+
+
+@pytest.mark.parametrize("room_id", ROOMS, ids=[room["name"] for room in ROOMS.values()])
+def test_check_fits_80_columns_where_it_quotes_no_id(
+    database: str, room_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrow(file: Any = None, **_: Any) -> Console:
+        return Console(file=file, width=80, highlight=False, markup=False, emoji=False)
+
+    for module in ("report", "tables"):
+        monkeypatch.setattr(f"roomver.cli.{module}.console", narrow)
+    lines = run("check", database, "--room", room_id).stdout.splitlines()
+    whole = [line for line in lines if not any(one in line for one in ("$", "roomver ", " --"))]
+    assert max(map(cell_len, whole)) <= 80
+    # The place of an event in a database is its ID, which is not repeated.
+    assert not any(line.count(word) > 1 for line in lines for word in line.split() if word.startswith("$"))
+
+
+def test_following_the_decisions_does_not_make_up_for_missing_events(database: str) -> None:
+    for room_id, room in ROOMS.items():
+        if len(room["outliers"]) == len(room["events"]):
+            told = "--as-recorded follows the server's decisions; it does not make up for missing events"
+            assert told in run("state", database, "--room", room_id, "--as-recorded").stderr
+            assert told not in run("state", database, "--room", room_id).stderr
+            text = run("check", database, "--room", room_id, "--as-recorded").stdout
+            assert "with --as-recorded they count as the server decided; the rules cannot tell" in text
 
 
 def test_a_list_of_event_ids_goes_with_the_database(database: str, tmp_path: Path) -> None:

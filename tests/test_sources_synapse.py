@@ -84,11 +84,61 @@ def test_rooms_lists_the_rooms_of_the_server_in_80_columns(base: Path) -> None:
         assert room["events"] == len(ids(base, "SELECT event_id FROM events WHERE room_id = ?", of_room))
         assert room["joined"] == len(ids(base, f"{STATE} AND membership = 'join'", of_room))
         assert room["extremities"] == len(ids(base, ENDS, of_room))
+        assert room["rejected"] == len(ids(base, REJECTED, of_room))
         assert room["partial"] is False
     assert [room["events"] for room in listed] == sorted((room["events"] for room in listed), reverse=True)
     text = run("rooms", str(base)).stdout
     assert all(room["room_id"] in text for room in listed)
     assert max(cell_len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+NAMES = {
+    '{"name": "a\\u001b[2J\\nb"}': "a\\u001b[2J\\u000ab",
+    json.dumps({"name": "x" * 3000}): "x" * 41 + "…",
+    json.dumps({"name": "\u754c" * 30}): "\u754c" * 20 + " …",
+    '{"name": " "}': None,
+    '{"name": 5}': None,
+    '{"name": "': None,
+    json.dumps({"name": "x" * 2**17}): None,
+}
+
+
+@pytest.mark.parametrize("content", NAMES, ids=range(len(NAMES)))
+def test_a_rooms_name_is_escaped_and_shortened(
+    content: str, changed: Callable[[Change], str], base: Path
+) -> None:
+    of_room = room_ids(base)[0]
+    pdu = '{"type": "m.room.name", "content": ' + content + "}"
+
+    def rename(db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM current_state_events WHERE type IN ('m.room.name', 'm.room.canonical_alias')")
+        synapse_db.insert(db, "current_state_events", ("$name", of_room, "m.room.name", "", None))
+        synapse_db.insert(db, "event_json", ("$name", of_room, "{}", pdu))
+
+    path, expected = changed(rename), NAMES[content]
+    names = {room["room_id"]: room["name"] for room in json.loads(run("rooms", path, "--json").stdout)}
+    shown = [line.rstrip() for line in run("rooms", path).stdout.splitlines() if line.startswith("  ")]
+    assert shown == ([] if expected is None else [f"  {expected}"])
+    assert set(names.values()) == {None, *([json.loads(content)["name"]] if expected else [])}
+
+
+def test_an_alias_stands_for_a_name(changed: Callable[[Change], str], base: Path) -> None:
+    of_room = room_ids(base)[0]
+
+    def set_alias(db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM current_state_events WHERE type = 'm.room.name'")
+        for number, kind, content in (
+            (1, "m.room.canonical_alias", "alias"),
+            (2, "m.room.name", "name"),
+        ):
+            event_id = f"${number}"
+            row = (event_id, of_room, kind, "" if number == 1 else "not empty", None)
+            synapse_db.insert(db, "current_state_events", row)
+            pdu = {"type": kind, "content": {content: "#a:b"}}
+            synapse_db.insert(db, "event_json", (event_id, of_room, "{}", json.dumps(pdu)))
+
+    listed = json.loads(run("rooms", changed(set_alias), "--json").stdout)
+    assert {room["name"] for room in listed if room["room_id"] == of_room} == {"#a:b"}
 
 
 @pytest.fixture(scope="module", params=range(4))

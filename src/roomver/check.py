@@ -7,6 +7,7 @@ Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-re
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import TypeVar
 
@@ -256,6 +257,7 @@ def _judged(
 
     status = None if report is None else report.status
     unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
+    tried = () if report is None else _shared(report.keys_tried)
     if report is not None and not report.valid:
         findings += _not_signed(event, report, required)
         unknown_keys = _unknown_keys(report)
@@ -276,7 +278,7 @@ def _judged(
             except MalformedEvent as error:
                 usable = None
                 findings.append(_malformed_once_redacted(error.defects))
-    return EventCheck(event_id, usable, tuple(findings), redacted, status, _notes(event), unknown_keys)
+    return EventCheck(event_id, usable, tuple(findings), redacted, status, _notes(event), unknown_keys, tried)
 
 
 def is_redacted_form(pdu: JsonObject, version: RoomVersion) -> bool:
@@ -354,6 +356,12 @@ def _why_not(server: ServerResult) -> str:
     if server.status is SigningStatus.KEY_UNKNOWN:
         return f"the signature from {server.server} cannot be checked ({each})"
     return f"no valid signature from {server.server} ({each})"
+
+
+@lru_cache(maxsize=1024)
+def _shared(tried: tuple[tuple[ServerName, KeyId, bool], ...]) -> tuple[tuple[ServerName, KeyId, bool], ...]:
+    """Return an equal value that was returned before, if any: most events of a server have the same."""
+    return tried
 
 
 def _unknown_keys(report: SignatureReport) -> tuple[tuple[ServerName, KeyId], ...]:

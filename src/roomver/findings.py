@@ -164,6 +164,8 @@ class EventCheck(NamedTuple):
     """Facts that are worth knowing but are not findings."""
     unknown_keys: tuple[tuple[ServerName, KeyId], ...] = ()
     """The keys that are needed to check the signatures: up to 10 pairs of a server name and a key ID."""
+    keys_tried: tuple[tuple[ServerName, KeyId, bool], ...] = ()
+    """The known keys that the signatures were checked with, and whether these verify: up to 10."""
 
     @property
     def ok(self) -> bool:
@@ -192,8 +194,10 @@ class Summary:
         rejected: events that the rules reject or soft-fail, as the recording server did.
         notes: events with notes.
         kinds: the number of events by kind of finding.
+        lacks: the number of events by kind of finding and by what would decide them.
         signatures: the number of events by the status of their required signatures, if these were checked.
         unknown_keys: the number of events by the keys that are needed to check their signatures.
+        keys_tried: the number of signatures by the known key, and by whether they verify.
     """
 
     events: int = 0
@@ -203,8 +207,10 @@ class Summary:
     rejected: int = 0
     notes: int = 0
     kinds: Counter[FindingKind] = field(default_factory=Counter)
+    lacks: Counter[tuple[FindingKind, Lack]] = field(default_factory=Counter)
     signatures: Counter[SigningStatus] = field(default_factory=Counter)
     unknown_keys: Counter[tuple[ServerName, KeyId]] = field(default_factory=Counter)
+    keys_tried: Counter[tuple[ServerName, KeyId, bool]] = field(default_factory=Counter)
 
     def add(
         self, check: EventCheck, among_others: tuple[Finding, ...] = (), *, rejected: bool = False
@@ -222,6 +228,9 @@ class Summary:
         for key in check.unknown_keys:
             if key in self.unknown_keys or len(self.unknown_keys) < _KEYS_COUNTED:
                 self.unknown_keys[key] += 1
+        for tried in check.keys_tried:
+            if tried in self.keys_tried or len(self.keys_tried) < _KEYS_COUNTED:
+                self.keys_tried[tried] += 1
         findings = (*check.findings, *among_others)
         if findings:
             if all(finding.kind.action is Action.FETCH for finding in findings):
@@ -229,6 +238,7 @@ class Summary:
             else:
                 self.bad += 1
             self.kinds.update(finding.kind for finding in findings)
+            self.lacks.update((finding.kind, lack) for finding in findings for lack in finding.lacks)
         elif rejected:
             self.rejected += 1
         elif check.redacted:
@@ -245,8 +255,10 @@ class Summary:
         self.rejected += other.rejected
         self.notes += other.notes
         self.kinds.update(other.kinds)
+        self.lacks.update(other.lacks)
         self.signatures.update(other.signatures)
         self.unknown_keys.update(other.unknown_keys)
+        self.keys_tried.update(other.keys_tried)
 
     @property
     def intact(self) -> int:
@@ -257,6 +269,16 @@ class Summary:
     def signatures_not_checked(self) -> int:
         """Events whose signatures were not checked, because the events are malformed or on request."""
         return self.events - self.signatures.total()
+
+    @property
+    def keys_in_doubt(self) -> list[tuple[ServerName, KeyId, int]]:
+        """The known keys with which two or more signatures fail and none verifies, with their number, sorted.
+
+        Such a key is probably not the server's. But all of these events may be forged.
+        """
+        tried = self.keys_tried.items()
+        failed = [(server, key_id, n) for (server, key_id, good), n in tried if not good and n > 1]
+        return sorted(one for one in failed if not self.keys_tried[*one[:2], True])
 
     @property
     def keys_to_fetch(self) -> list[tuple[ServerName, KeyId, int]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple, NoReturn
 
-from .errors import Defect, refuse_truth
+from .errors import SHOWN, Defect, refuse_truth
 from .types import KeyId, ServerName
 
 __all__ = ["ServerResult", "SignatureReport", "SignatureResult", "SignatureStatus", "SigningStatus"]
@@ -163,6 +163,16 @@ class SignatureReport(NamedTuple):
             if _SEVERITY[result.status] > _SEVERITY[worst]:
                 worst = result.status
         return worst
+
+    @property
+    def keys_tried(self) -> tuple[tuple[ServerName, KeyId, bool], ...]:
+        """The known keys that signatures were checked with, and whether these verify: the first `SHOWN`."""
+        return tuple(
+            (server.server, one.key_id, one.status is SignatureStatus.VERIFIED)
+            for server in self.servers
+            for one in server.signatures
+            if one.status in (SignatureStatus.VERIFIED, SignatureStatus.FAILED)
+        )[:SHOWN]
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".valid")

@@ -2,6 +2,7 @@
 
 import pytest
 from builder import ALICE, BOB, CAROL, VERSIONS
+from played_rooms import agree_on_state
 
 from roomver import MissingEvents, replay_room
 from roomver.replay import Replay, Status
@@ -25,7 +26,9 @@ def test_an_event_without_its_auth_events_is_undecided_and_so_are_events_that_ci
     assert replayed.outcomes[third.event_id].status is Status.UNDECIDED
     assert replayed.outcomes[third.event_id].missing == (topic.event_id,)
     # Carol's join follows the missing one, so the state before it is unknown.
-    assert replayed.rejected == {carols.event_id, topic.event_id, third.event_id}
+    assert replayed.undecided == {carols.event_id, topic.event_id, third.event_id}
+    assert replayed.rejected == set()
+    assert repr(replayed).endswith(", 3 of them not accepted>")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -66,12 +69,13 @@ def test_after_a_gap_the_current_state_is_right_or_unknown(version: str) -> None
         if any(gone.event_id in state.values() for state in given.values()):
             continue
         part = replay_room(rest, given=given)
-        if part.current_state is None:
-            # The missing event may follow one of the ends.
-            assert part.lacking(None) == [gone.event_id]
-        else:
+        if isinstance(part.current_state, dict):
             known += 1
             assert part.current_state == whole.current_state
+        else:
+            # The missing event may follow one of the ends, or an end may be soft-failed.
+            assert part.lacking(None) == [gone.event_id]
+            agree_on_state(part.current_state, whole.current_state)
     assert known > 0
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, refuses
+from played_rooms import agree_on_state
 
 from roomver import Event, Verdict, replay_room, rules
 from roomver.replay import Replay, Status
@@ -149,7 +150,9 @@ def test_an_event_that_follows_all_ends_may_still_be_soft_failed(version: str) -
     assert part.outcomes[last.event_id].accepted
     assert part.soft_failed == {}
     assert not part.extremities_known
-    assert part.current_state is None
+    assert isinstance(part.current_state, PartialState)
+    assert part.current_state.known
+    agree_on_state(part.current_state, whole.current_state)
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])

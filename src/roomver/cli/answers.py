@@ -12,7 +12,7 @@ from ..contributions import Difference
 from ..errors import UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
-from ..policy import PolicyServer
+from ..policy import PolicyRefusal, PolicyServer
 from ..redacted import Redacted
 from ..replay import CurrentCheck
 from ..rules import Verdict
@@ -22,7 +22,7 @@ from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 from .merged import differences_data, lines_about
-from .wording import FINDING_TEXT, action_text, findings_data
+from .wording import FINDING_TEXT, POLICY_ADVICE, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
 BEFORE: Final = "the state before it"
@@ -292,6 +292,9 @@ def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
         out.print(printable(f"  {current.failure}"), soft_wrap=True)
         if isinstance(current.failure, Verdict):
             out.print(f"  {current.failure.url}", soft_wrap=True)
+    if isinstance(current.failure, PolicyRefusal):
+        for line in POLICY_ADVICE:
+            out.print(f"  {line}", soft_wrap=True)
     if current.why:
         out.print(printable(f"  {current.why}"), soft_wrap=True)
     for line in _lacks_lines(current.missing, dropped, third.lack):

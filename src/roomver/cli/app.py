@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,9 +13,10 @@ from .. import __version__
 from ..errors import MissingEvents, RoomverError, UnknownState
 from .auth import auth
 from .check import check
-from .common import QUOTE_IDS
+from .common import QUOTE_IDS, example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .guidance import guide
 from .record import record
 from .rooms import rooms
 from .rules import rules
@@ -40,8 +42,11 @@ class _Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Keep the arguments, for the error below."""
+        """Keep the arguments, for the error below. Something else than a command ends with what to do."""
         ctx.meta[_ARGUMENTS] = list(args)
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            first, *calls = guide(args[0], [*self.commands])
+            _fail(ctx, first, calls=calls)
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -106,12 +111,22 @@ def _end_quietly() -> NoReturn:
     sys.exit(_PIPE_CLOSED)
 
 
-def _fail(ctx: click.Context, message: str, code: int = 2) -> None:
-    click.echo(f"roomver: {printable(message)}", err=True)
+def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[str] = ()) -> None:
+    """End with a message, and with calls that may be meant instead."""
+    for line in (f"roomver: {message}", *calls):
+        click.echo(printable(line), err=True)
     ctx.exit(code)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=example(
+        "roomver rooms homeserver.db\n"
+        "roomver check homeserver.db --room '!roomid'\n"
+        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+    ),
+)
 @click.version_option(__version__, prog_name="roomver")
 def main() -> None:
     """Check Matrix rooms and events by the rules of their room version, offline.

@@ -18,7 +18,7 @@ from ..gathering import Gathered
 from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
-from ..readers import InputError, fit_entry
+from ..readers import InputError, fit_entry, is_database
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
@@ -47,7 +47,6 @@ from .common import (
     as_recorded_option,
     display_name,
     example,
-    id_hint,
     read_event,
     read_key_files,
     room_version_option,
@@ -55,12 +54,18 @@ from .common import (
     unhashed_option,
 )
 from .drafts import complete_draft
+from .guidance import id_hint, kind_of_id, wrong_room_id
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option
 
 
 @click.command(
-    epilog=example("roomver auth --room room.jsonl '$eventid'\nroomver auth --state state.json event.json")
+    short_help="Judge one event, and print what was compared.",
+    epilog=example(
+        "roomver auth --room room.jsonl '$eventid'\n"
+        "roomver auth --state state.json event.json\n"
+        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+    ),
 )
 @click.argument("event", metavar="EVENT")
 @click.option(
@@ -161,6 +166,10 @@ def _room_of(rooms: Sequence[str]) -> tuple[str | None, RoomId | None]:
     """Return the source and the room ID among the values of ``--room``."""
     ids = [one for one in rooms if one.startswith("!")]
     sources = [one for one in rooms if not one.startswith("!")]
+    for one in sources:
+        # A file may have any name.
+        if (len(sources) > 1 or kind_of_id(one)) and not is_database(one) and not Path(one).exists():
+            raise click.UsageError(wrong_room_id(one))
     if len(ids) > 1 or len(sources) > 1 or (ids and not sources):
         raise click.UsageError("give --room once for the file or database, and once for a room ID")
     return sources[0] if sources else None, ids[0] if ids else None
@@ -179,6 +188,9 @@ def _judge_in_room(event_name: str, load: Callable[[Entry | None], LoadedRoom]) 
         if not isinstance(found, Event):
             raise Refused(*found)
         return _judge(room, found.event_id)
+    # A shell may have taken the beginning of an ID for a variable.
+    if not _is_file(event_name) and (cut := load(None).cut_id(event_name)):
+        raise InputError(display_name(event_name), f"there is no such file; {cut}")
     given = _read_event(event_name, WIRE_KEYS)
     room = load(given.entry)
     event, _ = _receive(given, room.version, None, room.added)
@@ -332,11 +344,16 @@ def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> boo
         return False  # the parser says why
 
 
+def _is_file(name: str) -> bool:
+    """Tell whether EVENT names a file, standard input, or nothing."""
+    return name in ("", "-") or Path(name).exists()
+
+
 def _read_event(
     name: str, needs: Sequence[str], *, draft: bool = False, room_version: RoomVersion | None = None
 ) -> GivenEvent:
     """Read EVENT as a file, with a better error if an event ID was meant."""
-    if name not in ("", "-") and not Path(name).exists():
+    if not _is_file(name):
         hint = f"; {id_hint(name)}"
         if draft:
             # With --state an event ID is taken for a file too.

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -39,10 +40,12 @@ _TICK = 500  # events between updates of the progress bar
 
 
 @click.command(
+    short_help="Check every event of a room, and say what is wrong.",
     epilog=example(
         "roomver check room.jsonl\nroomver check --room-version 11 --keys keys.json - < events.jsonl\n"
-        "roomver check homeserver.db --room '!roomid'"
-    )
+        "roomver check homeserver.db --room '!roomid'\n"
+        "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
+    ),
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @room_version_option("The room version, for files that do not give it.", required=False)
@@ -84,9 +87,9 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     FILE is a recorded room; JSON Lines with one PDU per line; one or several JSON documents (an array of
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
-    may be compressed with gzip; - is standard input. It may also be the database of a Synapse server, of
-    which --room names the room: an SQLite file, or an address postgresql://…. What the server decided is
-    compared, and where events are missing, the states are used that the server has.
+    may be compressed with gzip, xz, bzip2 or zstd; - is standard input. It may also be the database of a
+    Synapse server, of which --room names the room: an SQLite file, or an address postgresql://…. What the
+    server decided is compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
 
@@ -115,6 +118,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
     against the current state is unknown is listed too.
 
+    The last lines are a verdict about each room, with the call of `roomver auth` that explains an event.
+
     Exit code: 0 no findings, 1 findings or contradictions, 2 usage error or unreadable file, 3 undecided: no
     findings but undecided events, unknown checks, or decisions of the recording server that cannot be
     compared. Of several files, an unreadable one counts first, then one with findings.
@@ -128,7 +133,12 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if unsigned and (key_files or require_signatures):
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
-    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings)
+    options = {"--also": more_files, "--keys": key_files}
+    given_too = "".join(f" {name} {quote(value)}" for name, values in options.items() for value in values)
+    if version is not None:
+        given_too += f" --room-version {version}"
+    given_too += " --immutable" * choice.immutable
+    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings, options=given_too)
     codes = {0}
     for file in files:
         try:
@@ -182,8 +192,9 @@ def _check_file(  # noqa: PLR0913 - one for each option
                 for entry, check in check_entries(entries, room.version, keys=keys):
                     summary.add(check)
                     tell(entry, check)
-                report.end(summary, keys)
-                return 1 if summary.bad else 3 if summary.undecided else 0
+                code = 1 if summary.bad else 3 if summary.undecided else 0
+                report.end(summary, keys, code)
+                return code
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
             with replay_progress("rules and states") as progress:
                 try:
@@ -205,11 +216,11 @@ def _check_file(  # noqa: PLR0913 - one for each option
             check_is_room(name, found, choice.room_id)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
-    report.room(found)
-    report.end(found.summary, keys)
-    if found.summary.bad or found.state_differs or found.gathered.contradictions:
-        return 1
-    return 0 if found.ok else 3
+    report.room(found, beliefs)
+    bad = found.summary.bad or found.state_differs or found.gathered.contradictions
+    code = 1 if bad else 0 if found.ok else 3
+    report.end(found.summary, keys, code)
+    return code
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from textwrap import fill
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import click
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from .. import readers
 from ..canonical import load_json
-from ..entry import Entry
+from ..entry import Entry, Place
 from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
@@ -33,12 +34,6 @@ WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_even
 """The keys that every PDU has, besides its type."""
 
 QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
-
-
-def id_hint(name: str) -> str:
-    """Return a hint for something that is not an event ID, such as one with quotes in it."""
-    bare = name.strip(" \t\n'\"`\\").lstrip("$\\")
-    return f"an event ID starts with $: '${printable(bare)}'"
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
@@ -91,8 +86,8 @@ def as_recorded_option() -> Callable[[F], F]:
     return click.option(
         "--as-recorded",
         is_flag=True,
-        help="Accept and reject events as the header says that its server did. `roomver check` reports where"
-        " the rules differ.",
+        help="Accept and reject events as the room's server did, by the header or the database. What is"
+        " missing stays missing. `roomver check` reports where the rules differ.",
     )
 
 
@@ -232,6 +227,24 @@ def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = F
         return load_json(text, unique_keys=unique_keys, integral_floats=integral_floats)
     except NotCanonical as error:
         raise InputError(display_name(file), str(error)) from None
+
+
+def wrapped(line: str, width: int) -> str:
+    """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
+    if len(line) <= width or any(one in line for one in ("$", "roomver ", " --")):
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def event_title(place: Place, *fields: JsonValue) -> str:
+    """Return an event as one line: where it is, and its ID, type and sender, as far as these are known.
+
+    A place that is no more than the event ID in a table of a database is left out.
+    """
+    words = [str(one) for one in fields if one is not None]
+    where = [] if words and words[0] in str(place) else [str(place)]
+    return "  ".join(map(printable, (*where, *words)))
 
 
 @dataclass(frozen=True, slots=True)

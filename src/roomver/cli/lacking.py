@@ -5,6 +5,7 @@ from typing import Final
 
 from ..errors import SHOWN, listed
 from ..findings import Lack
+from ..replay import Replay
 from ..room_check import RoomCheck
 from ..types import EventId, JsonValue
 from ..undecided import Dropped, lacks_among
@@ -17,6 +18,14 @@ VALID_COPIES: Final = "valid copies of the dropped events decide this"
 
 
 _AGREEMENT: Final = "the sources contradict each other: find out which one is right"
+
+NO_STATES: Final = "--as-recorded follows the server's decisions; it does not make up for missing events"
+"""What to say where a server's decisions are followed and something is unknown all the same."""
+
+
+def follows_server(replay: Replay) -> bool:
+    """Tell whether a replay follows the decisions of a server."""
+    return any(outcome.ours is not None for outcome in replay.outcomes.values())
 
 
 def advice_for(lack: Lack) -> str:

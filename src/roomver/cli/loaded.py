@@ -24,12 +24,13 @@ from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
 from ..versions import EventIdForm, RoomVersion
-from .common import QUOTE_IDS, add_room_keys, console, display_name, id_hint, joint_name
+from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
-from .lacking import advice_for, missing_lines, missing_words
+from .guidance import cut_id, id_hint
+from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
 from .merged import tell_contradictions
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room
-from .unknown_checks import signature_lines
+from .unknown_checks import doubt_lines, signature_lines
 
 _ADDED = "the event"  # what `Place.file` is for an event that was added
 _HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
@@ -115,6 +116,8 @@ class LoadedRoom:
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
         if not found:
+            if cut := self.cut_id(event_id):
+                raise InputError(self.file, f"no event ID is or starts with {event_id}; {cut}")
             is_id = event_id.startswith("$") and not event_id.startswith("$$")
             hint = "" if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
@@ -124,6 +127,10 @@ class LoadedRoom:
         if known in left_out:
             return known, left_out[known]
         raise MissingEvents([known], self.file)
+
+    def cut_id(self, text: str) -> str | None:
+        """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
+        return cut_id(text, chain(self.events, self.found.gathered.left_out, self.replay.missing))
 
     def may_lack(self, event_id: EventId) -> bool:
         """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
@@ -156,6 +163,8 @@ class LoadedRoom:
         """
         words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
         lines = missing_lines(self.found, missing)
+        if missing and follows_server(self.replay):
+            lines.append(f"  {NO_STATES}")
         if not missing and lack is not None:
             lines = [f"  {advice_for(lack)}"]
         for line in [f"roomver: {self.file}: {text}{words}", *lines]:
@@ -227,7 +236,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         except RoomverError as error:
             raise InputError(joint_name(file, more_files), str(error)) from None
         check_is_room(name, found, choice.room_id)
-    _tell_of_dropped(name, found.gathered)
+    _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_contradictions(found.gathered, [file, *more_files], choice)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
@@ -252,7 +261,9 @@ def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | N
     if beliefs is not None:
         beliefs = replace(beliefs, others=beliefs.others | {_ADDED})
     if as_recorded and (beliefs is None or beliefs.rejected is None):
-        reason = "the header does not say" if beliefs is not None else "there is no header that says"
+        reason = "there is no header that says"
+        if beliefs is not None:
+            reason = 'the header has no field "rejected", which says'
         raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")
     return beliefs
 
@@ -280,16 +291,20 @@ def load_events(
             origins=room.origins,
         )
     name = display_name(file)
-    _tell_of_dropped(name, gathered)
-    tell_contradictions(gathered, [file, *more_files], ANY_ROOM)
-    summary = Summary()
+    summary, whole = Summary(), Summary()
     for check in gathered.checks.values():
         summary.add(check)
+    for one in (gathered.summary, summary):
+        whole.merge(one)
+    _tell_of_dropped(name, gathered, whole, all_keys)
+    tell_contradictions(gathered, [file, *more_files], ANY_ROOM)
     _tell_of_signatures(name, summary, all_keys)
     return gathered, all_keys
 
 
-def _tell_of_dropped(name: str, gathered: Gathered) -> None:
+def _tell_of_dropped(name: str, gathered: Gathered, summary: Summary, keys: KeyRing | None) -> None:
+    for line in doubt_lines(summary, keys):
+        click.echo(f"roomver: {name}: {line}", err=True)
     if not gathered.events:
         first = ""
         if gathered.first_dropped is not None:

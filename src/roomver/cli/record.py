@@ -41,10 +41,11 @@ _EXISTS = "it exists: give --force to replace it"
 
 
 @click.command(
+    short_help="Write a room to a recording, also an anonymous one.",
     epilog=example(
         "roomver record homeserver.db --room '!roomid' -o room.jsonl\n"
         "roomver record room.jsonl --anonymise -o -"
-    )
+    ),
 )
 @click.argument("source", metavar="SOURCE")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to write; - is standard output.")

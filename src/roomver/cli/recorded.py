@@ -7,6 +7,7 @@ from ..errors import counted
 from ..known_states import Standing
 from ..room_check import RoomCheck
 from ..types import JsonObject
+from .common import event_title
 from .escaped import printable
 from .wording import STATE_DIFFERS, all_listed, capped, findings_data, key_text
 
@@ -132,7 +133,7 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
     for event_id, finding in list(result.agreed.items())[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
         lines += [
-            f"{place}  {event_id}  {event.type}  {event.sender}",
+            event_title(place, event_id, event.type, event.sender),
             f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
         ]
     if most is not None and len(result.agreed) > most:

@@ -18,21 +18,21 @@ from ..contributions import Contribution
 from ..entry import Entry, Place
 from ..errors import counted
 from ..event import Event
-from ..findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
+from ..findings import Action, EventCheck, Finding, Reason, Summary
 from ..keys import KeyRing
 from ..known_states import Standing
 from ..readers import Room
-from ..room_check import RoomCheck
+from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
-from .common import console, display_name
+from .common import console, display_name, event_title, wrapped
 from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table
-from .unknown_checks import signature_lines, unknown_check_lines
+from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
+from .verdict import Verdict, kinds_table
 from .wording import (
-    ACTION_TEXT,
     FINDING_TEXT,
     action_text,
     findings_data,
@@ -61,11 +61,17 @@ class Report(Protocol):
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
         """Report the findings from checking an event with its room."""
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file.
+
+        Args:
+            summary: counts of its events.
+            keys: its signatures were checked with these keys; None if they were not checked.
+            code: the exit code that it would have alone.
+        """
 
     def error(self, file: str, name: str, reason: str) -> None:
         """Report why a room could not be checked.
@@ -125,8 +131,9 @@ class JsonReport:
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
+        del beliefs
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
         self._good &= not found.gathered.contradictions
         data = {**room_data(found), **recorded_data(found)}
@@ -134,8 +141,9 @@ class JsonReport:
         if (sources := sources_data(found.gathered)) is not None:
             self._room += f', "sources": {json.dumps(sources)}'
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file. Arguments are those of `Report.end`."""
+        del keys, code
         self._good &= not summary.bad and not summary.undecided
         end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
@@ -168,7 +176,14 @@ class JsonReport:
 class TextReport:
     """Writes a table of the files, a summary of each room, and each event that has findings."""
 
-    def __init__(self, *, all_findings: bool = False) -> None:
+    def __init__(self, *, all_findings: bool = False, options: str = "") -> None:
+        """Make a report.
+
+        Args:
+            all_findings: list all, not only the first.
+            options: of the call, quoted: other calls about the same room need them too.
+        """
+        self._options = options
         self._most_events = None if all_findings else _MOST_EVENTS
         self._most_undecided = None if all_findings else _MOST_UNDECIDED
         self._most_lines = None if all_findings else _MOST_LINES
@@ -176,31 +191,36 @@ class TextReport:
         self._details: IO[str] = spool
         out = console()
         self._coloured = out.color_system is not None and not out.no_color
+        self._width = out.width
         self._rows: list[_Row] = []
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
         self._sources: list[tuple[str, list[Contribution]]] = []
+        self._verdict = Verdict(0, Summary())  # about the current file
+        self._verdicts: list[str] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
         self._standing: Standing | None = None
         self._version = ""
-        self._named = False
+        self._named = self._is_stdin = False
         self._listed = 0
         self._undecided = 0
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
         self._file, self._call, self._named = display_name(file), quote(file), False
-        self._database = room.database
+        self._database, self._is_stdin = room.database, file == "-"
         self._standing = None if room.beliefs is None else room.beliefs.standing
         if room.header is None and room.room_id is not None:
             if room.database:
                 self._file = printable(room.room_id)
             self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
+        self._call += self._options
         self._version = room.version.identifier
         self._listed = self._undecided = 0
         self._differs = False
         self._lines = []
+        self._verdict = Verdict(0, Summary())
 
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Report an event that has findings or notes by itself."""
@@ -210,6 +230,7 @@ class TextReport:
         """Report the findings from checking an event with its room."""
         if all(finding.kind.action is Action.FETCH for finding in findings):
             self._undecided += 1
+            self._verdict.undecided = self._verdict.undecided or event.event_id
             if self._most_undecided is not None and self._undecided > self._most_undecided:
                 return
         self._event(place, event.event_id, event.pdu, findings)
@@ -223,6 +244,8 @@ class TextReport:
         notes: tuple[Reason, ...] = (),
     ) -> None:
         self._listed += 1
+        if event_id is not None and any(finding.kind.action is not Action.FETCH for finding in findings):
+            self._verdict.bad = self._verdict.bad or event_id
         if self._most_events is not None and self._listed > self._most_events:
             return
         # Not through rich: it would take half an hour for a million events, and these lines need no layout.
@@ -231,21 +254,23 @@ class TextReport:
             lines += ["", self._styled(self._file, bold=True)]
             self._named = True
         heading = _heading(pdu)
-        words = [str(place), event_id, heading["type"], heading["sender"]]
-        title = "  ".join(printable(word) for word in words if word is not None)
+        title = event_title(place, event_id, heading["type"], heading["sender"])
         lines += ["", self._styled(title, bold=True)]
         for finding in findings:
-            kind = self._styled(finding.kind.value, fg="red")
-            lines.append(f"  {kind}: the event {FINDING_TEXT[finding.kind]}")
-            lines += [f"    {printable(str(reason))}" for reason in finding.reasons]
+            kind = finding.kind.value
+            line = wrapped(f"  {kind}: the event {FINDING_TEXT[finding.kind]}", self._width)
+            lines.append(line.replace(kind, self._styled(kind, fg="red"), 1))
+            lines += [wrapped(f"    {printable(str(reason))}", self._width) for reason in finding.reasons]
         lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
         if findings:
-            lines.append(self._styled(f"  A server must {action_text(findings)}.", bold=True))
+            must = wrapped(f"  A server must {action_text(findings)}.", self._width)
+            lines.append(self._styled(must, bold=True))
         self._details.write("\n".join(lines) + "\n")
 
-    def room(self, found: RoomCheck) -> None:
-        """Report the room as a whole."""
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Report the room as a whole, compared with what its server decided, if the input says so."""
         self._differs = bool(found.state_differs)
+        self._verdict.found, self._verdict.beliefs = found, beliefs
         lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if self._database:
             lines.insert(0, f"read from {self._database}, which also tells what its server decided")
@@ -270,9 +295,13 @@ class TextReport:
         if found.gathered.contributions:
             self._sources.append((self._file, found.gathered.contributions))
 
-    def end(self, summary: Summary, keys: KeyRing | None) -> None:
-        """End a file, whose signatures were checked with these keys; None if they were not checked."""
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a file. Arguments are those of `Report.end`."""
+        self._verdict.code, self._verdict.summary = code, summary
+        first, *lines = self._verdict.lines(None if self._is_stdin else self._call)
+        self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
         self._rows.append(_Row(self._file, self._version, summary, self._differs))
+        self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
         self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
             self._rooms.append((self._file, self._lines))
@@ -300,14 +329,16 @@ class TextReport:
             out.print()
             out.print(file, style="bold", soft_wrap=True)
             for line in lines:
-                out.print(f"  {line}", soft_wrap=True)
+                out.print(wrapped(f"  {line}", out.width), soft_wrap=True)
         if total.kinds:
             out.print()
-            print_table(_kinds_table(total))
+            print_table(kinds_table(total))
         self._details.seek(0)
         while text := self._details.read(_COPY_CHARACTERS):
             sys.stdout.write(text)
         self._details.close()
+        if self._verdicts:
+            click.echo("\n" + "\n".join(wrapped(line, out.width) for line in self._verdicts))
 
     def _styled(self, text: str, **style: Any) -> str:
         return click.style(text, **style) if self._coloured else text
@@ -369,15 +400,3 @@ def _counts(summary: Summary) -> dict[str, str]:
         "bad": f"{summary.bad:,}",
         "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
     }
-
-
-def _kinds_table(total: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("finding")
-    table.add_column("events", justify="right")
-    table.add_column("the event")
-    table.add_column("a server must")
-    for kind in FindingKind:
-        if count := total.kinds[kind]:
-            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], ACTION_TEXT[kind.action])
-    return table

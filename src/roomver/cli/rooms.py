@@ -5,6 +5,7 @@ import json
 import click
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from ..readers import RoomSummary
 from .common import console, example
@@ -12,6 +13,7 @@ from .escaped import printable
 from .sources import immutable_option, opened_source
 
 _MOST = 50
+_ID = 44  # characters of a room ID of version 12
 _WIDE = 2_000  # more than any row
 
 
@@ -29,8 +31,10 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     needs the extra roomver[postgres]. It is only read. It may also be a file that `roomver check` reads; that
     has one room, or events of several.
 
-    For each room: its version, its events, the joined members, the forward extremities (ends), and whether
-    the server joined it with partial state and does not have the full state yet. A dash is not known.
+    For each room: its version, its events, those that the server rejected, the joined members and the
+    forward extremities (ends). Below its ID: the name or alias in its current state, and whether the server
+    joined it with partial state and does not have the full state yet. A dash is not known. Soft-failed
+    events are not counted, since that would mean to read all events: `roomver check` names them.
 
     Exit code: 0 listed, 1 no rooms, 2 usage error or unreadable source.
     """
@@ -48,26 +52,31 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
 
 def _print(found: list[RoomSummary], most: int | None) -> None:
     # A usual room ID and the counts then fit 80 columns.
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    some_partial = any(room.partial for room in found[:most])
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, pad_edge=False)
     table.add_column("room", overflow="fold")
-    table.add_column("version", justify="right")
-    for name in ("events", "joined", "ends"):
+    for name in ("ver", "events", "rejected", "joined", "ends"):
         table.add_column(name, justify="right", no_wrap=True)
-    if some_partial:
-        table.add_column("join", no_wrap=True)
     for room in found[:most]:
-        row = [printable(room.room_id), printable(room.version or "-")]
-        row += map(_number, (room.events, room.joined, room.extremities))
-        if some_partial:
-            row.append("unfinished" if room.partial else "")
-        table.add_row(*row)
+        numbers = map(_number, (room.events, room.rejected, room.joined, room.extremities))
+        table.add_row(_heading(room), printable(room.version or "-"), *numbers)
     out = console()
     # An ID that is folded cannot be copied. So a long one makes the lines longer than a terminal.
     out.width = max(out.width, _WIDE)
     out.print(table)
     if most is not None and len(found) > most:
         out.print(f"and {len(found) - most:,} more: --all lists them")
+
+
+def _heading(room: RoomSummary) -> Text:
+    """Return a room's ID, and below it what is known in words."""
+    lines = [printable(room.room_id)]
+    if room.name is not None:
+        name = Text(f"  {printable(room.name)}")
+        name.truncate(_ID, overflow="ellipsis")
+        lines.append(name.plain)
+    if room.partial:
+        lines.append("  unfinished partial join")
+    return Text("\n".join(lines))
 
 
 def _number(number: int | None) -> str:

@@ -13,7 +13,7 @@ from .common import example, room_version_option
 from .tables import print_table
 
 
-@click.command(epilog=example("roomver rules --room-version 12"))
+@click.command(short_help="Print the authorisation rules.", epilog=example("roomver rules --room-version 12"))
 @room_version_option("Only the rules of this room version, by their numbers there.", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rules(version: RoomVersion | None, as_json: bool) -> None:

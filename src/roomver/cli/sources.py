@@ -28,6 +28,7 @@ from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, display_name
 from .escaped import printable
+from .guidance import wrong_room_id
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,8 +85,7 @@ def _check_room_id(_: click.Context, __: click.Parameter, room_ids: tuple[str, .
         raise click.BadParameter("only one room is read: give it once")
     for room_id in room_ids:
         if not room_id.startswith("!"):
-            reason = f"{room_id!r} is not a room ID: it starts with !; put it in single quotes"
-            raise click.BadParameter(reason)
+            raise click.BadParameter(wrong_room_id(room_id))
     return room_ids[0] if room_ids else None
 
 

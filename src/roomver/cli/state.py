@@ -8,7 +8,7 @@ import click
 from ..errors import MissingEvents, RoomverError, UnknownState, counted, listed
 from ..findings import Lack
 from ..readers import InputError, read_state_ids
-from ..replay import Replay, Status
+from ..replay import Replay
 from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
 from ..state import entries_of, unknown_of
@@ -46,7 +46,11 @@ _State = dict[StateKey, EventId]
 
 
 @click.command(
-    epilog=example("roomver state room.jsonl\nroomver state room.jsonl --at '$eventid' --type m.room.member")
+    epilog=example(
+        "roomver state room.jsonl\n"
+        "roomver state room.jsonl --at '$eventid' --type m.room.member\n"
+        "roomver state homeserver.db --room '!roomid'"
+    )
 )
 @click.argument("room", metavar="SOURCE")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
@@ -145,9 +149,11 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 
 @click.command(
     "resolve",
+    short_help="Resolve states of a room, and explain the result.",
     epilog=example(
         "roomver resolve room.jsonl --at '$eventid' --why m.room.topic ''\n"
-        "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1"
+        "roomver resolve room.jsonl --sets a.json --sets b.json --algorithm v2.1\n"
+        "roomver resolve homeserver.db --room '!roomid' --at '$eventid'"
     ),
 )
 @click.argument("room", metavar="SOURCE")
@@ -222,13 +228,12 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         replayed = loaded.replay
         names, sets = given or _states_met(replayed, at_event)
-        undecided = {e for e, one in replayed.outcomes.items() if one.status is Status.UNDECIDED}
         resolution = resolve(
             sets,
             loaded.events,
             # A file may give states of events that the replay could not decide.
             graph=None if set_files else replayed.graph,
-            rejected=replayed.rejected - undecided,
+            rejected=replayed.rejected,
             algorithm=None if algorithm is None else StateResolution(algorithm),
             trace=True,
         )
@@ -243,7 +248,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3) from None
     except RoomverError as error:
         raise InputError(joint_name(room, more_files), str(error)) from None
-    if depends_on := _undecided_read(loaded, resolution, undecided):
+    if depends_on := _undecided_read(loaded, resolution, replayed.undecided):
         _say_undecided(loaded, depends_on)
         _say(loaded, slip)
         raise click.exceptions.Exit(3)

@@ -5,12 +5,13 @@ These are signatures whose keys are unknown, and checks of accepted events again
 
 from typing import Final
 
-from ..errors import SHOWN, counted
+from ..errors import SHOWN, counted, listed
 from ..findings import Summary
 from ..keys import KeyRing
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
-from ..types import JsonObject, JsonValue, ServerName
+from ..types import JsonObject, JsonValue, KeyId, ServerName
+from .common import event_title
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 
@@ -47,7 +48,7 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
         if not check.missing:
             missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
         lines += [
-            f"{place}  {event_id}  {event.type}  {event.sender}",
+            event_title(place, event_id, event.type, event.sender),
             f"  {check.why}{missing}",
         ]
     if most is not None and len(unknown) > most:
@@ -85,6 +86,7 @@ def signature_lines(
     hints = [] if own is None else [_own_keys_line(own)]
     if not brief and most is not None and servers != [own]:
         hints.append(_WHERE)
+    useless = _useless_lines(summary, keys, servers)
     if any(keys.keys.values()):
         lines = [f"{said}; these keys are unknown, or not known to be valid at the time of the event:"]
     else:
@@ -100,7 +102,37 @@ def signature_lines(
     ]
     if len(wanted) > len(lines) - 1:
         lines.append(f"  and {len(wanted) - len(lines) + 1:,} more: `roomver check --all` lists them")
-    return [*lines, *hints]
+    return [*lines, *useless, *hints]
+
+
+def doubt_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN) -> list[str]:
+    """Name the keys with which no signature verifies: they are probably wrong, not all events forged."""
+    if keys is None:
+        return []
+    lines = [
+        f"the key {_key_text(keys, server, key_id)} verifies none of its"
+        f" {counted(number, 'signature', 'signatures')}: it is probably not the key of {server}"
+        for server, key_id, number in summary.keys_in_doubt[:most]
+    ]
+    return [printable(line) for line in lines]
+
+
+def _useless_lines(summary: Summary, keys: KeyRing, servers: list[ServerName]) -> list[str]:
+    """Name the given keys under whose IDs a server that lacks others has not signed anything."""
+    tried = {(server, key_id) for server, key_id, _ in summary.keys_tried}
+    lines = []
+    for server in servers[:SHOWN]:
+        given = sorted(keys.keys.get(server, ()))
+        if given and not any((server, key_id) in tried for key_id in given):
+            named = ", ".join(_key_text(keys, server, key_id) for key_id in given[:SHOWN])
+            lines.append(printable(f"  no signature is by {named}: has it another key ID?"))
+    return lines
+
+
+def _key_text(keys: KeyRing, server: ServerName, key_id: KeyId) -> str:
+    """Return a known key as text, with the files that it comes from."""
+    sources = dict.fromkeys(source for key in keys.find(server, key_id) for source in key.sources)
+    return f"{server} {key_id}{f' (from {listed([*sources])})' if sources else ''}"
 
 
 _WHERE: Final = "  any homeserver has them: save GET /_matrix/key/v2/query/<server> as a file for --keys"

@@ -1,7 +1,7 @@
 """What the package finds, in words for people and as JSON for programs. Nothing is decided here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
@@ -15,7 +15,7 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
-from .lacking import dropped_data, missing_lines, missing_words
+from .lacking import dropped_data, follows_server, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
@@ -57,6 +57,14 @@ ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
 """What a server must do, as it follows the words "a server must"."""
 
 
+POLICY_ADVICE: Final = (
+    "Only the policy server's signature is missing or wrong; the rules allow it.",
+    "A server can ask for it (POST /_matrix/policy/v1/sign) and may be refused.",
+    "If later events lack it too, m.room.policy names a wrong key or server.",
+)
+"""What it means that the policy server of a room has not validly signed an event."""
+
+
 STATE_DIFFERS: Final = "state-differs"
 """The finding about a room whose current state is not the one that the recording gives."""
 
@@ -65,11 +73,21 @@ LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
     {
         Lack.MISSING: "fetch the missing events",
         Lack.DROPPED: "get valid copies of the dropped events",
-        Lack.STATE: "get the whole state, for example from /state or from /send_join without omitted members",
+        Lack.STATE: "get the whole state",
         Lack.AGREEMENT: "find out which of the contradicting sources is right",
     }
 )
 """What would decide an undecided event, as it follows the words "a server must"."""
+
+
+_WHERE_STATES_ARE: Final = ", for example from /state or from /send_join without omitted members"
+
+
+def lacks_text(lacks: Collection[Lack]) -> str:
+    """Return what would decide undecided events, as it follows the words "a server must"."""
+    if not lacks:
+        return ACTION_TEXT[Action.FETCH]
+    return " and ".join(text for lack, text in LACK_TEXT.items() if lack in lacks)
 
 
 def action_text(findings: Iterable[Finding]) -> str:
@@ -78,9 +96,9 @@ def action_text(findings: Iterable[Finding]) -> str:
     actions = {finding.kind.action for finding in findings}
     action = next(action for action in ACTION_TEXT if action in actions)
     lacks = {lack for finding in findings for lack in finding.lacks}
-    if action is not Action.FETCH or not lacks:
+    if action is not Action.FETCH:
         return ACTION_TEXT[action]
-    return " and ".join(text for lack, text in LACK_TEXT.items() if lack in lacks)
+    return lacks_text(lacks) + (_WHERE_STATES_ARE if Lack.STATE in lacks else "")
 
 
 def reason_data(reason: Reason) -> JsonObject:
@@ -123,6 +141,10 @@ def summary_data(summary: Summary) -> JsonObject:
         "keys_to_fetch": [
             {"server": server, "key_id": key_id, "events": events}
             for server, key_id, events in summary.keys_to_fetch
+        ],
+        "keys_in_doubt": [
+            {"server": server, "key_id": key_id, "signatures": number}
+            for server, key_id, number in summary.keys_in_doubt
         ],
         "noted": summary.notes,
         "kinds": {kind.value: summary.kinds[kind] for kind in FindingKind if summary.kinds[kind]},
@@ -207,7 +229,7 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
         unknown = unknown_of(replayed.current_state)
         lines = [f"current state: {size}"]
         if not replayed.current_is_given:
-            lines[0] += f", resolved from {ends}"
+            lines[0] += f", resolved from {ends}" if replayed.extremities_known else ""
         elif not unknown:
             lines[0] += ", as given"
         if unknown:
@@ -221,7 +243,7 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
             changes = counted(len(result.resets), "change", "changes")
             undid = f"undid {changes}; {_of_version_12(result)}"
         lines.append(f"{merges} of differing states: state resolution {undid}")
-    lines += _reset_lines(result, source, most) + _bound_lines(replayed)
+    lines += _reset_lines(result, source, most) + _bound_lines(replayed) + _policy_lines(result)
     return [printable(line) for line in lines]
 
 
@@ -273,6 +295,19 @@ def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
     return lines
 
 
+def _policy_lines(result: RoomCheck) -> list[str]:
+    """Say what it means that events lack the signature of the policy server, once for all of them."""
+    found = [*result.agreed.values(), *(one for some in result.findings.values() for one in some)]
+    number = sum(finding.kind is FindingKind.POLICY_SERVER for finding in found)
+    if not number:
+        return []
+    events = counted(number, "event", "events")
+    return [
+        f"{events} not validly signed by the room's policy server:",
+        *(f"  {line}" for line in POLICY_ADVICE),
+    ]
+
+
 def _bound_lines(replayed: Replay) -> list[str]:
     """Say what the bounds on a replay left out, and what was not checked because a server would not."""
     lines = [
@@ -306,6 +341,8 @@ def _lacking_lines(result: RoomCheck, most: int | None) -> list[str]:
         lacks = missing_lines(result, lacking, None if most is None else SHOWN)
         heading = f"; {missing_words(lacking, result.dropped)}:" if lacks else ""
         lines += [f"{counted(len(undecided), 'event', 'events')} undecided{heading}", *lacks]
+        if follows_server(replayed):
+            lines.append("  with --as-recorded they count as the server decided; the rules cannot tell")
         if any(event_id not in result.dropped for event_id in lacking):
             lines.append("  if another file has them, add it with --also FILE")
         allowed = sum(replayed.outcomes[event_id].by_auth_events is not None for event_id in undecided)

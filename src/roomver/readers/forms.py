@@ -57,6 +57,7 @@ STRIPPED: Final = (
     " be checked. Ask a server in the room for its state, over federation GET"
     " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
 )
+KEYS: Final = "this has keys of servers, not events: give it beside a room, as --keys FILE"
 SENT: Final = (
     "this is a server's response to a transaction: it names the events that the server took, and has none of"
     " them. Give the body of the transaction, PUT /_matrix/federation/v1/send/<transaction ID>"
@@ -136,10 +137,21 @@ def check_document(value: JsonObject, name: str) -> None:
         raise InputError(name, f"this is a server's error, not its answer: {what}")
     if type(value.get("pdus")) is dict:
         raise InputError(name, SENT)
+    if _holds_keys(value):
+        raise InputError(name, KEYS)
     if not holds_events(value):
         raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
     if _has_only_stripped(value):
         raise InputError(name, STRIPPED)
+
+
+def _holds_keys(value: JsonObject) -> bool:
+    """Tell whether an object is a response from the key API, or a table of keys as ``--keys`` takes it."""
+    if type(value.get("verify_keys")) is dict or type(value.get("server_keys")) is list:
+        return True
+    by_server = [one for one in value.values() if type(one) is dict]
+    keys = [key for one in by_server for key in one.values()]
+    return len(by_server) == len(value) and bool(keys) and all(type(k) is dict and "key" in k for k in keys)
 
 
 def _has_only_stripped(value: JsonObject) -> bool:

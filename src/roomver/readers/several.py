@@ -32,6 +32,10 @@ class RoomSummary(NamedTuple):
     """Whether the server has joined it with partial state and does not have the full state yet."""
     membership: str | None = None
     """Where the server stands in the room, as in `roomver.known_states.Standing`."""
+    name: str | None = None
+    """Its name, or its canonical alias, in the current state; None also if it has neither."""
+    rejected: int | None = None
+    """The events that the server rejected."""
 
 
 def quoted(room_id: RoomId) -> str:

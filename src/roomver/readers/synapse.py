@@ -16,6 +16,7 @@ from .source import NoSuchRoom, choose_room
 from .synapse_keys import read_keys
 from .synapse_reading import Reading
 from .synapse_room import read_standings, room_of_event
+from .synapse_rooms import count_by_room, count_rejected, find_names
 from .synapse_schema import NO_STATES, check_schema, missing_state_table
 
 
@@ -45,16 +46,19 @@ class SynapseSource:
     def list_rooms(self) -> list[RoomSummary]:
         """Return its rooms, those with the most events first.
 
-        Cost: one pass over an index of the events, and one over the current states.
+        Cost: one pass over an index of the events, and two over the current states.
         """
-        rows = self._database.rows
-        events = self._counts("SELECT room_id, count(*) FROM events GROUP BY room_id")
-        joined = self._counts(
+        rows, database = self._database.rows, self._database
+        events = count_by_room(database, "SELECT room_id, count(*) FROM events GROUP BY room_id")
+        joined = count_by_room(
+            database,
             "SELECT room_id, count(*) FROM current_state_events"
-            " WHERE type = 'm.room.member' AND membership = 'join' GROUP BY room_id"
+            " WHERE type = 'm.room.member' AND membership = 'join' GROUP BY room_id",
         )
-        ends = self._counts("SELECT room_id, count(*) FROM event_forward_extremities GROUP BY room_id")
-        standings = read_standings(self._database)
+        ends = count_by_room(
+            database, "SELECT room_id, count(*) FROM event_forward_extremities GROUP BY room_id"
+        )
+        names, rejected, standings = find_names(database), count_rejected(database), read_standings(database)
         partial = {text_of(room_id) for (room_id,) in rows("SELECT room_id FROM partial_state_rooms")}
         found = [
             RoomSummary(
@@ -65,15 +69,13 @@ class SynapseSource:
                 ends.get(room_id, 0),
                 room_id in partial,
                 standings.get(room_id),
+                names.get(room_id),
+                rejected.get(room_id, 0),
             )
             for raw, version in rows("SELECT room_id, room_version FROM rooms")
             if (room_id := text_of(raw)) is not None
         ]
         return sorted(found, key=lambda room: (-(room.events or 0), room.room_id))
-
-    def _counts(self, sql: str) -> dict[RoomId, int]:
-        counted = ((text_of(room_id), number) for room_id, number in self._database.rows(sql))
-        return {room_id: number for room_id, number in counted if room_id is not None}
 
     def open_room(
         self,

@@ -24,7 +24,7 @@ _TABLES: Final = {
     ),
     "event_json": ("event_id", "json", "internal_metadata"),
     "rejections": ("event_id",),
-    "current_state_events": ("event_id", "room_id", "type", "membership"),
+    "current_state_events": ("event_id", "room_id", "type", "state_key", "membership"),
     "event_forward_extremities": ("event_id", "room_id"),
     "event_to_state_groups": ("event_id", "state_group"),
     "partial_state_rooms": ("room_id", "join_event_id"),

@@ -1,16 +1,24 @@
 """The current state at the end of a replay: the merge of the states after the forward extremities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from ..errors import MissingEvents
-from ..resolution import RoomState
-from ..state import PartialState, apply_changes, entries_of, known_in_part, unknown_of
-from ..types import EventId
-from .fold import Fold
+from ..resolution import RoomState, split_states
+from ..state import (
+    PartialState,
+    Unknown,
+    apply_changes,
+    changed_entries,
+    entries_of,
+    known_in_part,
+    unknown_of,
+)
+from ..types import EventId, StateMap
+from .fold import Fold, why_undecided
 from .groups import split_groups
-from .result import Grouped, KnownState, Merge, Replay, plain, why_undecided
+from .result import Grouped, KnownState, Merge, Replay, plain
 
 
 @dataclass(slots=True)
@@ -62,6 +70,25 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
         fold.note_resets(None, fold.resets_at(split, resolved, parents))
     apply_changes(state, resolved.items())
     return state
+
+
+def agreed_among(states: Sequence[StateMap[EventId]] | None) -> PartialState[EventId] | None:
+    """Return the current state, known in part, if some of these states are merged and nothing tells which.
+
+    Args:
+        states: the known entries of each; None if one of the states is unknown as a whole.
+
+    Returns:
+        The entries that all states have, which no algorithm changes; None if there are none.
+    """
+    if not states:
+        return None
+    split = split_states(states)
+    agreed = changed_entries(split.base, dict.fromkeys(split.conflicted))
+    if not agreed:
+        return None
+    unknown = Unknown.everything("the forward extremities are not certain")
+    return PartialState(dict(agreed), [unknown])
 
 
 def _state(result: Replay, ends: Mapping[int | None, Open], group: int) -> Grouped:

@@ -24,7 +24,8 @@ How it works:
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
-  states is unknown, or if the ends are not certain. The events that leave it unknown are kept for
+  states is unknown. If the ends are not certain, because events are undecided, it is known in part: the
+  entries on which all states agree that may be merged. The events that leave it unknown are kept for
   `Replay.lacking`.
 """
 
@@ -40,14 +41,14 @@ from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
 from ..types import EventId, StateKey, StateMap
 from .arrival import differing_entries
-from .current import Open, resolve_open
+from .current import Open, agreed_among, resolve_open
 from .fold import Fold
 from .holes import Holes
 from .order import find_absorbed, find_outliers
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates
 from .recommended import Recommended
-from .result import Grouped, plain
+from .result import Grouped, KnownState, plain
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _STATES: Final = 64
@@ -444,4 +445,10 @@ class Ends:
                 result._unclear_ends = tuple(sorted({one.event_id for one in state.unknown if one.event_id}))
             return
         result._unclear_ends = tuple(sorted(unclear))
-        result.current_state = None
+        result.current_state = self._agreed_at_the_end()
+
+    def _agreed_at_the_end(self) -> KnownState | None:
+        """Return the entries of the current state that do not depend on which events are ends."""
+        if self._doubtful or not self._ends:
+            return None
+        return agreed_among(self._possible.shared(here.state for here in self._open.values()))

@@ -59,10 +59,22 @@ from .groups import SharedStates
 from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
-from .result import REASONS_KEPT, Grouped, Merge, Replay, Reset, why_undecided
+from .result import Grouped, Merge, Replay, Reset
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
+
+
+# The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
+_REASONS_KEPT: Final = 16
+
+
+def why_undecided(error: MissingEvents) -> list[Unknown]:
+    """Say why a merge is undecided: a given state holds undecided events."""
+    return [
+        Unknown.everything("events of the branches are undecided", one)
+        for one in error.event_ids[:_REASONS_KEPT]
+    ]
 
 
 @dataclass(slots=True)
@@ -217,7 +229,7 @@ class Fold:
             *unknown_of(state),
             Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id),
         )
-        if len(unknown) > REASONS_KEPT:
+        if len(unknown) > _REASONS_KEPT:
             unknown = (Unknown.everything("several events are undecided", event_id),)
         changes: dict[StateKey, EventId | None] = {key: None}
         return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)

@@ -40,6 +40,18 @@ class PossibleStates:
         self._states.clear()
         self._unknown = False
 
+    def shared(self, others: Iterable[Grouped | None]) -> list[StateMap[EventId]] | None:
+        """Return the known entries of all of these states and others; None if one of the states is unknown.
+
+        Whichever of the states are merged, the merged state has the entries that all of them have.
+        """
+        states = dict(self._states)
+        for state in others:
+            if state is None:
+                return None
+            states[state[1]] = state
+        return None if self._unknown else [entries_of(states[group][0]) for group in sorted(states)]
+
     def agree(
         self,
         event: Event,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, MissingEvents, UnknownState, counted
 from ..event import Event
@@ -76,18 +76,6 @@ def plain(state: StateMap[EventId]) -> KnownState:
     return dict(state)
 
 
-# The most reasons that a state known in part may have. Beyond that, every key without an entry is unknown.
-REASONS_KEPT: Final = 16
-
-
-def why_undecided(error: MissingEvents) -> list[Unknown]:
-    """Say why a merge is undecided: a given state holds undecided events."""
-    return [
-        Unknown.everything("events of the branches are undecided", one)
-        for one in error.event_ids[:REASONS_KEPT]
-    ]
-
-
 def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
     """Return the error of a state that is unknown as a whole."""
     if missing:
@@ -125,8 +113,9 @@ class Replay:
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
-            `PartialState` if it is known in part. None if a state after one of them is unknown, or if the
-            extremities are not known, or if `too_many_states`.
+            `PartialState` if it is known in part, also because undecided events may be extremities. None if
+            a state after one of them is unknown, or if missing events may be extremities, or if
+            `too_many_states`.
         too_many_states: there are too many states after the forward extremities to resolve them.
     """
 
@@ -173,7 +162,8 @@ class Replay:
 
     def __repr__(self) -> str:
         events = counted(len(self.events), "event", "events")
-        return f"<Replay of {events}, {len(self.rejected):,} of them not accepted>"
+        refused = sum(not outcome.accepted for outcome in self.outcomes.values())
+        return f"<Replay of {events}, {refused:,} of them not accepted>"
 
     @cached_property
     def missing(self) -> dict[EventId, tuple[EventId, ...]]:
@@ -182,8 +172,17 @@ class Replay:
 
     @property
     def rejected(self) -> set[EventId]:
-        """The IDs of all events that are not accepted."""
-        return {event_id for event_id, outcome in self.outcomes.items() if not outcome.accepted}
+        """The IDs of the rejected events. Undecided events are not among them."""
+        return {
+            event_id
+            for event_id, outcome in self.outcomes.items()
+            if not outcome.accepted and outcome.status is not Status.UNDECIDED
+        }
+
+    @property
+    def undecided(self) -> set[EventId]:
+        """The IDs of the undecided events: more knowledge may accept or reject them."""
+        return {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
 
     @property
     def current_is_given(self) -> bool:
@@ -341,12 +340,11 @@ class Replay:
                 and the resolution needs, or the event itself if it is not in the room.
             UnknownState: if the states are known in part, and more knowledge could change the result.
         """
-        undecided = {e for e, outcome in self.outcomes.items() if outcome.status is Status.UNDECIDED}
         return resolve(
             list(self.states_met(event_id).values()),
             self.events,
             graph=self.graph,
-            rejected=KnownRejected(self.rejected, undecided),
+            rejected=KnownRejected(self.rejected, self.undecided),
             skip_rejected=self._skip_rejected,
             algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
@@ -370,7 +368,7 @@ class Replay:
         if event_id is None:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
-            if self.current_state is None:
+            if self.current_state is None or not (self.current_is_given or self.extremities_known):
                 raise _lacking_error(self.lacking(None))
             given, parents = self._given_current, self.forward_extremities
         else:

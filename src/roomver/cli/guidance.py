@@ -1,0 +1,149 @@
+"""What to type instead: hints for a call without a command, and for one kind of ID in place of another."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from shlex import quote
+from typing import Final
+from urllib.parse import quote as quote_in_url
+
+from ..readers import is_database
+from ..types import EventId
+from .common import QUOTE_IDS, display_name
+from .escaped import printable
+
+# Less than this may be a prefix, or a name.
+_END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")
+_SIGNING_KEY: Final = b"ed25519 "
+_KINDS: Final = {
+    "!": "a room ID",
+    "$": "an event ID",
+    "#": "a room alias",
+    "@": "a user ID",
+}
+
+
+def kind_of_id(text: str) -> str | None:
+    """Return what an ID is called, by its first character; None if the text does not look like one."""
+    return _KINDS.get(text[:1])
+
+
+def alias_advice(alias: str) -> str:
+    """Say how to find the room ID behind an alias."""
+    where = f"/_matrix/client/v3/directory/room/{quote_in_url(alias)}"
+    return f"Its room ID is in Synapse's table room_aliases, or in the response to GET {where}"
+
+
+def wrong_room_id(text: str) -> str:
+    """Say what is wrong with a text that was given as a room ID."""
+    bare = text.strip(" \t\n'\"`\\")
+    shown = f"{text!r} is not a room ID"
+    if bare.startswith("!"):
+        return f"{shown}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
+    match kind_of_id(text):
+        case "an event ID":
+            return f"{shown}: it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them"
+        case "a room alias":
+            return f"{shown}: it is a room alias. {alias_advice(text)}"
+        case _:
+            return f"{shown}: it starts with !; put it in single quotes, '!…'"
+
+
+def id_hint(text: str) -> str:
+    """Return a hint for something that is not an event ID, such as one with quotes in it."""
+    bare = text.strip(" \t\n'\"`\\")
+    kind = kind_of_id(bare)
+    if kind is not None and not bare.startswith("$"):
+        return f"{_in_quotes(bare)} is {kind}, where an event ID is needed"
+    return f"an event ID starts with $: '${printable(bare.lstrip('$' + chr(92)))}'"
+
+
+def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
+    """Say that a text is the end of an event ID, of which a shell took the beginning for a variable.
+
+    None if it is not the end of exactly one of these IDs.
+    """
+    if not _END_OF_ID.fullmatch(text):
+        return None
+    found = {event_id for event_id in event_ids if event_id.endswith(text) and event_id != f"${text}"}
+    return f"this is the end of {_in_quotes(found.pop())}: {QUOTE_IDS}" if len(found) == 1 else None
+
+
+def _in_quotes(text: str) -> str:
+    return printable(text) if "'" in text else f"'{printable(text)}'"
+
+
+def guide(given: str, commands: list[str]) -> list[str]:
+    """Return what to do with something that was given in place of a command.
+
+    Args:
+        given: it.
+        commands: the names of the commands.
+
+    Returns:
+        A sentence, and the calls that it announces.
+    """
+    if not given:
+        return [f"'' is not a command; {QUOTE_IDS}"]
+    name = quote(display_name(given))
+    if is_database(given):
+        listed, checked = f"  roomver rooms {name}", _check(f"{name} --room '!…'")
+        return [f"{name} is a database, not a command. List its rooms, then check one:", listed, checked]
+    if given.startswith(("http://", "https://")):
+        return [f"{name}: roomver does not use the network. Save the answer as a file, then:", _check("FILE")]
+    kind = kind_of_id(given)
+    if kind == "a room ID":
+        return [
+            f"{name} is a room ID. Name a database or a file that has the room too:",
+            f"  roomver check homeserver.db --room {name}",
+        ]
+    if kind == "an event ID":
+        return [
+            f"{name} is an event ID. Name a database or a file that has its room too:",
+            f"  roomver auth --room homeserver.db --room '!…' {name}",
+        ]
+    if kind == "a room alias":
+        return [f"{name} is a room alias. {alias_advice(given)}"]
+    if kind == "a user ID":
+        return [f"{name} is a user ID. Members are in the state of a room:", _members(name)]
+    if given == "-":
+        return ["- is standard input, not a command. To check what it holds:", _check("-")]
+    try:
+        return _guide_to_file(given, name, commands)
+    except (OSError, ValueError):
+        return [f"{name} is neither a command nor a file that can be read: see `roomver --help`"]
+
+
+def _guide_to_file(given: str, name: str, commands: list[str]) -> list[str]:
+    path = Path(given)
+    if path.is_dir():
+        return [f"{name} is a directory. Name a file in it:", _check("FILE")]
+    if path.is_file():
+        with path.open("rb") as stream:
+            start = stream.read(len(_SIGNING_KEY))
+        if start == _SIGNING_KEY:
+            return [f"{name} is a signing key, not a room. To check a room with it:", _key_call(name)]
+        return [
+            f"{name} is a file, not a command. To check its events, and to judge one:",
+            _check(name),
+            f"  roomver auth --room {name} '$…'",
+        ]
+    if path.exists():
+        return [f"{name} is not a command. To check the events in it:", _check(name)]
+    close = get_close_matches(given, commands, 1)
+    if close:
+        return [f"there is no command {name}; did you mean `roomver {close[0]}`?"]
+    return [f"there is no command and no file {name}: see `roomver --help`"]
+
+
+def _check(what: str) -> str:
+    return f"  roomver check {what}"
+
+
+def _key_call(name: str) -> str:
+    return _check(f"homeserver.db --room '!…' --keys SERVER={name}")
+
+
+def _members(name: str) -> str:
+    return f"  roomver state homeserver.db --room '!…' --type m.room.member --key {name}"

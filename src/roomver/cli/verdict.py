@@ -1,0 +1,139 @@
+"""The findings of ``roomver check`` in short: a table of their kinds, and whether a room is all right."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from rich import box
+from rich.table import Table
+
+from ..errors import SHOWN, counted
+from ..findings import Action, FindingKind, Lack, Summary
+from ..room_check import Beliefs, RoomCheck
+from ..signature_results import SigningStatus
+from ..types import EventId
+from .escaped import printable
+from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
+
+CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
+"""What an exit code says about a room."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one room comes to.
+
+    Attributes:
+        code: the exit code that the room alone would have.
+        summary: counts of its events.
+        found: the room checked as a whole; None if its events were only checked alone.
+        beliefs: what the room's server decided; None if the input does not say.
+        bad, undecided: the first event with a finding, and the first whose findings are that something is
+            missing.
+    """
+
+    code: int
+    summary: Summary
+    found: RoomCheck | None = None
+    beliefs: Beliefs | None = None
+    bad: EventId | None = None
+    undecided: EventId | None = None
+
+    def lines(self, call: str | None) -> list[str]:
+        """Return the verdict as lines of text: an answer, what is behind it, and how to explain an event.
+
+        Args:
+            call: the arguments that name the room, quoted; None if it cannot be read again.
+        """
+        lines = [CODES[self.code], *(f"  {line}" for line in self._reasons())]
+        event_id = self._to_explain()
+        if event_id is not None and call is not None:
+            lines.append(f"  to explain one event: roomver auth --room {call} '{event_id}'")
+        return [printable(line) for line in lines]
+
+    def _reasons(self) -> list[str]:
+        summary, found = self.summary, self.found
+        lines = []
+        if summary.bad:
+            kinds = [kind for kind in FindingKind if summary.kinds[kind] and kind.action is not Action.FETCH]
+            named = ", ".join(f"{summary.kinds[kind]:,} {kind.value}" for kind in kinds)
+            lines.append(f"{counted(summary.bad, 'event', 'events')} with findings: {named}")
+        lines += [
+            f"the key of {server} is probably wrong, see above"
+            for server, _, _ in summary.keys_in_doubt[:SHOWN]
+        ]
+        if found is not None:
+            lines += self._compared(found)
+        if summary.undecided:
+            events = counted(summary.undecided, "event", "events")
+            lines.append(f"{events} undecided: more of the room is needed to tell")
+        if found is not None and found.replay.current_unknown:
+            events = counted(len(found.replay.current_unknown), "accepted event", "accepted events")
+            lines.append(f"{events} that may be soft-failed: the current state at arrival is unknown")
+        unchecked = summary.signatures[SigningStatus.KEY_UNKNOWN]
+        if unchecked:
+            events = counted(unchecked, "event", "events")
+            lines.append(f"the signatures of {events} could not be checked: keys are missing")
+        return lines
+
+    def _compared(self, found: RoomCheck) -> list[str]:
+        """Return how the room compares with what its server decided."""
+        lines = []
+        kinds = Counter(finding.kind.action for finding in found.agreed.values())
+        refused = [
+            f"{kinds[action]:,} {word}"
+            for action, word in ((Action.REJECT, "rejected"), (Action.SOFT_FAIL, "soft-failed"))
+            if kinds[action]
+        ]
+        if refused:
+            events = "event" if refused[0].startswith("1 ") else "events"
+            number, _, word = refused[0].partition(" ")
+            lines.append(" and ".join([f"{number} {events} {word}", *refused[1:]]) + ", as the server did")
+        if found.state_differs:
+            entries = counted(len(found.state_differs), "entry", "entries")
+            lines.append(f"the current state differs from the server's in {entries}")
+        if found.not_compared or found.keys_not_compared:
+            lines.append("the server's current state cannot be compared")
+        elif found.compared_in_part:
+            lines.append("the server's current state was compared in part")
+        if found.recorded_missing:
+            events = counted(len(found.recorded_missing), "event", "events")
+            lines.append(f"{events} that the server decided about or has in its state are missing")
+        if self._agrees(found):
+            what = "everything" if self.code == 0 else "all that is decided"
+            lines.append(f"{what} agrees with what the server decided")
+        return lines
+
+    def _agrees(self, found: RoomCheck) -> bool:
+        """Tell whether something is compared with what the server decided, and nothing of it differs."""
+        if self.beliefs is None or self.beliefs.rejected is None:
+            return False
+        decided = self.summary.events - self.summary.undecided
+        # The server has an event that is dropped here.
+        differs = self.summary.kinds[FindingKind.SERVER_DIFFERS] or found.gathered.dropped
+        return decided > 0 and not differs and not found.state_differs
+
+    def _to_explain(self) -> EventId | None:
+        if self.bad is not None or self.undecided is not None:
+            return self.bad or self.undecided
+        if self.found is None:
+            return None
+        agreed = self.found.agreed
+        rejected = (one for one, finding in agreed.items() if finding.kind.action is Action.REJECT)
+        return next(rejected, None) or next(iter(agreed), None)
+
+
+def kinds_table(total: Summary) -> Table:
+    """Return the table of the kinds of findings, with what a server must do about each."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("finding")
+    table.add_column("events", justify="right")
+    table.add_column("the event")
+    table.add_column("a server must")
+    for kind in FindingKind:
+        if count := total.kinds[kind]:
+            action = ACTION_TEXT[kind.action]
+            if kind.action is Action.FETCH:
+                action = lacks_text([lack for lack in Lack if total.lacks[kind, lack]])
+            table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], action)
+    return table

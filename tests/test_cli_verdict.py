@@ -1,0 +1,141 @@
+"""The verdict at the end of ``check``, and keys that are probably wrong."""
+
+import json
+import shlex
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from builder import ALICE, BOB, public_key
+from command_line import KEYS, Write, ban_beside_a_message, entries, header, public_room, run
+
+ROOMS = Path(__file__).parents[1] / "vectors" / "rooms"
+
+
+def verdict(*arguments: str) -> tuple[int, list[str]]:
+    """Return the exit code of ``check``, and its last lines: those after the last empty one."""
+    result = run("check", *arguments)
+    return result.exit_code, result.stdout.rpartition("\n\n")[2].splitlines()
+
+
+def test_a_room_without_decisions_of_its_server(write: Write) -> None:
+    file = write("room.jsonl", [header(), *entries(public_room())])
+    assert verdict(file) == (0, [f"{file}: no problems found"])
+    assert verdict(file, "--alone") == (0, [f"{file}: no problems found"])
+
+
+def test_a_room_that_agrees_with_its_server_and_the_call_that_explains_an_event() -> None:
+    file = str(ROOMS / "v11.jsonl")
+    code, (first, *lines, last) = verdict(file)
+    assert (code, first) == (0, f"{file}: no problems found")
+    assert lines == [
+        "  34 events rejected and 5 soft-failed, as the server did",
+        "  everything agrees with what the server decided",
+    ]
+    words = shlex.split(last.partition(": roomver ")[2])
+    assert run(*words).exit_code == 1
+
+
+def test_a_difference_is_a_problem(write: Write) -> None:
+    built, ban, _, message = ban_beside_a_message()
+    lines = [header(rejected=[ban.event_id], soft_failed=[]), *entries(built)]
+    code, (first, *reasons, last) = verdict(write("room.jsonl", lines))
+    assert (code, first.rpartition(": ")[2]) == (1, "problems found")
+    assert reasons == ["  2 events with findings: 1 soft-failed, 2 server-differs"]
+    assert last.endswith(f"'{ban.event_id}'") or last.endswith(f"'{message.event_id}'")
+    # Nothing is compared where the header does not say it.
+    code, (_, *reasons) = verdict(write("room.jsonl", [header(soft_failed=[]), *entries(built)]))
+    assert not any("agree" in line for line in reasons)
+
+
+def test_what_cannot_be_decided(write: Write) -> None:
+    built = public_room()
+    built.add("m.room.message", ALICE, {})
+    built.add("m.room.message", BOB, {})
+    lines = entries(built)
+    file = write("room.jsonl", [header(rejected=[]), *lines[:-2], lines[-1]])
+    code, (first, *reasons, last) = verdict(file)
+    assert (code, first) == (3, f"{file}: undecided")
+    assert reasons == [
+        "  all that is decided agrees with what the server decided",
+        "  1 event undecided: more of the room is needed to tell",
+    ]
+    assert last == f"  to explain one event: roomver auth --room {file} '{lines[-1]['event_id']}'"
+    # Of an event by itself, nothing is decided.
+    alone = write("alone.jsonl", [header(rejected=[]), lines[-1]])
+    assert verdict(alone)[1][1:-1] == ["  1 event undecided: more of the room is needed to tell"]
+
+
+def test_the_call_has_the_options_that_it_needs(write: Write) -> None:
+    built = public_room()
+    built.add("m.room.message", "@nobody:b.example", {})
+    lines = entries(built)
+    keys = write("keys.json", KEYS)
+    file, more = write("a.json", [one["pdu"] for one in lines[1:]]), write("b.json", lines[0]["pdu"])
+    options = ["--also", more, "--keys", keys, "--room-version", "11", "--room", built.room_id]
+    code, reasons = verdict(file, *options)
+    assert code == 1
+    words = shlex.split(reasons[-1].partition(": roomver ")[2])
+    assert words[:5] == ["auth", "--room", file, "--room", built.room_id]
+    assert words[5:] == ["--also", more, "--keys", keys, "--room-version", "11", lines[-1]["event_id"]]
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
+# Keys that are probably wrong
+
+
+def test_a_wrong_key_is_said_to_be_wrong_before_its_events_are_called_forged(write: Write) -> None:
+    built = public_room()
+    bare = {key: value for key, value in header().items() if key != "keys"}
+    file = write("room.jsonl", [bare, *entries(built)])
+    wrong = {"a.example": {"ed25519:1": {"key": public_key("other")}}, "b.example": KEYS["b.example"]}
+    keys = write("keys.json", wrong)
+    number = sum(event.sender == ALICE for event in built.events.values())
+    told = (
+        f"the key a.example ed25519:1 (from {keys}) verifies none of its {number} signatures: it is probably"
+        " not the key of a.example"
+    )
+    result = run("check", file, "--keys", keys)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[4:6] == [file, f"  {told}"]
+    assert "  the key of a.example is probably wrong, see above" in lines
+    assert "the key of a.example is probably wrong" not in run("check", file).stdout
+    for command in (("state", file), ("auth", "--room", file, "$x")):
+        stderr = run(*command, "--keys", keys).stderr.splitlines()
+        assert stderr[0] == f"roomver: {file}: {told}"
+    state = write("state.json", [event.pdu for event in built.state.values()])
+    draft = write("draft.json", {"type": "x", "sender": BOB, "content": {}, "room_id": built.room_id})
+    assert told in run("auth", "--state", state, "--room-version", "11", "--keys", keys, draft).stderr
+
+
+def test_a_forged_event_beside_good_ones_does_not_put_the_key_in_doubt(write: Write) -> None:
+    built = public_room()
+    for _ in range(3):
+        built.add("m.room.message", ALICE, {})
+    lines = json.loads(json.dumps(entries(built)))
+    for line in lines[-2:]:
+        signature = line["pdu"]["signatures"]["a.example"]["ed25519:1"]
+        line["pdu"]["signatures"]["a.example"]["ed25519:1"] = "AAAA" + signature[4:]
+    result = run("check", write("room.jsonl", [header(), *lines]))
+    assert (result.exit_code, "probably" in result.stdout) == (1, False)
+
+
+def test_one_event_alone_does_not_put_the_key_in_doubt(write: Write) -> None:
+    built = public_room()
+    keys = {**KEYS, "b.example": {"ed25519:1": {"key": public_key("other")}}}
+    result = run("check", write("room.jsonl", [header(keys=keys), *entries(built)]))
+    assert (result.exit_code, "probably" in result.stdout) == (1, False)
+
+
+@pytest.mark.parametrize("command", ["check", "state"])
+def test_a_key_under_another_id_is_named(command: str, write: Write) -> None:
+    built = public_room()
+    bare = {key: value for key, value in header().items() if key != "keys"}
+    file = write("room.jsonl", [bare, *entries(built)])
+    seed = b64encode(sha256(b"a.example").digest()).decode().rstrip("=")
+    key = write("signing.key", f"ed25519 other {seed}\n")
+    result = run(command, file, "--keys", f"a.example={key}")
+    assert f"no signature is by a.example ed25519:other (from {key}): has it another key ID?" in result.output
