@@ -149,7 +149,7 @@ def test_the_help_of_all_commands_cuts_no_sentence() -> None:
 )
 def test_a_file_of_keys_is_recognised(document: object, is_keys: bool, write: Write) -> None:
     result = run("check", write("keys.json", document))
-    told = "this has keys of servers, not events: give it beside a room, as --keys FILE"
+    told = "these are keys of servers, not events: give them beside a room, as --keys FILE"
     assert (result.exit_code, told in result.stderr) == (2, is_keys)
 
 
