@@ -29,6 +29,7 @@ def test_a_recording_lists_its_room() -> None:
         "joined": None,
         "extremities": 2,
         "partial": None,
+        "membership": None,
     }
     text = run("rooms", str(ROOMS / "v12.jsonl")).stdout
     assert recorded["room_id"] in text
