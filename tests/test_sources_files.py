@@ -31,6 +31,7 @@ def test_a_recording_lists_its_room() -> None:
         "partial": None,
         "name": None,
         "rejected": None,
+        "membership": None,
     }
     text = run("rooms", str(ROOMS / "v12.jsonl")).stdout
     assert recorded["room_id"] in text

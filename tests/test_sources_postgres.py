@@ -15,7 +15,7 @@ import postgres_server
 import pytest
 import synapse_db
 from command_line import run
-from postgres_server import fill
+from postgres_server import fill, find_program
 from test_sources_document import COMMANDS
 
 from roomver.readers import InputError, database, open_synapse, read_room

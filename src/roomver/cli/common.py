@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from textwrap import fill
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import click
@@ -230,14 +229,6 @@ def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = F
         return load_json(text, unique_keys=unique_keys, integral_floats=integral_floats)
     except NotCanonical as error:
         raise InputError(display_name(file), str(error)) from None
-
-
-def wrapped(line: str, width: int) -> str:
-    """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
-    if len(line) <= width or any(one in line for one in ("$", "roomver ", " --")):
-        return line
-    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
-    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def event_title(place: Place, *fields: JsonValue) -> str:

@@ -25,11 +25,11 @@ from ..readers import Room
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
-from .common import console, display_name, event_title, wrapped
+from .common import console, display_name, event_title
 from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
-from .tables import print_table
+from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
 from .verdict import Verdict, kinds_table
 from .wording import (

@@ -1,6 +1,7 @@
-"""Tables on a terminal of any width. No word of a table is lost on a narrow one."""
+"""Tables and lines on a terminal of any width. No word of a table is lost on a narrow one."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Final
 
 from rich.cells import cell_len
@@ -13,6 +14,14 @@ from .common import console
 
 _NARROWEST: Final = 24  # of a column whose words may be broken: at least this, or its longest word
 _INDENT: Final = 2
+
+
+def wrapped(line: str, width: int) -> str:
+    """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
+    if len(line) <= width or any(one in line for one in ("$", "roomver ", " --")):
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def print_table(table: Table, heading: int = 0) -> None:
