@@ -70,9 +70,10 @@ def http(method: str, url: str, content: Json | None = None, authorization: str 
     except urllib.error.HTTPError as error:
         raw = error.read()
         try:
-            body = json.loads(raw)
+            found = json.loads(raw)
         except ValueError:
-            body = {"error": raw.decode(errors="replace")[:200]}
+            found = raw.decode(errors="replace")[:200]
+        body = found if isinstance(found, dict) else {"error": found}
         raise HttpError(error.code, body, f"{method} {urllib.parse.urlsplit(url).path}") from None
 
 
