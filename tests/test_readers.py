@@ -202,7 +202,7 @@ def test_a_document_may_name_its_room_version() -> None:
     assert failure(text, get_room_version("10")) == "it says that it has room version 9, not 10"
 
 
-@pytest.mark.parametrize("text", [json_lines(PDUS[1:]), json.dumps(PDUS[1:]).encode(), b"[]"])
+@pytest.mark.parametrize("text", [json_lines(PDUS[1:]), json.dumps(PDUS[1:]).encode()])
 def test_an_input_without_a_room_version_is_an_error(text: bytes) -> None:
     expected = "neither a header nor a create event gives the room version: give --room-version"
     assert failure(text) == expected
@@ -254,7 +254,7 @@ def test_an_empty_table_of_keys_is_no_table(keys: Any) -> None:
         (b"hello", "neither JSON nor JSON Lines (not JSON: Expecting value at column 1)"),
         (b"hello\nworld\n", "neither JSON nor JSON Lines (not JSON: Expecting value at line 1, column 1)"),
         (b"\xff{", "neither JSON nor JSON Lines (not UTF-8: invalid start byte at byte 0)"),
-        (b"\x00" * 100, "neither JSON nor JSON Lines (not JSON: Expecting value at column 1)"),
+        (b"\x00" * 100, "this is not text, and not compressed in a way that can be read; give JSON"),
         (b"5", "expected events, found 5"),
         (b'"text"', 'expected events, found "text"'),
         (b"{}", "a JSON object that is not an event and has none of pdus, events, state, auth_chain"),

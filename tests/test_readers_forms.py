@@ -105,7 +105,6 @@ def test_where_two_readings_are_json_the_content_hash_tells(copy: bool) -> None:
     [
         "-[ RECORD 1 ]---\nevent_id | $a\njson     | {}\n",
         "+----------+------+\n| event_id | json |\n+----------+------+\n| $a | {} |\n",
-        "--\n-- PostgreSQL database dump\n--\n",
         "COPY public.event_json (event_id, json) FROM stdin;\n$a\t{}\n",
         ' json \n------\n {"type": +\n',
         '$a|{"type": "m.room.cre\n',
@@ -232,7 +231,7 @@ def test_event_ids_alone_are_told_and_are_a_state(text: str) -> None:
             b"SQLite format 3\0" + b"\0" * 84,
             "this is an SQLite database; if it is Synapse's, read a room of it: roomver check",
         ),
-        (b"PGDMP\1\16", "this is a pg_dump archive; export the room from the database instead: psql"),
+        (b"PGDMP\1\16", "this is a pg_dump archive; restore it (pg_restore -d DATABASE FILE) and read"),
         (b"\xfd7zXZ\0\0", "the xz data is damaged: it ends too early"),
         (b"\xfd7zXZ\0" + b"\xff" * 20, "the xz data is damaged: "),
         (lzma.compress(b"{}")[:-20], "the xz data is damaged: it ends too early"),

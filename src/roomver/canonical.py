@@ -375,7 +375,8 @@ def _decode(decoder: json.JSONDecoder, text: str) -> JsonValue:
         except RecursionError:
             return cast(JsonValue, _on_fresh_stack(decoder.decode, text))
     except json.JSONDecodeError as error:
-        message = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        what = error.msg.removesuffix(" starting at")
+        message = f"not JSON: {what} at line {error.lineno}, column {error.colno}"
         raise NotCanonical("", message) from None
     except RecursionError:
         raise NotCanonical("", f"nested deeper than {MAX_DEPTH} levels") from None

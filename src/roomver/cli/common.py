@@ -19,6 +19,7 @@ from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
 from ..readers import InputError, read_keys, read_signing_keys
 from ..readers.database import address_without_password, is_address
+from ..readers.unreadable import tell_folder
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution, get_room_version
@@ -205,6 +206,8 @@ def opened(file: str) -> Iterator[BinaryIO]:
                 yield stream
     except BrokenPipeError:
         raise
+    except IsADirectoryError as error:
+        raise InputError(display_name(file), tell_folder(file) or str(error)) from None
     except OSError as error:
         raise InputError(display_name(file), error.strerror or str(error)) from None
 

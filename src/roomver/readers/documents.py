@@ -28,7 +28,7 @@ from .entries import (
     is_stripped,
     list_parts,
 )
-from .forms import IdsOnly, check_document, is_template
+from .forms import IdsOnly, check_document, check_string, is_template
 from .headers import Header, header_of
 from .several import search_version
 from .streams import Source
@@ -79,6 +79,8 @@ class Document:
             if value and all(type(item) is str and item.startswith("$") for item in value):
                 raise IdsOnly(name)
         else:
+            if type(value) is str:
+                check_string(value, name)
             raise InputError(name, f"expected events, found {shorten(value)}")
 
     def search(self, room_id: RoomId | None = None) -> RoomVersion | None:

@@ -16,12 +16,13 @@ from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, line_error
 from .fenced import is_fence, read_fenced
-from .forms import HTML, JSON5, IdsOnly
+from .forms import IdsOnly
 from .headers import Header, header_of
 from .lines import Line, Lines, check_line
 from .several import search_version
 from .streams import Source
 from .tables import NOT_A_TABLE, find_table, holds_ids_only, is_table, read_copied
+from .unreadable import begins_http, tell_text
 
 _LOOKED_AT = 3  # lines, for the form of a file
 
@@ -118,6 +119,8 @@ def open_file(source: Source) -> File:
 def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical) -> File:
     """Determine the form of a file whose first line is not a JSON value."""
     ahead = [first, *islice(lines, _LOOKED_AT - 1)]
+    if begins_http(first.raw):
+        raise InputError(source.name, str(tell_text(line.raw for line in ahead)))
     if (table := find_table(ahead)) is not None:
         lines.push_back(*ahead)
         return _LineFile(source, lines, table.read)
@@ -149,11 +152,8 @@ def _open_unclear(source: Source, lines: Lines, first: Line, error: NotCanonical
         if any(map(is_fence, lines)):
             lines.restart()
             return _LineFile(source, lines, read_fenced)
-        if first.start == b"<":
-            raise InputError(source.name, HTML)
-        if any(b"tardis_version" in line.raw for line in ahead):
-            raise InputError(source.name, JSON5)
-        raise InputError(source.name, f"neither JSON nor JSON Lines ({error})")
+        reason = tell_text(line.raw for line in ahead)
+        raise InputError(source.name, reason or f"neither JSON nor JSON Lines ({error})")
     lines.restart()
     return _LineFile(source, lines, _read_json_lines)
 

@@ -23,6 +23,7 @@ from .entries import (
     is_pdu,
     is_sync,
 )
+from .unreadable import LOG
 
 _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
 # Keys of responses of the client-server API that hold events in arrays.
@@ -61,8 +62,14 @@ SENT: Final = (
     "this is a server's response to a transaction: it names the events that the server took, and has none of"
     " them. Give the body of the transaction, PUT /_matrix/federation/v1/send/<transaction ID>"
 )
-JSON5: Final = "this is JSON5, as a scenario of TARDIS may be; convert it: npx json5 FILE > scenario.json"
-HTML: Final = "this is HTML, perhaps the error page of a proxy; ask the server again"
+EXPORTED: Final = f"this is a chat that Element has exported. {CLIENT_JSON[0].upper()}{CLIENT_JSON[1:]}"
+NOT_THERE: Final = "this is an empty answer: the server does not have what was asked for"
+IN_A_STRING: Final = "the JSON is in a string; unpack it: jq -r . FILE | roomver … -"
+ABOUT_ROOMS: Final = (
+    "this is an answer of Synapse's admin API about rooms: it has no events. Read the server's database:"
+    " roomver check homeserver.db --room '!…'"
+)
+SERVER_KEYS: Final = "these are a server's keys; give them beside a room, as --keys FILE"
 
 
 class IdsOnly(InputError):
@@ -87,6 +94,8 @@ def client_answer(value: JsonObject) -> str | None:
     """Say what a response of the client-server API that holds events is; None for any other object."""
     if is_pdu(value):
         return None
+    if type(value.get("messages")) is list and "exported_by" in value:
+        return EXPORTED
     sections = list(_sync_sections(value))
     if not sections and not _CLIENT_ANSWERS & value.keys():
         return None
@@ -136,10 +145,41 @@ def check_document(value: JsonObject, name: str) -> None:
         raise InputError(name, f"this is a server's error, not its answer: {what}")
     if type(value.get("pdus")) is dict:
         raise InputError(name, SENT)
+    if type(value.get("verify_keys")) is dict or type(value.get("server_keys")) is list:
+        raise InputError(name, SERVER_KEYS)
+    if _is_about_rooms(value):
+        raise InputError(name, ABOUT_ROOMS)
+    if _is_logged(value):
+        raise InputError(name, LOG)
     if not holds_events(value):
         raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
     if _has_only_stripped(value):
         raise InputError(name, STRIPPED)
+
+
+def _is_about_rooms(value: JsonObject) -> bool:
+    """Tell whether an object is a room, a list of rooms, of members or of forward extremities."""
+    one_of = ({"rooms", "total_rooms"}, {"members", "total"}, {"results", "count"})
+    return any(keys <= value.keys() for keys in one_of) or (
+        "joined_local_members" in value and "state_events" in value
+    )
+
+
+def _is_logged(value: JsonValue) -> bool:
+    """Tell whether a value is a line of a log that Synapse writes as JSON."""
+    return type(value) is dict and not is_pdu(value) and {"log", "level"} <= value.keys()
+
+
+def check_string(value: str, name: str) -> None:
+    """Check a document that is a string.
+
+    Raises:
+        InputError: if it is an empty answer, or has JSON in it.
+    """
+    if not value:
+        raise InputError(name, NOT_THERE)
+    if value.lstrip().startswith(("{", "[")):
+        raise InputError(name, IN_A_STRING)
 
 
 def _has_only_stripped(value: JsonObject) -> bool:
@@ -171,12 +211,17 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
     first: list[Entry] = []
     for entry in islice(entries, _LOOKED_AT):
         first.append(entry)
-        if entry.error is not None or not (_is_id(entry.pdu) or _from_client(entry)):
+        pdu = entry.pdu
+        if entry.error is not None or not (type(pdu) is str or _from_client(entry) or _is_logged(pdu)):
             return chain(first, entries)
     if first and all(_is_id(entry.pdu) for entry in first):
         raise IdsOnly(name)
+    if first and type(text := first[0].pdu) is str:
+        check_string(text, name)
     if first and type(pdu := first[0].pdu) is dict and (answer := client_answer(pdu)) is not None:
         raise InputError(name, answer)
+    if first and _is_logged(first[0].pdu):
+        raise InputError(name, LOG)
     if first and all(_from_client(entry) for entry in first):
         raise InputError(name, CLIENT_JSON)
     return chain(first, entries)

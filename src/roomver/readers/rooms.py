@@ -260,7 +260,7 @@ def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
         OSError: if a stream cannot be read.
     """
     files = [open_file(Source(stream, name)) for stream, name in inputs]
-    found = _list(files)
+    found = list_rooms(_entries_without_version(files))
     header = next((file.header for file in files if file.header is not None), None)
     if header is None:
         return found
@@ -322,16 +322,19 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
-def _list(files: Sequence[File]) -> list[RoomSummary]:
-    entries = (check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
-    return list_rooms(chain.from_iterable(entries))
+def _entries_without_version(files: Sequence[File]) -> Iterator[Entry]:
+    return chain.from_iterable(check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
 
 
 def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     for file in files:
         if (found := file.search(room_id)) is not None:
             return found
-    rooms = [room.room_id for room in _list(files)]  # with a better reason, if there is one
+    entries = _entries_without_version(files)
+    if (first := next(entries, None)) is None:
+        raise InputError(files[0].name, "it has no events")
+    # With a better reason, if there is one.
+    rooms = [room.room_id for room in list_rooms(chain([first], entries))]
     if room_id is not None and room_id not in rooms:
         raise InputError(files[0].name, no_such_room(room_id, rooms))
     of = "" if room_id is None else f" of the room {room_id}"

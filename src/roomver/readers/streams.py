@@ -12,37 +12,12 @@ from weakref import finalize
 
 from .entries import InputError
 from .packed import Packing, find_packing, guarded
+from .unreadable import tell_bytes
 
 _SPOOL_BYTES: Final = 8 * 2**20
 """How many bytes of a stream that cannot seek are kept in memory."""
 
 _HEAD_BYTES: Final = 512
-
-EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl"
-"""The command that exports a room of Synapse in PostgreSQL as JSON Lines."""
-
-# The first bytes of files that are not text, and what to do about them.
-_NOT_TEXT: Final = (
-    (
-        b"SQLite format 3\0",
-        "this is an SQLite database; if it is Synapse's, read a room of it: roomver check FILE --room '!…'",
-    ),
-    (b"PGDMP", f"this is a pg_dump archive; export the room from the database instead: {EXPORT}"),
-    (b"PK\x03\x04", "this is a zip archive; unpack it first: unzip -p FILE | roomver … -"),
-)
-
-# Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark,
-# the zero bytes around the first character, which is ASCII in JSON, show the encoding.
-_ENCODINGS: Final = (
-    (b"\xff\xfe\0\0", "UTF-32"),
-    (b"\0\0\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-    *((start + b"\0\0\0", "UTF-32") for start in (b"{", b"[")),
-    *((b"\0\0\0" + start, "UTF-32") for start in (b"{", b"[")),
-    *((start + b"\0", "UTF-16") for start in (b"{", b"[")),
-    *((b"\0" + start, "UTF-16") for start in (b"{", b"[")),
-)
 
 
 class _Twice:
@@ -154,12 +129,8 @@ class Source:
             raise InputError(
                 name, f"this is compressed twice; unpack it first: {inner.command} FILE | roomver … -"
             )
-        for start, reason in _NOT_TEXT:
-            if self.head.startswith(start):
-                raise InputError(name, reason)
-        for start, encoding in _ENCODINGS:
-            if self.head.startswith(start):
-                raise InputError(name, f"this is {encoding}; convert it: iconv -f {encoding} -t UTF-8 FILE")
+        if (reason := tell_bytes(self.head)) is not None:
+            raise InputError(name, reason)
         self.restart()
 
     @property

@@ -4,6 +4,7 @@ from typing import Final
 
 from .database import Database, number_of
 from .entries import InputError
+from .unreadable import tell_database
 
 OLDEST_SCHEMA: Final = 73
 NEWEST_SCHEMA: Final = 94
@@ -49,9 +50,7 @@ def check_schema(database: Database) -> int:
     missing = [table for table, columns in _TABLES.items() if not set(columns) <= database.columns(table)]
     versioned = "version" in database.columns("schema_version")
     if not versioned or len(missing) == len(_TABLES):
-        raise InputError(
-            database.name, "this is a database, but not one of Synapse: it lacks Synapse's tables"
-        )
+        raise InputError(database.name, tell_database(database.columns))
     version = _single_number(database, "SELECT version FROM schema_version")
     compatible = version
     if "compat_version" in database.columns("schema_compat_version"):

@@ -16,7 +16,7 @@ from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, JsonValue
 from .entries import Read, is_pdu, line_error, unwrap
 from .lines import Line, check_line, load_bounded
-from .streams import EXPORT
+from .unreadable import EXPORT
 
 NOT_A_TABLE: Final = f"it looks like a table whose rows cannot be read back. Export the events with {EXPORT}"
 
@@ -124,7 +124,6 @@ def is_table(first: Sequence[Line]) -> bool:
     return (
         any(_RULE.fullmatch(text.strip()) and len(text) > 3 for text in texts[1:2])
         or any(pattern.match(text) for text in texts for pattern in (_RECORD, _BORDER, _COPY))
-        or any(text.startswith("-- PostgreSQL database dump") for text in texts)
         or any("|{" in text or "| {" in text for text in texts)
     )
 

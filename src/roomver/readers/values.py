@@ -76,6 +76,15 @@ class Piece(NamedTuple):
         return _POSITION.sub(position, reason)
 
 
+def _unfinished(piece: Piece) -> NotCanonical:
+    """Return the error of a value that the end of the input cuts off."""
+    try:
+        piece.load()  # raises, because its end is missing
+    except NotCanonical as error:
+        return NotCanonical(error.path, f"{error.reason}; the input ends inside this value")
+    raise AssertionError("a value without its end was parsed")  # pragma: no cover
+
+
 class Values:
     """A cursor over the JSON text of a source."""
 
@@ -209,8 +218,7 @@ class Values:
             looked_at = at - self._at
             if not self._more(self._at):
                 rest = None if too_long else bytes(self._text[self._at :])
-                Piece(rest, line, column).load()  # raises, because its end is missing
-                raise AssertionError("a value without its end was parsed")  # pragma: no cover
+                raise _unfinished(Piece(rest, line, column))
             at = self._at + looked_at
         too_long = too_long or at - self._at > lines.MAX_LINE_BYTES
         raw = None if too_long else bytes(self._text[self._at : at])

@@ -1,0 +1,220 @@
+"""Files that cannot be read: what each of them is, and what to get instead.
+
+Here are the files that are not JSON, folders, and the databases of other servers. `forms` has the JSON that
+is not a room. Nothing of a file is quoted: it may hold a secret.
+
+The tables of Dendrite are those of Dendrite 0.15.2, the files those of RocksDB as in continuwuity 26.8.0 and
+tuwunel 1.9.0.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl"
+"""The command that exports a room of Synapse in PostgreSQL as JSON Lines."""
+
+_DENDRITE: Final = (
+    "this is a database of Dendrite, which is not read; export the room, with psql -At -c or sqlite3 FILE:"
+    ' "SELECT event_json FROM roomserver_event_json JOIN roomserver_events USING (event_nid)'
+    " JOIN roomserver_rooms USING (room_nid) WHERE room_id = '!…' ORDER BY event_nid\" > room.jsonl"
+)
+_READ_DATABASE: Final = "read a room of it: roomver check DATABASE --room '!…'"
+
+SQLITE: Final = (
+    "this is an SQLite database; if it is Synapse's, read a room of it: roomver check FILE --room '!…'"
+)
+_ROCKSDB: Final = (
+    "this is a RocksDB database, as Conduit, continuwuity and tuwunel have, which is not read; ask the server"
+    " for the events: `debug get-pdu` in its admin room, or over federation GET"
+    " /_matrix/federation/v1/state/<room ID>?event_id=<event ID>"
+)
+_DUMP: Final = (
+    f"this is a pg_dump archive; restore it (pg_restore -d DATABASE FILE) and {_READ_DATABASE}, or export"
+    f" the room: {EXPORT}"
+)
+_BESIDE: Final = (
+    "this is a file that SQLite keeps beside a database; give the database, with this file left beside it"
+)
+_OTHER_BINARY: Final = "this is not text, and not compressed in a way that can be read; give JSON"
+
+
+def _unpack(what: str, command: str) -> str:
+    return f"this is {what}; unpack it first: {command} FILE | roomver … -"
+
+
+# The first bytes of files that are not text, and what to do about them.
+_NOT_TEXT: Final = (
+    (b"SQLite format 3\0", SQLITE),
+    (b"\x37\x7f\x06\x82", _BESIDE),
+    (b"\x37\x7f\x06\x83", _BESIDE),
+    (b"\x18\xe2\x2d\0", _BESIDE),
+    (b"\0\x2d\xe2\x18", _BESIDE),
+    (b"PGDMP", _DUMP),
+    (b"PK\x03\x04", _unpack("a zip archive", "unzip -p")),
+    (b"PK\x05\x06", "this is an empty zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", _unpack("a 7z archive", "7z x -so")),
+    (b"Rar!\x1a\x07", _unpack("a rar archive", "unrar p -inul")),
+    (b"\x04\x22\x4d\x18", _unpack("compressed with lz4", "lz4 -dc")),
+    (b"\x1f\x9d", _unpack("compressed with compress", "gzip -dc")),
+    (b"\x5d\0\0", _unpack("compressed with lzma", "xz --format=lzma -dc")),
+    (b"LZIP", _unpack("compressed with lzip", "lzip -dc")),
+)
+_TAR: Final = _unpack("a tar archive", "tar -xOf")
+_TAR_MARK_AT: Final = 257
+
+# Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark,
+# the zero bytes around the first character, which is ASCII in JSON, show the encoding.
+_ENCODINGS: Final = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+    *((start + b"\0\0\0", "UTF-32") for start in (b"{", b"[")),
+    *((b"\0\0\0" + start, "UTF-32") for start in (b"{", b"[")),
+    *((start + b"\0", "UTF-16") for start in (b"{", b"[")),
+    *((b"\0" + start, "UTF-16") for start in (b"{", b"[")),
+)
+
+
+def tell_bytes(head: bytes) -> str | None:
+    """Say what a file with these first bytes is, if it is not UTF-8 text."""
+    for start, reason in _NOT_TEXT:
+        if head.startswith(start):
+            return reason
+    if head[_TAR_MARK_AT:].startswith(b"ustar"):
+        return _TAR
+    for start, encoding in _ENCODINGS:
+        if head.startswith(start):
+            return f"this is {encoding}; convert it: iconv -f {encoding} -t UTF-8 FILE"
+    return None
+
+
+_HTTP: Final = (
+    "these are HTTP headers, as `curl -i` and `curl -v` print them; save only the body: curl -o FILE"
+)
+_PYTHON: Final = (
+    "this is how Python prints an object, not JSON; have the program write json.dumps(event). What a client"
+    " or a bot has lacks hashes and signatures: ask a server for the PDU instead, in Synapse GET"
+    " /_synapse/admin/v1/fetch_event/<event ID>"
+)
+_SQL: Final = (
+    "this is an SQL dump; load it into a database (psql -f FILE DATABASE, or sqlite3 DATABASE < FILE) and"
+    f" {_READ_DATABASE}"
+)
+_MEGOLM: Final = "these are a client's exported message keys: they decrypt messages and are not events"
+_SIGNING: Final = (
+    "this is a server's file of signing keys, which are secret; give it beside a room, as --keys SERVER=FILE"
+)
+_CONFIG: Final = (
+    "this is the configuration of a Synapse; give the database that it names: `database:` has its path or its"
+    " address"
+)
+_YAML: Final = "this is YAML; convert it: yq -o json FILE"
+LOG: Final = (
+    "this is a log, which has no events; take an event ID from it, and ask why:"
+    " roomver auth --room DATABASE --room '!…' '$…'"
+)
+_NO_JSON_COLUMN: Final = f"this is a table without a column of JSON; export the events with {EXPORT}"
+HTML: Final = "this is HTML, perhaps the error page of a proxy; ask the server again"
+JSON5: Final = "this is JSON5, as a scenario of TARDIS may be; convert it: npx json5 FILE > scenario.json"
+
+_HTTP_LINE: Final = re.compile(rb"(< )?HTTP/\d|> [A-Z]+ \S+ HTTP/|\*\s+(Trying|Host) ")
+_SQL_LINE: Final = re.compile(
+    rb"-- (PostgreSQL|MySQL|MariaDB|Dumped|Name:)|(PRAGMA|INSERT INTO|CREATE TABLE|BEGIN TRANSACTION)\b", re.I
+)
+_TIME: Final = re.compile(rb"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_MANIFEST: Final = re.compile(rb"MANIFEST-\d+")
+_PYTHON_LINE: Final = re.compile(rb"[\[( ]*\{'|[A-Z]\w*\(.*\{'|\w+\(\w+=")
+_CONFIG_LINE: Final = re.compile(rb"# Configuration file for Synapse|server_name:")
+_YAML_LINE: Final = re.compile(rb"""\s*(- )?["']?[A-Za-z_][\w.]*["']?:(\s|$)""")
+_CONTROL: Final = re.compile(rb"[\0-\x08\x0e-\x1a]")  # in no text: neither white space nor ESC
+_NAME: Final = rb"[a-z_][a-z0-9_]*"
+_HEADING: Final = re.compile(rb"%b(([,|\t])%b)(\2%b)*" % (_NAME, _NAME, _NAME))
+
+
+def _first(pattern: re.Pattern[bytes]) -> Callable[[Sequence[bytes]], bool]:
+    """Return a test whether the first line matches a pattern."""
+    return lambda lines: bool(pattern.match(lines[0]))
+
+
+def _any(pattern: re.Pattern[bytes]) -> Callable[[Sequence[bytes]], bool]:
+    """Return a test whether a line matches a pattern."""
+    return lambda lines: any(map(pattern.match, lines))
+
+
+def _is_yaml(lines: Sequence[bytes]) -> bool:
+    plain = [line for line in lines if not line.startswith((b"#", b"---"))]
+    return bool(plain) and all(map(_YAML_LINE.match, plain))
+
+
+# In this order: the first that matches tells.
+_TEXTS: Final = (
+    (_first(_HTTP_LINE), _HTTP),
+    (_first(re.compile(rb"ed25519 \S+ \S+$")), _SIGNING),
+    (_first(re.compile(rb"-----BEGIN MEGOLM SESSION DATA-----")), _MEGOLM),
+    (_first(_MANIFEST), _ROCKSDB),
+    (_any(re.compile(rb".*\btardis_version")), JSON5),
+    (_any(_SQL_LINE), _SQL),
+    (_first(_TIME), LOG),
+    (_any(_CONFIG_LINE), _CONFIG),
+    (_is_yaml, _YAML),
+    (_first(_PYTHON_LINE), _PYTHON),
+    (_first(re.compile(rb"\s*<")), HTML),
+    (lambda lines: bool(_HEADING.fullmatch(lines[0])), _NO_JSON_COLUMN),
+    (lambda lines: any(map(_CONTROL.search, lines)), _OTHER_BINARY),
+)
+
+
+def begins_http(line: bytes) -> bool:
+    """Tell whether a line is what ``curl -i`` and ``curl -v`` print before the body of a response."""
+    return bool(_HTTP_LINE.match(line))
+
+
+def tell_text(lines: Iterable[bytes]) -> str | None:
+    """Say what a file with these first lines, which are not JSON, is.
+
+    Args:
+        lines: at least one; none is blank.
+    """
+    # A pattern looks at the beginning of a line only.
+    heads = [line[:500].rstrip() for line in lines]
+    return next((reason for matches, reason in _TEXTS if matches(heads)), None)
+
+
+def tell_folder(path: str) -> str | None:
+    """Say what a folder is, and what to give instead; None for what is not a folder.
+
+    Raises:
+        OSError: if it cannot be looked at.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return None
+    names = {one.name for one in folder.iterdir()}
+    if "CURRENT" in names and any(name.startswith("MANIFEST-") for name in names):
+        return _ROCKSDB
+    if "PG_VERSION" in names:
+        return "this is the data folder of PostgreSQL; give the address of the database: postgresql://…"
+    return "this is a folder; give the files in it"
+
+
+def tell_database(columns: Callable[[str], Collection[str]]) -> str:
+    """Say what a database without Synapse's tables is.
+
+    Args:
+        columns: returns the names of a table's columns; empty if there is no such table.
+    """
+    if columns("roomserver_events"):
+        return _DENDRITE
+    if columns("pduid_pdu"):
+        return (
+            "this is a database of Conduit, which is not read; ask its server for the events: `debug get-pdu`"
+            " in its admin room"
+        )
+    if columns("state_groups"):
+        return (
+            "this database of Synapse has only the state groups; give the one that has the table event_json"
+        )
+    return "this is a database, but not one of Synapse: it lacks Synapse's tables"
