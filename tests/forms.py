@@ -83,6 +83,7 @@ TABLES: dict[str, Form] = {
         ["room_id", "internal_metadata", "json", "event_id"],
         [("!room:a.example", _META, stored(pdu), e) for e, pdu in room],
     ),
+    "psql -t": lambda room: lines(f" {e} | {stored(pdu)}" for e, pdu in room),
     "psql -At": lambda room: lines(f"{e}|{stored(pdu)}" for e, pdu in room),
     "psql -At, all columns": lambda room: lines(
         f"{e}|!room:a.example|{_META}|{stored(pdu)}|3" for e, pdu in room

@@ -85,6 +85,18 @@ def test_a_row_of_copy_that_is_none(row: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("copy", [True, False])
+def test_tabs_without_the_escapes_of_copy_are_read(copy: bool) -> None:
+    """`sqlite3 -tabs` escapes nothing, so that the same text may mean two things."""
+    built = Room("11")
+    built.join(ALICE)
+    for body in ("a\nb" if copy else "a\\nb", 'a "b"', "\\", "\\\\n\t"):
+        built.add("m.room.message", ALICE, {"body": body})
+    room = pairs(built)
+    text = lines(f"{e}\t{copied(stored(pdu)) if copy else stored(pdu)}" for e, pdu in room)
+    assert [(entry.claimed_id, entry.pdu) for entry in read(text)] == room
+
+
+@pytest.mark.parametrize("copy", [True, False])
 def test_where_two_readings_are_json_the_content_hash_tells(copy: bool) -> None:
     # COPY writes a line end in JSON like JSON writes a backslash before an n.
     built = Room("11")

@@ -1,5 +1,6 @@
 """Synapse's database in PostgreSQL: a private server with the same rows as the SQLite fixture."""
 
+import io
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import pytest
 import synapse_db
 from command_line import run
 
-from roomver.readers import InputError, database, open_synapse
+from roomver.readers import InputError, database, open_synapse, read_room
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg, the extra `postgres`, is not installed")
 
@@ -264,3 +265,106 @@ def test_both_databases_are_one_room(base: Path, address: str) -> None:
         assert parts[0]["events"] == parts[0]["added"] == parts[1]["repeated"] > 100
         assert [part["added"] for part in parts[1:]] == [0]
         assert [part["name"] for part in parts] == [first, other]
+
+
+# What PostgreSQL's own client prints. The forms that tests/forms.py makes up are checked against these.
+
+_PDU = "SELECT json FROM event_json WHERE room_id = ROOM ORDER BY event_id"
+_BOTH = "SELECT event_id, json FROM event_json WHERE room_id = ROOM ORDER BY event_id"
+_ALL = "SELECT * FROM event_json WHERE room_id = ROOM ORDER BY event_id"
+_ROWS = f"SELECT row_to_json(x) FROM ({_ALL}) x"
+
+# By name: psql's options, what it runs, and whether the rows give event IDs.
+PRINTED: dict[str, tuple[str, str, bool]] = {
+    "aligned": ("", _BOTH, True),
+    "aligned, one column": ("", _PDU, False),
+    "aligned, all columns": ("", _ALL, True),
+    "aligned, no footer": ("-P footer=off", _BOTH, True),
+    "-t": ("-t", _BOTH, True),
+    "-t, one column": ("-t", _PDU, False),
+    "-At": ("-At", _PDU, False),
+    "-At, two columns": ("-At", _BOTH, True),
+    "-At, all columns": ("-At", _ALL, True),
+    "-A": ("-A", _BOTH, True),
+    "-A, one column": ("-A", _PDU, False),
+    "--csv": ("--csv", _BOTH, True),
+    "--csv, all columns": ("--csv", _ALL, True),
+    "--csv -t": ("--csv -t", _BOTH, True),
+    "COPY": ("", f"COPY ({_BOTH}) TO STDOUT", True),
+    "COPY, one column": ("", f"COPY ({_PDU}) TO STDOUT", False),
+    "COPY, all columns": ("", f"COPY ({_ALL}) TO STDOUT", True),
+    "COPY, CSV": ("", f"COPY ({_BOTH}) TO STDOUT WITH (FORMAT csv)", True),
+    "COPY, CSV with a heading": ("", f"COPY ({_BOTH}) TO STDOUT WITH (FORMAT csv, HEADER)", True),
+    "row_to_json": ("-At", _ROWS, True),
+    "row_to_json, aligned": ("", _ROWS, True),
+    "row_to_json, COPY": ("", f"COPY ({_ROWS}) TO STDOUT", True),
+    "json_agg": ("-At", f"SELECT json_agg(x) FROM ({_ALL}) x", True),
+}
+TOLD = {
+    "expanded": "-x",
+    "a border": "-P border=2",
+    "HTML": "-H",
+}
+
+
+def printed(address: str, options: str, query: str, room_id: str) -> bytes:
+    """Return what psql prints. Its language is C, and its output is not a terminal."""
+    psql = find_program("psql")
+    if psql is None:
+        pytest.skip("psql is not installed: apt-get install postgresql-client")
+    sql = query.replace("ROOM", f"'{room_id}'")
+    command = [psql, "-X", address, *options.split(), "-c", sql]
+    result = subprocess.run(
+        command, check=False, capture_output=True, env={"PATH": "", "LC_ALL": "C.UTF-8"}, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def rows(base: Path) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """The room with the most events, and its events by ID."""
+    connection = sqlite3.connect(base)
+    ((room_id,),) = connection.execute(
+        "SELECT room_id FROM event_json GROUP BY room_id ORDER BY count(*) DESC LIMIT 1"
+    )
+    found = connection.execute(
+        "SELECT event_id, json FROM event_json WHERE room_id = ? ORDER BY event_id", (room_id,)
+    ).fetchall()
+    connection.close()
+    return room_id, [(event_id, json.loads(text)) for event_id, text in found]
+
+
+@pytest.mark.parametrize("how", PRINTED)
+def test_what_psql_prints_is_read(how: str, address: str, rows: Any) -> None:
+    options, query, with_ids = PRINTED[how]
+    room_id, expected = rows
+    data = printed(address, options, query, room_id)
+    entries = list(read_room(io.BytesIO(data), "printed").entries)
+    assert [entry.error for entry in entries] == [None] * len(expected)
+    assert [entry.pdu for entry in entries] == [pdu for _, pdu in expected]
+    assert [entry.claimed_id for entry in entries] == [
+        event_id if with_ids else None for event_id, _ in expected
+    ]
+
+
+def test_what_the_manual_of_tardis_exports_is_read(address: str, rows: Any) -> None:
+    """Its query fails on an event with ``\\u0000``, which PostgreSQL's type jsonb cannot hold."""
+    room_id, expected = rows
+    query = (
+        "SELECT jsonb_insert(json::jsonb, '{event_id}', ('\"' || event_id || '\"')::jsonb) FROM event_json"
+        r" WHERE room_id = ROOM AND strpos(json, '\u0000') = 0 ORDER BY event_id"
+    )
+    held = [(event_id, pdu) for event_id, pdu in expected if r"\u0000" not in json.dumps(pdu)]
+    assert 0 < len(held) < len(expected)
+    entries = read_room(io.BytesIO(printed(address, "-t", query, room_id)), "the-file.ndjson").entries
+    assert [(entry.claimed_id, entry.pdu) for entry in entries] == held
+
+
+@pytest.mark.parametrize("how", TOLD)
+def test_what_psql_prints_and_cannot_be_read_back_is_told(how: str, address: str, rows: Any) -> None:
+    data = printed(address, TOLD[how], _BOTH, rows[0])
+    with pytest.raises(
+        InputError, match=r"it looks like a table whose rows cannot be read back|this is HTML"
+    ):
+        read_room(io.BytesIO(data), "printed")

@@ -28,6 +28,7 @@ _JSON_COLUMNS: Final = frozenset({"json", "jsonb", "event_json", "row_to_json", 
 _FOOTER: Final = re.compile(r"\([0-9]+ rows?\)")
 _RECORD: Final = re.compile(r"-\[ RECORD [0-9]+ \]")
 _BORDER: Final = re.compile(r"\+-[-+]*-\+|[┌╔]")
+_ASSIGNED: Final = re.compile(r" *[a-z_]+ = ")  # `sqlite3 -line`
 _COPY: Final = re.compile(r"COPY [^;]+ FROM stdin;", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r"[|\t,]")
 _EVENT_ID: Final = re.compile(r"\$\S+")
@@ -113,6 +114,7 @@ def _forms(texts: Sequence[str], numbers: Sequence[int]) -> Iterator[tuple[Table
         if all(map(_NAMES.fullmatch, names)) and (len(names) > 1 or names[0] in _JSON_COLUMNS):
             yield Table(split, names, numbers[0]), 1
         yield Table(split, None, 0), 0
+    yield Table(_split_aligned, None, 0), 0  # `psql -t`
 
 
 def is_table(first: Sequence[Line]) -> bool:
@@ -125,6 +127,7 @@ def is_table(first: Sequence[Line]) -> bool:
         any(_RULE.fullmatch(text.strip()) and len(text) > 3 for text in texts[1:2])
         or any(pattern.match(text) for text in texts for pattern in (_RECORD, _BORDER, _COPY))
         or any("|{" in text or "| {" in text for text in texts)
+        or all(map(_ASSIGNED.match, texts))
     )
 
 
@@ -241,11 +244,35 @@ def _split_aligned(text: str) -> list[str]:
 
 
 def _split_tabs(text: str) -> list[str]:
-    """Split a row of COPY's text form: fields with tabs between them, special characters escaped."""
+    """Split a row of COPY's text form: fields with tabs between them, special characters escaped.
+
+    ``sqlite3 -tabs`` prints the same without escapes.
+    """
     fields = text.split("\t", _MAX_COLUMNS)
     if not 1 < len(fields) <= _MAX_COLUMNS:
         raise _Damaged(_TOO_MANY if len(fields) > 1 else "expected several columns")
-    return [_COPY_ESCAPE.sub(_unescape, field) for field in fields]
+    return [_unescaped(field) for field in fields]
+
+
+def _unescaped(field: str) -> str:
+    """Return a field as it was before COPY escaped it. JSON that COPY cannot have written is not changed.
+
+    If it is JSON with the escapes and without, the event's content hash decides.
+    """
+    if "\\" not in field:
+        return field
+    plain = _parsed(field) if field.startswith("{") else None
+    if plain is not None and _SINGLE_BACKSLASH.search(field.encode()):
+        return field
+    copied = _COPY_ESCAPE.sub(_unescape, field)
+    return field if plain is not None and _is_intact(plain) and not _is_intact(_parsed(copied)) else copied
+
+
+def _parsed(text: str) -> JsonValue:
+    try:
+        return load_json(text)
+    except NotCanonical:
+        return None
 
 
 def _unescape(match: re.Match[str]) -> str:
