@@ -129,6 +129,13 @@ def answers(version: str = "11") -> dict[str, Answer]:
         "/send_knock, PDUs": ({"knock_room_state": before}, before, part),
         "fetch_event of Synapse": ({"event": ids[0]}, pdus[:1], [EVENT]),
         "get-pdu of conduwuit": (block("PDU found in our database", ids[0]), pdus[:1], [EVENT]),
+        "get-pdu of tuwunel": (
+            block("Outlier (Rejected / Soft Failed) PDU found in our database", ids[0]),
+            pdus[:1],
+            [EVENT],
+        ),
+        "get-pdu of continuwuity 26.8": (block("Soft-failed PDU:", ids[0]), pdus[:1], [EVENT]),
+        "get-short-pdu": (block("", ids[0]).lstrip(), pdus[:1], [EVENT]),
         "get-pdu of continuwuity": (block("Status: Timeline PDU\n", ids[0], metadata), pdus[:1], [EVENT]),
         "get-remote-pdu": (
             block("Got PDU from specified server:. Event body:", pdus[0]),

@@ -1,7 +1,7 @@
 """README.md and the other documents are current.
 
-The generated parts and the outputs of commands in the README match what the code gives, its table lists every
-command, and local links have targets.
+The generated parts and the outputs of commands in the README and in docs/ match what the code gives, the
+README's table lists every command, and local links have targets.
 
 `python tests/test_readme.py` rewrites these parts:
 
@@ -20,15 +20,23 @@ from tempfile import TemporaryDirectory
 import click
 import pytest
 from test_floors import FLOORS
+from unreadable_files import told
 
 from roomver.cli import main
 from roomver.cli.features import feature_markdown
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
+GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown, "unreadable": told}
+"""What makes each generated part."""
 
-GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown}
+MANUAL: Mapping[str, tuple[str, ...]] = {
+    "README.md": ("versions",),
+    **{f"docs/{path.name}": () for path in (ROOT / "docs").glob("*.md")},
+    "docs/sources.md": ("unreadable",),
+}
+"""The documents that have generated parts and outputs of commands, and the names of these parts."""
+
+DOCUMENTS = (*MANUAL, "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 
 _GENERATED = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end of generated -->\n)", re.DOTALL)
 _OUTPUT = re.compile(r"(<!-- output of: (.+?) -->\n```text\n).*?(```\n)", re.DOTALL)
@@ -62,37 +70,41 @@ def output_of(command: str) -> str:
 
 
 def regenerated(text: str) -> str:
-    """Return the README with its generated parts rewritten."""
+    """Return a document with its generated parts rewritten."""
     text = _GENERATED.sub(lambda m: f"{m[1]}{GENERATED[m[2]]()}\n{m[3]}", text)
     return _OUTPUT.sub(lambda m: m[1] + output_of(m[2]) + m[3], text)
 
 
-def readme() -> str:
-    return README.read_text(encoding="utf-8")
+def read(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
 
 
-def test_the_readme_has_its_generated_parts() -> None:
-    assert [match[2] for match in _GENERATED.finditer(readme())] == list(GENERATED)
-    assert readme().count("<!-- generated: ") == len(GENERATED)
-    assert readme().count("<!-- output of: ") == len(_OUTPUT.findall(readme())) > 0
+@pytest.mark.parametrize("document", MANUAL)
+def test_a_document_has_its_generated_parts(document: str) -> None:
+    text = read(document)
+    assert tuple(match[2] for match in _GENERATED.finditer(text)) == MANUAL[document]
+    assert text.count("<!-- generated: ") == len(MANUAL[document])
+    assert text.count("<!-- output of: ") == len(_OUTPUT.findall(text)) > 0
 
 
-@pytest.mark.parametrize("name", GENERATED)
-def test_a_generated_part_is_current(name: str) -> None:
-    (found,) = [match for match in _GENERATED.finditer(readme()) if match[2] == name]
+@pytest.mark.parametrize(("document", "name"), [(one, name) for one in MANUAL for name in MANUAL[one]])
+def test_a_generated_part_is_current(document: str, name: str) -> None:
+    (found,) = [match for match in _GENERATED.finditer(read(document)) if match[2] == name]
     expected = f"{found[1]}{GENERATED[name]()}\n{found[3]}"
     assert found[0] == expected, "run: python tests/test_readme.py"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the commands are for a POSIX shell")
-@pytest.mark.parametrize("command", [match[2] for match in _OUTPUT.finditer(readme())])
-def test_the_output_of_a_command_is_current(command: str) -> None:
-    (found,) = [match for match in _OUTPUT.finditer(readme()) if match[2] == command]
+@pytest.mark.parametrize(
+    ("document", "command"), [(one, match[2]) for one in MANUAL for match in _OUTPUT.finditer(read(one))]
+)
+def test_the_output_of_a_command_is_current(document: str, command: str) -> None:
+    (found,) = [match for match in _OUTPUT.finditer(read(document)) if match[2] == command]
     assert found[0] == found[1] + output_of(command) + found[3], "run: python tests/test_readme.py"
 
 
 def test_the_two_commands_are_one_line_each() -> None:
-    commands = dict(_COMMAND.findall(readme()))
+    commands = dict(_COMMAND.findall(read("README.md")))
     assert list(commands) == ["main", "test"]
     assert all(text.count("\n") == 1 for text in commands.values())
 
@@ -107,7 +119,7 @@ def commands(group: click.Group, path: str) -> Iterator[str]:
 
 
 def test_the_table_lists_exactly_the_commands() -> None:
-    rows = [line for line in readme().splitlines() if line.startswith("| `roomver ")]
+    rows = [line for line in read("README.md").splitlines() if line.startswith("| `roomver ")]
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
     assert sorted(named) == sorted(commands(main, "roomver"))
 
@@ -136,4 +148,5 @@ def test_a_local_link_has_a_target(document: str, target: str) -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(regenerated(readme()), encoding="utf-8")
+    for one in MANUAL:
+        (ROOT / one).write_text(regenerated(read(one)), encoding="utf-8")

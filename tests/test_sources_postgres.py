@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import synapse_db
 from command_line import run
+from test_sources_document import COMMANDS
 
 from roomver.readers import InputError, database, open_synapse, read_room
 
@@ -368,3 +370,15 @@ def test_what_psql_prints_and_cannot_be_read_back_is_told(how: str, address: str
         InputError, match=r"it looks like a table whose rows cannot be read back|this is HTML"
     ):
         read_room(io.BytesIO(data), "printed")
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if one.startswith("psql ") and "roomserver" not in one]
+)
+def test_what_the_manual_has_psql_export_is_read(command: str, address: str, rows: Any) -> None:
+    room_id, expected = rows
+    *options, query = shlex.split(command.partition(" > ")[0])[1:]
+    assert options.pop() == "-c"
+    data = printed(address, " ".join(options), query.replace("'!…'", "ROOM"), room_id)
+    found = [entry.pdu for entry in read_room(io.BytesIO(data), "export").entries]
+    assert sorted(map(json.dumps, found)) == sorted(json.dumps(pdu) for _, pdu in expected)

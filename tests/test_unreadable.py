@@ -1,137 +1,14 @@
 """What people hold that is not a room: each is told in a sentence, with what to get instead."""
 
-import io
 import json
-import lzma
 import sqlite3
-import struct
-import tarfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command_line import Write, run
-from forms import pairs, small_room
-from server_answers import client
 from test_readers import failure, json_lines
-
-ROOM = pairs(small_room())
-PDUS = [pdu for _, pdu in ROOM]
-EVENT = client(*ROOM[5])
-SEED = "WQjq8NfUTHvlJdYCrDmDnY9bGcO4XIzk3uE4eXl7t4M"
-
-
-def tar(data: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        member = tarfile.TarInfo("room.jsonl")
-        member.size = len(data)
-        archive.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
-
-
-BINARY: dict[str, tuple[bytes, str]] = {
-    "a write-ahead log of SQLite": (
-        struct.pack(">II", 0x377F0682, 3007000) + b"\0" * 24,
-        "this is a file that SQLite keeps beside a database; give the database",
-    ),
-    "its index": (
-        struct.pack("<I", 3007000) + b"\0" * 132,
-        "this is a file that SQLite keeps beside a database; give the database",
-    ),
-    "tar": (tar(json_lines(PDUS)), "this is a tar archive; unpack it first: tar -xOf FILE"),
-    "7z": (b"7z\xbc\xaf'\x1c\0\4" + b"\0" * 24, "this is a 7z archive; unpack it first: 7z x -so FILE"),
-    "rar": (b"Rar!\x1a\x07\x01\0", "this is a rar archive; unpack it first"),
-    "lz4": (b"\x04\x22\x4d\x18\x64\x40\xa7", "this is compressed with lz4; unpack it first: lz4 -dc"),
-    "lzma": (
-        lzma.compress(json_lines(PDUS), format=lzma.FORMAT_ALONE),
-        "this is compressed with lzma; unpack it first: xz --format=lzma -dc",
-    ),
-    "compress": (b"\x1f\x9d\x90\x7b\x12", "this is compressed with compress; unpack it first: gzip -dc"),
-    "an empty zip archive": (b"PK\5\6" + b"\0" * 18, "this is an empty zip archive"),
-    "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "this is not text, and not compressed in a way"),
-    "a program": (b"\x7fELF\2\1\1\0" + b"\0" * 60, "this is not text, and not compressed in a way"),
-    "a log of RocksDB": (
-        b"\xc1\x1f\x02\0\1leveldb.Bytewise",
-        "this is not text, and not compressed in a way",
-    ),
-}
-
-PYTHON = "this is how Python prints an object, not JSON; have the program write json.dumps(event)"
-SQL = "this is an SQL dump; load it into a database (psql -f FILE DATABASE, or sqlite3 DATABASE < FILE)"
-HEADERS = "these are HTTP headers, as `curl -i` and `curl -v` print them; save only the body: curl -o FILE"
-LOG = "this is a log, which has no events; take an event ID from it, and ask why: roomver auth --room"
-YAML = "this is YAML; convert it: yq -o json FILE"
-CONFIG = "this is the configuration of a Synapse; give the database that it names"
-BODY = json.dumps({"pdus": PDUS})
-
-TEXT: dict[str, tuple[str, str]] = {
-    "a dict of Python": (repr(EVENT), PYTHON),
-    "a PDU as Python prints it": (f"{PDUS[3]!r}\n{PDUS[4]!r}\n", PYTHON),
-    "a list of Python": (repr(PDUS), PYTHON),
-    "an event of a bot's library": (f"RoomMessageText(source={EVENT!r}, event_id='$a')\n", PYTHON),
-    "pg_dump": (
-        "--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 15.14\n\nSET x = 0;\n",
-        SQL,
-    ),
-    "sqlite3 .dump": ("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE event_json(x);\n", SQL),
-    "INSERT": ("INSERT INTO event_json VALUES('$a','{\"type\":\"x\"}');\n" * 3, SQL),
-    "curl -i": (f"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: application/json\r\n\r\n{BODY}", HEADERS),
-    "curl -i, HTTP/2": (f"HTTP/2 200 \r\nserver: nginx\r\n\r\n{json.dumps(PDUS, indent=1)}", HEADERS),
-    "curl -v": (
-        f"*   Trying 127.0.0.1:8008...\n* Connected\n> GET / HTTP/1.1\n>\n< HTTP/1.1 200\n{BODY}",
-        HEADERS,
-    ),
-    "a log of Synapse": (
-        "2026-11-29 02:00:00,123 - synapse.handlers.federation_event - 1234 - WARNING - PUT-1 - rejected $a\n"
-        * 4,
-        LOG,
-    ),
-    "a log of Synapse in JSON": (
-        '{"log":"Rejected $a","namespace":"synapse.event_auth","level":"INFO","time":1.5}\n' * 20,
-        LOG,
-    ),
-    "homeserver.yaml": ("# Configuration file for Synapse.\n#\nserver_name: hs.example\n", CONFIG),
-    "its settings": ("server_name: hs.example\npid_file: /x.pid\nlisteners:\n  - port: 8008\n", CONFIG),
-    "events in YAML": ("events:\n  - type: m.room.create\n    sender: '@a:b'\n", YAML),
-    "keys of messages": (
-        "-----BEGIN MEGOLM SESSION DATA-----\nAXNhbHQ=\n-----END MEGOLM SESSION DATA-----\n",
-        "these are a client's exported message keys: they decrypt messages and are not events",
-    ),
-    "a server's signing keys": (
-        f"ed25519 a_abcd {SEED}\n",
-        "this is a server's file of signing keys, which are secret; give it beside a room, as",
-    ),
-    "the pointer of RocksDB": (
-        "MANIFEST-000004\n",
-        "this is a RocksDB database, as Conduit, continuwuity and",
-    ),
-    "CSV without JSON": (
-        "type,sender\nm.room.create,@a:b\nm.room.member,@a:b\n",
-        "this is a table without a column of JSON; export the events with psql -At",
-    ),
-    "lines of JSON in strings": (
-        "".join(json.dumps(json.dumps(pdu)) + "\n" for pdu in PDUS),
-        "the JSON is in a string; unpack it: jq -r . FILE",
-    ),
-}
-
-DOCUMENTS: dict[str, tuple[Any, str]] = {
-    "an export of Element": (
-        {"room_name": "x", "export_date": "y", "exported_by": "@a:b", "messages": [EVENT, EVENT]},
-        "this is a chat that Element has exported. This is client-server JSON",
-    ),
-    "JSON in a string": (json.dumps(PDUS[0]), "the JSON is in a string; unpack it: jq -r . FILE"),
-    "an answer of a server about its keys": (
-        {"server_name": "a", "verify_keys": {}, "valid_until_ts": 1, "signatures": {}},
-        "these are a server's keys; give them beside a room, as --keys FILE",
-    ),
-    "an answer of a notary": ({"server_keys": []}, "these are a server's keys; give them beside a room"),
-    "a line of a log": ({"log": "Rejected $a", "namespace": "synapse", "level": "INFO", "time": 1}, LOG),
-    "no events": ({"events": []}, "it has no events"),
-    "an empty array": ([], "it has no events"),
-}
+from unreadable_files import BINARY, DOCUMENTS, LOG, PDUS, ROOM, SEED, TEXT
 
 
 @pytest.mark.parametrize("what", BINARY)

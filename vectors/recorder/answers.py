@@ -8,6 +8,8 @@ run by hand, not in CI.
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import threading
 from importlib.metadata import version as installed_version
@@ -96,7 +98,8 @@ class Recording:
         first = alice.say(room_id, 'One | two, "three"\n\\ four é')
         for sender in (YAN, ZOE):
             room.send(Draft(sender, "m.room.topic", {"topic": sender}, ""), [first])
-        room.send(Draft(WES, "m.room.topic", {"topic": "No"}, ""), [first], expect="rejected")
+        rejected = room.send(Draft(WES, "m.room.topic", {"topic": "No"}, ""), [first], expect="rejected")
+        self._rejected(rejected)
         last = alice.say(room_id, "Merge")
         self._federation(room_id, first, last)
         self._client(room_id, first)
@@ -148,6 +151,15 @@ class Recording:
             self._remote.call("GET", f"/v1/state/{quote('!unknown:hs.example')}?event_id={quote(last)}")
         except HttpError as error:
             self._keep("state, unknown room", "GET", "/_matrix/federation/v1/state/!unknown…", error.body)
+
+    def _rejected(self, event_id: str) -> None:
+        """Ask for a rejected event: federation has it, and the admin API does not."""
+        self._ask("event, rejected", f"/v1/event/{quote(event_id)}")
+        path = f"/_synapse/admin/v1/fetch_event/{quote(event_id)}"
+        try:
+            self._alice.admin("GET", path)
+        except HttpError as error:
+            self._keep("admin fetch_event, rejected", "GET", path, error.body)
 
     def _client(self, room_id: str, event_id: str) -> None:
         room, event = quote(room_id), quote(event_id)
@@ -226,6 +238,15 @@ class Recording:
             self._remote.call("PUT", path, transaction),
         )
 
+    def export(self, room_id: str) -> None:
+        """Keep the file that Synapse's command `export-data` writes for a room. It is not JSON Lines."""
+        command = [sys.executable, "-m", "synapse.app.admin_cmd", "-c", "homeserver.yaml"]
+        command += ["export-data", self._alice.id, "--output-directory", "export"]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent)}
+        subprocess.run(command, cwd=self._server.dir, env=environment, check=True, capture_output=True)
+        text = (self._server.dir / "export" / "rooms" / room_id / "events").read_text(encoding="utf-8")
+        self._keep("export-data", "RUN", " ".join(command[2:]), text)
+
 
 def record(folder: Path) -> list[str]:
     """Play the rooms, write the file, and return what did not go as expected."""
@@ -239,6 +260,7 @@ def record(folder: Path) -> list[str]:
         try:
             rooms = {version: recording.play(version) for version in VERSIONS}
             recording.transaction(list(rooms.values()))
+            recording.export(rooms["11"])
         except BaseException:
             print(server.log_tail(60), file=sys.stderr)
             raise

@@ -1,7 +1,8 @@
 """Connections to databases that only read: SQLite by Python's own module, PostgreSQL by psycopg 3.
 
 Nothing is ever written. An SQLite database that another program writes at the same time is read as of one
-moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and `number_of` read it.
+moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and `number_of` read it. Checked
+with SQLite 3.40.1 and PostgreSQL 15.18.
 """
 
 import sqlite3

@@ -1,7 +1,8 @@
 """JSON documents: one or several values, each over any number of lines.
 
 A document of moderate length is parsed whole. If it is longer, or if there are several, the events are read
-one at a time, so that memory is bounded by the longest event.
+one at a time, so that memory is bounded by the longest event. Checked with the answers of Synapse 1.163.2
+over federation, in its admin API and to ``/sync`` (``tests/data/answers.json``).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Tables of servers' verify keys.
 
 A table is either plain, as in the header of a recorded room, or consists of servers' responses to requests
-for keys. A response counts only if its server signed it.
+for keys. A response counts only if its server signed it. Checked with ``/_matrix/key/v2/server`` and the file
+of signing keys of Synapse 1.163.2.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """Compressed streams: gzip, xz, bzip2 and zstd, unpacked as they are read.
 
-A stream is known by its first bytes. Memory does not depend on how far a stream unpacks.
+A stream is known by its first bytes. Memory does not depend on how far a stream unpacks. Checked with what
+gzip 1.12, xz 5.4.1, bzip2 1.0.8 and zstd 1.5.4 write.
 """
 
 import gzip

@@ -1,4 +1,7 @@
-"""States as lists of event IDs, in the forms in which servers and databases give them."""
+"""States as lists of event IDs, in the forms in which servers and databases give them.
+
+Checked with ``/state_ids`` of Synapse 1.163.2, psql 15.18 and sqlite3 3.40.1.
+"""
 
 from collections.abc import Iterator
 from itertools import chain, islice

@@ -2,7 +2,7 @@
 
 A row is split into fields from left to right. A field that begins like JSON must be exactly one JSON
 object. So a row whose JSON is damaged or cut off is unreadable: nothing is guessed. JSON text that a
-database stores has no line ends in it, so a row is a line.
+database stores has no line ends in it, so a row is a line. Checked with psql 15.18 and sqlite3 3.40.1.
 """
 
 import re

@@ -12,8 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-EXPORT: Final = "psql -At -c \"SELECT json FROM event_json WHERE room_id = '!…'\" > room.jsonl"
-"""The command that exports a room of Synapse in PostgreSQL as JSON Lines."""
+EXPORT: Final = (
+    'psql -At -c "SELECT json FROM event_json JOIN events USING (event_id, room_id)'
+    " WHERE room_id = '!…' ORDER BY stream_ordering\" > room.jsonl"
+)
+"""The command that exports a room of Synapse in PostgreSQL as JSON Lines, in the order of arrival."""
 
 _DENDRITE: Final = (
     "this is a database of Dendrite, which is not read; export the room, with psql -At -c or sqlite3 FILE:"
@@ -200,11 +203,11 @@ def tell_folder(path: str) -> str | None:
     return "this is a folder; give the files in it"
 
 
-def tell_database(columns: Callable[[str], Collection[str]]) -> str:
+def tell_database(columns: Callable[[str], Collection[str] | None]) -> str:
     """Say what a database without Synapse's tables is.
 
     Args:
-        columns: returns the names of a table's columns; empty if there is no such table.
+        columns: returns the names of a table's columns; empty or None if there is no such table.
     """
     if columns("roomserver_events"):
         return _DENDRITE
