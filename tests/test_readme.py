@@ -147,6 +147,25 @@ def test_a_local_link_has_a_target(document: str, target: str) -> None:
     assert ((ROOT / document).parent / target).exists()
 
 
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = _HEADING.findall(path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    ("document", "target", "anchor"),
+    sorted({(name, target, anchor) for name in DOCUMENTS for target, anchor in _ANCHOR.findall(read(name))}),
+)
+def test_a_link_to_a_heading_has_one(document: str, target: str, anchor: str) -> None:
+    path = (ROOT / document).parent / target if target else ROOT / document
+    assert anchor in anchors(path)
+
+
 if __name__ == "__main__":
     for one in MANUAL:
         (ROOT / one).write_text(regenerated(read(one)), encoding="utf-8")

@@ -57,7 +57,7 @@ TOLD = {
     "v11 state_ids": "this file has only event IDs",
     "v11 state, unknown room": "this is a server's error, not its answer: M_FORBIDDEN: Host not in room.",
     "v11 admin fetch_event, rejected": "this is a server's error, not its answer: M_NOT_FOUND",
-    "v11 event, unknown": "this is an empty answer: the server does not have what was asked for",
+    "v11 event, unknown": "this is an empty response: the server does not have what was asked for",
     "v11 response to send": "this is a server's response to a transaction",
     **dict.fromkeys(
         (
@@ -73,10 +73,10 @@ TOLD = {
         ),
         CLIENT,
     ),
-    "v11 admin rooms": "this is an answer of Synapse's admin API about rooms: it has no events",
-    "v11 admin room": "this is an answer of Synapse's admin API about rooms: it has no events",
-    "v11 admin members": "this is an answer of Synapse's admin API about rooms: it has no events",
-    "v11 admin extremities": "this is an answer of Synapse's admin API about rooms: it has no events",
+    "v11 admin rooms": "this is a response of Synapse's admin API about rooms: it has no events",
+    "v11 admin room": "this is a response of Synapse's admin API about rooms: it has no events",
+    "v11 admin members": "this is a response of Synapse's admin API about rooms: it has no events",
+    "v11 admin extremities": "this is a response of Synapse's admin API about rooms: it has no events",
 }
 
 

@@ -62,7 +62,10 @@ def test_lines_that_follow_what_looks_like_a_log_are_read() -> None:
 FOLDERS = {
     "RocksDB": (("CURRENT", "MANIFEST-000004", "000010.sst"), "this is a RocksDB database, as Conduit,"),
     "PostgreSQL": (("PG_VERSION", "base"), "this is the data folder of PostgreSQL; give the address"),
-    "export": (("rooms", "user_data"), "this is a folder; give the files in it"),
+    "a dump": (("toc.dat", "4321.dat.gz"), "this is a pg_dump archive; restore it"),
+    "Synapse": (("homeserver.db", "homeserver.yaml"), "this is a folder; give the file homeserver.db in it"),
+    "export-data": (("rooms", "user_data"), "this is a folder of Synapse's export-data; give a file rooms/"),
+    "a room of it": (("events", "state"), "this is a folder; give the file events in it"),
     "empty": ((), "this is a folder; give the files in it"),
 }
 

@@ -1,5 +1,6 @@
 """Files that are not rooms, each with the beginning of what roomver says to it, as docs/sources.md shows."""
 
+import gzip
 import io
 import json
 import lzma
@@ -20,10 +21,10 @@ EVENT = client(*ROOM[5])
 SEED = "WQjq8NfUTHvlJdYCrDmDnY9bGcO4XIzk3uE4eXl7t4M"
 
 
-def tar(data: bytes) -> bytes:
+def tar(data: bytes, name: str = "room.jsonl") -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        member = tarfile.TarInfo("room.jsonl")
+        member = tarfile.TarInfo(name)
         member.size = len(data)
         archive.addfile(member, io.BytesIO(data))
     return packed.getvalue()
@@ -41,6 +42,18 @@ BINARY: dict[str, tuple[bytes, str]] = {
         "this is a file that SQLite keeps beside a database; give the database",
     ),
     "a tar archive": (tar(json_lines(PDUS)), "this is a tar archive; unpack it first: tar -xOf FILE"),
+    "an archive of pg_dump -Ft": (
+        tar(b"PGDMP\1\16", "toc.dat"),
+        "this is a pg_dump archive; restore it (pg_restore -d DATABASE FILE)",
+    ),
+    "what openssl encrypts": (
+        b"Salted__\x0f\xa0",
+        "this is encrypted, as openssl writes it; decrypt it first",
+    ),
+    "a compressed SQLite database": (
+        gzip.compress(b"SQLite format 3\0" + b"\0" * 84, mtime=0),
+        "this is an SQLite database, compressed with gzip; unpack it first: gzip -dc FILE > homeserver.db",
+    ),
     "a 7z archive": (
         b"7z\xbc\xaf'\x1c\0\4" + b"\0" * 24,
         "this is a 7z archive; unpack it first: 7z x -so FILE",
@@ -107,6 +120,11 @@ TEXT: dict[str, tuple[str, str]] = {
         '{"log":"Rejected $a","namespace":"synapse.event_auth","level":"INFO","time":1.5}\n' * 20,
         LOG,
     ),
+    "what gpg encrypts": ("-----BEGIN PGP MESSAGE-----\n\nhQEMA\n", "this is encrypted; decrypt it first"),
+    "a configuration in TOML": (
+        '[global]\nserver_name = "a.example"\n',
+        "this is a configuration file, which has no events; give JSON",
+    ),
     "homeserver.yaml": ("# Configuration file for Synapse.\n#\nserver_name: hs.example\n", CONFIG),
     "homeserver.yaml without comments": (
         "server_name: hs.example\npid_file: /x.pid\nlisteners:\n  - port: 8008\n",
@@ -151,7 +169,7 @@ CLIENT = "this is client-server JSON: its events lack auth_events, prev_events, 
 
 DOCUMENTS: dict[str, tuple[Any, str]] = {
     "an event from a client's view of its source": (EVENT, CLIENT),
-    "an answer to /messages": ({"chunk": [EVENT], "start": "s", "end": "t"}, CLIENT),
+    "a response to /messages": ({"chunk": [EVENT], "start": "s", "end": "t"}, CLIENT),
     "the state of a room from the client-server or the admin API": ([EVENT, EVENT], CLIENT),
     "event IDs alone": (["$a", "$b"], "this file has only event IDs. Give a file with the events"),
     "stripped state": (
@@ -162,13 +180,13 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
         {"errcode": "M_FORBIDDEN", "error": "Host not in room."},
         "this is a server's error, not its answer: M_FORBIDDEN: Host not in room.",
     ),
-    "an empty string, the answer to /event for an unknown event": (
+    "an empty string, as the response to /event for an unknown event": (
         "",
-        "this is an empty answer: the server does not have what was asked for",
+        "this is an empty response: the server does not have what was asked for",
     ),
     "a list of rooms from the admin API": (
         {"rooms": [], "total_rooms": 0},
-        "this is an answer of Synapse's admin API about rooms: it has no events",
+        "this is a response of Synapse's admin API about rooms: it has no events",
     ),
     "the response to a transaction": (
         {"pdus": {"$a": {}}},
@@ -179,13 +197,16 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
         "this is a chat that Element has exported. This is client-server JSON",
     ),
     "JSON in a string": (json.dumps(PDUS[0]), "the JSON is in a string; unpack it: jq -r . FILE"),
-    "an answer of a server about its keys": (
+    "a response of a server about its keys": (
         {"server_name": "a", "verify_keys": {}, "valid_until_ts": 1, "signatures": {}},
         "these are a server's keys; give them beside a room, as --keys FILE",
     ),
-    "an answer of a notary": ({"server_keys": []}, "these are a server's keys; give them beside a room"),
+    "a response of a notary about keys": (
+        {"server_keys": []},
+        "these are a server's keys; give them beside a room",
+    ),
     "a line of a log": ({"log": "Rejected $a", "namespace": "synapse", "level": "INFO", "time": 1}, LOG),
-    "an answer with no events": ({"events": []}, "it has no events"),
+    "a response with no events": ({"events": []}, "it has no events"),
     "an empty array": ([], "it has no events"),
 }
 

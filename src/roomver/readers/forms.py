@@ -65,11 +65,11 @@ SENT: Final = (
 )
 EXPORTED: Final = f"this is a chat that Element has exported. {CLIENT_JSON[0].upper()}{CLIENT_JSON[1:]}"
 NOT_THERE: Final = (
-    "this is an empty answer: the server does not have what was asked for; ask another one in the room"
+    "this is an empty response: the server does not have what was asked for; ask another one in the room"
 )
 IN_A_STRING: Final = "the JSON is in a string; unpack it: jq -r . FILE | roomver … -"
 ABOUT_ROOMS: Final = (
-    "this is an answer of Synapse's admin API about rooms: it has no events. Read the server's database:"
+    "this is a response of Synapse's admin API about rooms: it has no events. Read the server's database:"
     " roomver check homeserver.db --room '!…'"
 )
 SERVER_KEYS: Final = "these are a server's keys; give them beside a room, as --keys FILE"

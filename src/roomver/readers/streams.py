@@ -12,7 +12,7 @@ from weakref import finalize
 
 from .entries import InputError
 from .packed import Packing, find_packing, guarded
-from .unreadable import tell_bytes
+from .unreadable import SQLITE, tell_bytes
 
 _SPOOL_BYTES: Final = 8 * 2**20
 """How many bytes of a stream that cannot seek are kept in memory."""
@@ -130,6 +130,12 @@ class Source:
                 name, f"this is compressed twice; unpack it first: {inner.command} FILE | roomver … -"
             )
         if (reason := tell_bytes(self.head)) is not None:
+            if reason == SQLITE and self._packing is not None:
+                how = self._packing
+                reason = (
+                    f"this is an SQLite database, compressed with {how.name}; unpack it first:"
+                    f" {how.command} FILE > homeserver.db"
+                )
             raise InputError(name, reason)
         self.restart()
 

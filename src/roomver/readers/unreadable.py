@@ -63,8 +63,10 @@ _NOT_TEXT: Final = (
     (b"\x1f\x9d", _unpack("compressed with compress", "gzip -dc")),
     (b"\x5d\0\0", _unpack("compressed with lzma", "xz --format=lzma -dc")),
     (b"LZIP", _unpack("compressed with lzip", "lzip -dc")),
+    (b"Salted__", "this is encrypted, as openssl writes it; decrypt it first"),
 )
 _TAR: Final = _unpack("a tar archive", "tar -xOf")
+_DUMP_TAR: Final = b"toc.dat\0"  # its first file
 _TAR_MARK_AT: Final = 257
 
 # Longer marks come first: UTF-32 in little-endian order begins like UTF-16. Without a byte order mark,
@@ -87,7 +89,7 @@ def tell_bytes(head: bytes) -> str | None:
         if head.startswith(start):
             return reason
     if head[_TAR_MARK_AT:].startswith(b"ustar"):
-        return _TAR
+        return _DUMP if head.startswith(_DUMP_TAR) else _TAR
     for start, encoding in _ENCODINGS:
         if head.startswith(start):
             return f"this is {encoding}; convert it: iconv -f {encoding} -t UTF-8 FILE"
@@ -106,6 +108,8 @@ _SQL: Final = (
     "this is an SQL dump; load it into a database (psql -f FILE DATABASE, or sqlite3 DATABASE < FILE) and"
     f" {_READ_DATABASE}"
 )
+_ENCRYPTED: Final = "this is encrypted; decrypt it first"
+_TOML: Final = "this is a configuration file, which has no events; give JSON"
 _MEGOLM: Final = "these are a client's exported message keys: they decrypt messages and are not events"
 _SIGNING: Final = (
     "this is a server's file of signing keys, which are secret; give it beside a room, as --keys SERVER=FILE"
@@ -157,6 +161,8 @@ _TEXTS: Final = (
     (_first(_HTTP_LINE), _HTTP),
     (_first(re.compile(rb"ed25519 \S+ \S+$")), _SIGNING),
     (_first(re.compile(rb"-----BEGIN MEGOLM SESSION DATA-----")), _MEGOLM),
+    (_first(re.compile(rb"-----BEGIN PGP MESSAGE-----|age-encryption\.org/")), _ENCRYPTED),
+    (_first(re.compile(rb"\[[a-z_.]+\]$")), _TOML),
     (_first(_MANIFEST), _ROCKSDB),
     (_any(re.compile(rb".*\btardis_version")), JSON5),
     (_any(_SQL_LINE), _SQL),
@@ -200,6 +206,13 @@ def tell_folder(path: str) -> str | None:
         return _ROCKSDB
     if "PG_VERSION" in names:
         return "this is the data folder of PostgreSQL; give the address of the database: postgresql://…"
+    if "toc.dat" in names:
+        return _DUMP
+    for inside in ("homeserver.db", "events"):
+        if inside in names:
+            return f"this is a folder; give the file {inside} in it"
+    if {"rooms", "user_data"} <= names:
+        return "this is a folder of Synapse's export-data; give a file rooms/!…/events in it"
     return "this is a folder; give the files in it"
 
 
