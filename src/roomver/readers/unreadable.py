@@ -193,15 +193,14 @@ def tell_text(lines: Iterable[bytes]) -> str | None:
 
 
 def tell_folder(path: str) -> str | None:
-    """Say what a folder is, and what to give instead; None for what is not a folder.
-
-    Raises:
-        OSError: if it cannot be looked at.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
+    """Say what a folder is, and what to give instead; None for what is not a folder."""
+    names: set[str] = set()
+    try:
+        names.update(one.name for one in Path(path).iterdir())
+    except NotADirectoryError:
         return None
-    names = {one.name for one in folder.iterdir()}
+    except OSError:
+        pass  # a folder whose names cannot be read
     if "CURRENT" in names and any(name.startswith("MANIFEST-") for name in names):
         return _ROCKSDB
     if "PG_VERSION" in names:
@@ -226,7 +225,7 @@ def tell_database(columns: Callable[[str], Collection[str] | None]) -> str:
         return _DENDRITE
     if columns("pduid_pdu"):
         return (
-            "this is a database of Conduit, which is not read; ask its server for the events: `debug get-pdu`"
+            "this is a database of Conduit, which is not read; ask its server for the events, with `get-pdu`"
             " in its admin room"
         )
     if columns("state_groups"):
