@@ -90,6 +90,19 @@ def test_a_reader_names_the_version_that_it_was_checked_with(module: str) -> Non
     assert re.search(rf"(?:{names}) \d+\.\d+", text)
 
 
+def test_the_readers_and_tests_of_each_form_exist() -> None:
+    section = TEXT.partition("\n## How each form is checked\n")[2]
+    rows = [row.strip("| ").split(" | ") for row in section.splitlines() if row.startswith("| ")][2:]
+    assert len(rows) > 15
+    for _, readers, _, _, tests in rows:
+        for reader in re.findall(r"`(\w+)`", readers):
+            assert (ROOT / "src" / "roomver" / "readers" / f"{reader}.py").exists()
+        names = re.findall(r"`(\w+)`", tests)
+        assert names
+        for name in names:
+            assert (ROOT / "tests" / f"{name}.py").exists()
+
+
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[Any]]:
     """A Synapse database, its room with the most events, and these."""
