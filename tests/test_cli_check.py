@@ -212,7 +212,7 @@ def test_an_unreadable_file_does_not_stop_the_others(write: Write, tmp_path: Pat
     assert table(result)[1][0] == good
     assert result.stderr.splitlines() == [
         f"roomver: {tmp_path / 'none'}: No such file or directory",
-        f"roomver: {tmp_path}: Is a directory",
+        f"roomver: {tmp_path}: this is a folder; give the files in it",
     ]
 
 

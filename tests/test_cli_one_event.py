@@ -184,7 +184,7 @@ def test_a_room_is_not_a_state(write: Write) -> None:
         (["resolve", "ROOM", "--why", "m.room.memebr", ALICE], "did you mean 'm.room.member'?"),
         (["resolve", "ROOM", "--why", "m.room.member", "@alic:a.example"], f"did you mean '{ALICE}'?"),
         (["resolve", "ROOM", "--why", "zzz", ""], "no state event has the type zzz\n"),
-        (["check", "."], "Is a directory"),
+        (["check", "."], "this is a folder"),
     ],
 )
 def test_a_call_that_cannot_be_meant_is_told_with_the_cure(
