@@ -231,7 +231,7 @@ def read_json(file: str, *, unique_keys: bool = False, integral_floats: bool = F
 
 def wrapped(line: str, width: int) -> str:
     """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
-    if len(line) <= width or any(one in line for one in ("$", "roomver ", " --")):
+    if len(line) <= width or width >= _WIDE or any(one in line for one in ("$", "roomver ", " --")):
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
     return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
