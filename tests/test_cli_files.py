@@ -264,3 +264,4 @@ def test_an_error_names_the_file_that_it_is_in(write: Write) -> None:
         result = run(command, files[0], "--also", files[1])
         assert result.exit_code == code
         assert f"{files[0]} and {files[1]} contradict each other" in result.output
+        assert "1 contradiction between the sources" in result.output

@@ -27,7 +27,7 @@ from .escaped import json_text, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WIDE = 200  # the width where there is no terminal: tables take what they need, and no line is broken
+WIDE = 200  # the width where there is no terminal: tables take what they need, and no line is broken
 _FIRST_MILLISECONDS: Final = 10**12  # in 2001; a time in seconds stays below this for 30,000 years
 
 WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
@@ -372,7 +372,7 @@ def console(file: Any = None, *, stderr: bool = False) -> Console:
     return _Console(
         file=file,
         stderr=stderr,
-        width=None if terminal else _WIDE,
+        width=None if terminal else WIDE,
         force_terminal=terminal,
         highlight=False,
         markup=False,

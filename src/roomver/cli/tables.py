@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Column, Table
 
-from .common import console
+from .common import WIDE, console
 
 _NARROWEST: Final = 24  # of a column whose words may be broken: at least this, or its longest word
 _INDENT: Final = 2
@@ -18,7 +18,7 @@ _INDENT: Final = 2
 
 def wrapped(line: str, width: int) -> str:
     """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
-    if len(line) <= width or any(one in line for one in ("$", "roomver ", " --")):
+    if len(line) <= width or width >= WIDE or any(one in line for one in ("$", "roomver ", " --")):
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
     return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -89,6 +89,9 @@ class Verdict:
             events = "event" if refused[0].startswith("1 ") else "events"
             number, _, word = refused[0].partition(" ")
             lines.append(" and ".join([f"{number} {events} {word}", *refused[1:]]) + ", as the server did")
+        if contradictions := found.gathered.contradictions:
+            differ = counted(len(contradictions), "contradiction", "contradictions")
+            lines.append(f"{differ} between the sources")
         if found.state_differs:
             entries = counted(len(found.state_differs), "entry", "entries")
             lines.append(f"the current state differs from the server's in {entries}")
