@@ -32,14 +32,7 @@ from .recorded import agreed_lines, recorded_data, recorded_lines, standing_line
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
 from .verdict import Verdict, kinds_table
-from .wording import (
-    FINDING_TEXT,
-    action_text,
-    findings_data,
-    room_data,
-    room_lines,
-    summary_data,
-)
+from .wording import FINDING_TEXT, action_text, findings_data, room_data, room_lines, summary_data
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
 _COPY_CHARACTERS = 2**16
