@@ -21,6 +21,7 @@ PRIVATE = frozenset(
         "copies",
         "forest",
         "graph",
+        "graph_bytes",
         "identifiers",
         "merging",
         "ordering",
