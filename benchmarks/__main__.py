@@ -40,6 +40,7 @@ QUESTIONS = (
     "sort",
     "difference",
     "graph",
+    "restart",
     "resolution",
     "peers",
     "growth",

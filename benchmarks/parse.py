@@ -2,6 +2,8 @@
 
 Both parse dicts and both parse text, with and without computing the event ID. Times are seconds per event.
 Synapse's parser is written in Rust and reads text, so it gets a dict by way of text.
+
+How long does `Event.trusted` take, beside `parse_event`, for each type of event?
 """
 
 import json
@@ -19,10 +21,21 @@ from .shapes import pdus
 VERSION = "11"
 OURS = "roomver"
 THEIRS = "Synapse"
+TRUSTED = "Event.trusted"
+CHECKED = "parse_event"
+TYPES = (
+    "m.room.message",
+    "m.room.member",
+    "m.reaction",
+    "m.room.redaction",
+    "m.room.power_levels",
+    "m.room.topic",
+)
 
 GOALS = [
     Goal("dicts", f"{THEIRS} / {OURS}", "x", at_least=1),
     Goal("dicts, event IDs asked", f"{THEIRS} / {OURS}", "x", at_least=1),
+    *(Goal(f"trusted {kind}", f"{CHECKED} / {TRUSTED}", "x", at_least=5) for kind in TYPES),
 ]
 
 
@@ -56,6 +69,31 @@ def ask(run: Run) -> Iterator[Row]:
             if peer is None:
                 row.skipped[THEIRS] = synapse.HOW_TO_INSTALL
             yield row
+    for kind in TYPES:
+        # As a store has them: with their IDs.
+        stored = [(pdu, roomver.compute_event_id(pdu, version)) for pdu in given if pdu["type"] == kind]
+        stored = stored[: run.count(3_000)]
+        yield run.compare(
+            f"trusted {kind}",
+            [
+                Contender(TRUSTED, partial(_each_trusted, stored, version)),
+                Contender(CHECKED, partial(_each_checked, stored, version)),
+            ],
+            units=max(1, len(stored)),
+            note=f"{len(stored)} events",
+        )
+
+
+def _each_trusted(stored: Sequence[tuple[Any, str]], version: roomver.RoomVersion) -> int:
+    for pdu, event_id in stored:
+        roomver.Event.trusted(pdu, version, event_id)
+    return len(stored)
+
+
+def _each_checked(stored: Sequence[tuple[Any, str]], version: roomver.RoomVersion) -> int:
+    for pdu, event_id in stored:
+        roomver.parse_event(pdu, version, event_id=event_id)
+    return len(stored)
 
 
 def _parse(items: Sequence[Any], make: Callable[[Any], Any]) -> int:

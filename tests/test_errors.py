@@ -69,6 +69,11 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         "and 2 more",
     ),
     (errors.NotAState("two events"), {"detail": "two events"}, "this is not a room state: two events"),
+    (
+        errors.NotAGraph("cut off"),
+        {"reason": "cut off"},
+        "these bytes are not a kept graph: cut off; build the graph again from the events",
+    ),
     (WrongRoom("two rooms"), {"detail": "two rooms"}, "two rooms"),
     (
         BadKey("x.org ed25519:1", "too short"),

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "roomver"
 # A name is a module or a folder.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("types", "errors"),
-    ("canonical", "forest", "graph", "ordering", "unpadded"),
+    ("canonical", "forest", "graph", "graph_bytes", "ordering", "unpadded"),
     ("versions",),
     ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
@@ -45,6 +45,7 @@ FLOOR_OF: Mapping[str, int] = {name: floor for floor, names in enumerate(FLOORS)
 SAME_FLOOR = frozenset(
     {
         ("graph", "ordering"),
+        ("graph_bytes", "graph"),
         ("redaction", "pdu"),
         ("hashing", "pdu"),
         ("hashing", "redaction"),
@@ -78,6 +79,7 @@ SAME_FLOOR = frozenset(
 NARROWED: Mapping[str, frozenset[str]] = {
     "forest": frozenset(),
     "graph": frozenset({"errors", "ordering"}),
+    "graph_bytes": frozenset({"errors", "graph"}),
     "ordering": frozenset({"errors"}),
 }
 

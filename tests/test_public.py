@@ -22,6 +22,7 @@ PRIVATE = frozenset(
         "copies",
         "forest",
         "graph",
+        "graph_bytes",
         "identifiers",
         "merging",
         "ordering",

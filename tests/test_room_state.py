@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roomver import UnknownState
 from roomver.resolution import RoomState, split_states
+from roomver.state import PartialState, State, Unknown, differing, known_in_part
 
 keys = st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from(["", "x", "y"]))
 numbers = st.integers(1, 3)
@@ -66,6 +68,13 @@ def test_a_room_state_behaves_like_a_dict(start: dict[Any, str], steps: list[dic
             assert not one.shares_with(apart)
             assert split_states([one, apart]).conflicted == split_states([dict_one, dict_other]).conflicted
             assert (one == apart) == (dict_one == dict_other)
+            assert one.differing_keys(apart) == one.differing_keys(dict_other) == differing
+            delta = {key: dict_one.get(key) for key in sorted(differing)}
+            for before in (other, apart, dict_other):
+                assert list(one.changes_since(before).items()) == list(delta.items())
+                again = RoomState.from_deltas([delta], before)
+                assert again == one
+                assert again.shares_with(other) == (before is other)
             assert set(split_states([one, other]).conflicted) == differing
             assert split_states([one, other]).conflicted == split_states([dict_one, dict_other]).conflicted
 
@@ -117,3 +126,79 @@ def test_many_changes_are_merged_into_a_new_dict() -> None:
     gone = state.changed(dict.fromkeys(model))
     assert len(gone) == 0
     assert dict(gone) == {}
+
+
+# Deltas
+
+
+@given(st.lists(changes, max_size=6))
+def test_a_state_is_made_of_the_changes_that_a_store_keeps(steps: list[dict[Any, Any]]) -> None:
+    state = RoomState()
+    kept = []
+    for step in steps:
+        following = state.changed(step)
+        kept.append(following.changes_since(state))
+        state = following
+    assert RoomState.from_deltas(kept) == state
+    assert RoomState.from_deltas(kept[2:], RoomState.from_deltas(kept[:2])) == state
+    assert RoomState.from_deltas(kept, {}) == state
+    assert RoomState.from_deltas([]) == {}
+
+
+def test_changes_between_states_that_share_cost_as_much_as_the_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = RoomState({("a", str(number)): f"${number}" for number in range(1_000)})
+    one = start.changed({("a", "5"): "$x", ("a", "6"): None})
+    other = start.changed({("b", ""): "$b"})
+
+    def compare(*_: object) -> Any:
+        raise AssertionError("all entries are compared")
+
+    monkeypatch.setattr("roomver.state.room_state.differing_by_place", compare)
+    assert one.changes_since(other) == {("a", "5"): "$x", ("a", "6"): None, ("b", ""): None}
+    assert one.changes_since(start) == {("a", "5"): "$x", ("a", "6"): None}
+    with pytest.raises(AssertionError, match="all entries"):
+        one.changes_since(RoomState(other))
+
+
+NAME, TOPIC, MEMBER = ("m.room.name", ""), ("m.room.topic", ""), ("m.room.member", "@a:b")
+
+
+def test_changes_of_states_that_are_known_in_part() -> None:
+    unknown = Unknown.members()
+    before = PartialState(RoomState({NAME: "$n", MEMBER: "$m"}), [unknown])
+    after = before.changed({TOPIC: "$t", NAME: None})
+    assert after.changes_since(before) == {NAME: None, TOPIC: "$t"}
+    assert before.changed(after.changes_since(before)) == after
+    # A member event that is gone is unknown, but not in the same way as in the other state.
+    gone = before.changed({MEMBER: None})
+    other = PartialState({NAME: "$n"}, [Unknown.members()])
+    for state in (gone, other, {NAME: "$n"}, RoomState({NAME: "$n"})):
+        with pytest.raises(UnknownState, match=r"the states may differ in what is unknown: m\.room\.member"):
+            before.changes_since(state)
+    with pytest.raises(UnknownState):
+        RoomState({NAME: "$n"}).changes_since(before)
+    with pytest.raises(UnknownState):
+        before.as_dict()
+
+
+def test_every_state_says_what_is_known() -> None:
+    whole = RoomState({NAME: "$n"})
+    unknown = Unknown("dropped", keys=frozenset({TOPIC}))
+    part = known_in_part({NAME: "$n"}, [unknown])
+    assert isinstance(part, State)
+    assert (whole.known, whole.unknown) == (whole, ())
+    assert (part.known, part.unknown) == ({NAME: "$n"}, (unknown,))
+    assert whole != part
+    assert part != whole
+    # Once every key is known, the state is a `RoomState`, whatever held the known entries.
+    assert type(part.changed({TOPIC: "$t"})) is RoomState
+    assert part.changed({TOPIC: "$t"}) == {NAME: "$n", TOPIC: "$t"}
+
+
+def test_the_changes_of_large_states_are_found_in_either_order() -> None:
+    entries = {("a", str(number)): f"${number}" for number in range(2_000)}
+    turned = dict(reversed(entries.items())) | {("a", "7"): "$other"}
+    assert RoomState(turned).changes_since(entries) == {("a", "7"): "$other"}
+    assert differing.differing_by_place(entries, turned) == {("a", "7")}

@@ -14,6 +14,7 @@ from random_rooms import random_case
 
 from roomver import (
     Event,
+    MissingEvents,
     UnknownState,
     check_against_state,
     check_auth,
@@ -266,6 +267,40 @@ def test_a_view_of_a_state_known_in_part_is_known_in_part() -> None:
     assert dict(whole) == built.state
     assert len(whole) == len(ids)
     assert ("m.room.member", CAROL) not in whole
+
+
+def test_one_state_serves_resolution_and_authorisation() -> None:
+    built = room()
+    ids = {key: event.event_id for key, event in built.state.items()}
+    resolved = resolve([ids, ids], built.events).state
+    message = built.add("m.room.message", BOB, {})
+    in_part = PartialState(ids, [Unknown.members()])
+    for state in (resolved, RoomState(ids), in_part, resolve([in_part, in_part], built.events).state):
+        events = state.events(built.events)
+        assert isinstance(events, EventsOf)
+        assert check_auth(message, events, built.events) == check_auth(message, built.state, built.events)
+    assert repr(resolved.events({})) == f"<events of <RoomState of {len(ids)} entries>>"
+
+
+@pytest.mark.parametrize("lookup", [{}, dict[str, Event | None].fromkeys(["$x"])])
+def test_an_event_that_the_lookup_lacks_is_not_absent(lookup: dict[str, Event | None]) -> None:
+    built = room()
+    view = RoomState({MEMBER: "$x"}).events(lookup)
+    assert MEMBER in view
+    assert view.get(NAME) is None
+    for read in (lambda: view[MEMBER], lambda: view.get(MEMBER), lambda: dict(view)):
+        with pytest.raises(MissingEvents) as caught:
+            read()
+        assert caught.value.event_ids == ("$x",)
+    with pytest.raises(KeyError):
+        view[NAME]
+    message = built.add("m.room.message", BOB, {})
+    lost = {**built.events}
+    ban = built.add("m.room.member", ALICE, {"membership": "ban"}, state_key=BOB).event_id
+    state = RoomState({key: event.event_id for key, event in built.state.items()})
+    assert state["m.room.member", BOB] == ban
+    with pytest.raises(MissingEvents, match="events missing from the events of the state"):
+        check_auth(message, state.events(lost), built.events)
 
 
 EVERYTHING, MEMBERS = Unknown.everything("x"), Unknown.members("x")

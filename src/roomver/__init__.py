@@ -22,7 +22,7 @@ in these modules:
 - `roomver.rules`: the authorisation rules as values, and verdicts.
 - `roomver.power`: power levels.
 - `roomver.selection`: the auth events selection.
-- `roomver.state`: room states that are known in part.
+- `roomver.state`: room states, known in whole or in part, and the changes between them.
 - `roomver.auth`: the checks of the authorisation rules.
 - `roomver.policy`: policy servers.
 - `roomver.resolution`: state resolution.

@@ -283,11 +283,19 @@ def scanned_object(value: object, *, strict: bool) -> JsonObject:
 
 
 def encode_scanned(value: object) -> bytes:
-    """Return the canonical JSON of a value that `scan` has accepted, in UTF-8."""
+    """Return the canonical JSON of a value that `scan` has accepted, in UTF-8.
+
+    Raises:
+        NotCanonical: if `scan` has not seen the value, as in an `Event.trusted`, and would not accept it.
+    """
     try:
-        return encode_canonical_json(value)
-    except RecursionError:
-        return _on_fresh_stack(encode_canonical_json, value)
+        try:
+            return encode_canonical_json(value)
+        except RecursionError:
+            return _on_fresh_stack(encode_canonical_json, value)
+    except (RecursionError, TypeError, ValueError):
+        scan(value, strict=False)
+        raise  # pragma: no cover - the scan has raised
 
 
 def _on_fresh_stack(call: Callable[[_A], _R], argument: _A) -> _R:

@@ -14,6 +14,7 @@ __all__ = [
     "Defect",
     "MalformedEvent",
     "MissingEvents",
+    "NotAGraph",
     "NotAState",
     "NotCanonical",
     "RoomverError",
@@ -244,6 +245,23 @@ class NotAState(RoomverError):
 
     def __str__(self) -> str:
         return f"this is not a room state: {self.detail}"
+
+
+class NotAGraph(RoomverError):
+    """Bytes passed as a kept graph that are not one: they are damaged, or of another version of the form.
+
+    Attributes:
+        reason: what is wrong with them.
+    """
+
+    reason: str
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"these bytes are not a kept graph: {self.reason}; build the graph again from the events"
 
 
 class BadKey(RoomverError):

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, cast
 
 from .canonical import load_json, plain_object, shorten
 from .errors import Defect, MalformedEvent, NotCanonical
-from .event_format import MAX_AUTH_EVENTS, MAX_EVENT_BYTES, MAX_PREV_EVENTS, find_defects
+from .event_format import MAX_AUTH_EVENTS, MAX_EVENT_BYTES, MAX_PREV_EVENTS, find_defects, has_right_types
 from .hashing import essential_bytes, event_id_of_bytes
 from .types import EventId, JsonObject, RoomId, UserId
 from .versions import EventIdForm, RoomIdForm, RoomVersion, get_room_version, version_record
@@ -63,8 +63,9 @@ class Fields:
 class Event(Fields):
     """One event: a read-only view of a PDU in the event format of its room version.
 
-    Only `parse_event` makes events. An event keeps the dict it was made from and does not copy it, so
-    do not change that dict afterwards.
+    `parse_event` makes events, and `Event.trusted` makes them from a server's own store. An event keeps the
+    dict it was made from and does not copy it, so do not change that dict afterwards. Threads may share an
+    event. Unpickling does not check it, so unpickle only what you trust.
 
     Events are equal if they have the same event ID and room version, so a copy from a cache or from
     another process equals the original. The redacted form has the same event ID and is equal too.
@@ -87,6 +88,45 @@ class Event(Fields):
     # Self, though it never returns: with NoReturn, isinstance would not narrow to Event in mypy.
     def __new__(cls) -> Self:
         raise TypeError("make an Event with parse_event")
+
+    @classmethod
+    def trusted(cls, pdu: JsonObject, version: RoomVersion | str, event_id: EventId) -> "Event":
+        """Return an event that was checked before, from a server's own store.
+
+        It takes less than a fifth of the time of `parse_event`, because it looks at little: the types of the
+        keys that the rules read, and the types of the entries of ``prev_events`` and ``auth_events``. **Not
+        checked:** the size, the grammar of the sender and of the room ID, the range of numbers, how many
+        events are cited, what is inside ``content``, ``signatures`` and ``unsigned``, and whether all of it
+        is canonical JSON. The event ID is taken as it is.
+
+        So use it only for a PDU that `parse_event` has accepted, and with the ID of that event. An event that
+        `parse_event` would not accept may get a verdict that no server shares.
+
+        Args:
+            pdu: the PDU as a dict, as `json.loads` returns it. It is not copied.
+            version: the room version of its room.
+            event_id: its event ID. In versions 1 and 2 it must be the one in the PDU.
+
+        Raises:
+            MalformedEvent: with the defects that `find_defects` returns, if a type is wrong or a key is
+                missing, or if the event ID is not the one in the PDU.
+            UnknownRoomVersion: if there is no such version.
+
+        >>> pdu = {"type": "m.room.name", "state_key": "", "sender": "@a:b", "room_id": "!r:b", "depth": 1,
+        ...        "origin_server_ts": 1, "hashes": {}, "prev_events": [], "auth_events": [], "content": {}}
+        >>> Event.trusted(pdu, "11", "$stored")
+        <Event $stored v11 "m.room.name" state_key="" by "@a:b">
+        """
+        record = version_record(version)
+        if type(event_id) is not str:
+            raise MalformedEvent([Defect("event_id", "a string", shorten(event_id))], record.identifier)
+        if type(pdu) is not dict or not has_right_types(pdu, record):
+            raise MalformedEvent(find_defects(pdu, record), record.identifier)
+        event = _build(pdu, record, event_id)
+        if event._event_id != event_id:  # versions 1 and 2
+            defect = Defect("event_id", f"{shorten(event_id)}, which was passed in", shorten(event._event_id))
+            raise MalformedEvent([defect], record.identifier)
+        return event
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an Event is read-only: {name}")

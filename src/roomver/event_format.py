@@ -6,7 +6,7 @@ Source: https://spec.matrix.org/latest/rooms/v12/#event-format, and the same sec
 versions' pages; sizes in https://spec.matrix.org/latest/client-server-api/#size-limits
 """
 
-from typing import Final
+from typing import Any, Final
 
 from .canonical import encode_scanned, join_path, scan, shorten
 from .errors import SHOWN, Defect, NotCanonical
@@ -96,6 +96,42 @@ def find_defects(pdu: object, version: RoomVersion, *, lenient_identifiers: bool
         # Synapse refuses the key, ruma hashes it and gomatrixserverlib removes it: three different events.
         found.append(_defect(pdu, "event_id", "nothing (the ID is the reference hash)"))
     return found
+
+
+def has_right_types(pdu: JsonObject, version: RoomVersion) -> bool:
+    """Tell whether the keys that the rules read have the right types. If not, `find_defects` says why."""
+    # One subscript per key, chained comparisons and `join` for the type of each entry: this takes half as
+    # long as the plain form, and it is half of what `Event.trusted` does.
+    try:
+        previous: Any = pdu["prev_events"]
+        authorising: Any = pdu["auth_events"]
+        if not (
+            type(pdu["type"]) is type(pdu["sender"]) is str
+            and type(pdu["content"]) is type(pdu["hashes"]) is dict
+            and type(pdu["depth"]) is type(pdu["origin_server_ts"]) is int
+            and type(previous) is type(authorising) is list
+        ):
+            return False
+        if "state_key" in pdu and type(pdu["state_key"]) is not str:
+            return False
+        if "signatures" in pdu and type(pdu["signatures"]) is not dict:
+            return False
+        if "room_id" in pdu:
+            if type(pdu["room_id"]) is not str:
+                return False
+        elif version.room_id_form is RoomIdForm.DOMAIN or pdu["type"] != "m.room.create":
+            return False
+        if version.event_id_form is EventIdForm.CHOSEN and type(pdu["event_id"]) is not str:
+            return False
+        if version.references_carry_hashes:
+            for pair in previous + authorising:
+                if type(pair) is not list or len(pair) != 2 or type(pair[0]) is not str:
+                    return False
+        else:
+            "".join(previous + authorising)
+    except (KeyError, TypeError):
+        return False
+    return True
 
 
 def _size(pdu: JsonObject, bound: int) -> str:

@@ -44,12 +44,23 @@ class Dag:
     ID for the callers; here it only names the node.
 
     Threads may add nodes and walk the graph at the same time. A walk sees every node that was added before
-    it began, and perhaps later ones.
+    it began, and perhaps later ones. Without the GIL, a walk must hold `lock`.
 
     Cost: `add` takes amortised constant time per edge. A node with four edges takes about 130 bytes.
     """
 
-    __slots__ = ("_child", "_first", "_index", "_leaves", "_lock", "_next", "_offsets", "_parents", "keys")
+    __slots__ = (
+        "_child",
+        "_first",
+        "_index",
+        "_leaves",
+        "_next",
+        "_offsets",
+        "_parents",
+        "keys",
+        "lock",
+        "walks",
+    )
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -64,17 +75,22 @@ class Dag:
         self._child = array("I", [0])
         # Nodes without children, to which no parent has an edge yet.
         self._leaves: set[int] = set()
-        # Held while nodes are added. Walks do not take it: see `add`.
-        self._lock = RLock()
+        # Held while nodes are added. With the GIL, walks do not take it: see `add`.
+        self.lock = RLock()
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # With copies, so that a copy of the graph shares nothing with it.
-        with self._lock:
+        with self.lock:
             arrays = (self._offsets[:], self._parents[:], self._first[:], self._next[:], self._child[:])
             return _restored, (type(self), self.keys.copy(), arrays, self._leaves.copy())
+
+    def parts(self) -> tuple[list[str], "array[int]", "array[int]", set[int]]:
+        """Return copies of the keys, the offsets, the parents and the leaves, for `roomver.graph_bytes`."""
+        with self.lock:
+            return self.keys.copy(), self._offsets[:], self._parents[:], self._leaves.copy()
 
     def __contains__(self, key: object) -> bool:
         return key in self._index
@@ -111,7 +127,7 @@ class Dag:
         """
         # A walk in another thread may run at any point of this. The order of the steps keeps what it sees
         # consistent: an edge is complete before its parent points to it, and the key is added last.
-        with self._lock:
+        with self.lock:
             index = self._index
             present = index.get(key)
             if present is not None:
@@ -167,7 +183,7 @@ class Dag:
 
         Cost: linear in the edges, without recursion.
         """
-        with self._lock:
+        with self.lock:
             for key in in_order(parents_of, self._index):
                 self.add(key, parents_of[key], leaf=key in leaves)
 

@@ -8,7 +8,7 @@ from builder import versions_from
 from random_forks import likely_fork
 
 from roomver import resolve, resolve_steps
-from roomver.resolution import Resolution
+from roomver.resolution import Resolution, RoomState
 from roomver.versions import StateResolution
 
 from .labelled import ALICE, BOB, LATER, Room
@@ -140,4 +140,4 @@ def test_an_algorithm_can_be_given_by_its_value_and_by_no_other_text(version: st
 def test_a_generator_that_needs_nothing_ends_at_once() -> None:
     with pytest.raises(StopIteration) as done:
         next(resolve_steps([]))
-    assert done.value.value == Resolution({})
+    assert done.value.value == Resolution(RoomState())

@@ -8,14 +8,13 @@ https://spec.matrix.org/latest/rooms/v12/#state-resolution (version 12)
 from collections.abc import Collection, Container, Mapping, Sequence
 
 from ..event import Event
-from ..state import entries_of
+from ..state import RoomState
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .mainlines import Mainlines
 from .need import KnownEvents, Steps, run_steps, run_steps_async
 from .problem import Problem
 from .room_graph import RoomGraph
-from .room_state import RoomState
 from .split import Split, split_states
 from .trace import Candidate, Check, NotTraced, Resolution, Trace, Why
 from .v1 import resolve_v1
@@ -81,9 +80,8 @@ def resolve(  # noqa: PLR0913 - all but two are keyword-only options
         trace: keep the steps, for `Resolution.steps` and `Resolution.why`.
 
     Returns:
-        The resolution. Its state is a new dict. If all the states are `RoomState`s, it is a `RoomState`
-        derived from the first state by `RoomState.changed`. If the states are known in part, it is a
-        `PartialState`.
+        The resolution. Its state is a `RoomState`, or a `PartialState` of one if the states are known in
+        part. If the first state is a `RoomState`, the resolved state is derived from it and shares with it.
 
     Raises:
         UnknownState: if more knowledge of states that are known in part could change the result: a key that
@@ -140,13 +138,13 @@ def resolve_steps(  # noqa: PLR0913 - all but two are keyword-only options
 
     >>> def resolve_from(store, state_sets):
     ...     return run_steps(resolve_steps(state_sets), lambda ids: {e: store[e] for e in ids if e in store})
-    >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state
+    >>> resolve_from({}, [{("m.room.name", ""): "$a"}, {("m.room.name", ""): "$a"}]).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
     if algorithm is not None:
         algorithm = StateResolution(algorithm)
     if not state_sets:
-        return Resolution({}, _trace(algorithm, Split({}, {}), 0) if trace else None)
+        return Resolution(RoomState(), _trace(algorithm, Split({}, {}), 0) if trace else None)
     split = split_states(state_sets)
     problem = Problem(
         split=split,
@@ -161,8 +159,7 @@ def resolve_steps(  # noqa: PLR0913 - all but two are keyword-only options
         trace=_trace(algorithm, split, len(state_sets)) if trace else None,
     )
     changes = yield from resolve_split(problem)
-    kept = all(isinstance(entries_of(state), RoomState) for state in state_sets)
-    return Resolution(split.resolved(changes, as_room_state=kept), problem.trace)
+    return Resolution(split.resolved(changes), problem.trace)
 
 
 def resolve_split(problem: Problem) -> Steps[dict[StateKey, EventId]]:

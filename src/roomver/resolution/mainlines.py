@@ -20,6 +20,8 @@ class Mainlines:
 
     The mainline of a power-levels event is its path to the root. The mainline position of another event
     follows from where the path of the power levels that it cites meets the mainline.
+
+    It grows as it is asked, so it belongs to one thread.
     """
 
     __slots__ = ("_events", "_forest")

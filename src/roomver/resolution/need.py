@@ -17,7 +17,8 @@ T = TypeVar("T")
 Fetched: TypeAlias = Mapping[EventId, Event] | Mapping[EventId, Event | None]
 """The requested events that exist. None stands for one that does not exist."""
 Steps: TypeAlias = Generator[frozenset[EventId], Fetched, T]
-"""A generator that yields event IDs, is sent the events that exist, and returns its result."""
+"""A generator that yields event IDs, is sent the events that exist, and returns its result. It belongs to one
+thread at a time."""
 
 
 def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -> T:
@@ -29,7 +30,7 @@ def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -
 
     >>> from roomver.resolution import resolve_steps
     >>> same = {("m.room.name", ""): "$a"}
-    >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state
+    >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
     try:

@@ -1,13 +1,20 @@
 """`RoomGraph`: the events of one room as a graph of auth events, kept from one resolution to the next."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
-from typing import Any
+from sysconfig import get_config_var
+from typing import Any, Final
 
-from ..errors import WrongRoom
+from ..canonical import encode_canonical, parse_json
+from ..errors import NotAGraph, NotCanonical, WrongRoom
 from ..event import Event
 from ..graph import Dag
+from ..graph_bytes import dump_dag, load_dag
 from ..types import EventId
+
+WITHOUT_GIL: Final = bool(get_config_var("Py_GIL_DISABLED"))
+"""Whether this is a free-threaded build of Python."""
 
 
 class RoomGraph:
@@ -20,7 +27,12 @@ class RoomGraph:
     The ``depth`` of an event is not used, because its sender may claim any depth. The order follows from
     the auth events.
 
-    Threads may share a graph: one may add events while others resolve.
+    Threads may share a graph: several may add events while others resolve. A resolution sees the events that
+    were added before it began. On a free-threaded build of Python, additions wait while a resolution walks
+    the graph.
+
+    Pickling and copying make a graph that shares nothing with this one. Unpickling checks nothing, so
+    unpickle only what you trust; `load` checks everything.
 
     Cost: `add` takes amortised O(1) per auth event; the graph takes under 200 bytes per event.
 
@@ -56,11 +68,18 @@ class RoomGraph:
             CyclicGraph: if the event cites itself.
             WrongRoom: if it is not in the same room as the events in the graph.
         """
-        room = self._same_room(event, self._room)
         # No state holds a message, and no event may cite one as an auth event. So searches for shared events
         # skip messages, which are the most frequent events.
-        self._dag.add(event.event_id, event.auth_parents, leaf=event.state_key is None)
-        self._room = room
+        leaf = event.state_key is None
+        if self._room is None:
+            # Locked, because two threads may each have the first event, of different rooms.
+            with self._dag.lock:
+                room = self._same_room(event, self._room)
+                self._dag.add(event.event_id, event.auth_parents, leaf=leaf)
+                self._room = room
+        else:
+            self._same_room(event, self._room)
+            self._dag.add(event.event_id, event.auth_parents, leaf=leaf)
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Add events in any order. Each auth event must be one of them or in the graph.
@@ -74,14 +93,16 @@ class RoomGraph:
         """
         parents_of = {}
         leaves = set()
-        room = self._room
-        for event in events:
-            room = self._same_room(event, room)
-            parents_of[event.event_id] = event.auth_parents
-            if event.state_key is None:
-                leaves.add(event.event_id)
-        self._dag.extend(parents_of, leaves)
-        self._room = room
+        held = list(events)
+        with self._dag.lock:
+            room = self._room
+            for event in held:
+                room = self._same_room(event, room)
+                parents_of[event.event_id] = event.auth_parents
+                if event.state_key is None:
+                    leaves.add(event.event_id)
+            self._dag.extend(parents_of, leaves)
+            self._room = room
 
     def extend(self, parents_of: Mapping[EventId, Collection[EventId]]) -> None:
         """Add events by ID, in any order, for a caller that keeps no `Event` objects.
@@ -104,6 +125,42 @@ class RoomGraph:
                 f" {expected[0]}, version {expected[1]}"
             )
         return room
+
+    def dump(self) -> bytes:
+        """Return the graph as bytes, for `load`: after a restart, it need not be built again.
+
+        The form has a version and a checksum, and does not depend on the machine; it is described in
+        `roomver.graph_bytes`. An event with three auth events takes 45 bytes from room version 4 on. Store
+        the bytes beside the events, and add the events that came since after loading.
+
+        Cost: linear in the auth events.
+
+        >>> graph = RoomGraph()
+        >>> graph.extend({"$create": [], "$power": ["$create"]})
+        >>> again = RoomGraph.load(graph.dump())
+        >>> len(again), "$power" in again
+        (2, True)
+        """
+        label = b"" if self._room is None else encode_canonical([*self._room], strict=False)
+        return dump_dag(self._dag, label)
+
+    @classmethod
+    def load(cls, data: bytes | bytearray | memoryview) -> "RoomGraph":
+        """Return the graph that `dump` made bytes of.
+
+        All of it is checked: the version, the sizes, the checksum, that each auth event comes before the
+        events that cite it, and that each event occurs once. So bytes that were damaged, cut off or crafted
+        cannot lead to a graph that answers wrongly about its own events. Whether the auth events in it are
+        the true ones is not checked: bytes from someone else can claim any.
+
+        Raises:
+            RoomverError: as a `roomver.errors.NotAGraph`, if the bytes are not such a graph, or are of a
+                version of the form that this release does not read. Build the graph from the events then.
+
+        Cost: linear in the bytes, in time and memory.
+        """
+        dag, label = load_dag(data)
+        return _restored(cls, dag, _room_of(label))
 
     # "Auth difference. The auth difference is calculated by first calculating the full auth chain for each
     # state S_i, that is the union of the auth chains for each event in S_i, and then taking every event
@@ -137,7 +194,8 @@ class RoomGraph:
         dag = self._dag
         keys = dag.keys
         nodes = dict(zip(dag.nodes(masks), masks.values(), strict=True))
-        found = dag.difference(nodes, full, lambda node: is_shared(keys[node]), shared)
+        with _walking(dag):
+            found = dag.difference(nodes, full, lambda node: is_shared(keys[node]), shared)
         return {keys[node] for node in found}
 
     # "Conflicted state subgraph. Starting from an event in the conflicted state set and following auth_events
@@ -153,7 +211,29 @@ class RoomGraph:
             MissingEvents: naming the events that are not in the graph.
         """
         dag = self._dag
-        return {dag.keys[node] for node in dag.between(dag.nodes(conflicted))}
+        nodes = dag.nodes(conflicted)
+        with _walking(dag):
+            found = dag.between(nodes)
+        return {dag.keys[node] for node in found}
+
+
+def _walking(dag: Dag) -> AbstractContextManager[object]:
+    # With the GIL, an addition keeps what a walk sees consistent. Without it, an array that grows may move
+    # while it is read, which ends the process.
+    return dag.lock if WITHOUT_GIL else nullcontext()
+
+
+def _room_of(label: bytes) -> tuple[str, str] | None:
+    if not label:
+        return None
+    try:
+        room = parse_json(label, strict=False)
+    except NotCanonical:
+        room = None
+    match room:
+        case [str(room_id), str(version)]:
+            return room_id, version
+    raise NotAGraph("the room is not named by its ID and version")
 
 
 def _restored(kind: type[RoomGraph], dag: Dag, room: tuple[str, str] | None) -> RoomGraph:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from ..errors import RoomverError
 from ..rules import Verdict
-from ..types import EventId, StateKey, StateMap
+from ..state import State
+from ..types import EventId, StateKey
 from ..versions import StateResolution
 
 
@@ -157,12 +158,13 @@ class Resolution:
     """The outcome of a state resolution.
 
     Attributes:
-        state: the resolved state: ``(type, state_key)`` to event ID. A new dict, or a `RoomState` if all
-            the states were; ``dict(state)`` makes a dict of either.
+        state: the resolved state: ``(type, state_key)`` to event ID. A `RoomState`, or a `PartialState` if
+            the resolved states were known in part. `State.events` makes the state of events that
+            `check_auth` takes, and `State.as_dict` a dict.
         steps: the intermediate results; None without ``trace=True``.
     """
 
-    state: StateMap[EventId]
+    state: State[EventId]
     steps: Trace | None = None
 
     def why(self, key: StateKey) -> Why:

@@ -1,21 +1,29 @@
 """`RoomState`: a state map that shares structure with the states it was made from."""
 
-from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from math import isqrt
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from ..errors import counted
-from ..types import EventId, StateKey
+from ..types import EventId, StateKey, StateMap
+from .base import State
+from .differing import differing_among, differing_by_place
+
+V = TypeVar("V")
 
 _ABSENT: Final = object()
 
 
-class RoomState(Mapping[StateKey, EventId]):
+class RoomState(State[EventId]):
     """An immutable room state that makes the next state cheap to create.
 
     It consists of a dict, which other states share, and a few changes on top. Two states that share their
     dict are compared by their changes only. So the cost of splitting and resolving the states of a room's
-    forks is proportional to their differences, not to their size. ``dict(state)`` makes an independent copy.
+    forks is proportional to their differences, not to their size. `as_dict` makes an independent copy.
+
+    A store keeps states as changes: `changes_since` gives those that make one state from another, and
+    `from_deltas` makes a state from changes. States that are pickled together go on sharing their dict.
+    Copying a state returns the state itself.
 
     Cost: a new state copies the changes. There are at most 128 + 2·√entries changes; a state with more gets
     a dict of its own and shares nothing with the states before it.
@@ -26,6 +34,8 @@ class RoomState(Mapping[StateKey, EventId]):
     ('$a', '$b', 2)
     >>> sorted(before.differing_keys(after))
     [('m.room.name', ''), ('m.room.topic', '')]
+    >>> after.changes_since(before)
+    {('m.room.name', ''): '$b', ('m.room.topic', ''): '$c'}
     """
 
     __slots__ = ("_base", "_changes", "_length")
@@ -53,6 +63,33 @@ class RoomState(Mapping[StateKey, EventId]):
             new._base = new.as_dict()
             new._changes = {}
         return new
+
+    @classmethod
+    def from_deltas(
+        cls,
+        deltas: Iterable[Mapping[StateKey, EventId | None]],
+        start: Mapping[StateKey, EventId] | None = None,
+    ) -> "RoomState":
+        """Return the state that changes lead to, as a store keeps them.
+
+        Args:
+            deltas: changes as `changed` takes them, earliest first.
+            start: the state that the first of them changes; None for the empty state. The result shares
+                with it if it is a `RoomState`.
+
+        Cost: linear in the changes. Without a start, or with one that is not a `RoomState`, one pass over the
+        entries too.
+
+        >>> name = ("m.room.name", "")
+        >>> RoomState.from_deltas([{name: "$a"}, {name: None}, {name: "$b"}]).as_dict()
+        {('m.room.name', ''): '$b'}
+        """
+        merged: dict[StateKey, EventId | None] = {}
+        for delta in deltas:
+            merged.update(delta)
+        if start is None:
+            return over_dict({key: event_id for key, event_id in merged.items() if event_id is not None})
+        return (start if isinstance(start, RoomState) else cls(start)).changed(merged)
 
     @classmethod
     def sharing(cls, states: Iterable[Mapping[StateKey, EventId]]) -> "list[RoomState]":
@@ -83,6 +120,16 @@ class RoomState(Mapping[StateKey, EventId]):
             changes.update((key, event_id) for key, event_id in state.items() if entries.get(key) != event_id)
             result.append(trunk.changed(changes))
         return result
+
+    @property
+    def known(self) -> "RoomState":
+        """The state itself: every entry is known."""
+        return self
+
+    @property
+    def unknown(self) -> tuple[()]:
+        """Empty: every entry is known."""
+        return ()
 
     def __getitem__(self, key: StateKey) -> EventId:
         event_id = self.get(key)
@@ -118,9 +165,17 @@ class RoomState(Mapping[StateKey, EventId]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RoomState) and self.shares_with(other):
             return not self.differing_keys(other)
-        return self._flat() == as_dict(other) if isinstance(other, Mapping) else NotImplemented
+        if not isinstance(other, Mapping) or (isinstance(other, State) and other.unknown):
+            return NotImplemented
+        return self._flat() == as_dict(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
+
+    def __copy__(self) -> "RoomState":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "RoomState":
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._base, self._changes)
@@ -150,21 +205,53 @@ class RoomState(Mapping[StateKey, EventId]):
         """Tell whether two states share their dict."""
         return self._base is other._base
 
-    def differing_keys(self, other: "RoomState") -> set[StateKey]:
-        """Return the keys for which two states that share their dict do not have the same event."""
-        return differing_among(self._changes.keys() | other._changes.keys(), self, other)
+    def differing_keys(self, other: StateMap[EventId]) -> set[StateKey]:
+        """Return the keys for which two states do not have the same event.
+
+        Raises:
+            UnknownState: if the other state is known in part.
+
+        Cost: for states that share their dict, proportional to their changes. For others, a few C-level
+        passes over both.
+        """
+        return differing_keys(self, other)
+
+    def changes_since(self, other: StateMap[EventId]) -> dict[StateKey, EventId | None]:
+        """Return the changes that make this state from another one: see `State.changes_since`."""
+        return changes_between(other, self)
 
 
-def differing_among(
-    keys: Collection[StateKey], one: Mapping[StateKey, EventId], other: Mapping[StateKey, EventId]
-) -> set[StateKey]:
-    """Return those keys for which two room states do not have the same event."""
-    return {key for key in keys if one.get(key) != other.get(key)}
+def differing_keys(one: StateMap[V], other: StateMap[V]) -> set[StateKey]:
+    """Return the keys for which two room states do not have the same event."""
+    base, changes = _layers(one)
+    other_base, other_changes = _layers(other)
+    keys = set() if base is other_base else differing_by_place(base, other_base)
+    if not changes and not other_changes:
+        return keys
+    return differing_among(keys | changes.keys() | other_changes.keys(), one, other)
+
+
+def _layers(state: StateMap[V]) -> tuple[StateMap[V], StateMap[V | None]]:
+    """Return a state in two layers: entries, and changes on top of them."""
+    if isinstance(state, RoomState):
+        # In quotes, because making these types takes longer than the rest of a small comparison.
+        return cast("tuple[StateMap[V], StateMap[V | None]]", state._layers())
+    return state, {}
+
+
+def changes_between(before: StateMap[V], after: StateMap[V]) -> dict[StateKey, V | None]:
+    """Return the changes that make one state from another, sorted by key."""
+    return {key: after.get(key) for key in sorted(differing_keys(before, after))}
 
 
 def as_dict(state: Mapping[StateKey, EventId]) -> dict[StateKey, EventId]:
     """Copy a room state into a dict."""
     return state.as_dict() if isinstance(state, RoomState) else dict(state)
+
+
+def over_dict(entries: dict[StateKey, EventId]) -> RoomState:
+    """Return a `RoomState` of a dict that nobody else changes, without a copy."""
+    return _restored(entries, {})
 
 
 def _restored(base: dict[StateKey, EventId], changes: dict[StateKey, EventId | None]) -> RoomState:

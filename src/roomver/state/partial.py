@@ -1,19 +1,19 @@
-"""State maps: room states that are known in part, and states of event IDs read as states of events.
+"""Room states that are known in part.
 
 A state map that is known in part knows what it does not know. An entry that it does not have is either absent
 or unknown, and reading an unknown one raises `UnknownState`. So no rule takes an unknown entry for an absent
 one. Nothing is decided here: this module only keeps apart what is known and what is not.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, NoReturn, Protocol, TypeVar, cast
+from operator import is_not
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
-from .errors import UnknownState, counted, listed
-from .event import Event
-from .types import EventId, StateKey, StateMap
-
-__all__ = ["EventsOf", "PartialState", "Unknown", "entries_of", "known_in_part", "unknown_of"]
+from ..errors import UnknownState, counted, listed
+from ..types import EventId, StateKey, StateMap
+from .base import State
+from .room_state import RoomState, changes_between
 
 V = TypeVar("V")
 
@@ -100,7 +100,7 @@ class Unknown:
         return f"{', '.join(names)} ({self.reason})"
 
 
-class PartialState(Mapping[StateKey, V], Generic[V]):
+class PartialState(State[V], Generic[V]):
     """A room state that is known in part.
 
     ``state[key]``, ``state.get(key)`` and ``key in state`` raise `UnknownState` if the key is unknown, and
@@ -171,6 +171,9 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
     def __len__(self) -> int:  # noqa: PLE0303 - it never returns
         self._refuse_whole()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PartialState, (self.known, self.unknown)
+
     def _refuse_whole(self) -> NoReturn:
         raise UnknownState((), f"unknown: {'; '.join(map(str, self.unknown))}")
 
@@ -179,62 +182,43 @@ class PartialState(Mapping[StateKey, V], Generic[V]):
             return NotImplemented
         return self.known == other.known and self.unknown == other.unknown
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         known = counted(len(self.known), "known entry", "known entries")
         return f"<PartialState of {known}; unknown: {'; '.join(map(str, self.unknown))}>"
 
-    def changed(self, changes: Mapping[StateKey, V | None]) -> StateMap[V]:
+    def changed(self, changes: Mapping[StateKey, V | None]) -> State[V]:
         """Return a state with some entries set; those whose value is None are removed.
 
-        An entry that is set is known from then on. If no key is unknown any more, the known entries alone are
-        returned. A removed entry whose key is covered by `unknown` becomes unknown.
+        An entry that is set is known from then on. If no key is unknown any more, the result is a `RoomState`
+        of the known entries. A removed entry whose key is covered by `unknown` becomes unknown.
         """
         unknown = self.unknown
         if any(value is None and _covering(unknown, key) for key, value in changes.items()):
             # The key is unknown in a different way from the states that share `unknown`.
             unknown = tuple(one.renewed() for one in unknown)
-        return known_in_part(changed_entries(self.known, changes), unknown)
+        made = known_in_part(changed_entries(self.known, changes), unknown)
+        # A `RoomState` does not look at its values: they may be events.
+        return (
+            made if isinstance(made, State) else cast("State[V]", RoomState(cast("StateMap[EventId]", made)))
+        )
 
+    def changes_since(self, other: StateMap[V]) -> dict[StateKey, V | None]:
+        """Return the changes that make this state from another one: see `State.changes_since`."""
+        if not same_unknown(self.unknown, unknown_of(other)):
+            raise UnknownState((), _differing_parts(self.unknown, unknown_of(other)))
+        return changes_between(entries_of(other), self.known)
 
-class EventsOf(Mapping[StateKey, Event]):
-    """A view of a state map of event IDs as a state map of events.
-
-    It reads the state map key by key: if that is known in part, reading an unknown key raises `UnknownState`.
-    """
-
-    __slots__ = ("_events", "_ids")
-
-    def __init__(self, ids: StateMap[EventId], events: Mapping[EventId, Event]) -> None:
-        self._ids = ids
-        self._events = events
-
-    def __getitem__(self, key: StateKey) -> Event:
-        return self._events[self._ids[key]]
-
-    def get(self, key: StateKey, default: Event | None = None) -> Event | None:  # type: ignore[override]
-        """Return the event of a key, or the default."""
-        event_id = self._ids.get(key)
-        return default if event_id is None else self._events[event_id]
-
-    def __iter__(self) -> Iterator[StateKey]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-
-class _Changeable(Protocol):
-    """A state map that makes the next one at little cost, as `RoomState` does."""
-
-    def changed(self, changes: Mapping[StateKey, Any]) -> Any: ...
+    def as_dict(self) -> dict[StateKey, V]:
+        """Raise `UnknownState`: use `known`."""
+        self._refuse_whole()
 
 
 def changed_entries(entries: StateMap[V], changes: Mapping[StateKey, V | None]) -> StateMap[V]:
     """Return entries with some set; those whose value is None are removed."""
-    if hasattr(entries, "changed"):
-        return cast(StateMap[V], cast(_Changeable, entries).changed(changes))
+    if isinstance(entries, RoomState):
+        return cast("StateMap[V]", entries.changed(cast("Mapping[StateKey, EventId | None]", changes)))
     result = dict(entries)
     apply_changes(result, changes.items())
     return result
@@ -267,6 +251,31 @@ def entries_of(state: StateMap[V]) -> StateMap[V]:
 def unknown_of(state: StateMap[V]) -> tuple[Unknown, ...]:
     """Return what is unknown in a state; empty if it is known in whole."""
     return state.unknown if isinstance(state, PartialState) else ()
+
+
+def same_unknown(one: tuple[Unknown, ...], other: tuple[Unknown, ...]) -> bool:
+    """Tell whether two states are unknown in the same way."""
+    # Identity, not equality: two answers without members may leave out different members.
+    return len(one) == len(other) and not any(map(is_not, one, other))
+
+
+def _differing_parts(*unknown: tuple[Unknown, ...]) -> str:
+    parts = dict.fromkeys(str(one) for several in unknown for one in several)
+    return f"the states may differ in what is unknown: {'; '.join(parts)}"
+
+
+def shared_unknown(states: Sequence[StateMap[V]]) -> tuple[Unknown, ...]:
+    """Return what is unknown in all states in the same way.
+
+    Raises:
+        UnknownState: if the states are not unknown in the same way. An entry that is unknown in one state may
+            then differ from that of another state.
+    """
+    first, *others = map(unknown_of, states)
+    for other in others:
+        if not same_unknown(first, other):
+            raise UnknownState((), _differing_parts(first, other))
+    return first
 
 
 def _covering(unknown: Iterable[Unknown], key: StateKey) -> Unknown | None:
