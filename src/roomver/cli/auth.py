@@ -49,13 +49,13 @@ from .common import (
     id_hint,
     read_event,
     read_key_files,
-    room_version_option,
     signature_options,
     unhashed_option,
 )
 from .drafts import complete_draft
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option
+from .version_options import room_version_option
 
 
 @click.command(

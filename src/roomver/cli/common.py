@@ -14,14 +14,14 @@ from rich.console import Console
 from .. import readers
 from ..canonical import load_json
 from ..entry import Entry
-from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
+from ..errors import SHOWN, NotCanonical
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
 from ..readers import InputError, read_keys, read_signing_keys
 from ..readers.database import address_without_password, is_address
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
-from ..versions import RoomVersion, StateResolution, get_room_version
+from ..versions import RoomVersion, StateResolution
 from .escaped import json_text, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,20 +39,6 @@ def id_hint(name: str) -> str:
     """Return a hint for something that is not an event ID, such as one with quotes in it."""
     bare = name.strip(" \t\n'\"`\\").lstrip("$\\")
     return f"an event ID starts with $: '${printable(bare)}'"
-
-
-def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
-    """Add ``--room-version``, which passes the record of the room version."""
-    return click.option(
-        "--room-version", "version", metavar="V", required=required, callback=_known_version, help=text
-    )
-
-
-def _known_version(_: click.Context, __: click.Parameter, identifier: str | None) -> RoomVersion | None:
-    try:
-        return None if identifier is None else get_room_version(identifier)
-    except UnknownRoomVersion as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def keys_option(*, required: bool = False) -> Callable[[F], F]:

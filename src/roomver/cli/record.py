@@ -28,13 +28,13 @@ from .common import (
     example,
     keys_option,
     read_key_files,
-    room_version_option,
     write_json,
 )
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
 from .merged import tell_contradictions
 from .sources import Choice, opened_room, room_option
+from .version_options import room_version_option
 
 _BESIDE = ("-wal", "-shm", "-journal")
 _EXISTS = "it exists: give --force to replace it"

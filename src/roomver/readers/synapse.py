@@ -18,9 +18,9 @@ from ..known_states import Beliefs, KnownStates
 from ..merging import forget_events
 from ..state import entries_of
 from ..types import EventId, JsonObject, RoomId, StateMap
-from ..versions import RoomVersion, get_room_version
+from ..versions import RoomVersion, version_named
 from .database import Database, number_of, open_database, text_of
-from .entries import InputError, Read, entry_of
+from .entries import InputError, Read, entry_of, with_advice
 from .lines import MAX_LINE_BYTES, load_bounded
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
@@ -150,9 +150,9 @@ class SynapseSource:
                 raise InputError(self.name, reason)
             return version
         try:
-            known = get_room_version(said)
+            known = version_named(said, version)
         except UnknownRoomVersion as error:
-            raise InputError(self.name, f"{quoted(room_id)}: {error}") from None
+            raise InputError(self.name, f"{quoted(room_id)}: {with_advice(error)}") from None
         if version is not None and version is not known:
             raise InputError(
                 self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}{says}"
