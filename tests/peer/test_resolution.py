@@ -17,6 +17,7 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room, public_key, signed_block, versions_from
 from random_forks import Fork, likely_fork
 from reference import resolution as reference
+from strategies import PEER_VERSIONS
 from test_vectors_resolution import cases, loaded
 
 from roomver import RoomGraph, resolve
@@ -27,12 +28,11 @@ with warnings.catch_warnings():
     # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
     import synapse.server  # noqa: F401 - first, to break an import cycle
-    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
     from synapse.state import v1, v2
     from synapse.storage.databases.main.event_federation import StateDifference
 
 from .resolution_differences import explain
-from .store import Store, finish
+from .store import Store, finish, synapse_version
 
 pytestmark = pytest.mark.peer
 
@@ -62,7 +62,7 @@ class _Store(Store):
 def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
     """Return the state to which Synapse resolves a fork, or the error that it raises."""
     store = _Store(fork)
-    version = KNOWN_ROOM_VERSIONS[fork.version]
+    version = synapse_version(fork.version)
     room_id = next(iter(fork.events.values())).room_id
     states = [dict(state) for state in fork.state_sets]
     try:
@@ -88,13 +88,13 @@ def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
             print(f"{number:8} {name}")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PEER_VERSIONS)
 def test_every_fork_resolves_as_synapse_resolves_it(
     version: str, counts: Counter[str], request: pytest.FixtureRequest
 ) -> None:
     unlisted = []
     examples = request.config.getoption("--peer-examples")
-    for number in range(-(-examples // len(VERSIONS))):
+    for number in range(-(-examples // len(PEER_VERSIONS))):
         fork = likely_fork(Random(f"{version}/{number}"), version, 10 + number % 50)
         theirs = synapse_resolves(fork)
         ours = resolve(fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=True, trace=True)

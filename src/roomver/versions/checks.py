@@ -169,12 +169,12 @@ def _in_redaction(v: "RoomVersion") -> Iterator[str]:
     if lacking:
         yield f"redaction_keeps lacks {', '.join(sorted(lacking))}: what is left would not be an event"
     for kind in sorted(v.redaction_keeps_all_content & v.redaction_keeps_content.keys()):
-        yield f"redaction_keeps_content names {shorten(kind)}, of which redaction keeps all content"
+        yield f"redaction_keeps_content names {shorten(kind)}, which redaction_keeps_all_content keeps whole"
     kept = v.redaction_keeps_content.get("m.room.create", frozenset())
     if v.room_id_form is RoomIdForm.CREATE_HASH and not (
         "m.room.create" in v.redaction_keeps_all_content or "room_version" in kept
     ):
         yield (
-            "room_id_form create_hash needs redaction to keep room_version of m.room.create: a room ID must"
-            " name a create event of its version"
+            "room_id_form create_hash needs redaction_keeps_content or redaction_keeps_all_content to keep"
+            " room_version of m.room.create: a room ID must name a create event of its version"
         )
