@@ -182,7 +182,7 @@ def _write_anonymised(
         notes.append(f"{what} left out: malformed, or too large when it is anonymised")
     _write(made.recording, out, notes)
     out.seek(0)
-    room = read_room(cast(BinaryIO, out), "the anonymised room")
+    room = read_room(cast(BinaryIO, out), "the anonymised room", made.recording.version)
     keys = None if unsigned else room.keys
     with replay_progress("the anonymised room") as progress:
         new = check_room(

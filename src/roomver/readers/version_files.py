@@ -5,7 +5,7 @@ from typing import BinaryIO, Final
 
 from ..canonical import shorten
 from ..errors import RoomverError
-from ..versions import RoomVersion
+from ..versions import RoomVersion, derived
 from .entries import InputError
 
 _MAX_BYTES: Final = 2**20
@@ -41,6 +41,6 @@ def read_version(stream: BinaryIO, name: str) -> RoomVersion:
             raise InputError(name, f'expected {key} = "…", a string; {found}')
     identifier, based_on = fields.pop("identifier"), fields.pop("based_on")
     try:
-        return RoomVersion.derive(identifier, based_on, **fields)
+        return derived(identifier, based_on, fields)
     except RoomverError as error:
         raise InputError(name, str(error)) from None

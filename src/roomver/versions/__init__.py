@@ -9,7 +9,7 @@ Source: https://spec.matrix.org/latest/rooms/
 
 from .checks import RULE_LISTS
 from .forms import EventIdForm, RoomIdForm, StateResolution
-from .lookup import get_room_version, is_known, list_changes, version_named, version_record
+from .lookup import derived, get_room_version, is_known, list_changes, version_named, version_record
 from .record import FIELDS, RoomVersion
 from .stable import ROOM_VERSIONS, V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12
 from .unstable import UNSTABLE_ROOM_VERSIONS
@@ -35,6 +35,7 @@ __all__ = [
     "RoomIdForm",
     "RoomVersion",
     "StateResolution",
+    "derived",
     "get_room_version",
     "is_known",
     "list_changes",
