@@ -23,10 +23,12 @@ from test_floors import FLOORS
 
 from roomver.cli import main
 from roomver.cli.features import feature_markdown
+from roomver.rules import list_rules
+from roomver.versions import FIELDS, UNSTABLE_ROOM_VERSIONS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "docs/room-versions.md")
 
 GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown}
 
@@ -133,6 +135,16 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 )
 def test_a_local_link_has_a_target(document: str, target: str) -> None:
     assert ((ROOT / document).parent / target).exists()
+
+
+def test_the_page_on_room_versions_has_every_field_rule_and_version() -> None:
+    text = (ROOT / "docs" / "room-versions.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| Field \| Value \|$\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [row.split(" | ")[0] for row in table.splitlines()[1:]]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(set(FIELDS) - {"identifier", "based_on"})
+    assert all(f"| `{name}` | {one.based_on} |" in text for name, one in UNSTABLE_ROOM_VERSIONS.items())
+    owned = UNSTABLE_ROOM_VERSIONS["org.matrix.msc3757.11"]
+    assert all(f"| {rule.number(owned)} | `{rule.name}` |" in text for rule in list_rules(owned) if rule.url)
 
 
 if __name__ == "__main__":
