@@ -120,6 +120,6 @@ def split_owner(state_key: str) -> tuple[str, str]:
     # "the prefix of the state_key before the first _ that follows the first : (or end of string)"
     if not state_key.startswith("@"):
         return "", state_key
-    colon = state_key.find(":")
-    end = -1 if colon < 0 else state_key.find("_", colon)
-    return (state_key, "") if end < 0 else (state_key[:end], state_key[end:])
+    localpart, colon, rest = state_key.partition(":")
+    server, underscore, suffix = rest.partition("_")
+    return localpart + colon + server, underscore + suffix
