@@ -364,6 +364,9 @@ def test_rule_1_3_recognises_the_version_that_was_passed_in_and_no_other() -> No
     version, other = derive(), RoomVersion.derive("org.example.y", "12")
     room = Room(version)
     assert check_auth(room.create, None, {}).allowed
+    # The versions that roomver has are recognised in every room, as the rule says.
+    for named in ("11", "org.matrix.msc2870"):
+        assert check_auth(Room(version, content={"room_version": named}).create, None, {}).allowed
     for record in (other, get_room_version("12")):
         event = parse_event(room.create.pdu, record)
         verdict = check_state_independent(event, {})

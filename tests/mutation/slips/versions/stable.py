@@ -11,11 +11,6 @@ SLIPS: Table = {
             ),
         ],
     },
-    "V3": {
-        "redaction_rule=False": [
-            Slip("version 3 still has the rule on redactions", ""),
-        ],
-    },
     "V5": {
         "key_validity_enforced=True": [
             Slip("version 5 has no rule on aliases", "key_validity_enforced=True, aliases_rule=False"),
