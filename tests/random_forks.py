@@ -63,6 +63,24 @@ def likely_fork(rng: Random, version: str, length: int = 20) -> Fork:
     return _Play(rng, version).fork(length)
 
 
+def owned_fork(version: str) -> Fork:
+    """Return a fork in a room with owned state keys: Bob sets what Carol owns while he loses his level."""
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    levels: Content = {"users": {ALICE: 100, BOB: 50}, "state_default": 0}
+    room.power(levels)
+    room.join_rule("public")
+    room.join(BOB, CAROL)
+    before, last = dict(room.state), room.last
+    room.power({**levels, "users": {ALICE: 100}})
+    demoted = dict(room.state)
+    room.state, room.last = before, last
+    room.add("x.owned", BOB, {}, state_key=f"{CAROL}_x")
+    room.add("x.owned", BOB, {}, state_key=f"{BOB}_x")
+    states = [{key: one.event_id for key, one in state.items()} for state in (demoted, room.state)]
+    return Fork(version, room.events, states)
+
+
 class _Play:
     def __init__(self, rng: Random, version: str) -> None:
         self.rng = rng

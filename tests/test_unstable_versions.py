@@ -11,10 +11,11 @@ from typing import Any
 import generator
 import pytest
 from builder import ALICE, BOB, CAROL, Room
+from random_forks import owned_fork
 from reference import redaction as reference
 from strategies import OWNED_KEY_VERSIONS, UNSTABLE_VERSIONS, VERSIONS
 
-from roomver import MalformedEvent, Verdict, check_auth, compute_event_id, get_room_version, redact
+from roomver import MalformedEvent, Verdict, check_auth, compute_event_id, get_room_version, redact, resolve
 from roomver.errors import Defect
 from roomver.versions import FIELDS, ROOM_VERSIONS, UNSTABLE_ROOM_VERSIONS, RoomVersion
 
@@ -292,6 +293,19 @@ def test_the_longest_state_key(version: str, most: int) -> None:
     # Other texts keep their limit.
     with pytest.raises(MalformedEvent, match="type: expected at most 255 bytes"):
         made.make("x" * 256, ALICE, {})
+
+
+@owned
+def test_the_owner_of_a_state_key_counts_in_a_resolution(version: str) -> None:
+    fork = owned_fork(version)
+    resolved = resolve(fork.state_sets, fork.events, trace=True)
+    # Bob's own key stays. Carol's does not, because Bob has lost the level for it.
+    assert ("x.owned", f"{BOB}_x") in resolved.state
+    assert ("x.owned", f"{CAROL}_x") not in resolved.state
+    (candidate,) = resolved.why(("x.owned", f"{CAROL}_x")).candidates
+    assert candidate.check is not None
+    assert candidate.check.verdict is not None
+    assert candidate.check.verdict.number == "8.1.3"
 
 
 # Rooms

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room, public_key, signed_block, versions_from
-from random_forks import Fork, likely_fork
+from random_forks import Fork, likely_fork, owned_fork
 from reference import resolution as reference
-from strategies import PEER_VERSIONS
+from strategies import OWNED_KEY_VERSIONS, PEER_VERSIONS
 from test_vectors_resolution import cases, loaded
 
 from roomver import RoomGraph, resolve
@@ -184,6 +184,12 @@ def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
         assert sorted(theirs.values()) == case.expected[0].outcome["state"], case.name
         count += 1
     assert count > 10
+
+
+@pytest.mark.parametrize("version", OWNED_KEY_VERSIONS)
+def test_the_owner_of_a_state_key_counts_in_a_resolution(version: str) -> None:
+    fork = owned_fork(version)
+    assert synapse_resolves(fork) == resolve(fork.state_sets, fork.events).state
 
 
 def _unlike(theirs: Any, ours: Any) -> str:
