@@ -432,7 +432,7 @@ class _Drawing:
         odd = ["@b", "@b:", "@b:x y", "b:x", "@\0:x", "@\u00e9_:x"]
         owner = rng.choice([*USERS, *USERS, sender, sender, *odd])
         if self.chance(8):
-            return rng.choice(["x", "\u00e9"]) * rng.choice([127, 128, 255, 256])
+            return rng.choice(["x" * 255, "x" * 256, "x" * 511, "\u00e9" * 127, "\u00e9" * 128])
         rest = rng.choice(["", "_", "_device", "_a_b:c", "_@b", ":80", ".evil.example_x", "-x"])
         if self.chance(15):
             rest = "_" + rng.choice(["x" * 255, "x" * 256, "\u00e9" * 127 + "x", "\u00e9" * 128])

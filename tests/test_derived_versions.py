@@ -38,7 +38,15 @@ from roomver.entry import Entry, Place
 from roomver.errors import BadRoomVersion
 from roomver.rules import RULES, list_rules
 from roomver.state import entries_of
-from roomver.versions import FIELDS, EventIdForm, RoomIdForm, StateResolution, list_changes, lookup
+from roomver.versions import (
+    FIELDS,
+    EventIdForm,
+    RoomIdForm,
+    StateResolution,
+    list_changes,
+    lookup,
+    version_named,
+)
 from roomver.versions.checks import KEPT_ALWAYS, KINDS
 
 X = "org.example.x"
@@ -387,6 +395,17 @@ def test_a_create_event_that_names_another_version_makes_no_room_of_this_one(nam
         assert verdict.rule.name == "room_id.of_create"
         with pytest.raises(WrongRoom, match=f"makes a room of version {named}"):
             replay_room(room.events.values())
+
+
+def test_an_input_may_name_the_version_that_was_passed_in_with_it() -> None:
+    version = derive()
+    assert version_named(X, version) is version
+    assert version_named("11", version) is version_named("11", None) is get_room_version("11")
+    for given in (None, RoomVersion.derive("org.example.y", "12")):
+        with pytest.raises(UnknownRoomVersion):
+            version_named(X, given)
+    with pytest.raises(UnknownRoomVersion):
+        version_named(11, version)
 
 
 def test_nothing_finds_a_derived_version_by_its_identifier() -> None:
