@@ -111,6 +111,10 @@ def test_the_changes_that_are_listed_make_the_same_version(base: str) -> None:
     }
     version = derive(base, **changes)
     assert RoomVersion.derive(X, base, **list_changes(version)) is version
+    assert list_changes(get_room_version("org.matrix.msc2870")) == {
+        "redaction_keeps_content": {"m.room.server_acl": ["allow", "allow_ip_literals", "deny"]}
+    }
+    assert list_changes(derive()) == {}
     # Without its base, all fields are listed.
     other = RoomVersion.derive("org.example.y", version)
     assert list_changes(other).keys() == set(FIELDS) - {"identifier", "based_on"}
