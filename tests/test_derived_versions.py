@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 import multiprocessing
 import pickle
 from collections.abc import Mapping
@@ -115,6 +116,8 @@ def test_the_changes_that_are_listed_make_the_same_version(base: str) -> None:
         "redaction_keeps_content": {"m.room.server_acl": ["allow", "allow_ip_literals", "deny"]}
     }
     assert list_changes(derive()) == {}
+    forms = {"event_id_form": "hash", "redaction_keeps": sorted({*KEPT_ALWAYS, "origin"})}
+    assert json.loads(json.dumps(list_changes(derive("11", **forms)))) == forms
     # Without its base, all fields are listed.
     other = RoomVersion.derive("org.example.y", version)
     assert list_changes(other).keys() == set(FIELDS) - {"identifier", "based_on"}
@@ -125,6 +128,8 @@ def test_the_changes_that_are_listed_make_the_same_version(base: str) -> None:
     [
         ({"knok": True}, '"knok" is not a field; did you mean knock?'),
         ({"zzz": True}, '"zzz" is not a field'),
+        # `based_on` is not a field that can change, so it is not suggested.
+        ({"base_on": True}, '"base_on" is not a field'),
         ({"identifier": "org.y"}, '"identifier" is not a field'),
         ({"based_on": "11"}, '"based_on" is not a field'),
         ({"knock": 1}, "knock: expected true or false, found 1"),
@@ -173,6 +178,7 @@ def test_a_wrong_field_is_named(changes: dict[str, object], reason: str) -> None
     assert caught.value.version == X
     (found,) = caught.value.reasons
     assert found.startswith(reason)
+    assert ("did you mean" in found) is ("did you mean" in reason)
 
 
 @pytest.mark.parametrize("identifier", ["", "A", "x" * 33, "a_b", "a b", "a\n", "é", 5, None, ["x"]])
