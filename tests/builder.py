@@ -23,7 +23,6 @@ from roomver import (
     Verdict,
     check_against_state,
     check_auth,
-    get_room_version,
     parse_event,
     select_auth_types,
     sign_event,
@@ -32,7 +31,7 @@ from roomver import (
 from roomver.hashing import content_digest
 from roomver.keys import SigningKey
 from roomver.rules import Rule
-from roomver.versions import EventIdForm, RoomIdForm
+from roomver.versions import EventIdForm, RoomIdForm, version_record
 
 ALICE = "@alice:a.example"
 BOB = "@bob:b.example"
@@ -88,14 +87,14 @@ class Room:
 
     def __init__(
         self,
-        version: str,
+        version: RoomVersion | str,
         *,
         creator: str = ALICE,
         content: Content | None = None,
         name: str = "room",
         signed: bool = True,
     ) -> None:
-        self.version: RoomVersion = get_room_version(version)
+        self.version: RoomVersion = version_record(version)
         self.signed = signed
         self.events: dict[str, Event] = {}
         self.state: State = {}
@@ -104,7 +103,7 @@ class Room:
         self._domain_room_id = f"!{name}:{server_name(creator)}"
         self.last: Event | None = None
         if content is None:
-            content = {"room_version": version}
+            content = {"room_version": self.version.identifier}
             if self.version.creator_in_content:
                 content["creator"] = creator
         self.create = self.add("m.room.create", creator, content, state_key="", auth=[])

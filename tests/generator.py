@@ -9,7 +9,16 @@ import math
 from random import Random
 from typing import Any
 
-from strategies import CONTENT_KEYS, EVENT_TYPES, LENIENT_VERSIONS, STRAY_KEYS, JsonObject
+from strategies import (
+    ACL_VERSION,
+    CONTENT_KEYS,
+    EVENT_TYPES,
+    LENIENT_VERSIONS,
+    RELATION_VERSION,
+    STRAY_KEYS,
+    JsonObject,
+    number_of,
+)
 
 _CHARACTERS = (
     'ab09_.-@:$!# "\\/\b\t\n\x00\x1f\x7f\x80éü\u0301\u2028\ud7ff\ue000\ufb33\ufeff\uffff😀\U0010ffff'
@@ -137,7 +146,7 @@ def pdu(rng: Random, version: str) -> JsonObject:
         result["unsigned"] = {_name(rng): json_value(rng, lenient) for _ in range(rng.randrange(3))}
     if chosen:
         result["event_id"] = _identifier(rng, "$")
-    if version != "12":
+    if number_of(version) != 12:
         result["room_id"] = _identifier(rng, "!")
     elif result["type"] != "m.room.create" or result.get("state_key") != "":
         result["room_id"] = "!" + digest(rng)
@@ -146,6 +155,14 @@ def pdu(rng: Random, version: str) -> JsonObject:
             result[key] = json_value(rng, lenient)
     if rng.random() < 0.1:
         result[text(rng) + "?"] = json_value(rng, lenient)
+    if version == RELATION_VERSION and rng.random() < 0.5:
+        names = rng.sample(["rel_type", "event_id", "key", "m.in_reply_to"], rng.randrange(5))
+        relation = {name: json_value(rng, lenient) for name in names}
+        result["content"]["m.relates_to"] = relation if rng.random() < 0.8 else json_value(rng, lenient)
+    if version == ACL_VERSION and rng.random() < 0.3:
+        result["type"] = "m.room.server_acl"
+        names = rng.sample(["allow", "deny", "allow_ip_literals", "x"], rng.randrange(5))
+        result["content"].update({name: json_value(rng, lenient) for name in names})
     # In random order, on which nothing may depend.
     keys = list(result)
     rng.shuffle(keys)

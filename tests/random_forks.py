@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from builder import ALICE, BOB, CAROL, DAVE, Content, Room, State, server_name
+from strategies import number_of
 from unpaddedbase64 import encode_base64
 
 from roomver import Event, check_against_state, check_auth, parse_event
@@ -47,7 +48,7 @@ class Fork:
 
     @property
     def number(self) -> int:
-        return int(self.version)
+        return number_of(self.version)
 
 
 @dataclass
@@ -62,10 +63,28 @@ def likely_fork(rng: Random, version: str, length: int = 20) -> Fork:
     return _Play(rng, version).fork(length)
 
 
+def owned_fork(version: str) -> Fork:
+    """Return a fork in a room with owned state keys: Bob sets what Carol owns while he loses his level."""
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    levels: Content = {"users": {ALICE: 100, BOB: 50}, "state_default": 0}
+    room.power(levels)
+    room.join_rule("public")
+    room.join(BOB, CAROL)
+    before, last = dict(room.state), room.last
+    room.power({**levels, "users": {ALICE: 100}})
+    demoted = dict(room.state)
+    room.state, room.last = before, last
+    room.add("x.owned", BOB, {}, state_key=f"{CAROL}_x")
+    room.add("x.owned", BOB, {}, state_key=f"{BOB}_x")
+    states = [{key: one.event_id for key, one in state.items()} for state in (demoted, room.state)]
+    return Fork(version, room.events, states)
+
+
 class _Play:
     def __init__(self, rng: Random, version: str) -> None:
         self.rng = rng
-        self.number = int(version)  # the differences between versions are written out here
+        self.number = number_of(version)  # the differences between versions are written out here
         content: Content = {"room_version": version}
         if self.number <= 10:
             content["creator"] = ALICE
@@ -178,6 +197,9 @@ class _Play:
             return kind, sender, self.draw_levels(branch), "x"
         if what < 82:
             return "x.mine", sender, {"n": self.made}, sender
+        if self.room.version.owned_state_keys and what < 92:
+            state_key = rng.choice([sender, *USERS]) + rng.choice(["", "_d", "_e"])
+            return "x.mine", sender, {"n": self.made}, state_key
         kind, state_key = rng.choice(PLACES)
         return kind, sender, {"n": self.made}, state_key
 
@@ -303,7 +325,7 @@ def hostile_event(  # noqa: PLR0913, PLR0917 - each is a part of an event
     }
     if state_key is not None:
         pdu["state_key"] = state_key
-    if version.identifier != "12" or kind != "m.room.create" or state_key != "":
+    if number_of(version.identifier) != 12 or kind != "m.room.create" or state_key != "":
         pdu["room_id"] = room_id
     if version.references_carry_hashes:
         return parse_event({**pdu, "event_id": event_id}, version)
@@ -338,7 +360,7 @@ def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
             return f"${order[number]}:x"
         return hash_id(f"{order[number]}")
 
-    room_id = "!" + name(0)[1:] if version == "12" else "!r:x"
+    room_id = "!" + name(0)[1:] if number_of(version) == 12 else "!r:x"
     create: Content = {"room_version": version, "creator": "@a:x"}
     if rng.randrange(3) == 0:
         create["additional_creators"] = rng.choice([["@b:x"], "@b:x", [5, "@c:y"]])
@@ -363,10 +385,10 @@ def hostile_fork(rng: Random, version: str, length: int = 12) -> Fork:
         elif kind == "m.room.create":
             content = {"room_version": version, "creator": "@b:x"}
             # In version 12 a second create event belongs to another room.
-            state_key = "x" if version == "12" else ""
+            state_key = "x" if number_of(version) == 12 else ""
         if rng.randrange(12) == 0:
             state_key = rng.choice([None, "x"])
-        cited = [name(0)] if rng.randrange(10) and version != "12" else []
+        cited = [name(0)] if rng.randrange(10) and number_of(version) != 12 else []
         cited += [name(rng.randrange(number)) for _ in range(rng.choice([0, 1, 2, 2, 3, 3, 4]))]
         if rng.randrange(15) == 0:
             cited.append(name(number - 1))

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from builder import ALICE, BOB, CAROL, DAVE, Content, Room, State, public_key, server_name, signed_block
+from strategies import OWNED_KEY_VERSIONS, number_of
 
 from roomver import Event
 
@@ -64,7 +65,7 @@ def random_case(rng: Random, version: str) -> Case:
 class _Drawing:
     def __init__(self, rng: Random, version: str) -> None:
         self.rng = rng
-        self.number = int(version)  # the differences between versions are written out here
+        self.number = number_of(version)  # the differences between versions are written out here
         self.version = version
         self.additional: list[str] = []
         self.room = Room(version, content=self.create_content(), signed=False)
@@ -416,12 +417,26 @@ class _Drawing:
             state_key = None
         if kind == "m.room.third_party_invite":
             state_key = rng.choice(TOKENS)
+        elif self.version in OWNED_KEY_VERSIONS and state_key is not None and self.chance(70):
+            state_key = self.owned_state_key(sender)
         if kind == "m.room.redaction":
             here = f"$x:{server_name(sender)}"
             options["redacts"] = rng.choice(
                 [here, here, here, "$x:b.example", "$x", "", self.create.event_id, None, 5, []]
             )
         return self.make(kind, sender, {}, state_key=state_key, **options)
+
+    def owned_state_key(self, sender: str) -> str:
+        """Draw a state key that has an owner, or that is just too long or malformed to have one."""
+        rng = self.rng
+        odd = ["@b", "@b:", "@b:x y", "b:x", "@\0:x", "@\u00e9_:x"]
+        owner = rng.choice([*USERS, *USERS, sender, sender, *odd])
+        if self.chance(8):
+            return rng.choice(["x" * 255, "x" * 256, "x" * 511, "\u00e9" * 127, "\u00e9" * 128])
+        rest = rng.choice(["", "_", "_device", "_a_b:c", "_@b", ":80", ".evil.example_x", "-x"])
+        if self.chance(15):
+            rest = "_" + rng.choice(["x" * 255, "x" * 256, "\u00e9" * 127 + "x", "\u00e9" * 128])
+        return owner + rest
 
     def make(self, kind: str, sender: str, content: Content, **options: Any) -> Event:
         if self.number >= 12 and kind != "m.room.create" and self.chance(3):

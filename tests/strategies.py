@@ -13,11 +13,25 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from roomver.versions import UNSTABLE_ROOM_VERSIONS, get_room_version
+
 VERSIONS = [str(n) for n in range(1, 13)]
 CHOSEN_ID_VERSIONS = ["1", "2"]
 HASH_ID_VERSIONS = VERSIONS[2:]
 LENIENT_VERSIONS = VERSIONS[:5]
 STRICT_VERSIONS = VERSIONS[5:]
+UNSTABLE_VERSIONS = list(UNSTABLE_ROOM_VERSIONS)
+# Synapse has all unstable versions but this.
+PEER_VERSIONS = [*VERSIONS, *(version for version in UNSTABLE_VERSIONS if version != "org.matrix.msc2870")]
+OWNED_KEY_VERSIONS = ["org.matrix.msc3757.10", "org.matrix.msc3757.11"]
+RELATION_VERSION = "org.matrix.msc3389.10"
+ACL_VERSION = "org.matrix.msc2870"
+
+
+def number_of(version: str) -> int:
+    """Return the number of a stable version, or of the one that an unstable version is based on."""
+    return int(get_room_version(version).based_on or version)
+
 
 JsonObject = dict[str, Any]
 
@@ -282,7 +296,7 @@ def pdus(draw: st.DrawFn, version: str) -> JsonObject:
         pdu["unsigned"] = draw(st.dictionaries(keys, json_values, max_size=2))
     if version in CHOSEN_ID_VERSIONS:
         pdu["event_id"] = draw(chosen_event_ids)
-    if version != "12":
+    if number_of(version) != 12:
         pdu["room_id"] = draw(domain_room_ids)
     elif kind != "m.room.create" or pdu.get("state_key") != "":
         pdu["room_id"] = "!" + draw(digests)

@@ -18,7 +18,7 @@ from roomver.cli import main
 from roomver.cli.features import feature_markdown
 from roomver.hashing import compute_content_hash, compute_reference_hash
 from roomver.keys import SigningKey
-from roomver.versions import ROOM_VERSIONS
+from roomver.versions import ROOM_VERSIONS, UNSTABLE_ROOM_VERSIONS
 
 COMMANDS = sorted(main.commands)
 OF_EVENTS = ["event-id", "hash", "redact", "sign", "verify", "canonical"]
@@ -242,9 +242,11 @@ def test_an_event_of_version_1_without_its_id() -> None:
 def test_versions() -> None:
     result = run("versions")
     assert result.exit_code == 0
-    lines = result.stdout.splitlines()
+    table, _, unstable = result.stdout.partition("\n\n# Unstable room versions")
+    lines = table.splitlines()
     assert lines[0].split() == ["Feature", *ROOM_VERSIONS]
     assert len(lines) == 45
+    assert unstable.count("identifier = ") == len(UNSTABLE_ROOM_VERSIONS)
     assert lines[2].split()[-12:] == ["v1", *["v2"] * 10, "v2.1"]
 
 

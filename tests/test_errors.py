@@ -17,7 +17,7 @@ from roomver import (
     WrongRoom,
     errors,
 )
-from roomver.errors import CyclicGraph, Defect
+from roomver.errors import BadRoomVersion, CyclicGraph, Defect
 
 DEFECTS = [Defect("sender", "a user ID", "nothing"), Defect("", "a JSON object", "[]")]
 
@@ -27,6 +27,12 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"version": "13", "known": ("1", "2")},
         "unknown room version '13'; known versions: 1, 2",
     ),
+    (
+        BadRoomVersion("org.x", ["knock: expected true or false, found 1", "z is not a field"]),
+        {"version": "org.x", "reasons": ("knock: expected true or false, found 1", "z is not a field")},
+        "room version org.x: knock: expected true or false, found 1; z is not a field",
+    ),
+    (BadRoomVersion(5, ["x"]), {"version": 5, "reasons": ("x",)}, "room version 5: x"),
     (NotCanonical("a.b", "is a float"), {"path": "a.b", "reason": "is a float"}, "a.b: is a float"),
     (NotCanonical("", "not JSON"), {"path": "", "reason": "not JSON"}, "not JSON"),
     (

@@ -25,6 +25,8 @@ from unreadable_files import told
 
 from roomver.cli import main
 from roomver.cli.features import feature_markdown
+from roomver.rules import list_rules
+from roomver.versions import FIELDS, UNSTABLE_ROOM_VERSIONS
 
 ROOT = Path(__file__).parents[1]
 DATABASE = "homeserver.db"
@@ -173,6 +175,16 @@ def anchors(path: Path) -> set[str]:
 def test_a_link_to_a_heading_has_one(document: str, target: str, anchor: str) -> None:
     path = (ROOT / document).parent / target if target else ROOT / document
     assert anchor in anchors(path)
+
+
+def test_the_page_on_room_versions_has_every_field_rule_and_version() -> None:
+    text = (ROOT / "docs" / "room-versions.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| Field \| Value \|$\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [row.split(" | ")[0] for row in table.splitlines()[1:]]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(set(FIELDS) - {"identifier", "based_on"})
+    assert all(f"| `{name}` | {one.based_on} |" in text for name, one in UNSTABLE_ROOM_VERSIONS.items())
+    owned = UNSTABLE_ROOM_VERSIONS["org.matrix.msc3757.11"]
+    assert all(f"| {rule.number(owned)} | `{rule.name}` |" in text for rule in list_rules(owned) if rule.url)
 
 
 if __name__ == "__main__":

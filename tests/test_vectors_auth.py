@@ -228,7 +228,8 @@ def test_every_sentence_of_a_rule_is_given_for_its_own_decision_and_for_no_other
         if "rule" in output:
             cited, _, told = str(output["detail"]).partition("): ")
             said.setdefault((cited.partition(" (")[2], output["allowed"] is True), set()).add(told)
-    for rule in RULES.values():
+    # No vector is of an unstable version, so none is decided by a rule of a proposal.
+    for rule in (one for one in RULES.values() if not one.url):
         for allowed, sentence in ((True, rule.acceptance), (False, rule.refusal)):
             decides = rule.decision in (Decision.EITHER, Decision.ALLOW if allowed else Decision.REJECT)
             told_by = said.get((rule.name, allowed), set())

@@ -30,6 +30,8 @@ SINCE: dict[str, set[int]] = {
     "knock": set(range(7, 13)),
     "restricted_joins": set(range(8, 13)),
     "knock_restricted": set(range(10, 13)),
+    "redaction_keeps_relation": set(),
+    "owned_state_keys": set(),
     "creator_in_content": set(range(1, 11)),
     "create_in_auth_events": set(range(1, 12)),
     "additional_creators": {12},

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, NoReturn
 
 __all__ = [
     "BadKey",
+    "BadRoomVersion",
     "CyclicGraph",
     "Defect",
     "MalformedEvent",
@@ -89,6 +90,27 @@ class UnknownRoomVersion(RoomverError):
         if type(self.version) is not str:
             return f'a room version must be a string such as "11", not {repr(self.version)[:100]}'
         return f"unknown room version {self.version[:100]!r}; known versions: {', '.join(self.known)}"
+
+
+class BadRoomVersion(RoomverError, ValueError):
+    """A room version that was defined wrongly: no room can have it.
+
+    Attributes:
+        version: what was to be its identifier.
+        reasons: what is wrong, each beginning with a field if it is about one; never empty.
+    """
+
+    version: object
+    reasons: tuple[str, ...]
+
+    def __init__(self, version: object, reasons: Iterable[str]) -> None:
+        self.version = version
+        self.reasons = tuple(reasons)
+        super().__init__(version, self.reasons)
+
+    def __str__(self) -> str:
+        name = self.version if type(self.version) is str else repr(self.version)
+        return f"room version {name[:100]}: {'; '.join(self.reasons)}"
 
 
 class NotCanonical(RoomverError):

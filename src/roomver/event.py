@@ -15,7 +15,7 @@ from .errors import Defect, MalformedEvent, NotCanonical
 from .event_format import MAX_AUTH_EVENTS, MAX_EVENT_BYTES, MAX_PREV_EVENTS, find_defects, has_right_types
 from .hashing import essential_bytes, event_id_of_bytes
 from .types import EventId, JsonObject, RoomId, UserId
-from .versions import EventIdForm, RoomIdForm, RoomVersion, get_room_version, version_record
+from .versions import EventIdForm, RoomIdForm, RoomVersion, version_record
 
 __all__ = ["MAX_AUTH_EVENTS", "MAX_EVENT_BYTES", "MAX_PREV_EVENTS", "Event", "find_defects", "parse_event"]
 
@@ -175,10 +175,10 @@ class Event(Fields):
     def __repr__(self) -> str:
         key = "" if self.state_key is None else f" state_key={shorten(self.state_key)}"
         kind = shorten(self.type)
-        return f"<Event {self.event_id} v{self.room_version} {kind}{key} by {shorten(self.sender)}>"
+        return f"<Event {self.event_id} {self.room_version.label} {kind}{key} by {shorten(self.sender)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.pdu, self.room_version.identifier, self._event_id)
+        return _restore, (self.pdu, self.room_version, self._event_id)
 
 
 # The slots' own setters bypass the read-only __setattr__.
@@ -301,6 +301,6 @@ def _create_id(room_id: RoomId) -> EventId:
     return "$" + room_id[1:]
 
 
-def _restore(pdu: JsonObject, version: str, event_id: EventId | None) -> Event:
+def _restore(pdu: JsonObject, version: RoomVersion, event_id: EventId | None) -> Event:
     # For unpickling. The PDU was checked when the event was made.
-    return _build(pdu, get_room_version(version), event_id)
+    return _build(pdu, version, event_id)

@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from .canonical import encode_scanned, join_path, scan, shorten
 from .errors import SHOWN, Defect, NotCanonical
-from .identifiers import fits, is_chosen_event_id, is_domain_room_id, is_hash_room_id, is_user_id
+from .identifiers import (
+    MAX_BYTES,
+    byte_length,
+    fits,
+    is_chosen_event_id,
+    is_domain_room_id,
+    is_hash_room_id,
+    is_user_id,
+)
 from .types import JsonObject
 from .versions import EventIdForm, RoomIdForm, RoomVersion
 
@@ -59,8 +67,8 @@ def find_defects(pdu: object, version: RoomVersion, *, lenient_identifiers: bool
         state_key = pdu["state_key"]
         if type(state_key) is not str:
             found.append(_defect(pdu, "state_key", "a string or nothing"))
-        elif not fits(state_key):
-            found.append(_too_long("state_key", state_key))
+        elif not fits(state_key, version.max_state_key_bytes):
+            found.append(_too_long("state_key", state_key, version.max_state_key_bytes))
 
     sender = get("sender")
     if type(sender) is not str or not (is_user_id(sender) or (lenient_identifiers and _lenient(sender))):
@@ -236,6 +244,5 @@ def _defect(owner: JsonObject, key: str, expected: str, path: str = "") -> Defec
     return Defect(join_path(path, key), expected, found)
 
 
-def _too_long(path: str, text: str) -> Defect:
-    length = len(text.encode("utf-8", "surrogatepass"))
-    return Defect(path, "at most 255 bytes", f"{length} bytes")
+def _too_long(path: str, text: str, most: int = MAX_BYTES) -> Defect:
+    return Defect(path, f"at most {most} bytes", f"{byte_length(text)} bytes")

@@ -16,6 +16,9 @@ from .types import ServerName
 MAX_BYTES: Final = 255
 """The maximum length of an identifier in bytes of UTF-8, with sigil and server name."""
 
+MAX_AFTER_OWNER: Final = 256
+"""The maximum length of what follows the owner in a state key that has one, in bytes of UTF-8, with ``_``."""
+
 # ASCII classes and fullmatch: `\d` would match other digits too, and `$` a newline at the end.
 # In this grammar, as in the specification's, an IPv4 literal is a dns-name.
 _SERVER_NAME = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::[0-9]{1,5})?")
@@ -50,7 +53,7 @@ def _has_server_form(identifier: str, sigil: str) -> bool:
         bool(colon)
         and localpart.startswith(sigil)
         and "\0" not in localpart
-        and _byte_length(identifier) <= MAX_BYTES
+        and byte_length(identifier) <= MAX_BYTES
         and is_server_name(server)
     )
 
@@ -60,14 +63,15 @@ def _has_server_form(identifier: str, sigil: str) -> bool:
 _has_server_form_again = lru_cache(maxsize=8192)(_has_server_form)
 
 
-def _byte_length(text: str) -> int:
+def byte_length(text: str) -> int:
+    """Return the length of a text in bytes of UTF-8."""
     # A lone surrogate cannot be encoded. It is refused elsewhere; here it only needs a length.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def fits(text: str) -> bool:
-    """Tell whether a text is at most 255 bytes of UTF-8."""
-    return len(text) * 4 <= MAX_BYTES or _byte_length(text) <= MAX_BYTES
+def fits(text: str, most: int = MAX_BYTES) -> bool:
+    """Tell whether a text is at most 255, or another number of, bytes of UTF-8."""
+    return len(text) * 4 <= most or byte_length(text) <= most
 
 
 def is_user_id(identifier: str) -> bool:
@@ -103,3 +107,19 @@ def is_hash_room_id(identifier: str) -> bool:
     The authorisation rules check whether it names a create event.
     """
     return identifier.startswith("!") and len(identifier) > 1 and "\0" not in identifier and fits(identifier)
+
+
+def split_owner(state_key: str) -> tuple[str, str]:
+    """Return what must be a user ID at the beginning of a state key with ``@``, and what follows it.
+
+    Source: https://github.com/matrix-org/matrix-spec-proposals/pull/3757, "Proposal"
+
+    >>> split_owner("@al_ice:x.org_dev_1"), split_owner("@alice"), split_owner("dev_1")
+    (('@al_ice:x.org', '_dev_1'), ('@alice', ''), ('', 'dev_1'))
+    """
+    # "the prefix of the state_key before the first _ that follows the first : (or end of string)"
+    if not state_key.startswith("@"):
+        return "", state_key
+    localpart, colon, rest = state_key.partition(":")
+    server, underscore, suffix = rest.partition("_")
+    return localpart + colon + server, underscore + suffix

@@ -35,7 +35,7 @@ def unpack(
     known = None if version is None else version_record(version)
     if not isinstance(event, dict) and hasattr(event, "pdu"):
         carrier = cast(CarriesPdu, event)
-        if known is not None and known is not carrier.room_version:
+        if known is not None and known != carrier.room_version:
             raise TypeError(f"the event has room version {carrier.room_version}, not {known}")
         return carrier.pdu, carrier.room_version
     if known is None:

@@ -32,11 +32,10 @@ def kept(pdu: JsonObject, version: RoomVersion) -> JsonObject:
     # [...]" From version 11 on: "m.room.create allows all keys."
     if kind not in version.redaction_keeps_all_content and type(content) is dict:
         keys = version.redaction_keeps_content.get(kind)
-        if keys is None:
-            result["content"] = {}
-        else:
+        left: JsonObject = {}
+        if keys is not None:
             # Only the keys of content are filtered. Their values are kept whole, whatever their type.
-            left: JsonObject = {key: value for key, value in content.items() if key in keys}
+            left = {key: value for key, value in content.items() if key in keys}
             if kind == "m.room.member" and version.redaction_keeps_signed_invite:
                 # "Additionally, it allows the `signed` key of the `third_party_invite` key." (version 11)
                 # An object without `signed` becomes {}, and a value that is not an object is removed.
@@ -44,8 +43,25 @@ def kept(pdu: JsonObject, version: RoomVersion) -> JsonObject:
                 invite = content.get("third_party_invite")
                 if type(invite) is dict:
                     left["third_party_invite"] = {k: v for k, v in invite.items() if k == "signed"}
-            result["content"] = left
+        if version.redaction_keeps_relation:
+            _keep_relation(content, left)
+        result["content"] = left
     return result
+
+
+def _keep_relation(content: JsonObject, left: JsonObject) -> None:
+    """Put into a redacted content what redaction keeps of its relation.
+
+    Source: https://github.com/matrix-org/matrix-spec-proposals/pull/3389
+    """
+    # "The m.relates_to.rel_type and m.relates_to.event_id fields should be preserved over redactions [...]
+    # If m.relates_to is not an object, or m.relates_to would be an empty object after redacting any other
+    # keys, then m.relates_to should also be removed from content."
+    relation = content.get("m.relates_to")
+    if type(relation) is dict:
+        kept_of_it: JsonObject = {k: v for k, v in relation.items() if k in ("rel_type", "event_id")}
+        if kept_of_it:
+            left["m.relates_to"] = kept_of_it
 
 
 def redact(event: Mapping[str, object] | CarriesPdu, version: RoomVersion | str | None = None) -> JsonObject:

@@ -1,6 +1,6 @@
 """The authorisation rules as values: the name of each, and its number in every room version.
 
-The twelve room versions share eight lists of rules. Most rules are in several lists, under different
+The twelve stable room versions share eight lists of rules. Most rules are in several lists, under different
 numbers. So code refers to a rule by its name, and the table here gives the number. The checks are in
 `roomver.auth`. The table of rules is one list, so this module has more than 400 lines.
 
@@ -8,19 +8,16 @@ Source: https://spec.matrix.org/latest/rooms/v12/#authorisation-rules, and the s
 other room versions' pages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn
 
 from .errors import refuse_truth
-from .versions import RoomVersion
+from .versions import RULE_LISTS, RoomIdForm, RoomVersion
 
 __all__ = ["RULES", "RULE_LISTS", "Decision", "Rule", "Verdict", "list_rules"]
-
-RULE_LISTS: Final = ("1", "3", "6", "7", "8", "10", "11", "12")
-"""The room version that introduced each list of rules. Later versions use it until the next list."""
 
 
 class Decision(Enum):
@@ -44,6 +41,8 @@ class Rule:
         refusal: what holds for an event that the rule rejects or does not allow: another such sentence.
         numbers: its number in each list that has it. A list is named by the room version that
             introduced it.
+        exists: tells whether a room version has the rule; None if all do.
+        url: the address of the proposal (MSC) that the rule is from; empty if it is in the specification.
     """
 
     name: str
@@ -51,13 +50,20 @@ class Rule:
     acceptance: str
     refusal: str
     numbers: Mapping[str, str]
+    exists: Callable[[RoomVersion], bool] | None = None
+    url: str = ""
+
+    def applies(self, version: RoomVersion) -> bool:
+        """Tell whether a room version has the rule."""
+        return self.exists is None or self.exists(version)
 
     def number(self, version: RoomVersion) -> str | None:
         """Return the rule's number in a room version, as the specification shows it, such as ``5.3.2``.
 
-        None if the room version does not have the rule.
+        None if the room version does not have the rule, or if its list of rules has no number for it: so it
+        can be in a version that combines what no stable version combines.
         """
-        return self.numbers.get(version.rule_list)
+        return self.numbers.get(version.rule_list) if self.applies(version) else None
 
     def __str__(self) -> str:
         return self.name
@@ -115,8 +121,8 @@ class Verdict(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The address of the list of rules."""
-        return f"https://spec.matrix.org/latest/rooms/v{self.room_version}/#authorisation-rules"
+        """The address of the list of rules, or of the proposal that the rule is from."""
+        return self.rule.url or f"{self.room_version.page_url}#authorisation-rules"
 
     def to_dict(self) -> dict[str, object]:
         """Return the verdict as JSON values."""
@@ -131,7 +137,10 @@ class Verdict(NamedTuple):
         }
 
     def __str__(self) -> str:
-        cited = f"v{self.room_version} rule {self.number} ({self.rule.name})"
+        number = self.number
+        cited = f"{self.room_version.label} rule " + (
+            self.rule.name if number is None else f"{number} ({self.rule.name})"
+        )
         said = ", ".join(f"{name.replace('_', ' ')} {_plain(v)}" for name, v in self.detail.items())
         return f"{cited}: {self.reason} ({said})" if said else f"{cited}: {self.reason}"
 
@@ -150,16 +159,36 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(_RULES)
 _ALLOWS, _REJECTS, _DECIDES = Decision.ALLOW, Decision.REJECT, Decision.EITHER
 
 
-def _rule(name: str, decision: Decision, numbers: str, acceptance: str, refusal: str) -> Rule:
+def _rule(  # noqa: PLR0913 - each is a part of a rule
+    name: str,
+    decision: Decision,
+    numbers: str,
+    acceptance: str,
+    refusal: str,
+    *,
+    exists: Callable[[RoomVersion], bool] | None = None,
+    url: str = "",
+) -> Rule:
     by_list = {of: number for of, number in zip(RULE_LISTS, numbers.split(), strict=True) if number != "-"}
-    rule = Rule(name, decision, acceptance, refusal, MappingProxyType(by_list))
+    rule = Rule(name, decision, acceptance, refusal, MappingProxyType(by_list), exists, url)
     _RULES[name] = rule
     return rule
 
 
 def list_rules(version: RoomVersion) -> list[Rule]:
     """Return the rules of a room version, in the order of their numbers."""
-    return [rule for rule in RULES.values() if rule.number(version) is not None]
+    return [rule for rule in RULES.values() if rule.applies(version)]
+
+
+def _by_domain(version: RoomVersion) -> bool:
+    return version.room_id_form is RoomIdForm.DOMAIN
+
+
+def _by_hash(version: RoomVersion) -> bool:
+    return version.room_id_form is RoomIdForm.CREATE_HASH
+
+
+_MSC3757: Final = "https://github.com/matrix-org/matrix-spec-proposals/pull/3757"
 
 
 # The columns are the lists of versions 1-2, 3-5, 6, 7, 8-9, 10, 11 and 12; "-" means that the list does
@@ -180,6 +209,7 @@ CREATE_ROOM_ID_DOMAIN = _rule(
     "1.2     1.2     1.2     1.2     1.2     1.2     1.2     -",
     "the create event's room ID names the sender's server",
     "the create event's room ID does not name the sender's server",
+    exists=_by_domain,
 )
 CREATE_HAS_ROOM_ID = _rule(
     "create.has_room_id",
@@ -187,6 +217,7 @@ CREATE_HAS_ROOM_ID = _rule(
     "-       -       -       -       -       -       -       1.2",
     "the create event carries no room_id",
     "the create event carries a room_id",
+    exists=_by_hash,
 )
 CREATE_ROOM_VERSION = _rule(
     "create.room_version",
@@ -201,6 +232,7 @@ CREATE_NO_CREATOR = _rule(
     "1.4     1.4     1.4     1.4     1.4     1.4     -       -",
     "the create event names a creator",
     "the create event names no creator",
+    exists=lambda version: version.creator_in_content,
 )
 CREATE_ADDITIONAL_CREATORS = _rule(
     "create.additional_creators",
@@ -208,6 +240,7 @@ CREATE_ADDITIONAL_CREATORS = _rule(
     "-       -       -       -       -       -       -       1.4",
     "additional_creators is absent or an array of user IDs",
     "additional_creators is not an array of user IDs",
+    exists=lambda version: version.additional_creators,
 )
 CREATE_ALLOWED = _rule(
     "create.allowed",
@@ -222,6 +255,7 @@ ROOM_ID_OF_CREATE = _rule(
     "-       -       -       -       -       -       -       2",
     "the room ID names an accepted create event",
     "the room ID does not name an accepted create event",
+    exists=_by_hash,
 )
 AUTH_EVENTS_DUPLICATE = _rule(
     "auth_events.duplicate",
@@ -250,6 +284,7 @@ AUTH_EVENTS_NO_CREATE = _rule(
     "2.4     2.4     2.4     2.4     2.4     2.4     2.4     -",
     "the event cites the create event as an auth event",
     "the event does not cite the create event as an auth event",
+    exists=lambda version: version.create_in_auth_events,
 )
 AUTH_EVENTS_OTHER_ROOM = _rule(
     "auth_events.other_room",
@@ -271,6 +306,7 @@ ALIASES_NO_STATE_KEY = _rule(
     "4.1     4.1     -       -       -       -       -       -",
     "the aliases event has a state key",
     "the aliases event has no state key",
+    exists=lambda version: version.aliases_rule,
 )
 ALIASES_OTHER_DOMAIN = _rule(
     "aliases.other_domain",
@@ -278,6 +314,7 @@ ALIASES_OTHER_DOMAIN = _rule(
     "4.2     4.2     -       -       -       -       -       -",
     "the aliases event's state key is the sender's server",
     "the aliases event's state key is not the sender's server",
+    exists=lambda version: version.aliases_rule,
 )
 ALIASES_ALLOWED = _rule(
     "aliases.allowed",
@@ -285,6 +322,7 @@ ALIASES_ALLOWED = _rule(
     "4.3     4.3     -       -       -       -       -       -",
     "the aliases event breaks no rule on aliases",
     "the aliases event breaks a rule on aliases",
+    exists=lambda version: version.aliases_rule,
 )
 MEMBER_MALFORMED = _rule(
     "member.malformed",
@@ -299,6 +337,7 @@ MEMBER_AUTHORISER_SIGNATURE = _rule(
     "-       -       -       -       4.2.1   4.2.1   4.2.1   5.2.1",
     "the server of the user who authorises the join signed the event",
     "the server of the user who authorises the join did not sign the event",
+    exists=lambda version: version.restricted_joins,
 )
 JOIN_CREATOR = _rule(
     "member.join.creator",
@@ -334,6 +373,7 @@ JOIN_RESTRICTED_ALREADY_IN = _rule(
     "-       -       -       -       4.3.5.1 4.3.5.1 4.3.5.1 5.3.5.1",
     "the join rule is restricted, and the sender is invited or joined",
     "the join rule is restricted, and the sender is neither invited nor joined",
+    exists=lambda version: version.restricted_joins,
 )
 JOIN_RESTRICTED_AUTHORISER = _rule(
     "member.join.restricted.authoriser",
@@ -341,6 +381,7 @@ JOIN_RESTRICTED_AUTHORISER = _rule(
     "-       -       -       -       4.3.5.2 4.3.5.2 4.3.5.2 5.3.5.2",
     "a joined user who may invite authorises the join",
     "no joined user who may invite authorises the join",
+    exists=lambda version: version.restricted_joins,
 )
 JOIN_RESTRICTED_ALLOWED = _rule(
     "member.join.restricted.allowed",
@@ -348,6 +389,7 @@ JOIN_RESTRICTED_ALLOWED = _rule(
     "-       -       -       -       4.3.5.3 4.3.5.3 4.3.5.3 5.3.5.3",
     "the restricted join is authorised",
     "the restricted join is not authorised",
+    exists=lambda version: version.restricted_joins,
 )
 JOIN_PUBLIC = _rule(
     "member.join.public",
@@ -509,6 +551,7 @@ KNOCK_JOIN_RULE = _rule(
     "-       -       -       4.6.1   4.7.1   4.7.1   4.7.1   5.7.1",
     "the join rule lets users knock",
     "the join rule does not let users knock",
+    exists=lambda version: version.knock,
 )
 KNOCK_SENDER_IS_TARGET = _rule(
     "member.knock.sender_is_target",
@@ -516,6 +559,7 @@ KNOCK_SENDER_IS_TARGET = _rule(
     "-       -       -       4.6.2   4.7.2   4.7.2   4.7.2   5.7.2",
     "the sender is the user who knocks",
     "the sender tries to knock on behalf of another user",
+    exists=lambda version: version.knock,
 )
 KNOCK_ALLOWED = _rule(
     "member.knock.allowed",
@@ -523,6 +567,7 @@ KNOCK_ALLOWED = _rule(
     "-       -       -       4.6.3   4.7.3   4.7.3   4.7.3   5.7.3",
     "the sender is neither banned, invited nor joined",
     "the sender is banned, invited or joined",
+    exists=lambda version: version.knock,
 )
 KNOCK_OTHERWISE = _rule(
     "member.knock.otherwise",
@@ -530,6 +575,7 @@ KNOCK_OTHERWISE = _rule(
     "-       -       -       4.6.4   4.7.4   4.7.4   4.7.4   5.7.4",
     "the sender is neither banned, invited nor joined",
     "the sender is banned, invited or joined",
+    exists=lambda version: version.knock,
 )
 MEMBER_UNKNOWN = _rule(
     "member.unknown",
@@ -565,6 +611,45 @@ STATE_KEY_OF_OTHER_USER = _rule(
     "9       9       8       8       8       8       8       9",
     "the state key does not begin with @, or is the sender",
     "the state key begins with @ and is not the sender",
+    exists=lambda version: not version.owned_state_keys,
+)
+# The rules of MSC3757 take the place of the one before. Their numbers are those that they would have in each
+# list; the proposal gives them for the list of version 9.
+STATE_KEY_NOT_OWNED = _rule(
+    "state_key.of_no_user",
+    _REJECTS,
+    "9.1.1   9.1.1   8.1.1   8.1.1   8.1.1   8.1.1   8.1.1   9.1.1",
+    "the state key does not begin with @, or begins with a user ID",
+    "the state key begins with @ but not with a user ID",
+    exists=lambda version: version.owned_state_keys,
+    url=_MSC3757,
+)
+STATE_KEY_SUFFIX = _rule(
+    "state_key.suffix",
+    _REJECTS,
+    "9.1.2   9.1.2   8.1.2   8.1.2   8.1.2   8.1.2   8.1.2   9.1.2",
+    "at most 256 bytes follow the user ID in the state key",
+    "more than 256 bytes follow the user ID in the state key",
+    exists=lambda version: version.owned_state_keys,
+    url=_MSC3757,
+)
+STATE_KEY_OWNER = _rule(
+    "state_key.owner",
+    _REJECTS,
+    "9.1.3   9.1.3   8.1.3   8.1.3   8.1.3   8.1.3   8.1.3   9.1.3",
+    "the sender owns the state key, or outranks its owner",
+    "another user owns the state key, and the sender does not outrank that user",
+    exists=lambda version: version.owned_state_keys,
+    url=_MSC3757,
+)
+STATE_KEY_LENGTH = _rule(
+    "state_key.length",
+    _REJECTS,
+    "9.2     9.2     8.2     8.2     8.2     8.2     8.2     9.2",
+    "a state key without an owner is at most 255 bytes long",
+    "the state key has no owner and is longer than 255 bytes",
+    exists=lambda version: version.owned_state_keys,
+    url=_MSC3757,
 )
 POWER_LEVELS_NOT_INTEGER = _rule(
     "power_levels.not_integer",
@@ -572,6 +657,7 @@ POWER_LEVELS_NOT_INTEGER = _rule(
     "-       -       -       -       -       9.1     9.1     10.1",
     "the seven named levels are integers",
     "one of the seven named levels is not an integer",
+    exists=lambda version: version.power_level_types_checked,
 )
 POWER_LEVELS_MAP_NOT_INTEGERS = _rule(
     "power_levels.map_not_integers",
@@ -579,6 +665,7 @@ POWER_LEVELS_MAP_NOT_INTEGERS = _rule(
     "-       -       -       -       -       9.2     9.2     10.2",
     "events and notifications are objects of integers",
     "events or notifications is not an object of integers",
+    exists=lambda version: version.power_level_types_checked,
 )
 POWER_LEVELS_USERS = _rule(
     "power_levels.users",
@@ -593,6 +680,7 @@ POWER_LEVELS_CREATOR_LISTED = _rule(
     "-       -       -       -       -       -       -       10.4",
     "users names no creator",
     "users names a creator",
+    exists=lambda version: version.infinite_creator_level,
 )
 POWER_LEVELS_FIRST = _rule(
     "power_levels.first",
@@ -656,6 +744,7 @@ REDACTION_LEVEL = _rule(
     "11.1    -       -       -       -       -       -       -",
     "the sender has the redact level",
     "the sender does not have the redact level",
+    exists=lambda version: version.redaction_rule,
 )
 REDACTION_SAME_DOMAIN = _rule(
     "redaction.same_domain",
@@ -663,6 +752,7 @@ REDACTION_SAME_DOMAIN = _rule(
     "11.2    -       -       -       -       -       -       -",
     "the redaction and its target have event IDs from the same server",
     "the redaction and its target do not have event IDs from the same server",
+    exists=lambda version: version.redaction_rule,
 )
 REDACTION_OTHERWISE = _rule(
     "redaction.otherwise",
@@ -670,6 +760,7 @@ REDACTION_OTHERWISE = _rule(
     "11.3    -       -       -       -       -       -       -",
     "the sender has the redact level, or the event IDs are from the same server",
     "the sender lacks the redact level, and the event IDs are not from the same server",
+    exists=lambda version: version.redaction_rule,
 )
 OTHERWISE = _rule(
     "otherwise",

@@ -35,7 +35,7 @@ _FIRST: Final = {
     "redaction.py": ("redact",),
     "resolution": ("resolve",),
     "selection.py": ("auth_types",),
-    "versions.py": ("auth",),
+    "versions": ("auth",),
 }
 # The only operations that run the code of a module.
 _ONLY: Final = {

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from builder import server_name
 from random_rooms import Case
+from strategies import OWNED_KEY_VERSIONS, number_of
 
 from roomver import MalformedEvent, Verdict, rules
 from roomver.signatures import list_required_signers
@@ -93,7 +94,7 @@ def _unhashable(value: Any) -> bool:
 
 def _cited(case: Case) -> list[str]:
     cited = list(case.event.auth_event_ids)
-    if case.version == "12" and case.event.type != "m.room.create":
+    if number_of(case.version) == 12 and case.event.type != "m.room.create":
         cited.append("$" + case.event.room_id[1:])
     return cited
 
@@ -109,7 +110,7 @@ def _token_is_out_of_reach(case: Case) -> bool:
 
 
 def _number(case: Case) -> int:
-    return int(case.version)
+    return number_of(case.version)
 
 
 def _readable(value: Any, number: int, *, as_synapse: bool = False) -> bool:
@@ -191,7 +192,7 @@ def _message_cited(case: Case, seen: Outcomes) -> bool:
 
 @_difference("independent", "T84", "a cited create event of version 12 raises: its format refuses it")
 def _create_cited(case: Case, seen: Outcomes) -> bool:
-    cited = case.version == "12" and "$" + case.event.room_id[1:] in case.event.auth_event_ids
+    cited = number_of(case.version) == 12 and "$" + case.event.room_id[1:] in case.event.auth_event_ids
     return cited and seen.ours in (REJECT, UNDECIDED) and seen.theirs == CRASH
 
 
@@ -201,7 +202,7 @@ def _create_cited(case: Case, seen: Outcomes) -> bool:
 def _create_of_other_version(case: Case, seen: Outcomes) -> bool:
     create = case.events.get("$" + case.event.room_id[1:])
     other = create is not None and create.content.get("room_version") != case.version
-    return case.version == "12" and other and seen.says(REJECT, ALLOW, rules.ROOM_ID_OF_CREATE)
+    return number_of(case.version) == 12 and other and seen.says(REJECT, ALLOW, rules.ROOM_ID_OF_CREATE)
 
 
 @_difference("independent", "T51", "a missing auth event is reported before other faults are checked")
@@ -333,6 +334,19 @@ def _power_levels_key(case: Case, seen: Outcomes) -> bool:
         rules.POWER_LEVELS_USERS_CURRENT,
         rules.POWER_LEVELS_USERS_NEW,
     )
+
+
+@_difference("dependent", "MSC3757: grammar", "a wider grammar of the user IDs that own state keys")
+def _owner_grammar(case: Case, seen: Outcomes) -> bool:
+    key = case.event.state_key or ""
+    plausible = key.startswith("@") and ":" in key and case.version in OWNED_KEY_VERSIONS
+    return plausible and seen.says(REJECT, ALLOW, rules.STATE_KEY_NOT_OWNED)
+
+
+@_difference("dependent", "MSC3757: sizes", "the size of a state key is checked elsewhere: at most 255 bytes")
+def _state_key_size(case: Case, seen: Outcomes) -> bool:
+    too_long = len((case.event.state_key or "").encode()) > 255 and case.version in OWNED_KEY_VERSIONS
+    return too_long and seen.says(REJECT, ALLOW, rules.STATE_KEY_SUFFIX, rules.STATE_KEY_LENGTH)
 
 
 def _other_predecessor(case: Case) -> dict[str, Any] | None:

@@ -13,10 +13,19 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from canonicaljson import encode_canonical_json
-from strategies import CHOSEN_ID_VERSIONS, LENIENT_VERSIONS, STRICT_VERSIONS, VERSIONS, JsonObject
+from strategies import (
+    CHOSEN_ID_VERSIONS,
+    LENIENT_VERSIONS,
+    OWNED_KEY_VERSIONS,
+    PEER_VERSIONS,
+    JsonObject,
+    number_of,
+)
 
 from roomver.errors import Defect
 from roomver.hashing import SYNAPSE_NOT_HASHED
+
+ROOM_ID_HASH_VERSIONS = [version for version in PEER_VERSIONS if number_of(version) == 12]
 
 
 def plain(version: str, **changes: Any) -> JsonObject:
@@ -26,7 +35,7 @@ def plain(version: str, **changes: Any) -> JsonObject:
         "type": "X",
         "content": {},
         "sender": "@a:x.org",
-        "room_id": "!" + "A" * 43 if version == "12" else "!r:x.org",
+        "room_id": "!" + "A" * 43 if number_of(version) == 12 else "!r:x.org",
         "depth": 1,
         "origin_server_ts": 1,
         "hashes": {"sha256": "A" * 43},
@@ -117,7 +126,7 @@ CONTENT_HASH = [
         "D10",
         "Synapse leaves age_ts, outlier and destinations out of the content hash. The specification names "
         "only unsigned, signatures and hashes.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, age_ts=1),
         lambda pdu, _: not SYNAPSE_NOT_HASHED.isdisjoint(pdu),
     ),
@@ -129,7 +138,7 @@ HASH_CHECK = [
         "Synapse treats a base64 hash that is not of 32 bytes as a mismatch, and uses the redacted form. The "
         "library treats it as unreadable, like a hash that is not base64, and drops the event. The "
         "specification mentions only the mismatch.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, hashes={"sha256": "A" * 40}),
         lambda pdu, _: isinstance(pdu["hashes"].get("sha256"), str),
     ),
@@ -147,7 +156,7 @@ SYNAPSE_REFUSES = [
     Difference(
         "D11: other hashes",
         "Synapse requires a string for every algorithm in hashes. The specification mentions only sha256.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, hashes={"sha256": "A" * 43, "md5": 5}),
         lambda pdu, _: not all(isinstance(value, str) for value in pdu["hashes"].values()),
     ),
@@ -164,7 +173,7 @@ SYNAPSE_REFUSES = [
     Difference(
         "depth of nesting",
         "serde_json stops at 127 levels, the library at 128. The specification has no limit.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, content={"a": nested(126)}),
         lambda pdu, _: levels(pdu) > 127,
     ),
@@ -172,39 +181,56 @@ SYNAPSE_REFUSES = [
         "D1: added keys",
         "Both accept 65536 bytes, but Synapse also counts an empty signatures and an empty unsigned that the "
         "received event may lack.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: of_size(plain(version), 65536),
         lambda pdu, _: len(encode_canonical_json({"signatures": {}, "unsigned": {}} | pdu)) > 65536,
     ),
     Difference(
         "ten auth events in version 12",
         "Synapse also counts the create event, which the event must not cite.",
-        ["12"],
+        ROOM_ID_HASH_VERSIONS,
         lambda version: plain(version, auth_events=["$" + "B" * 43] * 10),
-        lambda pdu, version: version == "12" and len(pdu["auth_events"]) == 10,
+        lambda pdu, version: number_of(version) == 12 and len(pdu["auth_events"]) == 10,
     ),
     Difference(
         "create event cited",
         "In version 12 Synapse drops an event whose auth_events cite the create event of its room. In the "
         "specification the authorisation rules reject it.",
-        ["12"],
+        ROOM_ID_HASH_VERSIONS,
         lambda version: plain(version, auth_events=["$" + "A" * 43]),
-        lambda pdu, version: version == "12" and "$" + pdu.get("room_id", "")[1:] in pdu["auth_events"],
+        lambda pdu, version: (
+            number_of(version) == 12 and "$" + pdu.get("room_id", "")[1:] in pdu["auth_events"]
+        ),
     ),
 ]
+
+SYNAPSE_REFUSES.append(
+    Difference(
+        "MSC3757: size of state keys",
+        "Synapse drops an event whose state key has more than 255 bytes. MSC3757 allows 511, and its rules "
+        "check the parts.",
+        OWNED_KEY_VERSIONS,
+        lambda version: plain(version, state_key="@a:x.org_" + "x" * 255),
+        lambda pdu, version: (
+            version in OWNED_KEY_VERSIONS
+            and isinstance(pdu.get("state_key"), str)
+            and len(pdu["state_key"].encode()) > 255
+        ),
+    )
+)
 
 SYNAPSE_ACCEPTS = [
     Refusal(
         "D11: no sha256",
         "Synapse's parser accepts empty hashes. It drops such an event when it checks the hash.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, hashes={}),
         lambda defect, pdu: defect.path == "hashes.sha256" and defect.found == "nothing",
     ),
     Refusal(
         "D18: sender",
         "Synapse requires only a colon in a sender. The specification requires the historical grammar.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, sender="a:"),
         lambda defect, pdu: defect.path == "sender" and isinstance(pdu.get("sender"), str),
     ),
@@ -212,8 +238,8 @@ SYNAPSE_ACCEPTS = [
         "D18: room ID",
         "Synapse accepts any string as a room ID up to version 11, and any string with the sigil in version "
         "12, because it only looks rooms up.",
-        VERSIONS,
-        lambda version: plain(version, room_id="!" if version == "12" else ""),
+        PEER_VERSIONS,
+        lambda version: plain(version, room_id="!" if number_of(version) == 12 else ""),
         lambda defect, pdu: defect.expected == "a room ID" and isinstance(pdu.get("room_id"), str),
     ),
     Refusal(
@@ -227,15 +253,15 @@ SYNAPSE_ACCEPTS = [
         "unsigned",
         "Synapse strips unsigned, except age and stripped room state, before it checks the event. In the "
         "specification the whole event is canonical JSON.",
-        VERSIONS,
-        lambda version: plain(version, unsigned={"a": 1.5 if version in STRICT_VERSIONS else "\ud800"}),
+        PEER_VERSIONS,
+        lambda version: plain(version, unsigned={"a": "\ud800" if version in LENIENT_VERSIONS else 1.5}),
         lambda defect, pdu: defect.expected == "canonical JSON" and defect.path.startswith("unsigned"),
     ),
     Refusal(
         "D1: unsigned",
         "Synapse strips unsigned before it measures the event. In the specification the complete event may "
         "have 65536 bytes.",
-        VERSIONS,
+        PEER_VERSIONS,
         lambda version: plain(version, unsigned={"a": "a" * 65536}),
         _too_large_with_unsigned,
     ),

@@ -14,14 +14,23 @@ with warnings.catch_warnings():
     # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
     import synapse.server  # noqa: F401 - first, to break an import cycle
-    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
+    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS, RoomVersions
     from synapse.events import make_event_from_dict
+
+
+# Synapse has this version, and leaves it out of those that rooms may have.
+KNOWN_ROOM_VERSIONS.add_room_version(RoomVersions.MSC3389v10)
+
+
+def synapse_version(version: str) -> Any:
+    """Return Synapse's record of a room version."""
+    return KNOWN_ROOM_VERSIONS[version]
 
 
 def made(event: Event, rejected: Collection[str] = ()) -> Any:
     """Return Synapse's event for an event, under the same ID."""
     reason = "rejected" if event.event_id in rejected else None
-    known = KNOWN_ROOM_VERSIONS[event.room_version.identifier]
+    known = synapse_version(event.room_version.identifier)
     theirs = make_event_from_dict(event.pdu, known, {}, reason)
     assert theirs.event_id == event.event_id
     return theirs

@@ -16,8 +16,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, VERSIONS, Room
+from builder import ALICE, BOB, Room
 from random_rooms import Case, random_case
+from strategies import PEER_VERSIONS, number_of
 
 from roomver import RoomverError, check_against_state, check_auth, check_state_independent, select_auth_types
 
@@ -29,10 +30,9 @@ with warnings.catch_warnings():
     import synapse.server  # noqa: F401 - first, to break an import cycle
     from synapse import event_auth
     from synapse.api.errors import AuthError, SynapseError
-    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
 
 from .auth_differences import ALLOW, CRASH, REJECT, UNDECIDED, Outcomes, explain
-from .store import Store, finish, made
+from .store import Store, finish, made, synapse_version
 
 pytestmark = pytest.mark.peer
 
@@ -102,7 +102,7 @@ def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
             print(f"{number:8} {name}")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PEER_VERSIONS)
 def test_every_verdict_is_synapses_or_a_listed_difference(
     version: str, counts: Counter[str], request: pytest.FixtureRequest
 ) -> None:
@@ -122,7 +122,7 @@ def test_every_verdict_is_synapses_or_a_listed_difference(
     assert not unlisted, f"{len(unlisted)} unlisted differences, such as\n{shown}"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PEER_VERSIONS)
 @pytest.mark.parametrize(
     ("level", "theirs", "said"), [(80, REJECT, "permission"), ("x", CRASH, "ValueError"), (10, ALLOW, "")]
 )
@@ -131,7 +131,7 @@ def test_power_levels_under_another_state_key_are_a_listed_difference(
 ) -> None:
     room = Room(version)
     room.join(ALICE, BOB)
-    content = {"users": {BOB: 50} if version == "12" else {ALICE: 100, BOB: 50}}
+    content = {"users": {BOB: 50} if number_of(version) == 12 else {ALICE: 100, BOB: 50}}
     room.power(content)
     room.power({**content, "events": {"org.example": level}}, state_key="x")
     event = room.make_power(content, BOB, state_key="x")
@@ -143,9 +143,9 @@ def test_power_levels_under_another_state_key_are_a_listed_difference(
     assert (difference and difference.row) == (None if theirs == ALLOW else "D46")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PEER_VERSIONS)
 def test_the_selection_is_synapses(version: str, request: pytest.FixtureRequest) -> None:
-    theirs_by_name = KNOWN_ROOM_VERSIONS[version]
+    theirs_by_name = synapse_version(version)
     compared = 0
     for number in range(request.config.getoption("--peer-examples")):
         case = random_case(Random(f"selection/{version}/{number}"), version)
@@ -155,7 +155,7 @@ def test_the_selection_is_synapses(version: str, request: pytest.FixtureRequest)
             continue  # a malformed member event: T52 in the list of differences
         compared += 1
         ours = set(select_auth_types(case.event))
-        if case.version == "12" and case.event.type != "m.room.create":
+        if number_of(case.version) == 12 and case.event.type != "m.room.create":
             ours.add(("m.room.create", ""))  # which Synapse selects here, and skips elsewhere
         # A token or authoriser that is not a string names no state event. Synapse searches for it anyway.
         assert ours == {key for key in theirs if type(key[1]) is str}, case.event.pdu

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from builder import ALICE, BOB, VERSIONS, Room, public_key, signed_block, versions_from
-from random_forks import Fork, likely_fork
+from random_forks import Fork, likely_fork, owned_fork
 from reference import resolution as reference
+from strategies import OWNED_KEY_VERSIONS, PEER_VERSIONS
 from test_vectors_resolution import cases, loaded
 
 from roomver import RoomGraph, resolve
@@ -27,12 +28,11 @@ with warnings.catch_warnings():
     # Twisted warns about its own deprecated parts when Synapse imports it.
     warnings.simplefilter("ignore", DeprecationWarning)
     import synapse.server  # noqa: F401 - first, to break an import cycle
-    from synapse.api.room_versions import KNOWN_ROOM_VERSIONS
     from synapse.state import v1, v2
     from synapse.storage.databases.main.event_federation import StateDifference
 
 from .resolution_differences import explain
-from .store import Store, finish
+from .store import Store, finish, synapse_version
 
 pytestmark = pytest.mark.peer
 
@@ -62,7 +62,7 @@ class _Store(Store):
 def synapse_resolves(fork: Fork) -> dict[tuple[str, str], str] | Exception:
     """Return the state to which Synapse resolves a fork, or the error that it raises."""
     store = _Store(fork)
-    version = KNOWN_ROOM_VERSIONS[fork.version]
+    version = synapse_version(fork.version)
     room_id = next(iter(fork.events.values())).room_id
     states = [dict(state) for state in fork.state_sets]
     try:
@@ -88,13 +88,13 @@ def counts(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
             print(f"{number:8} {name}")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PEER_VERSIONS)
 def test_every_fork_resolves_as_synapse_resolves_it(
     version: str, counts: Counter[str], request: pytest.FixtureRequest
 ) -> None:
     unlisted = []
     examples = request.config.getoption("--peer-examples")
-    for number in range(-(-examples // len(VERSIONS))):
+    for number in range(-(-examples // len(PEER_VERSIONS))):
         fork = likely_fork(Random(f"{version}/{number}"), version, 10 + number % 50)
         theirs = synapse_resolves(fork)
         ours = resolve(fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=True, trace=True)
@@ -184,6 +184,12 @@ def test_the_vectors_resolve_as_synapse_resolves_them(version: str) -> None:
         assert sorted(theirs.values()) == case.expected[0].outcome["state"], case.name
         count += 1
     assert count > 10
+
+
+@pytest.mark.parametrize("version", OWNED_KEY_VERSIONS)
+def test_the_owner_of_a_state_key_counts_in_a_resolution(version: str) -> None:
+    fork = owned_fork(version)
+    assert synapse_resolves(fork) == resolve(fork.state_sets, fork.events).state
 
 
 def _unlike(theirs: Any, ours: Any) -> str:

@@ -33,7 +33,15 @@ Known = tuple[str, Pdu]
 """An event ID and its event."""
 
 INFINITE = float("inf")
-RECOGNISED = [str(n) for n in range(1, 13)]
+# https://github.com/matrix-org/matrix-spec-proposals/pull/3757
+OWNED_STATE_KEYS = ["org.matrix.msc3757.10", "org.matrix.msc3757.11"]
+RECOGNISED = [
+    *(str(n) for n in range(1, 13)),
+    *OWNED_STATE_KEYS,
+    "org.matrix.hydra.11",
+    "org.matrix.msc2870",
+    "org.matrix.msc3389.10",
+]
 
 
 @dataclass
@@ -41,12 +49,13 @@ class Given:
     """What the rules read.
 
     Attributes:
-        version: the room version, as a number.
+        version: the room version, as a number: that of the version that an unstable one is based on.
         event_id, event: the event to check.
         auth_events: the events that it cites, in its order.
         state: the room state.
         named_create: in version 12, the event that the room ID names.
         rejected: the IDs of rejected events.
+        unstable: the identifier of an unstable version; empty for a stable one.
     """
 
     version: int
@@ -56,6 +65,11 @@ class Given:
     state: Mapping[tuple[str, str], Known] = field(default_factory=dict)
     named_create: Known | None = None
     rejected: frozenset[str] = frozenset()
+    unstable: str = ""
+
+    @property
+    def identifier(self) -> str:
+        return self.unstable or str(self.version)
 
 
 Decision = str
@@ -266,7 +280,7 @@ class Rules:
         return (
             named["type"] != "m.room.create"
             or named.get("state_key") != ""
-            or named["content"].get("room_version") != str(self.version)
+            or named["content"].get("room_version") != self.given.identifier
             or event_id in self.given.rejected
         )
 
@@ -309,18 +323,39 @@ class Rules:
                 [(lambda: self.power_level(self.sender) >= self.named("invite"), ALLOW_IF_AND_ONLY_IF)],
             ),
             (lambda: self.required_power_level() > self.power_level(self.sender), REJECT),
-            (
-                lambda: (
-                    self.state_key is not None
-                    and self.state_key.startswith("@")
-                    and self.state_key != self.sender
-                ),
-                REJECT,
-            ),
+            self.state_key_rule(),
             (lambda: kind == "m.room.power_levels", self.power_levels_rules()),
             *only(v <= 2, (lambda: kind == "m.room.redaction", self.redaction_rules())),
             (otherwise, ALLOW),
         ]
+
+    def state_key_rule(self) -> Rule:
+        key, starts = self.state_key, self.state_key is not None and self.state_key.startswith("@")
+        if self.given.unstable not in OWNED_STATE_KEYS:
+            return (lambda: starts and key != self.sender, REJECT)
+
+        def prefix() -> str:
+            """the prefix of the state_key before the first _ that follows the first : (or end of string)"""
+            colon = key.index(":") if ":" in key else len(key)
+            return str(key[:colon] + key[colon:].split("_")[0])
+
+        def size(text: str) -> int:
+            return len(text.encode("utf-8", "surrogatepass"))
+
+        with_owner: list[Rule] = [
+            (lambda: not is_user_id(prefix()), REJECT),
+            (lambda: size(key) - size(prefix()) > 256, REJECT),
+            (
+                lambda: (
+                    prefix() != self.sender and not self.power_level(self.sender) > self.power_level(prefix())
+                ),
+                REJECT,
+            ),
+        ]
+        return (
+            lambda: key is not None,
+            [(lambda: starts, with_owner), (lambda: not starts and size(key) > 255, REJECT)],
+        )
 
     def aliases_rules(self) -> list[Rule]:
         return [

@@ -211,8 +211,19 @@ PAGES: dict[str, Table] = {
 }
 
 
+# What unstable versions are based on.
+BASES = {
+    "org.matrix.hydra.11": "12",
+    "org.matrix.msc2870": "11",
+    "org.matrix.msc3389.10": "10",
+    "org.matrix.msc3757.10": "10",
+    "org.matrix.msc3757.11": "11",
+}
+
+
 def redact(event: dict[str, Any], version: str) -> dict[str, Any]:
     """ "the server must strip off any keys not in the following list" """
+    unstable, version = version, BASES.get(version, version)
     keys, types = PAGES[version]
     result = {key: value for key, value in event.items() if key in keys}
     if version == "12" and result["type"] == "m.room.create":
@@ -222,6 +233,10 @@ def redact(event: dict[str, Any], version: str) -> dict[str, Any]:
     # "The content object must also be stripped of all keys, unless it is one of the following event types"
     content = result["content"]
     allowed = types.get(result["type"], [])
+    if unstable == "org.matrix.msc2870" and result["type"] == "m.room.server_acl":
+        # "the allow, deny, and allow_ip_literals fields of the m.room.server_acl state event are protected
+        # from redaction"
+        allowed = ["allow", "deny", "allow_ip_literals"]
     if allowed == ALL:
         return result
     stripped = {key: value for key, value in content.items() if key in allowed}
@@ -233,5 +248,15 @@ def redact(event: dict[str, Any], version: str) -> dict[str, Any]:
             stripped["third_party_invite"] = {}
             if "signed" in invite:
                 stripped["third_party_invite"]["signed"] = invite["signed"]
+    if unstable == "org.matrix.msc3389.10" and isinstance(content.get("m.relates_to"), dict):
+        # "The m.relates_to.rel_type and m.relates_to.event_id fields should be preserved over redactions
+        # [...] If [...] m.relates_to would be an empty object after redacting any other keys, then
+        # m.relates_to should also be removed from content."
+        stripped["m.relates_to"] = dict(content["m.relates_to"])
+        for key in content["m.relates_to"]:
+            if key not in ("rel_type", "event_id"):
+                del stripped["m.relates_to"][key]
+        if stripped["m.relates_to"] == {}:
+            del stripped["m.relates_to"]
     result["content"] = stripped
     return result

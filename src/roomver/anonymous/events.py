@@ -126,7 +126,7 @@ class Making:
         self._tries = 50 * len(source.copies) + 10_000
         self._of_text: Mapping[str, Callable[[str], str]] = {
             "type": names.type,
-            "state_key": names.text,
+            "state_key": names.state_text,
             "sender": names.user,
             "room_id": names.room,
             "event_id": names.event,

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator
 from hashlib import sha256
 from typing import Final
 
-from ..identifiers import is_server_name, is_user_id
+from ..identifiers import MAX_AFTER_OWNER, MAX_BYTES, byte_length, is_server_name, is_user_id, split_owner
 from ..keys import ALGORITHM, SigningKey
 from ..power import DEFAULTS, read_level
 from ..signature_results import POLICY_SERVER_KEY
 from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName, StateKey
 from ..unpadded import decode_unpadded, encode_unpadded
-from ..versions import ROOM_VERSIONS, V9, EventIdForm, RoomIdForm, RoomVersion
+from ..versions import V9, EventIdForm, RoomIdForm, RoomVersion, is_known
 
 __all__ = ["Names", "digest", "keys_in", "signing_key"]
 
@@ -65,7 +65,6 @@ WORDS: Final = {
     "rel_type": frozenset({"m.annotation", "m.reference", "m.replace", "m.thread"}),
     "type": frozenset({"m.room_membership", "m.space"}) | TYPES,
     "recommendation": frozenset({"m.ban"}),
-    "room_version": frozenset(ROOM_VERSIONS),
 }
 
 
@@ -150,7 +149,20 @@ class Names:
 
     def state_key(self, key: StateKey) -> StateKey:
         """Return the key of an entry in a state."""
-        return self.type(key[0]), self.text(key[1])
+        return self.type(key[0]), self.state_text(key[1])
+
+    def state_text(self, text: str) -> str:
+        """Return a state key. It keeps its owner, and stays too long if it is, where a rule looks at them."""
+        if not self._version.owned_state_keys:
+            return self.text(text)
+        owner, rest = split_owner(text)
+        if not rest or not (owner == "" or is_user_id(owner)):
+            return self.text(text)
+        most = MAX_AFTER_OWNER if owner else MAX_BYTES
+        made = "_" + self._made("text", rest, "text#") if owner else self.text(rest)
+        return (self.user(owner) if owner else "") + made.ljust(
+            most + 1 if byte_length(rest) > most else 0, "x"
+        )
 
     def key_id(self, name: KeyId) -> KeyId:
         """Return a key ID of the same algorithm, if that is the known one."""
@@ -205,12 +217,16 @@ class Names:
             RecursionError: if it is nested much deeper than an event may be.
         """
         if type(value) is str:
-            return value if value in WORDS.get(key, ()) else self.text(value)
+            is_kept = value in WORDS.get(key, ()) or (key == "room_version" and self._is_version(value))
+            return value if is_kept else self.text(value)
         if type(value) is dict:
             return {self.key(name): self.value(item, name) for name, item in value.items()}
         if type(value) is list:
             return [self.value(item) for item in value]
         return value if value is None or type(value) is bool else 0
+
+    def _is_version(self, name: str) -> bool:
+        return name == self._version.identifier or is_known(name)
 
     def level(self, value: JsonValue) -> JsonValue:
         """Return a power level, which is kept; what is not one in any room version becomes something else."""

@@ -34,7 +34,8 @@ def cited_events(event: Event, events: Mapping[EventId, Event]) -> list[Event]:
         raise MissingEvents([event_id for event_id in wanted if event_id not in events]) from None
     version = event.room_version
     for cited in found:
-        if cited.room_version is not version:
+        # The first comparison is the faster one, and nearly always enough.
+        if cited.room_version is not version and cited.room_version != version:
             raise WrongRoom(
                 f"{event.event_id} has room version {version} but cites {cited.event_id}, which has"
                 f" version {cited.room_version}"

@@ -30,7 +30,9 @@ class Context:
         self.create: Event = create
         self.version: RoomVersion = event.room_version
         self._levels: Levels | None = None
-        if create.room_version is not self.version or create.room_id != event.room_id:
+        version = create.room_version
+        # The first comparison is the faster one, and nearly always enough.
+        if (version is not self.version and version != self.version) or create.room_id != event.room_id:
             raise WrongRoom(
                 f"{event.event_id} is in room {event.room_id}, version {event.room_version}; the state is"
                 f" from room {create.room_id}, version {create.room_version}"

@@ -13,7 +13,7 @@ from ..rules import (
     CREATE_ROOM_VERSION,
     Verdict,
 )
-from ..versions import ROOM_VERSIONS, RoomIdForm
+from ..versions import RoomIdForm, is_known
 
 
 def check_create(event: Event) -> Verdict:
@@ -40,10 +40,11 @@ def check_create(event: Event) -> Verdict:
         return Verdict(False, CREATE_HAS_ROOM_ID, version, {"room_id": event.room_id})
 
     # If content.room_version is present and is not a recognised version, reject. If it is absent, the version
-    # is 1; null counts as present. The caller must parse the event as this version.
+    # is 1; null counts as present. The caller must parse the event as this version. Of the versions that this
+    # package does not have, only the one that was passed in is recognised.
     if "room_version" in content:
         named = content["room_version"]
-        if type(named) is not str or named not in ROOM_VERSIONS:
+        if named != version.identifier and not is_known(named):
             return Verdict(False, CREATE_ROOM_VERSION, version, {"room_version": shorten(named)})
 
     # If content has no creator property, reject. A null counts as a property (in ruma and gomatrixserverlib

@@ -49,7 +49,6 @@ from .common import (
     example,
     read_event,
     read_key_files,
-    room_version_option,
     signature_options,
     unhashed_option,
 )
@@ -57,6 +56,7 @@ from .drafts import complete_draft
 from .guidance import id_hint, kind_of_id, wrong_room_id
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option
+from .version_options import room_version_option
 
 
 @click.command(

@@ -27,13 +27,13 @@ from .common import (
     example,
     joint_name,
     read_key_files,
-    room_version_option,
     signature_options,
     unhashed_option,
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
 from .sources import Choice, check_is_room, opened_room, room_option
+from .version_options import room_version_option
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
 _TICK = 500  # events between updates of the progress bar

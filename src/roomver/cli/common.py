@@ -14,7 +14,7 @@ from rich.console import Console
 from .. import readers
 from ..canonical import load_json
 from ..entry import Entry, Place
-from ..errors import SHOWN, NotCanonical, UnknownRoomVersion
+from ..errors import SHOWN, NotCanonical
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
 from ..readers import InputError, read_keys, read_signing_keys
@@ -22,7 +22,7 @@ from ..readers.database import address_without_password, is_address
 from ..readers.unreadable import tell_folder
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
-from ..versions import RoomVersion, StateResolution, get_room_version
+from ..versions import RoomVersion, StateResolution
 from .escaped import json_text, printable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,20 +34,6 @@ WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_even
 """The keys that every PDU has, besides its type."""
 
 QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
-
-
-def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
-    """Add ``--room-version``, which passes the record of the room version."""
-    return click.option(
-        "--room-version", "version", metavar="V", required=required, callback=_known_version, help=text
-    )
-
-
-def _known_version(_: click.Context, __: click.Parameter, identifier: str | None) -> RoomVersion | None:
-    try:
-        return None if identifier is None else get_room_version(identifier)
-    except UnknownRoomVersion as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def keys_option(*, required: bool = False) -> Callable[[F], F]:

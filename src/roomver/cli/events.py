@@ -27,10 +27,10 @@ from .common import (
     read_event,
     read_json,
     read_key_files,
-    room_version_option,
     write_json,
 )
 from .escaped import printable
+from .version_options import room_version_option
 
 _VERSION_HELP = "The version of the event's room."
 _BEFORE_HASHES = tuple(key for key in WIRE_KEYS if key != "hashes")

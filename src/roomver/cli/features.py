@@ -1,6 +1,6 @@
 """The feature table: how the room versions differ. Each cell is made from a room version's record alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, StateResolution
@@ -142,15 +142,34 @@ FEATURES: Final[tuple[Feature, ...]] = (
 """Every feature in which room versions differ, and two constant rows shown for contrast."""
 
 
-def feature_rows() -> list[tuple[str, tuple[str, ...]]]:
-    """Return the feature table: label, and a cell for each room version, oldest first."""
-    versions = tuple(ROOM_VERSIONS.values())
-    return [(feature.label, tuple(map(feature.cell, versions))) for feature in FEATURES]
+_ACL_KEYS = frozenset({"allow", "deny", "allow_ip_literals"})
+
+UNSTABLE_FEATURES: Final[tuple[Feature, ...]] = (
+    Feature(
+        "State keys have owners, and users with a higher level may set them",
+        lambda v: _mark(v.owned_state_keys),
+    ),
+    Feature("Maximum length of a state key in bytes", lambda v: str(v.max_state_key_bytes)),
+    Feature(
+        "Redaction keeps m.room.server_acl allow, deny, allow_ip_literals",
+        lambda v: _mark(v.redaction_keeps_content.get("m.room.server_acl", frozenset()) >= _ACL_KEYS),
+    ),
+    Feature("Redaction keeps m.relates_to rel_type, event_id", lambda v: _mark(v.redaction_keeps_relation)),
+)
+"""The features in which no stable room version differs from the others."""
+
+_STABLE: Final = tuple(ROOM_VERSIONS.values())
 
 
-def feature_markdown() -> str:
+def feature_rows(versions: Sequence[RoomVersion] = _STABLE) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the feature table: label, and a cell for each room version, by default for the stable ones."""
+    features = FEATURES if versions is _STABLE else FEATURES + UNSTABLE_FEATURES
+    return [(feature.label, tuple(map(feature.cell, versions))) for feature in features]
+
+
+def feature_markdown(versions: Sequence[RoomVersion] = _STABLE) -> str:
     """Return the feature table in Markdown."""
-    head = ["Feature", *ROOM_VERSIONS]
-    lines = [f"| {' | '.join(head)} |", f"|---|{':-:|' * len(ROOM_VERSIONS)}"]
-    lines += [f"| {label} | {' | '.join(cells)} |" for label, cells in feature_rows()]
+    head = ["Feature", *map(str, versions)]
+    lines = [f"| {' | '.join(head)} |", f"|---|{':-:|' * len(versions)}"]
+    lines += [f"| {label} | {' | '.join(cells)} |" for label, cells in feature_rows(versions)]
     return "\n".join(lines)

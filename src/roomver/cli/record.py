@@ -28,13 +28,13 @@ from .common import (
     example,
     keys_option,
     read_key_files,
-    room_version_option,
     write_json,
 )
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
 from .merged import tell_contradictions
 from .sources import Choice, opened_room, room_option
+from .version_options import room_version_option
 
 _BESIDE = ("-wal", "-shm", "-journal")
 _EXISTS = "it exists: give --force to replace it"
@@ -183,7 +183,7 @@ def _write_anonymised(
         notes.append(f"{what} left out: malformed, or too large when it is anonymised")
     _write(made.recording, out, notes)
     out.seek(0)
-    room = read_room(cast(BinaryIO, out), "the anonymised room")
+    room = read_room(cast(BinaryIO, out), "the anonymised room", made.recording.version)
     keys = None if unsigned else room.keys
     with replay_progress("the anonymised room") as progress:
         new = check_room(

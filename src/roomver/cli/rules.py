@@ -9,8 +9,9 @@ from rich.table import Table
 
 from ..rules import RULES, Decision, Rule, list_rules
 from ..versions import ROOM_VERSIONS, RoomVersion
-from .common import example, room_version_option
+from .common import example
 from .tables import print_table
+from .version_options import room_version_option
 
 
 @click.command(short_help="Print the authorisation rules.", epilog=example("roomver rules --room-version 12"))
@@ -20,7 +21,7 @@ def rules(version: RoomVersion | None, as_json: bool) -> None:
     """Print the authorisation rules: number, name, what each decides, and when.
 
     Without --room-version, every rule is printed once, with its number in each list of rules. The twelve
-    room versions share eight lists.
+    stable room versions share eight lists. A rule without a number is only in unstable versions.
 
     Exit code: 0 printed, 2 usage error.
     """
@@ -29,23 +30,26 @@ def rules(version: RoomVersion | None, as_json: bool) -> None:
         click.echo(json.dumps([_plain(rule, version) for rule in chosen], indent=2, ensure_ascii=False))
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    lists = _lists() if version is None else {"number": version.rule_list}
+    lists = _lists() if version is None else {"number": version}
     for title in lists:
         table.add_column(title, no_wrap=True)
     for title in ("rule", "decides", "when"):
         table.add_column(title, no_wrap=title == "rule")
     for rule in chosen:
-        numbers = [rule.numbers.get(of, "-") for of in lists.values()]
+        numbers = [rule.number(of) or "-" for of in lists.values()]
         table.add_row(*numbers, rule.name, rule.decision.value, _when(rule))
     print_table(table, heading=len(lists))
 
 
-def _lists() -> dict[str, str]:
-    """Map a title such as ``v3-5``, which names the room versions that share a list, to that list."""
+def _lists() -> dict[str, RoomVersion]:
+    """Map a title such as ``v3-5``, which names the room versions that share a list, to the first of them."""
     shared: dict[str, list[str]] = {}
     for name, version in ROOM_VERSIONS.items():
         shared.setdefault(version.rule_list, []).append(name)
-    return {f"v{'-'.join(dict.fromkeys((names[0], names[-1])))}": of for of, names in shared.items()}
+    return {
+        f"v{'-'.join(dict.fromkeys((names[0], names[-1])))}": ROOM_VERSIONS[of]
+        for of, names in shared.items()
+    }
 
 
 def _when(rule: Rule) -> str:

@@ -25,7 +25,6 @@ from .common import (
     joint_name,
     opened,
     read_key_files,
-    room_version_option,
     signature_options,
     unhashed_option,
 )
@@ -41,6 +40,7 @@ from .resolved import (
     unknown_among,
 )
 from .sources import Choice, room_option
+from .version_options import room_version_option
 
 _State = dict[StateKey, EventId]
 

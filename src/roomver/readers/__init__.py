@@ -13,6 +13,7 @@ from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
 from .synapse import open_synapse
+from .version_files import read_version
 
 __all__ = [
     "Header",
@@ -33,5 +34,6 @@ __all__ = [
     "read_rooms",
     "read_signing_keys",
     "read_state_ids",
+    "read_version",
     "rooms_in",
 ]

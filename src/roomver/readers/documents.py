@@ -13,7 +13,7 @@ from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError
 from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..types import EventId, JsonObject, JsonValue, RoomId
-from ..versions import RoomVersion, get_room_version
+from ..versions import RoomVersion, version_named
 from .entries import (
     LISTS,
     STATE_FLAGS,
@@ -28,6 +28,7 @@ from .entries import (
     holds_events,
     is_stripped,
     list_parts,
+    with_advice,
 )
 from .forms import IdsOnly, check_document, check_string, is_template
 from .headers import Header, header_of
@@ -48,19 +49,22 @@ class Document:
         stripped: how many events of stripped state it has, which are not read.
     """
 
-    def __init__(self, value: JsonValue, name: str, line: int | None = None) -> None:
+    def __init__(
+        self, value: JsonValue, name: str, line: int | None = None, given: RoomVersion | None = None
+    ) -> None:
         """Take a document.
 
         Args:
             value: the document.
             name: what messages call the input.
             line: the line that it is on, if it is on one.
+            given: the room version that was passed in with it.
 
         Raises:
             InputError: if it holds no events.
         """
         self.name = name
-        self.header: Header | None = header_of(value, name)
+        self.header: Header | None = header_of(value, name, given)
         self.said: RoomVersion | None = None
         self.keys: KeyRing = NO_KEYS
         self.is_template: bool = False
@@ -74,7 +78,7 @@ class Document:
             check_document(value, name)
             self.is_template = is_template(value)
             if self.is_template or holds_events(value):
-                self.said, self.keys = _take_fields(value, name)
+                self.said, self.keys = _take_fields(value, name, given)
             self.stripped = count_stripped(value)
         elif type(value) is list:
             if value and all(type(item) is str and item.startswith("$") for item in value):
@@ -141,7 +145,7 @@ class Documents:
         self._source = source
         self._count = count
         self._long = long
-        self.header: Header | None = None if 0 in long else header_of(first, source.name)
+        self.header: Header | None = None if 0 in long else header_of(first, source.name, source.version)
         self.said: RoomVersion | None = None
         self.keys: KeyRing = NO_KEYS
         self.is_template = False
@@ -151,7 +155,7 @@ class Documents:
         elif count == 1:
             fields = long[0].fields if 0 in long else first
             if type(fields) is dict:
-                self.said, self.keys = _take_fields(fields, self.name)
+                self.said, self.keys = _take_fields(fields, self.name, source.version)
 
     def search(self, room_id: RoomId | None = None) -> RoomVersion | None:
         """Return the room version that a create event names; None without one.
@@ -269,7 +273,7 @@ def open_documents(source: Source) -> Document | Documents:
         else:
             count += 1
     if count == 1 and not long and not ends:
-        return Document(first, source.name)
+        return Document(first, source.name, given=source.version)
     if long:
         source.restart()
         values = Values(source)
@@ -313,19 +317,26 @@ def _body(value: JsonValue) -> JsonValue:
     return value
 
 
-def _take_fields(fields: JsonObject, name: str) -> tuple[RoomVersion | None, KeyRing]:
+def _take_fields(
+    fields: JsonObject, name: str, given: RoomVersion | None
+) -> tuple[RoomVersion | None, KeyRing]:
     """Return the room version and the keys that a document gives.
+
+    Args:
+        fields: of the document.
+        name: what messages call it.
+        given: the room version that was passed in with it, which it may name.
 
     Raises:
         InputError: if the version is unknown, or the keys cannot be used.
     """
     try:
         named = fields.get("room_version")
-        said = get_room_version(named) if type(named) is str else None
+        said = version_named(named, given) if type(named) is str else None
         held = fields.get("keys")
         keys = read_key_table(held, source=name) if type(held) is dict else NO_KEYS
     except RoomverError as error:
-        raise InputError(name, str(error)) from None
+        raise InputError(name, with_advice(error)) from None
     return said, keys
 
 

@@ -10,7 +10,7 @@ from ..entry import Entry, Part, Place
 from ..errors import NotCanonical, RoomverError, UnknownRoomVersion
 from ..hashing import HashCheck, check_content_hash
 from ..types import EventId, JsonObject, JsonValue, RoomId
-from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, get_room_version
+from ..versions import ROOM_VERSIONS, EventIdForm, RoomIdForm, RoomVersion, version_named
 
 WIRE_ONLY: Final = frozenset({"auth_events", "prev_events", "hashes", "depth", "signatures"})
 """Keys that only a PDU has. No other form of an event has any of them."""
@@ -309,11 +309,15 @@ def is_create(pdu: JsonObject) -> bool:
     return pdu.get("type") == "m.room.create" and pdu.get("state_key") == ""
 
 
-def created_version(value: JsonValue) -> RoomVersion | None:
+def created_version(value: JsonValue, given: RoomVersion | None = None) -> RoomVersion | None:
     """Return the room version that a create event names; None for any other value.
 
     A create event without ``content.room_version`` makes a room of version 1, if its content hash matches. Up
     to version 10 redaction removes the room version, and then nothing in the event gives it.
+
+    Args:
+        value: any value.
+        given: a room version that it may name, even if it is not a known one.
 
     Raises:
         UnknownRoomVersion: if it names an unknown one.
@@ -329,7 +333,7 @@ def created_version(value: JsonValue) -> RoomVersion | None:
         return None
     if "room_version" not in content and _is_changed(pdu):
         return None
-    return get_room_version(content.get("room_version", "1"))  # type: ignore[arg-type]  # others are unknown
+    return version_named(content.get("room_version", "1"), given)
 
 
 def _is_changed(pdu: JsonObject) -> bool:
@@ -350,8 +354,14 @@ def find_version(values: Iterable[JsonValue], name: str) -> RoomVersion | None:
             if (found := created_version(value)) is not None:
                 return found
         except UnknownRoomVersion as error:
-            raise InputError(name, f"its create event: {error}") from None
+            raise InputError(name, f"its create event: {with_advice(error)}") from None
     return None
+
+
+def with_advice(error: RoomverError) -> str:
+    """Return the text of an error, and what to do about an unknown room version."""
+    is_unknown = isinstance(error, UnknownRoomVersion) and type(error.version) is str
+    return f"{error}; define another one with --room-version-file" if is_unknown else str(error)
 
 
 def line_error(error: NotCanonical) -> str:

@@ -97,8 +97,8 @@ def open_file(source: Source) -> File:
         return _open_unclear(source, lines, first, value)
     ahead = list(islice(lines, _LOOKED_AT - 1))
     if not ahead:
-        return Document(value, source.name, first.number)
-    header = header_of(value, source.name)
+        return Document(value, source.name, first.number, source.version)
+    header = header_of(value, source.name, source.version)
     if header is None and not any(map(_is_json, ahead)):
         # Two lines that are not JSON: probably a document over several lines, after one on a single line.
         try:

@@ -13,8 +13,8 @@ from ..known_states import KnownStates
 from ..recording import FORMATS, MAX_STATE_ENTRIES
 from ..state import Unknown, known_in_part
 from ..types import EventId, JsonObject, JsonValue, RoomId, StateKey, StateMap
-from ..versions import RoomVersion, get_room_version
-from .entries import InputError, find_wrapper, is_pdu
+from ..versions import RoomVersion, version_named
+from .entries import InputError, find_wrapper, is_pdu, with_advice
 
 _ID_LISTS: Final = (
     "forward_extremities",
@@ -45,8 +45,13 @@ class Header:
     states: "RecordedStates | None" = None
 
 
-def header_of(value: JsonValue, name: str) -> Header | None:
+def header_of(value: JsonValue, name: str, given: RoomVersion | None = None) -> Header | None:
     """Return the header of a recorded room, if that is what the value is.
+
+    Args:
+        value: the first value of the input.
+        name: what messages call the input.
+        given: the room version that was passed in with the input, which the header may name.
 
     Raises:
         InputError: if it is a header that cannot be used, or starts another format of roomver.
@@ -61,7 +66,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
         raise InputError(name, f"unknown format {shorten(form)}; expected {' or '.join(FORMATS)}")
     try:
         scan(value, strict=False)
-        version = get_room_version(value.get("room_version"))  # type: ignore[arg-type]  # others are unknown
+        version = version_named(value.get("room_version"), given)
         keys = read_key_table(value["keys"], source=name) if "keys" in value else NO_KEYS
         _check_fields(value)
         states = None
@@ -69,7 +74,7 @@ def header_of(value: JsonValue, name: str) -> Header | None:
             keys = KeyRing.joined([keys, *_more_keys(value, name)])
             states = _recorded_states(value)
     except RoomverError as error:
-        raise InputError(name, f"the header: {error}") from None
+        raise InputError(name, f"the header: {with_advice(error)}") from None
     room_id = value.get("room_id")
     return Header(version, room_id if type(room_id) is str else None, keys, value, states)
 

@@ -164,7 +164,7 @@ def read_rooms(
     if room.header is not None:
         room.room_id = room.header.room_id or room_id
     if room_id is not None:
-        room.entries = entries_of_room(room.entries, room_id, inputs[0][1])
+        room.entries = entries_of_room(room.entries, room_id, inputs[0][1], known)
     return room
 
 
@@ -186,7 +186,7 @@ def read_parts(
     Returns:
         The room version, and the files.
     """
-    sources = [Source(stream, name) for stream, name in inputs]
+    sources = [Source(stream, name, version) for stream, name in inputs]
     files: list[File | GivenIds] = []
     for source in sources:
         try:
@@ -220,7 +220,7 @@ def read_parts(
         if states is not None:
             entries = states.watch(entries)
         if room_id is not None and not alone:
-            entries = entries_of_room(entries, room_id, None)
+            entries = entries_of_room(entries, room_id, None, known)
         notes = [f"{file.name}: {_note_stripped(file.stripped)}"] if file.stripped else []
         parts.append(RoomPart(origin, entries, source, header, notes=notes))
     return known, parts
@@ -299,8 +299,8 @@ def read_event(
         InputError: if the file does not hold one event.
         OSError: if it cannot be read.
     """
-    file = open_file(Source(stream, name))
     known = version or room_version
+    file = open_file(Source(stream, name, known))
     if known is not None and file.said is not None and file.said is not known:
         raise InputError(name, f"it says that it has room version {file.said}, not {known}")
     if file.is_template and not draft:

@@ -80,10 +80,14 @@ def _named_version(create: JsonObject) -> str | None:
     return named if type(named) is str else None
 
 
-def room_id_of(entry: Entry) -> RoomId | None:
+def room_id_of(entry: Entry, given: RoomVersion | None = None) -> RoomId | None:
     """Return the room that an entry belongs to; None if it does not tell.
 
     From version 12 on, a create event does not name its room: its hash does.
+
+    Args:
+        entry: of any room.
+        given: a room version that a create event may name, even if it is not a known one.
     """
     if entry.claimed_room_id is not None:
         return entry.claimed_room_id
@@ -96,7 +100,7 @@ def room_id_of(entry: Entry) -> RoomId | None:
     if not is_create(pdu):
         return None
     try:
-        version = created_version(pdu)
+        version = created_version(pdu, given)
         if version is None or version.room_id_form is not RoomIdForm.CREATE_HASH:
             return None
         bare = {key: held for key, held in pdu.items() if key != "event_id"}
@@ -121,7 +125,9 @@ def search_version(entries: Iterable[Entry], room_id: RoomId | None, name: str) 
     )
 
 
-def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str | None) -> Iterator[Entry]:
+def entries_of_room(
+    entries: Iterable[Entry], room_id: RoomId, name: str | None, version: RoomVersion
+) -> Iterator[Entry]:
     """Yield the entries of one room, and those that do not tell their room.
 
     An unreadable entry may be of this room. An entry of a state is kept whatever its room is, so that the
@@ -131,6 +137,7 @@ def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str | None)
         entries: of any rooms.
         room_id: the room.
         name: what messages call the input; None if it may have no entry of the room.
+        version: the room version of that room.
 
     Raises:
         InputError: at the end, if no entry is of the room.
@@ -138,7 +145,7 @@ def entries_of_room(entries: Iterable[Entry], room_id: RoomId, name: str | None)
     found = False
     others: dict[RoomId, None] = {}
     for entry in entries:
-        of = room_id_of(entry)
+        of = room_id_of(entry, version)
         found = found or of == room_id
         if of in (None, room_id) or entry.part in _KEPT:
             yield entry

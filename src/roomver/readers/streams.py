@@ -11,6 +11,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, BinaryIO, Final, cast
 from weakref import finalize
 
+from ..versions import RoomVersion
 from .entries import InputError
 from .packed import Packing, find_packing, guarded
 from .unreadable import SQLITE, tell_bytes
@@ -104,6 +105,7 @@ class Source:
 
     Attributes:
         name: what messages call the input.
+        version: the room version that was passed in with the input; None if the input must name it.
         head: its first bytes.
         read: returns up to the requested number of bytes; at the end, none.
         readline: returns one line, or as much of it as the limit allows; at the end, nothing.
@@ -112,14 +114,20 @@ class Source:
     read: Callable[[int], bytes]
     readline: Callable[[int], bytes]
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, version: RoomVersion | None = None) -> None:
         """Begin to read a stream.
+
+        Args:
+            stream: to be read from its current position.
+            name: what messages call it.
+            version: the room version that was passed in with it.
 
         Raises:
             InputError: if it is empty, or begins like something that is not UTF-8 text.
             OSError: if it cannot be read; `read` and `readline` raise the same.
         """
         self.name: str = name
+        self.version: RoomVersion | None = version
         self._raw = _Twice(stream)
         self._packing: Packing | None = find_packing(self._raw.readline(_HEAD_BYTES))
         self.restart()

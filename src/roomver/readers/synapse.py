@@ -7,9 +7,9 @@ its events one after another.
 from ..contributions import Origin
 from ..errors import UnknownRoomVersion
 from ..types import EventId, RoomId
-from ..versions import RoomVersion, get_room_version
+from ..versions import RoomVersion, version_named
 from .database import Database, open_database, text_of
-from .entries import InputError
+from .entries import InputError, with_advice
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
 from .source import NoSuchRoom, choose_room
@@ -125,9 +125,9 @@ class SynapseSource:
                 raise InputError(self.name, reason)
             return version
         try:
-            known = get_room_version(said)
+            known = version_named(said, version)
         except UnknownRoomVersion as error:
-            raise InputError(self.name, f"{quoted(room_id)}: {error}") from None
+            raise InputError(self.name, f"{quoted(room_id)}: {with_advice(error)}") from None
         if version is not None and version is not known:
             raise InputError(
                 self.name, f"it says that {quoted(room_id)} has room version {known}, not {version}{says}"

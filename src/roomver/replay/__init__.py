@@ -15,7 +15,7 @@ from ..event import Event
 from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
 from ..types import EventId, StateMap
-from ..versions import ROOM_VERSIONS, StateResolution
+from ..versions import StateResolution, is_known
 from .ends import Ends
 from .fold import Fold
 from .holes import find_followed
@@ -148,7 +148,7 @@ def _check_one_room(events: Mapping[EventId, Event]) -> None:
             # Up to version 10 redaction removes the room version. Then only the caller knows it.
             if "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT:
                 continue
-            if named != event.room_version.identifier and type(named) is str and named in ROOM_VERSIONS:
+            if named != event.room_version.identifier and is_known(named):
                 raise WrongRoom(
                     f"{event_id} makes a room of version {named}, but it is read as version"
                     f" {event.room_version}"

@@ -39,6 +39,9 @@ SLIPS: Table = {
         "type(value) is int": [
             Slip("true is a level", "isinstance(value, int)", "Synapse, up to version 9"),
         ],
+        "type(value) is str and version.string_power_levels": [
+            Slip("a string is a level in version 10", "type(value) is str"),
+        ],
         "int(value)": [
             Slip("a float is rounded", "round(value)", _FLOATS),
             Slip("a float is rounded down", "int(value // 1)", _FLOATS),

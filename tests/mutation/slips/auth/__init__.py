@@ -22,6 +22,9 @@ SLIPS: Table = {
         ],
     },
     "check_against_state": {
+        'kind == "m.room.redaction" and version.redaction_rule': [
+            Slip("from version 3 on there still is the rule on redactions", 'kind == "m.room.redaction"'),
+        ],
         "check_federation(context)": [
             Slip(
                 "membership comes before m.federate",

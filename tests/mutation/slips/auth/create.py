@@ -14,8 +14,8 @@ SLIPS: Table = {
         '"room_version" in content': [
             Slip("a null room_version counts as absent", 'content.get("room_version") is not None'),
         ],
-        "type(named) is not str or named not in ROOM_VERSIONS": [
-            Slip("a room version may be a number", "str(named) not in ROOM_VERSIONS"),
+        "named != version.identifier and not is_known(named)": [
+            Slip("a room version may be a number", "not is_known(str(named))"),
         ],
         '"creator" not in content': [
             Slip(

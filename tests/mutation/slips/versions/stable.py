@@ -1,16 +1,14 @@
 """What the room versions are."""
 
-from ..slip import Slip, Table
+from ...slip import Slip, Table
 
 SLIPS: Table = {
     "V2": {
-        'identifier="2"': [
-            Slip("version 2 has no rule on redactions", 'identifier="2", redaction_rule=False'),
-        ],
-    },
-    "V3": {
-        "redaction_rule=False": [
-            Slip("version 3 still has the rule on redactions", ""),
+        "state_resolution=StateResolution.V2": [
+            Slip(
+                "version 2 has no rule on redactions",
+                "state_resolution=StateResolution.V2, redaction_rule=False",
+            ),
         ],
     },
     "V5": {
@@ -21,11 +19,6 @@ SLIPS: Table = {
     "V6": {
         "aliases_rule=False": [
             Slip("version 6 still has the rule on aliases", "", "gomatrixserverlib"),
-        ],
-    },
-    "V10": {
-        "string_power_levels=False": [
-            Slip("a string is a level in version 10", "string_power_levels=True"),
         ],
     },
     "V11": {
