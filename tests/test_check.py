@@ -324,6 +324,7 @@ def test_a_summary_counts_each_event_once() -> None:
             "not_checked": 1,
         },
         "keys_to_fetch": [{"server": "a.example", "key_id": "ed25519:1", "events": 2}],
+        "keys_in_doubt": [],
         "noted": 1,
         "kinds": {"unreadable": 1, "event-id": 1, "signature": 1},
     }

@@ -4,7 +4,6 @@ Each entry is checked by itself (`roomver.check`). A state that the input gives 
 says so, or if one of its entries cannot be used.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,13 +27,14 @@ from .state_document import (
     StateDocument,
     add_to_state,
     is_message,
+    main_room,
     why_dropped,
 )
-from .types import EventId, RoomId, StateMap
+from .types import EventId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
-__all__ = ["Gathered", "gather_events", "main_room"]
+__all__ = ["Gathered", "gather_events"]
 
 _SAME_ID_IN_STATE = "different events have its ID"
 _SAME_ID = Finding(FindingKind.SAME_ID, (Reason("", "two events in the input have this event ID"),))
@@ -395,12 +395,3 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     gathered._add_documents(documents, tally)
     gathered._merge(origins, tally)
     return gathered
-
-
-def main_room(events: Collection[Event]) -> RoomId:
-    """Return the room of the first create event, or without one the room that most events belong to."""
-    for event in events:
-        if event.type == "m.room.create" and event.state_key == "":
-            return event.room_id
-    rooms = Counter(event.room_id for event in events)
-    return rooms.most_common(1)[0][0] if rooms else ""

@@ -14,12 +14,13 @@ from .contributions import Origin
 from .entry import Entry
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
-from .gathering import Gathered, gather_events, main_room
+from .gathering import Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates
 from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
+from .state_document import main_room
 from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution

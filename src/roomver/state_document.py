@@ -4,7 +4,7 @@ What cannot be used is noted: its key is unknown in the state.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -16,9 +16,9 @@ from .event import Event
 from .findings import Action, EventCheck, Finding
 from .power import CREATE
 from .state import Unknown, known_in_part
-from .types import EventId, JsonValue, StateKey, StateMap
+from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 
-__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state"]
+__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room"]
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
@@ -182,3 +182,12 @@ def add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
     key = (event.type, event.state_key)
     if state.setdefault(key, event.event_id) != event.event_id:
         raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
+
+
+def main_room(events: Collection[Event]) -> RoomId:
+    """Return the room of the first create event, or without one the room that most events belong to."""
+    for event in events:
+        if event.type == "m.room.create" and event.state_key == "":
+            return event.room_id
+    rooms = Counter(event.room_id for event in events)
+    return rooms.most_common(1)[0][0] if rooms else ""

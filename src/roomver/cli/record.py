@@ -13,12 +13,13 @@ import click
 from ..anonymous import Changes, anonymise, compare
 from ..entry import Entry
 from ..errors import SHOWN, RoomverError, counted, listed
-from ..gathering import gather_events, main_room
+from ..gathering import gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_room
 from ..readers.several import other_room
 from ..recording import Recording, read_states_of, recording_lines
 from ..room_check import Beliefs, RoomCheck, check_room
+from ..state_document import main_room
 from ..types import JsonObject
 from ..versions import RoomVersion
 from .common import (

@@ -10,7 +10,6 @@ import click
 
 from ..contributions import Origin
 from ..entry import Entry
-from ..gathering import main_room
 from ..readers import (
     InputError,
     NoSuchRoom,
@@ -24,6 +23,7 @@ from ..readers import (
 from ..readers.several import other_room
 from ..readers.source import FileSource
 from ..room_check import RoomCheck
+from ..state_document import main_room
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, display_name
