@@ -41,12 +41,12 @@ from roomver.cli import state as state_command
 from roomver.cli.loaded import load_room
 from roomver.entry import Entry, Place
 from roomver.findings import Action, FindingKind
-from roomver.gathering import main_room
 from roomver.keys import NO_KEYS, read_key_table
 from roomver.readers.suite import load_cases
 from roomver.replay import Status
 from roomver.room_check import Beliefs, RoomCheck, check_room
 from roomver.state import EventsOf, PartialState, entries_of, forget_strange
+from roomver.state_document import main_room
 from roomver.suite.document import Case
 from roomver.types import EventId, StateMap
 

