@@ -76,7 +76,7 @@ class Dag:
         # Nodes without children, to which no parent has an edge yet.
         self._leaves: set[int] = set()
         # Held while nodes are added. With the GIL, walks do not take it: see `add`.
-        self.lock = RLock()
+        self.lock: RLock = RLock()
 
     def __len__(self) -> int:
         return len(self.keys)
