@@ -198,14 +198,6 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     assert result.stderr == f"roomver: postgresql://me@host/synapse: {reason}\n"
 
 
-def test_an_address_is_shown_without_its_password() -> None:
-    shown = database.address_without_password
-    assert shown("postgresql:///synapse?host=/run") == "postgresql:///synapse?host=/run"
-    assert shown("postgres://a:b@c:5/d?e=f") == "postgres://a@c:5/d"
-    assert shown("postgresql://h/d?password=x") == "postgresql://h/d"
-    assert shown("postgresql://[") == "the database"
-
-
 def test_both_databases_are_one_room(base: Path, address: str) -> None:
     room_id = json.loads(run("rooms", address, "--json").stdout)[0]["room_id"]
     for first, other in ((str(base), address), (address, str(base))):
@@ -332,3 +324,116 @@ def test_what_the_manual_has_psql_export_is_read(command: str, address: str, row
     data = printed(address, " ".join(options), query.replace("'!…'", "ROOM"), room_id)
     found = [entry.pdu for entry in read_room(io.BytesIO(data), "export").entries]
     assert sorted(map(json.dumps, found)) == sorted(json.dumps(pdu) for _, pdu in expected)
+
+
+SECRET = "s3cretpw"
+
+
+def secret_addresses(address: str) -> list[tuple[str, str]]:
+    """Return addresses with a password, each with what calls show of it."""
+    folder = address.partition("host=")[2]
+    return [
+        (f"postgresql://roomver:{SECRET}@/postgres?host={folder}", address),
+        (
+            f"postgresql:///postgres?host={folder}&password={SECRET}&user=roomver",
+            f"postgresql:///postgres?host={folder}&user=roomver",
+        ),
+        (f"postgresql:///postgres?user=roomver&host={folder}&%70assword={SECRET}", ""),
+    ]
+
+
+@pytest.mark.parametrize("form", range(3))
+def test_no_command_prints_a_password(base: Path, address: str, tmp_path: Path, form: int) -> None:
+    given, shown = secret_addresses(address)[form]
+    room_id, file = json.loads(run("rooms", address, "--json").stdout)[0]["room_id"], str(base)
+    of_room = ("--room", room_id)
+    end = json.loads(run("state", address, *of_room, "--json").stdout)[0]["event_id"]
+    new, keys = str(tmp_path / "new.jsonl"), ("--keys", f"x={given}")
+    calls = [
+        ["check", given, *of_room],
+        ["check", given, *of_room, "--json"],
+        ["check", file, *of_room, "--also", given],
+        ["check", file, *of_room, "--also", given, "--json"],
+        ["check", given],
+        ["check", given, "--json"],
+        ["check", given, *of_room, *keys],
+        ["check", given, given, *of_room],
+        ["rooms", given],
+        ["rooms", given, "--json"],
+        ["rooms", given, given],
+        ["rooms", given.replace("/postgres", "/nothing")],
+        ["state", given, *of_room],
+        ["state", given, *of_room, "--at", "$nope"],
+        ["state", given, *of_room, "--at", given],
+        ["resolve", given, *of_room, "--json"],
+        ["resolve", given],
+        ["auth", "--room", given, *of_room, end],
+        ["auth", "--room", given, *of_room, end, "--json"],
+        ["auth", "--room", given, "--room", given, end],
+        ["auth", "--state", given, file],
+        ["auth", "--room", file, *of_room, given],
+        ["check", given, "--room", given],
+        ["check", given, "--room-version", given],
+        ["record", given, *of_room, "-o", new],
+        ["record", given, *of_room, "-o", given],
+        ["record", given, "-o", "-"],
+        ["verify", "--room-version", "11", "--keys", given, given],
+        ["event-id", "--room-version", "11", given],
+        ["sign", "--room-version", "11", "--server", given, "--seed-file", given, file],
+        ["sign", "--room-version", "11", "--server", "x", "--seed-file", given, file],
+        ["vectors", "run", given],
+        [given],
+    ]
+    results = [run(*call) for call in calls]
+    for call, result in zip(calls, results, strict=True):
+        assert result.output + result.stderr or call[-1] == new, call  # `record` prints nothing
+        assert SECRET not in result.output + result.stderr, call
+    if shown:
+        assert f"auth --room '{shown}' --room" in results[0].stdout
+        assert f"--also '{shown}'" in results[2].stdout
+    assert SECRET not in Path(new).read_text()
+
+
+def test_an_address_that_is_malformed_by_its_password_does_not_show_it() -> None:
+    for password in (
+        "s3cret/pw",
+        "s3@cret",
+        "s3?cret",
+        "s3'cret",
+        "s3 cret",
+        "s3%cret",
+        "s3&cret",
+        "s3#cret",
+    ):
+        for given in (
+            f"postgresql://u:{password}@h.invalid/db",
+            f"postgresql:///db?password={password}&host=/nowhere",
+            f"postgres://u:{password}@/db?host=/nowhere",
+            f"POSTGRESQL://u:{password}@h/db",
+            f"mysql://u:{password}@h/db",
+        ):
+            for call in (["check", given], ["rooms", given], [given], ["check", "x", given, "--json"]):
+                result = run(*call)
+                assert result.exit_code == 2
+                assert "cret" not in result.output + result.stderr, call
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgresql:///other?user=u&password=x", "postgresql:///other?user=u"),
+        ("postgresql://u:x@h:5432/d?sslmode=require", "postgresql://u@h:5432/d?sslmode=require"),
+        ("postgresql://u@h/d", "postgresql://u@h/d"),
+        ("postgresql://h:5432/d", "postgresql://h:5432/d"),
+        ("postgresql://h:5432/d?user=a@b", "postgresql://h:5432/d?user=a@b"),
+        ("postgresql:///d?sslpassword=x", "postgresql:///d"),
+        ("postgres://a:b@c:5/d?e=f", "postgres://a@c:5/d?e=f"),
+        ("postgresql://h/d?password=x", "postgresql://h/d"),
+        ("postgresql://[", "postgresql://["),
+        ("host=h password = 'x \\' y' user=u", "host=h user=u"),
+        ("room.jsonl", "room.jsonl"),
+        ("file: the address postgresql://u:x@h/d is", "file: the address postgresql://u@h/d is"),
+    ],
+)
+def test_the_shown_address_is_the_given_one_without_the_password(given: str, shown: str) -> None:
+    assert database.without_password(given) == shown

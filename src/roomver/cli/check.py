@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,6 +21,7 @@ from .common import (
     algorithm_option,
     also_option,
     as_recorded_option,
+    call_name,
     console,
     display_name,
     example,
@@ -134,7 +134,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--unsigned cannot be combined with --keys or --require-signatures")
     given = None if unsigned else read_key_files(key_files, now, required=require_signatures)
     options = {"--also": more_files, "--keys": key_files}
-    given_too = "".join(f" {name} {quote(value)}" for name, values in options.items() for value in values)
+    given_too = "".join(f" {name} {call_name(value)}" for name, values in options.items() for value in values)
     if version is not None:
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable

@@ -9,9 +9,9 @@ from typing import Final
 from urllib.parse import quote as quote_in_url
 
 from ..readers import is_database
+from ..readers.database import without_password
 from ..types import EventId
 from .common import QUOTE_IDS, display_name
-from .escaped import printable
 
 # Less than this may be a prefix, or a name.
 _END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")
@@ -38,7 +38,7 @@ def alias_advice(alias: str) -> str:
 def wrong_room_id(text: str) -> str:
     """Say what is wrong with a text that was given as a room ID."""
     bare = text.strip(" \t\n'\"`\\")
-    shown = f"{text!r} is not a room ID"
+    shown = f"{without_password(text)!r} is not a room ID"
     if bare.startswith("!"):
         return f"{shown}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
     match kind_of_id(text):
@@ -56,7 +56,7 @@ def id_hint(text: str) -> str:
     kind = kind_of_id(bare)
     if kind is not None and not bare.startswith("$"):
         return f"{_in_quotes(bare)} is {kind}, where an event ID is needed"
-    return f"an event ID starts with $: '${printable(bare.lstrip('$' + chr(92)))}'"
+    return f"an event ID starts with $: '${display_name(bare.lstrip('$' + chr(92)))}'"
 
 
 def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
@@ -71,7 +71,8 @@ def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
 
 
 def _in_quotes(text: str) -> str:
-    return printable(text) if "'" in text else f"'{printable(text)}'"
+    shown = display_name(text)
+    return shown if "'" in text else f"'{shown}'"
 
 
 def guide(given: str, commands: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from ..contributions import Contribution, Difference, DifferenceKind, Matter
 from ..errors import counted
 from ..gathering import Gathered
 from ..types import JsonObject, JsonValue
-from .common import display_name
+from .common import call_name
 from .escaped import printable
 from .sources import Choice
 from .wording import capped, key_text
@@ -179,7 +179,7 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
     number = len(gathered.contradictions)
     if not number:
         return
-    first, *others = (quote(display_name(file) if "://" in file else file) for file in files)
+    first, *others = map(call_name, files)
     room = "" if choice.room_id is None else f" --room {quote(choice.room_id)}"
     command = f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
     what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"

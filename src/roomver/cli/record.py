@@ -248,7 +248,7 @@ def _written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO
                 write_json(line.rstrip(b"\n"))
         return
     path = Path(output)
-    name = printable(output)
+    name = display_name(output)
     try:
         if path.exists():
             # SQLite keeps changes in files beside the database.

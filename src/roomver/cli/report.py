@@ -7,12 +7,9 @@ import json
 import sys
 from shlex import quote
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Protocol
 
 import click
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from ..contributions import Contribution
 from ..entry import Entry, Place
@@ -22,16 +19,16 @@ from ..findings import Action, EventCheck, Finding, Reason, Summary
 from ..keys import KeyRing
 from ..known_states import Standing
 from ..readers import Room
+from ..readers.database import without_password
 from ..room_check import Beliefs, RoomCheck
-from ..signature_results import SigningStatus
 from ..types import EventId, JsonObject, JsonValue
-from .common import console, display_name, event_title
+from .common import call_name, console, display_name, event_title
 from .escaped import printable
 from .merged import difference_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
-from .verdict import Verdict, kinds_table
+from .verdict import Row, Verdict, files_table, kinds_table
 from .wording import FINDING_TEXT, action_text, findings_data, room_data, room_lines, summary_data
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
@@ -91,7 +88,7 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head: JsonObject = {"file": display_name(file) if room.database else file}
+        head: JsonObject = {"file": without_password(file)}
         if room.database:
             head["source"] = room.database
         if room.beliefs is not None and room.beliefs.standing is not None:
@@ -185,7 +182,7 @@ class TextReport:
         out = console()
         self._coloured = out.color_system is not None and not out.no_color
         self._width = out.width
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         self._differs = False
         self._rooms: list[tuple[str, list[str]]] = []
         self._sources: list[tuple[str, list[Contribution]]] = []
@@ -201,13 +198,13 @@ class TextReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        self._file, self._call, self._named = display_name(file), quote(file), False
+        self._file, self._call, self._named = display_name(file), call_name(file), False
         self._database, self._is_stdin = room.database, file == "-"
         self._standing = None if room.beliefs is None else room.beliefs.standing
         if room.header is None and room.room_id is not None:
             if room.database:
                 self._file = printable(room.room_id)
-            self._call = f"{quote(display_name(file))} --room {quote(room.room_id)}"
+            self._call = f"{call_name(file)} --room {quote(room.room_id)}"
         self._call += self._options
         self._version = room.version.identifier
         self._listed = self._undecided = 0
@@ -293,7 +290,7 @@ class TextReport:
         self._verdict.code, self._verdict.summary = code, summary
         first, *lines = self._verdict.lines(None if self._is_stdin else self._call)
         self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
-        self._rows.append(_Row(self._file, self._version, summary, self._differs))
+        self._rows.append(Row(self._file, self._version, summary, self._differs))
         self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
         self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
@@ -314,7 +311,7 @@ class TextReport:
         for row in self._rows:
             total.merge(row.summary)
         if self._rows:
-            print_table(_files_table(self._rows, total))
+            print_table(files_table(self._rows, total))
         for file, contributions in self._sources:
             out.print(f"\nsources of {file}", style="bold", soft_wrap=True)
             print_table(sources_table(contributions))
@@ -343,53 +340,4 @@ def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
     return {
         key: value if type(value := fields.get(key)) is str else None
         for key in ("type", "state_key", "sender")
-    }
-
-
-class _Row(NamedTuple):
-    """One room in the table of the files."""
-
-    file: str
-    version: str
-    summary: Summary
-    differs: bool
-    """Whether the current state differs from the one in the recording."""
-
-
-def _files_table(rows: list[_Row], total: Summary) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
-    table.add_column("room", "total", overflow="fold")
-    table.add_column("version", justify="right", no_wrap=True)
-    # Only some rooms need these columns.
-    left_out = [
-        name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
-    ]
-    for name, count in _counts(total).items():
-        if name in left_out:
-            continue
-        table.add_column(name, count, justify="right", no_wrap=name != "signatures")
-    differ = any(row.differs for row in rows)
-    if differ:
-        table.add_column("state")
-    for row in rows:
-        cells = [count for name, count in _counts(row.summary).items() if name not in left_out]
-        if differ:
-            cells.append("differs" if row.differs else "-")
-        table.add_row(Text(row.file), row.version, *cells)
-    return table
-
-
-def _counts(summary: Summary) -> dict[str, str]:
-    signatures = {
-        **{status.value: summary.signatures[status] for status in SigningStatus},
-        "not checked": summary.signatures_not_checked,
-    }
-    return {
-        "events": f"{summary.events:,}",
-        "intact": f"{summary.intact:,}",
-        "redacted": f"{summary.redacted:,}",
-        "rejected": f"{summary.rejected:,}",
-        "undecided": f"{summary.undecided:,}",
-        "bad": f"{summary.bad:,}",
-        "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
     }

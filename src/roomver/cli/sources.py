@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
-from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
@@ -26,7 +25,7 @@ from ..room_check import RoomCheck
 from ..state_document import main_room
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
-from .common import all_opened, display_name
+from .common import all_opened, call_name, display_name
 from .escaped import printable
 from .guidance import wrong_room_id
 
@@ -129,7 +128,7 @@ def opened_room(
                 room.entries = _noting_rooms(room.entries, rooms)
             yield room
         if len(rooms) > 1:
-            hint = f"choose one with --room '!…'; `roomver rooms {quote(files[0])}` lists them"
+            hint = f"choose one with --room '!…'; `roomver rooms {call_name(files[0])}` lists them"
             text = f"roomver: {display_name(files[0])}: it has events of {len(rooms):,} rooms: {hint}"
             click.echo(printable(text), err=True)
         return

@@ -1,11 +1,12 @@
-"""The findings of ``roomver check`` in short: a table of their kinds, and whether a room is all right."""
+"""The findings of ``roomver check`` in short: tables of rooms and kinds, and whether a room is all right."""
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import SHOWN, counted
 from ..findings import Action, FindingKind, Lack, Summary
@@ -140,3 +141,53 @@ def kinds_table(total: Summary) -> Table:
                 action = lacks_text([lack for lack in Lack if total.lacks[kind, lack]])
             table.add_row(kind.value, f"{count:,}", FINDING_TEXT[kind], action)
     return table
+
+
+class Row(NamedTuple):
+    """One room in the table of the files."""
+
+    file: str
+    version: str
+    summary: Summary
+    differs: bool
+    """Whether the current state differs from the one in the recording."""
+
+
+def files_table(rows: list[Row], total: Summary) -> Table:
+    """Return the table of the rooms, with the counts of each."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=len(rows) > 1)
+    table.add_column("room", "total", overflow="fold")
+    table.add_column("version", justify="right", no_wrap=True)
+    # Only some rooms need these columns.
+    left_out = [
+        name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
+    ]
+    for name, count in _counts(total).items():
+        if name in left_out:
+            continue
+        table.add_column(name, count, justify="right", no_wrap=name != "signatures")
+    differ = any(row.differs for row in rows)
+    if differ:
+        table.add_column("state")
+    for row in rows:
+        cells = [count for name, count in _counts(row.summary).items() if name not in left_out]
+        if differ:
+            cells.append("differs" if row.differs else "-")
+        table.add_row(Text(row.file), row.version, *cells)
+    return table
+
+
+def _counts(summary: Summary) -> dict[str, str]:
+    signatures = {
+        **{status.value: summary.signatures[status] for status in SigningStatus},
+        "not checked": summary.signatures_not_checked,
+    }
+    return {
+        "events": f"{summary.events:,}",
+        "intact": f"{summary.intact:,}",
+        "redacted": f"{summary.redacted:,}",
+        "rejected": f"{summary.rejected:,}",
+        "undecided": f"{summary.undecided:,}",
+        "bad": f"{summary.bad:,}",
+        "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",
+    }

@@ -5,6 +5,7 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 with SQLite 3.40.1 and PostgreSQL 15.18.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
@@ -12,7 +13,7 @@ from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote
 
 from ..canonical import load_json
 from ..errors import RoomverError
@@ -23,6 +24,14 @@ Row: TypeAlias = tuple[Any, ...]
 
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _SCHEMES: Final = ("postgresql://", "postgres://")
+_SECRETS: Final = ("password", "sslpassword")
+# A path has one slash where an address has two.
+_ADDRESS: Final = re.compile(r"(\w[\w+.-]*://|postgres(?:ql)?:/)([^\s'\"]*)")
+_USER: Final = re.compile(r"^([^:@]*):.*@")
+# libpq's other form of an address. A value has quotes, or escapes, where it has spaces.
+_ASSIGNED: Final = re.compile(
+    r"(^|\s|')(?:ssl)?password\s*=\s*(?:'(?:[^'\\]|\\.)*(?:'|$)|(?:[^\s\\]|\\.)*)\s*", re.IGNORECASE
+)
 _WAL: Final = 2  # the byte of the header that gives the journal's mode
 AT_ONCE: Final = 500
 """How many values one query asks for. SQLite takes at least 999 parameters."""
@@ -87,17 +96,32 @@ def open_database(name: str, *, immutable: bool = False) -> Database:
     return _Postgres(name) if is_address(name) else _Sqlite(name, immutable=immutable)
 
 
-def address_without_password(address: str) -> str:
-    """Return the address of a database as messages show it."""
-    try:
-        parts = urlsplit(address)
-        if parts.password is None and "password" not in parts.query:
-            return address
-        user, _, host = parts.netloc.rpartition("@")
-        netloc = f"{user.partition(':')[0]}@{host}" if user else host
-        return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
-    except ValueError:
-        return "the database"
+def without_password(text: str) -> str:
+    """Return a text without the passwords of the database addresses in it; the rest is as given.
+
+    Malformed addresses hide too much rather than too little. Parameters (``host=… password=…``) count as an
+    address.
+    """
+    if found := _ADDRESS.match(text):  # all of it is one, whatever characters are in it
+        return _without_password(found[1], text[found.end(1) :])
+    return _ASSIGNED.sub(r"\1", _ADDRESS.sub(lambda found: _without_password(*found.groups()), text))
+
+
+def _without_password(scheme: str, rest: str) -> str:
+    before, mark, query = rest.partition("?")
+    if "@" not in before and "@" in query and not before.startswith("/") and "/" not in before:
+        before, mark, query = rest, "", ""  # a question mark in the password
+    if not before.startswith("/"):
+        before = _USER.sub(r"\1@", before)
+    kept: list[str] = []
+    hiding = False
+    for one in query.split("&") if mark else ():
+        name, equals, _ = one.partition("=")
+        # Without a name, it is the rest of a value with an & in it.
+        hiding = unquote(name).strip().lower() in _SECRETS if equals else hiding
+        if not hiding:
+            kept.append(one)
+    return scheme + before + (mark + "&".join(kept) if kept else "")
 
 
 def can_be_stored(value: object) -> bool:
@@ -237,16 +261,23 @@ class _Postgres:
     """A PostgreSQL database, in one read-only transaction. Text comes as strings."""
 
     def __init__(self, address: str) -> None:
-        self.name: str = address_without_password(address)
+        self.name: str = without_password(address)
         self.notes: list[str] = []
         self._psycopg = psycopg = _import_psycopg(self.name)
         self._names = count()
         try:
-            psycopg.conninfo.conninfo_to_dict(address)
+            parts = psycopg.conninfo.conninfo_to_dict(address)
         except (psycopg.Error, UnicodeError):
             # The error quotes the address, with the password in it.
-            reason = "malformed address; expected postgresql://user@host/database"
-            raise InputError(self.name, reason) from None
+            parts = {"host": "@"}
+        # A password with one of these characters begins the host or the port, which errors quote.
+        ports = str(parts.get("port") or "").replace(",", "")
+        if "@" in str(parts.get("host") or "") or (ports and not ports.isdecimal()):
+            reason = (
+                "malformed address; expected postgresql://user@host/database. In a password, write @ as %40,"
+                " / as %2F and % as %25"
+            )
+            raise InputError(self.name, reason)
         try:
             self._connection = psycopg.connect(address, application_name="roomver")
             self._connection.read_only = True
