@@ -28,7 +28,7 @@ def words(text: str) -> set[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_word_is_lost(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = run(*COMMANDS[name]).stdout
-    monkeypatch.setattr("roomver.cli.common._WIDE", width)
+    monkeypatch.setattr("roomver.cli.common.WIDE", width)
     narrow = run(*COMMANDS[name]).stdout
     assert "…" not in narrow
     lost = words(wide) - words(narrow)
@@ -52,7 +52,7 @@ def test_nothing_of_a_check_is_lost(width: int, write: Write, monkeypatch: pytes
         write("none.jsonl", [header(), first, *rest, "x", {"pdu": {**first["pdu"], "signatures": {}}}]),
     ]
     wide = run("check", *files).stdout
-    monkeypatch.setattr("roomver.cli.common._WIDE", width)
+    monkeypatch.setattr("roomver.cli.common.WIDE", width)
     narrow = run("check", *files).stdout
     tables = narrow.split(f"\n\n{files[0]}\n")[0]
     assert "…" not in tables
@@ -67,7 +67,7 @@ def test_nothing_of_a_check_is_lost(width: int, write: Write, monkeypatch: pytes
 def test_the_rows_of_a_table_that_does_not_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roomver.cli.common._WIDE", 22)
+    monkeypatch.setattr("roomver.cli.common.WIDE", 22)
     table = Table()
     table.add_column("name", no_wrap=True)
     for number in range(5):

@@ -306,7 +306,7 @@ def test_the_table_fits_a_terminal(
 ) -> None:
     """What quotes no event ID is at most 80 columns wide."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("roomver.cli.common._WIDE", 80)
+    monkeypatch.setattr("roomver.cli.common.WIDE", 80)
     copy("a.db")
     (tmp_path / "b.json").write_text(json.dumps([]))
     text = run("check", "a.db", "--room", LOCAL, "--also", "b.json").stdout
