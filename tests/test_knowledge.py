@@ -59,7 +59,7 @@ def test_more_knowledge_of_a_room_with_fetched_history_reverses_nothing(version:
 
 
 def _agree_on_statuses(less: Replay, more: Replay) -> None:
-    # The current state that less knowledge tells in part may be unknown with more: a gap, not a contradiction.
+    # The current state that less knowledge tells in part may be unknown with more.
     for event_id, outcome in less.outcomes.items():
         if outcome.status is not Status.UNDECIDED and event_id in more.outcomes:
             assert more.outcomes[event_id].status is outcome.status
