@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from roomver.errors import BadRoomVersion
 from roomver.readers.suite import find_suite, load_cases, load_suite
 from roomver.suite import document as vectors
 from roomver.suite import operations
@@ -206,7 +207,9 @@ def test_error_codes() -> None:
 
 # The suite distinguishes every field of every room version
 
-NAMES_ONLY = frozenset({"identifier", "rule_list"})
+NAMES_ONLY = frozenset({"identifier", "rule_list", "based_on", "page_url"})
+# No stable version has it: tests of the unstable versions notice it.
+ONLY_UNSTABLE = frozenset({"redaction_keeps_relation"})
 
 
 # Keys and event types to add to a set, and to which sets.
@@ -248,14 +251,18 @@ def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatc
 def test_every_field_of_a_version_matters(version: RoomVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     unnoticed = set()
     for entry in dataclasses.fields(RoomVersion):
-        if entry.name in NAMES_ONLY:
+        if entry.name in NAMES_ONLY | ONLY_UNSTABLE:
             continue
         if entry.name == "float_power_levels" and version.strict_canonical_json:
             continue  # an event with a float is malformed
         if entry.name == "power_level_types_checked" and not version.power_level_types_checked:
             continue  # it decides which rule refuses an invalid level, and these versions have one
         for other in others(getattr(version, entry.name)):
-            if not notices(version, dataclasses.replace(version, **{entry.name: other}), monkeypatch):
+            try:
+                changed = dataclasses.replace(version, **{entry.name: other})
+            except BadRoomVersion:
+                continue  # a record that contradicts itself cannot be made
+            if not notices(version, changed, monkeypatch):
                 unnoticed.add((entry.name, str(other)))
     assert unnoticed == set()
 
