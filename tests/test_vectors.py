@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from roomver.errors import BadRoomVersion
 from roomver.readers.suite import find_suite, load_cases, load_suite
 from roomver.suite import document as vectors
 from roomver.suite import operations
@@ -208,8 +207,9 @@ def test_error_codes() -> None:
 # The suite distinguishes every field of every room version
 
 NAMES_ONLY = frozenset({"identifier", "rule_list", "based_on", "page_url"})
-# No stable version has it: tests of the unstable versions notice it.
-ONLY_UNSTABLE = frozenset({"redaction_keeps_relation"})
+# All stable versions have these in common, and not all versions have a vector that would notice the change.
+# tests/test_event_format.py and tests/test_unstable_versions.py notice it.
+UNNOTICED = {("redaction_keeps_relation", "True"), ("max_state_key_bytes", "254")}
 
 
 # Keys and event types to add to a set, and to which sets.
@@ -241,6 +241,14 @@ def others(value: Any) -> Iterator[Any]:
         raise AssertionError(f"a field of an unknown kind: {value!r}")
 
 
+def with_field(version: RoomVersion, name: str, value: Any) -> RoomVersion:
+    """Return a record with one field changed. It may contradict itself, so it is not checked."""
+    record = object.__new__(RoomVersion)
+    for entry in dataclasses.fields(RoomVersion):
+        object.__setattr__(record, entry.name, value if entry.name == name else getattr(version, entry.name))
+    return record
+
+
 def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatch) -> bool:
     with patch.context() as context:
         context.setattr(operations, "get_room_version", lambda _: flipped)
@@ -251,20 +259,16 @@ def notices(version: RoomVersion, flipped: RoomVersion, patch: pytest.MonkeyPatc
 def test_every_field_of_a_version_matters(version: RoomVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     unnoticed = set()
     for entry in dataclasses.fields(RoomVersion):
-        if entry.name in NAMES_ONLY | ONLY_UNSTABLE:
+        if entry.name in NAMES_ONLY:
             continue
         if entry.name == "float_power_levels" and version.strict_canonical_json:
             continue  # an event with a float is malformed
         if entry.name == "power_level_types_checked" and not version.power_level_types_checked:
             continue  # it decides which rule refuses an invalid level, and these versions have one
         for other in others(getattr(version, entry.name)):
-            try:
-                changed = dataclasses.replace(version, **{entry.name: other})
-            except BadRoomVersion:
-                continue  # a record that contradicts itself cannot be made
-            if not notices(version, changed, monkeypatch):
+            if not notices(version, with_field(version, entry.name, other), monkeypatch):
                 unnoticed.add((entry.name, str(other)))
-    assert unnoticed == set()
+    assert unnoticed <= UNNOTICED
 
 
 # Reading
