@@ -5,7 +5,7 @@ what they have in common is kept once, and the values are made anew when they ar
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from .canonical import join_path
 from .entry import Place
@@ -18,15 +18,40 @@ _SERIES: Final = 1024  # at most: the paths come from the input, which may have 
 _SHARED: Final = 8192  # likewise
 
 
-class KeptPlaces(MutableMapping[EventId, Place]):
-    """A mapping from event ID to a place in the input, in the order in which they were added."""
+V = TypeVar("V")
+H = TypeVar("H")
 
-    __slots__ = ("_held", "_numbers", "_series")
+
+class _Kept(MutableMapping[EventId, V], Generic[V, H]):
+    """A mapping whose values are made of what is held for them."""
+
+    __slots__ = ("_held",)
 
     def __init__(self) -> None:
+        self._held: dict[EventId, H] = {}
+
+    def __delitem__(self, event_id: EventId) -> None:
+        del self._held[event_id]
+
+    def __contains__(self, event_id: object) -> bool:
+        return event_id in self._held
+
+    def __iter__(self) -> Iterator[EventId]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+class KeptPlaces(_Kept[Place, int | Place]):
+    """A mapping from event ID to a place in the input, in the order in which they were added."""
+
+    __slots__ = ("_numbers", "_series")
+
+    def __init__(self) -> None:
+        super().__init__()
         # The places of one array, or the lines of one file, are a series. A place is kept as its number in
         # the series, times `_SERIES`, plus the number of the series; or else as it is.
-        self._held: dict[EventId, int | Place] = {}
         self._series: list[tuple[str | None, str | None]] = []
         self._numbers: dict[tuple[str | None, str | None], int] = {}
 
@@ -63,30 +88,18 @@ class KeptPlaces(MutableMapping[EventId, Place]):
         file, array = self._series[number]
         return Place(index, "", file) if array is None else Place(None, join_path(array, index), file)
 
-    def __delitem__(self, event_id: EventId) -> None:
-        del self._held[event_id]
 
-    def __contains__(self, event_id: object) -> bool:
-        return event_id in self._held
-
-    def __iter__(self) -> Iterator[EventId]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-
-class KeptChecks(MutableMapping[EventId, EventCheck]):
+class KeptChecks(_Kept[EventCheck, EventCheck]):
     """A mapping from event ID to the check of the event by itself, in the order in which they were added.
 
     The checks do not hold the events.
     """
 
-    __slots__ = ("_held", "_shared")
+    __slots__ = ("_shared",)
 
     def __init__(self) -> None:
-        # Without their event IDs.
-        self._held: dict[EventId, EventCheck] = {}
+        super().__init__()
+        # The checks are held without their event IDs.
         self._shared: dict[EventCheck, EventCheck] = {}
 
     def __setitem__(self, event_id: EventId, check: EventCheck) -> None:
@@ -100,15 +113,3 @@ class KeptChecks(MutableMapping[EventId, EventCheck]):
 
     def __getitem__(self, event_id: EventId) -> EventCheck:
         return self._held[event_id]._replace(event_id=event_id)
-
-    def __delitem__(self, event_id: EventId) -> None:
-        del self._held[event_id]
-
-    def __contains__(self, event_id: object) -> bool:
-        return event_id in self._held
-
-    def __iter__(self) -> Iterator[EventId]:
-        return iter(self._held)
-
-    def __len__(self) -> int:
-        return len(self._held)
