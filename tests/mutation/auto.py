@@ -31,6 +31,8 @@ CORE = (
     "power.py",
     "redaction.py",
     "resolution",
+    "state/differing.py",
+    "state/room_state.py",
     "selection.py",
 )
 NOT_CORE = ("auth/compared.py",)  # it is for people, and no operation uses it
