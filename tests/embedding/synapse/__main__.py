@@ -7,7 +7,7 @@
 
 It needs the wheel of Synapse (``pip install '.[test,peer]'``), and fetches the source distribution of the
 same release, which has the tests. The exit code is 1 if a test fails that is not in `expected`, if one of
-those passes, or if roomver was never called. With ``--both``, tests that fail without roomver too do not count,
+those passes, or if roomver was never called. With ``--both``, tests that fail without roomver do not count,
 and the times of both are printed.
 """
 
@@ -32,8 +32,8 @@ RELEASE: Final = "1.163.2"
 SHA256: Final = "4583f1cb8ae6e257c67b752148c3f5ec16ccf7d6cc5d8375d88a14ac20f8effe"
 INDEX: Final = "https://pypi.org/simple/matrix-synapse/"
 
-# tests.events comes before tests.federation, which makes more room versions known: one test of the former then
-# fails, without roomver too.
+# tests.events comes before tests.federation, which makes more room versions known: then one test of the former
+# fails, also without roomver.
 IN_CI: Final = (
     "tests.state",
     "tests.test_state",
