@@ -32,7 +32,7 @@ RELEASE: Final = "1.163.2"
 SHA256: Final = "4583f1cb8ae6e257c67b752148c3f5ec16ccf7d6cc5d8375d88a14ac20f8effe"
 INDEX: Final = "https://pypi.org/simple/matrix-synapse/"
 
-# tests.events comes before tests.federation, which makes more room versions known: then one test of the former
+# tests.events comes before tests.federation. That makes more room versions known: then one test of the former
 # fails, also without roomver.
 IN_CI: Final = (
     "tests.state",
