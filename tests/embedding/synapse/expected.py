@@ -1,0 +1,25 @@
+"""Tests of Synapse that fail with roomver in place, each with the reason. All pass without it."""
+
+from typing import Final
+
+_CACHE = (
+    "It counts the hits of a cache inside Synapse's resolve_events_with_store, which is the function that is"
+    " replaced."
+)
+
+EXPECTED: Final = {
+    **{
+        f"tests.state.test_v2.StateTestCase.{name}": _CACHE
+        for name in (
+            "test_conflict_cache_key_repartitioned",
+            "test_conflict_cache_keys_on_base_state",
+            "test_conflict_cache_shared_across_unconflicted_state_0",
+            "test_conflict_cache_shared_across_unconflicted_state_1",
+        )
+    },
+    "tests.federation.test_federation_server.MessageAcceptTests.test_cant_hide_direct_ancestors": (
+        "It sends an event that it made by the rules of version 10 to a room of another version. roomver does"
+        " not judge events of two room versions together; it raises WrongRoom."
+    ),
+}
+"""Test ID to reason."""
