@@ -122,20 +122,27 @@ class DifferenceKind(Enum):
     STATE_BEFORE = "state-before"
     """The states before one event are different."""
     CURRENT_STATE = "current-state"
-    """The current states are different, and the forward extremities do not explain it."""
+    """The current states are different, and the forward extremities are the same."""
     KEY = "key"
     """A server has different keys under one key ID."""
     REDACTED = "redacted"
     """One copy of an event is redacted, and another one is whole."""
     SOFT_FAILED = "soft-failed"
     """Only one server soft-failed an event that another one accepted. The order of arrival may explain it."""
+    MOMENT = "moment"
+    """The current states are different, and nothing tells whether they are of one moment."""
     EXTREMITIES = "extremities"
     """The forward extremities are different. One server may have received more than the other."""
 
     @property
     def contradicts(self) -> bool:
         """Whether both sources cannot be right."""
-        return self not in (DifferenceKind.REDACTED, DifferenceKind.SOFT_FAILED, DifferenceKind.EXTREMITIES)
+        return self not in (
+            DifferenceKind.REDACTED,
+            DifferenceKind.SOFT_FAILED,
+            DifferenceKind.MOMENT,
+            DifferenceKind.EXTREMITIES,
+        )
 
 
 class Saying(NamedTuple):

@@ -17,7 +17,7 @@ from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates
-from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
+from .replay import Decisions, Lost, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
 from .state_document import main_room
@@ -58,6 +58,8 @@ class RoomCheck:
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
             of the input. The server may have received them later, so these are not findings. Events whose
             check against the current state is unknown here are not among them.
+        lost: the newest events that sources name and that are not among the usable events. What they may
+            change is unknown.
     """
 
     gathered: Gathered
@@ -75,17 +77,19 @@ class RoomCheck:
     extremities_differ: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None = None
     follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
+    lost: list[Lost] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings and no contradictions, every check is known, and the state agrees.
+        """Whether nothing is found, contradicted, lost or undecided, and the current state agrees.
 
         Forward extremities that differ are told but do not count: a server may keep one that it received
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
         agree = self.state_agrees and not self.gathered.contradictions
-        return not self.summary.bad and decided and agree and not self.recorded_missing
+        complete = not self.recorded_missing and not self.lost
+        return not self.summary.bad and decided and agree and complete
 
     @property
     def state_agrees(self) -> bool:
@@ -140,11 +144,11 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
+    origins = origins or (Origin("the input", "a file", beliefs=beliefs, find_states=find_states),)
     gathered = gather_events(
         entries,
         version,
         keys=keys,
-        find_states=find_states,
         origins=origins,
         unhashed=unhashed,
         on_check=on_check,
@@ -167,6 +171,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         places = gathered.places
         recorded = [event_id for event_id in places if held.speak_of(places[event_id], event_id)]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
+    lost = gathered.find_lost({event.event_id: event for event in own})
     run = partial(
         replay_room,
         own,
@@ -178,6 +183,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm=algorithm,
         soft_failure=soft_failure,
         backfilled=gathered.backfilled,
+        lost=lost,
         policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
@@ -189,7 +195,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         if not ours <= ends:
             # The server has received events that it no longer has.
             replayed = run()
-    result = RoomCheck(gathered, replayed)
+    result = RoomCheck(gathered, replayed, lost=lost)
     for event_id, finding in gathered.left_out.items():
         if event_id not in events:
             result.dropped[event_id] = Dropped(gathered.left_out_at[event_id], finding)

@@ -4,21 +4,21 @@ What cannot be used is noted: its key is unknown in the state.
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .contributions import Origin
 from .entry import Entry, Part, Place
-from .errors import NotAState
+from .errors import NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding
 from .power import CREATE
 from .state import Unknown, known_in_part
 from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 
-__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room"]
+__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room", "state_of_ids"]
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
@@ -182,6 +182,26 @@ def add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
     key = (event.type, event.state_key)
     if state.setdefault(key, event.event_id) != event.event_id:
         raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
+
+
+def state_of_ids(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateMap[EventId]:
+    """Return a state that is given as event IDs, as far as its events are usable.
+
+    Raises:
+        NotAState: as `add_to_state`.
+    """
+    state = StateDocument(parts={Part.STATE})
+    missing = []
+    for event_id in ids:
+        if event_id in events:
+            add_to_state(state.entries, events[event_id])
+        else:
+            missing.append(event_id)
+    unknown = [*state.unknown()]
+    if missing:
+        named = listed(sorted({*missing}))
+        unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
+    return known_in_part(state.entries, unknown)
 
 
 def main_room(events: Collection[Event]) -> RoomId:

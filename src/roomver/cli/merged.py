@@ -39,6 +39,7 @@ _TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.KEY: "different keys under one ID; each is tried",
     DifferenceKind.REDACTED: "one copy is redacted; the whole one is used",
     DifferenceKind.SOFT_FAILED: "only one server soft-failed it; the order of arrival may explain it",
+    DifferenceKind.MOMENT: "the current states differ; one may be older than the other",
     DifferenceKind.EXTREMITIES: "the forward extremities differ; one server may have received more",
 }
 

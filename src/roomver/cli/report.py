@@ -125,7 +125,7 @@ class JsonReport:
         """Report the room as a whole, compared with what its server decided, if the input says so."""
         del beliefs
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
-        self._good &= not found.gathered.contradictions
+        self._good &= not found.gathered.contradictions and not found.lost
         data = {**room_data(found), **recorded_data(found)}
         self._room = f', "room": {json.dumps(data)}'
         if (sources := sources_data(found.gathered)) is not None:
