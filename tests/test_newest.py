@@ -100,6 +100,13 @@ def test_an_older_state_is_not_the_current_one(
     assert (resolved.exit_code, ban.event_id in resolved.stderr) == (3, True)
 
 
+def test_an_empty_list_of_newest_events_tells_nothing(write: Write) -> None:
+    room, ban = banned_room()
+    fields: dict[str, Any] = {**said(room, "state"), "forward_extremities": []}
+    path = write("room.jsonl", [header(**fields), *without(room, ban)])
+    assert BANNED not in known(path)
+
+
 def test_without_a_state_nothing_is_known_of_the_current_one(write: Write) -> None:
     room, ban = banned_room()
     path = write("room.jsonl", [header(**said(room, "forward_extremities")), *without(room, ban)])
@@ -205,6 +212,23 @@ def test_a_recording_of_a_room_that_lost_its_newest_event_says_so_too(write: Wri
         run("record", path, *more, "-o", str(made), "--force", "--unsigned")
         assert "state" not in json.loads(made.read_bytes().splitlines()[0]).get("current", {})
         assert known(str(made)) == known(path)
+
+
+def test_a_recording_of_several_sources_says_what_any_of_them_has_lost(write: Write, tmp_path: Path) -> None:
+    room, ban = banned_room()
+    lost = write("lost.jsonl", [header(**said(room)), *without(room, ban)])
+    assert room.last is ban
+    older = banned_room()[0]
+    del older.events[ban.event_id]
+    older.last, older.state[BANNED] = room.events[ban.prev_event_ids[0]], join_of(room)
+    whole = write("whole.jsonl", [header(**said(older)), *entries(older)])
+    plain = write("plain.jsonl", [dict(event.pdu) for event in older.events.values()])
+    for one in (whole, plain):
+        assert run("state", one, "--unsigned").exit_code == 0
+        assert BANNED not in known(one, "--also", lost)
+        made = tmp_path / "made.jsonl"
+        run("record", one, "--also", lost, "-o", str(made), "--force", "--unsigned")
+        assert BANNED not in known(str(made))
 
 
 # A database

@@ -90,6 +90,7 @@ class Contribution:
         current: whether it gives the current state.
         rejected, soft_failed: how many events its server rejected and soft-failed; None if it does not say.
         cannot_tell: what it does not tell.
+        other_rooms: how many of its entries are of other rooms. They are left out, and not counted above.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Contribution:
     rejected: int | None
     soft_failed: int | None
     cannot_tell: tuple[Matter, ...]
+    other_rooms: int = 0
 
 
 class DifferenceKind(Enum):

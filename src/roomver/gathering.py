@@ -21,6 +21,7 @@ from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
 from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
 from .newest import Newest, find_lost, newest_of, split_claims
+from .other_rooms import OtherRooms
 from .replay.lost import Lost, keep_agreed
 from .state import entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
@@ -34,7 +35,7 @@ from .state_document import (
     state_of_ids,
     why_dropped,
 )
-from .types import EventId, StateMap
+from .types import EventId, RoomId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
@@ -73,6 +74,8 @@ class Gathered:
         server_has: the events that the server whose decisions are compared has; None if there is only one
             source.
         newest: what each source says of the newest events.
+        other_rooms: the entries of other rooms that were left out, if there are several sources.
+        room_id: the room; empty without usable events.
     """
 
     version: RoomVersion
@@ -97,6 +100,8 @@ class Gathered:
     differences: list[Difference] = field(default_factory=list)
     server_has: frozenset[EventId] | None = None
     newest: list[Newest] = field(default_factory=list)
+    other_rooms: OtherRooms = field(default_factory=OtherRooms)
+    room_id: RoomId = ""
     _compactor: Compactor = field(default_factory=Compactor)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: StateDocument = field(default_factory=StateDocument)
@@ -160,10 +165,10 @@ class Gathered:
         added = replace(self._beside, entries=entries)
         return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
 
-    def find_lost(self, usable: Mapping[EventId, Event]) -> list[Lost]:
-        """Return the newest events that sources name and that are not among the usable events of the room."""
-        unusable = {*self.left_out, *(self.events.keys() - usable.keys())}
-        return [*find_lost(self.newest, usable, unusable)]
+    def find_lost(self, usable: Mapping[EventId, Event], first: int = 0) -> list[Lost]:
+        """Return what sources, from the first one on, name as newest and is not among the usable events."""
+        unusable = {*self.left_out, *self.other_rooms.events, *(self.events.keys() - usable.keys())}
+        return [*find_lost(self.newest[first:], usable, unusable)]
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
@@ -180,6 +185,8 @@ class Gathered:
         """Return what the server decided, without speaking of the events that only other sources have."""
         if self.server_has is None:
             return beliefs
+        if 0 in self.other_rooms.strange:
+            beliefs = beliefs.of_another_room()
         return replace(beliefs, unspoken=beliefs.unspoken | (self.events.keys() - self.server_has))
 
     def is_servers(self, event_id: EventId) -> bool:
@@ -208,9 +215,10 @@ class Gathered:
             self.accepted.setdefault(None, set()).update(known.accepted_now)
         return {*known.accepted_now}.union(*known.accepted.values())
 
-    def _merge(self, origins: Sequence[Origin], tally: Tally) -> None:
+    def _merge(self, tally: Tally) -> None:
         """Merge what the sources know beside the events, and find where they differ."""
         knowns = []
+        origins = tally.origins = self.other_rooms.without_strange(tally.origins, tally.has)
         for source, origin in enumerate(origins):
             for ids in origin.state_ids:
                 tally.vouched[source] |= self._add_ids(ids, source, origin.name)
@@ -222,7 +230,7 @@ class Gathered:
         disputed: Collection[EventId] = ()
         if len(origins) > 1:
             disputed = tally.disputed(knowns)
-            self.contributions = tally.contributions(self._claims, knowns)
+            self.contributions = tally.contributions(self._claims, knowns, self.other_rooms.numbers)
             self.server_has = frozenset(tally.has[0])
             tally.ask_others(self._claims, self.events)
         if current := self._claims.pop(None, []):
@@ -248,24 +256,10 @@ class Gathered:
         unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
         self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
         self.extremities = knowns[0].extremities
-        self.outliers, self.backfilled, apart = merge_beside(tally, knowns, self.newest)
         given = [*self.given.values(), *([] if self.current is None else [self.current])]
-        told = self._held(apart, [claim.state for claim in self._told])
-        self.apart = apart - told - self._held(apart, given)
-        if self.outliers is not None:
-            # Another server has them in its graph, and the state that it gives is not the current one here.
-            self.outliers -= told
-
-    def _held(self, apart: Collection[EventId], states: Iterable[StateMap[EventId]]) -> set[EventId]:
-        """Return those of some events that a state holds, or the auth chain of one of these."""
-        todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in apart]
-        held: set[EventId] = set()
-        while todo:
-            event_id = todo.pop()
-            if event_id not in held:
-                held.add(event_id)
-                todo += [one for one in self.events[event_id].auth_event_ids if one in apart]
-        return held
+        told = [claim.state for claim in self._told]
+        beside = merge_beside(tally, knowns, self.newest, given, told, self.events)
+        self.outliers, self.backfilled, self.apart = beside
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -353,6 +347,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     keys: KeyRing | None = NO_KEYS,
     find_states: FindStates | None = None,
     origins: Sequence[Origin] = (),
+    room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
@@ -365,6 +360,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         origins: the sources of the entries, each with what it knows beside them. The first one is that of the
             server whose decisions are compared. Without them, all entries are of one source, and
             `find_states` tells what that knows.
+        room_id: the room; by default that of the first source. Of several sources, others are left out.
         unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
 
@@ -376,8 +372,12 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name)
     documents, tally = Documents(), Tally(origins)
     count = tally.count if len(origins) > 1 else None
+    others = gathered.other_rooms = OtherRooms(room_id)
     checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
     for entry, check in checked:
+        if count is not None and others.leave_out(entry, check, gathered.events):
+            documents.leave_out(entry, check)
+            continue
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
@@ -392,6 +392,8 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
             gathered._all.drop(entry, check)
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:
                 gathered._beside.drop(entry, check)
+    documents.finish()
     gathered._add_documents(documents, tally)
-    gathered._merge(origins, tally)
+    gathered.room_id = main_room(gathered.events.values(), room_id)
+    gathered._merge(tally)
     return gathered

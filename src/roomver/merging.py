@@ -158,9 +158,12 @@ class Tally:
         self.has[entry.source].add(event_id)
 
     def contributions(
-        self, claims: Mapping[EventId | None, Sequence[Claim]], knowns: Sequence[KnownStates]
+        self,
+        claims: Mapping[EventId | None, Sequence[Claim]],
+        knowns: Sequence[KnownStates],
+        other_rooms: Mapping[int, int],
     ) -> list[Contribution]:
-        """Return what each source adds to those before it."""
+        """Return what each source adds to those before it, with its number of entries of other rooms."""
         found = []
         keys: set[tuple[str, str, bytes]] = set()
         gives = [{e for e, all_of in claims.items() if any(c.source == n for c in all_of)} for n in self._all]
@@ -200,6 +203,7 @@ class Tally:
                     None if held_by is None or held_by.rejected is None else len(held_by.rejected),
                     None if held_by is None or held_by.soft_failed is None else len(held_by.soft_failed),
                     tuple(matter for matter, told in tells.items() if not told),
+                    other_rooms.get(n, 0),
                 )
             )
             keys |= mine
@@ -332,7 +336,7 @@ def _of_servers(
     for n, origin in enumerate(tally.origins):
         held = origin.beliefs
         told = knowns[n].extremities if held is None or held.extremities is None else held.extremities
-        if told is not None:
+        if told:  # a room always has one
             ends[n] = told
         if held is not None and held.state is not None and not knowns[n].partial:
             states[n] = _state_of(held.state, events)

@@ -40,7 +40,8 @@ def newest_of(origin: Origin, known: KnownStates) -> Newest:
     """Return what a source says of the newest events."""
     held = origin.beliefs
     ends = known.extremities if held is None or held.extremities is None else held.extremities
-    return Newest(origin.name, ends, None if held is None else held.state, known.partial)
+    # A room always has one: an empty list tells nothing.
+    return Newest(origin.name, ends or None, None if held is None else held.state, known.partial)
 
 
 def find_lost(

@@ -20,7 +20,6 @@ from .known_states import Beliefs, FindStates
 from .replay import Decisions, Lost, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
-from .state_document import main_room
 from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
@@ -108,6 +107,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     soft_failure: bool = True,
     find_states: FindStates | None = None,
     origins: Sequence[Origin] = (),
+    room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -121,9 +121,9 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     checks 1 to 7.
 
     Args:
-        entries: the entries, in any order. The room is that of the first create event. Without a create
-            event it is the room that most events belong to. Events of other rooms are findings and are not
-            replayed; an event that cites one as an auth event is rejected.
+        entries: the entries, in any order. The room is that of the first create event of the first source.
+            Without a create event it is the room that most of its events belong to. Its events of other rooms
+            are findings and are not replayed; an event that cites one as an auth event is rejected.
         version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. An event that it rejected too is not a
             finding; a different decision is one.
@@ -132,7 +132,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm, soft_failure: as in `replay_room`.
         find_states: called with the usable events, for what their server knows beside them, such as the
             states before events whose prev events are missing.
-        origins, unhashed: as in `gather_events`.
+        origins, room_id, unhashed: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -150,12 +150,13 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         version,
         keys=keys,
         origins=origins,
+        room_id=room_id,
         unhashed=unhashed,
         on_check=on_check,
     )
     beliefs = None if beliefs is None else gathered.narrowed(beliefs)
     events = gathered.events
-    room_id = main_room(events.values())
+    room_id = gathered.room_id
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
@@ -179,7 +180,10 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
         accepted={e: answer for e, answer in gathered.accepted.items() if e in here},
         decisions=decisions,
-        other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
+        other_rooms={
+            **gathered.other_rooms.events,
+            **{event_id: event for event_id, event in events.items() if event.room_id != room_id},
+        },
         algorithm=algorithm,
         soft_failure=soft_failure,
         backfilled=gathered.backfilled,

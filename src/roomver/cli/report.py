@@ -24,7 +24,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue
 from .common import call_name, console, display_name, event_title
 from .escaped import printable
-from .merged import difference_lines, sources_data, sources_table
+from .merged import difference_lines, other_room_lines, sources_data, sources_table
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
@@ -280,6 +280,7 @@ class TextReport:
                 f"{counted(more, 'more undecided event', 'more undecided events')}: --all lists them"
             )
         lines += unknown_check_lines(found, self._most_lines)
+        lines += other_room_lines(found.gathered)
         lines += difference_lines(found.gathered, self._most_lines)
         self._lines = [*lines, *agreed_lines(found, self._most_lines)]
         if found.gathered.contributions:
