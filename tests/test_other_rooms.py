@@ -66,8 +66,8 @@ def test_another_room_changes_nothing(version: str, mine: str, theirs: str, writ
         assert "of this room" in both.stdout
         assert said in both.stderr
         found = report(*arguments, *options)
-        parts = {part["name"]: part["other_rooms"] for part in found["sources"]["parts"]}
-        assert parts == {file: 0, more: number}
+        parts = {part["name"]: (part["other_rooms"], part["has_room"]) for part in found["sources"]["parts"]}
+        assert parts == {file: (0, True), more: (number, False)}
         assert (found["room"]["lost"], found["sources"]["contradictions"]) == ([], [])
         assert said in run("check", *arguments, *options).stdout
 

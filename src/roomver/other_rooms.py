@@ -76,7 +76,7 @@ class OtherRooms:
         """
         self.strange = frozenset(n for n in self.numbers if not has[n])
         return [
-            Origin(one.name, one.what, one.keys) if n in self.strange else one
+            Origin(one.name, one.what, one.keys, has_room=False) if n in self.strange else one
             for n, one in enumerate(origins)
         ]
 
