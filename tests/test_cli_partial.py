@@ -358,6 +358,14 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     topic = built.state["m.room.topic", ""].event_id
     others = [event_id for event_id in theirs if event_id != topic]
     lines[0] = header("11", rejected=[], state=[*others, missing.event_id])
+    path = write("room.jsonl", lines)
+    found = report(path, code=3)
+    assert (found["room"]["state_differs"], found["room"]["state_keys_not_compared"]) == ([], [])
+    result = run("state", path, "--type", "m.room.topic", "--unsigned")
+    assert (result.exit_code, result.stdout) == (3, "")
+    # If all of its newest events are here, the topic is known, and cannot be compared.
+    last = list(built.events)[-1]
+    lines[0] = header("11", rejected=[], state=[*others, missing.event_id], forward_extremities=[last])
     found = report(write("room.jsonl", lines), code=3)
     assert found["room"]["state_differs"] == []
     assert found["room"]["state_keys_not_compared"] == [{"type": "m.room.topic", "state_key": ""}]

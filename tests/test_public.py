@@ -17,6 +17,7 @@ import roomver
 # A module is public if the docstring of the package lists it. A new module must be put on one of the lists.
 PRIVATE = frozenset(
     {
+        "beside",
         "cli",
         "compact",
         "copies",
@@ -25,6 +26,8 @@ PRIVATE = frozenset(
         "graph_bytes",
         "identifiers",
         "merging",
+        "newest",
+        "other_rooms",
         "ordering",
         "pdu",
         "readers",

@@ -115,6 +115,7 @@ def test_the_shape_of_the_sources_in_json(database: str, copy: Callable[..., str
             "added",
             "repeated",
             "dropped",
+            "other_rooms",
             "keys",
             "keys_added",
             "states",

@@ -358,10 +358,12 @@ def test_states_at_different_moments_do_not_contradict_each_other(room: Room) ->
     for found in both_ways(pdus, pdus[:-2], [now, before]):
         assert (kinds(found), found.contradictions) == ([DifferenceKind.EXTREMITIES], [])
     same = origin("b", beliefs=decided(state=ids - {topic}, extremities=frozenset({last})))
+    # Nothing tells of which moment this state is.
     silent = origin("b", beliefs=decided(state=ids - {topic}))
-    for other in (same, silent):
+    for other, kind in ((same, DifferenceKind.CURRENT_STATE), (silent, DifferenceKind.MOMENT)):
         for found in both_ways(pdus, pdus, [now, other]):
-            assert kinds(found) == [DifferenceKind.CURRENT_STATE]
+            assert kinds(found) == [kind]
+            assert len(found.contradictions) == (kind is DifferenceKind.CURRENT_STATE)
             (entry,) = found.differences[0].entries
             assert entry.key == ("m.room.topic", "")
     partial = replace(same, find_states=lambda _: KnownStates(partial=True))
@@ -373,8 +375,43 @@ def test_a_servers_state_and_a_given_one_are_compared(room: Room) -> None:
     ids = [event.event_id for event in room.state.values()]
     now = origin("a", beliefs=decided(state=frozenset(ids)))
     given_ids = origin("b", state_ids=[GivenIds(ids[:-1])])
-    assert kinds(merged(pdus, [], origins=[now, given_ids])) == [DifferenceKind.CURRENT_STATE]
+    assert kinds(merged(pdus, [], origins=[now, given_ids])) == [DifferenceKind.MOMENT]
     assert kinds(merged(pdus, [], origins=[now, origin("b", state_ids=[GivenIds(ids)])])) == []
+
+
+def test_a_state_of_some_moment_is_not_the_current_state_of_a_graph(room: Room) -> None:
+    """A source that tells the forward extremities has newer events than a state may have."""
+    pdus, last = pdus_of(room), list(room.events)[-1]
+    ids = [event.event_id for event in room.state.values()]
+    old = origin("b", state_ids=[GivenIds(ids[:-1])])
+    for now in (
+        origin("a", beliefs=decided(state=frozenset(ids), extremities=frozenset({last}))),
+        origin("a", KnownStates(extremities=frozenset({last}))),
+    ):
+        for found in both_ways(pdus, [], [now, old]):
+            assert (found.current, found.contradictions) == (None, [])
+            told = [DifferenceKind.MOMENT] if now.beliefs is not None else []
+            assert kinds(found) == told
+            (state,) = [one for one in found.contributions if one.name == "b"]
+            assert state.current
+            # The document alone is still a state.
+            assert {event.event_id for event in found.as_state().values()} == {*ids[:-1]}
+
+
+def test_current_states_of_different_moments_are_not_merged(room: Room) -> None:
+    pdus, (*_, before, last) = pdus_of(room), room.events
+    state = state_of(room)
+    old = {key: event_id for key, event_id in state.items() if key != ("m.room.topic", "")}
+    for ends, current, found_kinds in (
+        (before, type(None), [DifferenceKind.EXTREMITIES]),
+        (last, PartialState, [DifferenceKind.CURRENT_STATE]),
+    ):
+        origins = [
+            origin("a", KnownStates(current=state, extremities=frozenset({last}))),
+            origin("b", KnownStates(current=old, extremities=frozenset({ends}))),
+        ]
+        for found in both_ways(pdus, pdus, origins):
+            assert (kinds(found), type(found.current)) == (found_kinds, current)
 
 
 def test_many_differing_entries_are_counted(room: Room) -> None:

@@ -90,6 +90,7 @@ class Contribution:
         current: whether it gives the current state.
         rejected, soft_failed: how many events its server rejected and soft-failed; None if it does not say.
         cannot_tell: what it does not tell.
+        other_rooms: how many of its entries are of other rooms. They are left out, and not counted above.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Contribution:
     rejected: int | None
     soft_failed: int | None
     cannot_tell: tuple[Matter, ...]
+    other_rooms: int = 0
 
 
 class DifferenceKind(Enum):
@@ -122,20 +124,27 @@ class DifferenceKind(Enum):
     STATE_BEFORE = "state-before"
     """The states before one event are different."""
     CURRENT_STATE = "current-state"
-    """The current states are different, and the forward extremities do not explain it."""
+    """The current states are different, and the forward extremities are the same."""
     KEY = "key"
     """A server has different keys under one key ID."""
     REDACTED = "redacted"
     """One copy of an event is redacted, and another one is whole."""
     SOFT_FAILED = "soft-failed"
     """Only one server soft-failed an event that another one accepted. The order of arrival may explain it."""
+    MOMENT = "moment"
+    """The current states are different, and nothing tells whether they are of one moment."""
     EXTREMITIES = "extremities"
     """The forward extremities are different. One server may have received more than the other."""
 
     @property
     def contradicts(self) -> bool:
         """Whether both sources cannot be right."""
-        return self not in (DifferenceKind.REDACTED, DifferenceKind.SOFT_FAILED, DifferenceKind.EXTREMITIES)
+        return self not in (
+            DifferenceKind.REDACTED,
+            DifferenceKind.SOFT_FAILED,
+            DifferenceKind.MOMENT,
+            DifferenceKind.EXTREMITIES,
+        )
 
 
 class Saying(NamedTuple):

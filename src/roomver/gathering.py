@@ -7,19 +7,23 @@ says so, or if one of its entries cannot be used.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from .beside import merge_beside
 from .check import check_entries
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
 from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
-from .errors import SHOWN, NotAState, listed
+from .errors import SHOWN, NotAState
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
 from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
-from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
+from .newest import Newest, find_lost, newest_of, split_claims
+from .other_rooms import OtherRooms
+from .replay.lost import Lost, keep_agreed
+from .state import entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
     DROPPED,
     OF_STATE,
@@ -28,9 +32,10 @@ from .state_document import (
     add_to_state,
     is_message,
     main_room,
+    state_of_ids,
     why_dropped,
 )
-from .types import EventId, StateMap
+from .types import EventId, RoomId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
 
@@ -68,6 +73,9 @@ class Gathered:
         differences: where the sources differ, and copies or given states in one source.
         server_has: the events that the server whose decisions are compared has; None if there is only one
             source.
+        newest: what each source says of the newest events.
+        other_rooms: the entries of other rooms that were left out, if there are several sources.
+        room_id: the room; empty without usable events.
     """
 
     version: RoomVersion
@@ -91,6 +99,9 @@ class Gathered:
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     server_has: frozenset[EventId] | None = None
+    newest: list[Newest] = field(default_factory=list)
+    other_rooms: OtherRooms = field(default_factory=OtherRooms)
+    room_id: RoomId = ""
     _compactor: Compactor = field(default_factory=Compactor)
     # What was dropped: in all, and outside the states and auth chains that the input gives.
     _all: StateDocument = field(default_factory=StateDocument)
@@ -101,6 +112,8 @@ class Gathered:
     _by_ids: bool = False
     # The states that the sources give, by event; None for the current state.
     _claims: dict[EventId | None, list[Claim]] = field(default_factory=dict)
+    # Current states that may be older than the newest events.
+    _told: list[Claim] = field(default_factory=list)
     # The IDs that different events have.
     _same_id: set[EventId] = field(default_factory=set)
     # The copies of events that differ.
@@ -121,10 +134,16 @@ class Gathered:
         Raises:
             NotAState: if two events have the same key, or the input gives several states.
         """
-        states = [*self.given.values(), *self._loose, *([] if self.current is None else [self.current])]
+        current = [] if self.current is None else [self.current]
+        if self._told and not current:
+            current = [merge_states(self._told, find_contested(self._told))]
+        states = [*self.given.values(), *self._loose, *current]
         if len(states) > 1:
             raise NotAState("the input gives several states")
         state = states[0] if self._by_ids else self._joined(states)
+        if not states:
+            for lost in self.find_lost(self.events):
+                state = keep_agreed(state, lost)
         known = {key: self.events[event_id] for key, event_id in entries_of(state).items()}
         room_id = main_room(known.values())
         strange = {key: one.event_id for key, one in known.items() if one.room_id != room_id}
@@ -146,18 +165,10 @@ class Gathered:
         added = replace(self._beside, entries=entries)
         return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
 
-    def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
-        """Return a state that is given as event IDs, as far as its events are among the usable ones."""
-        state = StateDocument(parts={Part.STATE})
-        missing = {event_id for event_id in ids.state if event_id not in self.events}
-        for event_id in ids.state:
-            if event_id not in missing:
-                add_to_state(state.entries, self.events[event_id])
-        unknown = [*state.unknown()]
-        if missing:
-            named = listed(sorted(missing))
-            unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
-        return known_in_part(state.entries, unknown)
+    def find_lost(self, usable: Mapping[EventId, Event], first: int = 0) -> list[Lost]:
+        """Return what sources, from the first one on, name as newest and is not among the usable events."""
+        unusable = {*self.left_out, *self.other_rooms.events, *(self.events.keys() - usable.keys())}
+        return [*find_lost(self.newest[first:], usable, unusable)]
 
     def lack_behind(self, reason: str) -> Lack:
         """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
@@ -174,6 +185,8 @@ class Gathered:
         """Return what the server decided, without speaking of the events that only other sources have."""
         if self.server_has is None:
             return beliefs
+        if 0 in self.other_rooms.strange:
+            beliefs = beliefs.of_another_room()
         return replace(beliefs, unspoken=beliefs.unspoken | (self.events.keys() - self.server_has))
 
     def is_servers(self, event_id: EventId) -> bool:
@@ -184,7 +197,7 @@ class Gathered:
 
     def _add_ids(self, ids: GivenIds, source: int, name: str) -> set[EventId]:
         """Take a current state that is given as event IDs. Its server has accepted its events."""
-        self._claims.setdefault(None, []).append(Claim(source, name, self._state_of(ids)))
+        self._claims.setdefault(None, []).append(Claim(source, name, state_of_ids(ids.state, self.events)))
         self._by_ids = True
         held = {event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events}
         self.accepted.setdefault(None, set()).update(held)
@@ -202,25 +215,32 @@ class Gathered:
             self.accepted.setdefault(None, set()).update(known.accepted_now)
         return {*known.accepted_now}.union(*known.accepted.values())
 
-    def _merge(self, origins: Sequence[Origin], tally: Tally) -> None:
+    def _merge(self, tally: Tally) -> None:
         """Merge what the sources know beside the events, and find where they differ."""
         knowns = []
+        origins = tally.origins = self.other_rooms.without_strange(tally.origins, tally.has)
         for source, origin in enumerate(origins):
             for ids in origin.state_ids:
                 tally.vouched[source] |= self._add_ids(ids, source, origin.name)
             known = KnownStates() if origin.find_states is None else origin.find_states(self.events)
             tally.vouched[source] |= self._add_known(known, source, origin.name)
             knowns.append(known)
+            self.newest.append(newest_of(origin, known))
         self.differences += self._copies.values()
         disputed: Collection[EventId] = ()
         if len(origins) > 1:
             disputed = tally.disputed(knowns)
-            self.contributions = tally.contributions(self._claims, knowns)
+            self.contributions = tally.contributions(self._claims, knowns, self.other_rooms.numbers)
             self.server_has = frozenset(tally.has[0])
             tally.ask_others(self._claims, self.events)
+        if current := self._claims.pop(None, []):
+            kept, self._told = split_claims(current, self.newest)
+            self._claims |= {None: kept} if kept else {}
         several = {e: find_contested(claims) for e, claims in self._claims.items() if len(claims) > 1}
         if several or len(origins) > 1:
-            self.differences += find_differences(tally, self._claims, several, knowns, self.events)
+            self.differences += find_differences(
+                tally, self._claims, several, self._told, knowns, self.events
+            )
         for event_id, claims in self._claims.items():
             state = forget_events(
                 merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
@@ -235,37 +255,11 @@ class Gathered:
         # A later source tells only what no earlier one does. Each of these is a reason, not a decision.
         unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
         self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
-        first, others = knowns[0], range(1, len(origins))
-        self.outliers, self.extremities = first.outliers, first.extremities
-        # The first source that has an event tells how it came.
-        seen: set[EventId] = set()
-        for source, known in enumerate(knowns):
-            self.backfilled |= known.backfilled - seen
-            seen |= tally.has[source]
-        # What one server keeps beside its graph, another may have in its own.
-        if any(tally.in_graph(n, e, knowns[n]) for e in first.outliers or () for n in others):
-            self.outliers = None
-        apart = frozenset[EventId]().union(*(known.apart for known in knowns))
-        if others:
-            apart -= {
-                e
-                for e in apart
-                for n, known in enumerate(knowns)
-                if e not in known.apart and tally.in_graph(n, e, known)
-            }
-        self.apart = apart - self._held(apart)
-
-    def _held(self, apart: Collection[EventId]) -> set[EventId]:
-        """Return those of some events that a state holds, or the auth chain of one of these."""
-        states = [*self.given.values(), *([] if self.current is None else [self.current])]
-        todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in apart]
-        held: set[EventId] = set()
-        while todo:
-            event_id = todo.pop()
-            if event_id not in held:
-                held.add(event_id)
-                todo += [one for one in self.events[event_id].auth_event_ids if one in apart]
-        return held
+        self.extremities = knowns[0].extremities
+        given = [*self.given.values(), *([] if self.current is None else [self.current])]
+        told = [claim.state for claim in self._told]
+        beside = merge_beside(tally, knowns, self.newest, given, told, self.events)
+        self.outliers, self.backfilled, self.apart = beside
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -353,6 +347,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     keys: KeyRing | None = NO_KEYS,
     find_states: FindStates | None = None,
     origins: Sequence[Origin] = (),
+    room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
 ) -> Gathered:
@@ -365,6 +360,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         origins: the sources of the entries, each with what it knows beside them. The first one is that of the
             server whose decisions are compared. Without them, all entries are of one source, and
             `find_states` tells what that knows.
+        room_id: the room; by default that of the first source. Of several sources, others are left out.
         unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
 
@@ -376,8 +372,12 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name)
     documents, tally = Documents(), Tally(origins)
     count = tally.count if len(origins) > 1 else None
+    others = gathered.other_rooms = OtherRooms(room_id)
     checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
     for entry, check in checked:
+        if count is not None and others.leave_out(entry, check, gathered.events):
+            documents.leave_out(entry, check)
+            continue
         gathered._add(entry, check)
         if on_check is not None:
             on_check(entry, check)
@@ -392,6 +392,8 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
             gathered._all.drop(entry, check)
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:
                 gathered._beside.drop(entry, check)
+    documents.finish()
     gathered._add_documents(documents, tally)
-    gathered._merge(origins, tally)
+    gathered.room_id = main_room(gathered.events.values(), room_id)
+    gathered._merge(tally)
     return gathered

@@ -60,6 +60,14 @@ class Beliefs:
         """Tell whether the server decided about the event at a place of the input."""
         return event_id not in self.unspoken and (place.file is None or place.file not in self.others)
 
+    def of_another_room(self) -> "Beliefs":
+        """Return what a server that decided so much about another room decided about this one: nothing."""
+        return Beliefs(
+            None if self.rejected is None else frozenset(),
+            None if self.soft_failed is None else frozenset(),
+            others=self.others,
+        )
+
     @classmethod
     def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
         """Return the beliefs in the header of a recorded room. The reader has checked its fields.

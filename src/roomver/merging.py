@@ -5,6 +5,7 @@ Nothing is decided by the order of the sources: what they contradict each other 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Final, NamedTuple, TypeAlias
 
 from .contributions import (
@@ -157,9 +158,12 @@ class Tally:
         self.has[entry.source].add(event_id)
 
     def contributions(
-        self, claims: Mapping[EventId | None, Sequence[Claim]], knowns: Sequence[KnownStates]
+        self,
+        claims: Mapping[EventId | None, Sequence[Claim]],
+        knowns: Sequence[KnownStates],
+        other_rooms: Mapping[int, int],
     ) -> list[Contribution]:
-        """Return what each source adds to those before it."""
+        """Return what each source adds to those before it, with its number of entries of other rooms."""
         found = []
         keys: set[tuple[str, str, bytes]] = set()
         gives = [{e for e, all_of in claims.items() if any(c.source == n for c in all_of)} for n in self._all]
@@ -199,6 +203,7 @@ class Tally:
                     None if held_by is None or held_by.rejected is None else len(held_by.rejected),
                     None if held_by is None or held_by.soft_failed is None else len(held_by.soft_failed),
                     tuple(matter for matter, told in tells.items() if not told),
+                    other_rooms.get(n, 0),
                 )
             )
             keys |= mine
@@ -285,10 +290,14 @@ def find_differences(
     tally: Tally,
     claims: Mapping[EventId | None, Sequence[Claim]],
     contested: Mapping[EventId | None, Contested],
+    told: Sequence[Claim],
     knowns: Sequence[KnownStates],
     events: Mapping[EventId, Event],
 ) -> Iterable[Difference]:
-    """Yield where the sources differ on decisions, states, forward extremities and keys."""
+    """Yield where the sources differ on decisions, states, forward extremities and keys.
+
+    `told` are the current states that may be older than the newest events.
+    """
     names = [origin.name for origin in tally.origins]
     decided = (
         (DifferenceKind.REJECTED, tally.disputed(knowns)),
@@ -297,7 +306,7 @@ def find_differences(
     for event_id, keys in contested.items():
         kind = DifferenceKind.CURRENT_STATE if event_id is None else DifferenceKind.STATE_BEFORE
         yield from _differing_states(kind, event_id, claims[event_id], keys)
-    yield from _of_servers(tally, claims.get(None, ()), knowns, events)
+    yield from _of_servers(tally, [*claims.get(None, ()), *told], knowns, events)
     for kind, found in decided:
         for event_id, says in found.items():
             yield Difference(kind, tuple(Saying(names[n], None, f"{text} it") for n, text in says), event_id)
@@ -326,27 +335,34 @@ def _of_servers(
     states: dict[int, StateMap[EventId]] = {}
     for n, origin in enumerate(tally.origins):
         held = origin.beliefs
-        if held is not None and held.extremities is not None:
-            ends[n] = held.extremities
+        told = knowns[n].extremities if held is None or held.extremities is None else held.extremities
+        if told:  # a room always has one
+            ends[n] = told
         if held is not None and held.state is not None and not knowns[n].partial:
             states[n] = _state_of(held.state, events)
     names = [origin.name for origin in tally.origins]
     if len({*ends.values()}) > 1:
         says = tuple(Saying(names[n], None, ", ".join(sorted(ids))) for n, ids in ends.items())
         yield Difference(DifferenceKind.EXTREMITIES, says)
-    found: set[tuple[int, ...]] = set()
-    for n, state in states.items():
-        mine = Claim(n, names[n], state)
-        # Servers that have received different events have different states.
-        same = [m for m in states if m == n or not (n in ends and m in ends and ends[n] != ends[m])]
-        claims = [Claim(m, names[m], states[m]) for m in same]
-        if tuple(same) not in found:
-            found.add(tuple(same))
-            yield from _differing_states(DifferenceKind.CURRENT_STATE, None, claims, find_contested(claims))
-        for claim in given:
-            if claim.source != n:
-                both = [mine, claim]
-                yield from _differing_states(DifferenceKind.CURRENT_STATE, None, both, find_contested(both))
+    listed = [Claim(n, names[n], state) for n, state in states.items()]
+    pairs = [*combinations(listed, 2), *((one, other) for one in listed for other in given)]
+    for one, other in pairs:
+        if one.source != other.source:
+            yield from _of_moments(one, other, ends)
+
+
+def _of_moments(one: Claim, other: Claim, ends: Mapping[int, frozenset[EventId]]) -> Iterable[Difference]:
+    """Yield where two current states differ. Only those of one moment contradict each other.
+
+    Servers that have received different events have different states. Without the forward extremities of
+    both, nothing tells whether they have.
+    """
+    sources = (one.source, other.source)
+    told = [ends[source] for source in sources if source in ends]
+    if len(told) == len(sources) and told[0] != told[1]:
+        return
+    kind = DifferenceKind.CURRENT_STATE if len(told) == len(sources) else DifferenceKind.MOMENT
+    yield from _differing_states(kind, None, (one, other), find_contested((one, other)))
 
 
 def _state_of(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateMap[EventId]:

@@ -17,10 +17,9 @@ from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates
-from .replay import Decisions, Outcome, Replay, Reset, Status, replay_room
+from .replay import Decisions, Lost, Outcome, Replay, Reset, Status, replay_room
 from .rules import AUTH_EVENTS_REJECTED, Verdict
 from .state import PartialState, entries_of, forget_strange
-from .state_document import main_room
 from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
@@ -58,6 +57,8 @@ class RoomCheck:
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
             of the input. The server may have received them later, so these are not findings. Events whose
             check against the current state is unknown here are not among them.
+        lost: the newest events that sources name and that are not among the usable events. What they may
+            change is unknown.
     """
 
     gathered: Gathered
@@ -75,17 +76,19 @@ class RoomCheck:
     extremities_differ: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None = None
     follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
+    lost: list[Lost] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings and no contradictions, every check is known, and the state agrees.
+        """Whether nothing is found, contradicted, lost or undecided, and the current state agrees.
 
         Forward extremities that differ are told but do not count: a server may keep one that it received
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
         agree = self.state_agrees and not self.gathered.contradictions
-        return not self.summary.bad and decided and agree and not self.recorded_missing
+        complete = not self.recorded_missing and not self.lost
+        return not self.summary.bad and decided and agree and complete
 
     @property
     def state_agrees(self) -> bool:
@@ -104,6 +107,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     soft_failure: bool = True,
     find_states: FindStates | None = None,
     origins: Sequence[Origin] = (),
+    room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -117,9 +121,9 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     checks 1 to 7.
 
     Args:
-        entries: the entries, in any order. The room is that of the first create event. Without a create
-            event it is the room that most events belong to. Events of other rooms are findings and are not
-            replayed; an event that cites one as an auth event is rejected.
+        entries: the entries, in any order. The room is that of the first create event of the first source.
+            Without a create event it is the room that most of its events belong to. Its events of other rooms
+            are findings and are not replayed; an event that cites one as an auth event is rejected.
         version, keys: as in `check_event`.
         beliefs: what the server that recorded the room decided. An event that it rejected too is not a
             finding; a different decision is one.
@@ -128,7 +132,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm, soft_failure: as in `replay_room`.
         find_states: called with the usable events, for what their server knows beside them, such as the
             states before events whose prev events are missing.
-        origins, unhashed: as in `gather_events`.
+        origins, room_id, unhashed: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -140,18 +144,19 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         ValueError: if `as_recorded` is set and the beliefs do not say which events were rejected, or if there
             is no such algorithm.
     """
+    origins = origins or (Origin("the input", "a file", beliefs=beliefs, find_states=find_states),)
     gathered = gather_events(
         entries,
         version,
         keys=keys,
-        find_states=find_states,
         origins=origins,
+        room_id=room_id,
         unhashed=unhashed,
         on_check=on_check,
     )
     beliefs = None if beliefs is None else gathered.narrowed(beliefs)
     events = gathered.events
-    room_id = main_room(events.values())
+    room_id = gathered.room_id
     apart = gathered.apart
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
@@ -167,6 +172,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         places = gathered.places
         recorded = [event_id for event_id in places if held.speak_of(places[event_id], event_id)]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
+    lost = gathered.find_lost({event.event_id: event for event in own})
     run = partial(
         replay_room,
         own,
@@ -174,10 +180,14 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
         accepted={e: answer for e, answer in gathered.accepted.items() if e in here},
         decisions=decisions,
-        other_rooms={event_id: event for event_id, event in events.items() if event.room_id != room_id},
+        other_rooms={
+            **gathered.other_rooms.events,
+            **{event_id: event for event_id, event in events.items() if event.room_id != room_id},
+        },
         algorithm=algorithm,
         soft_failure=soft_failure,
         backfilled=gathered.backfilled,
+        lost=lost,
         policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
@@ -189,7 +199,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         if not ours <= ends:
             # The server has received events that it no longer has.
             replayed = run()
-    result = RoomCheck(gathered, replayed)
+    result = RoomCheck(gathered, replayed, lost=lost)
     for event_id, finding in gathered.left_out.items():
         if event_id not in events:
             result.dropped[event_id] = Dropped(gathered.left_out_at[event_id], finding)

@@ -4,24 +4,27 @@ What cannot be used is noted: its key is unknown in the state.
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .contributions import Origin
 from .entry import Entry, Part, Place
-from .errors import NotAState
+from .errors import NotAState, listed
 from .event import Event
-from .findings import Action, EventCheck, Finding
+from .findings import Action, EventCheck, Finding, FindingKind, Reason
 from .power import CREATE
 from .state import Unknown, known_in_part
 from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 
-__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room"]
+__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room", "state_of_ids"]
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
+
+OTHER_ROOM: Final = Finding(FindingKind.OTHER_ROOM, (Reason("room_id", "it is of another room"),))
+"""The finding of an entry of another room that is left out."""
 
 DROPPED: Final = " dropped, "
 """What the reason of an `Unknown` contains if entries were dropped."""
@@ -106,12 +109,36 @@ class Documents:
         joined: the ID of the event that a document answers for; None if it cannot be read.
         invited: the documents that ask to accept that event.
         accepted: the usable events of states and auth chains.
+        strange: the entries of states that are of other rooms, with their checks.
     """
 
     states: dict[DocumentKey, StateDocument] = field(default_factory=dict)
     joined: dict[DocumentKey, EventId | None] = field(default_factory=dict)
     invited: set[DocumentKey] = field(default_factory=set)
     accepted: dict[DocumentKey, set[EventId]] = field(default_factory=dict)
+    strange: dict[DocumentKey, list[tuple[Entry, EventCheck]]] = field(default_factory=dict)
+
+    def leave_out(self, entry: Entry, check: EventCheck) -> None:
+        """Take an entry of another room. `finish` finds out whether the whole state is of that room."""
+        document = (entry.source, entry.document)
+        if entry.part in (Part.JOINED, Part.INVITED):
+            self.add(entry, check)
+        elif entry.part in OF_STATE:
+            self.strange.setdefault(document, []).append((entry, check))
+
+    def finish(self) -> None:
+        """Drop the states of other rooms. In a state of the room, the key of a strange entry is unknown."""
+        for document, entries in self.strange.items():
+            state = self.states.get(document, StateDocument())
+            own = len(state.entries) + state.dropped.total()
+            made = any(_key_of(entry.pdu) == CREATE for entry, _ in entries)
+            if CREATE not in state.entries and (made or len(entries) > own):
+                self.states.pop(document, None)
+                self.accepted.pop(document, None)
+                self.joined.pop(document, None)
+                continue
+            for entry, check in entries:
+                state.drop(entry, check._replace(findings=(OTHER_ROOM,)))
 
     def add(self, entry: Entry, check: EventCheck) -> None:
         """Take an entry of a state, of an auth chain, or the event that the state is before."""
@@ -184,8 +211,33 @@ def add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
         raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
 
 
-def main_room(events: Collection[Event]) -> RoomId:
-    """Return the room of the first create event, or without one the room that most events belong to."""
+def state_of_ids(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateMap[EventId]:
+    """Return a state that is given as event IDs, as far as its events are usable.
+
+    Raises:
+        NotAState: as `add_to_state`.
+    """
+    state = StateDocument(parts={Part.STATE})
+    missing = []
+    for event_id in ids:
+        if event_id in events:
+            add_to_state(state.entries, events[event_id])
+        else:
+            missing.append(event_id)
+    unknown = [*state.unknown()]
+    if missing:
+        named = listed(sorted({*missing}))
+        unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
+    return known_in_part(state.entries, unknown)
+
+
+def main_room(events: Collection[Event], wanted: RoomId | None = None) -> RoomId:
+    """Return the room of the first create event, or without one the room that most events belong to.
+
+    If a room is wanted, and an event is of it, it is that room.
+    """
+    if wanted is not None and any(event.room_id == wanted for event in events):
+        return wanted
     for event in events:
         if event.type == "m.room.create" and event.state_key == "":
             return event.room_id

@@ -206,6 +206,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                         as_recorded=as_recorded,
                         algorithm=algorithm,
                         origins=room.origins,
+                        room_id=room.wanted,
                         on_check=tell,
                         progress=progress,
                     )

@@ -28,7 +28,7 @@ from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
 from .guidance import cut_id, id_hint
 from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
-from .merged import tell_contradictions
+from .merged import tell_contradictions, tell_other_rooms
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room
 from .unknown_checks import doubt_lines, signature_lines
 
@@ -227,6 +227,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     origins=room.origins,
+                    room_id=room.wanted,
                     unhashed=unhashed,
                     on_check=keep_added,
                     progress=progress,
@@ -237,6 +238,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise InputError(joint_name(file, more_files), str(error)) from None
         check_is_room(name, found, choice.room_id)
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
+    tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
@@ -289,6 +291,7 @@ def load_events(
             room.version,
             keys=all_keys,
             origins=room.origins,
+            room_id=room.wanted,
         )
     name = display_name(file)
     summary, whole = Summary(), Summary()
@@ -297,6 +300,7 @@ def load_events(
     for one in (gathered.summary, summary):
         whole.merge(one)
     _tell_of_dropped(name, gathered, whole, all_keys)
+    tell_other_rooms(gathered)
     tell_contradictions(gathered, [file, *more_files], ANY_ROOM)
     _tell_of_signatures(name, summary, all_keys)
     return gathered, all_keys

@@ -39,6 +39,7 @@ _TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.KEY: "different keys under one ID; each is tried",
     DifferenceKind.REDACTED: "one copy is redacted; the whole one is used",
     DifferenceKind.SOFT_FAILED: "only one server soft-failed it; the order of arrival may explain it",
+    DifferenceKind.MOMENT: "the current states differ; one may be older than the other",
     DifferenceKind.EXTREMITIES: "the forward extremities differ; one server may have received more",
 }
 
@@ -63,6 +64,7 @@ def _part_data(one: Contribution) -> JsonObject:
         "added": one.added,
         "repeated": one.repeated,
         "dropped": one.dropped,
+        "other_rooms": one.other_rooms,
         "keys": one.keys,
         "keys_added": one.keys_added,
         "states": one.states,
@@ -172,6 +174,22 @@ def said_text(source: str, place: str | None, text: str) -> str:
     """Return what a source says as text."""
     where = "" if place is None or place == source else f" ({place})"
     return f"{source}: {text}{where}"
+
+
+def other_room_lines(gathered: Gathered) -> list[str]:
+    """Return how many events of other rooms each source has, as lines of text."""
+    lines = []
+    for one in gathered.contributions:
+        if one.other_rooms:
+            events = counted(one.other_rooms, "event of another room", "events of other rooms")
+            lines.append(f"{events} in {one.name} {'was' if one.other_rooms == 1 else 'were'} left out")
+    return [printable(line) for line in lines]
+
+
+def tell_other_rooms(gathered: Gathered) -> None:
+    """Say on standard error which sources have events of other rooms."""
+    for line in other_room_lines(gathered):
+        click.echo(f"roomver: {line}", err=True)
 
 
 def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice) -> None:

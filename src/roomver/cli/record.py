@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
@@ -19,7 +20,6 @@ from ..readers import InputError, Room, read_room
 from ..readers.several import other_room
 from ..recording import Recording, read_states_of, recording_lines
 from ..room_check import Beliefs, RoomCheck, check_room
-from ..state_document import main_room
 from ..types import JsonObject
 from ..versions import RoomVersion
 from .common import (
@@ -33,7 +33,7 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
-from .merged import tell_contradictions
+from .merged import tell_contradictions, tell_other_rooms
 from .sources import Choice, opened_room, room_option
 from .version_options import room_version_option
 
@@ -150,17 +150,23 @@ def _read(
                 keys=keys,
                 beliefs=beliefs,
                 origins=room.origins,
+                room_id=room.wanted,
                 progress=progress,
             )
         gathered = found.gathered
     else:
-        gathered = gather_events(entries, room.version, keys=keys, origins=room.origins)
+        gathered = gather_events(entries, room.version, keys=keys, origins=room.origins, room_id=room.wanted)
+    tell_other_rooms(gathered)
     tell_contradictions(gathered, files, choice)
-    room_id = main_room(gathered.events.values()) if gathered.events else room.room_id
+    room_id = gathered.room_id if gathered.events else room.room_id
+    entries = [entry for entry in entries if entry.place not in gathered.other_rooms.places]
     if choice.room_id is not None and room_id is not None and room_id != choice.room_id:
         raise InputError(display_name(files[0]), other_room(room_id, choice.room_id))
     spoken = gathered.narrowed(beliefs)
     unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
+    if ids := {event_id for one in gathered.find_lost(gathered.events, 1) for event_id in one.event_ids}:
+        # What other sources have lost may be newer than the state that the first one lists.
+        beliefs = replace(beliefs, state=None, extremities=(beliefs.extremities or frozenset()) | ids)
     recording = Recording(
         room.version,
         entries,
@@ -193,6 +199,7 @@ def _write_anonymised(
             keys=keys,
             beliefs=room.beliefs,
             origins=room.origins,
+            room_id=room.wanted,
             progress=progress,
         )
     out.seek(0, os.SEEK_END)

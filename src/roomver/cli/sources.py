@@ -22,7 +22,6 @@ from ..readers import (
 from ..readers.several import other_room
 from ..readers.source import FileSource
 from ..room_check import RoomCheck
-from ..state_document import main_room
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, call_name, display_name
@@ -162,10 +161,10 @@ def opened_room(
 
 
 def _noting_rooms(entries: Iterator[Entry], rooms: set[RoomId]) -> Iterator[Entry]:
-    """Yield the same entries, and note the rooms that they name."""
+    """Yield the same entries, and note the rooms that those of the first source name."""
     for entry in entries:
         pdu = entry.pdu
-        if type(pdu) is dict and type(room_id := pdu.get("room_id")) is str:
+        if entry.source == 0 and type(pdu) is dict and type(room_id := pdu.get("room_id")) is str:
             rooms.add(room_id)
         yield entry
 
@@ -178,7 +177,6 @@ def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:
     """
     if room_id is None or not found.gathered.events:
         return
-    # All events may be apart from the room's graph, so that none is replayed.
-    of = main_room(found.gathered.events.values())
+    of = found.gathered.room_id
     if of != room_id:
         raise InputError(name, other_room(of, room_id))

@@ -126,6 +126,11 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     unknown = unknown_among(found, kind, key)
     if unknown:
         loaded.say_in_part(what, event_id, unknown)
+    elif at is None and loaded.found.lost:
+        _say(
+            loaded,
+            *(f"{one.reason}; what is printed agrees with the server's state" for one in loaded.found.lost),
+        )
     if as_json:
         entries = [entry_data(loaded, chosen[entry]) for entry in sorted(chosen)]
         whole: dict[str, object] = {"state": entries}

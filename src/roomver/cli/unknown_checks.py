@@ -37,10 +37,19 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
     """Return the accepted events whose check against the current state is unknown, with reasons."""
     replayed = result.replay
     unknown = [one for one in replayed.current_unknown if one not in replayed.unchecked]
+    told = []
+    if result.lost:
+        # One line for all events that may have come after a lost one.
+        reasons = [f"the current state is unknown: {one.reason}" for one in result.lost]
+        later = {one for one in unknown if replayed.current_check(one).why in reasons}
+        unknown = [one for one in unknown if one not in later]
+        if later:
+            events = counted(len(later), "accepted event", "accepted events")
+            told = [f"check against the current state unknown for {events}: newer events are lost"]
     if not unknown:
-        return []
+        return told
     events = counted(len(unknown), "accepted event", "accepted events")
-    lines = [f"check against the current state unknown for {events}:"]
+    lines = [*told, f"check against the current state unknown for {events}:"]
     for event_id in unknown[:most]:
         place, event = result.gathered.places[event_id], result.gathered.events[event_id]
         check = replayed.current_check(event_id)

@@ -65,6 +65,11 @@ class Verdict:
         ]
         if found is not None:
             lines += self._compared(found)
+        if found is not None and found.lost:
+            number = sum(len(one.event_ids) for one in found.lost)
+            events = counted(number, "newer event is", "newer events are")
+            changed = "it" if number == 1 else "they"
+            lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
             lines.append(f"{events} undecided: more of the room is needed to tell")

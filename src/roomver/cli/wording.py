@@ -167,6 +167,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
+        "lost": [{"events": list(one.event_ids), "reason": one.reason} for one in result.lost],
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
         "dropped": dropped_data(replayed.missing, result.dropped),
         "outliers": [*sorted(replayed.outliers)],
@@ -235,6 +236,10 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
         if unknown:
             lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
             lines += [f"  unknown: {one}" for one in unknown]
+    said = set()
+    if replayed.current_state is not None:
+        said = {one.reason for one in unknown_of(replayed.current_state)}
+    lines += [f"{one.reason}: what it changed is unknown" for one in result.lost if one.reason not in said]
     lines += _lacking_lines(result, most)
     if replayed.merges:
         merges = counted(len(replayed.merges), "merge", "merges")

@@ -25,7 +25,7 @@ from .entries import UNCHANGED, InputError, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
 from .headers import Header
-from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room
+from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room, peek_room
 from .state_ids import read_given_ids
 from .streams import Source
 
@@ -50,6 +50,12 @@ class RoomPart:
     database: str = ""
     notes: Sequence[str] = ()
 
+    def may_speak_of(self, room_id: RoomId | None) -> bool:
+        """Tell whether it says what its server decided, and not of another room."""
+        if self.origin.beliefs is None:
+            return False
+        return room_id is None or self.header is None or self.header.room_id in (None, room_id)
+
 
 @dataclass(slots=True)
 class Room:
@@ -61,22 +67,38 @@ class Room:
             follow in the order in which they were given.
         entries: of all sources, to be iterated over once: in the order of arrival where that is known.
         room_id: the room's ID, if the source says it.
+        wanted: the room to read; None if it is that of the first of `parts`.
     """
 
     version: RoomVersion
     parts: Sequence[RoomPart]
     entries: Iterator[Entry]
     room_id: RoomId | None = None
+    wanted: RoomId | None = None
 
     @classmethod
     def of(cls, parts: Sequence[RoomPart], version: RoomVersion, room_id: RoomId | None = None) -> "Room":
-        """Make a room from at least one source, in the order in which they are given."""
-        first = next((part for part in parts if part.origin.beliefs is not None), parts[0])
-        ordered = [first, *(part for part in parts if part is not first)]
+        """Make a room from at least one source, in the order in which they are given.
+
+        Without a room ID, the room is that of the source that is given first.
+        """
+        given, *others = parts
+        wanted = room_id
+        if given.origin.beliefs is None and any(part.origin.beliefs is not None for part in others):
+            # Another one comes first, which may be of another room.
+            if wanted is None:
+                wanted, entries = peek_room(given.entries, version)
+                given = replace(given, entries=entries)
+        elif wanted is None and given.header is not None:
+            room_id = given.header.room_id
+        known = wanted or room_id
+        whole = [given, *others]
+        first = next((part for part in whole if part.may_speak_of(known)), given)
+        ordered = [first, *(part for part in whole if part is not first)]
         entries = ordered[0].entries
         if len(ordered) > 1:
             entries = chain.from_iterable(_numbered(part, source) for source, part in enumerate(ordered))
-        return cls(version, ordered, entries, room_id)
+        return cls(version, ordered, entries, room_id, wanted)
 
     @property
     def name(self) -> str:
@@ -164,7 +186,7 @@ def read_rooms(
     if room.header is not None:
         room.room_id = room.header.room_id or room_id
     if room_id is not None:
-        room.entries = entries_of_room(room.entries, room_id, inputs[0][1], known)
+        room.entries = entries_of_room(room.entries, room_id, inputs[0][1], known, several=len(parts) > 1)
     return room
 
 
@@ -219,8 +241,6 @@ def read_parts(
         entries = check_form(file.entries(known, numbers), file.name)
         if states is not None:
             entries = states.watch(entries)
-        if room_id is not None and not alone:
-            entries = entries_of_room(entries, room_id, None, known)
         notes = [f"{file.name}: {_note_stripped(file.stripped)}"] if file.stripped else []
         parts.append(RoomPart(origin, entries, source, header, notes=notes))
     return known, parts

@@ -1,6 +1,7 @@
 """Inputs with events of several rooms: which rooms they are, and the events of one of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from ..canonical import shorten
@@ -109,6 +110,16 @@ def room_id_of(entry: Entry, given: RoomVersion | None = None) -> RoomId | None:
         return None
 
 
+def peek_room(entries: Iterator[Entry], version: RoomVersion) -> tuple[RoomId | None, Iterator[Entry]]:
+    """Return the room of the first entry that tells its room, and all the entries."""
+    ahead = []
+    for entry in entries:
+        ahead.append(entry)
+        if (room_id := room_id_of(entry, version)) is not None:
+            return room_id, chain(ahead, entries)
+    return None, iter(ahead)
+
+
 def search_version(entries: Iterable[Entry], room_id: RoomId | None, name: str) -> RoomVersion | None:
     """Return the room version that the first create event among entries names; None without one.
 
@@ -126,7 +137,12 @@ def search_version(entries: Iterable[Entry], room_id: RoomId | None, name: str) 
 
 
 def entries_of_room(
-    entries: Iterable[Entry], room_id: RoomId, name: str | None, version: RoomVersion
+    entries: Iterable[Entry],
+    room_id: RoomId,
+    name: str | None,
+    version: RoomVersion,
+    *,
+    several: bool = False,
 ) -> Iterator[Entry]:
     """Yield the entries of one room, and those that do not tell their room.
 
@@ -138,6 +154,7 @@ def entries_of_room(
         room_id: the room.
         name: what messages call the input; None if it may have no entry of the room.
         version: the room version of that room.
+        several: keep all entries. `roomver.other_rooms` leaves out and tells those of other rooms.
 
     Raises:
         InputError: at the end, if no entry is of the room.
@@ -147,9 +164,9 @@ def entries_of_room(
     for entry in entries:
         of = room_id_of(entry, version)
         found = found or of == room_id
-        if of in (None, room_id) or entry.part in _KEPT:
+        if of in (None, room_id) or entry.part in _KEPT or several:
             yield entry
-        elif len(others) <= SHOWN:
+        if of not in (None, room_id) and len(others) <= SHOWN:
             others[of] = None
     if not found and name is not None:
         raise InputError(name, no_such_room(room_id, [*others]))

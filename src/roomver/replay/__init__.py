@@ -8,7 +8,7 @@ room, or for a part of one: where prev events are missing, the state is unknown 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
@@ -19,12 +19,14 @@ from ..versions import StateResolution, is_known
 from .ends import Ends
 from .fold import Fold
 from .holes import find_followed
+from .lost import Lost, forget_doubtful
 from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
 from .result import Merge, Replay, Reset
 
 __all__ = [
     "CurrentCheck",
     "Decisions",
+    "Lost",
     "Merge",
     "Outcome",
     "Replay",
@@ -50,6 +52,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     resets: bool = True,
     outliers: Collection[EventId] | None = None,
     backfilled: Collection[EventId] = frozenset(),
+    lost: Sequence[Lost] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -86,6 +89,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             those that it follows by prev events. None if this is not known.
         backfilled: events that the server fetched from the history of the room, after later ones. Such an
             event is not checked against the current state at its arrival, and is never a forward extremity.
+        lost: newer events that are not in `events`. The current state is then known as far as it agrees with
+            the states that the sources of these events list. The forward extremities are uncertain, and so
+            are the checks against the current state that the lost events may change.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -136,7 +142,11 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     # outcome and no state, so a second fold is the last.
     sought = replayed.missing and outliers is None
     followed = find_followed(by_id, replayed.outcomes) if sought else None
-    return run(followed) if followed else replayed
+    if followed:
+        replayed = run(followed)
+    if lost:
+        forget_doubtful(replayed, lost)
+    return replayed
 
 
 def _check_one_room(events: Mapping[EventId, Event]) -> None:

@@ -1,0 +1,80 @@
+"""What servers keep beside their graphs of one room: outliers, and events fetched from its history."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from .event import Event
+from .known_states import KnownStates
+from .merging import Tally
+from .newest import Newest
+from .state import entries_of
+from .types import EventId, StateMap
+
+__all__ = ["Beside", "merge_beside"]
+
+
+class Beside(NamedTuple):
+    """What the servers of a room keep beside its graph. The attributes are those of `KnownStates`."""
+
+    outliers: frozenset[EventId] | None
+    backfilled: frozenset[EventId]
+    apart: frozenset[EventId]
+
+
+def merge_beside(
+    tally: Tally,
+    knowns: Sequence[KnownStates],
+    newest: Sequence[Newest],
+    given: Sequence[StateMap[EventId]],
+    told: Sequence[StateMap[EventId]],
+    events: Mapping[EventId, Event],
+) -> Beside:
+    """Merge what the sources say. What one server keeps beside its graph, another may have in its own.
+
+    A forward extremity that other events are based on is in the graph, whatever else a source says of it.
+
+    Args:
+        tally: what each source has.
+        knowns, newest: what each source says.
+        given: the states that the room is replayed with.
+        told: states that are not used, of servers that have their events in the graph.
+        events: the usable events.
+    """
+    ends = frozenset[EventId]().union(*(one.extremities or () for one in newest))
+    others = range(1, len(knowns))
+    outliers = knowns[0].outliers
+    if any(tally.in_graph(n, e, knowns[n]) for e in outliers or () for n in others):
+        outliers = None
+    # The first source that has an event tells how it came.
+    backfilled, seen = frozenset[EventId](), set[EventId]()
+    for source, known in enumerate(knowns):
+        backfilled |= known.backfilled - seen
+        seen |= tally.has[source]
+    apart = frozenset[EventId]().union(*(known.apart for known in knowns))
+    if others:
+        apart -= {
+            e
+            for e in apart
+            for n, known in enumerate(knowns)
+            if e not in known.apart and tally.in_graph(n, e, known)
+        }
+    in_graph = _held(apart, told, events)
+    return Beside(
+        None if outliers is None else outliers - ends - in_graph,
+        backfilled - ends,
+        apart - in_graph - _held(apart, given, events),
+    )
+
+
+def _held(
+    apart: Collection[EventId], states: Iterable[StateMap[EventId]], events: Mapping[EventId, Event]
+) -> set[EventId]:
+    """Return those of some events that a state holds, or the auth chain of one of these."""
+    todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in apart]
+    held: set[EventId] = set()
+    while todo:
+        event_id = todo.pop()
+        if event_id not in held:
+            held.add(event_id)
+            todo += [one for one in events[event_id].auth_event_ids if one in apart]
+    return held
