@@ -22,7 +22,7 @@ from ..readers import InputError, fit_entry, is_database
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
-from ..types import EventId, JsonObject, RoomId, StateMap
+from ..types import EventId, JsonObject, StateMap
 from ..versions import RoomVersion
 from .answers import (
     APART,
@@ -55,19 +55,19 @@ from .common import (
 from .drafts import complete_draft
 from .guidance import id_hint, kind_of_id, wrong_room_id
 from .loaded import LoadedRoom, load_events, load_room
-from .sources import Choice, immutable_option
+from .sources import Choice, immutable_option, is_alias
 from .version_options import room_version_option
 
 
 @click.command(
     short_help="Judge one event, and print what was compared.",
     epilog=example(
+        "roomver auth homeserver.db '$eventid'\n"
         "roomver auth --room room.jsonl '$eventid'\n"
-        "roomver auth --state state.json event.json\n"
-        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+        "roomver auth --state state.json event.json"
     ),
 )
-@click.argument("event", metavar="EVENT")
+@click.argument("names", metavar="[SOURCE ['!ROOM']] EVENT", nargs=-1, required=True)
 @click.option(
     "--room",
     "rooms",
@@ -85,7 +85,7 @@ from .version_options import room_version_option
 @unhashed_option(allowed=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
-    event: str,
+    names: tuple[str, ...],
     rooms: tuple[str, ...],
     immutable: bool,
     state_file: str | None,
@@ -100,8 +100,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     """Judge one event by the authorisation rules, and print the rule that decided and what was compared.
 
     EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
-    may be abbreviated to a unique prefix. Both files may be in any format that `roomver check` reads, such as
-    the output of `roomver state --json`.
+    may be abbreviated to a unique prefix. SOURCE stands for --room. Both files may be in any format that
+    `roomver check` reads, such as the output of `roomver state --json`.
 
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
@@ -123,7 +123,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 
     Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
-    room_file, room_id = _room_of(rooms)
+    *before, event = names
+    room_file, room_id = _room_of([*rooms, *before])
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
@@ -162,10 +163,10 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
 
 
-def _room_of(rooms: Sequence[str]) -> tuple[str | None, RoomId | None]:
-    """Return the source and the room ID among the values of ``--room``."""
-    ids = [one for one in rooms if one.startswith("!")]
-    sources = [one for one in rooms if not one.startswith("!")]
+def _room_of(rooms: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the source and the room among the values of ``--room`` and the arguments before EVENT."""
+    ids = [one for one in rooms if one.startswith("!") or (is_alias(one) and not Path(one).exists())]
+    sources = [one for one in rooms if one not in ids]
     for one in sources:
         # A file may have any name.
         if (len(sources) > 1 or kind_of_id(one)) and not is_database(one) and not Path(one).exists():

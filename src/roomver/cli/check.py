@@ -32,7 +32,7 @@ from .common import (
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
-from .sources import Choice, check_is_room, opened_room, room_option
+from .sources import Choice, check_is_room, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
@@ -47,7 +47,7 @@ _TICK = 500  # events between updates of the progress bar
         "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
     ),
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@source_argument("files", many=True)
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
 @room_option()
@@ -213,7 +213,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                     raise
                 except RoomverError as error:
                     raise InputError(joint_name(file, files[1:]), str(error)) from None
-            check_is_room(name, found, choice.room_id)
+            check_is_room(name, found, choice.room_id(room))
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found, beliefs)

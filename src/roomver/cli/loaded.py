@@ -19,6 +19,7 @@ from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
+from ..readers.several import NEVER_CAME, nearest_text
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
@@ -49,12 +50,14 @@ class LoadedRoom:
         found: the events, the replay and the findings.
         added: the check, by itself, of the event that was added to the file's events.
         beliefs: what the room's server decided; None if the source does not say.
+        of_database: whether the first source is a server's database.
     """
 
     file: str
     found: RoomCheck
     added: EventCheck | None = None
     beliefs: Beliefs | None = None
+    of_database: bool = False
 
     def recorded(self, event_id: EventId) -> str:
         """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.
@@ -119,7 +122,7 @@ class LoadedRoom:
             if cut := self.cut_id(event_id):
                 raise InputError(self.file, f"no event ID is or starts with {event_id}; {cut}")
             is_id = event_id.startswith("$") and not event_id.startswith("$$")
-            hint = "" if is_id else f"; {id_hint(event_id)}"
+            hint = self._why_absent(event_id) if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
         if known in self.events:
@@ -127,6 +130,11 @@ class LoadedRoom:
         if known in left_out:
             return known, left_out[known]
         raise MissingEvents([known], self.file)
+
+    def _why_absent(self, event_id: EventId) -> str:
+        """Say what it can mean that no event has an ID, and name the nearest one."""
+        near = nearest_text(event_id, chain(self.events, self.found.gathered.left_out))
+        return f": {NEVER_CAME}{near}" if self.of_database else near
 
     def cut_id(self, text: str) -> str | None:
         """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
@@ -235,14 +243,14 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise
         except RoomverError as error:
             raise InputError(joint_name(file, more_files), str(error)) from None
-        check_is_room(name, found, choice.room_id)
+        check_is_room(name, found, choice.room_id(room))
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_contradictions(found.gathered, [file, *more_files], choice)
     if not unhashed:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
     if beliefs is not None:
         beliefs = found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, checks[0] if checks else None, beliefs)
+    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "")
 
 
 def tell_notes(room: Room) -> None:

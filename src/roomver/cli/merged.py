@@ -180,7 +180,7 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
     if not number:
         return
     first, *others = map(call_name, files)
-    room = "" if choice.room_id is None else f" --room {quote(choice.room_id)}"
+    room = "" if choice.named is None else f" --room {quote(choice.named)}"
     command = f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
     what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"
     click.echo(printable(f"roomver: {what}; to list them: {command}"), err=True)

@@ -39,7 +39,7 @@ from .resolved import (
     resolution_data,
     unknown_among,
 )
-from .sources import Choice, room_option
+from .sources import Choice, room_option, source_argument
 from .version_options import room_version_option
 
 _State = dict[StateKey, EventId]
@@ -52,7 +52,7 @@ _State = dict[StateKey, EventId]
         "roomver state homeserver.db --room '!roomid'"
     )
 )
-@click.argument("room", metavar="SOURCE")
+@source_argument("room")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
@@ -156,7 +156,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         "roomver resolve homeserver.db --room '!roomid' --at '$eventid'"
     ),
 )
-@click.argument("room", metavar="SOURCE")
+@source_argument("room")
 @click.option("--at", metavar="EVENT", help="Resolve the states after the event's prev events.")
 @click.option(
     "--sets",

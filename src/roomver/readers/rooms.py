@@ -249,6 +249,23 @@ def _note_stripped(number: int) -> str:
     return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
 
 
+def named_room(stream: BinaryIO, name: str) -> RoomId | None:
+    """Return the room that the header of a recording names, and go back to where the stream was.
+
+    None without a header that names one, and for a stream that cannot seek.
+    """
+    if not stream.seekable():
+        return None
+    start = stream.tell()
+    try:
+        header = open_file(Source(stream, name)).header
+    except InputError:
+        return None  # whoever reads the file says why
+    finally:
+        stream.seek(start)
+    return None if header is None else header.room_id
+
+
 def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
     """List the rooms of which files have events, in the order in which they first occur.
 
