@@ -76,6 +76,14 @@ class RoomCheck:
     follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
 
+    def finding(self, event_id: EventId) -> Finding:
+        """Return the first finding of an event in its room, or the one that the recording server agrees with.
+
+        Raises:
+            KeyError: if it has neither.
+        """
+        return self.findings[event_id][0] if event_id in self.findings else self.agreed[event_id]
+
     @property
     def ok(self) -> bool:
         """Whether there are no findings and no contradictions, every check is known, and the state agrees.

@@ -208,7 +208,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
-        raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
+        raise Refused(event_id, room.found.finding(event_id))  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
     stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
     answer = partial(

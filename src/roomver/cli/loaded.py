@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -161,6 +161,11 @@ class LoadedRoom:
         lack = self.found.gathered.lack_behind(parts)
         self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
 
+    def say_lines(self, lines: Iterable[str]) -> None:
+        """Say lines on standard error. An indented one belongs to the line before it."""
+        for line in lines:
+            click.echo(line if line.startswith(" ") else printable(f"roomver: {self.file}: {line}"), err=True)
+
     def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
         """Say something on standard error, with the missing events behind it.
 
@@ -231,7 +236,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     entries,
                     room.version,
                     keys=all_keys,
-                    beliefs=beliefs if as_recorded else None,
+                    beliefs=beliefs,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     origins=room.origins,

@@ -179,11 +179,16 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
     number = len(gathered.contradictions)
     if not number:
         return
-    first, *others = map(call_name, files)
-    room = "" if choice.named is None else f" --room {quote(choice.named)}"
-    command = f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
+    command = check_call(files, choice)
     what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"
     click.echo(printable(f"roomver: {what}; to list them: {command}"), err=True)
+
+
+def check_call(files: Sequence[str], choice: Choice) -> str:
+    """Return the call of `roomver check` for a room that is being read."""
+    first, *others = map(call_name, files)
+    room = "" if choice.named is None else f" --room {quote(choice.named)}"
+    return f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
 
 
 def _where(gathered: Gathered) -> str:

@@ -40,8 +40,7 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     """Return where the recording server differs, as lines of text: at most `most` of a list, or all of it."""
     lines = _missing_lines(result, most)
     if result.state_differs:
-        entries = counted(len(result.state_differs), "entry", "entries")
-        lines.append(f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}")
+        lines.append(state_differs_text(result))
     differing = [
         f"the recording server's state differs in {key_text(key)}: {ours or 'absent'} here,"
         f" {theirs or 'absent'} there"
@@ -70,15 +69,28 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def standing_lines(standing: Standing, number: int, *, has_state: bool) -> list[str]:
-    """Say where the server stands in the room, if that limits what it has: at most one line.
+def state_differs_text(result: RoomCheck) -> str:
+    """Say in how many entries the current state differs from the recording server's."""
+    entries = counted(len(result.state_differs), "entry", "entries")
+    return f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}"
+
+
+def standing_lines(standing: Standing | None, result: RoomCheck) -> list[str]:
+    """Say where the server stands in the room, if that limits what it has, and what to do about it.
 
     Args:
-        standing: where it stands.
-        number: how many events it has.
-        has_state: whether it has events of the room's graph.
+        standing: where it stands; None if that is not known.
+        result: of checking the room.
     """
-    events = counted(number, "event", "events")
+    if standing is None:
+        return []
+    if standing.partial:
+        return [
+            "the join is not finished: the server does not have all members yet",
+            "  it fetches them by itself: check again later; if it does not finish, see its log",
+        ]
+    events = counted(len(result.gathered.events), "event", "events")
+    has_state = bool(result.replay.forward_extremities)
     match standing.membership:
         case "leave" if not has_state:
             return [f"the server is not in the room: it has {events} and no state"]
@@ -87,11 +99,32 @@ def standing_lines(standing: Standing, number: int, *, has_state: bool) -> list[
             by = "" if standing.event_id is None else f", with {standing.event_id}"
             return [printable(f"the server left the room{when}{by}: what came later was not received")]
         case "invite":
-            return [f"the server was only invited: it has {events} and no state"]
+            return [
+                f"the server was only invited: it has {events} and no state",
+                "  who invited whom is known; whether the rules allow it, a server in the room can tell",
+            ]
         case "knock":
-            return [f"the server has only knocked: it has {events} and no state"]
+            return [
+                f"the server has only knocked: it has {events} and no state",
+                "  who knocked is known; whether the rules allow it, a server in the room can tell",
+            ]
         case _:
             return []
+
+
+def server_lines(standing: Standing | None, result: RoomCheck, call: str | None) -> list[str]:
+    """Say what limits a state that is printed: where the server stands, and that its own state is another.
+
+    Args:
+        standing: where the server stands in the room; None if that is not known.
+        result: of checking the room.
+        call: of `roomver check` for the current state; None for the state at an event, which depends only on
+            whether the server has joined the room completely.
+    """
+    if call is None:
+        return standing_lines(standing, result) if standing is not None and standing.partial else []
+    differs = [f"{state_differs_text(result)}; to list them: {call}"] if result.state_differs else []
+    return standing_lines(standing, result) + differs
 
 
 def _date(milliseconds: int) -> str:

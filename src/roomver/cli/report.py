@@ -264,12 +264,7 @@ class TextReport:
         lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if self._database:
             lines.insert(0, f"read from {self._database}, which also tells what its server decided")
-        if self._standing is not None:
-            lines[1:1] = standing_lines(
-                self._standing,
-                len(found.gathered.events),
-                has_state=bool(found.replay.forward_extremities),
-            )
+        lines[1:1] = standing_lines(self._standing, found)
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"

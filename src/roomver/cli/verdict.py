@@ -14,6 +14,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId
 from .escaped import printable
+from .recorded import standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
@@ -65,6 +66,8 @@ class Verdict:
         ]
         if found is not None:
             lines += self._compared(found)
+            if self.code == 3:
+                lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
             lines.append(f"{events} undecided: more of the room is needed to tell")

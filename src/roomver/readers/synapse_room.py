@@ -37,7 +37,8 @@ def read_standing(database: Database, room_id: RoomId) -> Standing | None:
     for membership in _FIRST:
         if membership in by_membership:
             event_id, at = _last(database, by_membership[membership])
-            return Standing(membership, event_id, at)
+            unfinished = database.rows("SELECT 1 FROM partial_state_rooms WHERE room_id = ?", room_id)
+            return Standing(membership, event_id, at, any(unfinished))
     return None
 
 
