@@ -69,6 +69,8 @@ SAME_FLOOR = frozenset(
         ("recording", "room_check"),
         ("room_check", "undecided"),
         ("undecided", "gathering"),
+        ("undecided", "merging"),
+        ("undecided", "state_document"),
         ("unhashed", "check"),
         ("suite", "room_check"),
         ("cli", "readers"),

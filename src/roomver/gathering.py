@@ -14,14 +14,21 @@ from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
+from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
+from .merging import (
+    Claim,
+    Tally,
+    find_contested,
+    find_differences,
+    forget_disputed,
+    forget_events,
+    merge_states,
+)
 from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
-    DROPPED,
     OF_STATE,
     Documents,
     StateDocument,
@@ -159,12 +166,6 @@ class Gathered:
             unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
         return known_in_part(state.entries, unknown)
 
-    def lack_behind(self, reason: str) -> Lack:
-        """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
-        if CONTRADICT in reason:
-            return Lack.AGREEMENT
-        return Lack.DROPPED if DROPPED in reason else Lack.STATE
-
     @property
     def contradictions(self) -> list[Difference]:
         """The differences on which both sources cannot be right."""
@@ -225,7 +226,7 @@ class Gathered:
             state = forget_events(
                 merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
             )
-            state = forget_events(state, disputed, f"sources{CONTRADICT} on whether it was rejected")
+            state = forget_disputed(state, disputed)
             if event_id is None:
                 self.current = state
             else:

@@ -18,6 +18,7 @@ from .contributions import (
     Saying,
 )
 from .entry import NO_SOURCE, Entry
+from .errors import SHOWN, listed
 from .event import Event
 from .keys import KeyRing
 from .known_states import KnownStates
@@ -29,7 +30,10 @@ __all__ = [
     "CONTRADICT",
     "Claim",
     "Tally",
+    "disputed_text",
+    "find_contested",
     "find_differences",
+    "forget_disputed",
     "forget_events",
     "merge_states",
 ]
@@ -106,6 +110,20 @@ def merge_states(claims: Sequence[Claim], contested: Contested) -> StateMap[Even
     reason = f"{' and '.join(names)}{CONTRADICT}"
     unknown = Unknown(reason, keys=frozenset(contested))
     return known_in_part(entries_of(merged), (*(one.renewed() for one in unknown_of(merged)), unknown))
+
+
+def disputed_text(event_ids: Sequence[EventId]) -> str:
+    """Say why events that one server rejected and another one accepted are unknown in a state."""
+    were = "was" if len(event_ids) == 1 else "were"
+    return f"sources{CONTRADICT} on whether {listed(event_ids)} {were} rejected"
+
+
+def forget_disputed(state: StateMap[EventId], disputed: Collection[EventId]) -> StateMap[EventId]:
+    """Return a state in which the keys of disputed events are unknown: each with its own reason, if few."""
+    held = sorted({*disputed}.intersection(entries_of(state).values()))
+    for some in [[one] for one in held] if len(held) <= SHOWN else [held]:
+        state = forget_events(state, some, disputed_text(some))
+    return state
 
 
 def forget_events(state: StateMap[EventId], forgotten: Collection[EventId], reason: str) -> StateMap[EventId]:

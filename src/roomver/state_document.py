@@ -26,6 +26,9 @@ OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_O
 DROPPED: Final = " dropped, "
 """What the reason of an `Unknown` contains if entries were dropped."""
 
+NOT_USABLE: Final = "not among the usable events"
+"""The reason of an `Unknown` whose entries a source gives as events that are missing or dropped."""
+
 
 @dataclass(slots=True)
 class StateDocument:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..contributions import DifferenceKind
 from ..entry import NO_SOURCE, Entry, Place
 from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
@@ -18,12 +19,14 @@ from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
+from ..merging import CONTRADICT, disputed_text
 from ..readers import InputError, Room, fit_entry
 from ..readers.several import NEVER_CAME, nearest_text
-from ..replay import Replay
+from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
+from ..undecided import lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
@@ -154,17 +157,53 @@ class LoadedRoom:
         too_many = event_id is None and self.replay.too_many_states
         lack = None if too_many else Lack.STATE
         self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
+        self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
         """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        lack = self.found.gathered.lack_behind(parts)
+        lack = self.lack_behind(parts, event_id)
         self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
+        self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
+
+    def lack_behind(self, reason: str, event_id: EventId | None = None, *, at_arrival: bool = False) -> Lack:
+        """Return what would tell the unknown entries of a state, from the reason why they are unknown.
+
+        Args:
+            reason: the reason.
+            event_id, at_arrival: as in `Replay.unknown_behind`.
+        """
+        behind = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
+        return lack_behind(self.found.gathered, reason, behind)
+
+    def contradictions_behind(self, event_id: EventId | None, *, at_arrival: bool = False) -> list[str]:
+        """Return, in words, the contradictions between sources that leave an event or a state undecided.
+
+        Args:
+            event_id: the event; None for the current state.
+            at_arrival: those that leave its check against the current state unknown.
+        """
+        unknown = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
+        found = [str(one) for one in unknown if CONTRADICT in one.reason]
+        if event_id is None:
+            return found
+        outcomes, todo, chain = self.replay.outcomes, [event_id], {event_id}
+        while todo:
+            more = {one for one in self.events[todo.pop()].auth_event_ids if one in self.events} - chain
+            chain |= more
+            todo += more
+        disputed = [
+            one.event_id
+            for one in self.found.gathered.differences
+            if one.kind is DifferenceKind.REJECTED and one.event_id in chain
+        ]
+        undecided = [e for e in disputed if e in outcomes and outcomes[e].status is Status.UNDECIDED]
+        return found + ([disputed_text(undecided)] if undecided else [])
 
     def say_lines(self, lines: Iterable[str]) -> None:
         """Say lines on standard error. An indented one belongs to the line before it."""
         for line in lines:
-            click.echo(line if line.startswith(" ") else printable(f"roomver: {self.file}: {line}"), err=True)
+            click.echo(printable(line if line.startswith(" ") else f"roomver: {self.file}: {line}"), err=True)
 
     def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
         """Say something on standard error, with the missing events behind it.

@@ -244,7 +244,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         )
     except UnknownState as error:
         too_many = at is None and loaded.replay.too_many_states
-        loaded.say(str(error), (), None if too_many else loaded.found.gathered.lack_behind(error.reason))
+        loaded.say(str(error), (), None if too_many else loaded.lack_behind(error.reason, at_event))
         _say(loaded, slip)
         raise click.exceptions.Exit(3) from None
     except MissingEvents as error:
@@ -275,8 +275,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             print_why(resolution, explained)
     if unknown:
         parts = "; ".join(map(str, unknown))
-        missing = [] if set_files else replayed.lacking(None if at is None else loaded.event(at).event_id)
-        lack = loaded.found.gathered.lack_behind(parts)
+        missing = [] if set_files else replayed.lacking(at_event)
+        lack = loaded.lack_behind(parts, at_event)
         loaded.say(f"the result is known in part. Unknown: {parts}", missing, lack)
         raise click.exceptions.Exit(3)
 
