@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "contributions",
         "copies",
+        "differing_keys",
         "merging",
         "state_document",
         "gathering",
@@ -58,7 +59,9 @@ SAME_FLOOR = frozenset(
         ("gathering", "copies"),
         ("gathering", "merging"),
         ("gathering", "state_document"),
+        ("differing_keys", "contributions"),
         ("merging", "contributions"),
+        ("merging", "differing_keys"),
         ("state_document", "contributions"),
         ("room_check", "contributions"),
         ("room_check", "gathering"),

@@ -20,6 +20,7 @@ PRIVATE = frozenset(
         "cli",
         "compact",
         "copies",
+        "differing_keys",
         "forest",
         "graph",
         "graph_bytes",

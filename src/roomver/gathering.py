@@ -308,7 +308,7 @@ class Gathered:
         kind = compare_copies(known, event, check, copy) if compared else None
         if kind is not None and (event_id, kind) not in self._copies:
             says = (
-                Saying(at.file or self._name, str(at), f"has a copy that is {copy_text(one)}")
+                Saying(at.file or self._name, str(at), copy_text(one))
                 for at, one in ((place, known), (entry.place, check))
             )
             self._copies[event_id, kind] = Difference(kind, tuple(says), event_id)

@@ -17,14 +17,13 @@ from .contributions import (
     Origin,
     Saying,
 )
+from .differing_keys import find_differing_keys
 from .entry import NO_SOURCE, Entry
 from .errors import SHOWN, listed
 from .event import Event
-from .keys import KeyRing
 from .known_states import KnownStates
 from .state import Unknown, changed_entries, completed_from, entries_of, known_in_part, unknown_of
 from .types import EventId, StateKey, StateMap
-from .unpadded import encode_unpadded
 
 __all__ = [
     "CONTRADICT",
@@ -319,7 +318,7 @@ def find_differences(
     for kind, found in decided:
         for event_id, says in found.items():
             yield Difference(kind, tuple(Saying(names[n], None, f"{text} it") for n, text in says), event_id)
-    yield from _differing_keys(tally.origins)
+    yield from find_differing_keys(tally.origins, events.values())
 
 
 def _differing_states(
@@ -378,15 +377,3 @@ def _state_of(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateM
         else:
             state.setdefault((event.type, event.state_key), event_id)
     return known_in_part(state, [Unknown.everything("events of the state are missing")] if missing else [])
-
-
-def _differing_keys(origins: Sequence[Origin]) -> Iterable[Difference]:
-    for clash in KeyRing.joined(origin.keys for origin in origins).clashes:
-        held = [(o.name, o.keys.find(clash.server, clash.key_id)) for o in origins]
-        by_source = [(name, keys) for name, keys in held if keys]
-        if len({frozenset(key.key for key in keys) for _, keys in by_source}) > 1:
-            says = tuple(
-                Saying(name, None, ", ".join(encode_unpadded(key.key) for key in keys))
-                for name, keys in by_source
-            )
-            yield Difference(DifferenceKind.KEY, says, server=clash.server, key_id=clash.key_id)

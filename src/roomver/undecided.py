@@ -18,7 +18,7 @@ from .state import Unknown
 from .state_document import DROPPED, NOT_USABLE
 from .types import EventId
 
-__all__ = ["Dropped", "Undecided", "lack_behind", "lacks_among"]
+__all__ = ["Dropped", "Undecided", "is_contradiction", "lack_behind", "lacks_among"]
 
 # Finding what is behind a state known in part may cost as much as a walk through the room.
 _MOST_TRACED = 100
@@ -51,10 +51,15 @@ def lack_behind(gathered: Gathered, reason: str, unknown: Iterable[Unknown] = ()
         unknown: what is unknown in the states behind that, as `Replay.unknown_behind` returns it.
     """
     reasons = [reason, *(one.reason for one in unknown)]
-    if any(CONTRADICT in one for one in reasons):
+    if any(map(is_contradiction, reasons)):
         return Lack.AGREEMENT
     dropped = any(DROPPED in one or (NOT_USABLE in one and gathered.left_out) for one in reasons)
     return Lack.DROPPED if dropped else Lack.STATE
+
+
+def is_contradiction(reason: str) -> bool:
+    """Tell whether the reason of an `Unknown` is that sources contradict each other."""
+    return CONTRADICT in reason
 
 
 class Undecided:

@@ -19,14 +19,14 @@ from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
-from ..merging import CONTRADICT, disputed_text
+from ..merging import disputed_text
 from ..readers import InputError, Room, fit_entry
 from ..readers.several import NEVER_CAME, nearest_text
 from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
-from ..undecided import lack_behind
+from ..undecided import is_contradiction, lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
@@ -184,7 +184,7 @@ class LoadedRoom:
             at_arrival: those that leave its check against the current state unknown.
         """
         unknown = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
-        found = [str(one) for one in unknown if CONTRADICT in one.reason]
+        found = [str(one) for one in unknown if is_contradiction(one.reason)]
         if event_id is None:
             return found
         outcomes, todo, chain = self.replay.outcomes, [event_id], {event_id}

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..contributions import Contribution, Difference, DifferenceKind, Matter
+from ..copies import ALTERED_COPY
 from ..errors import counted
 from ..gathering import Gathered
 from ..types import JsonObject, JsonValue
@@ -32,7 +33,7 @@ _SHORT: Final[Mapping[Matter, str]] = {
 
 _TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.CONTENT: "two different events have this ID; both are left out",
-    DifferenceKind.ALTERED: "one copy does not match its content hash",
+    DifferenceKind.ALTERED: "does not match its content hash; the other one is used",
     DifferenceKind.REJECTED: "one server rejected it, another accepted it",
     DifferenceKind.STATE_BEFORE: "the states before it differ; these entries are unknown",
     DifferenceKind.CURRENT_STATE: "the current states differ",
@@ -148,7 +149,11 @@ def _listed(differences: Sequence[Difference], most: int | None) -> list[str]:
 
 def _lines(one: Difference, most: int | None) -> list[str]:
     subject = one.event_id or ("" if one.server is None else f"{one.server} {one.key_id}")
-    lines = [f"  {one.kind.value}: {subject + ': ' if subject else ''}{_TEXT[one.kind]}"]
+    what = _TEXT[one.kind]
+    if one.kind is DifferenceKind.ALTERED:
+        altered = [_where_said(said.source, said.place) for said in one.says if said.text == ALTERED_COPY]
+        what = f"the copy at {' and '.join(altered)} {what}"
+    lines = [f"  {one.kind.value}: {subject + ': ' if subject else ''}{what}"]
     entries = []
     for entry in one.entries:
         says = ", ".join(f"{event_id or 'absent'} in {name}" for name, event_id in entry.says)
@@ -170,8 +175,14 @@ def lines_about(differences: Sequence[Difference]) -> list[str]:
 
 def said_text(source: str, place: str | None, text: str) -> str:
     """Return what a source says as text."""
-    where = "" if place is None or place == source else f" ({place})"
-    return f"{source}: {text}{where}"
+    return f"{_where_said(source, place)}: {text}"
+
+
+def _where_said(source: str, place: str | None) -> str:
+    """Return where a source says something. A place may already name its source."""
+    if place is None:
+        return source
+    return place if place.startswith(source) else f"{source}, {place}"
 
 
 def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice) -> None:

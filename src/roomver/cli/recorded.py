@@ -27,7 +27,8 @@ def recorded_data(result: RoomCheck) -> JsonObject:
             {"type": key[0], "state_key": key[1]} for key in result.keys_not_compared
         ],
         "recorded_missing": [
-            {"event_id": event_id, "in": list(named)} for event_id, named in result.recorded_missing.items()
+            {"event_id": event_id, "in": list(named), "dropped": event_id in result.dropped}
+            for event_id, named in result.recorded_missing.items()
         ],
         "state_compared_in_part": result.compared_in_part,
         "extremities_differ": None
@@ -144,12 +145,13 @@ _NAMED_IN: Final = {
 
 
 def _missing_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Say which events a recording names and does not have, and what was not compared for that reason."""
+    """Say which events a recording names and cannot be used, and what was not compared for that reason."""
     lines = []
     for name, said in _NAMED_IN.items():
-        missing = [event_id for event_id, named in result.recorded_missing.items() if name in named]
-        if missing:
-            lines.append(f"missing events {said}: {all_listed(missing, most)}")
+        absent = [event_id for event_id, named in result.recorded_missing.items() if name in named]
+        for word, dropped in (("missing", False), ("dropped", True)):
+            if event_ids := [event_id for event_id in absent if (event_id in result.dropped) is dropped]:
+                lines.append(f"{word} events {said}: {all_listed(event_ids, most)}")
     keys = [key_text(key) for key in result.keys_not_compared]
     if keys:
         lines.append(f"not compared with the recording server's state: {all_listed(keys, most)}")

@@ -103,9 +103,15 @@ class Verdict:
             lines.append("the server's current state cannot be compared")
         elif found.compared_in_part:
             lines.append("the server's current state was compared in part")
-        if found.recorded_missing:
-            events = counted(len(found.recorded_missing), "event", "events")
-            lines.append(f"{events} that the server decided about or has in its state are missing")
+        dropped = sum(event_id in found.dropped for event_id in found.recorded_missing)
+        for count, one, many in (
+            (len(found.recorded_missing) - dropped, "is missing", "are missing"),
+            (dropped, "was dropped", "were dropped"),
+        ):
+            if count:
+                events = counted(count, "event", "events")
+                what = one if count == 1 else many
+                lines.append(f"{events} that the server decided about or has in its state {what}")
         if self._agrees(found):
             what = "everything" if self.code == 0 else "all that is decided"
             lines.append(f"{what} agrees with what the server decided")
