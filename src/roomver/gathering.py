@@ -12,7 +12,7 @@ from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
 from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
-from .errors import SHOWN, NotAState, listed
+from .errors import SHOWN, NotAState
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
@@ -27,7 +27,7 @@ from .merging import (
     forget_events,
     merge_states,
 )
-from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
+from .state import entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
     OF_STATE,
     Documents,
@@ -35,6 +35,7 @@ from .state_document import (
     add_to_state,
     is_message,
     main_room,
+    state_of_ids,
     why_dropped,
 )
 from .types import EventId, StateMap
@@ -58,7 +59,7 @@ class Gathered:
             Beyond the first few thousand they are compact: `pdu` and `content` are new dicts each time.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
-        summary: counts of the other entries: those that were dropped, and those that repeat an event.
+        summary: counts of the entries that were dropped.
         dropped: the number of events that a server must drop.
         first_dropped: the place and the first finding of the first of these events; None if none was dropped.
         left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
@@ -112,6 +113,8 @@ class Gathered:
     _same_id: set[EventId] = field(default_factory=set)
     # The copies of events that differ.
     _copies: dict[tuple[EventId, DifferenceKind], Difference] = field(default_factory=dict)
+    # The findings of copies that do not count, by kind.
+    _of_copies: dict[EventId, dict[FindingKind, Finding]] = field(default_factory=dict)
     # What messages call the first source.
     _name: str = ""
     _unhashed: bool = False
@@ -153,19 +156,6 @@ class Gathered:
         added = replace(self._beside, entries=entries)
         return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
 
-    def _state_of(self, ids: GivenIds) -> StateMap[EventId]:
-        """Return a state that is given as event IDs, as far as its events are among the usable ones."""
-        state = StateDocument(parts={Part.STATE})
-        missing = {event_id for event_id in ids.state if event_id not in self.events}
-        for event_id in ids.state:
-            if event_id not in missing:
-                add_to_state(state.entries, self.events[event_id])
-        unknown = [*state.unknown()]
-        if missing:
-            named = listed(sorted(missing))
-            unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
-        return known_in_part(state.entries, unknown)
-
     @property
     def contradictions(self) -> list[Difference]:
         """The differences on which both sources cannot be right."""
@@ -185,7 +175,7 @@ class Gathered:
 
     def _add_ids(self, ids: GivenIds, source: int, name: str) -> set[EventId]:
         """Take a current state that is given as event IDs. Its server has accepted its events."""
-        self._claims.setdefault(None, []).append(Claim(source, name, self._state_of(ids)))
+        self._claims.setdefault(None, []).append(Claim(source, name, state_of_ids(ids, self.events)))
         self._by_ids = True
         held = {event_id for event_id in (*ids.state, *ids.auth_chain) if event_id in self.events}
         self.accepted.setdefault(None, set()).update(held)
@@ -324,7 +314,15 @@ class Gathered:
             self.checks[event_id], check = check, known
         if compared:
             self.events[event_id] = with_signatures_of(event, copy)
-        self.summary.add(check)
+        if check.findings:
+            self._of_copies.setdefault(event_id, {}).update((one.kind, one) for one in check.findings)
+
+    def findings_of_copies(self, event_id: EventId) -> tuple[Finding, ...]:
+        """Return the findings of other copies of an event, if the copy that counts has none of that kind."""
+        if event_id not in self._of_copies:
+            return ()
+        mine = {one.kind for one in self.checks[event_id].findings}
+        return tuple(one for kind, one in self._of_copies[event_id].items() if kind not in mine)
 
     def _add_documents(self, documents: Documents, tally: Tally) -> None:
         """Take the states that documents give, and the events that their servers have accepted."""

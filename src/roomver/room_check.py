@@ -210,7 +210,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
-        result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.agreed)
+        found = (*result.findings.get(event_id, ()), *gathered.findings_of_copies(event_id))
+        result.summary.add(check, found, agreed=result.agreed.get(event_id))
     return result
 
 

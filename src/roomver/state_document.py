@@ -4,21 +4,32 @@ What cannot be used is noted: its key is unknown in the state.
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from .canonical import shorten
 from .contributions import Origin
-from .entry import Entry, Part, Place
-from .errors import NotAState
+from .entry import Entry, GivenIds, Part, Place
+from .errors import NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding
 from .power import CREATE
 from .state import Unknown, known_in_part
 from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 
-__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room"]
+__all__ = [
+    "NOT_USABLE",
+    "OF_STATE",
+    "Documents",
+    "StateDocument",
+    "add_to_state",
+    "claimed_key",
+    "is_message",
+    "main_room",
+    "state_of_ids",
+    "why_dropped",
+]
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
@@ -51,7 +62,7 @@ class StateDocument:
 
     def drop(self, entry: Entry, check: EventCheck) -> None:
         """Note an entry that cannot be used."""
-        one = (check.event_id, _key_of(entry.pdu))
+        one = (check.event_id, claimed_key(entry.pdu))
         self.dropped[one] += 1
         self._where.setdefault(one, f"{entry.place}: {why_dropped(check).kind.value}")
 
@@ -158,7 +169,7 @@ def why_dropped(check: EventCheck) -> Finding:
     return next(one for one in check.findings if one.kind.action is Action.DROP)
 
 
-def _key_of(pdu: JsonValue) -> StateKey | None:
+def claimed_key(pdu: JsonValue) -> StateKey | None:
     """Return the state key that an entry claims; None if it cannot be read."""
     if (
         type(pdu) is dict
@@ -185,6 +196,24 @@ def add_to_state(state: dict[StateKey, EventId], event: Event) -> None:
     key = (event.type, event.state_key)
     if state.setdefault(key, event.event_id) != event.event_id:
         raise NotAState(f"two events for {key[0]} {shorten(key[1])}: {state[key]} and {event.event_id}")
+
+
+def state_of_ids(ids: GivenIds, events: Mapping[EventId, Event]) -> StateMap[EventId]:
+    """Return a state that is given as event IDs, as far as its events are among the usable ones.
+
+    Raises:
+        NotAState: if two events have the same key, or one is a message.
+    """
+    state = StateDocument(parts={Part.STATE})
+    missing = {event_id for event_id in ids.state if event_id not in events}
+    for event_id in ids.state:
+        if event_id not in missing:
+            add_to_state(state.entries, events[event_id])
+    unknown = [*state.unknown()]
+    if missing:
+        named = listed(sorted(missing))
+        unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
+    return known_in_part(state.entries, unknown)
 
 
 def main_room(events: Collection[Event]) -> RoomId:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import counted
+from ..findings import Action
 from ..known_states import Standing
 from ..room_check import RoomCheck
 from ..types import JsonObject
@@ -159,18 +160,26 @@ def _missing_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
-    if not result.agreed:
-        return []
-    lines = [
-        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
-    ]
-    for event_id, finding in list(result.agreed.items())[:most]:
-        place, event = result.gathered.places[event_id], result.gathered.events[event_id]
-        lines += [
-            event_title(place, event_id, event.type, event.sender),
-            f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
+    """Return the events that the rules and the recording server both refuse: the rejected ones first.
+
+    At most `most` are listed of each kind, so that neither hides the other; None lists all.
+    """
+    lines: list[str] = []
+    for word, soft in (("rejected", False), ("soft-failed", True)):
+        found = [
+            (event_id, finding)
+            for event_id, finding in result.agreed.items()
+            if (finding.kind.action is Action.SOFT_FAIL) is soft
         ]
-    if most is not None and len(result.agreed) > most:
-        lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
+        if not found:
+            continue
+        lines.append(f"{counted(len(found), 'event', 'events')} {word} here and by the recording server:")
+        for event_id, finding in found[:most]:
+            place, event = result.gathered.places[event_id], result.gathered.events[event_id]
+            lines += [
+                event_title(place, event_id, event.type, event.sender),
+                f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
+            ]
+        if most is not None and len(found) > most:
+            lines.append(f"and {len(found) - most:,} more: --all lists them")
     return [printable(line) for line in lines]

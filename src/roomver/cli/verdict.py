@@ -169,7 +169,9 @@ def files_table(rows: list[Row], total: Summary) -> Table:
     table.add_column("version", justify="right", no_wrap=True)
     # Only some rooms need these columns.
     left_out = [
-        name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
+        name
+        for name in ("rejected", "soft-failed", "undecided")
+        if not getattr(total, name.replace("-", "_"))
     ]
     for name, count in _counts(total).items():
         if name in left_out:
@@ -196,6 +198,7 @@ def _counts(summary: Summary) -> dict[str, str]:
         "intact": f"{summary.intact:,}",
         "redacted": f"{summary.redacted:,}",
         "rejected": f"{summary.rejected:,}",
+        "soft-failed": f"{summary.soft_failed:,}",
         "undecided": f"{summary.undecided:,}",
         "bad": f"{summary.bad:,}",
         "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",

@@ -281,11 +281,12 @@ def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
     header = next((file.header for file in files if file.header is not None), None)
     if header is None:
         return found
-    ends = header.fields.get("forward_extremities")
+    ends, rejected = header.fields.get("forward_extremities"), header.fields.get("rejected")
     return [
         room._replace(
             version=room.version or header.version.identifier,
             extremities=len(ends) if type(ends) is list else None,
+            rejected=len(set(map(str, rejected))) if type(rejected) is list else None,
         )
         if room.room_id == header.room_id or (header.room_id is None and len(found) == 1)
         else room
