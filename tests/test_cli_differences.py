@@ -17,10 +17,10 @@ def test_an_altered_copy_is_named_with_its_source_and_place(tmp_path: Path) -> N
         told = f"  altered: {TOPIC}: the copy at {altered}, line 12 does not match its content hash;"
         checked = run("check", *sources)
         assert checked.exit_code == 1
-        assert f"  {told} the other one is used\n" in checked.stdout
+        assert f"  {told} its content is not used\n" in checked.stdout
         assert f"      {ROOM}, line 12: has a copy that is whole\n" in checked.stdout
         assert f"      {altered}, line 12: has a copy that is altered\n" in checked.stdout
-        assert f"{told} the other one is used\n" in run("auth", "--room", *sources, TOPIC).stdout
+        assert f"{told} its content is not used\n" in run("auth", "--room", *sources, TOPIC).stdout
 
 
 def test_two_altered_lines_of_one_file_are_told_by_their_lines(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
     may be compressed with gzip, xz, bzip2 or zstd; - is standard input. It may also be the database of a
-    Synapse server, of which --room names the room: an SQLite file, or an address postgresql://…. What the
+    Synapse server: an SQLite file, or an address postgresql://…. Then the room follows, by its ID. What the
     server decided is compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.

@@ -33,7 +33,7 @@ _SHORT: Final[Mapping[Matter, str]] = {
 
 _TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.CONTENT: "two different events have this ID; both are left out",
-    DifferenceKind.ALTERED: "does not match its content hash; the other one is used",
+    DifferenceKind.ALTERED: "does not match its content hash; its content is not used",
     DifferenceKind.REJECTED: "one server rejected it, another accepted it",
     DifferenceKind.STATE_BEFORE: "the states before it differ; these entries are unknown",
     DifferenceKind.CURRENT_STATE: "the current states differ",

@@ -211,7 +211,7 @@ class RecordedStates:
         )
 
     def _apart(self, events: Mapping[EventId, Event]) -> frozenset[EventId]:
-        """Return the events that no event is based on, also none that another file adds."""
+        """Return the events on which no event is based, events that other files add included."""
         apart = self.apart & events.keys()
         todo = [event for event_id, event in events.items() if apart and event_id not in self._seen]
         based_on: set[EventId] = set()
