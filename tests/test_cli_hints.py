@@ -62,7 +62,7 @@ GUIDED = {
     ),
     "$abc": (
         "'$abc' is an event ID. Name a database or a file that has its room too:",
-        "roomver auth --room homeserver.db --room '!…' '$abc'",
+        "roomver auth homeserver.db '$abc'",
     ),
     "@u:h": (
         "@u:h is a user ID. Members are in the state of a room:",

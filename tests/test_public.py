@@ -1,5 +1,6 @@
 """The public face of the package: what it exports, which modules are public, and how callers' types fit."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -21,6 +22,7 @@ PRIVATE = frozenset(
         "cli",
         "compact",
         "copies",
+        "differing_keys",
         "forest",
         "graph",
         "graph_bytes",
@@ -90,6 +92,26 @@ def test_a_public_module_lists_its_public_names() -> None:
         for name in module.__all__:
             assert hasattr(module, name), f"{module.__name__}.{name}"
             assert not name.startswith("_")
+
+
+def test_the_types_that_other_modules_use_are_listed() -> None:
+    """The values of a public module have types that it lists. Its other helpers are not for callers."""
+    listed = {module.__name__: {*module.__all__} for module in public_modules()}
+    source = Path(roomver.__file__).parent
+    missing = set()
+    for path in source.rglob("*.py"):
+        parts = ["roomver", *path.relative_to(source).with_suffix("").parts]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                named = ".".join([*parts[: -node.level], *(node.module or "").split(".")]).rstrip(".")
+                used = {alias.name for alias in node.names}
+                missing |= {
+                    f"{named}.{name}"
+                    for name in used - listed.get(named, used)
+                    if isinstance(getattr(importlib.import_module(named), name), type)
+                }
+    # The writable base of `Event`, from which compact events are made.
+    assert missing == {"roomver.event.Fields"}
 
 
 def test_no_name_is_a_module_and_something_else() -> None:

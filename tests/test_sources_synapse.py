@@ -204,7 +204,7 @@ def test_a_room_must_be_chosen(base: Path) -> None:
             assert "it has no room" in result.stderr
         result = run(command, str(base), "--room", "#alias:x")
         assert result.exit_code == 2
-        assert "not a room ID" in result.stderr
+        assert "it has no alias '#alias:x'" in result.stderr
     result = run("auth", "--room", room_ids(base)[0], "$event")
     assert (result.exit_code, "once for the file or database" in result.stderr) == (2, True)
     result = run("auth", "--state", str(base), "$event")

@@ -8,6 +8,8 @@ from typing import Any
 
 import generator
 import pytest
+from builder import public_key
+from command_line import public_room
 from hypothesis import given
 from hypothesis import strategies as st
 from signed import (
@@ -26,9 +28,11 @@ from signed import (
 from strategies import LENIENT_VERSIONS, VERSIONS, JsonObject, hostile, versions, versions_and_pdus
 
 from roomver import KeyRing, MalformedEvent, RoomverError, VerifyKey, redact, verify_signatures
+from roomver.event import build_unverified
 from roomver.keys import NO_KEYS, VALIDITY_CAP_MS, format_time
 from roomver.signature_results import SignatureReport, SignatureStatus, SigningStatus
-from roomver.signatures import list_required_signers
+from roomver.signatures import count_verified, list_required_signers
+from roomver.unpadded import decode_unpadded
 
 
 class TestRequiredSigners:
@@ -372,3 +376,25 @@ def test_any_raw_object_ends_in_a_report_or_a_roomver_error(version: str, seed: 
         return
     assert report.valid is (not report.servers and report.defect is None)
     str(report).encode()
+
+
+class TestCountVerified:
+    def test_signatures_under_one_key_id_are_counted_by_whether_a_key_verifies_them(self) -> None:
+        room = public_room()
+        events = [*room.events.values()]
+        signed = sum("a.example" in event.signatures for event in events)
+        right, wrong = (decode_unpadded(public_key(name)) for name in ("a.example", "b.example"))
+        assert right is not None
+        assert wrong is not None
+        assert signed > 1
+        assert count_verified(events, "a.example", "ed25519:1", right) == (signed, signed)
+        assert count_verified(events, "a.example", "ed25519:1", wrong) == (0, signed)
+        assert count_verified(events, "a.example", "ed25519:2", right) == (0, 0)
+        assert count_verified(events, "c.example", "ed25519:1", right) == (0, 0)
+
+    @pytest.mark.parametrize("signature", ["", "AAAA", "no base64", 5, None])
+    def test_what_is_not_a_signature_is_not_counted(self, signature: object) -> None:
+        event = next(iter(public_room().events.values()))
+        pdu: JsonObject = {**event.pdu, "signatures": {"a.example": {"ed25519:1": signature}}}
+        strange = build_unverified(pdu, event.room_version, event.event_id)
+        assert count_verified([strange], "a.example", "ed25519:1", bytes(32)) == (0, 0)

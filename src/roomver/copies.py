@@ -1,6 +1,6 @@
 """Compare copies of one event: whole, redacted, or altered so that the content hash does not match."""
 
-from typing import cast
+from typing import Final, cast
 
 from .contributions import DifferenceKind
 from .event import Event, build_unverified
@@ -9,7 +9,10 @@ from .hashing import SYNAPSE_NOT_HASHED, content_digest, essential_bytes
 from .types import JsonObject, JsonValue
 from .versions import EventIdForm
 
-__all__ = ["compare_copies", "copy_text", "is_whole", "with_signatures_of"]
+__all__ = ["ALTERED_COPY", "compare_copies", "copy_text", "is_whole", "with_signatures_of"]
+
+ALTERED_COPY: Final = "has a copy that is altered"
+"""What a source says whose copy of an event does not match its content hash."""
 
 
 def compare_copies(one: EventCheck, event: Event, other: EventCheck, copy: Event) -> DifferenceKind | None:
@@ -44,8 +47,10 @@ def is_whole(check: EventCheck) -> bool:
 
 
 def copy_text(check: EventCheck) -> str:
-    """Say which copy of an event this is."""
-    return "altered" if is_altered(check) else "redacted" if check.redacted else "whole"
+    """Say which copy of an event a source has."""
+    if is_altered(check):
+        return ALTERED_COPY
+    return f"has a copy that is {'redacted' if check.redacted else 'whole'}"
 
 
 def with_signatures_of(event: Event, copy: Event) -> Event:

@@ -15,7 +15,7 @@ from .event import Event
 from .signature_results import SigningStatus
 from .types import EventId, KeyId, ServerName
 
-__all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Reason", "Summary"]
+__all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Lack", "Reason", "Summary"]
 
 
 class Action(Enum):
@@ -184,14 +184,15 @@ _KEYS_COUNTED = 10_000  # at most: the key IDs come from events, which may name 
 
 @dataclass(slots=True)
 class Summary:
-    """Counts over many events. Each event is intact, redacted, rejected, undecided or bad.
+    """Counts over many events. Each event is intact, redacted, rejected, soft-failed, undecided or bad.
 
     Attributes:
         events: all events.
         bad: events with findings, without the undecided ones.
         undecided: events whose only findings are that something is missing.
         redacted: events without findings, in their redacted form.
-        rejected: events that the rules reject or soft-fail, as the recording server did.
+        rejected: events that the rules reject, as the recording server did.
+        soft_failed: events that the rules soft-fail, as the recording server did.
         notes: events with notes.
         kinds: the number of events by kind of finding.
         lacks: the number of events by kind of finding and by what would decide them.
@@ -205,6 +206,7 @@ class Summary:
     undecided: int = 0
     redacted: int = 0
     rejected: int = 0
+    soft_failed: int = 0
     notes: int = 0
     kinds: Counter[FindingKind] = field(default_factory=Counter)
     lacks: Counter[tuple[FindingKind, Lack]] = field(default_factory=Counter)
@@ -213,14 +215,18 @@ class Summary:
     keys_tried: Counter[tuple[ServerName, KeyId, bool]] = field(default_factory=Counter)
 
     def add(
-        self, check: EventCheck, among_others: tuple[Finding, ...] = (), *, rejected: bool = False
+        self,
+        check: EventCheck,
+        among_others: tuple[Finding, ...] = (),
+        *,
+        agreed: Finding | None = None,
     ) -> None:
         """Count one more event.
 
         Args:
             check: the check of the event by itself.
-            among_others: the findings of the event in its room.
-            rejected: whether the recording server rejected or soft-failed the event and the rules agree.
+            among_others: the findings of the event in its room, and those of other copies of it.
+            agreed: why the rules reject or soft-fail it, if the recording server did so too.
         """
         self.events += 1
         if check.signatures is not None:
@@ -239,7 +245,9 @@ class Summary:
                 self.bad += 1
             self.kinds.update(finding.kind for finding in findings)
             self.lacks.update((finding.kind, lack) for finding in findings for lack in finding.lacks)
-        elif rejected:
+        elif agreed is not None and agreed.kind.action is Action.SOFT_FAIL:
+            self.soft_failed += 1
+        elif agreed is not None:
             self.rejected += 1
         elif check.redacted:
             self.redacted += 1
@@ -253,6 +261,7 @@ class Summary:
         self.undecided += other.undecided
         self.redacted += other.redacted
         self.rejected += other.rejected
+        self.soft_failed += other.soft_failed
         self.notes += other.notes
         self.kinds.update(other.kinds)
         self.lacks.update(other.lacks)
@@ -262,8 +271,9 @@ class Summary:
 
     @property
     def intact(self) -> int:
-        """Events without findings that are neither redacted nor rejected."""
-        return self.events - self.redacted - self.rejected - self.undecided - self.bad
+        """Events without findings that are neither redacted, rejected nor soft-failed."""
+        refused = self.rejected + self.soft_failed
+        return self.events - self.redacted - refused - self.undecided - self.bad
 
     @property
     def signatures_not_checked(self) -> int:

@@ -15,17 +15,24 @@ from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
+from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
+from .merging import (
+    Claim,
+    Tally,
+    find_contested,
+    find_differences,
+    forget_disputed,
+    forget_events,
+    merge_states,
+)
 from .newest import Newest, find_lost, newest_of, split_claims
 from .other_rooms import OtherRooms
 from .replay.lost import Lost, keep_agreed
 from .state import entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
-    DROPPED,
     OF_STATE,
     Documents,
     StateDocument,
@@ -56,7 +63,7 @@ class Gathered:
             Beyond the first few thousand they are compact: `pdu` and `content` are new dicts each time.
         places: event ID to place in the input.
         checks: event ID to the check of the event by itself. `event` is None there: `events` has it.
-        summary: counts of the other entries: those that were dropped, and those that repeat an event.
+        summary: counts of the entries that were dropped.
         dropped: the number of events that a server must drop.
         first_dropped: the place and the first finding of the first of these events; None if none was dropped.
         left_out: the dropped events' IDs, computed or as the input gives them, each with the finding.
@@ -118,6 +125,8 @@ class Gathered:
     _same_id: set[EventId] = field(default_factory=set)
     # The copies of events that differ.
     _copies: dict[tuple[EventId, DifferenceKind], Difference] = field(default_factory=dict)
+    # The findings of copies that do not count, by kind.
+    _of_copies: dict[EventId, dict[FindingKind, Finding]] = field(default_factory=dict)
     # What messages call the first source.
     _name: str = ""
     _unhashed: bool = False
@@ -169,12 +178,6 @@ class Gathered:
         """Return what sources, from the first one on, name as newest and is not among the usable events."""
         unusable = {*self.left_out, *self.other_rooms.events, *(self.events.keys() - usable.keys())}
         return [*find_lost(self.newest[first:], usable, unusable)]
-
-    def lack_behind(self, reason: str) -> Lack:
-        """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
-        if CONTRADICT in reason:
-            return Lack.AGREEMENT
-        return Lack.DROPPED if DROPPED in reason else Lack.STATE
 
     @property
     def contradictions(self) -> list[Difference]:
@@ -245,7 +248,7 @@ class Gathered:
             state = forget_events(
                 merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
             )
-            state = forget_events(state, disputed, f"sources{CONTRADICT} on whether it was rejected")
+            state = forget_disputed(state, disputed)
             if event_id is None:
                 self.current = state
             else:
@@ -301,7 +304,7 @@ class Gathered:
         kind = compare_copies(known, event, check, copy) if compared else None
         if kind is not None and (event_id, kind) not in self._copies:
             says = (
-                Saying(at.file or self._name, str(at), f"has a copy that is {copy_text(one)}")
+                Saying(at.file or self._name, str(at), copy_text(one))
                 for at, one in ((place, known), (entry.place, check))
             )
             self._copies[event_id, kind] = Difference(kind, tuple(says), event_id)
@@ -317,7 +320,15 @@ class Gathered:
             self.checks[event_id], check = check, known
         if compared:
             self.events[event_id] = with_signatures_of(event, copy)
-        self.summary.add(check)
+        if check.findings:
+            self._of_copies.setdefault(event_id, {}).update((one.kind, one) for one in check.findings)
+
+    def findings_of_copies(self, event_id: EventId) -> tuple[Finding, ...]:
+        """Return the findings of other copies of an event, if the copy that counts has none of that kind."""
+        if event_id not in self._of_copies:
+            return ()
+        mine = {one.kind for one in self.checks[event_id].findings}
+        return tuple(one for kind, one in self._of_copies[event_id].items() if kind not in mine)
 
     def _add_documents(self, documents: Documents, tally: Tally) -> None:
         """Take the states that documents give, and the events that their servers have accepted."""

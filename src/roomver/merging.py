@@ -18,19 +18,22 @@ from .contributions import (
     Origin,
     Saying,
 )
+from .differing_keys import find_differing_keys
 from .entry import NO_SOURCE, Entry
+from .errors import SHOWN, listed
 from .event import Event
-from .keys import KeyRing
 from .known_states import KnownStates
 from .state import Unknown, changed_entries, completed_from, entries_of, known_in_part, unknown_of
 from .types import EventId, StateKey, StateMap
-from .unpadded import encode_unpadded
 
 __all__ = [
     "CONTRADICT",
     "Claim",
     "Tally",
+    "disputed_text",
+    "find_contested",
     "find_differences",
+    "forget_disputed",
     "forget_events",
     "merge_states",
 ]
@@ -107,6 +110,20 @@ def merge_states(claims: Sequence[Claim], contested: Contested) -> StateMap[Even
     reason = f"{' and '.join(names)}{CONTRADICT}"
     unknown = Unknown(reason, keys=frozenset(contested))
     return known_in_part(entries_of(merged), (*(one.renewed() for one in unknown_of(merged)), unknown))
+
+
+def disputed_text(event_ids: Sequence[EventId]) -> str:
+    """Say why events that one server rejected and another one accepted are unknown in a state."""
+    were = "was" if len(event_ids) == 1 else "were"
+    return f"sources{CONTRADICT} on whether {listed(event_ids)} {were} rejected"
+
+
+def forget_disputed(state: StateMap[EventId], disputed: Collection[EventId]) -> StateMap[EventId]:
+    """Return a state in which the keys of disputed events are unknown: each with its own reason, if few."""
+    held = sorted({*disputed}.intersection(entries_of(state).values()))
+    for some in [[one] for one in held] if len(held) <= SHOWN else [held]:
+        state = forget_events(state, some, disputed_text(some))
+    return state
 
 
 def forget_events(state: StateMap[EventId], forgotten: Collection[EventId], reason: str) -> StateMap[EventId]:
@@ -310,7 +327,7 @@ def find_differences(
     for kind, found in decided:
         for event_id, says in found.items():
             yield Difference(kind, tuple(Saying(names[n], None, f"{text} it") for n, text in says), event_id)
-    yield from _differing_keys(tally.origins)
+    yield from find_differing_keys(tally.origins, events.values())
 
 
 def _differing_states(
@@ -376,15 +393,3 @@ def _state_of(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateM
         else:
             state.setdefault((event.type, event.state_key), event_id)
     return known_in_part(state, [Unknown.everything("events of the state are missing")] if missing else [])
-
-
-def _differing_keys(origins: Sequence[Origin]) -> Iterable[Difference]:
-    for clash in KeyRing.joined(origin.keys for origin in origins).clashes:
-        held = [(o.name, o.keys.find(clash.server, clash.key_id)) for o in origins]
-        by_source = [(name, keys) for name, keys in held if keys]
-        if len({frozenset(key.key for key in keys) for _, keys in by_source}) > 1:
-            says = tuple(
-                Saying(name, None, ", ".join(encode_unpadded(key.key) for key in keys))
-                for name, keys in by_source
-            )
-            yield Difference(DifferenceKind.KEY, says, server=clash.server, key_id=clash.key_id)

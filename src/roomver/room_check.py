@@ -78,6 +78,14 @@ class RoomCheck:
     soft_failed_there: set[EventId] = field(default_factory=set)
     lost: list[Lost] = field(default_factory=list)
 
+    def finding(self, event_id: EventId) -> Finding:
+        """Return the first finding of an event in its room, or the one that the recording server agrees with.
+
+        Raises:
+            KeyError: if it has neither.
+        """
+        return self.findings[event_id][0] if event_id in self.findings else self.agreed[event_id]
+
     @property
     def ok(self) -> bool:
         """Whether nothing is found, contradicted, lost or undecided, and the current state agrees.
@@ -212,7 +220,8 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
-        result.summary.add(check, result.findings.get(event_id, ()), rejected=event_id in result.agreed)
+        found = (*result.findings.get(event_id, ()), *gathered.findings_of_copies(event_id))
+        result.summary.add(check, found, agreed=result.agreed.get(event_id))
     return result
 
 

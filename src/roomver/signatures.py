@@ -6,7 +6,7 @@ Source: https://spec.matrix.org/latest/appendices/#checking-for-a-signature and
 https://spec.matrix.org/latest/server-server-api/#validating-hashes-and-signatures-on-received-events
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
@@ -23,6 +23,7 @@ from .unpadded import decode_unpadded
 from .versions import RoomVersion
 
 __all__ = [
+    "count_verified",
     "list_required_signers",
     "read_server_keys",
     "verify_json",
@@ -169,6 +170,32 @@ def verify_signatures(
     """
     pdu, record = unpack(event, version)
     return check_signatures(pdu, record, essential_bytes(pdu, record), keys)
+
+
+def count_verified(
+    events: Iterable[CarriesPdu], server: ServerName, key_id: KeyId, key: bytes
+) -> tuple[int, int]:
+    """Count the signatures under a key ID that one key verifies, whatever its times are.
+
+    Args:
+        events: to look for the signatures of the server in.
+        server, key_id: whose signatures, under which ID.
+        key: the key, 32 bytes.
+
+    Returns:
+        The number of signatures that verify, and of all that are 64 bytes of base64.
+    """
+    good = tried = 0
+    for event in events:
+        pdu, record = unpack(event, None)
+        signatures = pdu.get("signatures")
+        mine = signatures.get(server) if type(signatures) is dict else None
+        signature = mine.get(key_id) if type(mine) is dict else None
+        raw = decode_unpadded(signature) if type(signature) is str else None
+        if raw is not None and len(raw) == 64:
+            tried += 1
+            good += verify_bytes(key, essential_bytes(pdu, record), raw)
+    return good, tried
 
 
 _Validity = Callable[[VerifyKey], tuple[Validity, str]]

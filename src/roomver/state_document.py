@@ -18,7 +18,18 @@ from .power import CREATE
 from .state import Unknown, known_in_part
 from .types import EventId, JsonValue, RoomId, StateKey, StateMap
 
-__all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room", "state_of_ids"]
+__all__ = [
+    "NOT_USABLE",
+    "OF_STATE",
+    "Documents",
+    "StateDocument",
+    "add_to_state",
+    "claimed_key",
+    "is_message",
+    "main_room",
+    "state_of_ids",
+    "why_dropped",
+]
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
@@ -28,6 +39,9 @@ OTHER_ROOM: Final = Finding(FindingKind.OTHER_ROOM, (Reason("room_id", "it is of
 
 DROPPED: Final = " dropped, "
 """What the reason of an `Unknown` contains if entries were dropped."""
+
+NOT_USABLE: Final = "not among the usable events"
+"""The reason of an `Unknown` whose entries a source gives as events that are missing or dropped."""
 
 
 @dataclass(slots=True)
@@ -51,7 +65,7 @@ class StateDocument:
 
     def drop(self, entry: Entry, check: EventCheck) -> None:
         """Note an entry that cannot be used."""
-        one = (check.event_id, _key_of(entry.pdu))
+        one = (check.event_id, claimed_key(entry.pdu))
         self.dropped[one] += 1
         self._where.setdefault(one, f"{entry.place}: {why_dropped(check).kind.value}")
 
@@ -131,7 +145,7 @@ class Documents:
         for document, entries in self.strange.items():
             state = self.states.get(document, StateDocument())
             own = len(state.entries) + state.dropped.total()
-            made = any(_key_of(entry.pdu) == CREATE for entry, _ in entries)
+            made = any(claimed_key(entry.pdu) == CREATE for entry, _ in entries)
             if CREATE not in state.entries and (made or len(entries) > own):
                 self.states.pop(document, None)
                 self.accepted.pop(document, None)
@@ -182,7 +196,7 @@ def why_dropped(check: EventCheck) -> Finding:
     return next(one for one in check.findings if one.kind.action is Action.DROP)
 
 
-def _key_of(pdu: JsonValue) -> StateKey | None:
+def claimed_key(pdu: JsonValue) -> StateKey | None:
     """Return the state key that an entry claims; None if it cannot be read."""
     if (
         type(pdu) is dict
@@ -215,7 +229,7 @@ def state_of_ids(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> Sta
     """Return a state that is given as event IDs, as far as its events are usable.
 
     Raises:
-        NotAState: as `add_to_state`.
+        NotAState: if two events have the same key, or one is a message.
     """
     state = StateDocument(parts={Part.STATE})
     missing = []

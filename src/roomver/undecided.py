@@ -12,10 +12,13 @@ from .entry import Place
 from .errors import SHOWN, listed
 from .findings import Finding, FindingKind, Lack, Reason
 from .gathering import Gathered
+from .merging import CONTRADICT
 from .replay import Outcome, Replay
+from .state import Unknown
+from .state_document import DROPPED, NOT_USABLE
 from .types import EventId
 
-__all__ = ["Dropped", "Undecided", "lacks_among"]
+__all__ = ["Dropped", "Undecided", "is_contradiction", "lack_behind", "lacks_among"]
 
 # Finding what is behind a state known in part may cost as much as a walk through the room.
 _MOST_TRACED = 100
@@ -28,13 +31,35 @@ class Dropped(NamedTuple):
     finding: Finding
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.finding.kind.value}"
+        kind, reasons, _ = self.finding
+        why = f", {reasons[0].text}" if kind is FindingKind.SIGNATURE else ""
+        return f"{self.place}: {kind.value}{why}"
 
 
 def lacks_among(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> tuple[Lack, ...]:
     """Return what would decide something that waits for events: missing events, dropped ones, or both."""
     found = {Lack.DROPPED if event_id in dropped else Lack.MISSING for event_id in missing}
     return tuple(lack for lack in Lack if lack in found)
+
+
+def lack_behind(gathered: Gathered, reason: str, unknown: Iterable[Unknown] = ()) -> Lack:
+    """Return what would tell the unknown entries of a given state.
+
+    Args:
+        gathered: the events of the input.
+        reason: why they are unknown: that of an `Unknown`.
+        unknown: what is unknown in the states behind that, as `Replay.unknown_behind` returns it.
+    """
+    reasons = [reason, *(one.reason for one in unknown)]
+    if any(map(is_contradiction, reasons)):
+        return Lack.AGREEMENT
+    dropped = any(DROPPED in one or (NOT_USABLE in one and gathered.left_out) for one in reasons)
+    return Lack.DROPPED if dropped else Lack.STATE
+
+
+def is_contradiction(reason: str) -> bool:
+    """Tell whether the reason of an `Unknown` is that sources contradict each other."""
+    return CONTRADICT in reason
 
 
 class Undecided:
@@ -77,7 +102,8 @@ class Undecided:
         missing = self._replayed.lacking(outcome.event_id)
         if missing:
             return lacks_among(missing, self._dropped)
-        return (self._gathered.lack_behind(outcome.why_unknown),)
+        behind = self._replayed.unknown_behind(outcome.event_id)
+        return (lack_behind(self._gathered, outcome.why_unknown, behind),)
 
     def _lacking(self, event_id: EventId, causes: Iterable[EventId], path: str) -> tuple[Reason, ...]:
         """Return the reasons why an event is undecided: the events that it waits for."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ..auth.compared import Compared, list_compared
 from ..contributions import Difference
-from ..errors import UnknownState
+from ..errors import SHOWN, UnknownState
 from ..event import Event
 from ..findings import Finding, Lack
 from ..policy import PolicyRefusal, PolicyServer
@@ -47,6 +47,7 @@ class Row(NamedTuple):
         unknown: why it is undecided, if entries of the state are unknown.
         lack: what would tell these entries, if no event is missing.
         instead: why the check is not made; empty if it is.
+        because: the contradictions between sources that leave it undecided, in words.
     """
 
     against: str
@@ -57,6 +58,7 @@ class Row(NamedTuple):
     unknown: UnknownState | None = None
     lack: Lack | None = None
     instead: str = ""
+    because: Sequence[str] = ()
 
     @property
     def allowed(self) -> bool | None:
@@ -81,6 +83,7 @@ class Third(NamedTuple):
         state: what the check read; None if that is unknown, or if the check is not made.
         policy_server: the policy server whose signature counted, if there is one.
         lack: what would tell the result, if it is unknown and no event is missing.
+        because: as in `Row`.
     """
 
     against: str
@@ -89,6 +92,7 @@ class Third(NamedTuple):
     state: StateMap[Event] | None = None
     policy_server: PolicyServer | None = None
     lack: Lack | None = None
+    because: Sequence[str] = ()
 
     @property
     def status(self) -> str:
@@ -168,6 +172,7 @@ def _data(row: Row, dropped: Mapping[EventId, Dropped]) -> dict[str, object]:
         "unknown": [{"type": kind, "state_key": key} for kind, key in keys],
         "why": row.instead if unknown is None else unknown.reason,
         "made": not row.instead,
+        **_because_data(row.because),
     }
 
 
@@ -182,10 +187,15 @@ def _third_data(third: Third, dropped: Mapping[EventId, Dropped]) -> dict[str, o
         data |= {
             "dropped": dropped_data(current.missing, dropped),
             "lacks": _lacks_data(current.missing, dropped, third.lack),
+            **_because_data(third.because),
         }
     if third.state is not None:
         data["compared"] = [one._asdict() for one in _third_compared(third)]
     return data
+
+
+def _because_data(because: Sequence[str]) -> dict[str, object]:
+    return {"contradictions": list(because)} if because else {}
 
 
 def _lacks_data(
@@ -297,7 +307,7 @@ def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
             out.print(f"  {line}", soft_wrap=True)
     if current.why:
         out.print(printable(f"  {current.why}"), soft_wrap=True)
-    for line in _lacks_lines(current.missing, dropped, third.lack):
+    for line in _lacks_lines(current.missing, dropped, third.lack, third.because):
         out.print(printable(line), soft_wrap=True)
     _print_compared(_third_compared(third))
 
@@ -321,12 +331,16 @@ def _third_compared(third: Third) -> list[Compared]:
 
 def _undecided_lines(row: Row, dropped: Mapping[EventId, Dropped]) -> list[str]:
     lines = [f"  {row.unknown}"] if row.unknown is not None else []
-    return lines + _lacks_lines(row.missing, dropped, row.lack)
+    return lines + _lacks_lines(row.missing, dropped, row.lack, row.because)
 
 
 def _lacks_lines(
-    missing: Sequence[EventId], dropped: Mapping[EventId, Dropped], lack: Lack | None
+    missing: Sequence[EventId],
+    dropped: Mapping[EventId, Dropped],
+    lack: Lack | None,
+    because: Sequence[str],
 ) -> list[str]:
+    lines = [f"  behind it: {one}" for one in because[:SHOWN]]
     if missing:
-        return [f"  {missing_text(missing, dropped)}"]
-    return [] if lack is None else [f"  {advice_for(lack)}"]
+        return [f"  {missing_text(missing, dropped)}", *lines]
+    return lines if lack is None else [f"  {advice_for(lack)}", *lines]

@@ -122,8 +122,8 @@ def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[st
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example(
         "roomver rooms homeserver.db\n"
-        "roomver check homeserver.db --room '!roomid'\n"
-        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+        "roomver check homeserver.db '!roomid'\n"
+        "roomver auth homeserver.db '$eventid'"
     ),
 )
 @click.version_option(__version__, prog_name="roomver")

@@ -15,14 +15,14 @@ from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
 from ..gathering import Gathered
-from ..hashing import HashCheck, check_content_hash
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry, is_database
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
-from ..types import EventId, JsonObject, RoomId, StateMap
+from ..types import EventId, JsonObject, StateMap
+from ..undecided import lack_behind
 from ..versions import RoomVersion
 from .answers import (
     APART,
@@ -52,22 +52,22 @@ from .common import (
     signature_options,
     unhashed_option,
 )
-from .drafts import complete_draft
+from .drafts import complete_draft, is_made_up
 from .guidance import id_hint, kind_of_id, wrong_room_id
 from .loaded import LoadedRoom, load_events, load_room
-from .sources import Choice, immutable_option
+from .sources import Choice, immutable_option, is_alias
 from .version_options import room_version_option
 
 
 @click.command(
     short_help="Judge one event, and print what was compared.",
     epilog=example(
+        "roomver auth homeserver.db '$eventid'\n"
         "roomver auth --room room.jsonl '$eventid'\n"
-        "roomver auth --state state.json event.json\n"
-        "roomver auth --room homeserver.db --room '!roomid' '$eventid'"
+        "roomver auth --state state.json event.json"
     ),
 )
-@click.argument("event", metavar="EVENT")
+@click.argument("names", metavar="[SOURCE ['!ROOM']] EVENT", nargs=-1, required=True)
 @click.option(
     "--room",
     "rooms",
@@ -85,7 +85,7 @@ from .version_options import room_version_option
 @unhashed_option(allowed=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
-    event: str,
+    names: tuple[str, ...],
     rooms: tuple[str, ...],
     immutable: bool,
     state_file: str | None,
@@ -100,8 +100,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     """Judge one event by the authorisation rules, and print the rule that decided and what was compared.
 
     EVENT is a file with one event (- is standard input), or with --room the ID of an event in the room, which
-    may be abbreviated to a unique prefix. Both files may be in any format that `roomver check` reads, such as
-    the output of `roomver state --json`.
+    may be abbreviated to a unique prefix. SOURCE stands for --room. Both files may be in any format that
+    `roomver check` reads, such as the output of `roomver state --json`.
 
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
@@ -123,7 +123,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 
     Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
-    room_file, room_id = _room_of(rooms)
+    *before, event = names
+    room_file, room_id = _room_of([*rooms, *before])
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
@@ -162,10 +163,10 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
 
 
-def _room_of(rooms: Sequence[str]) -> tuple[str | None, RoomId | None]:
-    """Return the source and the room ID among the values of ``--room``."""
-    ids = [one for one in rooms if one.startswith("!")]
-    sources = [one for one in rooms if not one.startswith("!")]
+def _room_of(rooms: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the source and the room among the values of ``--room`` and the arguments before EVENT."""
+    ids = [one for one in rooms if one.startswith("!") or (is_alias(one) and not Path(one).exists())]
+    sources = [one for one in rooms if one not in ids]
     for one in sources:
         # A file may have any name.
         if (len(sources) > 1 or kind_of_id(one)) and not is_database(one) and not Path(one).exists():
@@ -207,7 +208,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
-        raise Refused(event_id, room.found.findings[event_id][0])  # of another room, or on a cycle
+        raise Refused(event_id, room.found.finding(event_id))  # of another room, or on a cycle
     findings = room.found.gathered.checks[event_id].findings
     stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
     answer = partial(
@@ -222,7 +223,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
     lacks = replayed.lacking(event_id)
     verdict = outcome.by_auth_events
     if verdict is None:
-        row = Row(AUTH_EVENTS, event, None, {}, lacks)
+        row = Row(AUTH_EVENTS, event, None, {}, lacks, because=room.contradictions_behind(event_id))
         not_made = Row(BEFORE, event, None, {}, instead="not checked")
         return answer([row, not_made])
     own = {}
@@ -242,8 +243,9 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
-        by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
+        lack = None if lacks else room.lack_behind(outcome.why_unknown, event_id)
+        because = room.contradictions_behind(event_id)
+        by_state = Row(BEFORE, event, None, state, lacks, unknown, lack, because=because)
     return answer([row, by_state])
 
 
@@ -252,11 +254,11 @@ def _third(room: LoadedRoom, event: Event) -> Third:
     check = room.replay.current_check(event.event_id)
     read = room.replay.current_entries(event.event_id)
     if read is None:
-        lack = None
-        if check.made and not check.missing and event.event_id in room.replay.current_unknown:
-            bounded = event.event_id in room.replay.unchecked
-            lack = None if bounded else room.found.gathered.lack_behind(check.why)
-        return Third(CURRENT, event, check, lack=lack)
+        event_id, lack, because = event.event_id, None, list[str]()
+        if event_id in room.replay.current_unknown and event_id not in room.replay.unchecked:
+            because = room.contradictions_behind(event_id, at_arrival=True)
+            lack = None if check.missing else room.lack_behind(check.why, event_id, at_arrival=True)
+        return Third(CURRENT, event, check, lack=lack, because=because)
     current = EventsOf(read, room.replay.events)
     server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
     if check.allowed:
@@ -274,7 +276,7 @@ def _against(
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        lack = None if lacks else gathered.lack_behind(error.reason)
+        lack = None if lacks else lack_behind(gathered, error.reason)
         return Row(against, event, None, state, lacks, error, lack)
 
 
@@ -296,7 +298,7 @@ def _judge_against(
     pdu = fit_entry(given.entry, gathered.version).pdu
     assert type(pdu) is dict  # checked when it was read
     completed = complete_draft(pdu, gathered.version, state)
-    if completed is not pdu or _is_made_up(given, pdu, gathered.version):
+    if completed is not pdu or is_made_up(given, pdu, gathered.version):
         # A draft has no hash, ID or signatures to check.
         draft = _parse(completed, gathered.version, event_name)
         row = _against("the state", draft, state, gathered)
@@ -325,23 +327,13 @@ def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | No
         refusal = check_policy(event, state)
     except UnknownState as error:
         check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
-        lack = gathered.lack_behind(error.reason)
+        lack = lack_behind(gathered, error.reason)
         return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
     if refusal is not None:
         check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
         return Third(POLICY_SERVER, event, check, state, refusal.server)
     server = find_signing_policy_server(event, state)
     return None if server is None else Third(POLICY_SERVER, event, CurrentCheck(True), state, server)
-
-
-def _is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
-    """Tell whether a complete PDU is made up: no server has signed or hashed it, and it has no ID."""
-    if pdu.get("signatures") or given.entry.claimed_id is not None or "event_id" in pdu:
-        return False
-    try:
-        return check_content_hash(pdu, version) is not HashCheck.INTACT
-    except RoomverError:
-        return False  # the parser says why
 
 
 def _is_file(name: str) -> bool:

@@ -32,7 +32,7 @@ from .common import (
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
 from .report import JsonReport, Report, TextReport
-from .sources import Choice, check_is_room, opened_room, room_option
+from .sources import Choice, check_is_room, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
 _LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
@@ -47,7 +47,7 @@ _TICK = 500  # events between updates of the progress bar
         "roomver check postgresql:///synapse?user=synapse --room '!roomid'"
     ),
 )
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@source_argument("files", many=True)
 @room_version_option("The room version, for files that do not give it.", required=False)
 @also_option()
 @room_option()
@@ -88,7 +88,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     PDUs, an object with pdus or events, a server's response to /send_join, /state or /event_auth, or one
     event, also from an admin API); or the output of psql (aligned, -At), COPY or CSV with a JSON column. It
     may be compressed with gzip, xz, bzip2 or zstd; - is standard input. It may also be the database of a
-    Synapse server, of which --room names the room: an SQLite file, or an address postgresql://…. What the
+    Synapse server: an SQLite file, or an address postgresql://…. Then the room follows, by its ID. What the
     server decided is compared, and where events are missing, the states are used that the server has.
 
     The room version comes from the file's header, from --room-version, or from the room's create event.
@@ -214,7 +214,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
                     raise
                 except RoomverError as error:
                     raise InputError(joint_name(file, files[1:]), str(error)) from None
-            check_is_room(name, found, choice.room_id)
+            check_is_room(name, found, choice.room_id(room))
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found, beliefs)

@@ -6,12 +6,15 @@ other keys that they read are filled in here.
 
 from typing import Final
 
+from ..errors import RoomverError
 from ..event import Event
+from ..hashing import HashCheck, check_content_hash
 from ..identifiers import server_of
 from ..power import CREATE
 from ..state import entries_of
 from ..types import JsonObject, StateMap
 from ..versions import EventIdForm, RoomIdForm, RoomVersion
+from .common import GivenEvent
 
 _NO_HASH: Final = "A" * 43
 
@@ -47,3 +50,13 @@ def complete_draft(pdu: JsonObject, version: RoomVersion, state: StateMap[Event]
         )
     missing = rest.keys() - pdu.keys()
     return {**pdu, **{key: rest[key] for key in missing}} if missing else pdu
+
+
+def is_made_up(given: GivenEvent, pdu: JsonObject, version: RoomVersion) -> bool:
+    """Tell whether a complete PDU is made up: no server has signed or hashed it, and it has no ID."""
+    if pdu.get("signatures") or given.entry.claimed_id is not None or "event_id" in pdu:
+        return False
+    try:
+        return check_content_hash(pdu, version) is not HashCheck.INTACT
+    except RoomverError:
+        return False  # the parser says why

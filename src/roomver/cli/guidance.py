@@ -60,7 +60,7 @@ def id_hint(text: str) -> str:
 
 
 def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
-    """Say that a text is the end of an event ID, of which a shell took the beginning for a variable.
+    """Say that a text is the end of an event ID, whose beginning a shell took for a variable.
 
     None if it is not the end of exactly one of these IDs.
     """
@@ -102,7 +102,7 @@ def guide(given: str, commands: list[str]) -> list[str]:
     if kind == "an event ID":
         return [
             f"{name} is an event ID. Name a database or a file that has its room too:",
-            f"  roomver auth --room homeserver.db --room '!…' {name}",
+            f"  roomver auth homeserver.db {name}",
         ]
     if kind == "a room alias":
         return [f"{name} is a room alias. {alias_advice(given)}"]

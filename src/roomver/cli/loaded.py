@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -11,6 +11,7 @@ from typing import TypeAlias
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..contributions import DifferenceKind
 from ..entry import NO_SOURCE, Entry, Place
 from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
@@ -18,11 +19,14 @@ from ..findings import EventCheck, Finding, Lack, Summary
 from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
+from ..merging import disputed_text
 from ..readers import InputError, Room, fit_entry
-from ..replay import Replay
+from ..readers.several import NEVER_CAME, nearest_text
+from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown
 from ..types import EventId
+from ..undecided import is_contradiction, lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
@@ -49,12 +53,14 @@ class LoadedRoom:
         found: the events, the replay and the findings.
         added: the check, by itself, of the event that was added to the file's events.
         beliefs: what the room's server decided; None if the source does not say.
+        of_database: whether the first source is a server's database.
     """
 
     file: str
     found: RoomCheck
     added: EventCheck | None = None
     beliefs: Beliefs | None = None
+    of_database: bool = False
 
     def recorded(self, event_id: EventId) -> str:
         """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.
@@ -119,7 +125,7 @@ class LoadedRoom:
             if cut := self.cut_id(event_id):
                 raise InputError(self.file, f"no event ID is or starts with {event_id}; {cut}")
             is_id = event_id.startswith("$") and not event_id.startswith("$$")
-            hint = "" if is_id else f"; {id_hint(event_id)}"
+            hint = self._why_absent(event_id) if is_id else f"; {id_hint(event_id)}"
             raise InputError(self.file, f"no event ID is or starts with {event_id}{hint}")
         (known,) = found
         if known in self.events:
@@ -127,6 +133,11 @@ class LoadedRoom:
         if known in left_out:
             return known, left_out[known]
         raise MissingEvents([known], self.file)
+
+    def _why_absent(self, event_id: EventId) -> str:
+        """Say what it can mean that no event has an ID, and name the nearest one."""
+        near = nearest_text(event_id, chain(self.events, self.found.gathered.left_out))
+        return f": {NEVER_CAME}{near}" if self.of_database else near
 
     def cut_id(self, text: str) -> str | None:
         """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
@@ -146,12 +157,53 @@ class LoadedRoom:
         too_many = event_id is None and self.replay.too_many_states
         lack = None if too_many else Lack.STATE
         self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
+        self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
 
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
         """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        lack = self.found.gathered.lack_behind(parts)
+        lack = self.lack_behind(parts, event_id)
         self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
+        self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
+
+    def lack_behind(self, reason: str, event_id: EventId | None = None, *, at_arrival: bool = False) -> Lack:
+        """Return what would tell the unknown entries of a state, from the reason why they are unknown.
+
+        Args:
+            reason: the reason.
+            event_id, at_arrival: as in `Replay.unknown_behind`.
+        """
+        behind = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
+        return lack_behind(self.found.gathered, reason, behind)
+
+    def contradictions_behind(self, event_id: EventId | None, *, at_arrival: bool = False) -> list[str]:
+        """Return, in words, the contradictions between sources that leave an event or a state undecided.
+
+        Args:
+            event_id: the event; None for the current state.
+            at_arrival: those that leave its check against the current state unknown.
+        """
+        unknown = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
+        found = [str(one) for one in unknown if is_contradiction(one.reason)]
+        if event_id is None:
+            return found
+        outcomes, todo, chain = self.replay.outcomes, [event_id], {event_id}
+        while todo:
+            more = {one for one in self.events[todo.pop()].auth_event_ids if one in self.events} - chain
+            chain |= more
+            todo += more
+        disputed = [
+            one.event_id
+            for one in self.found.gathered.differences
+            if one.kind is DifferenceKind.REJECTED and one.event_id in chain
+        ]
+        undecided = [e for e in disputed if e in outcomes and outcomes[e].status is Status.UNDECIDED]
+        return found + ([disputed_text(undecided)] if undecided else [])
+
+    def say_lines(self, lines: Iterable[str]) -> None:
+        """Say lines on standard error. An indented one belongs to the line before it."""
+        for line in lines:
+            click.echo(printable(line if line.startswith(" ") else f"roomver: {self.file}: {line}"), err=True)
 
     def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
         """Say something on standard error, with the missing events behind it.
@@ -223,7 +275,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
                     entries,
                     room.version,
                     keys=all_keys,
-                    beliefs=beliefs if as_recorded else None,
+                    beliefs=beliefs,
                     as_recorded=as_recorded,
                     algorithm=algorithm,
                     origins=room.origins,
@@ -236,7 +288,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
             raise
         except RoomverError as error:
             raise InputError(joint_name(file, more_files), str(error)) from None
-        check_is_room(name, found, choice.room_id)
+        check_is_room(name, found, choice.room_id(room))
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
@@ -244,7 +296,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
     if beliefs is not None:
         beliefs = found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, checks[0] if checks else None, beliefs)
+    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "")
 
 
 def tell_notes(room: Room) -> None:
@@ -295,8 +347,8 @@ def load_events(
         )
     name = display_name(file)
     summary, whole = Summary(), Summary()
-    for check in gathered.checks.values():
-        summary.add(check)
+    for event_id, check in gathered.checks.items():
+        summary.add(check, gathered.findings_of_copies(event_id))
     for one in (gathered.summary, summary):
         whole.merge(one)
     _tell_of_dropped(name, gathered, whole, all_keys)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..contributions import Contribution, Difference, DifferenceKind, Matter
+from ..copies import ALTERED_COPY
 from ..errors import counted
 from ..gathering import Gathered
 from ..types import JsonObject, JsonValue
@@ -32,7 +33,7 @@ _SHORT: Final[Mapping[Matter, str]] = {
 
 _TEXT: Final[Mapping[DifferenceKind, str]] = {
     DifferenceKind.CONTENT: "two different events have this ID; both are left out",
-    DifferenceKind.ALTERED: "one copy does not match its content hash",
+    DifferenceKind.ALTERED: "does not match its content hash; its content is not used",
     DifferenceKind.REJECTED: "one server rejected it, another accepted it",
     DifferenceKind.STATE_BEFORE: "the states before it differ; these entries are unknown",
     DifferenceKind.CURRENT_STATE: "the current states differ",
@@ -150,7 +151,11 @@ def _listed(differences: Sequence[Difference], most: int | None) -> list[str]:
 
 def _lines(one: Difference, most: int | None) -> list[str]:
     subject = one.event_id or ("" if one.server is None else f"{one.server} {one.key_id}")
-    lines = [f"  {one.kind.value}: {subject + ': ' if subject else ''}{_TEXT[one.kind]}"]
+    what = _TEXT[one.kind]
+    if one.kind is DifferenceKind.ALTERED:
+        altered = [_where_said(said.source, said.place) for said in one.says if said.text == ALTERED_COPY]
+        what = f"the copy at {' and '.join(altered)} {what}"
+    lines = [f"  {one.kind.value}: {subject + ': ' if subject else ''}{what}"]
     entries = []
     for entry in one.entries:
         says = ", ".join(f"{event_id or 'absent'} in {name}" for name, event_id in entry.says)
@@ -172,8 +177,14 @@ def lines_about(differences: Sequence[Difference]) -> list[str]:
 
 def said_text(source: str, place: str | None, text: str) -> str:
     """Return what a source says as text."""
-    where = "" if place is None or place == source else f" ({place})"
-    return f"{source}: {text}{where}"
+    return f"{_where_said(source, place)}: {text}"
+
+
+def _where_said(source: str, place: str | None) -> str:
+    """Return where a source says something. A place may already name its source."""
+    if place is None:
+        return source
+    return place if place.startswith(source) else f"{source}, {place}"
 
 
 def other_room_lines(gathered: Gathered) -> list[str]:
@@ -197,11 +208,16 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
     number = len(gathered.contradictions)
     if not number:
         return
-    first, *others = map(call_name, files)
-    room = "" if choice.room_id is None else f" --room {quote(choice.room_id)}"
-    command = f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
+    command = check_call(files, choice)
     what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"
     click.echo(printable(f"roomver: {what}; to list them: {command}"), err=True)
+
+
+def check_call(files: Sequence[str], choice: Choice) -> str:
+    """Return the call of `roomver check` for a room that is being read."""
+    first, *others = map(call_name, files)
+    room = "" if choice.named is None else f" --room {quote(choice.named)}"
+    return f"roomver check {first}{room}{''.join(f' --also {other}' for other in others)}"
 
 
 def _where(gathered: Gathered) -> str:

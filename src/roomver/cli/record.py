@@ -34,7 +34,7 @@ from .common import (
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
 from .merged import tell_contradictions, tell_other_rooms
-from .sources import Choice, opened_room, room_option
+from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -48,7 +48,7 @@ _EXISTS = "it exists: give --force to replace it"
         "roomver record room.jsonl --anonymise -o -"
     ),
 )
-@click.argument("source", metavar="SOURCE")
+@source_argument("source")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Where to write; - is standard output.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @room_version_option("The room version, if the source does not give it.", required=False)
@@ -160,8 +160,9 @@ def _read(
     tell_contradictions(gathered, files, choice)
     room_id = gathered.room_id if gathered.events else room.room_id
     entries = [entry for entry in entries if entry.place not in gathered.other_rooms.places]
-    if choice.room_id is not None and room_id is not None and room_id != choice.room_id:
-        raise InputError(display_name(files[0]), other_room(room_id, choice.room_id))
+    wanted = choice.room_id(room)
+    if wanted is not None and room_id is not None and room_id != wanted:
+        raise InputError(display_name(files[0]), other_room(room_id, wanted))
     spoken = gathered.narrowed(beliefs)
     unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
     if ids := {event_id for one in gathered.find_lost(gathered.events, 1) for event_id in one.event_ids}:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..errors import counted
+from ..findings import Action
 from ..known_states import Standing
 from ..room_check import RoomCheck
 from ..types import JsonObject
@@ -27,7 +28,8 @@ def recorded_data(result: RoomCheck) -> JsonObject:
             {"type": key[0], "state_key": key[1]} for key in result.keys_not_compared
         ],
         "recorded_missing": [
-            {"event_id": event_id, "in": list(named)} for event_id, named in result.recorded_missing.items()
+            {"event_id": event_id, "in": list(named), "dropped": event_id in result.dropped}
+            for event_id, named in result.recorded_missing.items()
         ],
         "state_compared_in_part": result.compared_in_part,
         "extremities_differ": None
@@ -40,8 +42,7 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     """Return where the recording server differs, as lines of text: at most `most` of a list, or all of it."""
     lines = _missing_lines(result, most)
     if result.state_differs:
-        entries = counted(len(result.state_differs), "entry", "entries")
-        lines.append(f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}")
+        lines.append(state_differs_text(result))
     differing = [
         f"the recording server's state differs in {key_text(key)}: {ours or 'absent'} here,"
         f" {theirs or 'absent'} there"
@@ -70,15 +71,28 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     return [printable(line) for line in lines]
 
 
-def standing_lines(standing: Standing, number: int, *, has_state: bool) -> list[str]:
-    """Say where the server stands in the room, if that limits what it has: at most one line.
+def state_differs_text(result: RoomCheck) -> str:
+    """Say in how many entries the current state differs from the recording server's."""
+    entries = counted(len(result.state_differs), "entry", "entries")
+    return f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}"
+
+
+def standing_lines(standing: Standing | None, result: RoomCheck) -> list[str]:
+    """Say where the server stands in the room, if that limits what it has, and what to do about it.
 
     Args:
-        standing: where it stands.
-        number: how many events it has.
-        has_state: whether it has events of the room's graph.
+        standing: where it stands; None if that is not known.
+        result: of checking the room.
     """
-    events = counted(number, "event", "events")
+    if standing is None:
+        return []
+    if standing.partial:
+        return [
+            "the join is not finished: the server does not have all members yet",
+            "  it fetches them by itself: check again later; if it does not finish, see its log",
+        ]
+    events = counted(len(result.gathered.events), "event", "events")
+    has_state = bool(result.replay.forward_extremities)
     match standing.membership:
         case "leave" if not has_state:
             return [f"the server is not in the room: it has {events} and no state"]
@@ -87,11 +101,32 @@ def standing_lines(standing: Standing, number: int, *, has_state: bool) -> list[
             by = "" if standing.event_id is None else f", with {standing.event_id}"
             return [printable(f"the server left the room{when}{by}: what came later was not received")]
         case "invite":
-            return [f"the server was only invited: it has {events} and no state"]
+            return [
+                f"the server was only invited: it has {events} and no state",
+                "  who invited whom is known; whether the rules allow it, a server in the room can tell",
+            ]
         case "knock":
-            return [f"the server has only knocked: it has {events} and no state"]
+            return [
+                f"the server has only knocked: it has {events} and no state",
+                "  who knocked is known; whether the rules allow it, a server in the room can tell",
+            ]
         case _:
             return []
+
+
+def server_lines(standing: Standing | None, result: RoomCheck, call: str | None) -> list[str]:
+    """Say what limits a state that is printed: where the server stands, and that its own state is another.
+
+    Args:
+        standing: where the server stands in the room; None if that is not known.
+        result: of checking the room.
+        call: of `roomver check` for the current state; None for the state at an event, which depends only on
+            whether the server has joined the room completely.
+    """
+    if call is None:
+        return standing_lines(standing, result) if standing is not None and standing.partial else []
+    differs = [f"{state_differs_text(result)}; to list them: {call}"] if result.state_differs else []
+    return standing_lines(standing, result) + differs
 
 
 def _date(milliseconds: int) -> str:
@@ -111,12 +146,13 @@ _NAMED_IN: Final = {
 
 
 def _missing_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Say which events a recording names and does not have, and what was not compared for that reason."""
+    """Say which events a recording names and cannot be used, and what was not compared for that reason."""
     lines = []
     for name, said in _NAMED_IN.items():
-        missing = [event_id for event_id, named in result.recorded_missing.items() if name in named]
-        if missing:
-            lines.append(f"missing events {said}: {all_listed(missing, most)}")
+        absent = [event_id for event_id, named in result.recorded_missing.items() if name in named]
+        for word, dropped in (("missing", False), ("dropped", True)):
+            if event_ids := [event_id for event_id in absent if (event_id in result.dropped) is dropped]:
+                lines.append(f"{word} events {said}: {all_listed(event_ids, most)}")
     keys = [key_text(key) for key in result.keys_not_compared]
     if keys:
         lines.append(f"not compared with the recording server's state: {all_listed(keys, most)}")
@@ -124,18 +160,26 @@ def _missing_lines(result: RoomCheck, most: int | None) -> list[str]:
 
 
 def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
-    """Return the events that the rules and the recording server both reject or soft-fail, with reasons."""
-    if not result.agreed:
-        return []
-    lines = [
-        f"{counted(len(result.agreed), 'event', 'events')} accepted neither here nor by the recording server:"
-    ]
-    for event_id, finding in list(result.agreed.items())[:most]:
-        place, event = result.gathered.places[event_id], result.gathered.events[event_id]
-        lines += [
-            event_title(place, event_id, event.type, event.sender),
-            f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
+    """Return the events that the rules and the recording server both refuse: the rejected ones first.
+
+    At most `most` are listed of each kind, so that neither hides the other; None lists all.
+    """
+    lines: list[str] = []
+    for word, soft in (("rejected", False), ("soft-failed", True)):
+        found = [
+            (event_id, finding)
+            for event_id, finding in result.agreed.items()
+            if (finding.kind.action is Action.SOFT_FAIL) is soft
         ]
-    if most is not None and len(result.agreed) > most:
-        lines.append(f"and {len(result.agreed) - most:,} more: --all lists them")
+        if not found:
+            continue
+        lines.append(f"{counted(len(found), 'event', 'events')} {word} here and by the recording server:")
+        for event_id, finding in found[:most]:
+            place, event = result.gathered.places[event_id], result.gathered.events[event_id]
+            lines += [
+                event_title(place, event_id, event.type, event.sender),
+                f"  {finding.kind.value}: {'; '.join(map(str, finding.reasons))}",
+            ]
+        if most is not None and len(found) > most:
+            lines.append(f"and {len(found) - most:,} more: --all lists them")
     return [printable(line) for line in lines]

@@ -261,15 +261,12 @@ class TextReport:
         """Report the room as a whole, compared with what its server decided, if the input says so."""
         self._differs = bool(found.state_differs)
         self._verdict.found, self._verdict.beliefs = found, beliefs
-        lines = room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
+        lines = []
         if self._database:
-            lines.insert(0, f"read from {self._database}, which also tells what its server decided")
-        if self._standing is not None:
-            lines[1:1] = standing_lines(
-                self._standing,
-                len(found.gathered.events),
-                has_state=bool(found.replay.forward_extremities),
-            )
+            lines.append(f"read from {self._database}, which also tells what its server decided")
+        lines += standing_lines(self._standing, found)
+        lines += agreed_lines(found, self._most_lines)
+        lines += room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"
@@ -282,7 +279,7 @@ class TextReport:
         lines += unknown_check_lines(found, self._most_lines)
         lines += other_room_lines(found.gathered)
         lines += difference_lines(found.gathered, self._most_lines)
-        self._lines = [*lines, *agreed_lines(found, self._most_lines)]
+        self._lines = lines
         if found.gathered.contributions:
             self._sources.append((self._file, found.gathered.contributions))
 

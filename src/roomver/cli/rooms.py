@@ -33,8 +33,8 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
 
     For each room: its version, its events, those that the server rejected, the joined members and the
     forward extremities (ends). Below its ID: the name or alias in its current state, and whether the server
-    joined it with partial state and does not have the full state yet. A dash is not known. Soft-failed
-    events are not counted, since that would mean to read all events: `roomver check` names them.
+    joined it with partial state and does not have the full state yet. A dash means unknown. Soft-failed
+    events are not counted here, because all events would have to be read: `roomver check` counts them.
 
     Exit code: 0 listed, 1 no rooms, 2 usage error or unreadable source.
     """

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
@@ -16,6 +17,7 @@ from ..readers import (
     RoomPart,
     RoomSource,
     is_database,
+    named_room,
     open_synapse,
     read_parts,
 )
@@ -26,7 +28,7 @@ from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .common import all_opened, call_name, display_name
 from .escaped import printable
-from .guidance import wrong_room_id
+from .guidance import kind_of_id, wrong_room_id
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,14 +37,18 @@ class Choice(NamedTuple):
     """What to read of a source that may be a database.
 
     Attributes:
-        room_id: the room; None if the source has only one.
+        named: the room, by its ID, or by an alias in a database of its server; None if there is only one.
         immutable: see `open_database`.
         event_id: an event of the room, by ID or prefix. A database finds its room by it.
     """
 
-    room_id: RoomId | None = None
+    named: str | None = None
     immutable: bool = False
     event_id: EventId | None = None
+
+    def room_id(self, room: Room) -> RoomId | None:
+        """Return the ID of the room that was asked for, once that is opened; None if any room may be read."""
+        return room.room_id if is_alias(self.named) else self.named
 
 
 ANY_ROOM: Final = Choice()
@@ -52,21 +58,66 @@ def room_option() -> Callable[[F], F]:
     """Add ``--room`` and ``--immutable``, for commands whose source may be a database: a `Choice`."""
     room = click.option(
         "--room",
-        "room_id",
+        "room_ids",
         metavar="!ID",
         multiple=True,
-        callback=_check_room_id,
-        help="The room, by its ID, in single quotes: needed for a source with several rooms.",
+        help="The room, by its ID, in single quotes: needed for a source with several rooms. The ID may also"
+        " follow the source, without --room. A database also finds a room by an alias of its own server.",
     )
 
     def decorate(command: F) -> F:
         @wraps(command)
-        def chosen(*args: Any, room_id: RoomId | None, immutable: bool, **values: Any) -> Any:
-            return command(*args, choice=Choice(room_id, immutable), **values)
+        def chosen(*args: Any, room_ids: tuple[str, ...], immutable: bool, **values: Any) -> Any:
+            return command(*args, choice=Choice(_one_room(room_ids), immutable), **values)
 
         return cast(F, room(immutable_option()(chosen)))
 
     return decorate
+
+
+def source_argument(name: str, *, many: bool = False) -> Callable[[F], F]:
+    """Add an argument for a source, or for many. The room may follow: the command has `room_option` too."""
+
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def chosen(*args: Any, room_ids: tuple[str, ...], **values: Any) -> Any:
+            sources, rooms = _split_names(values.pop(name))
+            if not sources:
+                raise click.UsageError("name a file or a database too, before the room: SOURCE '!…'")
+            if len(sources) > 1 and not many:
+                raise click.UsageError(f"one SOURCE is read, not {len(sources)}: --also adds others")
+            values[name] = tuple(sources) if many else sources[0]
+            return command(*args, room_ids=(*room_ids, *rooms), **values)
+
+        metavar = f"{'FILE...' if many else 'SOURCE'} ['!ROOM']"
+        return cast(F, click.argument(name, metavar=metavar, nargs=-1, required=True)(chosen))
+
+    return decorate
+
+
+def _split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the sources and the rooms among the arguments of a command.
+
+    Raises:
+        UsageError: if an event is among them.
+    """
+    sources: list[str] = []
+    rooms: list[str] = []
+    for name in names:
+        kind = None if is_database(name) or _exists(name) else kind_of_id(name)
+        if kind == "an event ID":
+            source = next(map(call_name, sources), "SOURCE")
+            shown = f"'{display_name(name)}'"
+            raise click.UsageError(f"{shown} is an event ID. To judge it: roomver auth {source} {shown}")
+        (rooms if kind in ("a room ID", "a room alias") else sources).append(name)
+    return sources, rooms
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False  # it is not the name of a file
 
 
 def immutable_option() -> Callable[[F], F]:
@@ -78,13 +129,18 @@ def immutable_option() -> Callable[[F], F]:
     )
 
 
-def _check_room_id(_: click.Context, __: click.Parameter, room_ids: tuple[str, ...]) -> RoomId | None:
-    if len(room_ids) > 1:
-        raise click.BadParameter("only one room is read: give it once")
-    for room_id in room_ids:
-        if not room_id.startswith("!"):
-            raise click.BadParameter(wrong_room_id(room_id))
-    return room_ids[0] if room_ids else None
+def is_alias(named: str | None) -> bool:
+    """Tell whether a room is named by an alias, not by its ID."""
+    return named is not None and kind_of_id(named) == "a room alias"
+
+
+def _one_room(named: Sequence[str]) -> str | None:
+    if len(named) > 1:
+        raise click.UsageError("only one room is read: give it once")
+    for one in named:
+        if not one.startswith("!") and not is_alias(one):
+            raise click.UsageError(wrong_room_id(one))
+    return named[0] if named else None
 
 
 @contextmanager
@@ -113,7 +169,9 @@ def opened_room(
 ) -> Iterator[Room]:
     """Begin to read a room from one or several sources: files and databases, in any order.
 
-    A database after the first source that does not have the room is told on standard error.
+    The room of a database is the one that was asked for, the one that has the event, or the one that a
+    recording beside it names. A database after the first source that does not have the room is told on
+    standard error.
 
     Raises:
         InputError: if one cannot be read, or if a room must be chosen.
@@ -121,9 +179,11 @@ def opened_room(
     files = [name for name in names if not is_database(name)]
     if len(files) == len(names):
         with all_opened(files) as inputs:
-            room = FileSource(inputs).open_room(choice.room_id, version)
+            if choice.named is not None and is_alias(choice.named):
+                raise InputError(display_name(files[0]), wrong_room_id(choice.named))
+            room = FileSource(inputs).open_room(choice.named, version)
             rooms: set[RoomId] = set()
-            if choice.room_id is None:
+            if choice.named is None:
                 room.entries = _noting_rooms(room.entries, rooms)
             yield room
         if len(rooms) > 1:
@@ -132,7 +192,10 @@ def opened_room(
             click.echo(printable(text), err=True)
         return
     with ExitStack() as stack:
-        known, room_id, said_by = version, choice.room_id, ""
+        inputs = stack.enter_context(all_opened(files))
+        named = (one for stream, name in inputs if (one := named_room(stream, name)) is not None)
+        room_id = next(named, None) if choice.named is None else choice.named
+        known, said_by = version, ""
         of_databases: list[RoomPart] = []
         for number, name in enumerate(names):
             if name in files:
@@ -152,7 +215,6 @@ def opened_room(
                 said_by = source.name
             known, room_id = room.version, room.room_id
             of_databases += room.parts
-        inputs = stack.enter_context(all_opened(files))
         has_room = any(part.origin.has_room for part in of_databases)
         known, of_files = read_parts(inputs, known, said_by, alone=not has_room, room_id=room_id)
         databases, rest = iter(of_databases), iter(of_files)

@@ -30,6 +30,8 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import LoadedRoom, load_room
+from .merged import check_call
+from .recorded import server_lines
 from .resolved import (
     entry_data,
     print_entry,
@@ -39,7 +41,7 @@ from .resolved import (
     resolution_data,
     unknown_among,
 )
-from .sources import Choice, room_option
+from .sources import Choice, room_option, source_argument
 from .version_options import room_version_option
 
 _State = dict[StateKey, EventId]
@@ -52,7 +54,7 @@ _State = dict[StateKey, EventId]
         "roomver state homeserver.db --room '!roomid'"
     )
 )
-@click.argument("room", metavar="SOURCE")
+@source_argument("room")
 @click.option("--at", metavar="EVENT", help="The state after an event, by ID; otherwise the current one.")
 @click.option("--before", is_flag=True, help="With --at: the state before the event.")
 @click.option("--type", "kind", metavar="T", help="Only events of this type.")
@@ -115,6 +117,9 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
         where = "before" if before else "after"
         what = f"the state {where} {event_id}"
+    standing = None if loaded.beliefs is None else loaded.beliefs.standing
+    call = None if at is not None else check_call([room, *more_files], choice)
+    loaded.say_lines(server_lines(standing, loaded.found, call))
     if found is None:
         loaded.say_missing(what, event_id)
         raise click.exceptions.Exit(3)
@@ -161,7 +166,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         "roomver resolve homeserver.db --room '!roomid' --at '$eventid'"
     ),
 )
-@click.argument("room", metavar="SOURCE")
+@source_argument("room")
 @click.option("--at", metavar="EVENT", help="Resolve the states after the event's prev events.")
 @click.option(
     "--sets",
@@ -244,7 +249,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         )
     except UnknownState as error:
         too_many = at is None and loaded.replay.too_many_states
-        loaded.say(str(error), (), None if too_many else loaded.found.gathered.lack_behind(error.reason))
+        loaded.say(str(error), (), None if too_many else loaded.lack_behind(error.reason, at_event))
         _say(loaded, slip)
         raise click.exceptions.Exit(3) from None
     except MissingEvents as error:
@@ -275,8 +280,8 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
             print_why(resolution, explained)
     if unknown:
         parts = "; ".join(map(str, unknown))
-        missing = [] if set_files else replayed.lacking(None if at is None else loaded.event(at).event_id)
-        lack = loaded.found.gathered.lack_behind(parts)
+        missing = [] if set_files else replayed.lacking(at_event)
+        lack = loaded.lack_behind(parts, at_event)
         loaded.say(f"the result is known in part. Unknown: {parts}", missing, lack)
         raise click.exceptions.Exit(3)
 

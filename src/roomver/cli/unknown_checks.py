@@ -11,6 +11,7 @@ from ..keys import KeyRing
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
 from ..types import JsonObject, JsonValue, KeyId, ServerName
+from ..undecided import lack_behind
 from .common import event_title
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
@@ -55,7 +56,8 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
         check = replayed.current_check(event_id)
         missing = f"; {missing_text(check.missing, result.dropped)}" if check.missing else ""
         if not check.missing:
-            missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
+            behind = replayed.unknown_behind(event_id, at_arrival=True)
+            missing = f"; {advice_for(lack_behind(result.gathered, check.why, behind))}"
         lines += [
             event_title(place, event_id, event.type, event.sender),
             f"  {check.why}{missing}",

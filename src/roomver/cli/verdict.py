@@ -14,6 +14,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId
 from .escaped import printable
+from .recorded import standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
@@ -70,6 +71,8 @@ class Verdict:
             events = counted(number, "newer event is", "newer events are")
             changed = "it" if number == 1 else "they"
             lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
+            if self.code == 3:
+                lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
             lines.append(f"{events} undecided: more of the room is needed to tell")
@@ -105,9 +108,15 @@ class Verdict:
             lines.append("the server's current state cannot be compared")
         elif found.compared_in_part:
             lines.append("the server's current state was compared in part")
-        if found.recorded_missing:
-            events = counted(len(found.recorded_missing), "event", "events")
-            lines.append(f"{events} that the server decided about or has in its state are missing")
+        dropped = sum(event_id in found.dropped for event_id in found.recorded_missing)
+        for count, one, many in (
+            (len(found.recorded_missing) - dropped, "is missing", "are missing"),
+            (dropped, "was dropped", "were dropped"),
+        ):
+            if count:
+                events = counted(count, "event", "events")
+                what = one if count == 1 else many
+                lines.append(f"{events} that the server decided about or has in its state {what}")
         if self._agrees(found):
             what = "everything" if self.code == 0 else "all that is decided"
             lines.append(f"{what} agrees with what the server decided")
@@ -165,7 +174,9 @@ def files_table(rows: list[Row], total: Summary) -> Table:
     table.add_column("version", justify="right", no_wrap=True)
     # Only some rooms need these columns.
     left_out = [
-        name for name, count in (("rejected", total.rejected), ("undecided", total.undecided)) if not count
+        name
+        for name in ("rejected", "soft-failed", "undecided")
+        if not getattr(total, name.replace("-", "_"))
     ]
     for name, count in _counts(total).items():
         if name in left_out:
@@ -192,6 +203,7 @@ def _counts(summary: Summary) -> dict[str, str]:
         "intact": f"{summary.intact:,}",
         "redacted": f"{summary.redacted:,}",
         "rejected": f"{summary.rejected:,}",
+        "soft-failed": f"{summary.soft_failed:,}",
         "undecided": f"{summary.undecided:,}",
         "bad": f"{summary.bad:,}",
         "signatures": ", ".join(f"{count:,} {what}" for what, count in signatures.items() if count) or "-",

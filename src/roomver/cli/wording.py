@@ -132,6 +132,7 @@ def summary_data(summary: Summary) -> JsonObject:
         "intact": summary.intact,
         "redacted": summary.redacted,
         "rejected": summary.rejected,
+        "soft_failed": summary.soft_failed,
         "undecided": summary.undecided,
         "bad": summary.bad,
         "signatures": {

@@ -8,7 +8,17 @@ from .database import is_database
 from .entries import InputError
 from .headers import Header
 from .keys import ReadKeys, read_keys, read_signing_keys
-from .rooms import Room, RoomPart, fit_entry, read_event, read_parts, read_room, read_rooms, rooms_in
+from .rooms import (
+    Room,
+    RoomPart,
+    fit_entry,
+    named_room,
+    read_event,
+    read_parts,
+    read_room,
+    read_rooms,
+    rooms_in,
+)
 from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
@@ -26,6 +36,7 @@ __all__ = [
     "RoomSummary",
     "fit_entry",
     "is_database",
+    "named_room",
     "open_synapse",
     "read_event",
     "read_keys",

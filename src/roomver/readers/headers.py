@@ -12,6 +12,7 @@ from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..known_states import KnownStates
 from ..recording import FORMATS, MAX_STATE_ENTRIES
 from ..state import Unknown, known_in_part
+from ..state_document import claimed_key
 from ..types import EventId, JsonObject, JsonValue, RoomId, StateKey, StateMap
 from ..versions import RoomVersion, version_named
 from .entries import InputError, find_wrapper, is_pdu, with_advice
@@ -169,7 +170,7 @@ class RecordedStates:
             if entry.claimed_id is not None:
                 self._seen.add(entry.claimed_id)
                 if entry.claimed_id in wanted:
-                    self._keys.setdefault(entry.claimed_id, (_key_of(entry.pdu), entry.place))
+                    self._keys.setdefault(entry.claimed_id, (claimed_key(entry.pdu), entry.place))
             yield entry
 
     def find(self, events: Mapping[EventId, Event]) -> KnownStates:
@@ -210,7 +211,7 @@ class RecordedStates:
         )
 
     def _apart(self, events: Mapping[EventId, Event]) -> frozenset[EventId]:
-        """Return the events that no event is based on, also none that another file adds."""
+        """Return the events on which no event is based, events that other files add included."""
         apart = self.apart & events.keys()
         todo = [event for event_id, event in events.items() if apart and event_id not in self._seen]
         based_on: set[EventId] = set()
@@ -316,8 +317,3 @@ def _unknown(value: JsonValue, path: str) -> Unknown:
             raise NotCanonical(join_path(where, index), reason)
         keys.add((cast(str, pair[0]), cast(str, pair[1])))
     return Unknown(reason, kinds, frozenset(keys))
-
-
-def _key_of(pdu: JsonValue) -> StateKey | None:
-    kind, key = (pdu.get("type"), pdu.get("state_key")) if type(pdu) is dict else (None, None)
-    return (kind, key) if type(kind) is str and type(key) is str else None

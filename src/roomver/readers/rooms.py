@@ -269,6 +269,23 @@ def _note_stripped(number: int) -> str:
     return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
 
 
+def named_room(stream: BinaryIO, name: str) -> RoomId | None:
+    """Return the room that the header of a recording names, and go back to where the stream was.
+
+    None without a header that names one, and for a stream that cannot seek.
+    """
+    if not stream.seekable():
+        return None
+    start = stream.tell()
+    try:
+        header = open_file(Source(stream, name)).header
+    except InputError:
+        return None  # whoever reads the file says why
+    finally:
+        stream.seek(start)
+    return None if header is None else header.room_id
+
+
 def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
     """List the rooms of which files have events, in the order in which they first occur.
 
@@ -284,11 +301,12 @@ def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
     header = next((file.header for file in files if file.header is not None), None)
     if header is None:
         return found
-    ends = header.fields.get("forward_extremities")
+    ends, rejected = header.fields.get("forward_extremities"), header.fields.get("rejected")
     return [
         room._replace(
             version=room.version or header.version.identifier,
             extremities=len(ends) if type(ends) is list else None,
+            rejected=len(set(map(str, rejected))) if type(rejected) is list else None,
         )
         if room.room_id == header.room_id or (header.room_id is None and len(found) == 1)
         else room

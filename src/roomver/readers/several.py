@@ -1,14 +1,14 @@
 """Inputs with events of several rooms: which rooms they are, and the events of one of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Final, NamedTuple
 
 from ..canonical import shorten
 from ..entry import Entry, Part
 from ..errors import SHOWN, RoomverError, listed
 from ..hashing import compute_event_id
-from ..types import JsonObject, RoomId
+from ..types import EventId, JsonObject, RoomId
 from ..versions import RoomIdForm, RoomVersion
 from .entries import InputError, created_version, find_version, is_create
 
@@ -43,6 +43,27 @@ def quoted(room_id: RoomId) -> str:
     """Return a room ID as a message shows it: so that it can be pasted into a shell, if it is a usual one."""
     usual = len(room_id) <= _LONGEST_ID and room_id.isprintable() and "'" not in room_id
     return f"'{room_id}'" if usual else shorten(room_id)
+
+
+NEVER_CAME: Final = "the server never received it, or purged it, or the ID is mistyped"
+"""What it can mean that a server does not have an event."""
+
+_NEAR: Final = 6  # characters that two IDs share at their start or end, if one may stand for the other
+
+
+def common_start(one: str, other: str) -> int:
+    """Return how many characters two texts share at their start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def nearest_text(event_id: EventId, known: Iterable[EventId]) -> str:
+    """Name the known event ID that shares the longest start or end with another; empty if none is near."""
+    most, nearest = _NEAR - 1, ""
+    for one in known:
+        share = max(common_start(one, event_id), common_start(one[::-1], event_id[::-1]))
+        if share > most:
+            most, nearest = share, one
+    return f"; the nearest ID is {quoted(nearest)}" if nearest else ""
 
 
 def other_room(found: RoomId, wanted: RoomId) -> str:

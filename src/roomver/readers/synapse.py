@@ -13,9 +13,10 @@ from .entries import InputError, with_advice
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
 from .source import NoSuchRoom, choose_room
+from .synapse_events import room_of_alias, room_of_event
 from .synapse_keys import read_keys
 from .synapse_reading import Reading
-from .synapse_room import read_standings, room_of_event
+from .synapse_room import read_standings
 from .synapse_rooms import count_by_room, count_rejected, find_names
 from .synapse_schema import NO_STATES, check_schema, missing_state_table
 
@@ -90,6 +91,8 @@ class SynapseSource:
             NoSuchRoom: if there is no such room, or it has no events.
             InputError: if it cannot be read, if a room must be chosen, or if the event is in another room.
         """
+        if room_id is not None and room_id.startswith("#"):
+            room_id = room_of_alias(self._database, room_id)
         if event_id is not None:
             room_id = room_of_event(self._database, event_id, room_id)
         chosen, said = self._choose(room_id)

@@ -5,14 +5,11 @@ from typing import Final
 
 from ..known_states import Redaction, Standing
 from ..types import EventId, RoomId
-from .database import Database, can_be_stored, number_of, rows_among, text_of
-from .entries import InputError
-from .several import quoted
+from .database import Database, number_of, rows_among, text_of
 
 # The server is in the room if one of its users is.
 _FIRST: Final = ("join", "invite", "knock", "leave")
 _NAMES: Final = {"ban": "leave"}
-_MOST: Final = 10_000  # more events that start alike are not told apart
 
 
 def read_standings(database: Database) -> dict[RoomId, str]:
@@ -40,7 +37,8 @@ def read_standing(database: Database, room_id: RoomId) -> Standing | None:
     for membership in _FIRST:
         if membership in by_membership:
             event_id, at = _last(database, by_membership[membership])
-            return Standing(membership, event_id, at)
+            unfinished = database.rows("SELECT 1 FROM partial_state_rooms WHERE room_id = ?", room_id)
+            return Standing(membership, event_id, at, any(unfinished))
     return None
 
 
@@ -83,45 +81,3 @@ def read_redactions(database: Database, event_ids: Iterable[EventId]) -> dict[Ev
         if event_id is not None and target is not None:
             found.setdefault(target, {}).setdefault(event_id, Redaction(event_id, bool(cut)))
     return {target: tuple(by_id[one] for one in sorted(by_id)) for target, by_id in found.items()}
-
-
-def room_of_event(database: Database, event_id: EventId, wanted: RoomId | None) -> RoomId | None:
-    """Return the room of an event.
-
-    Args:
-        database: to search.
-        event_id: its ID, or a prefix of it.
-        wanted: the room that was asked for, if any.
-
-    Returns:
-        The room that was asked for, or the one that has the event; None if no room has it.
-
-    Raises:
-        InputError: if only other rooms than the one that was asked for have it, or if none was asked for and
-            several have it.
-    """
-    rooms = _find_rooms(database, event_id)
-    if wanted is not None:
-        if rooms and wanted not in rooms:
-            named = f"{quoted(event_id)} is in the room {quoted(rooms[0])}, not {quoted(wanted)}"
-            raise InputError(database.name, named)
-        return wanted
-    if len(rooms) > 1:
-        reason = f"event IDs of several rooms start with {quoted(event_id)}: give more of it, or --room '!…'"
-        raise InputError(database.name, reason)
-    return rooms[0] if rooms else None
-
-
-def _find_rooms(database: Database, event_id: EventId) -> list[RoomId]:
-    """Return rooms that have an event, by its ID or a prefix of it, sorted. An index serves both."""
-    if not can_be_stored(event_id) or not event_id:
-        return []
-    exactly = database.rows("SELECT DISTINCT room_id FROM events WHERE event_id = ?", event_id)
-    rooms = {room_id for (raw,) in exactly if (room_id := text_of(raw)) is not None}
-    if not rooms:
-        sql = "SELECT event_id, room_id FROM events WHERE event_id >= ? AND event_id < ? LIMIT ?"
-        for raw_id, raw_room in database.rows(sql, event_id, event_id + "\U0010ffff", _MOST):
-            found, room_id = text_of(raw_id), text_of(raw_room)
-            if found is not None and room_id is not None and found.startswith(event_id):
-                rooms.add(room_id)
-    return sorted(rooms)

@@ -17,6 +17,7 @@ from ..event import Event
 from ..power import CREATE
 from ..resolution import RoomState
 from ..state import Unknown, known_in_part
+from ..state_document import NOT_USABLE
 from ..types import EventId, RoomId, StateKey, StateMap
 from .database import AT_ONCE, Database, number_of, rows_among, text_of
 
@@ -65,7 +66,7 @@ class GroupState(NamedTuple):
             # The creator joined before anything else happened.
             unknown.append(Unknown.members("no member is in the state"))
         if self.lost:
-            unknown.append(Unknown("not among the usable events", keys=frozenset(self.lost)))
+            unknown.append(Unknown(NOT_USABLE, keys=frozenset(self.lost)))
         return known_in_part(self.entries, unknown)
 
 

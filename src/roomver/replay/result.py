@@ -13,6 +13,7 @@ from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .arrival import check_at_arrival, entries_at_arrival
+from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
 
@@ -234,51 +235,25 @@ class Replay:
 
         Cost: linear in the events that are undecided or have an unknown state for the same reason.
         """
-        found: set[EventId] = set()
-        todo: list[EventId] = []
-        for event_id in event_ids:
-            todo += self._causes_at_the_end() if event_id is None else [self._here(event_id)]
-        seen = set(todo)
-        while todo:
-            event_id = todo.pop()
-            outcome = self.outcomes.get(event_id)
-            if outcome is None or outcome.status is Status.CYCLIC:
-                found.add(event_id)
-                continue
-            causes = [*outcome.missing, *self.gaps.get(event_id, ())]
-            before = self._before.get(event_id)
-            if before in self._unknown:
-                causes += self._causes(before)
-                if event_id not in self._given:
-                    # The states after its prev events could not be merged, or one is known in part.
-                    causes += (e for p in self.events[event_id].prev_event_ids for e in self._causes_after(p))
-            for lack in causes:
-                if lack not in seen:
-                    seen.add(lack)
-                    todo.append(lack)
-        return sorted(found)
+        return find_causes(self, *(e if e is None else self._here(e) for e in event_ids)).missing
 
-    def _causes(self, group: int | None) -> list[EventId]:
-        """Return the events that leave a state unknown in part."""
-        unknown = () if group is None else self._unknown.get(group, ())
-        return [one.event_id for one in unknown if one.event_id is not None]
+    def unknown_behind(self, event_id: EventId | None, *, at_arrival: bool = False) -> list[Unknown]:
+        """Return what is unknown in the states that leave an event undecided, or the state before it unknown.
 
-    def _causes_after(self, event_id: EventId) -> list[EventId]:
-        return self._causes(self._after.get(event_id))
+        Args:
+            event_id: the ID of an event in the room; None stands for its current state.
+            at_arrival: also what leaves the current state at the event's arrival unknown.
 
-    def _causes_at_the_end(self) -> list[EventId]:
-        if self._given_current is not None:
-            return []
-        causes = dict.fromkeys(self._unclear_ends)
-        todo = list(causes)
-        while todo:
-            more = [one for one in self._unchecked_for.get(todo.pop(), ()) if one not in causes]
-            causes.update(dict.fromkeys(more))
-            todo += more
-        return [
-            *causes,
-            *(e for end in self.forward_extremities for e in self._causes_after(end)),
-        ]
+        Returns:
+            The parts of states, each with its reason: the nearest first. Empty if everything is known.
+
+        Raises:
+            MissingEvents: if there is no such event in the room.
+
+        Cost: as for `lacking`.
+        """
+        start = event_id if event_id is None else self._here(event_id)
+        return find_causes(self, start, at_arrival=at_arrival).unknown
 
     @property
     def current_unknown(self) -> list[EventId]:

@@ -1,0 +1,74 @@
+"""A key that is not the server's: its events are dropped for that, and no output calls them missing."""
+
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+from command_line import run
+
+DATA = Path(__file__).parent / "data"
+LATE = "!GdAnpucuoDmzhXxzit:far.example"
+JOIN = "$3cFCUeJ6WGHBC1PP8DrxVpjjtlvtgFwpaPPmf_lSOgk"  # of alice of hs.example
+WRONG = {"hs.example": {"ed25519:a_hs01": {"key": "SDQp9JlC3Idka1uprvsYbZkTpnJ4OwHbtqaqe+TDIl8"}}}
+WHY = 'signature, no valid signature from hs.example ("ed25519:a_hs01" does not verify)'
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Return the arguments that name the room and the wrong key."""
+    folder = tmp_path_factory.mktemp("homeserver")
+    database, keys = folder / "homeserver.db", folder / "wrong.json"
+    database.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
+    key = {"valid_until_ts": 1_795_991_885_860, **WRONG["hs.example"]["ed25519:a_hs01"]}
+    keys.write_text(json.dumps({"hs.example": {"ed25519:a_hs01": key}}))
+    return (str(database), LATE, "--keys", str(keys))
+
+
+def test_check_says_dropped_where_the_servers_state_has_such_events(call: tuple[str, ...]) -> None:
+    result = run("check", *call)
+    assert result.exit_code == 1
+    assert "missing" not in result.stdout
+    line = next(one for one in result.stdout.splitlines() if "events of the recording server's state" in one)
+    assert line.startswith(f"  dropped events of the recording server's state: {JOIN}, $")
+    verdict = result.stdout.split(f"\n{LATE}: problems found\n")[1]
+    assert "  2 events that the server decided about or has in its state were dropped\n" in verdict
+    assert "the key of hs.example is probably wrong" in verdict
+    (report,) = json.loads(run("check", *call, "--json").stdout)["files"]
+    assert [one["dropped"] for one in report["room"]["recorded_missing"]] == [True, True]
+
+
+@pytest.mark.parametrize("command", ["state", "resolve"])
+def test_the_state_is_unknown_for_dropped_events_with_the_key_as_the_reason(
+    call: tuple[str, ...], command: str
+) -> None:
+    result = run(command, *call)
+    assert result.exit_code == 3
+    assert "missing" not in result.stderr
+    assert f"  {JOIN}, dropped (event_json, {JOIN}: {WHY}), cited by " in result.stderr
+
+
+def test_what_a_given_state_lacks_was_dropped(call: tuple[str, ...]) -> None:
+    database, _, *keys = call
+    event_id = "$yXmnA2oxT401MYpd_qmr4TCP7_LV8d4SW0rbTl3PbqU"
+    result = run("resolve", database, "--at", event_id, *keys)
+    assert result.exit_code == 3
+    assert "m.room.member '@alice:hs.example'" in result.stderr
+    assert "  valid copies of the dropped events decide this" in result.stderr
+    assert "/send_join" not in result.stderr
+
+
+def test_with_events_missing_and_dropped_each_is_called_so(call: tuple[str, ...], tmp_path: Path) -> None:
+    recording = tmp_path / "room.jsonl"
+    assert run("record", *call[:2], "-o", str(recording)).exit_code == 0
+    header, *lines = recording.read_text().splitlines()
+    fields = json.loads(header)
+    assert JOIN in fields["state"]
+    lost = next(e for e in sorted(fields["state"]) if e != JOIN and not e.startswith("$UecY"))
+    kept = [line for line in lines if json.loads(line)["event_id"] != lost]
+    recording.write_text("\n".join([header, *kept]) + "\n")
+    result = run("check", str(recording), *call[2:])
+    assert f"  missing events of the recording server's state: {lost}\n" in result.stdout
+    assert f"  dropped events of the recording server's state: {JOIN}, $" in result.stdout
+    assert "  2 events that the server decided about or has in its state were dropped\n" in result.stdout
+    assert "  1 event that the server decided about or has in its state is missing\n" in result.stdout
