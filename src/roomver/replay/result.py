@@ -113,9 +113,8 @@ class Replay:
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
-            `PartialState` if it is known in part, also because undecided events may be extremities. None if
-            a state after one of them is unknown, or if missing events may be extremities, or if
-            `too_many_states`.
+            `PartialState` if it is known in part, also because the extremities are uncertain. None if a state
+            after an event that may be one is unknown, or if `too_many_states`.
         too_many_states: there are too many states after the forward extremities to resolve them.
     """
 
@@ -227,7 +226,7 @@ class Replay:
         Returns:
             Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
             cycle. Empty if everything is decided and known, or if only a given state that is known in part
-            leaves something unknown.
+            leaves something unknown, and no event is missing before the event that it is given for.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -248,10 +247,11 @@ class Replay:
             causes = [*outcome.missing, *self.gaps.get(event_id, ())]
             before = self._before.get(event_id)
             if before in self._unknown:
+                # The states after its prev events could not be merged, or one is known in part. Or the given
+                # state is, and they do not tell what is unknown in it.
                 causes += self._causes(before)
-                if event_id not in self._given:
-                    # The states after its prev events could not be merged, or one is known in part.
-                    causes += (e for p in self.events[event_id].prev_event_ids for e in self._causes_after(p))
+                for parent in self.events[event_id].prev_event_ids:
+                    causes += self._causes_after(parent) if parent in self._after else [parent]
             for lack in causes:
                 if lack not in seen:
                     seen.add(lack)
