@@ -62,7 +62,7 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        outliers, extremities, apart, backfilled: as in `KnownStates`.
+        outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
         contributions: what each source adds; empty if there is only one.
         differences: where the sources differ, and copies or given states in one source.
@@ -87,6 +87,7 @@ class Gathered:
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
+    unplaced: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -236,11 +237,12 @@ class Gathered:
         unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
         self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
         first, others = knowns[0], range(1, len(origins))
-        self.outliers, self.extremities = first.outliers, first.extremities
+        self.outliers, self.extremities, self.backfilled = first.outliers, first.extremities, first.backfilled
         # The first source that has an event tells how it came.
         seen: set[EventId] = set()
         for source, known in enumerate(knowns):
-            self.backfilled |= known.backfilled - seen
+            # How another server came by an event does not tell how the first one would have.
+            self.unplaced |= (known.unplaced | known.backfilled if source else known.unplaced) - seen
             seen |= tally.has[source]
         # What one server keeps beside its graph, another may have in its own.
         if any(tally.in_graph(n, e, knowns[n]) for e in first.outliers or () for n in others):

@@ -50,6 +50,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     resets: bool = True,
     outliers: Collection[EventId] | None = None,
     backfilled: Collection[EventId] = frozenset(),
+    unplaced: Collection[EventId] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -86,6 +87,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             those that it follows by prev events. None if this is not known.
         backfilled: events that the server fetched from the history of the room, after later ones. Such an
             event is not checked against the current state at its arrival, and is never a forward extremity.
+        unplaced: events of which nothing tells when the server received them, or whether it fetched them from
+            the history. They leave the forward extremities uncertain.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -121,7 +124,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             other_rooms=other_rooms,
         )
         order = fold.begin()
-        fold.result.backfilled = frozenset(backfilled)
+        fold.result.backfilled, fold.result.unplaced = frozenset(backfilled), frozenset(unplaced)
         ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]

@@ -22,6 +22,7 @@ How it works:
   room after it had received later events. So they take no end's place either, and no event takes an end's
   place through one of them. The same holds for outliers that the server names. Where a missing event may be
   a backfilled one, a given state takes no outlier's place, and an end before it may be hidden for good.
+  An event of which nothing tells how it came may be one, or an end at any time after its place.
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
@@ -115,15 +116,15 @@ class Ends:
         )
         # A new set, because one from which much was removed keeps its size.
         self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
-        self._backfilled = result.backfilled
+        self._backfilled, self._history = result.backfilled, result.backfilled | result.unplaced
         if outliers is not None:
             self._never, self._absorbed = set(outliers), {}
-        elif self._backfilled:
+        elif self._history:
             # A missing event between two events may be a backfilled one, through which no place is taken.
             self._absorbed = {}
-        self._never |= self._backfilled
+        self._never |= self._history
         # Events that take no end's place.
-        self._beside = self._backfilled.union(() if outliers is None else outliers)
+        self._beside = self._history.union(() if outliers is None else outliers)
         # Events that leave the ends unclear whatever follows them. See `Holes.may_hide_ends`.
         self._lasting: dict[EventId, None] = {}
         self._fetched = False  # whether a backfilled event has arrived
@@ -133,7 +134,7 @@ class Ends:
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
-        if event.event_id in self._backfilled:
+        if event.event_id in self._history:
             self._fetched = True
         elif event.event_id not in self._outliers:
             if outcome.status is Status.UNDECIDED:
@@ -157,8 +158,9 @@ class Ends:
             # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
             certain = self._ends - self._doubtful.keys()
             self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
-        if counts and self._holes.may_hide_ends(event, self._beside, self._backfilled):
-            self._possible.keep([None])
+        hides = self._holes.may_hide_ends(event, self._beside, self._history)
+        if counts and (hides or event_id in result.unplaced):
+            self._keep_possible(event, before, None if hides else after)
             self._lasting[event_id] = None
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None

@@ -100,7 +100,7 @@ class Replay:
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
-        backfilled: the events that the server fetched from the history of the room.
+        backfilled, unplaced: as given to `replay_room`.
         forward_extremities: accepted events that no accepted event follows, sorted. Soft-failed events and
             outliers are left out; outliers of a given current state only if the extremities are uncertain.
             See `extremities_known`.
@@ -127,6 +127,7 @@ class Replay:
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.backfilled: frozenset[EventId] = frozenset()
+        self.unplaced: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, SoftFailure] = {}
         self.unchecked: dict[EventId, str] = {}
@@ -150,7 +151,6 @@ class Replay:
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
         # Why the current state is unknown, for those of these events where it is known in part.
         self._why_unchecked: dict[EventId, str] = {}
-        # Whether events are checked against the current state, and outliers that are not though it is known.
         self._soft_failure = True
         # What this check read, where the state before the event has something else.
         self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
