@@ -158,8 +158,8 @@ class Ends:
             # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
             certain = self._ends - self._doubtful.keys()
             self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
-        hides = self._holes.may_hide_ends(event, self._beside, self._history)
-        if counts and (hides or event_id in result.unplaced):
+        hides = counts and self._holes.may_hide_ends(event, self._beside, self._history)
+        if hides or event_id in result.unplaced:
             self._keep_possible(event, before, None if hides else after)
             self._lasting[event_id] = None
         if undecided and event_id not in self._never:
