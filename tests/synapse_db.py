@@ -47,6 +47,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "event_forward_extremities": {"event_id": TEXT, "room_id": TEXT},
     "event_to_state_groups": {"event_id": TEXT, "state_group": NUMBER},
+    "ex_outlier_stream": {"event_stream_ordering": NUMBER, "event_id": TEXT, "state_group": NUMBER},
     "state_groups": {"id": NUMBER, "room_id": TEXT, "event_id": TEXT},
     "state_group_edges": {"state_group": NUMBER, "prev_state_group": NUMBER},
     "state_groups_state": {
@@ -80,7 +81,7 @@ INDEXES = (
     ("current_state_events", "room_id"),
 )
 # Tables whose rows belong to a room by way of their events or groups.
-OF_EVENTS = ("rejections", "event_to_state_groups")
+OF_EVENTS = ("rejections", "event_to_state_groups", "ex_outlier_stream")
 
 
 def make_tables(kind: int = 0) -> Iterable[str]:
@@ -258,6 +259,20 @@ def fetch_history(db: sqlite3.Connection, room_id: str, base: Path, event_ids: I
     db.execute(
         f"UPDATE events SET stream_ordering = stream_ordering - 1000000 WHERE event_id IN ({marks})", ids
     )
+
+
+def become_outliers_first(db: sqlite3.Connection, event_ids: Iterable[str]) -> None:
+    """Make a server have kept some events as outliers before they became events of the room's graph.
+
+    An outlier is fetched, so its place is below zero. Synapse does not change it later.
+    """
+    for number, event_id in enumerate(event_ids, 1):
+        sql = (
+            "SELECT stream_ordering, state_group FROM events LEFT JOIN event_to_state_groups USING (event_id)"
+        )
+        ((place, group),) = db.execute(f"{sql} WHERE event_id = ?", (event_id,))
+        insert(db, "ex_outlier_stream", (place, event_id, group))
+        db.execute("UPDATE events SET stream_ordering = ? WHERE event_id = ?", (-5000000 - number, event_id))
 
 
 def main(arguments: list[str]) -> None:

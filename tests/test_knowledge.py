@@ -11,12 +11,12 @@ from typing import Any
 from builder import VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
-from played_rooms import STRANGE, agree, agree_on_state, ancestors, drawn, parts, played
+from played_rooms import STRANGE, agree, agree_on_state, ancestors, drawn, drawn_history, parts, played
 from random_forks import hostile_fork, likely_fork
 from strategies import often
 
 from roomver import RoomGraph, RoomverError, UnknownState, replay_room, resolve
-from roomver.replay import CurrentCheck, Replay, Status
+from roomver.replay import CurrentCheck, Replay
 from roomver.resolution import RoomState
 from roomver.state import PartialState, Unknown, entries_of
 from roomver.types import StateMap
@@ -43,26 +43,32 @@ def test_more_knowledge_of_a_room_reverses_nothing(version: str, seed: int, soft
 @given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
 def test_more_knowledge_of_a_room_with_fetched_history_reverses_nothing(version: str, seed: int) -> None:
     rng, events, whole, gone = drawn(seed, version)
-    join = rng.choice([event_id for event_id in whole.order if whole.outcomes[event_id].accepted])
-    fetched = ancestors(events, join) - {join}
+    fetched = drawn_history(rng, events)
     found = replay_room(events, backfilled=fetched)
     assert {e: one.status for e, one in found.outcomes.items()} == {
         e: one.status for e, one in whole.outcomes.items()
     }
     assert fetched.isdisjoint(found.soft_failed.keys() | {*found.forward_extremities})
-    if not whole.soft_failed:
-        assert (found.forward_extremities, found.extremities_known) == (whole.forward_extremities, True)
-    replays = [part.replay(backfilled=fetched) for part in parts(rng, events, whole, gone)]
+    soft_failure = rng.random() < 0.75
+    replays = [
+        part.replay(backfilled=fetched, soft_failure=soft_failure) for part in parts(rng, events, whole, gone)
+    ]
     for more, less in pairwise(replays):
-        _agree_on_statuses(less, more)
-    _agree_on_statuses(replays[-1], replays[0])
+        agree(less, more)
+    agree(replays[-1], replays[0])
 
 
-def _agree_on_statuses(less: Replay, more: Replay) -> None:
-    # The current state that less knowledge tells in part may be unknown with more.
-    for event_id, outcome in less.outcomes.items():
-        if outcome.status is not Status.UNDECIDED and event_id in more.outcomes:
-            assert more.outcomes[event_id].status is outcome.status
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_knowing_how_events_came_reverses_nothing(version: str, seed: int) -> None:
+    """Of some events nothing tells how they came. Each of them may have been received, or fetched."""
+    rng, events, whole, gone = drawn(seed, version)
+    unplaced = drawn_history(rng, events)
+    fetched = {one for one in sorted(unplaced) if rng.randrange(2)}
+    for part in parts(rng, events, whole, gone):
+        agree(part.replay(unplaced=unplaced), part.replay(backfilled=fetched))
+        agree(part.replay(unplaced=unplaced), part.replay(unplaced=unplaced - fetched, backfilled=fetched))
+        agree(part.replay(unplaced=unplaced), part.replay())
 
 
 @often
@@ -72,16 +78,19 @@ def test_history_that_a_server_fetches_reverses_nothing(version: str, seed: int,
 
 
 def test_the_ends_are_mostly_known_after_a_server_fetched_history() -> None:
-    # A soft-failed event after a gap may leave them in doubt.
-    seeds = [(VERSIONS[seed % len(VERSIONS)], seed, seed % 2 == 0) for seed in range(96)]
-    assert sum(_fetch_history(*one) for one in seeds) > 0.95 * len(seeds)
+    found = {s: _fetch_history(VERSIONS[s % len(VERSIONS)], s, s % 2 == 0) for s in range(120)}
+    unclear = {seed for seed, replayed in found.items() if not replayed.extremities_known}
+    assert unclear == {115}
+    # An event after a gap is undecided there, and nothing that is decided follows it.
+    (last,) = found[115].undecided - {e for event in found[115].events.values() for e in event.prev_event_ids}
+    assert last == found[115].order[-1]
 
 
-def _fetch_history(version: str, seed: int, returned: bool) -> bool:
+def _fetch_history(version: str, seed: int, returned: bool) -> Replay:
     """A server joins, perhaps for a second time, and fetches some of the history between.
 
     Returns:
-        Whether the forward extremities are known.
+        The replay of what the server has.
     """
     rng = Random(f"{version}/{seed}")
     events = played(rng, version, rng.randrange(3, 30))
@@ -114,7 +123,7 @@ def _fetch_history(version: str, seed: int, returned: bool) -> bool:
         outliers=outliers,
     )
     agree(less, replay_room(events, backfilled=history, outliers=()))
-    return less.extremities_known
+    return less
 
 
 def test_a_good_share_of_the_parts_is_decided() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import synapse_db
 from command_line import run
+from played_rooms import agree_on_state
 from rich.cells import cell_len
 from synapse_db import Change, changed_in
 
@@ -327,6 +328,84 @@ def test_fetched_history_is_not_checked_against_the_current_state(
         text = run("auth", "--room", str(copy), accepted).stdout
         assert "at its arrival: not checked\n  it was fetched from the history\n" in text
         copy.unlink()
+
+
+def received(path: Path, room_id: str) -> list[str]:
+    db = sqlite3.connect(path)
+    sql = "SELECT event_id FROM events WHERE room_id = ? ORDER BY stream_ordering"
+    found = [event_id for (event_id,) in db.execute(sql, (room_id,))]
+    db.close()
+    return found
+
+
+def test_an_outlier_that_was_received_later_has_its_place_in_the_order_of_arrival(
+    changed: Callable[[Change], str], base: Path, room_id: str
+) -> None:
+    wanted = checked(base, room_id)
+    marked = [one for one in received(base, room_id)[3::4] if one not in soft_failed(base, room_id)]
+    found = checked(changed(lambda db: synapse_db.become_outliers_first(db, marked)), room_id)
+    assert found.gathered.backfilled == found.gathered.unplaced == frozenset()
+    assert found.replay.order == wanted.replay.order
+    assert found.replay.soft_failed == wanted.replay.soft_failed
+    assert found.replay.forward_extremities == wanted.replay.forward_extremities
+    assert (found.findings, found.state_differs, found.extremities_differ) == ({}, {}, None)
+
+
+def test_an_outlier_that_was_fetched_again_with_the_history_is_backfilled(
+    changed: Callable[[Change], str], base: Path, room_id: str
+) -> None:
+    """An invite comes above zero, as an outlier. With the history, it gets a place below zero."""
+    first = joins(base, room_id)[-1]
+    before = received(base, room_id)[: received(base, room_id).index(first)]
+    fetched = [one for one in before if one not in soft_failed(base, room_id)]
+
+    def change(db: sqlite3.Connection) -> None:
+        synapse_db.join_late(db, room_id, first)
+        synapse_db.fetch_history(db, room_id, base, fetched)
+        for number, one in enumerate(fetched[3::3], 1):
+            synapse_db.insert(db, "ex_outlier_stream", (-number, one, None))
+            db.execute("UPDATE events SET stream_ordering = ? WHERE event_id = ?", (number, one))
+
+    found = checked(changed(change), room_id)
+    assert found.gathered.backfilled == set(fetched)
+    assert found.gathered.unplaced == frozenset()
+    assert (found.findings, found.state_differs, found.extremities_differ) == ({}, {}, None)
+
+
+@pytest.mark.parametrize("how", ["an extremity below zero", "soft-failed below zero", "two places"])
+def test_an_event_of_which_a_database_does_not_tell_how_it_came_leaves_the_extremities_uncertain(
+    how: str, changed: Callable[[Change], str], base: Path, room_id: str, tmp_path: Path
+) -> None:
+    doubtful = sorted(ids(base, ENDS, room_id))[0]
+
+    def change(db: sqlite3.Connection) -> None:
+        synapse_db.become_outliers_first(db, [doubtful])
+        if how == "two places":
+            synapse_db.insert(db, "ex_outlier_stream", (-7, doubtful, None))
+            return
+        db.execute("DELETE FROM ex_outlier_stream")  # as an administrator may have done
+        if how == "soft-failed below zero":
+            db.execute("DELETE FROM event_forward_extremities WHERE event_id = ?", (doubtful,))
+            metadata = '{"soft_failed":true}'
+            db.execute("UPDATE event_json SET internal_metadata = ? WHERE event_id = ?", (metadata, doubtful))
+
+    path = changed(change)
+    found = checked(path, room_id)
+    assert found.gathered.unplaced == {doubtful}
+    assert found.gathered.backfilled == set()
+    replayed = found.replay
+    assert not replayed.extremities_known
+    assert isinstance(replayed.current_state, PartialState)
+    assert found.extremities_differ is None
+    check = replayed.current_check(doubtful)
+    assert (check.allowed, check.why) == (None, "nothing tells when the server received the event")
+    agree_on_state(replayed.current_state, checked(base, room_id).replay.current_state)
+    # In a recording it is the same.
+    copy = tmp_path / "copy.jsonl"
+    assert run("record", path, "--room", room_id, "-o", str(copy)).exit_code == 0
+    (read,) = json.loads(run("check", str(copy), "--json").stdout)["files"]
+    (again,) = json.loads(run("check", path, "--room", room_id, "--json").stdout)["files"]
+    assert read["room"] == again["room"]
 
 
 def test_what_the_key_of_an_event_was_is_unknown_if_only_the_state_after_it_is_left(

@@ -18,6 +18,7 @@ class Beside(NamedTuple):
 
     outliers: frozenset[EventId] | None
     backfilled: frozenset[EventId]
+    unplaced: frozenset[EventId]
     apart: frozenset[EventId]
 
 
@@ -45,10 +46,11 @@ def merge_beside(
     outliers = knowns[0].outliers
     if any(tally.in_graph(n, e, knowns[n]) for e in outliers or () for n in others):
         outliers = None
-    # The first source that has an event tells how it came.
-    backfilled, seen = frozenset[EventId](), set[EventId]()
-    for source, known in enumerate(knowns):
-        backfilled |= known.backfilled - seen
+    # The first source that has an event tells how it came. How another server came by an event does not tell
+    # how the first one would have.
+    backfilled, unplaced, seen = knowns[0].backfilled, knowns[0].unplaced, set(tally.has[0])
+    for source in others:
+        unplaced |= (knowns[source].unplaced | knowns[source].backfilled) - seen
         seen |= tally.has[source]
     apart = frozenset[EventId]().union(*(known.apart for known in knowns))
     if others:
@@ -62,6 +64,7 @@ def merge_beside(
     return Beside(
         None if outliers is None else outliers - ends - in_graph,
         backfilled - ends,
+        unplaced - ends,
         apart - in_graph - _held(apart, given, events),
     )
 

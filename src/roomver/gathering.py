@@ -74,7 +74,7 @@ class Gathered:
         accepted: the events of these states and of the auth chains that the input gives, and the join that a
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
-        outliers, extremities, apart, backfilled: as in `KnownStates`.
+        outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
         unknown_states: for events whose state the server should know and does not, the reason.
         contributions: what each source adds; empty if there is only one.
         differences: where the sources differ, and copies or given states in one source.
@@ -102,6 +102,7 @@ class Gathered:
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
+    unplaced: frozenset[EventId] = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -262,7 +263,7 @@ class Gathered:
         given = [*self.given.values(), *([] if self.current is None else [self.current])]
         told = [claim.state for claim in self._told]
         beside = merge_beside(tally, knowns, self.newest, given, told, self.events)
-        self.outliers, self.backfilled, self.apart = beside
+        self.outliers, self.backfilled, self.unplaced, self.apart = beside
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable

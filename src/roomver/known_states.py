@@ -99,7 +99,7 @@ class KnownStates:
             received events that it no longer has, and `outliers` does not count.
         apart: outliers that no event of the room's graph is based on. They are not replayed, unless a state
             that the input gives holds them.
-        backfilled: as in `roomver.replay_room`.
+        backfilled, unplaced: as in `roomver.replay_room`.
         unknown: for events whose state the server should know and does not, the reason.
         current: the current state, if it is to be used as given; it may be a `PartialState`.
         accepted_now: the events of that state and its auth chain.
@@ -116,6 +116,7 @@ class KnownStates:
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
+    unplaced: frozenset[EventId] = frozenset()
     unknown: Mapping[EventId, str] = field(default_factory=dict)
     current: StateMap[EventId] | None = None
     accepted_now: frozenset[EventId] = frozenset()

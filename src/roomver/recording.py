@@ -80,6 +80,7 @@ def read_states_of(gathered: Gathered) -> KnownStates:
         extremities=gathered.extremities,
         apart=gathered.apart,
         backfilled=gathered.backfilled,
+        unplaced=gathered.unplaced,
         unknown=gathered.unknown_states,
         current=gathered.current,
         accepted_now=frozenset(gathered.accepted.get(None, ())),
@@ -157,6 +158,7 @@ def _header(recording: Recording) -> JsonObject:
         ("outliers", states.outliers),
         ("apart", states.apart or None),
         ("backfilled", states.backfilled or None),
+        ("unplaced", states.unplaced or None),
     ):
         if ids is not None:
             header[name] = cast(JsonValue, sorted(ids))

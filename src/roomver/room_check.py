@@ -196,6 +196,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         soft_failure=soft_failure,
         backfilled=gathered.backfilled,
         lost=lost,
+        unplaced=gathered.unplaced,
         policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )

@@ -8,12 +8,14 @@ Where the pages are silent, this module follows the library:
 - A soft-failed event is never a forward extremity. An event that follows it takes the place of the forward
   extremities that the soft-failed event follows. The same holds for rejected events.
 - The first event of a room finds no forward extremity. It is not checked against the current state.
+- An event that the server fetched from the history of the room is not checked against the current state, and
+  is never a forward extremity. It takes the place of none, and no event does so through it.
 
 Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu, checks 4 to 6,
 and https://spec.matrix.org/latest/server-server-api/#soft-failure
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from roomver import Event, check_against_state, check_auth
@@ -33,6 +35,8 @@ class Replayed:
     """The events that the state before them rejects."""
     soft_failed: set[str] = field(default_factory=set)
     extremities: set[str] = field(default_factory=set)
+    backfilled: frozenset[str] = frozenset()
+    """The events that the server fetched from the history of the room."""
 
     @property
     def rejected(self) -> set[str]:
@@ -57,7 +61,7 @@ class Replayed:
         show: rejected and soft-failed ones."""
         found = set(event.prev_event_ids)
         while True:
-            hidden = found & (self.rejected | self.soft_failed)
+            hidden = found & (self.rejected | self.soft_failed) - self.backfilled
             larger = found.union(*(self.events[one].prev_event_ids for one in hidden))
             if larger == found:
                 return found & self.extremities
@@ -77,6 +81,8 @@ class Replayed:
             return
         if event.state_key is not None:
             self.after[event_id] = {**before, (event.type, event.state_key): event_id}
+        if event_id in self.backfilled:
+            return
         # 6. Passes authorization rules based on the current state of the room, otherwise it is "soft failed".
         if self.extremities and not self.allowed(event, self.current_state()):
             self.soft_failed.add(event_id)
@@ -84,9 +90,9 @@ class Replayed:
         self.extremities = self.extremities - self.superseded(event) | {event_id}
 
 
-def replay(events: Sequence[Event]) -> Replayed:
+def replay(events: Sequence[Event], backfilled: Collection[str] = ()) -> Replayed:
     """Receive the events of a whole room, parents first."""
-    replayed = Replayed({event.event_id: event for event in events})
+    replayed = Replayed({event.event_id: event for event in events}, backfilled=frozenset(backfilled))
     for event in events:
         replayed.receive(event)
     return replayed

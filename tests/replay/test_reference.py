@@ -6,7 +6,7 @@ import pytest
 from builder import VERSIONS
 from hypothesis import given
 from hypothesis import strategies as st
-from played_rooms import played, same_as_reference
+from played_rooms import drawn_history, played, same_as_reference
 from strategies import often
 
 from roomver import replay_room
@@ -19,6 +19,25 @@ from .rooms import banned_beside_a_topic, base_room, recorded
 def test_each_event_is_received_as_the_specification_says(version: str, seed: int) -> None:
     rng = Random(f"{version}/{seed}")
     same_as_reference(played(rng, version, rng.randrange(3, 30), odd=rng.random() < 0.3))
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_each_event_of_the_history_is_received_as_the_reference_receives_it(version: str, seed: int) -> None:
+    rng = Random(f"{version}/{seed}")
+    events = played(rng, version, rng.randrange(3, 30), odd=rng.random() < 0.3)
+    same_as_reference(events, drawn_history(rng, events))
+
+
+def test_a_random_history_changes_what_is_soft_failed_and_what_is_an_extremity() -> None:
+    soft_failed, extremities = 0, 0
+    for seed in range(60):
+        rng = Random(f"history/{seed}")
+        events = played(rng, VERSIONS[seed % len(VERSIONS)], 20)
+        plain, found = same_as_reference(events), same_as_reference(events, drawn_history(rng, events))
+        soft_failed += plain.soft_failed != found.soft_failed
+        extremities += plain.extremities != found.extremities
+    assert min(soft_failed, extremities) > 15
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -128,6 +128,7 @@ class _Header:
             extremities=self._ids(old.extremities),
             apart=self._ids(old.apart) or frozenset(),
             backfilled=self._ids(old.backfilled) or frozenset(),
+            unplaced=self._ids(old.unplaced) or frozenset(),
             unknown={event(one): "the server does not know the state" for one in old.unknown},
             current=None if old.current is None else self._state(old.current),
             accepted_now=self._ids(old.accepted_now) or frozenset(),

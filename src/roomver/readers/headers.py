@@ -26,6 +26,7 @@ _ID_LISTS: Final = (
     "outliers",
     "apart",
     "backfilled",
+    "unplaced",
 )
 
 
@@ -149,7 +150,7 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, extremities, apart, backfilled: as in `KnownStates`.
+        outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
@@ -158,6 +159,7 @@ class RecordedStates:
     extremities: frozenset[EventId] | None
     apart: frozenset[EventId]
     backfilled: frozenset[EventId]
+    unplaced: frozenset[EventId]
     # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
     _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
@@ -203,6 +205,7 @@ class RecordedStates:
             extremities=self.extremities,
             apart=self._apart(events),
             backfilled=self.backfilled & events.keys(),
+            unplaced=self.unplaced & events.keys(),
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
@@ -275,7 +278,11 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
 
     ends = ids("forward_extremities")
     apart, backfilled = ids("apart") or frozenset(), ids("backfilled") or frozenset()
-    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled)
+    unplaced = ids("unplaced") or frozenset()
+    if "rejected" not in header:
+        # No server decided about the events, so nothing vouches for how they came.
+        backfilled, unplaced = frozenset(), unplaced | backfilled
+    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled, unplaced - backfilled)
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:

@@ -19,14 +19,15 @@ class Stored(NamedTuple):
         outlier: whether the server keeps it beside the room's graph, without a state.
         rejected: whether the server rejected it.
         replaces: the event that it replaced in the state, as the server noted on receipt.
-        fetched: whether the server fetched it, instead of receiving it as it was sent.
+        fetched: whether the server fetched it, instead of receiving it as it was sent. None if the database
+            contradicts itself on it.
     """
 
     group: int | None
     outlier: bool
     rejected: bool
     replaces: EventId | None = None
-    fetched: bool = False
+    fetched: bool | None = False
 
 
 def find_gaps(events: Mapping[EventId, Event], stored: Mapping[EventId, Stored]) -> list[EventId]:

@@ -14,9 +14,10 @@ from ..merging import forget_events
 from ..state import entries_of
 from ..types import EventId, JsonValue, RoomId, StateMap
 from ..versions import RoomVersion
-from .database import AT_ONCE, Database, Row, number_of, object_of, rows_among, text_of
+from .database import AT_ONCE, Database, number_of, object_of, rows_among, text_of
 from .entries import Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
+from .synapse_arrival import Arrived, rows_in_order
 from .synapse_gaps import Stored, find_gaps, states_before
 from .synapse_room import read_redactions, read_standing
 from .synapse_state import StateGroups
@@ -25,16 +26,6 @@ _LONGEST_ID: Final = 255
 _DOUBTFUL: Final = "accepted while the server had a partial state"
 
 
-_EVENTS: Final = (
-    "SELECT event_id, outlier, rejection_reason, stream_ordering < 0 FROM events WHERE room_id = ?"
-)
-# First the events that were received, in the order of their arrival. The others were fetched, from the
-# history of the room or as auth events, and are below zero. When they came is not known. A replay puts each
-# before the first event that needs it.
-_IN_ORDER: Final = (
-    _EVENTS + " AND stream_ordering >= 0 ORDER BY stream_ordering",
-    _EVENTS + " AND stream_ordering < 0 ORDER BY topological_ordering, stream_ordering DESC",
-)
 _JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
 _PARTIAL: Final = "SELECT event_id FROM partial_state_events WHERE room_id = ?"
 _ENDS: Final = "SELECT event_id FROM event_forward_extremities WHERE room_id = ?"
@@ -65,25 +56,24 @@ class Reading:
     def entries(self) -> Iterator[Entry]:
         """Yield an entry for each event: first those received, as they came, then those fetched."""
         number = 0
-        for sql in _IN_ORDER:
-            rows = self.database.rows(sql, self.room_id)
-            while some := list(islice(rows, AT_ONCE)):
-                yield from self._entries(some, number)
-                number += len(some)
+        rows = rows_in_order(self.database, self.room_id)
+        while some := list(islice(rows, AT_ONCE)):
+            yield from self._entries(some, number)
+            number += len(some)
 
-    def _entries(self, rows: Sequence[Row], before: int) -> Iterator[Entry]:
+    def _entries(self, rows: Sequence[Arrived], before: int) -> Iterator[Entry]:
         """Yield the entries of some rows of events.
 
         Args:
             rows: the rows.
             before: how many rows of the room came before them.
         """
-        ids = [one for row in rows if (one := text_of(row[0])) is not None]
+        ids = [row.event_id for row in rows if row.event_id is not None]
         groups = self._of_events("state_group", "event_to_state_groups", ids)
         rejections = self._of_events("event_id", "rejections", ids)
         texts = self._of_events("json", "event_json", ids)
-        for number, (raw_id, outlier, reason, fetched) in enumerate(rows, before + 1):
-            event_id = text_of(raw_id)
+        for number, row in enumerate(rows, before + 1):
+            event_id = row.event_id
             if event_id is None:
                 place = Place(None, f"events, row {number}")
                 yield Entry(place, None, None, "its event ID is not text")
@@ -91,10 +81,10 @@ class Reading:
             entry = self._entry(event_id, texts)
             self.stored[event_id] = Stored(
                 number_of(groups.get(event_id)),
-                bool(outlier),
-                reason is not None or event_id in rejections,
+                row.outlier,
+                row.rejected or event_id in rejections,
                 _replaced_by(entry.pdu),
-                bool(fetched),
+                row.fetched,
             )
             yield entry
 
@@ -192,22 +182,25 @@ class Reading:
             kept if sure and ends is not None else None,
             ends,
             kept - reached,
-            self._backfilled(events, ends or frozenset()),
+            *self._how_they_came(events, ends or frozenset()),
             unknown,
             unsettled=kept | partial,
             partial=bool(joins),
             tells_states=self.has_states,
         )
 
-    def _backfilled(self, events: Mapping[EventId, Event], ends: frozenset[EventId]) -> frozenset[EventId]:
-        """Return the events that the server fetched from the history of the room.
+    def _how_they_came(
+        self, events: Mapping[EventId, Event], ends: frozenset[EventId]
+    ) -> tuple[frozenset[EventId], frozenset[EventId]]:
+        """Return the events that the server fetched from the history, and those of which that is doubtful.
 
-        An event that it fetched as an auth event, and received later, may have been checked against the
-        current state, or be an end.
+        An event that it fetched is neither an end nor soft-failed. If it is one of these, the server received
+        it after all, and the place at which it did is not known.
         """
-        stored = self.stored
-        fetched = {e for e in events if e in stored and stored[e].fetched and not stored[e].outlier}
-        return frozenset(fetched - ends - self.soft_failed)
+        stored = [(e, self.stored[e]) for e in events if e in self.stored and not self.stored[e].outlier]
+        fetched = {event_id for event_id, row in stored if row.fetched}
+        doubtful = (fetched & (ends | self.soft_failed)).union(e for e, row in stored if row.fetched is None)
+        return frozenset(fetched - doubtful), frozenset(doubtful)
 
     def states_at(
         self, event_ids: Collection[EventId], events: Mapping[EventId, Event]

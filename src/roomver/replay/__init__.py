@@ -53,6 +53,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
     outliers: Collection[EventId] | None = None,
     backfilled: Collection[EventId] = frozenset(),
     lost: Sequence[Lost] = (),
+    unplaced: Collection[EventId] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> Replay:
     """Replay the events of one room.
@@ -92,6 +93,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         lost: newer events that are not in `events`. The current state is then known as far as it agrees with
             the states that the sources of these events list. The forward extremities are uncertain, and so
             are the checks against the current state that the lost events may change.
+        unplaced: events of which nothing tells when the server received them, or whether it fetched them from
+            the history. They leave the forward extremities uncertain.
         progress: called periodically with the number of events done.
 
     Raises:
@@ -127,7 +130,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
             other_rooms=other_rooms,
         )
         order = fold.begin()
-        fold.result.backfilled = frozenset(backfilled)
+        fold.result.backfilled, fold.result.unplaced = frozenset(backfilled), frozenset(unplaced)
         ends = Ends(fold, soft_failure=soft_failure, policy_server=policy_server, outliers=outliers)
         for number, event_id in enumerate(order):
             event = by_id[event_id]

@@ -38,6 +38,8 @@ def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
         reason = replayed._why_unchecked.get(event_id)
         why = "the current state is unknown" + (f": {reason}" if reason else "")
         return CurrentCheck(None, why=why, missing=tuple(sorted(missing)))
+    if event_id in replayed.unplaced:
+        return CurrentCheck(None, why="nothing tells when the server received the event")
     if event_id in replayed.backfilled:
         return CurrentCheck(None, why="it was fetched from the history", made=False)
     if event_id in replayed._not_received or event_id not in replayed._before:

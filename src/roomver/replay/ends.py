@@ -20,13 +20,14 @@ How it works:
   current state before it.
 * *Backfilled events* are not checked, and are never ends: the server fetched them from the history of the
   room after it had received later events. So they take no end's place either, and no event takes an end's
-  place through one of them. The same holds for outliers that the server names.
+  place through one of them. The same holds for outliers that the server names. Where a missing event may be
+  a backfilled one, a given state takes no outlier's place, and an end before it may be hidden for good.
+  An event of which nothing tells how it came may be one, or an end at any time after its place.
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
-  states is unknown. If the ends are not certain, because events are undecided, it is known in part: the
-  entries on which all states agree that may be merged. The events that leave it unknown are kept for
-  `Replay.lacking`.
+  states is unknown. If the ends are not certain, it is known in part: the entries on which all states agree
+  that may be merged. The events that leave it unknown are kept for `Replay.lacking` (`causes`).
 """
 
 from collections.abc import Collection, Sequence
@@ -39,16 +40,17 @@ from ..event import Event
 from ..power import CREATE
 from ..selection import select_auth_types
 from ..state import EventsOf, PartialState
-from ..types import EventId, StateKey, StateMap
+from ..types import EventId, StateMap
 from .arrival import differing_entries
 from .current import Open, agreed_among, resolve_open
 from .fold import Fold
 from .holes import Holes
 from .order import find_absorbed, find_outliers
 from .outcome import Outcome, SoftFailure, Status
-from .possible import PossibleStates
+from .possible import PossibleStates, agreed_entries
 from .recommended import Recommended
 from .result import Grouped, KnownState, plain
+from .unclear import causes_of, note_unchecked
 
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
 _STATES: Final = 64
@@ -114,19 +116,27 @@ class Ends:
         )
         # A new set, because one from which much was removed keeps its size.
         self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
+        self._backfilled, self._history = result.backfilled, result.backfilled | result.unplaced
         if outliers is not None:
             self._never, self._absorbed = set(outliers), {}
-        self._backfilled = result.backfilled
-        self._never |= self._backfilled
+        elif self._history:
+            # A missing event between two events may be a backfilled one, through which no place is taken.
+            self._absorbed = {}
+        self._never |= self._history
         # Events that take no end's place.
-        self._beside = self._backfilled.union(() if outliers is None else outliers)
+        self._beside = self._history.union(() if outliers is None else outliers)
+        # Events that leave the ends unclear whatever follows them. See `Holes.may_hide_ends`.
+        self._lasting: dict[EventId, None] = {}
+        self._fetched = False  # whether a backfilled event has arrived
 
     # Arrival
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
-        if event.event_id not in self._outliers and event.event_id not in self._backfilled:
+        if event.event_id in self._history:
+            self._fetched = True
+        elif event.event_id not in self._outliers:
             if outcome.status is Status.UNDECIDED:
                 self._undecided.add(event.event_id)
             else:
@@ -143,12 +153,15 @@ class Ends:
             or event_id in self._fold.followed
             or (event_id in self._soft_failed and self._holes and self._after_a_gap(event))
         )
-        if self._holes:
-            counts = undecided or status is Status.ACCEPTED
-            if counts and self._holes.arrive(event_id):
-                # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
-                certain = self._ends - self._doubtful.keys()
-                self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
+        counts = undecided or status is Status.ACCEPTED
+        if self._holes and counts and self._holes.arrive(event_id):
+            # An end in doubt stays in doubt, so it is skipped: the cost is not holes times ends.
+            certain = self._ends - self._doubtful.keys()
+            self._doubtful |= dict.fromkeys(sorted(filter(self._holes.may_follow, certain)))
+        hides = counts and self._holes.may_hide_ends(event, self._beside, self._history)
+        if hides or event_id in result.unplaced:
+            self._keep_possible(event, before, None if hides else after)
+            self._lasting[event_id] = None
         if undecided and event_id not in self._never:
             self._line = event_id if before is not None and self._is_in_line(event) else None
             self._keep_possible(event, before, after)
@@ -170,11 +183,13 @@ class Ends:
             pass  # it comes with a given state too, which `check_at_arrival` sees by itself
         elif self._soft_failure and not self._is_decided(event_id):
             if not self._ends:
-                clear = self._unclear.keys() <= through
+                clear = not self._lasting and self._unclear.keys() <= through
                 if not clear:
                     self._note_causes(event_id)
                 elif self._after_a_gap(event) or not self._backfilled.isdisjoint(event.prev_event_ids):
                     result._not_received.add(event_id)  # no state was current before
+                elif self._unclear:
+                    clear = self._check(event, outcome, before)
             elif self._undecided <= through and self._enters_the_room(event, superseded):
                 result._not_received.add(event_id)  # likewise
             else:
@@ -191,7 +206,7 @@ class Ends:
         self._passed |= through
         if not clear:
             self._unclear[event_id] = None
-        if not self._unclear:
+        if not self._unclear and not self._lasting:
             self._possible.clear()
         if event_id not in self._never:
             self._add(event_id, after)
@@ -277,7 +292,7 @@ class Ends:
             (len(groups) == 1 and before[1] in groups)
             or (event_id not in self._fold.given and groups == self._merged_before(event))
         )
-        unclear = self._unclear or self._doubtful
+        unclear = self._unclear or self._doubtful or self._lasting
         if same and not unclear:
             return self._check_policy(event, before[0])
         if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
@@ -305,6 +320,7 @@ class Ends:
         """Tell whether everything received before an event came with the state given for it."""
         return (
             not self._entered
+            and not self._fetched
             and event.event_id in self._fold.given
             and superseded == self._ends
             and (superseded - self._told).issubset(self._absorbed.get(event.event_id, ()))
@@ -330,7 +346,7 @@ class Ends:
     def _is_in_line(self, event: Event) -> bool:
         """Tell whether the current state is the state before an event, whatever is undecided."""
         parents = set(event.prev_event_ids)
-        if self._doubtful or len(parents) > 1 or event.event_id in self._fold.given:
+        if self._doubtful or self._lasting or len(parents) > 1 or event.event_id in self._fold.given:
             return False
         if self._unclear:
             follows_all = self._superseded(event.event_id)[0] == self._ends
@@ -348,15 +364,13 @@ class Ends:
 
     def _note_causes(self, event_id: EventId, reason: str = "") -> None:
         """Keep some of the events that leave an event unchecked, and why a state is known in part."""
-        if reason:
-            self._result._why_unchecked[event_id] = reason
-        causes = [*islice(self._unclear, _CAUSES)]
+        unclear = [*islice(self._unclear, _CAUSES), *islice(self._lasting, _CAUSES)]
+        causes = causes_of(self._result, unclear)
         if None in self._open:
             causes += islice(self._open[None].ends, _CAUSES)
-        causes += self._holes.following(islice(self._doubtful, 1))
-        if not causes:  # a state is known in part
-            causes += islice(self._ends, _STATES)
-        self._result._unchecked_for[event_id] = tuple(sorted(set(causes)))
+        causes += sorted(self._holes.following(islice(self._doubtful, 1)))
+        # If there are none, a state is known in part.
+        note_unchecked(self._result, event_id, causes or islice(self._ends, _STATES), reason)
 
     def _against_current(self, event: Event, before: StateMap[EventId] | None) -> SoftFailure | str | None:
         """Check an event against the current state, by checks 6 and 7.
@@ -373,7 +387,7 @@ class Ends:
         states = [here.state for here in self._open.values() if here.state is not None]
         if len(states) < len(self._open):
             return TOO_MANY_STATES
-        state = None if self._recommended is not None else self._agreed(event, states)
+        state = None if self._recommended is not None else agreed_entries(event, states)
         if state is None:
             merged = self._merged(states)
             if isinstance(merged, str):
@@ -390,19 +404,6 @@ class Ends:
         if not verdict.allowed:
             return verdict
         return None if self._recommended is None else self._recommended.check(event, state)
-
-    def _agreed(self, event: Event, states: Sequence[Grouped]) -> StateMap[EventId] | None:
-        """Return the entries that the rules read for an event; None if the open states differ on one."""
-        first, *others = [state for state, _ in states]
-        agreed: dict[StateKey, EventId] = {}
-        for key in {CREATE, *select_auth_types(event)}:
-            value = first.get(key)
-            # If no state has an event for a key, a resolution may still put one there.
-            if any(state.get(key) != value for state in others) or (value is None and others):
-                return None
-            if value is not None:
-                agreed[key] = value
-        return agreed
 
     def _merged(self, states: Sequence[Grouped]) -> StateMap[EventId] | str:
         """Return the current state, resolved from the open states; a string if a bound prevents it."""
@@ -422,7 +423,7 @@ class Ends:
         result = self._result
         result.forward_extremities = tuple(sorted(self._ends))
         unclear = self._holes.following(self._doubtful)
-        unclear.update(self._unclear)
+        unclear.update(causes_of(result, [*self._unclear, *self._lasting]))
         if not self._ends or self._fold.current is not None:
             # No event is accepted, so no event replaced the unknown states before the gaps. And where a
             # current state is given, messages are left out that may follow its events.
@@ -449,6 +450,6 @@ class Ends:
 
     def _agreed_at_the_end(self) -> KnownState | None:
         """Return the entries of the current state that do not depend on which events are ends."""
-        if self._doubtful or not self._ends:
+        if not self._ends:
             return None
         return agreed_among(self._possible.shared(here.state for here in self._open.values()))

@@ -121,6 +121,23 @@ class Holes:
         """Tell whether a missing event, of those that have turned up, may follow an event."""
         return bool(self._seen & ~self._before.get(event_id, 0))
 
+    def may_hide_ends(
+        self, event: Event, beside: Collection[EventId], backfilled: Collection[EventId]
+    ) -> bool:
+        """Tell whether missing events before an event may be ends, or follow some, whose place nothing takes.
+
+        No event takes an end's place through a backfilled one.
+
+        Args:
+            event: an event that is not rejected.
+            beside: the events that take no end's place.
+            backfilled: the backfilled events, also missing ones.
+        """
+        if not self._any:
+            return False
+        missing = [one for one in event.prev_event_ids if one not in self._events]
+        return bool(missing) and (event.event_id in beside or any(one in backfilled for one in missing))
+
     def following(self, event_ids: Iterable[EventId]) -> set[EventId]:
         """Return the missing events, of those that have turned up, that may follow one of some events."""
         unseen = 0

@@ -1,6 +1,6 @@
 """The states that may be merged into the current state while the forward extremities are not certain."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from ..event import Event
@@ -86,6 +86,20 @@ class PossibleStates:
             if any(_entry(state, key) != value for state, _ in states.values()):
                 return False
         return True
+
+
+def agreed_entries(event: Event, states: Sequence[Grouped]) -> StateMap[EventId] | None:
+    """Return the entries that the rules read for an event; None if the states differ on one."""
+    first, *others = [state for state, _ in states]
+    agreed: dict[StateKey, EventId] = {}
+    for key in {CREATE, *select_auth_types(event)}:
+        value = first.get(key)
+        # If no state has an event for a key, a resolution may still put one there.
+        if any(state.get(key) != value for state in others) or (value is None and others):
+            return None
+        if value is not None:
+            agreed[key] = value
+    return agreed
 
 
 def _entry(state: StateMap[EventId], key: StateKey) -> EventId | None:

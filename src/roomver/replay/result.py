@@ -101,7 +101,7 @@ class Replay:
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
-        backfilled: the events that the server fetched from the history of the room.
+        backfilled, unplaced: as given to `replay_room`.
         forward_extremities: accepted events that no accepted event follows, sorted. Soft-failed events and
             outliers are left out; outliers of a given current state only if the extremities are uncertain.
             See `extremities_known`.
@@ -114,9 +114,8 @@ class Replay:
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
-            `PartialState` if it is known in part, also because undecided events may be extremities. None if
-            a state after one of them is unknown, or if missing events may be extremities, or if
-            `too_many_states`.
+            `PartialState` if it is known in part, also because the extremities are uncertain. None if a state
+            after an event that may be one is unknown, or if `too_many_states`.
         too_many_states: there are too many states after the forward extremities to resolve them.
     """
 
@@ -129,6 +128,7 @@ class Replay:
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.backfilled: frozenset[EventId] = frozenset()
+        self.unplaced: frozenset[EventId] = frozenset()
         self.forward_extremities: tuple[EventId, ...] = ()
         self.soft_failed: dict[EventId, SoftFailure] = {}
         self.unchecked: dict[EventId, str] = {}
@@ -152,7 +152,6 @@ class Replay:
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
         # Why the current state is unknown, for those of these events where it is known in part.
         self._why_unchecked: dict[EventId, str] = {}
-        # Whether events are checked against the current state, and outliers that are not though it is known.
         self._soft_failure = True
         # What this check read, where the state before the event has something else.
         self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
@@ -228,7 +227,7 @@ class Replay:
         Returns:
             Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
             cycle. Empty if everything is decided and known, or if only a given state that is known in part
-            leaves something unknown.
+            leaves something unknown, and no event is missing before the event that it is given for.
 
         Raises:
             MissingEvents: if there is no such event in the room.
