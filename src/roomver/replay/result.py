@@ -226,7 +226,7 @@ class Replay:
         Returns:
             Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
             cycle. Empty if everything is decided and known, or if only a given state that is known in part
-            leaves something unknown, and no event is missing before the event that it is given for.
+            leaves something unknown, or one of `unplaced`.
 
         Raises:
             MissingEvents: if there is no such event in the room.
@@ -247,11 +247,10 @@ class Replay:
             causes = [*outcome.missing, *self.gaps.get(event_id, ())]
             before = self._before.get(event_id)
             if before in self._unknown:
-                # The states after its prev events could not be merged, or one is known in part. Or the given
-                # state is, and they do not tell what is unknown in it.
                 causes += self._causes(before)
-                for parent in self.events[event_id].prev_event_ids:
-                    causes += self._causes_after(parent) if parent in self._after else [parent]
+                if event_id not in self._given:
+                    # The states after its prev events could not be merged, or one is known in part.
+                    causes += (e for p in self.events[event_id].prev_event_ids for e in self._causes_after(p))
             for lack in causes:
                 if lack not in seen:
                     seen.add(lack)
