@@ -50,13 +50,10 @@ def find_causes(replayed: "Replay", *event_ids: EventId | None, at_arrival: bool
         before = replayed._before.get(event_id)
         if before in replayed._unknown:
             causes += _of_group(replayed, before, unknown)
-            # The states after its prev events could not be merged, or one is known in part. Or the given one
-            # is, and they do not tell what is unknown in it.
-            for parent in replayed.events[event_id].prev_event_ids:
-                if parent in replayed._after:
-                    causes += _of_group(replayed, replayed._after[parent], unknown)
-                else:
-                    causes.append(parent)
+            if event_id not in replayed._given:
+                # The states after its prev events could not be merged, or one is known in part.
+                for parent in replayed.events[event_id].prev_event_ids:
+                    causes += _of_group(replayed, replayed._after.get(parent), unknown)
         for lack in causes:
             if lack not in seen:
                 seen.add(lack)

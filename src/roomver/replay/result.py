@@ -227,7 +227,7 @@ class Replay:
         Returns:
             Event IDs, sorted. Each event is missing (`missing` has the events that cite it) or lies on a
             cycle. Empty if everything is decided and known, or if only a given state that is known in part
-            leaves something unknown, and no event is missing before the event that it is given for.
+            leaves something unknown, or one of `unplaced`.
 
         Raises:
             MissingEvents: if there is no such event in the room.
