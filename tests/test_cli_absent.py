@@ -38,7 +38,7 @@ def test_a_key_that_a_missing_event_may_have_is_not_compared(write: Write) -> No
     room = report(file, code=3)["room"]
     assert room["state_differs"] == room["lost"] == []
     assert room["state_keys_not_compared"] == [TOPIC]
-    assert room["recorded_missing"] == [{"event_id": missing, "in": ["state"]}]
+    assert room["recorded_missing"] == [{"event_id": missing, "in": ["state"], "dropped": False}]
     text = run("check", file).stdout
     assert "absent" not in text
     assert "differs" not in text
@@ -68,7 +68,7 @@ def test_a_missing_event_beside_an_equal_state_leaves_it_open(write: Write) -> N
     file = recording(write, built, state=[*ids(built), "$gone"])
     room = report(file, code=3)["room"]
     assert (room["state_differs"], room["state_keys_not_compared"]) == ([], [])
-    assert room["recorded_missing"] == [{"event_id": "$gone", "in": ["state"]}]
+    assert room["recorded_missing"] == [{"event_id": "$gone", "in": ["state"], "dropped": False}]
 
 
 @pytest.mark.parametrize("decision", ["rejected", "soft_failed"])
@@ -77,7 +77,8 @@ def test_a_decision_about_a_missing_event_is_not_compared(decision: str, write: 
     file = recording(write, built, state=ids(built), **{decision: ["$gone"]})
     for options in ((), ("--as-recorded",)):
         found = report(file, *options, code=3)
-        assert found["room"]["recorded_missing"] == [{"event_id": "$gone", "in": [decision]}]
+        gone = {"event_id": "$gone", "in": [decision], "dropped": False}
+        assert found["room"]["recorded_missing"] == [gone]
         assert kinds(found) == {}
     did = decision.replace("_", "-")
     assert f"missing events that the recording server {did}: $gone" in run("check", file).stdout

@@ -30,7 +30,7 @@ def test_a_recording_lists_its_room() -> None:
         "extremities": 2,
         "partial": None,
         "name": None,
-        "rejected": None,
+        "rejected": len(recorded["rejected"]),
         "membership": None,
     }
     text = run("rooms", str(ROOMS / "v12.jsonl")).stdout
