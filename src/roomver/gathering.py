@@ -14,14 +14,22 @@ from .copies import compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Lack, Reason, Summary
+from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import CONTRADICT, Claim, Tally, find_contested, find_differences, forget_events, merge_states
+from .merging import (
+    DISPUTED,
+    SAME_ID,
+    Claim,
+    Tally,
+    find_contested,
+    find_differences,
+    forget_events,
+    merge_states,
+)
 from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
-    DROPPED,
     OF_STATE,
     Documents,
     StateDocument,
@@ -36,7 +44,6 @@ from .versions import RoomVersion, version_record
 
 __all__ = ["Gathered", "gather_events"]
 
-_SAME_ID_IN_STATE = "different events have its ID"
 _SAME_ID = Finding(FindingKind.SAME_ID, (Reason("", "two events in the input have this event ID"),))
 
 
@@ -159,12 +166,6 @@ class Gathered:
             unknown.append(Unknown.everything(f"events of the state are missing: {named}"))
         return known_in_part(state.entries, unknown)
 
-    def lack_behind(self, reason: str) -> Lack:
-        """Return what would tell the unknown entries of a given state, from the reason of an `Unknown`."""
-        if CONTRADICT in reason:
-            return Lack.AGREEMENT
-        return Lack.DROPPED if DROPPED in reason else Lack.STATE
-
     @property
     def contradictions(self) -> list[Difference]:
         """The differences on which both sources cannot be right."""
@@ -222,10 +223,8 @@ class Gathered:
         if several or len(origins) > 1:
             self.differences += find_differences(tally, self._claims, several, knowns, self.events)
         for event_id, claims in self._claims.items():
-            state = forget_events(
-                merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
-            )
-            state = forget_events(state, disputed, f"sources{CONTRADICT} on whether it was rejected")
+            state = forget_events(merge_states(claims, several.get(event_id, {})), self._same_id, SAME_ID)
+            state = forget_events(state, disputed, DISPUTED)
             if event_id is None:
                 self.current = state
             else:
@@ -333,7 +332,7 @@ class Gathered:
             event_id = documents.answers_for(document, self.events)
             if event_id is None and document in documents.joined:
                 # The state before an event that was dropped is not the current state.
-                known = forget_events(state.as_map(), self._same_id, _SAME_ID_IN_STATE)
+                known = forget_events(state.as_map(), self._same_id, SAME_ID)
                 self._loose.append(known)
             else:
                 self._claims.setdefault(event_id, []).append(Claim(source, named[document], state.as_map()))

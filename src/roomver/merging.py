@@ -4,7 +4,7 @@ Nothing is decided by the order of the sources: what they contradict each other 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from .contributions import (
@@ -18,6 +18,7 @@ from .contributions import (
     Saying,
 )
 from .entry import NO_SOURCE, Entry
+from .errors import Lack
 from .event import Event
 from .keys import KeyRing
 from .known_states import KnownStates
@@ -26,7 +27,8 @@ from .types import EventId, StateKey, StateMap
 from .unpadded import encode_unpadded
 
 __all__ = [
-    "CONTRADICT",
+    "DISPUTED",
+    "SAME_ID",
     "Claim",
     "Tally",
     "find_differences",
@@ -34,8 +36,11 @@ __all__ = [
     "merge_states",
 ]
 
-CONTRADICT: Final = " contradict each other"
-"""What the reason of an `Unknown` contains if sources contradict each other."""
+SAME_ID: Final = Unknown("different events have its ID", lack=Lack.AGREEMENT)
+"""Why the key of an event is unknown if another event has its ID too."""
+
+DISPUTED: Final = Unknown("sources contradict each other on whether it was rejected", lack=Lack.AGREEMENT)
+"""Why the key of an event is unknown that only some of the servers rejected."""
 
 
 # States
@@ -103,17 +108,25 @@ def merge_states(claims: Sequence[Claim], contested: Contested) -> StateMap[Even
     if not contested:
         return merged
     names = {name: None for says in contested.values() for name, _ in says}
-    reason = f"{' and '.join(names)}{CONTRADICT}"
-    unknown = Unknown(reason, keys=frozenset(contested))
+    reason = f"{' and '.join(names)} contradict each other"
+    unknown = Unknown(reason, keys=frozenset(contested), lack=Lack.AGREEMENT)
     return known_in_part(entries_of(merged), (*(one.renewed() for one in unknown_of(merged)), unknown))
 
 
-def forget_events(state: StateMap[EventId], forgotten: Collection[EventId], reason: str) -> StateMap[EventId]:
-    """Return a state in which the keys of some events are unknown."""
+def forget_events(
+    state: StateMap[EventId], forgotten: Collection[EventId], why: Unknown
+) -> StateMap[EventId]:
+    """Return a state in which the keys of some events are unknown.
+
+    Args:
+        state: the state.
+        forgotten: the events.
+        why: with the reason, and what would tell. Its keys are not used.
+    """
     keys = frozenset(key for key, event_id in entries_of(state).items() if event_id in forgotten)
     if not keys:
         return state
-    unknown = Unknown(reason, keys=keys)
+    unknown = replace(why, keys=keys)
     entries = changed_entries(entries_of(state), dict.fromkeys(keys))
     return known_in_part(entries, (*(one.renewed() for one in unknown_of(state)), unknown))
 

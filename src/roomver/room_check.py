@@ -84,8 +84,13 @@ class RoomCheck:
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
-        agree = self.state_agrees and not self.gathered.contradictions
+        agree = self.state_agrees and not self.contradicted
         return not self.summary.bad and decided and agree and not self.recorded_missing
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether sources contradict each other, or a given state contradicts the events before it."""
+        return bool(self.gathered.contradictions or self.replay.contradicted)
 
     @property
     def state_agrees(self) -> bool:

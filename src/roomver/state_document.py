@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from .canonical import shorten
 from .contributions import Origin
 from .entry import Entry, Part, Place
-from .errors import NotAState
+from .errors import Lack, NotAState
 from .event import Event
 from .findings import Action, EventCheck, Finding
 from .power import CREATE
@@ -22,9 +22,6 @@ __all__ = ["OF_STATE", "Documents", "StateDocument", "add_to_state", "main_room"
 
 OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_OF_STATE})
 """The parts of an input that are entries of a state."""
-
-DROPPED: Final = " dropped, "
-"""What the reason of an `Unknown` contains if entries were dropped."""
 
 
 @dataclass(slots=True)
@@ -87,10 +84,11 @@ class StateDocument:
         unreadable = [one for one in self.dropped if one[1] is None]
         if unreadable:
             number = sum(self.dropped[one] for one in unreadable)
-            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]))
+            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]), lack=Lack.DROPPED)
         keys = self.lost_keys()
         if keys:
-            yield Unknown(_dropped(len(keys), next(iter(keys.values()))), keys=frozenset(keys))
+            why = _dropped(len(keys), next(iter(keys.values())))
+            yield Unknown(why, keys=frozenset(keys), lack=Lack.DROPPED)
 
 
 DocumentKey: TypeAlias = tuple[int, int]
@@ -147,7 +145,7 @@ class Documents:
 
 def _dropped(number: int, first: str) -> str:
     """Say how many entries were dropped, and where and why the first one was."""
-    return f"{number:,}{DROPPED}{'' if number == 1 else 'the first at '}{first}"
+    return f"{number:,} dropped, {'' if number == 1 else 'the first at '}{first}"
 
 
 def why_dropped(check: EventCheck) -> Finding:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from .canonical import shorten
 from .entry import Place
-from .errors import SHOWN, listed
-from .findings import Finding, FindingKind, Lack, Reason
+from .errors import SHOWN, Lack, listed
+from .findings import Finding, FindingKind, Reason
 from .gathering import Gathered
 from .replay import Outcome, Replay
 from .types import EventId
@@ -77,7 +77,7 @@ class Undecided:
         missing = self._replayed.lacking(outcome.event_id)
         if missing:
             return lacks_among(missing, self._dropped)
-        return (self._gathered.lack_behind(outcome.why_unknown),)
+        return (outcome.lack,)
 
     def _lacking(self, event_id: EventId, causes: Iterable[EventId], path: str) -> tuple[Reason, ...]:
         """Return the reasons why an event is undecided: the events that it waits for."""

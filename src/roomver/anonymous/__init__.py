@@ -143,4 +143,5 @@ class _Header:
             one.reason if one.reason in _REASONS else "unknown to the server",
             None if one.types is None else frozenset([self._names.type(kind) for kind in sorted(one.types)]),
             frozenset([self._names.state_key(key) for key in sorted(one.keys)]),
+            lack=one.lack,
         )

@@ -242,7 +242,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        lack = None if lacks else room.found.gathered.lack_behind(outcome.why_unknown)
+        lack = None if lacks else outcome.lack
         by_state = Row(BEFORE, event, None, state, lacks, unknown, lack)
     return answer([row, by_state])
 
@@ -255,7 +255,7 @@ def _third(room: LoadedRoom, event: Event) -> Third:
         lack = None
         if check.made and not check.missing and event.event_id in room.replay.current_unknown:
             bounded = event.event_id in room.replay.unchecked
-            lack = None if bounded else room.found.gathered.lack_behind(check.why)
+            lack = None if bounded else check.lack
         return Third(CURRENT, event, check, lack=lack)
     current = EventsOf(read, room.replay.events)
     server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
@@ -274,7 +274,7 @@ def _against(
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        lack = None if lacks else gathered.lack_behind(error.reason)
+        lack = None if lacks else error.lack
         return Row(against, event, None, state, lacks, error, lack)
 
 
@@ -325,8 +325,7 @@ def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | No
         refusal = check_policy(event, state)
     except UnknownState as error:
         check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
-        lack = gathered.lack_behind(error.reason)
-        return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
+        return None if unsigned else Third(POLICY_SERVER, event, check, lack=error.lack)
     if refusal is not None:
         check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)
         return Third(POLICY_SERVER, event, check, state, refusal.server)

@@ -12,16 +12,16 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..entry import NO_SOURCE, Entry, Place
-from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
+from ..errors import SHOWN, Lack, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
-from ..findings import EventCheck, Finding, Lack, Summary
+from ..findings import EventCheck, Finding, Summary
 from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
 from ..replay import Replay
 from ..room_check import Beliefs, RoomCheck, check_room
-from ..state import Unknown
+from ..state import Unknown, lack_of
 from ..types import EventId
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
@@ -150,8 +150,9 @@ class LoadedRoom:
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
         """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        lack = self.found.gathered.lack_behind(parts)
-        self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
+        self.say(
+            f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack_of(unknown)
+        )
 
     def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
         """Say something on standard error, with the missing events behind it.

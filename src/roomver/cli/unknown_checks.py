@@ -46,7 +46,7 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
         check = replayed.current_check(event_id)
         missing = f"; {missing_text(check.missing, result.dropped)}" if check.missing else ""
         if not check.missing:
-            missing = f"; {advice_for(result.gathered.lack_behind(check.why))}"
+            missing = f"; {advice_for(check.lack)}"
         lines += [
             event_title(place, event_id, event.type, event.sender),
             f"  {check.why}{missing}",

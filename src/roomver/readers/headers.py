@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
 from ..entry import Entry, Place
-from ..errors import NotAState, NotCanonical, RoomverError
+from ..errors import Lack, NotAState, NotCanonical, RoomverError, listed
 from ..event import Event
 from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..known_states import KnownStates
@@ -26,6 +26,9 @@ _ID_LISTS: Final = (
     "apart",
     "backfilled",
 )
+
+
+_LACKS: Final = {lack.value: lack for lack in Lack}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,8 @@ class RecordedStates:
         if dropped:
             entries = {key: event_id for key, event_id in entries.items() if key not in dropped}
             first = next(iter(dropped.values()))
-            more.append(Unknown(f"{len(dropped):,} dropped, {first}", keys=frozenset(dropped)))
+            why = f"{len(dropped):,} dropped, {first}"
+            more.append(Unknown(why, keys=frozenset(dropped), lack=Lack.DROPPED))
         return known_in_part(entries, more)
 
 
@@ -315,7 +319,10 @@ def _unknown(value: JsonValue, path: str) -> Unknown:
             reason = f"expected a pair of an event type and a state key, found {shorten(pair)}"
             raise NotCanonical(join_path(where, index), reason)
         keys.add((cast(str, pair[0]), cast(str, pair[1])))
-    return Unknown(reason, kinds, frozenset(keys))
+    lack = fields.get("lack", Lack.STATE.value)
+    if lack not in _LACKS:
+        raise NotCanonical(join_path(path, "lack"), f"expected {listed([*_LACKS])}, found {shorten(lack)}")
+    return Unknown(reason, kinds, frozenset(keys), lack=_LACKS[lack])
 
 
 def _key_of(pdu: JsonValue) -> StateKey | None:

@@ -11,7 +11,7 @@ from ..errors import RoomverError
 from ..event import Event
 from ..known_states import Beliefs, KnownStates
 from ..merging import forget_events
-from ..state import entries_of
+from ..state import Unknown, entries_of
 from ..types import EventId, JsonValue, RoomId, StateMap
 from ..versions import RoomVersion
 from .database import AT_ONCE, Database, Row, number_of, object_of, rows_among, text_of
@@ -22,7 +22,7 @@ from .synapse_room import read_redactions, read_standing
 from .synapse_state import StateGroups
 
 _LONGEST_ID: Final = 255
-_DOUBTFUL: Final = "accepted while the server had a partial state"
+_DOUBTFUL: Final = Unknown("accepted while the server had a partial state")
 
 
 _EVENTS: Final = (

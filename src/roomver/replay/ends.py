@@ -296,7 +296,7 @@ class Ends:
         try:
             found = self._against_current(event, None if outcome.by_state is None else before[0])
         except UnknownState as error:
-            self._note_causes(event_id, error.reason)
+            self._note_causes(event_id, error)
             return False
         self._note(event_id, found)
         return True
@@ -317,7 +317,7 @@ class Ends:
             try:
                 self._note(event.event_id, self._recommended.check(event, state))
             except UnknownState as error:
-                self._note_causes(event.event_id, error.reason)
+                self._note_causes(event.event_id, error)
                 return False
         return True
 
@@ -346,10 +346,10 @@ class Ends:
         after = self._result._after
         return {after.get(parent) for parent in event.prev_event_ids}
 
-    def _note_causes(self, event_id: EventId, reason: str = "") -> None:
+    def _note_causes(self, event_id: EventId, error: UnknownState | None = None) -> None:
         """Keep some of the events that leave an event unchecked, and why a state is known in part."""
-        if reason:
-            self._result._why_unchecked[event_id] = reason
+        if error is not None:
+            self._result._why_unchecked[event_id] = error.reason, error.lack
         causes = [*islice(self._unclear, _CAUSES)]
         if None in self._open:
             causes += islice(self._open[None].ends, _CAUSES)
