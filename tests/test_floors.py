@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("resolution",),
     ("check", "replay", "unhashed", "known_states", "kept"),
     (
+        "beside",
         "contributions",
         "copies",
         "merging",
@@ -54,6 +55,8 @@ SAME_FLOOR = frozenset(
         ("signatures", "keys"),
         ("signing", "keys"),
         ("copies", "contributions"),
+        ("beside", "merging"),
+        ("gathering", "beside"),
         ("gathering", "contributions"),
         ("gathering", "copies"),
         ("gathering", "merging"),

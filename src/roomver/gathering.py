@@ -7,6 +7,7 @@ says so, or if one of its entries cannot be used.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from .beside import join_apart, join_outliers
 from .check import check_entries
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
@@ -70,6 +71,7 @@ class Gathered:
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
         outliers, extremities, apart, backfilled: as in `KnownStates`.
+        unsettled: as in `KnownStates`, of the first source.
         unknown_states: for events whose state the server should know and does not, the reason.
         contributions: what each source adds; empty if there is only one.
         differences: where the sources differ, and copies or given states in one source.
@@ -94,6 +96,7 @@ class Gathered:
     extremities: frozenset[EventId] | None = None
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
+    unsettled: frozenset[EventId] | None = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -234,24 +237,16 @@ class Gathered:
         # A later source tells only what no earlier one does. Each of these is a reason, not a decision.
         unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
         self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
-        first, others = knowns[0], range(1, len(origins))
-        self.outliers, self.extremities = first.outliers, first.extremities
+        first = knowns[0]
+        self.outliers, self.extremities, self.unsettled = first.outliers, first.extremities, first.unsettled
         # The first source that has an event tells how it came.
         seen: set[EventId] = set()
         for source, known in enumerate(knowns):
             self.backfilled |= known.backfilled - seen
             seen |= tally.has[source]
-        # What one server keeps beside its graph, another may have in its own.
-        if any(tally.in_graph(n, e, knowns[n]) for e in first.outliers or () for n in others):
-            self.outliers = None
-        apart = frozenset[EventId]().union(*(known.apart for known in knowns))
-        if others:
-            apart -= {
-                e
-                for e in apart
-                for n, known in enumerate(knowns)
-                if e not in known.apart and tally.in_graph(n, e, known)
-            }
+        apart = first.apart
+        if len(origins) > 1:
+            self.outliers, apart = join_outliers(tally, knowns), join_apart(tally, knowns)
         self.apart = apart - self._held(apart)
 
     def _held(self, apart: Collection[EventId]) -> set[EventId]:

@@ -17,7 +17,7 @@ from .contributions import (
     Origin,
     Saying,
 )
-from .entry import NO_SOURCE, Entry
+from .entry import NO_SOURCE, Entry, Part
 from .errors import Lack
 from .event import Event
 from .keys import KeyRing
@@ -41,6 +41,9 @@ SAME_ID: Final = Unknown("different events have its ID", lack=Lack.AGREEMENT)
 
 DISPUTED: Final = Unknown("sources contradict each other on whether it was rejected", lack=Lack.AGREEMENT)
 """Why the key of an event is unknown that only some of the servers rejected."""
+
+# The parts of an input whose events are in the graph of the room.
+_LISTED: Final = frozenset({Part.EVENT, Part.JOINED, Part.INVITED})
 
 
 # States
@@ -141,6 +144,7 @@ class Tally:
     Attributes:
         origins: the sources.
         has: for each, the IDs of its usable events.
+        listed: for each, those that are not only in a state or an auth chain.
         dropped: for each, how many entries a server must drop.
         added: for each, how many events no earlier entry of another source has.
         vouched: for each, the IDs of the events that its answers say that a server has accepted.
@@ -148,12 +152,14 @@ class Tally:
 
     origins: Sequence[Origin]
     has: list[set[EventId]] = field(default_factory=list)
+    listed: list[set[EventId]] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     added: list[int] = field(default_factory=list)
     vouched: list[set[EventId]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.has = [set() for _ in self.origins]
+        self.listed = [set() for _ in self.origins]
         self.dropped = [0] * len(self.origins)
         self.added = [0] * len(self.origins)
         self.vouched = [set() for _ in self.origins]
@@ -168,6 +174,8 @@ class Tally:
         event_id = event.event_id
         self.added[entry.source] += not any(event_id in held for held in self.has)
         self.has[entry.source].add(event_id)
+        if entry.part in _LISTED:
+            self.listed[entry.source].add(event_id)
 
     def contributions(
         self, claims: Mapping[EventId | None, Sequence[Claim]], knowns: Sequence[KnownStates]
@@ -278,8 +286,8 @@ class Tally:
         return "accepted" if settled and event_id in self.has[n] else ""
 
     def in_graph(self, n: int, event_id: EventId, known: KnownStates) -> bool:
-        """Tell whether a source's server may have an event in its graph of the room, not beside it."""
-        if self.origins[n].beliefs is None or event_id not in self.has[n]:
+        """Tell whether a source may have an event in its graph of the room, not beside it."""
+        if event_id not in self.listed[n]:
             return False
         return known.unsettled is None or event_id not in known.unsettled
 
@@ -341,7 +349,7 @@ def _of_servers(
         held = origin.beliefs
         if held is not None and held.extremities is not None:
             ends[n] = held.extremities
-        if held is not None and held.state is not None and not knowns[n].partial:
+        if held is not None and held.state is not None and not held.partial:
             states[n] = _state_of(held.state, events)
     names = [origin.name for origin in tally.origins]
     if len({*ends.values()}) > 1:

@@ -80,6 +80,7 @@ def read_states_of(gathered: Gathered) -> KnownStates:
         extremities=gathered.extremities,
         apart=gathered.apart,
         backfilled=gathered.backfilled,
+        unsettled=gathered.unsettled,
         unknown=gathered.unknown_states,
         current=gathered.current,
         accepted_now=frozenset(gathered.accepted.get(None, ())),
@@ -157,9 +158,13 @@ def _header(recording: Recording) -> JsonObject:
         ("outliers", states.outliers),
         ("apart", states.apart or None),
         ("backfilled", states.backfilled or None),
+        # Only of a server that decided.
+        ("unsettled", None if beliefs.rejected is None else states.unsettled),
     ):
         if ids is not None:
             header[name] = cast(JsonValue, sorted(ids))
+    if beliefs.partial:
+        header["partial_state"] = True
     if states.current is not None or states.accepted_now:
         current = {} if states.current is None else _state(states.current)
         if states.accepted_now:

@@ -20,7 +20,7 @@ from ..readers.several import other_room
 from ..recording import Recording, read_states_of, recording_lines
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state_document import main_room
-from ..types import JsonObject
+from ..types import EventId, JsonObject
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
@@ -160,7 +160,9 @@ def _read(
     if choice.room_id is not None and room_id is not None and room_id != choice.room_id:
         raise InputError(display_name(files[0]), other_room(room_id, choice.room_id))
     spoken = gathered.narrowed(beliefs)
-    unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
+    unspoken: set[EventId] = set()
+    if room.beliefs is not None:
+        unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
     recording = Recording(
         room.version,
         entries,

@@ -25,6 +25,7 @@ _ID_LISTS: Final = (
     "outliers",
     "apart",
     "backfilled",
+    "unsettled",
 )
 
 
@@ -96,6 +97,9 @@ def _check_fields(header: JsonObject) -> None:
     for key in ("room_id", "server"):
         if key in header and type(header[key]) is not str:
             raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
+    if type(header.get("partial_state", False)) is not bool:
+        found = shorten(header["partial_state"])
+        raise NotCanonical("partial_state", f"expected true or false, found {found}")
     for key in _ID_LISTS:
         if key in header:
             _check_ids(key, header[key])
@@ -151,7 +155,7 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, extremities, apart, backfilled: as in `KnownStates`.
+        outliers, extremities, apart, backfilled, unsettled: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
@@ -160,6 +164,7 @@ class RecordedStates:
     extremities: frozenset[EventId] | None
     apart: frozenset[EventId]
     backfilled: frozenset[EventId]
+    unsettled: frozenset[EventId] | None
     # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
     _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
@@ -208,7 +213,7 @@ class RecordedStates:
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
-            unsettled=None if self.outliers is None else self.outliers | self.apart,
+            unsettled=self.unsettled,
             tells_states=True,
         )
 
@@ -278,7 +283,10 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
 
     ends = ids("forward_extremities")
     apart, backfilled = ids("apart") or frozenset(), ids("backfilled") or frozenset()
-    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled)
+    outliers, unsettled = ids("outliers"), ids("unsettled")
+    if unsettled is None and outliers is not None:
+        unsettled = outliers | apart
+    return RecordedStates(by_event, current, outliers, ends, apart, backfilled, unsettled)
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:

@@ -156,6 +156,7 @@ class Reading:
             extremities=ends or None,
             standing=read_standing(self.database, self.room_id),
             redactions=read_redactions(self.database, events),
+            partial=bool(self._ids(_JOINS)),
         )
 
     def _ids(self, sql: str) -> frozenset[EventId]:
@@ -195,7 +196,6 @@ class Reading:
             self._backfilled(events, ends or frozenset()),
             unknown,
             unsettled=kept | partial,
-            partial=bool(joins),
             tells_states=self.has_states,
         )
 

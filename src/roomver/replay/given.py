@@ -5,6 +5,7 @@ what it leaves unknown. Where the two differ, nothing tells which is right, so t
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ..errors import Lack
@@ -52,6 +53,8 @@ def agree(
                 added[key] = known[key]
         else:
             contested.append(key)
+    if not adds:
+        left = (*_disputed(unknown_there, entries, unknown), *left)
     if not added and not contested and left == unknown:
         return computed, ()
     if len(contested) > _MOST:
@@ -65,6 +68,18 @@ def agree(
             Unknown(CONTRADICTED, keys=frozenset(contested), event_id=event_id, lack=Lack.AGREEMENT),
         )
     return known_in_part(changed_entries(entries, added), left), contested
+
+
+def _disputed(
+    there: Sequence[Unknown], entries: StateMap[EventId], unknown: Sequence[Unknown]
+) -> list[Unknown]:
+    """Return why a given state does not tell some of the unknown entries: sources contradict each other."""
+    named = [
+        replace(one, keys=frozenset(key for key in one.keys if key not in entries and _covers(unknown, key)))
+        for one in there
+        if one.lack is Lack.AGREEMENT
+    ]
+    return [one for one in named if one.keys]
 
 
 def _covers(unknown: Sequence[Unknown], key: StateKey) -> bool:
