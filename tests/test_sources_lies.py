@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 import synapse_db
-from builder import ALICE, BOB, Room
+from builder import ALICE, BOB, Room, public_key, server_name
 from command_line import Write, run
+from replay.test_policy_server import CONTENT, KEY, SERVER
 from synapse_db import Change, changed_in
 from test_sources_merged import public_room
 from test_sources_synapse import checked as check_database
 from test_sources_synapse import partial_join, room_ids
 from test_sources_together import answer_to_join
 
+from roomver import sign_event
 from roomver.known_states import Beliefs
+from roomver.signature_results import POLICY_SERVER_KEY
 
 
 def lines_of(room: Room, **header: Any) -> list[dict[str, Any]]:
@@ -147,3 +150,40 @@ def test_an_unfinished_partial_join_differs_from_nothing_also_once_recorded(
     assert in_part == [False, True, True] * 2
     broken = write("broken.jsonl", [{**header, "partial_state": "yes"}])
     assert "partial_state: expected true or false" in run("check", broken).stderr
+
+
+# Signatures
+
+
+@pytest.mark.parametrize("junk", ["A" * 86, "z" * 86, "?"])
+def test_a_copy_takes_away_no_signature_of_the_policy_server(write: Write, junk: str) -> None:
+    room = public_room()
+    room.add("m.room.policy", ALICE, CONTENT, state_key="")
+    sent = room.add("m.room.message", ALICE, {"body": "recommended"})
+    pdus: list[dict[str, Any]] = [dict(event.pdu) for event in room.events.values()]
+    pdus[-1] = sign_event(pdus[-1], "11", SERVER, KEY)
+    copy = {**pdus[-1], "signatures": {**pdus[-1]["signatures"], SERVER: {POLICY_SERVER_KEY: junk}}}
+    keys = {name: {"ed25519:1": {"key": public_key(name)}} for name in ("a.example", "b.example")}
+    options = ("--keys", write("keys.json", keys), "--room-version", "11")
+    first, other = write("first.jsonl", pdus), write("other.jsonl", [*pdus[:-1], copy])
+    assert run("check", first, *options).exit_code == 0
+    assert f"{sent.event_id}  m.room.message" in run("check", other, *options).stdout
+    for files in ((first, other), (other, first)):
+        assert run("check", files[0], "--also", files[1], *options).exit_code == 0, files
+
+
+def test_what_the_signatures_of_all_copies_show_does_not_depend_on_their_order(write: Write) -> None:
+    room = public_room()
+    pdus: list[dict[str, Any]] = [dict(event.pdu) for event in room.events.values()]
+    strange = [{**pdu, "signatures": {server_name(pdu["sender"]): {"ed25519:new": "A" * 86}}} for pdu in pdus]
+    keys = {name: {"ed25519:1": {"key": public_key(name)}} for name in ("a.example", "b.example")}
+    options = ("--keys", write("keys.json", keys), "--room-version", "11", "--require-signatures", "--json")
+    first, other = write("first.jsonl", pdus), write("other.jsonl", strange)
+    assert run("check", other, *options).exit_code != 0
+    reports = []
+    for files in ((first, other), (other, first)):
+        result = run("check", files[0], "--also", files[1], *options)
+        (found,) = json.loads(result.stdout)["files"]
+        reports.append((result.exit_code, found["summary"]))
+    assert reports[0] == reports[1]
+    assert reports[0][1]["signatures"]["valid"] == 2 * len(pdus)

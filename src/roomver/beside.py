@@ -5,13 +5,15 @@ another one's events out of the room. So an event is beside the graph only if ev
 so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from .event import Event
 from .known_states import KnownStates
 from .merging import Tally
-from .types import EventId
+from .state import entries_of
+from .types import EventId, StateMap
 
-__all__ = ["join_apart", "join_outliers"]
+__all__ = ["held_by", "join_apart", "join_outliers"]
 
 
 def join_outliers(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId] | None:
@@ -35,3 +37,17 @@ def join_apart(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId
     """Return the outliers that no event of the graph is based on, as every source says that has them."""
     apart = frozenset[EventId]().union(*(known.apart for known in knowns))
     return apart.difference(*(tally.has[n] - known.apart for n, known in enumerate(knowns)))
+
+
+def held_by(
+    states: Iterable[StateMap[EventId]], some: Collection[EventId], events: Mapping[EventId, Event]
+) -> set[EventId]:
+    """Return those of some events that a state holds, or the auth chain of one of these."""
+    todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in some]
+    held: set[EventId] = set()
+    while todo:
+        event_id = todo.pop()
+        if event_id not in held:
+            held.add(event_id)
+            todo += [one for one in events[event_id].auth_event_ids if one in some]
+    return held

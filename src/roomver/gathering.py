@@ -7,11 +7,11 @@ says so, or if one of its entries cannot be used.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .beside import join_apart, join_outliers
+from .beside import held_by, join_apart, join_outliers
 from .check import check_entries
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
-from .copies import compare_copies, copy_text, is_whole, with_signatures_of
+from .copies import PolicySignatures, check_again, compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState, listed
 from .event import Event
@@ -118,6 +118,8 @@ class Gathered:
     # What messages call the first source.
     _name: str = ""
     _unhashed: bool = False
+    _keys: KeyRing | None = NO_KEYS
+    _policy_signatures: PolicySignatures = field(default_factory=PolicySignatures)
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -247,19 +249,8 @@ class Gathered:
         apart = first.apart
         if len(origins) > 1:
             self.outliers, apart = join_outliers(tally, knowns), join_apart(tally, knowns)
-        self.apart = apart - self._held(apart)
-
-    def _held(self, apart: Collection[EventId]) -> set[EventId]:
-        """Return those of some events that a state holds, or the auth chain of one of these."""
         states = [*self.given.values(), *([] if self.current is None else [self.current])]
-        todo = [event_id for state in states for event_id in entries_of(state).values() if event_id in apart]
-        held: set[EventId] = set()
-        while todo:
-            event_id = todo.pop()
-            if event_id not in held:
-                held.add(event_id)
-                todo += [one for one in self.events[event_id].auth_event_ids if one in apart]
-        return held
+        self.apart = apart - held_by(states, apart, self.events)
 
     def _add(self, entry: Entry, check: EventCheck) -> None:
         event = check.usable
@@ -315,8 +306,14 @@ class Gathered:
         if compared and is_whole(check) and not is_whole(known):
             event, copy, self.places[event_id] = copy, event, entry.place
             self.checks[event_id], check = check, known
-        if compared:
-            self.events[event_id] = with_signatures_of(event, copy)
+        if compared and event.signatures != copy.signatures:
+            self._policy_signatures.note(event, copy)
+            joined = self.events[event_id] = with_signatures_of(event, copy)
+            # Whichever copy came first, what its signatures show is the same.
+            self.checks[event_id] = check_again(self.checks[event_id], joined, self._keys)
+            check = check_again(check, joined, self._keys)
+        elif compared:
+            self.events[event_id] = event
         self.summary.add(check)
 
     def _add_documents(self, documents: Documents, tally: Tally) -> None:
@@ -367,7 +364,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         UnknownRoomVersion: if there is no such version.
     """
     origins = origins or (Origin("the input", "a file", find_states=find_states),)
-    gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name)
+    gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name, _keys=keys)
     documents, tally = Documents(), Tally(origins)
     count = tally.count if len(origins) > 1 else None
     checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
@@ -386,6 +383,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
             gathered._all.drop(entry, check)
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:
                 gathered._beside.drop(entry, check)
+    gathered._policy_signatures.choose(gathered.events)
     gathered._add_documents(documents, tally)
     gathered._merge(origins, tally)
     return gathered
