@@ -17,6 +17,7 @@ import roomver
 # A module is public if the docstring of the package lists it. A new module must be put on one of the lists.
 PRIVATE = frozenset(
     {
+        "beside",
         "cli",
         "compact",
         "copies",
