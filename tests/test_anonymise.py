@@ -146,6 +146,7 @@ def test_a_recorded_room_keeps_its_decisions_and_nothing_else(version: str, tmp_
     assert [time - min(times[1]) for time in times[1]] == [time - min(times[0]) for time in times[0]]
     assert min(times[1]) == ties_module.START_MS
     assert len(new[0]["state"]) == len(old[0]["state"])
+    old[0]["unsettled"] = []  # version 1 of the format knows none
     assert {key: len(value) for key, value in new[0].items() if isinstance(value, list | dict)} == {
         key: len(value) for key, value in old[0].items() if isinstance(value, list | dict)
     }

@@ -348,7 +348,7 @@ def test_a_state_of_the_server_is_compared_as_far_as_it_is_known(write: Write) -
     assert kinds(found) == {undecided.event_id: ["auth-event-missing"]}
     assert found["room"]["state_differs"] == []
     text = run("check", write("room.jsonl", lines)).stdout
-    assert "the recording server's state is compared as far as the state here is known" in text
+    assert "the recording server's state is compared as far as both states are known" in text
     # The server has another name, which may be the unknown entry.
     missing = built.make("m.room.name", ALICE, {"name": "n"}, state_key="")
     lines[0] = header("11", rejected=[], state=[*theirs, missing.event_id])

@@ -7,7 +7,7 @@ from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room, State, versions_fro
 from played_rooms import STRANGE, agree, agree_on_state
 
 from roomver import Event, MissingEvents, UnknownState, replay_room, resolve
-from roomver.replay import Status
+from roomver.replay import Replay, Status
 from roomver.state import PartialState, Unknown, entries_of, unknown_of
 from roomver.types import EventId, StateKey
 
@@ -226,17 +226,29 @@ def test_the_state_over_the_prev_events_completes_a_state_given_in_part(version:
     gap = replay_room([e for e in events if e.event_id not in last.prev_event_ids], given=given)
     assert gap.state_before(last.event_id) == given[last.event_id]
     assert gap.outcomes[last.event_id].status is Status.UNDECIDED
-    # If the two contradict each other, the given state is used as it is.
+    # If the two contradict each other, only that is unknown: the prev events tell the members.
     other = {last.event_id: PartialState({**known, TOPIC: room.create.event_id}, [Unknown.members()])}
-    assert replay_room(events, given=other).state_before(last.event_id) == other[last.event_id]
-    del known["m.room.join_rules", ""]
+    _differs_in(replay_room(events, given=other), last, TOPIC, state)
+    rules = ("m.room.join_rules", "")
+    del known[rules]
     other = {last.event_id: PartialState(known, [Unknown.members()])}
-    assert replay_room(events, given=other).state_before(last.event_id) == other[last.event_id]
+    _differs_in(replay_room(events, given=other), last, rules, state)
+
+
+def _differs_in(found: Replay, event: Event, key: StateKey, state: dict[StateKey, EventId]) -> None:
+    before = found.state_before(event.event_id)
+    assert isinstance(before, PartialState)
+    assert before.known == {k: e for k, e in state.items() if k != key}
+    assert [one.keys for one in before.unknown] == [frozenset([key])]
+    assert before.why_unknown(STRANGE) is None
+    assert found.contradicted == {event.event_id: (key,)}
+    assert found.state_after(event.event_id) == before
+    assert found.lacking(event.event_id) == []
 
 
 def test_two_parts_of_one_state_complete_each_other() -> None:
     room = base_room()
-    room.state["m.room.member", DAVE] = room.make_member(DAVE, "join")  # it is missing
+    daves = room.state["m.room.member", DAVE] = room.make_member(DAVE, "join")  # it is missing
     undecided = room.add("m.room.topic", DAVE, {"topic": "t"}, state_key="")
     del room.state["m.room.member", DAVE], room.state[TOPIC]
     last = room.add("m.room.message", ALICE, {})
@@ -251,7 +263,9 @@ def test_two_parts_of_one_state_complete_each_other() -> None:
     before = part.state_before(last.event_id)
     assert isinstance(before, PartialState)
     assert before.known == state
-    assert before.unknown == (Unknown("x", keys=frozenset([TOPIC])),)
+    # Fetching the member event decides it, as it does without the given state.
+    assert [one.keys for one in before.unknown] == [frozenset([TOPIC])]
+    assert part.lacking(last.event_id) == [daves.event_id]
     assert before.why_unknown(STRANGE) is before.why_unknown(("m.room.member", DAVE)) is None
     assert part.outcomes[undecided.event_id].status is Status.UNDECIDED
 

@@ -27,6 +27,7 @@ PRIVATE = frozenset(
         "graph",
         "graph_bytes",
         "identifiers",
+        "claims",
         "merging",
         "newest",
         "other_rooms",

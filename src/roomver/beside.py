@@ -30,9 +30,11 @@ def merge_beside(
     told: Sequence[StateMap[EventId]],
     events: Mapping[EventId, Event],
 ) -> Beside:
-    """Merge what the sources say. What one server keeps beside its graph, another may have in its own.
+    """Merge what the sources say.
 
-    A forward extremity that other events are based on is in the graph, whatever else a source says of it.
+    What one server keeps beside its graph, another one may have in its own. And a source that lies must not
+    take another one's events out of the room. So an event is apart only if every source that has it says so,
+    and a forward extremity that other events are based on is in the graph, whatever a source says of it.
 
     Args:
         tally: what each source has.
@@ -42,24 +44,14 @@ def merge_beside(
         events: the usable events.
     """
     ends = frozenset[EventId]().union(*(one.extremities or () for one in newest))
-    others = range(1, len(knowns))
-    outliers = knowns[0].outliers
-    if any(tally.in_graph(n, e, knowns[n]) for e in outliers or () for n in others):
-        outliers = None
-    # The first source that has an event tells how it came. How another server came by an event does not tell
-    # how the first one would have.
+    # How another server came by an event does not tell how the first one would have.
     backfilled, unplaced, seen = knowns[0].backfilled, knowns[0].unplaced, set(tally.has[0])
-    for source in others:
+    for source in range(1, len(knowns)):
         unplaced |= (knowns[source].unplaced | knowns[source].backfilled) - seen
         seen |= tally.has[source]
-    apart = frozenset[EventId]().union(*(known.apart for known in knowns))
-    if others:
-        apart -= {
-            e
-            for e in apart
-            for n, known in enumerate(knowns)
-            if e not in known.apart and tally.in_graph(n, e, known)
-        }
+    outliers, apart = knowns[0].outliers, knowns[0].apart
+    if len(knowns) > 1:
+        outliers, apart = _join_outliers(tally, knowns), _join_apart(tally, knowns)
     in_graph = _held(apart, told, events)
     return Beside(
         None if outliers is None else outliers - ends - in_graph,
@@ -67,6 +59,20 @@ def merge_beside(
         unplaced - ends,
         apart - in_graph - _held(apart, given, events),
     )
+
+
+def _join_outliers(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId] | None:
+    """Return the outliers of all servers that tell them; None if one may be in the graph of another one."""
+    told = [known.outliers for known in knowns if known.outliers is not None]
+    found = frozenset[EventId]().union(*told)
+    contested = any(tally.in_graph(n, e, known) for n, known in enumerate(knowns) for e in found)
+    return found if told and not contested else None
+
+
+def _join_apart(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId]:
+    """Return the outliers that no event of the graph is based on, as every source says that has them."""
+    apart = frozenset[EventId]().union(*(known.apart for known in knowns))
+    return apart.difference(*(tally.has[n] - known.apart for n, known in enumerate(knowns)))
 
 
 def _held(

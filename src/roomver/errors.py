@@ -6,6 +6,7 @@ error with the same values. A verdict of the authorisation rules is never an exc
 
 import json
 from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Final, NamedTuple, NoReturn
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "BadRoomVersion",
     "CyclicGraph",
     "Defect",
+    "Lack",
     "MalformedEvent",
     "MissingEvents",
     "NotAGraph",
@@ -192,21 +194,43 @@ class MissingEvents(RoomverError):
         return f"events missing{missing_from}: {listed(self.event_ids)}"
 
 
+class Lack(Enum):
+    """What would decide something that is undecided, or tell an unknown entry of a state."""
+
+    MISSING = "missing events"
+    """Events that are not in the input."""
+    DROPPED = "dropped events"
+    """Valid copies of events that are in the input and were dropped."""
+    STATE = "whole state"
+    """The whole of a state that the input gives in part."""
+    AGREEMENT = "agreement"
+    """Which is right: sources contradict each other on a state, or a given state contradicts the events."""
+
+
+def gravest(lacks: Iterable[Lack]) -> Lack:
+    """Return the one of several lacks that must be mended first; `Lack.STATE` if there are none."""
+    found = {*lacks}
+    return next((one for one in (Lack.AGREEMENT, Lack.DROPPED, Lack.MISSING) if one in found), Lack.STATE)
+
+
 class UnknownState(RoomverError):
     """An answer needs an entry of a room state that is unknown. Nothing is decided without it.
 
     Attributes:
         keys: the unknown keys that were read, sorted; empty if the answer needs the state as a whole.
         reason: why they are unknown.
+        lack: what would tell them.
     """
 
     keys: tuple[tuple[str, str], ...]
     reason: str
+    lack: Lack
 
-    def __init__(self, keys: Iterable[tuple[str, str]], reason: str) -> None:
+    def __init__(self, keys: Iterable[tuple[str, str]], reason: str, lack: Lack = Lack.STATE) -> None:
         self.keys = tuple(sorted(set(keys)))
         self.reason = reason
-        super().__init__(self.keys, reason)
+        self.lack = lack
+        super().__init__(self.keys, reason, lack)
 
     def __str__(self) -> str:
         if not self.keys:

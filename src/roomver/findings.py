@@ -11,11 +11,12 @@ from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from .errors import Lack
 from .event import Event
 from .signature_results import SigningStatus
 from .types import EventId, KeyId, ServerName
 
-__all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Lack", "Reason", "Summary"]
+__all__ = ["Action", "EventCheck", "Finding", "FindingKind", "Reason", "Summary"]
 
 
 class Action(Enum):
@@ -120,19 +121,6 @@ class Reason(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.text}" if self.path else self.text
-
-
-class Lack(Enum):
-    """What would decide an undecided event."""
-
-    MISSING = "missing events"
-    """Events that are not in the input."""
-    DROPPED = "dropped events"
-    """Valid copies of events that are in the input and were dropped."""
-    STATE = "whole state"
-    """The whole of a state that the input gives in part."""
-    AGREEMENT = "agreement"
-    """Which of the sources is right that contradict each other on a state."""
 
 
 class Finding(NamedTuple):

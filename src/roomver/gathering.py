@@ -2,6 +2,8 @@
 
 Each entry is checked by itself (`roomver.check`). A state that the input gives is known in part if the input
 says so, or if one of its entries cannot be used.
+
+This module has more than 400 lines: each entry, in one pass, may change all that is gathered.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -9,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from .beside import merge_beside
 from .check import check_entries
+from .claims import SAME_ID, Claim, find_contested, forget_disputed, forget_events, merge_states
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
-from .copies import compare_copies, copy_text, is_whole, with_signatures_of
+from .copies import PolicySignatures, check_again, compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
 from .errors import SHOWN, NotAState
 from .event import Event
@@ -19,15 +22,7 @@ from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import (
-    Claim,
-    Tally,
-    find_contested,
-    find_differences,
-    forget_disputed,
-    forget_events,
-    merge_states,
-)
+from .merging import Tally, find_differences
 from .newest import Newest, find_lost, newest_of, split_claims
 from .other_rooms import OtherRooms
 from .replay.lost import Lost, keep_agreed
@@ -48,7 +43,6 @@ from .versions import RoomVersion, version_record
 
 __all__ = ["Gathered", "gather_events"]
 
-_SAME_ID_IN_STATE = "different events have its ID"
 _SAME_ID = Finding(FindingKind.SAME_ID, (Reason("", "two events in the input have this event ID"),))
 
 
@@ -75,6 +69,7 @@ class Gathered:
             response hands back, by the event that the state is given for; None for the others. A server has
             accepted them.
         outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
+        unsettled: as in `KnownStates`, of the first source.
         unknown_states: for events whose state the server should know and does not, the reason.
         contributions: what each source adds; empty if there is only one.
         differences: where the sources differ, and copies or given states in one source.
@@ -103,6 +98,7 @@ class Gathered:
     apart: frozenset[EventId] = frozenset()
     backfilled: frozenset[EventId] = frozenset()
     unplaced: frozenset[EventId] = frozenset()
+    unsettled: frozenset[EventId] | None = frozenset()
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -131,6 +127,8 @@ class Gathered:
     # What messages call the first source.
     _name: str = ""
     _unhashed: bool = False
+    _keys: KeyRing | None = NO_KEYS
+    _policy_signatures: PolicySignatures = field(default_factory=PolicySignatures)
 
     def as_state(self) -> StateMap[Event]:
         """Return the input as one room state: the state that it gives, with its other state events.
@@ -246,9 +244,7 @@ class Gathered:
                 tally, self._claims, several, self._told, knowns, self.events
             )
         for event_id, claims in self._claims.items():
-            state = forget_events(
-                merge_states(claims, several.get(event_id, {})), self._same_id, _SAME_ID_IN_STATE
-            )
+            state = forget_events(merge_states(claims, several.get(event_id, {})), self._same_id, SAME_ID)
             state = forget_disputed(state, disputed)
             if event_id is None:
                 self.current = state
@@ -259,7 +255,7 @@ class Gathered:
         # A later source tells only what no earlier one does. Each of these is a reason, not a decision.
         unknown = {e: reason for known in reversed(knowns) for e, reason in known.unknown.items()}
         self.unknown_states = {e: reason for e, reason in unknown.items() if e not in self.given}
-        self.extremities = knowns[0].extremities
+        self.extremities, self.unsettled = knowns[0].extremities, knowns[0].unsettled
         given = [*self.given.values(), *([] if self.current is None else [self.current])]
         told = [claim.state for claim in self._told]
         beside = merge_beside(tally, knowns, self.newest, given, told, self.events)
@@ -319,8 +315,14 @@ class Gathered:
         if compared and is_whole(check) and not is_whole(known):
             event, copy, self.places[event_id] = copy, event, entry.place
             self.checks[event_id], check = check, known
-        if compared:
-            self.events[event_id] = with_signatures_of(event, copy)
+        if compared and event.signatures != copy.signatures:
+            self._policy_signatures.note(event, copy)
+            joined = self.events[event_id] = with_signatures_of(event, copy)
+            # Whichever copy came first, what its signatures show is the same.
+            self.checks[event_id] = check_again(self.checks[event_id], joined, self._keys)
+            check = check_again(check, joined, self._keys)
+        elif compared:
+            self.events[event_id] = event
         if check.findings:
             self._of_copies.setdefault(event_id, {}).update((one.kind, one) for one in check.findings)
 
@@ -339,7 +341,7 @@ class Gathered:
             event_id = documents.answers_for(document, self.events)
             if event_id is None and document in documents.joined:
                 # The state before an event that was dropped is not the current state.
-                known = forget_events(state.as_map(), self._same_id, _SAME_ID_IN_STATE)
+                known = forget_events(state.as_map(), self._same_id, SAME_ID)
                 self._loose.append(known)
             else:
                 self._claims.setdefault(event_id, []).append(Claim(source, named[document], state.as_map()))
@@ -381,7 +383,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         UnknownRoomVersion: if there is no such version.
     """
     origins = origins or (Origin("the input", "a file", find_states=find_states),)
-    gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name)
+    gathered = Gathered(version_record(version), _unhashed=unhashed, _name=origins[0].name, _keys=keys)
     documents, tally = Documents(), Tally(origins)
     count = tally.count if len(origins) > 1 else None
     others = gathered.other_rooms = OtherRooms(room_id)
@@ -405,6 +407,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
             if part not in OF_STATE and part is not Part.AUTH_CHAIN:
                 gathered._beside.drop(entry, check)
     documents.finish()
+    gathered._policy_signatures.choose(gathered.events)
     gathered._add_documents(documents, tally)
     gathered.room_id = main_room(gathered.events.values(), room_id)
     gathered._merge(tally)

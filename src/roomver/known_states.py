@@ -5,7 +5,7 @@ A database tells it, and so does a recording. It is data only; `roomver.gatherin
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from .entry import Place
 from .event import Event
@@ -35,6 +35,10 @@ class Redaction(NamedTuple):
     """Whether the server has already removed the content of the event that it names."""
 
 
+# The fields of a header that say what a server decided.
+_BELIEFS: Final = ("rejected", "soft_failed", "state", "forward_extremities")
+
+
 @dataclass(frozen=True, slots=True)
 class Beliefs:
     """What the server that recorded a room decided. A field is None if the recording does not say.
@@ -47,6 +51,8 @@ class Beliefs:
         others: what `Place.file` is for the events that the recording does not speak of.
         standing: where the server stands in the room.
         redactions: the redactions that the server has stored, by the event that each names.
+        partial: whether the server does not have the whole current state yet: `state` may lack members and
+            may change.
     """
 
     rejected: frozenset[EventId] | None = None
@@ -57,6 +63,7 @@ class Beliefs:
     unspoken: frozenset[EventId] = frozenset()
     standing: Standing | None = None
     redactions: Mapping[EventId, tuple[Redaction, ...]] = field(default_factory=dict)
+    partial: bool = False
 
     def speak_of(self, place: Place, event_id: EventId | None = None) -> bool:
         """Tell whether the server decided about the event at a place of the input."""
@@ -71,20 +78,26 @@ class Beliefs:
         )
 
     @classmethod
-    def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs":
+    def of_header(cls, fields: JsonObject, others: frozenset[str] = frozenset()) -> "Beliefs | None":
         """Return the beliefs in the header of a recorded room. The reader has checked its fields.
 
         Args:
             fields: of the header.
             others: the other files of the input.
+
+        Returns:
+            The beliefs; None if the header does not say what its server decided.
         """
+        if fields.keys().isdisjoint(_BELIEFS):
+            return None
 
         def ids(name: str) -> frozenset[EventId] | None:
             return frozenset(cast(list[EventId], fields[name])) if name in fields else None
 
         unspoken = ids("not_judged") or frozenset()
         ends = ids("forward_extremities")
-        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken)
+        partial = fields.get("partial_state") is True
+        return cls(ids("rejected"), ids("soft_failed"), ids("state"), others, ends, unspoken, partial=partial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,6 @@ class KnownStates:
         unsettled: the events that the server has not judged against a whole state: outliers, and those that
             it took while it had a partial state. That it did not reject them decides nothing. None if the
             source does not tell which these are.
-        partial: whether the server does not have the whole current state yet.
         tells_states: whether the source tells the states at gaps.
     """
 
@@ -121,7 +133,6 @@ class KnownStates:
     current: StateMap[EventId] | None = None
     accepted_now: frozenset[EventId] = frozenset()
     unsettled: frozenset[EventId] | None = frozenset()
-    partial: bool = False
     tells_states: bool = False
 
 

@@ -1,13 +1,14 @@
-"""Merge what several sources know of one room, and find where they differ.
+"""Count what each source has of one room, and find where the sources differ.
 
 Nothing is decided by the order of the sources: what they contradict each other on becomes unknown.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
+from .claims import Claim, Contested, find_contested
 from .contributions import (
     MAX_ENTRIES,
     Contribution,
@@ -19,124 +20,19 @@ from .contributions import (
     Saying,
 )
 from .differing_keys import find_differing_keys
-from .entry import NO_SOURCE, Entry
-from .errors import SHOWN, listed
+from .entry import NO_SOURCE, Entry, Part
 from .event import Event
 from .known_states import KnownStates
-from .state import Unknown, changed_entries, completed_from, entries_of, known_in_part, unknown_of
+from .state import Unknown, entries_of, known_in_part
 from .types import EventId, StateKey, StateMap
 
 __all__ = [
-    "CONTRADICT",
-    "Claim",
     "Tally",
-    "disputed_text",
-    "find_contested",
     "find_differences",
-    "forget_disputed",
-    "forget_events",
-    "merge_states",
 ]
 
-CONTRADICT: Final = " contradict each other"
-"""What the reason of an `Unknown` contains if sources contradict each other."""
-
-
-# States
-
-
-class Claim(NamedTuple):
-    """A state that a source gives."""
-
-    source: int
-    """The number of the source."""
-    name: str
-    """What messages call the state: its source, and its place if that has several."""
-    state: StateMap[EventId]
-
-
-Contested: TypeAlias = Mapping[StateKey, tuple[tuple[str, EventId | None], ...]]
-"""Keys on which states contradict each other, each with what the states say, by their names."""
-
-
-def find_contested(claims: Sequence[Claim]) -> Contested:
-    """Return the keys on which states contradict each other, sorted, with what each of the states says.
-
-    Cost: one look at each entry of each state.
-    """
-    known = [entries_of(claim.state) for claim in claims]
-    unknown = [unknown_of(claim.state) for claim in claims]
-    differing: set[StateKey] = set()
-    first = known[0]
-    for entries in known[1:]:
-        differing.update(key for key, event_id in entries.items() if first.get(key) != event_id)
-        differing.update(key for key in first if key not in entries)
-    contested = {}
-    for key in sorted(differing):
-        says = [
-            (claims[n].name, entries.get(key))
-            for n, entries in enumerate(known)
-            if key in entries or not any(one.covers(key) for one in unknown[n])
-        ]
-        if any(event_id != says[0][1] for _, event_id in says):
-            contested[key] = tuple(says)
-    return contested
-
-
-def merge_states(claims: Sequence[Claim], contested: Contested) -> StateMap[EventId]:
-    """Return what several sources say of one state together.
-
-    What one leaves unknown, another tells. A key on which two of them contradict each other is unknown,
-    whatever a third one says. The order of the claims does not matter.
-
-    Args:
-        claims: at least one.
-        contested: what `find_contested` finds in them.
-    """
-    first = claims[0].state
-    if len(claims) == 1:
-        return first
-    gone = dict.fromkeys(contested)
-    merged: StateMap[EventId] | None = None
-    for claim in claims:
-        state = claim.state
-        if contested:
-            state = known_in_part(changed_entries(entries_of(state), gone), unknown_of(state))
-        merged = state if merged is None else completed_from(merged, state)
-    assert merged is not None  # there is at least one claim
-    if not contested:
-        return merged
-    names = {name: None for says in contested.values() for name, _ in says}
-    reason = f"{' and '.join(names)}{CONTRADICT}"
-    unknown = Unknown(reason, keys=frozenset(contested))
-    return known_in_part(entries_of(merged), (*(one.renewed() for one in unknown_of(merged)), unknown))
-
-
-def disputed_text(event_ids: Sequence[EventId]) -> str:
-    """Say why events that one server rejected and another one accepted are unknown in a state."""
-    were = "was" if len(event_ids) == 1 else "were"
-    return f"sources{CONTRADICT} on whether {listed(event_ids)} {were} rejected"
-
-
-def forget_disputed(state: StateMap[EventId], disputed: Collection[EventId]) -> StateMap[EventId]:
-    """Return a state in which the keys of disputed events are unknown: each with its own reason, if few."""
-    held = sorted({*disputed}.intersection(entries_of(state).values()))
-    for some in [[one] for one in held] if len(held) <= SHOWN else [held]:
-        state = forget_events(state, some, disputed_text(some))
-    return state
-
-
-def forget_events(state: StateMap[EventId], forgotten: Collection[EventId], reason: str) -> StateMap[EventId]:
-    """Return a state in which the keys of some events are unknown."""
-    keys = frozenset(key for key, event_id in entries_of(state).items() if event_id in forgotten)
-    if not keys:
-        return state
-    unknown = Unknown(reason, keys=keys)
-    entries = changed_entries(entries_of(state), dict.fromkeys(keys))
-    return known_in_part(entries, (*(one.renewed() for one in unknown_of(state)), unknown))
-
-
-# Sources
+# The parts of an input whose events are in the graph of the room.
+_LISTED: Final = frozenset({Part.EVENT, Part.JOINED, Part.INVITED})
 
 
 @dataclass(slots=True)
@@ -146,6 +42,7 @@ class Tally:
     Attributes:
         origins: the sources.
         has: for each, the IDs of its usable events.
+        listed: for each, those that are not only in a state or an auth chain.
         dropped: for each, how many entries a server must drop.
         added: for each, how many events no earlier entry of another source has.
         vouched: for each, the IDs of the events that its answers say that a server has accepted.
@@ -153,12 +50,14 @@ class Tally:
 
     origins: Sequence[Origin]
     has: list[set[EventId]] = field(default_factory=list)
+    listed: list[set[EventId]] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     added: list[int] = field(default_factory=list)
     vouched: list[set[EventId]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.has = [set() for _ in self.origins]
+        self.listed = [set() for _ in self.origins]
         self.dropped = [0] * len(self.origins)
         self.added = [0] * len(self.origins)
         self.vouched = [set() for _ in self.origins]
@@ -173,6 +72,8 @@ class Tally:
         event_id = event.event_id
         self.added[entry.source] += not any(event_id in held for held in self.has)
         self.has[entry.source].add(event_id)
+        if entry.part in _LISTED:
+            self.listed[entry.source].add(event_id)
 
     def contributions(
         self,
@@ -287,8 +188,8 @@ class Tally:
         return "accepted" if settled and event_id in self.has[n] else ""
 
     def in_graph(self, n: int, event_id: EventId, known: KnownStates) -> bool:
-        """Tell whether a source's server may have an event in its graph of the room, not beside it."""
-        if self.origins[n].beliefs is None or event_id not in self.has[n]:
+        """Tell whether a source may have an event in its graph of the room, not beside it."""
+        if event_id not in self.listed[n]:
             return False
         return known.unsettled is None or event_id not in known.unsettled
 
@@ -355,7 +256,7 @@ def _of_servers(
         told = knowns[n].extremities if held is None or held.extremities is None else held.extremities
         if told:  # a room always has one
             ends[n] = told
-        if held is not None and held.state is not None and not knowns[n].partial:
+        if held is not None and held.state is not None and not held.partial:
             states[n] = _state_of(held.state, events)
     names = [origin.name for origin in tally.origins]
     if len({*ends.values()}) > 1:

@@ -7,11 +7,11 @@ newer is lost. A state that a source gives without them is the state of some mom
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from .claims import Claim
 from .contributions import Origin
 from .errors import listed
 from .event import Event
 from .known_states import KnownStates
-from .merging import Claim
 from .replay import Lost
 from .state import Unknown, known_in_part
 from .types import EventId, StateKey, StateMap
@@ -41,7 +41,8 @@ def newest_of(origin: Origin, known: KnownStates) -> Newest:
     held = origin.beliefs
     ends = known.extremities if held is None or held.extremities is None else held.extremities
     # A room always has one: an empty list tells nothing.
-    return Newest(origin.name, ends or None, None if held is None else held.state, known.partial)
+    state, partial = (None, False) if held is None else (held.state, held.partial)
+    return Newest(origin.name, ends or None, state, partial)
 
 
 def find_lost(

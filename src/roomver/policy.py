@@ -104,7 +104,7 @@ def find_joined_user(server: ServerName, events: Iterable[Event], unknown: Itera
             return event
     for one in unknown:
         if one.may_hold("m.room.member", None):
-            raise UnknownState((), f"it may have a joined user of {shorten(server)} ({one.reason})")
+            raise UnknownState((), f"it may have a joined user of {shorten(server)} ({one.reason})", one.lack)
     return None
 
 

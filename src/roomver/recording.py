@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from .entry import Entry
-from .errors import RoomverError
+from .errors import Lack, RoomverError
 from .event_format import find_defects
 from .gathering import Gathered
 from .hashing import compute_event_id
 from .keys import NO_KEYS, KeyRing, VerifyKey
 from .known_states import KnownStates
 from .room_check import Beliefs
-from .state import entries_of, unknown_of
+from .state import Unknown, entries_of, unknown_of
 from .types import EventId, JsonObject, JsonValue, RoomId, StateMap
 from .unpadded import encode_unpadded
 from .versions import RoomVersion
@@ -81,6 +81,7 @@ def read_states_of(gathered: Gathered) -> KnownStates:
         apart=gathered.apart,
         backfilled=gathered.backfilled,
         unplaced=gathered.unplaced,
+        unsettled=gathered.unsettled,
         unknown=gathered.unknown_states,
         current=gathered.current,
         accepted_now=frozenset(gathered.accepted.get(None, ())),
@@ -159,9 +160,13 @@ def _header(recording: Recording) -> JsonObject:
         ("apart", states.apart or None),
         ("backfilled", states.backfilled or None),
         ("unplaced", states.unplaced or None),
+        # Only of a server that decided.
+        ("unsettled", None if beliefs.rejected is None else states.unsettled),
     ):
         if ids is not None:
             header[name] = cast(JsonValue, sorted(ids))
+    if beliefs.partial:
+        header["partial_state"] = True
     if states.current is not None or states.accepted_now:
         current = {} if states.current is None else _state(states.current)
         if states.accepted_now:
@@ -205,8 +210,12 @@ def _states(states: KnownStates) -> JsonObject:
 def _state(state: StateMap[EventId]) -> JsonObject:
     one: JsonObject = {"state": cast(JsonValue, sorted(entries_of(state).values()))}
     if unknown := unknown_of(state):
-        one["unknown"] = cast(JsonValue, [part.to_dict() for part in unknown])
+        one["unknown"] = cast(JsonValue, [{**part.to_dict(), **_lack(part)} for part in unknown])
     return one
+
+
+def _lack(part: Unknown) -> JsonObject:
+    return {} if part.lack is Lack.STATE else {"lack": part.lack.value}
 
 
 def key_tables(keys: KeyRing) -> list[JsonObject]:

@@ -47,9 +47,10 @@ class RoomCheck:
             Each has the names of the fields of `Beliefs` that name it. What the server decided about them
             cannot be compared.
         keys_not_compared: keys of the current state that were not compared, sorted: a missing event of the
-            recording server's state may have them there.
+            recording server's state may have them there, or that server does not have its whole state yet.
         not_compared: whether the recording gives a state but the current state is unknown here.
-        compared_in_part: whether the recording gives a state and the current state is known in part here.
+        compared_in_part: whether the recording gives a state, and the current state is known in part here or
+            on the recording server.
         extremities_differ: forward extremities that only we have, and those that only the recording server
             has. None if they agree, or if the recording or the replay does not tell them.
         follow: events that are rejected only because they cite a rejected event that the recording server
@@ -94,9 +95,14 @@ class RoomCheck:
         late.
         """
         decided = not self.summary.undecided and not self.replay.current_unknown
-        agree = self.state_agrees and not self.gathered.contradictions
+        agree = self.state_agrees and not self.contradicted
         complete = not self.recorded_missing and not self.lost
         return not self.summary.bad and decided and agree and complete
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether sources contradict each other, or a given state contradicts the events before it."""
+        return bool(self.gathered.contradictions or self.replay.contradicted)
 
     @property
     def state_agrees(self) -> bool:
@@ -286,7 +292,7 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
     result.resets = replayed.resets()
     _find_missing(result, held)
     if held.state is not None:
-        _compare_states(result, held.state)
+        _compare_states(result, held.state, partial=held.partial)
     # Events from elsewhere may replace extremities, and be some.
     speaks_of_all = all(held.speak_of(place, event_id) for event_id, place in places.items())
     if held.extremities is not None and replayed.extremities_known and speaks_of_all:
@@ -341,7 +347,14 @@ def _find_missing(result: RoomCheck, held: Beliefs) -> None:
     result.recorded_missing = {event_id: tuple(named[event_id]) for event_id in sorted(named)}
 
 
-def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
+def _compare_states(result: RoomCheck, believed: frozenset[EventId], *, partial: bool) -> None:
+    """Compare the current state with the recording server's.
+
+    Args:
+        result: with the replay; to be completed.
+        believed: the events of the server's state.
+        partial: whether the server does not have all of it yet. What differs then is not compared.
+    """
     events = result.gathered.events
     theirs: dict[StateKey, EventId] = {}
     incomplete = False
@@ -358,13 +371,15 @@ def _compare_states(result: RoomCheck, believed: frozenset[EventId]) -> None:
         result.not_compared = True
         return
     ours = entries_of(state)
-    result.compared_in_part = isinstance(state, PartialState)
+    result.compared_in_part = partial or isinstance(state, PartialState)
     for key in sorted(ours.keys() | theirs.keys()):
         if isinstance(state, PartialState) and state.why_unknown(key) is not None:
             continue
         if ours.get(key) == theirs.get(key):
             continue
-        if incomplete and key not in theirs:
+        if partial and key not in theirs and key[0] == "m.room.member":
+            continue
+        if partial or (incomplete and key not in theirs):
             result.keys_not_compared.append(key)
         else:
             result.state_differs[key] = (ours.get(key), theirs.get(key))

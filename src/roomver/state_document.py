@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from .canonical import shorten
 from .contributions import Origin
 from .entry import Entry, Part, Place
-from .errors import NotAState, listed
+from .errors import Lack, NotAState, listed
 from .event import Event
 from .findings import Action, EventCheck, Finding, FindingKind, Reason
 from .power import CREATE
@@ -36,9 +36,6 @@ OF_STATE: Final = frozenset({Part.STATE, Part.STATE_WITHOUT_MEMBERS, Part.PART_O
 
 OTHER_ROOM: Final = Finding(FindingKind.OTHER_ROOM, (Reason("room_id", "it is of another room"),))
 """The finding of an entry of another room that is left out."""
-
-DROPPED: Final = " dropped, "
-"""What the reason of an `Unknown` contains if entries were dropped."""
 
 NOT_USABLE: Final = "not among the usable events"
 """The reason of an `Unknown` whose entries a source gives as events that are missing or dropped."""
@@ -104,10 +101,11 @@ class StateDocument:
         unreadable = [one for one in self.dropped if one[1] is None]
         if unreadable:
             number = sum(self.dropped[one] for one in unreadable)
-            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]))
+            yield Unknown.everything(_dropped(number, self._where[unreadable[0]]), lack=Lack.DROPPED)
         keys = self.lost_keys()
         if keys:
-            yield Unknown(_dropped(len(keys), next(iter(keys.values()))), keys=frozenset(keys))
+            why = _dropped(len(keys), next(iter(keys.values())))
+            yield Unknown(why, keys=frozenset(keys), lack=Lack.DROPPED)
 
 
 DocumentKey: TypeAlias = tuple[int, int]
@@ -188,7 +186,7 @@ class Documents:
 
 def _dropped(number: int, first: str) -> str:
     """Say how many entries were dropped, and where and why the first one was."""
-    return f"{number:,}{DROPPED}{'' if number == 1 else 'the first at '}{first}"
+    return f"{number:,} dropped, {'' if number == 1 else 'the first at '}{first}"
 
 
 def why_dropped(check: EventCheck) -> Finding:

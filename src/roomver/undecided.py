@@ -9,16 +9,15 @@ from typing import NamedTuple
 
 from .canonical import shorten
 from .entry import Place
-from .errors import SHOWN, listed
-from .findings import Finding, FindingKind, Lack, Reason
+from .errors import SHOWN, Lack, gravest, listed
+from .findings import Finding, FindingKind, Reason
 from .gathering import Gathered
-from .merging import CONTRADICT
 from .replay import Outcome, Replay
 from .state import Unknown
-from .state_document import DROPPED, NOT_USABLE
+from .state_document import NOT_USABLE
 from .types import EventId
 
-__all__ = ["Dropped", "Undecided", "is_contradiction", "lack_behind", "lacks_among"]
+__all__ = ["Dropped", "Undecided", "lack_behind", "lacks_among"]
 
 # Finding what is behind a state known in part may cost as much as a walk through the room.
 _MOST_TRACED = 100
@@ -42,24 +41,19 @@ def lacks_among(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) 
     return tuple(lack for lack in Lack if lack in found)
 
 
-def lack_behind(gathered: Gathered, reason: str, unknown: Iterable[Unknown] = ()) -> Lack:
-    """Return what would tell the unknown entries of a given state.
+def lack_behind(gathered: Gathered, lack: Lack, unknown: Iterable[Unknown] = ()) -> Lack:
+    """Return what would tell the unknown entries of a state.
 
     Args:
         gathered: the events of the input.
-        reason: why they are unknown: that of an `Unknown`.
-        unknown: what is unknown in the states behind that, as `Replay.unknown_behind` returns it.
+        lack: what would tell them alone.
+        unknown: what is unknown in the states behind them, as `Replay.unknown_behind` returns it.
     """
-    reasons = [reason, *(one.reason for one in unknown)]
-    if any(map(is_contradiction, reasons)):
-        return Lack.AGREEMENT
-    dropped = any(DROPPED in one or (NOT_USABLE in one and gathered.left_out) for one in reasons)
-    return Lack.DROPPED if dropped else Lack.STATE
-
-
-def is_contradiction(reason: str) -> bool:
-    """Tell whether the reason of an `Unknown` is that sources contradict each other."""
-    return CONTRADICT in reason
+    behind = [*unknown]
+    found = gravest((lack, *(one.lack for one in behind)))
+    if found is Lack.STATE and gathered.left_out and any(NOT_USABLE in one.reason for one in behind):
+        return Lack.DROPPED
+    return found
 
 
 class Undecided:
@@ -103,7 +97,7 @@ class Undecided:
         if missing:
             return lacks_among(missing, self._dropped)
         behind = self._replayed.unknown_behind(outcome.event_id)
-        return (lack_behind(self._gathered, outcome.why_unknown, behind),)
+        return (lack_behind(self._gathered, outcome.lack, behind),)
 
     def _lacking(self, event_id: EventId, causes: Iterable[EventId], path: str) -> tuple[Reason, ...]:
         """Return the reasons why an event is undecided: the events that it waits for."""

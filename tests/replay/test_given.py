@@ -43,10 +43,15 @@ def test_a_gap_is_reported_and_a_given_state_bridges_it(version: str) -> None:
     assert bridged.state_before(after.event_id) == state
     assert bridged.current_state == ids(room.state)
     assert bridged.forward_extremities == (last.event_id,)
-    # A given state is used even if all previous events are known.
+    # If the prev events are known, what the given state contradicts is unknown.
     del state["m.room.join_rules", ""]
     whole = replay_room(room.events.values(), given={after.event_id: state})
-    assert whole.state_before(after.event_id) == state
+    before = whole.state_before(after.event_id)
+    assert isinstance(before, PartialState)
+    assert before.known == state
+    assert before.why_unknown(("m.room.join_rules", "")) is not None
+    assert before.why_unknown(("m.room.member", "@nobody:n.example")) is None
+    assert whole.contradicted == {after.event_id: (("m.room.join_rules", ""),)}
 
 
 def test_a_given_state_of_missing_events_is_an_error() -> None:
@@ -166,8 +171,8 @@ def test_a_given_state_may_hold_later_events() -> None:
     room.member(BOB, "ban", by=ALICE)
     fork.end()
     fork.branch()
-    one = room.add("m.room.topic", BOB, {"topic": "1"}, state_key="")
-    two = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")
+    one = room.add("m.room.topic", BOB, {"topic": "1"}, state_key="", prev=["$gone"])
+    two = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="", prev=[one, "$gone"])
     fork.end()
     merge = fork.merge()
     state = ids(fork.state)
@@ -225,7 +230,7 @@ def test_a_rejected_event_of_a_given_state_is_checked_again_or_skipped(version: 
     refused = room.add("m.room.topic", BOB, {"topic": "r"}, state_key="", auth=auth, depth=99)
     room.state = dict(fork.state)
     room.last = fork.last
-    first = room.add("m.room.message", ALICE, {})
+    first = room.add("m.room.message", ALICE, {}, prev=["$gone"])
     fork.end()
     fork.branch()
     topic = room.add("m.room.topic", BOB, {"topic": "2"}, state_key="")

@@ -64,8 +64,8 @@ def _outdated_member(version: str) -> tuple[Replay, Event, Event, Event]:
     left = room.member(CAROL, "leave")
     fork.end()
     fork.branch()
-    # The other branch follows her leave as well, but is given a state with the old topic.
-    other = room.make("m.room.message", ALICE, {}, prev=[left])
+    # The other branch follows her leave as well, and is given a state with the old topic.
+    other = room.make("m.room.message", ALICE, {}, prev=[left, "$gone"])
     room.take(other)
     fork.end()
     state_there = {**ids(fork.state), ("m.room.member", CAROL): left.event_id, TOPIC: old.event_id}

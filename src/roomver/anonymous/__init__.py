@@ -96,6 +96,7 @@ class _Header:
                 self._ids(held.soft_failed),
                 self._ids(held.state),
                 extremities=self._ids(held.extremities),
+                partial=held.partial,
             ),
             self._ids(old.not_judged) or frozenset(),
             self._states(old.states),
@@ -129,6 +130,7 @@ class _Header:
             apart=self._ids(old.apart) or frozenset(),
             backfilled=self._ids(old.backfilled) or frozenset(),
             unplaced=self._ids(old.unplaced) or frozenset(),
+            unsettled=self._ids(old.unsettled),
             unknown={event(one): "the server does not know the state" for one in old.unknown},
             current=None if old.current is None else self._state(old.current),
             accepted_now=self._ids(old.accepted_now) or frozenset(),
@@ -144,4 +146,5 @@ class _Header:
             one.reason if one.reason in _REASONS else "unknown to the server",
             None if one.types is None else frozenset([self._names.type(kind) for kind in sorted(one.types)]),
             frozenset([self._names.state_key(key) for key in sorted(one.keys)]),
+            lack=one.lack,
         )

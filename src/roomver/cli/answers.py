@@ -9,9 +9,9 @@ from rich.table import Table
 
 from ..auth.compared import Compared, list_compared
 from ..contributions import Difference
-from ..errors import SHOWN, UnknownState
+from ..errors import SHOWN, Lack, UnknownState
 from ..event import Event
-from ..findings import Finding, Lack
+from ..findings import Finding
 from ..policy import PolicyRefusal, PolicyServer
 from ..redacted import Redacted
 from ..replay import CurrentCheck

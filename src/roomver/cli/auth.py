@@ -243,7 +243,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         by_state = Row(BEFORE, event, None, {}, instead=VOUCHED)
     else:
         unknown = UnknownState(outcome.unknown, outcome.why_unknown) if outcome.unknown else None
-        lack = None if lacks else room.lack_behind(outcome.why_unknown, event_id)
+        lack = None if lacks else room.lack_behind(outcome.lack, event_id)
         because = room.contradictions_behind(event_id)
         by_state = Row(BEFORE, event, None, state, lacks, unknown, lack, because=because)
     return answer([row, by_state])
@@ -257,7 +257,7 @@ def _third(room: LoadedRoom, event: Event) -> Third:
         event_id, lack, because = event.event_id, None, list[str]()
         if event_id in room.replay.current_unknown and event_id not in room.replay.unchecked:
             because = room.contradictions_behind(event_id, at_arrival=True)
-            lack = None if check.missing else room.lack_behind(check.why, event_id, at_arrival=True)
+            lack = None if check.missing else room.lack_behind(check.lack, event_id, at_arrival=True)
         return Third(CURRENT, event, check, lack=lack, because=because)
     current = EventsOf(read, room.replay.events)
     server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
@@ -276,7 +276,7 @@ def _against(
     try:
         return Row(against, event, check_against_state(event, state), state)
     except UnknownState as error:
-        lack = None if lacks else lack_behind(gathered, error.reason)
+        lack = None if lacks else lack_behind(gathered, error.lack)
         return Row(against, event, None, state, lacks, error, lack)
 
 
@@ -327,7 +327,7 @@ def _by_policy_server(row: Row, gathered: Gathered, unsigned: str) -> Third | No
         refusal = check_policy(event, state)
     except UnknownState as error:
         check = CurrentCheck(None, why=f"whether the room uses one is unknown: {error}")
-        lack = lack_behind(gathered, error.reason)
+        lack = lack_behind(gathered, error.lack)
         return None if unsigned else Third(POLICY_SERVER, event, check, lack=lack)
     if refusal is not None:
         check = CurrentCheck(None, why=unsigned, made=False) if unsigned else CurrentCheck(False, refusal)

@@ -218,7 +218,7 @@ def _check_file(  # noqa: PLR0913 - one for each option
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found, beliefs)
-    bad = found.summary.bad or found.state_differs or found.gathered.contradictions
+    bad = found.summary.bad or found.state_differs or found.contradicted
     code = 1 if bad else 0 if found.ok else 3
     report.end(found.summary, keys, code)
     return code

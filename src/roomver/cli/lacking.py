@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from ..errors import SHOWN, listed
-from ..findings import Lack
+from ..errors import SHOWN, Lack, listed
 from ..replay import Replay
 from ..room_check import RoomCheck
 from ..types import EventId, JsonValue

@@ -11,22 +11,22 @@ from typing import TypeAlias
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..claims import disputed_text
 from ..contributions import DifferenceKind
 from ..entry import NO_SOURCE, Entry, Place
-from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
+from ..errors import SHOWN, Lack, MissingEvents, RoomverError, UnknownState, counted
 from ..event import Event
-from ..findings import EventCheck, Finding, Lack, Summary
+from ..findings import EventCheck, Finding, Summary
 from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
-from ..merging import disputed_text
 from ..readers import InputError, Room, fit_entry
 from ..readers.several import NEVER_CAME, nearest_text
 from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
-from ..state import Unknown
+from ..state import Unknown, lack_of
 from ..types import EventId
-from ..undecided import is_contradiction, lack_behind
+from ..undecided import lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
@@ -162,19 +162,19 @@ class LoadedRoom:
     def say_in_part(self, what: str, event_id: EventId | None, unknown: Sequence[Unknown]) -> None:
         """Say which part of a state is unknown, and what would tell."""
         parts = "; ".join(map(str, unknown))
-        lack = self.lack_behind(parts, event_id)
+        lack = self.lack_behind(lack_of(unknown), event_id)
         self.say(f"{what} is known in part. Unknown: {parts}", self.replay.lacking(event_id), lack)
         self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
 
-    def lack_behind(self, reason: str, event_id: EventId | None = None, *, at_arrival: bool = False) -> Lack:
-        """Return what would tell the unknown entries of a state, from the reason why they are unknown.
+    def lack_behind(self, lack: Lack, event_id: EventId | None = None, *, at_arrival: bool = False) -> Lack:
+        """Return what would tell the unknown entries of a state, and what is behind them.
 
         Args:
-            reason: the reason.
+            lack: what would tell the entries alone.
             event_id, at_arrival: as in `Replay.unknown_behind`.
         """
         behind = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
-        return lack_behind(self.found.gathered, reason, behind)
+        return lack_behind(self.found.gathered, lack, behind)
 
     def contradictions_behind(self, event_id: EventId | None, *, at_arrival: bool = False) -> list[str]:
         """Return, in words, the contradictions between sources that leave an event or a state undecided.
@@ -184,7 +184,7 @@ class LoadedRoom:
             at_arrival: those that leave its check against the current state unknown.
         """
         unknown = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
-        found = [str(one) for one in unknown if is_contradiction(one.reason)]
+        found = [str(one) for one in unknown if one.lack is Lack.AGREEMENT]
         if event_id is None:
             return found
         outcomes, todo, chain = self.replay.outcomes, [event_id], {event_id}

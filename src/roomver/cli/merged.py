@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ..contributions import Contribution, Difference, DifferenceKind, Matter
 from ..copies import ALTERED_COPY
-from ..errors import counted
+from ..errors import SHOWN, counted
 from ..gathering import Gathered
+from ..replay import Replay
 from ..types import JsonObject, JsonValue
 from .common import call_name
 from .escaped import printable
@@ -164,6 +165,20 @@ def _lines(one: Difference, most: int | None) -> list[str]:
         lines += capped(entries, None if most is None else _MOST)
         return [*lines, *([f"    and {one.more_entries:,} more entries"] if one.more_entries else [])]
     return [*lines, *(f"    {said_text(said.source, said.place, said.text)}" for said in one.says)]
+
+
+def contradicted_lines(replayed: Replay, most: int | None) -> list[str]:
+    """Return which given states the events contradict, as lines of text: at most `most`, or all of them."""
+    if not replayed.contradicted:
+        return []
+    states = counted(len(replayed.contradicted), "given state", "given states")
+    lines = [
+        f"  before {event_id}: {', '.join(map(key_text, keys))}"
+        + (" and perhaps others" if len(keys) == SHOWN else "")
+        for event_id, keys in replayed.contradicted.items()
+    ]
+    heading = f"the events contradict {states}; these entries are unknown:"
+    return [printable(line) for line in (heading, *capped(lines, most))]
 
 
 def lines_about(differences: Sequence[Difference]) -> list[str]:

@@ -20,7 +20,7 @@ from ..readers import InputError, Room, read_room
 from ..readers.several import other_room
 from ..recording import Recording, read_states_of, recording_lines
 from ..room_check import Beliefs, RoomCheck, check_room
-from ..types import JsonObject
+from ..types import EventId, JsonObject
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
@@ -164,7 +164,9 @@ def _read(
     if wanted is not None and room_id is not None and room_id != wanted:
         raise InputError(display_name(files[0]), other_room(room_id, wanted))
     spoken = gathered.narrowed(beliefs)
-    unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
+    unspoken: set[EventId] = set()
+    if room.beliefs is not None:
+        unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
     if ids := {event_id for one in gathered.find_lost(gathered.events, 1) for event_id in one.event_ids}:
         # What other sources have lost may be newer than the state that the first one lists.
         beliefs = replace(beliefs, state=None, extremities=(beliefs.extremities or frozenset()) | ids)

@@ -58,7 +58,7 @@ def recorded_lines(result: RoomCheck, most: int | None) -> list[str]:
     if result.not_compared:
         lines.append("the recording server's state cannot be compared: the state here is unknown")
     if result.compared_in_part:
-        lines.append("the recording server's state is compared as far as the state here is known")
+        lines.append("the recording server's state is compared as far as both states are known")
     for where, event_ids in zip(_WHERE, result.extremities_differ or (), strict=False):
         if event_ids:
             lines.append(f"forward extremities only {where}: {all_listed(list(event_ids), most)}")

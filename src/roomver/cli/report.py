@@ -24,7 +24,13 @@ from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue
 from .common import call_name, console, display_name, event_title
 from .escaped import printable
-from .merged import difference_lines, other_room_lines, sources_data, sources_table
+from .merged import (
+    contradicted_lines,
+    difference_lines,
+    other_room_lines,
+    sources_data,
+    sources_table,
+)
 from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
@@ -125,7 +131,7 @@ class JsonReport:
         """Report the room as a whole, compared with what its server decided, if the input says so."""
         del beliefs
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
-        self._good &= not found.gathered.contradictions and not found.lost
+        self._good &= not found.contradicted and not found.lost
         data = {**room_data(found), **recorded_data(found)}
         self._room = f', "room": {json.dumps(data)}'
         if (sources := sources_data(found.gathered)) is not None:
@@ -279,7 +285,7 @@ class TextReport:
         lines += unknown_check_lines(found, self._most_lines)
         lines += other_room_lines(found.gathered)
         lines += difference_lines(found.gathered, self._most_lines)
-        self._lines = lines
+        self._lines = lines + contradicted_lines(found.replay, self._most_lines)
         if found.gathered.contributions:
             self._sources.append((self._file, found.gathered.contributions))
 

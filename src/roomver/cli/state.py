@@ -5,13 +5,12 @@ from difflib import get_close_matches
 
 import click
 
-from ..errors import MissingEvents, RoomverError, UnknownState, counted, listed
-from ..findings import Lack
+from ..errors import Lack, MissingEvents, RoomverError, UnknownState, counted, listed
 from ..readers import InputError, read_state_ids
 from ..replay import Replay
 from ..resolution import Resolution, resolve
 from ..selection import select_auth_types
-from ..state import entries_of, unknown_of
+from ..state import entries_of, lack_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
 from .common import (
@@ -249,7 +248,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         )
     except UnknownState as error:
         too_many = at is None and loaded.replay.too_many_states
-        loaded.say(str(error), (), None if too_many else loaded.lack_behind(error.reason, at_event))
+        loaded.say(str(error), (), None if too_many else loaded.lack_behind(error.lack, at_event))
         _say(loaded, slip)
         raise click.exceptions.Exit(3) from None
     except MissingEvents as error:
@@ -281,7 +280,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     if unknown:
         parts = "; ".join(map(str, unknown))
         missing = [] if set_files else replayed.lacking(at_event)
-        lack = loaded.lack_behind(parts, at_event)
+        lack = loaded.lack_behind(lack_of(unknown), at_event)
         loaded.say(f"the result is known in part. Unknown: {parts}", missing, lack)
         raise click.exceptions.Exit(3)
 

@@ -57,7 +57,7 @@ def unknown_check_lines(result: RoomCheck, most: int | None) -> list[str]:
         missing = f"; {missing_text(check.missing, result.dropped)}" if check.missing else ""
         if not check.missing:
             behind = replayed.unknown_behind(event_id, at_arrival=True)
-            missing = f"; {advice_for(lack_behind(result.gathered, check.why, behind))}"
+            missing = f"; {advice_for(lack_behind(result.gathered, check.lack, behind))}"
         lines += [
             event_title(place, event_id, event.type, event.sender),
             f"  {check.why}{missing}",

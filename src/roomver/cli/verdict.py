@@ -8,8 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import SHOWN, counted
-from ..findings import Action, FindingKind, Lack, Summary
+from ..errors import SHOWN, Lack, counted
+from ..findings import Action, FindingKind, Summary
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId
@@ -101,6 +101,10 @@ class Verdict:
         if contradictions := found.gathered.contradictions:
             differ = counted(len(contradictions), "contradiction", "contradictions")
             lines.append(f"{differ} between the sources")
+        if contradicted := found.replay.contradicted:
+            lines.append(
+                f"{counted(len(contradicted), 'given state', 'given states')} contradicted by the events"
+            )
         if found.state_differs:
             entries = counted(len(found.state_differs), "entry", "entries")
             lines.append(f"the current state differs from the server's in {entries}")

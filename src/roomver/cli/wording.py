@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from ..canonical import shorten
-from ..errors import SHOWN, counted, listed
-from ..findings import Action, Finding, FindingKind, Lack, Reason, Summary
+from ..errors import SHOWN, Lack, counted, listed
+from ..findings import Action, Finding, FindingKind, Reason, Summary
 from ..replay import Replay, Reset, Status
 from ..room_check import RoomCheck
 from ..signature_results import SigningStatus
@@ -169,6 +169,9 @@ def room_data(result: RoomCheck) -> JsonObject:
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
         "lost": [{"events": list(one.event_ids), "reason": one.reason} for one in result.lost],
+        "contradicted": {
+            event_id: [list(key) for key in keys] for event_id, keys in replayed.contradicted.items()
+        },
         "missing": {event_id: list(citing) for event_id, citing in replayed.missing.items()},
         "dropped": dropped_data(replayed.missing, result.dropped),
         "outliers": [*sorted(replayed.outliers)],

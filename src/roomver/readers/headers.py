@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
 from ..entry import Entry, Place
-from ..errors import NotAState, NotCanonical, RoomverError
+from ..errors import Lack, NotAState, NotCanonical, RoomverError, listed
 from ..event import Event
 from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..known_states import KnownStates
@@ -27,7 +27,11 @@ _ID_LISTS: Final = (
     "apart",
     "backfilled",
     "unplaced",
+    "unsettled",
 )
+
+
+_LACKS: Final = {lack.value: lack for lack in Lack}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,9 @@ def _check_fields(header: JsonObject) -> None:
     for key in ("room_id", "server"):
         if key in header and type(header[key]) is not str:
             raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
+    if type(header.get("partial_state", False)) is not bool:
+        found = shorten(header["partial_state"])
+        raise NotCanonical("partial_state", f"expected true or false, found {found}")
     for key in _ID_LISTS:
         if key in header:
             _check_ids(key, header[key])
@@ -150,7 +157,7 @@ class RecordedStates:
     Attributes:
         by_event: for events, the state before them.
         current: for the current state; None if nothing is given.
-        outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
+        outliers, extremities, apart, backfilled, unplaced, unsettled: as in `KnownStates`.
     """
 
     by_event: Mapping[EventId, _Given]
@@ -160,6 +167,7 @@ class RecordedStates:
     apart: frozenset[EventId]
     backfilled: frozenset[EventId]
     unplaced: frozenset[EventId]
+    unsettled: frozenset[EventId] | None
     # The IDs that the lines give. For those in a state also the keys and places: an event may be unusable.
     _seen: set[EventId] = field(default_factory=set)
     _keys: dict[EventId, tuple[StateKey | None, Place]] = field(default_factory=dict)
@@ -209,7 +217,7 @@ class RecordedStates:
             unknown={e: given.why_unknown for e, given in here.items() if given.why_unknown is not None},
             current=current,
             accepted_now=now,
-            unsettled=None if self.outliers is None else self.outliers | self.apart,
+            unsettled=self.unsettled,
             tells_states=True,
         )
 
@@ -253,7 +261,8 @@ class RecordedStates:
         if dropped:
             entries = {key: event_id for key, event_id in entries.items() if key not in dropped}
             first = next(iter(dropped.values()))
-            more.append(Unknown(f"{len(dropped):,} dropped, {first}", keys=frozenset(dropped)))
+            why = f"{len(dropped):,} dropped, {first}"
+            more.append(Unknown(why, keys=frozenset(dropped), lack=Lack.DROPPED))
         return known_in_part(entries, more)
 
 
@@ -282,7 +291,12 @@ def _recorded_states(header: JsonObject) -> RecordedStates:
     if "rejected" not in header:
         # No server decided about the events, so nothing vouches for how they came.
         backfilled, unplaced = frozenset(), unplaced | backfilled
-    return RecordedStates(by_event, current, ids("outliers"), ends, apart, backfilled, unplaced - backfilled)
+    outliers, unsettled = ids("outliers"), ids("unsettled")
+    if unsettled is None and outliers is not None:
+        unsettled = outliers | apart
+    return RecordedStates(
+        by_event, current, outliers, ends, apart, backfilled, unplaced - backfilled, unsettled
+    )
 
 
 def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Given:
@@ -323,4 +337,7 @@ def _unknown(value: JsonValue, path: str) -> Unknown:
             reason = f"expected a pair of an event type and a state key, found {shorten(pair)}"
             raise NotCanonical(join_path(where, index), reason)
         keys.add((cast(str, pair[0]), cast(str, pair[1])))
-    return Unknown(reason, kinds, frozenset(keys))
+    lack = fields.get("lack", Lack.STATE.value)
+    if lack not in _LACKS:
+        raise NotCanonical(join_path(path, "lack"), f"expected {listed([*_LACKS])}, found {shorten(lack)}")
+    return Unknown(reason, kinds, frozenset(keys), lack=_LACKS[lack])

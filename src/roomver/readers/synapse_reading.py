@@ -6,12 +6,12 @@ from itertools import islice
 from typing import Final
 
 from ..canonical import shorten
+from ..claims import forget_events
 from ..entry import Entry, Place
 from ..errors import RoomverError
 from ..event import Event
 from ..known_states import Beliefs, KnownStates
-from ..merging import forget_events
-from ..state import entries_of
+from ..state import Unknown, entries_of
 from ..types import EventId, JsonValue, RoomId, StateMap
 from ..versions import RoomVersion
 from .database import AT_ONCE, Database, number_of, object_of, rows_among, text_of
@@ -23,7 +23,7 @@ from .synapse_room import read_redactions, read_standing
 from .synapse_state import StateGroups
 
 _LONGEST_ID: Final = 255
-_DOUBTFUL: Final = "accepted while the server had a partial state"
+_DOUBTFUL: Final = Unknown("accepted while the server had a partial state")
 
 
 _JOINS: Final = "SELECT join_event_id FROM partial_state_rooms WHERE room_id = ?"
@@ -146,6 +146,7 @@ class Reading:
             extremities=ends or None,
             standing=read_standing(self.database, self.room_id),
             redactions=read_redactions(self.database, events),
+            partial=bool(self._ids(_JOINS)),
         )
 
     def _ids(self, sql: str) -> frozenset[EventId]:
@@ -185,7 +186,6 @@ class Reading:
             *self._how_they_came(events, ends or frozenset()),
             unknown,
             unsettled=kept | partial,
-            partial=bool(joins),
             tells_states=self.has_states,
         )
 

@@ -63,11 +63,11 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
 
     Args:
         events: in any order. Of several events with the same ID, the first counts.
-        given: states before events whose prev events are missing, by event ID. A given state is used even if
-            the prev events are present. It may be a `PartialState`: then the state over the prev events, if
-            known, tells what is unknown in it, unless the two contradict each other. The server that gave it
-            has accepted its events and those of its auth chain; this replay relies on that where it cannot
-            tell.
+        given: states before events whose prev events are missing, by event ID. It may be a `PartialState`. If
+            the state over the prev events is known too, each of the two tells what is unknown in the other
+            one, and the entries on which they contradict each other are unknown: `Replay.contradicted` lists
+            them. The server that gave a state has accepted its events and those of its auth chain; this
+            replay relies on that where it cannot tell.
         current: the current state of the room, if the caller has it from elsewhere. It may be a
             `PartialState`. The events of all these states must be in `events`.
         accepted: more events that such a server has accepted, by the event that the state is given for (None

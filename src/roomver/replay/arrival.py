@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..errors import Lack
 from ..event import Event
 from ..policy import POLICY
 from ..power import CREATE
@@ -35,9 +36,11 @@ def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
         causes = replayed._unchecked_for[event_id]
         here = [one for one in causes if one in replayed.events]
         missing = {*replayed.lacking(*here), *(one for one in causes if one not in replayed.events)}
-        reason = replayed._why_unchecked.get(event_id)
-        why = "the current state is unknown" + (f": {reason}" if reason else "")
-        return CurrentCheck(None, why=why, missing=tuple(sorted(missing)))
+        why, lack = "the current state is unknown", Lack.STATE
+        if event_id in replayed._why_unchecked:
+            reason, lack = replayed._why_unchecked[event_id]
+            why += f": {reason}"
+        return CurrentCheck(None, why=why, missing=tuple(sorted(missing)), lack=lack)
     if event_id in replayed.unplaced:
         return CurrentCheck(None, why="nothing tells when the server received the event")
     if event_id in replayed.backfilled:

@@ -50,7 +50,7 @@ def find_causes(replayed: "Replay", *event_ids: EventId | None, at_arrival: bool
         before = replayed._before.get(event_id)
         if before in replayed._unknown:
             causes += _of_group(replayed, before, unknown)
-            if event_id not in replayed._given:
+            if event_id not in replayed._bridges:
                 # The states after its prev events could not be merged, or one is known in part.
                 for parent in replayed.events[event_id].prev_event_ids:
                     causes += _of_group(replayed, replayed._after.get(parent), unknown)

@@ -311,7 +311,7 @@ class Ends:
         try:
             found = self._against_current(event, None if outcome.by_state is None else before[0])
         except UnknownState as error:
-            self._note_causes(event_id, error.reason)
+            self._note_causes(event_id, error)
             return False
         self._note(event_id, found)
         return True
@@ -333,7 +333,7 @@ class Ends:
             try:
                 self._note(event.event_id, self._recommended.check(event, state))
             except UnknownState as error:
-                self._note_causes(event.event_id, error.reason)
+                self._note_causes(event.event_id, error)
                 return False
         return True
 
@@ -362,7 +362,7 @@ class Ends:
         after = self._result._after
         return {after.get(parent) for parent in event.prev_event_ids}
 
-    def _note_causes(self, event_id: EventId, reason: str = "") -> None:
+    def _note_causes(self, event_id: EventId, error: UnknownState | None = None) -> None:
         """Keep some of the events that leave an event unchecked, and why a state is known in part."""
         unclear = [*islice(self._unclear, _CAUSES), *islice(self._lasting, _CAUSES)]
         causes = causes_of(self._result, unclear)
@@ -370,7 +370,7 @@ class Ends:
             causes += islice(self._open[None].ends, _CAUSES)
         causes += sorted(self._holes.following(islice(self._doubtful, 1)))
         # If there are none, a state is known in part.
-        note_unchecked(self._result, event_id, causes or islice(self._ends, _STATES), reason)
+        note_unchecked(self._result, event_id, causes or islice(self._ends, _STATES), error)
 
     def _against_current(self, event: Event, before: StateMap[EventId] | None) -> SoftFailure | str | None:
         """Check an event against the current state, by checks 6 and 7.

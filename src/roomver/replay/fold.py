@@ -18,13 +18,16 @@ How it works:
   unknown key of the state. Outliers are the exception (`Fold._judge`). An undecided event is never accepted.
 * *Unknown states.* If a prev event is missing, the state before an event is unknown (a *gap*), and so are
   the states after it, up to the next given state.
-* *States known in part* (`PartialState`). A given state may be one. The state over the prev events, if it is
-  known, tells what the given state leaves unknown, unless the two contradict each other. After an undecided
-  state event, its key is unknown. A merge is decided only if more knowledge could not change it (`resolve`).
-  If it is not decided, the entries on which all states agree are known after it.
+* *Given states.* After missing prev events, a given state is believed: nothing else tells. If the prev events
+  are known, the given state and the state over them tell each other's unknown entries, and where they differ,
+  the entries are unknown (`agree`, `Replay.contradicted`). So a given state that is wrong reverses nothing
+  that the events decide: what a contradiction made unknown, no other given state tells (`Fold._doubt`).
+* *States known in part* (`PartialState`). A given state may be one. After an undecided state event, its key
+  is unknown. A merge is decided only if more knowledge could not change it (`resolve`). If it is not decided,
+  the entries on which all states agree are known after it.
 * *More knowledge* decides more, and reverses nothing: every rule above makes an answer unknown if an unknown
-  value could change it. This holds as long as given states are true. One that has an event which the server
-  that gave it cannot have accepted is believed until the event's own history is known.
+  value could change it. After missing events this holds as long as given states are true. One that has an
+  event which the server that gave it cannot have accepted is believed until the event's own history is known.
 * *Resets.* At each merge, a key was reset if the merged state has a value that one side had already
   replaced (`Resets`).
 * *Ends.* The forward extremities and the soft-failed events are found as the events arrive (`Ends`).
@@ -37,7 +40,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from ..auth import check_against_state, check_auth
-from ..errors import MissingEvents, UnknownState
+from ..errors import SHOWN, Lack, MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
 from ..resolution import KnownEvents, Mainlines, Problem, RoomState, Split, resolve_split, split_states
@@ -48,13 +51,15 @@ from ..state import (
     PartialState,
     Unknown,
     changed_entries,
-    completed_from,
     entries_of,
     known_in_part,
+    lack_of,
     unknown_of,
 )
+from ..state.room_state import changes_between
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .given import VOUCHED_AND_REFUSED, agree
 from .groups import SharedStates
 from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
@@ -113,7 +118,17 @@ class Fold:
         self.cited: Mapping[EventId, Event] = (
             {**other_rooms, **result.events} if other_rooms else result.events
         )
-        self.given = result._given = given
+        # Without those that tell no more than the prev events, once these are known.
+        self.given: dict[EventId, StateMap[EventId]] = {**given}
+        result._given = self.given
+        # The given states that are used alone, because prev events are missing.
+        self.bridges: dict[EventId, StateMap[EventId]] = {}
+        # The events before which the state is believed: a given state tells of it, or of one that it derives
+        # from.
+        self.believed: set[EventId] = set()
+        # The events around which given states contradict each other or the events, and those based on them.
+        self.doubted: set[EventId] = set()
+        result._bridges = self.bridges
         self.current = result._given_current = current
         self.skip_rejected: bool = result._skip_rejected
         self.algorithm: StateResolution | None = algorithm
@@ -124,7 +139,7 @@ class Fold:
         self.undecided: set[EventId] = set()
         self.verdicts: dict[str, Verdict] = {}
         self.places: dict[EventId, int] = {}
-        self.resets: Resets | None = Resets(self.events, self.places, given) if resets else None
+        self.resets: Resets | None = Resets(self.events, self.places, self.bridges) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
         self.shared: SharedStates = SharedStates()
         # The last merges, by the groups of the states that were merged.
@@ -164,6 +179,7 @@ class Fold:
 
     def step(self, event: Event) -> tuple[Outcome, Grouped | None, Grouped | None]:
         """Take the next event of the order. Return its outcome, and the states before and after it."""
+        self._doubt(event)
         before = self._state_before(event)
         outcome = self.result.outcomes[event.event_id] = self._judge(event, before)
         return outcome, before, self._fold(event, outcome, before)
@@ -200,7 +216,7 @@ class Fold:
                     self.resets.note(event_id, entries_of(state).get(key))
                 after = self._changed(before, {key: event_id})
             elif outcome.status is Status.UNDECIDED:
-                after = self._forgetting(before, key, event_id)
+                after = self._forgetting(before, key, event_id, outcome.lack)
         self.result._after[event_id] = after[1]
         if event_id in self.followers:
             self.states[event_id] = after
@@ -222,15 +238,15 @@ class Fold:
             self.result._unknown[group] = unknown
         return cast(Grouped, (state, group))
 
-    def _forgetting(self, before: Grouped, key: StateKey, event_id: EventId) -> Grouped:
+    def _forgetting(self, before: Grouped, key: StateKey, event_id: EventId, lack: Lack) -> Grouped:
         """Return the state after an undecided state event: its key is unknown, everything else as before."""
         state, group = before
         unknown = (
             *unknown_of(state),
-            Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id),
+            Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id, lack=lack),
         )
         if len(unknown) > _REASONS_KEPT:
-            unknown = (Unknown.everything("several events are undecided", event_id),)
+            unknown = (Unknown.everything("several events are undecided", event_id, lack_of(unknown)),)
         changes: dict[StateKey, EventId | None] = {key: None}
         return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
 
@@ -250,16 +266,61 @@ class Fold:
                 if not self.followers[parent]:
                     self.states.pop(parent, None)  # no event needs it any more
         given = self.given.get(event_id)
+        if not missing:
+            computed = self.merge(event_id, states)
+            return computed if given is None else self._agreed(event_id, given, computed)
         if given is not None:
-            return self._completed(event_id, given, [] if missing else [*states.values()])
-        if missing:
-            ids = event.prev_event_ids
-            self.result.gaps[event_id] = ids if len(missing) == len(ids) else tuple(missing)
-            return None
-        return self.merge(event_id, states)
+            return self._bridged(event_id, given)
+        ids = event.prev_event_ids
+        self.result.gaps[event_id] = ids if len(missing) == len(ids) else tuple(missing)
+        return None
 
-    def _completed(self, event_id: EventId, given: StateMap[EventId], states: Sequence[Grouped]) -> Grouped:
-        """Return a given state, completed from the states after the prev events, if these are known."""
+    def _doubt(self, event: Event) -> None:
+        """Note whether the state before an event is believed, and whether something is contradicted there.
+
+        What is unknown because of a contradiction, no given state must tell: the one that is wrong would tell
+        what it made unknown.
+        """
+        given = self.given.get(event.event_id, {})
+        if self.believed and not self.believed.isdisjoint(event.prev_event_ids):
+            self.believed.add(event.event_id)
+        if any(one.lack is Lack.AGREEMENT for one in unknown_of(given)) or (
+            self.doubted
+            and not self.doubted.isdisjoint(
+                (*event.prev_event_ids, *event.auth_event_ids, *entries_of(given).values())
+            )
+        ):
+            self.doubted.add(event.event_id)
+
+    def _bridged(self, event_id: EventId, given: StateMap[EventId]) -> Grouped:
+        """Return a given state whose prev events do not tell it."""
+        self.bridges[event_id] = given
+        self.believed.add(event_id)
+        state = self._without_own(event_id, given)
+        entries = entries_of(state)
+        own = entries if isinstance(entries, RoomState) else RoomState(entries)
+        base, changes = self.shared.place(own, len(self.result._groups))
+        return self._kept(known_in_part(own, unknown_of(state)), base, changes)
+
+    def _agreed(self, event_id: EventId, given: StateMap[EventId], computed: Grouped) -> Grouped:
+        """Return what a given state and the state over the prev events tell together."""
+        state, group = computed
+        adds = event_id not in self.doubted
+        together, contested = agree(event_id, self._without_own(event_id, given), state, adds=adds)
+        if together is state:
+            del self.given[event_id]
+            return computed
+        self.believed.add(event_id)
+        if contested:
+            self.doubted.add(event_id)
+            self.result.contradicted[event_id] = (*contested[:SHOWN],)
+        entries = entries_of(together)
+        if not entries:
+            return self._kept(together, -1, {})
+        return self._kept(together, group, changes_between(entries_of(state), entries))
+
+    def _without_own(self, event_id: EventId, given: StateMap[EventId]) -> StateMap[EventId]:
+        """Return a given state in which the key of the event itself is unknown, if it has the event."""
         # The same object may be given for two events: their unknown entries may still differ.
         unknown, entries = [replace(one, event_id=event_id) for one in unknown_of(given)], entries_of(given)
         event = self.events[event_id]
@@ -268,20 +329,7 @@ class Fold:
             why = "the state before an event has the event itself"
             unknown.append(Unknown(why, keys=frozenset([key]), event_id=event_id))
             entries = changed_entries(entries, {key: None})
-        if unknown and states:
-            merged = self._merge_of(event_id, states)
-            completed = completed_from(known_in_part(RoomState(entries), unknown), merged[0])
-            if completed is merged[0]:
-                return merged
-            return self._kept(completed, -1, {**entries_of(completed)})
-        own = entries if isinstance(entries, RoomState) else RoomState(entries)
-        base, changes = self.shared.place(own, len(self.result._groups))
-        return self._kept(known_in_part(own, unknown), base, changes)
-
-    def _merge_of(self, event_id: EventId, states: Sequence[Grouped]) -> Grouped:
-        """Merge states as `merge` does, and record nothing."""
-        distinct = [*{state[1]: state for state in states}.values()]
-        return distinct[0] if len(distinct) == 1 else self.merged_for(event_id, distinct).after
+        return known_in_part(entries, unknown)
 
     def merge(self, event_id: EventId | None, states: Mapping[EventId, Grouped]) -> Grouped:
         """Merge the states after some events, and record the merge and its resets if they do not agree.
@@ -329,7 +377,7 @@ class Fold:
             if isinstance(error, MissingEvents):
                 unknown = why_undecided(error)
             else:
-                unknown = [Unknown.everything("branches known in part were merged", event_id)]
+                unknown = [Unknown.everything("branches known in part were merged", event_id, error.lack)]
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
@@ -400,7 +448,8 @@ class Fold:
         """Check an event against its auth events and the state before it.
 
         A server that gives a state has accepted the events of that state and of its auth chain. So such an
-        event counts as accepted where the state before it cannot tell, if its auth events allow it.
+        event counts as accepted where the state before it cannot tell, if its auth events allow it. If a
+        given state refuses it, two servers contradict each other.
         """
         event_id = event.event_id
         # An undecided auth event has not been accepted, and may still be rejected.
@@ -415,14 +464,24 @@ class Fold:
         if not by_auth_events.allowed:
             return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
         vouched = event_id in self.outliers or event_id in self.others_vouched
-        status = Status.ACCEPTED if vouched else Status.UNDECIDED
+        # What a contradiction made unknown, nobody's word decides.
+        status = Status.ACCEPTED if vouched and event_id not in self.doubted else Status.UNDECIDED
         if before is None:
             return Outcome(event_id, status, by_auth_events)
         try:
             by_state = self._shared(check_against_state(event, EventsOf(before[0], self.events)))
         except UnknownState as error:
             keys = self._unknown_keys(event, before[0])
-            return Outcome(event_id, status, by_auth_events, unknown=keys, why_unknown=error.reason)
+            return Outcome(
+                event_id, status, by_auth_events, unknown=keys, why_unknown=error.reason, lack=error.lack
+            )
+        if vouched and not by_state.allowed and event_id in self.believed:
+            self.doubted.add(event_id)
+            keys = tuple(sorted({CREATE, *select_auth_types(event)}))
+            why, lack = f"{VOUCHED_AND_REFUSED}: {by_state}", Lack.AGREEMENT
+            return Outcome(
+                event_id, Status.UNDECIDED, by_auth_events, unknown=keys, why_unknown=why, lack=lack
+            )
         status = Status.ACCEPTED if by_state.allowed else Status.REJECTED_BY_STATE
         return Outcome(event_id, status, by_auth_events, by_state)
 

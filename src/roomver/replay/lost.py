@@ -7,6 +7,7 @@ and may have been part of the current state that these were checked against.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from ..errors import Lack
 from ..power import CREATE
 from ..state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateMap
@@ -79,7 +80,7 @@ def forget_doubtful(result: Replay, lost: Sequence[Lost]) -> None:
             result.soft_failed.pop(event_id, None)
             result._read_at_arrival.pop(event_id, None)
             result._unchecked_for[event_id] = causes
-            result._why_unchecked[event_id] = lost[0].reason
+            result._why_unchecked[event_id] = lost[0].reason, Lack.MISSING
 
 
 def _is_checked(result: Replay, outcome: Outcome) -> bool:

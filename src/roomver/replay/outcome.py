@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from ..errors import MissingEvents
+from ..errors import Lack, MissingEvents
 from ..policy import PolicyRefusal
 from ..rules import Verdict
 from ..types import EventId, StateKey
@@ -37,6 +37,7 @@ class Outcome:
         unknown: the keys of the state before it that its check may read and that are unknown, sorted. Empty
             if the check did not need them, and if that state is unknown as a whole.
         why_unknown: why these keys are unknown.
+        lack: what would tell them.
         ours: if the replay follows a server's decisions, the status without them; otherwise None.
     """
 
@@ -48,6 +49,7 @@ class Outcome:
     unknown: tuple[StateKey, ...] = ()
     why_unknown: str = ""
     ours: Status | None = None
+    lack: Lack = Lack.STATE
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without this, the slots are not pickled in the old protocols.
@@ -85,6 +87,7 @@ class CurrentCheck(NamedTuple):
             event; empty otherwise.
         missing: the missing events that leave the result unknown.
         made: whether a server that received the events in this order would make the check.
+        lack: what would tell the current state where it is known in part.
     """
 
     allowed: bool | None
@@ -92,6 +95,7 @@ class CurrentCheck(NamedTuple):
     why: str = ""
     missing: tuple[EventId, ...] = ()
     made: bool = True
+    lack: Lack = Lack.STATE
 
 
 class KnownRejected(Container[EventId]):

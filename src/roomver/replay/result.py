@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
-from ..errors import SHOWN, MissingEvents, UnknownState, counted
+from ..errors import SHOWN, Lack, MissingEvents, UnknownState, counted
 from ..event import Event
 from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
@@ -72,16 +72,13 @@ KnownState: TypeAlias = dict[StateKey, EventId] | PartialState[EventId]
 
 def plain(state: StateMap[EventId]) -> KnownState:
     """Return a copy of a state whose entries are in a dict."""
-    if isinstance(state, PartialState):
-        return PartialState(dict(state.known), state.unknown)
-    return dict(state)
+    return PartialState(dict(state.known), state.unknown) if isinstance(state, PartialState) else dict(state)
 
 
 def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
     """Return the error of a state that is unknown as a whole."""
-    if missing:
-        return MissingEvents(missing)
-    return UnknownState((), "undecided events need entries of it that are unknown")
+    unknown = UnknownState((), "undecided events need entries of it that are unknown")
+    return MissingEvents(missing) if missing else unknown
 
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
@@ -98,6 +95,8 @@ class Replay:
         merges: the merges of states that did not agree, in order.
         gaps: events before which the state is unknown as a whole, each with its prev events that are
             missing or after which the state is unknown. `lacking` traces a gap back to the missing events.
+        contradicted: events whose given state differs from the state over their prev events, each with the
+            keys that differ, sorted; at most the first `SHOWN`. These are unknown in the state before it.
         outliers: the events of given states, and of their auth chains. They come before the event that the
             state is given for, even if no path of prev events shows it. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
@@ -126,6 +125,7 @@ class Replay:
         self.outcomes: dict[EventId, Outcome] = {}
         self.merges: list[Merge] = []
         self.gaps: dict[EventId, tuple[EventId, ...]] = {}
+        self.contradicted: dict[EventId, tuple[StateKey, ...]] = {}
         self.outliers: frozenset[EventId] = frozenset()
         self.backfilled: frozenset[EventId] = frozenset()
         self.unplaced: frozenset[EventId] = frozenset()
@@ -144,18 +144,19 @@ class Replay:
         self._after: dict[EventId, int] = {}
         self._resets: list[Reset] = []
         self._given: Mapping[EventId, StateMap[EventId]] = {}
+        self._bridges: Collection[EventId] = ()  # the events whose given state is used alone
         self._given_current: StateMap[EventId] | None = None
         self._algorithm: StateResolution | None = None
         # Events whose absence or missing verdict leaves the forward extremities unclear.
         self._unclear_extremities: tuple[EventId, ...] = ()
         # What leaves accepted events unchecked against the current state: some of the events.
         self._unchecked_for: dict[EventId, tuple[EventId, ...]] = {}
-        # Why the current state is unknown, for those of these events where it is known in part.
-        self._why_unchecked: dict[EventId, str] = {}
-        self._soft_failure = True
+        # Where the current state is known in part: why the rest is unknown, and what would tell it.
+        self._why_unchecked: dict[EventId, tuple[str, Lack]] = {}
+        self._soft_failure = True  # Whether events are checked against the current state.
         # What this check read, where the state before the event has something else.
         self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
-        self._not_received: set[EventId] = set()
+        self._not_received: set[EventId] = set()  # Outliers that are not, though it is known.
         self._decisions: Decisions | None = None
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()

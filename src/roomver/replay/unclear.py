@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from ..errors import UnknownState
 from ..types import EventId
 from .outcome import Status
 from .result import Replay
@@ -30,8 +31,10 @@ def causes_of(result: Replay, unclear: Iterable[EventId]) -> list[EventId]:
     return found
 
 
-def note_unchecked(result: Replay, event_id: EventId, causes: Iterable[EventId], reason: str) -> None:
+def note_unchecked(
+    result: Replay, event_id: EventId, causes: Iterable[EventId], error: UnknownState | None
+) -> None:
     """Keep some of the events that leave an event unchecked, and why a state is known in part, if one is."""
-    if reason:
-        result._why_unchecked[event_id] = reason
+    if error is not None:
+        result._why_unchecked[event_id] = error.reason, error.lack
     result._unchecked_for[event_id] = tuple(sorted(islice(dict.fromkeys(causes), _MOST)))

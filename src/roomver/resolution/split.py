@@ -7,7 +7,16 @@ state set", and https://spec.matrix.org/latest/rooms/v1/#state-resolution for ve
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..errors import UnknownState
-from ..state import PartialState, RoomState, State, Unknown, entries_of, known_in_part, refuse_unknown
+from ..state import (
+    PartialState,
+    RoomState,
+    State,
+    Unknown,
+    entries_of,
+    known_in_part,
+    lack_of,
+    refuse_unknown,
+)
 from ..state.partial import shared_unknown
 from ..state.room_state import as_dict, differing_keys, over_dict
 from ..types import EventId, StateKey, StateMap
@@ -166,5 +175,5 @@ def split_states(state_sets: Sequence[StateMap[EventId]]) -> Split:
         unclear = [key for key in some if any(one.covers(key) for one in unknown)]
         if unclear:
             reasons = "; ".join(dict.fromkeys(one.reason for one in unknown))
-            raise UnknownState(unclear, f"in some of the states; {reasons}")
+            raise UnknownState(unclear, f"in some of the states; {reasons}", lack_of(unknown))
     return Split(base, conflicted, unknown)

@@ -26,6 +26,7 @@ from ..event import Event
 from ..ordering import lexicographic_topological_sort
 from ..power import CREATE, POWER_LEVELS, Level, Levels
 from ..selection import select_auth_types
+from ..state import lack_of
 from ..types import EventId, StateKey
 from ..versions import RoomIdForm, StateResolution
 from .iterative import iterative_auth_checks
@@ -155,7 +156,7 @@ def _refuse_vague(problem: Problem, certain: set[EventId], difference: Collectio
     vague = set(difference) - certain
     if vague:
         reasons = "; ".join(dict.fromkeys(str(one) for one in problem.split.unknown))
-        raise UnknownState((), f"the auth difference depends on {reasons}")
+        raise UnknownState((), f"the auth difference depends on {reasons}", lack_of(problem.split.unknown))
 
 
 def _is_in_every_state(split: Split, known: KnownEvents) -> Callable[[EventId], bool]:

@@ -16,6 +16,7 @@ from .partial import changed_entries as changed_entries
 from .partial import completed_from as completed_from
 from .partial import contradict as contradict
 from .partial import forget_strange as forget_strange
+from .partial import lack_of as lack_of
 from .partial import refuse_unknown as refuse_unknown
 from .room_state import RoomState
 

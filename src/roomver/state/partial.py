@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from operator import is_not
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
-from ..errors import UnknownState, counted, listed
+from ..errors import Lack, UnknownState, counted, gravest, listed
 from ..types import EventId, StateKey, StateMap
 from .base import State
 from .room_state import RoomState, changes_between
@@ -35,17 +35,19 @@ class Unknown:
         keys: single keys that are unknown.
         event_id: the event that the reason speaks of, in a replay: the undecided event, the event that the
             state is given for, or the event before which states could not be merged.
+        lack: what would tell them.
     """
 
     reason: str
     types: frozenset[str] | None = frozenset()
     keys: frozenset[StateKey] = frozenset()
     event_id: EventId | None = field(default=None, compare=False)
+    lack: Lack = Lack.STATE
 
     @classmethod
-    def everything(cls, reason: str, event_id: EventId | None = None) -> "Unknown":
+    def everything(cls, reason: str, event_id: EventId | None = None, lack: Lack = Lack.STATE) -> "Unknown":
         """Say that every key without an entry is unknown."""
-        return cls(reason, None, event_id=event_id)
+        return cls(reason, None, event_id=event_id, lack=lack)
 
     @classmethod
     def members(cls, reason: str = "members omitted") -> "Unknown":
@@ -175,7 +177,7 @@ class PartialState(State[V], Generic[V]):
         return PartialState, (self.known, self.unknown)
 
     def _refuse_whole(self) -> NoReturn:
-        raise UnknownState((), f"unknown: {'; '.join(map(str, self.unknown))}")
+        raise UnknownState((), f"unknown: {'; '.join(map(str, self.unknown))}", lack_of(self.unknown))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PartialState):
@@ -207,7 +209,7 @@ class PartialState(State[V], Generic[V]):
     def changes_since(self, other: StateMap[V]) -> dict[StateKey, V | None]:
         """Return the changes that make this state from another one: see `State.changes_since`."""
         if not same_unknown(self.unknown, unknown_of(other)):
-            raise UnknownState((), _differing_parts(self.unknown, unknown_of(other)))
+            raise _unlike(self.unknown, unknown_of(other))
         return changes_between(entries_of(other), self.known)
 
     def as_dict(self) -> dict[StateKey, V]:
@@ -259,9 +261,15 @@ def same_unknown(one: tuple[Unknown, ...], other: tuple[Unknown, ...]) -> bool:
     return len(one) == len(other) and not any(map(is_not, one, other))
 
 
-def _differing_parts(*unknown: tuple[Unknown, ...]) -> str:
-    parts = dict.fromkeys(str(one) for several in unknown for one in several)
-    return f"the states may differ in what is unknown: {'; '.join(parts)}"
+def _unlike(one: tuple[Unknown, ...], other: tuple[Unknown, ...]) -> UnknownState:
+    parts = dict.fromkeys(map(str, (*one, *other)))
+    reason = f"the states may differ in what is unknown: {'; '.join(parts)}"
+    return UnknownState((), reason, lack_of((*one, *other)))
+
+
+def lack_of(unknown: Iterable[Unknown]) -> Lack:
+    """Return what would tell unknown entries: what must be mended first."""
+    return gravest(one.lack for one in unknown)
 
 
 def shared_unknown(states: Sequence[StateMap[V]]) -> tuple[Unknown, ...]:
@@ -274,7 +282,7 @@ def shared_unknown(states: Sequence[StateMap[V]]) -> tuple[Unknown, ...]:
     first, *others = map(unknown_of, states)
     for other in others:
         if not same_unknown(first, other):
-            raise UnknownState((), _differing_parts(first, other))
+            raise _unlike(first, other)
     return first
 
 
@@ -289,7 +297,7 @@ def refuse_unknown(unknown: tuple[Unknown, ...], key: StateKey) -> None:
     """Raise `UnknownState` if a key without an entry is unknown."""
     covering = _covering(unknown, key)
     if covering is not None:
-        raise UnknownState([key], covering.reason)
+        raise UnknownState([key], covering.reason, covering.lack)
 
 
 def completed_from(state: StateMap[V], other: StateMap[V]) -> StateMap[V]:

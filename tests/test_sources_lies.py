@@ -1,0 +1,189 @@
+"""A second source that lies: it adds knowledge or makes something unknown, and reverses nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synapse_db
+from builder import ALICE, BOB, Room, public_key, server_name
+from command_line import Write, run
+from replay.test_policy_server import CONTENT, KEY, SERVER
+from synapse_db import Change, changed_in
+from test_sources_merged import public_room
+from test_sources_synapse import checked as check_database
+from test_sources_synapse import partial_join, room_ids
+from test_sources_together import answer_to_join
+
+from roomver import sign_event
+from roomver.known_states import Beliefs
+from roomver.signature_results import POLICY_SERVER_KEY
+
+
+def lines_of(room: Room, **header: Any) -> list[dict[str, Any]]:
+    """Return the lines of a recording."""
+    first = {"format": "roomver-room/2", "room_version": room.version.identifier, **header}
+    return [first, *({"event_id": event.event_id, "pdu": dict(event.pdu)} for event in room.events.values())]
+
+
+def checked(*files: str) -> dict[str, Any]:
+    result = run("check", "--unsigned", files[0], *(a for f in files[1:] for a in ("--also", f)), "--json")
+    (found,) = json.loads(result.stdout)["files"]
+    return {**found, "exit_code": result.exit_code}
+
+
+def state_ids(room: Room) -> list[str]:
+    return sorted(event.event_id for event in room.state.values())
+
+
+# States
+
+
+def banned_room() -> tuple[Room, list[str], str]:
+    """Return a room, the state before Bob was banned, and what he sent after that."""
+    room = public_room()
+    state = state_ids(room)
+    member = room.state["m.room.member", BOB]
+    room.member(BOB, "ban", by=ALICE)
+    room.state["m.room.member", BOB] = member
+    return room, state, room.add("m.room.message", BOB, {"body": "after the ban"}).event_id
+
+
+def test_a_state_that_a_second_source_gives_lets_no_banned_user_in(write: Write) -> None:
+    room, state, sent = banned_room()
+    first = write("first.jsonl", lines_of(room))
+    other = write("other.jsonl", lines_of(room, states={sent: {"state": state}}))
+    (event,) = checked(first)["events"]
+    assert [one["kind"] for one in event["findings"]] == ["rejected-by-state"]
+    for files in ((first, other), (other, first)):
+        found = checked(*files)
+        (event,) = found["events"]
+        assert event["event_id"] == sent
+        assert [one["kind"] for one in event["findings"]] == ["state-unknown"]
+        assert found["room"]["contradicted"] == {sent: [["m.room.member", BOB]]}
+        assert found["exit_code"] == 1
+    result = run("check", "--unsigned", first, "--also", other)
+    assert f'before {sent}: m.room.member "{BOB}"' in result.stdout
+    assert "1 given state contradicted by the events" in result.stdout
+    assert "find out which of the contradicting sources is right" in " ".join(result.stdout.split())
+
+
+# Events beside the graph, and beliefs
+
+
+def test_a_second_source_takes_no_event_out_of_the_room(write: Write) -> None:
+    room = public_room()
+    ids = [*room.events]
+    first = write("first.jsonl", [dict(event.pdu) for event in room.events.values()])
+    beside = {"outliers": ids, "apart": ids, "unsettled": ids}
+    for header in (beside, {**beside, "rejected": [], "soft_failed": []}):
+        other = write("other.jsonl", lines_of(room, **header))
+        for files in ((first, other), (other, first)):
+            found = checked(*files)
+            assert found["room"]["apart"] == []
+            for same in ("forward_extremities", "state_size", "extremities_known"):
+                assert found["room"][same] == checked(first)["room"][same]
+
+
+def test_a_header_that_says_nothing_of_decisions_is_no_belief(write: Write) -> None:
+    """It counted as a server that had accepted everything."""
+    assert Beliefs.of_header({"format": "roomver-room/2", "not_judged": [], "outliers": []}) is None
+    for name in ("rejected", "soft_failed", "state", "forward_extremities"):
+        assert Beliefs.of_header({name: []}) is not None
+    room, _, sent = banned_room()
+    empty = write("empty.jsonl", lines_of(room))
+    told = write("told.jsonl", lines_of(room, rejected=[sent]))
+    for files in ((empty, told), (told, empty)):
+        found = checked(*files)
+        assert found["sources"]["contradictions"] == []
+        assert [one["event_id"] for one in found["room"]["agreed"]] == [sent]
+    assert run("check", "--unsigned", "--as-recorded", empty).exit_code == 2
+
+
+# Partial joins
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synapse_db.unpacked(tmp_path_factory.mktemp("lies") / "homeserver.db")
+
+
+@pytest.fixture
+def changed(base: Path, tmp_path: Path) -> Callable[[Change], str]:
+    return changed_in(base, tmp_path)
+
+
+def test_an_unfinished_partial_join_differs_from_nothing_also_once_recorded(
+    changed: Callable[[Change], str], base: Path, write: Write, tmp_path: Path
+) -> None:
+    of_room = room_ids(base)[1]
+    join, partial = partial_join(base, of_room)
+
+    def change(db: Any) -> None:
+        partial(db)
+        db.execute(
+            "DELETE FROM current_state_events WHERE room_id = ? AND type = 'm.room.member' AND event_id != ?",
+            (of_room, join),
+        )
+
+    path, recorded = changed(change), str(tmp_path / "recorded.jsonl")
+    assert run("record", path, "--room", of_room, "-o", recorded).exit_code == 0
+    header = json.loads(Path(recorded).read_text().partition("\n")[0])
+    assert header["partial_state"] is True
+    assert join in header["unsettled"]
+    answer = write("answer.json", answer_to_join(check_database(base, of_room), join))
+    reports, in_part = [], []
+    for source in (path, recorded):
+        for more in ((), ("--also", answer), ("--also", str(base))):
+            result = run("check", source, "--room", of_room, *more, "--json")
+            (found,) = json.loads(result.stdout)["files"]
+            assert found["room"]["state_differs"] == []
+            in_part.append(found["room"]["state_compared_in_part"])
+            room = {k: v for k, v in found["room"].items() if k != "dropped"}
+            told = found.get("sources") or {"contradictions": [], "differences": []}
+            about = [(one["kind"], one["event_id"]) for name in told for one in told[name] if name != "parts"]
+            reports.append((result.exit_code, room, about))
+            assert ("current-state", None) not in about
+    assert reports[:3] == reports[3:]
+    # Without the members, the state is unknown here.
+    assert in_part == [False, True, True] * 2
+    broken = write("broken.jsonl", [{**header, "partial_state": "yes"}])
+    assert "partial_state: expected true or false" in run("check", broken).stderr
+
+
+# Signatures
+
+
+@pytest.mark.parametrize("junk", ["A" * 86, "z" * 86, "?"])
+def test_a_copy_takes_away_no_signature_of_the_policy_server(write: Write, junk: str) -> None:
+    room = public_room()
+    room.add("m.room.policy", ALICE, CONTENT, state_key="")
+    sent = room.add("m.room.message", ALICE, {"body": "recommended"})
+    pdus: list[dict[str, Any]] = [dict(event.pdu) for event in room.events.values()]
+    pdus[-1] = sign_event(pdus[-1], "11", SERVER, KEY)
+    copy = {**pdus[-1], "signatures": {**pdus[-1]["signatures"], SERVER: {POLICY_SERVER_KEY: junk}}}
+    keys = {name: {"ed25519:1": {"key": public_key(name)}} for name in ("a.example", "b.example")}
+    options = ("--keys", write("keys.json", keys), "--room-version", "11")
+    first, other = write("first.jsonl", pdus), write("other.jsonl", [*pdus[:-1], copy])
+    assert run("check", first, *options).exit_code == 0
+    assert f"{sent.event_id}  m.room.message" in run("check", other, *options).stdout
+    for files in ((first, other), (other, first)):
+        assert run("check", files[0], "--also", files[1], *options).exit_code == 0, files
+
+
+def test_what_the_signatures_of_all_copies_show_does_not_depend_on_their_order(write: Write) -> None:
+    room = public_room()
+    pdus: list[dict[str, Any]] = [dict(event.pdu) for event in room.events.values()]
+    strange = [{**pdu, "signatures": {server_name(pdu["sender"]): {"ed25519:new": "A" * 86}}} for pdu in pdus]
+    keys = {name: {"ed25519:1": {"key": public_key(name)}} for name in ("a.example", "b.example")}
+    options = ("--keys", write("keys.json", keys), "--room-version", "11", "--require-signatures", "--json")
+    first, other = write("first.jsonl", pdus), write("other.jsonl", strange)
+    assert run("check", other, *options).exit_code != 0
+    reports = []
+    for files in ((first, other), (other, first)):
+        result = run("check", files[0], "--also", files[1], *options)
+        (found,) = json.loads(result.stdout)["files"]
+        reports.append((result.exit_code, found["summary"]))
+    assert reports[0] == reports[1]
+    assert reports[0][1]["signatures"]["valid"] == 2 * len(pdus)
