@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote as quote_in_url
 
 from ..readers import is_database
-from ..readers.database import without_password
+from ..readers.addresses import shown
 from ..types import EventId
 from .common import QUOTE_IDS, display_name
 
@@ -38,16 +38,16 @@ def alias_advice(alias: str) -> str:
 def wrong_room_id(text: str) -> str:
     """Say what is wrong with a text that was given as a room ID."""
     bare = text.strip(" \t\n'\"`\\")
-    shown = f"{without_password(text)!r} is not a room ID"
+    told = f"{shown(text)!r} is not a room ID"
     if bare.startswith("!"):
-        return f"{shown}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
+        return f"{told}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
     match kind_of_id(text):
         case "an event ID":
-            return f"{shown}: it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them"
+            return f"{told}: it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them"
         case "a room alias":
-            return f"{shown}: it is a room alias. {alias_advice(text)}"
+            return f"{told}: it is a room alias. {alias_advice(text)}"
         case _:
-            return f"{shown}: it starts with !; put it in single quotes, '!…'"
+            return f"{told}: it starts with !; put it in single quotes, '!…'"
 
 
 def id_hint(text: str) -> str:
@@ -71,8 +71,8 @@ def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
 
 
 def _in_quotes(text: str) -> str:
-    shown = display_name(text)
-    return shown if "'" in text else f"'{shown}'"
+    named = display_name(text)
+    return named if "'" in text else f"'{named}'"
 
 
 def guide(given: str, commands: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 with SQLite 3.40.1 and PostgreSQL 15.18.
 """
 
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
@@ -13,25 +12,17 @@ from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from ..canonical import load_json
 from ..errors import RoomverError
 from ..types import JsonObject
+from .addresses import as_conninfo, is_address, quotes_secret, shown
 from .entries import InputError
 
 Row: TypeAlias = tuple[Any, ...]
 
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
-_SCHEMES: Final = ("postgresql://", "postgres://")
-_SECRETS: Final = ("password", "sslpassword")
-# A path has one slash where an address has two.
-_ADDRESS: Final = re.compile(r"(\w[\w+.-]*://|postgres(?:ql)?:/)([^\s'\"]*)")
-_USER: Final = re.compile(r"^([^:@]*):.*@")
-# libpq's other form of an address. A value has quotes, or escapes, where it has spaces.
-_ASSIGNED: Final = re.compile(
-    r"(^|\s|')(?:ssl)?password\s*=\s*(?:'(?:[^'\\]|\\.)*(?:'|$)|(?:[^\s\\]|\\.)*)\s*", re.IGNORECASE
-)
 _WAL: Final = 2  # the byte of the header that gives the journal's mode
 AT_ONCE: Final = 500
 """How many values one query asks for. SQLite takes at least 999 parameters."""
@@ -63,11 +54,6 @@ class Database(Protocol):
         """Close the connection."""
 
 
-def is_address(name: str) -> bool:
-    """Tell whether a name is the address of a PostgreSQL database."""
-    return name.startswith(_SCHEMES)
-
-
 def is_database(name: str) -> bool:
     """Tell whether a name is the address of a database or the path of an SQLite file."""
     if is_address(name):
@@ -94,34 +80,6 @@ def open_database(name: str, *, immutable: bool = False) -> Database:
         InputError: if it cannot be opened.
     """
     return _Postgres(name) if is_address(name) else _Sqlite(name, immutable=immutable)
-
-
-def without_password(text: str) -> str:
-    """Return a text without the passwords of the database addresses in it; the rest is as given.
-
-    Malformed addresses hide too much rather than too little. Parameters (``host=… password=…``) count as an
-    address.
-    """
-    if found := _ADDRESS.match(text):  # all of it is one, whatever characters are in it
-        return _without_password(found[1], text[found.end(1) :])
-    return _ASSIGNED.sub(r"\1", _ADDRESS.sub(lambda found: _without_password(*found.groups()), text))
-
-
-def _without_password(scheme: str, rest: str) -> str:
-    before, mark, query = rest.partition("?")
-    if "@" not in before and "@" in query and not before.startswith("/") and "/" not in before:
-        before, mark, query = rest, "", ""  # a question mark in the password
-    if not before.startswith("/"):
-        before = _USER.sub(r"\1@", before)
-    kept: list[str] = []
-    hiding = False
-    for one in query.split("&") if mark else ():
-        name, equals, _ = one.partition("=")
-        # Without a name, it is the rest of a value with an & in it.
-        hiding = unquote(name).strip().lower() in _SECRETS if equals else hiding
-        if not hiding:
-            kept.append(one)
-    return scheme + before + (mark + "&".join(kept) if kept else "")
 
 
 def can_be_stored(value: object) -> bool:
@@ -261,25 +219,30 @@ class _Postgres:
     """A PostgreSQL database, in one read-only transaction. Text comes as strings."""
 
     def __init__(self, address: str) -> None:
-        self.name: str = without_password(address)
+        self.name: str = shown(address)
         self.notes: list[str] = []
         self._psycopg = psycopg = _import_psycopg(self.name)
         self._names = count()
-        try:
-            parts = psycopg.conninfo.conninfo_to_dict(address)
-        except (psycopg.Error, UnicodeError):
-            # The error quotes the address, with the password in it.
-            parts = {"host": "@"}
-        # A password with one of these characters begins the host or the port, which errors quote.
-        ports = str(parts.get("port") or "").replace(",", "")
-        if "@" in str(parts.get("host") or "") or (ports and not ports.isdecimal()):
+        conninfo = as_conninfo(address)
+        self._parameters: dict[str, Any] = {}
+        # Errors of a malformed address quote it, with the password in it.
+        with suppress(psycopg.Error, UnicodeError):
+            self._parameters = psycopg.conninfo.conninfo_to_dict(conninfo or "=")
+        # A password with one of these characters begins the host or the port.
+        ports = str(self._parameters.get("port") or "").replace(",", "")
+        in_host = "@" in str(self._parameters.get("host") or "")
+        if (
+            (conninfo != "postgresql://" and not self._parameters)
+            or in_host
+            or (ports and not ports.isdecimal())
+        ):
             reason = (
                 "malformed address; expected postgresql://user@host/database. In a password, write @ as %40,"
                 " / as %2F and % as %25"
             )
             raise InputError(self.name, reason)
         try:
-            self._connection = psycopg.connect(address, application_name="roomver")
+            self._connection = psycopg.connect(conninfo, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             # All rows are read. Otherwise cursors are planned for the first tenth of them.
@@ -318,6 +281,8 @@ class _Postgres:
     def _failure(self, error: Exception) -> InputError:
         # The message may have several lines, and begins with what cannot be done.
         text = " ".join(str(error).split())
+        if quotes_secret(text, self._parameters):
+            text = "the reason quotes a part of the address that may be secret; psql prints it"
         return InputError(self.name, f"the database cannot be read: {text}")
 
 
@@ -325,6 +290,8 @@ def _import_psycopg(name: str) -> ModuleType:
     try:
         import psycopg  # noqa: PLC0415 - only for those who read PostgreSQL
     except ImportError:
-        reason = "reading PostgreSQL needs psycopg: pip install 'roomver[postgres]'"
+        reason = (
+            "reading PostgreSQL needs psycopg, the extra roomver[postgres]: pip install 'psycopg[binary]'"
+        )
         raise InputError(name, reason) from None
     return psycopg
