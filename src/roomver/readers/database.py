@@ -19,11 +19,10 @@ from ..errors import RoomverError
 from ..types import JsonObject
 from .addresses import as_conninfo, is_address, quotes_secret, shown
 from .entries import InputError
+from .sqlite_files import MAGIC, check_files, tell_cut, tell_failure
 
 Row: TypeAlias = tuple[Any, ...]
 
-SQLITE_MAGIC: Final = b"SQLite format 3\0"
-_WAL: Final = 2  # the byte of the header that gives the journal's mode
 AT_ONCE: Final = 500
 """How many values one query asks for. SQLite takes at least 999 parameters."""
 _BATCH: Final = 500  # rows that are fetched at once
@@ -31,7 +30,6 @@ _BUSY_SECONDS: Final = 10.0
 
 # In a corrupt file, what a message quotes may not be text.
 _SQLITE_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeError)
-_IS_SAFE: Final = "Stop the server first: changes during the reading would go unnoticed"
 
 
 class Database(Protocol):
@@ -63,7 +61,7 @@ def is_database(name: str) -> bool:
         if not Path(name).is_file():
             return False
         with Path(name).open("rb") as stream:
-            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+            return stream.read(len(MAGIC)) == MAGIC
     except (OSError, ValueError):
         return False  # whoever opens it says why
 
@@ -135,8 +133,9 @@ class _Sqlite:
     def __init__(self, path: str, *, immutable: bool) -> None:
         self.name: str = path
         self.notes: list[str] = []
-        self._check_journal(path, immutable=immutable)
-        mode = "mode=ro&immutable=1" if immutable else "mode=ro"
+        check_files(path, immutable=immutable)
+        # Without the second part, SQLite writes the index of a write-ahead log.
+        mode = "mode=ro&immutable=1" if immutable else "mode=ro&readonly_shm=1"
         address = f"file:{quote(str(Path(path).absolute()))}?{mode}"
         try:
             self._connection = sqlite3.connect(
@@ -147,39 +146,19 @@ class _Sqlite:
             self._connection.execute("PRAGMA trusted_schema = OFF")
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            pages, size = (self._number(f"PRAGMA page_{name}") for name in ("count", "size"))
         except _SQLITE_ERRORS as error:
+            with suppress(AttributeError):  # it may not have been opened
+                self._connection.close()
             raise self._failure(error) from None
+        # SQLite reads the end of a page that is cut off as zeros.
+        if (reason := tell_cut(path, pages * size)) is not None:
+            self._connection.close()
+            raise InputError(path, f"the database cannot be read: {reason}")
 
-    def _check_journal(self, path: str, *, immutable: bool) -> None:
-        """Check that opening a database in WAL mode neither makes files beside it nor overlooks one.
-
-        Raises:
-            InputError: if it would.
-        """
-        beside = [Path(path + end) for end in ("-wal", "-shm")]
-        try:
-            with Path(path).open("rb") as stream:
-                head = stream.read(20)
-            unread = beside[0].exists() and beside[0].stat().st_size > 0
-        except OSError as error:
-            raise InputError(path, error.strerror or str(error)) from None
-        if len(head) < 20 or _WAL not in head[18:20]:
-            return
-        if immutable:
-            if unread:
-                self.notes.append(f"--immutable: the changes in {beside[0].name} are not read")
-        elif unread and not beside[1].exists():
-            raise InputError(
-                path,
-                f"{beside[0].name} holds changes that its server has not finished writing; let SQLite finish"
-                ' a copy (sqlite3 COPY "PRAGMA wal_checkpoint"), or leave them out with --immutable',
-            )
-        elif not all(one.exists() for one in beside):
-            raise InputError(
-                path,
-                "no server has this database open, and SQLite would make files beside it (WAL mode): give"
-                " --immutable to read it without them",
-            )
+    def _number(self, sql: str) -> int:
+        ((number,),) = self._connection.execute(sql)
+        return number_of(number) or 0
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query."""
@@ -207,12 +186,7 @@ class _Sqlite:
         self._connection.close()
 
     def _failure(self, error: Exception) -> InputError:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            text += f": another program has it open for writing; try again, or give --immutable. {_IS_SAFE}"
-        elif "readonly" in text or "unable to open" in text:
-            text += f": SQLite needs to write files beside it to read it; give --immutable. {_IS_SAFE}"
-        return InputError(self.name, f"the database cannot be read: {text}")
+        return InputError(self.name, f"the database cannot be read: {tell_failure(self.name, str(error))}")
 
 
 class _Postgres:
