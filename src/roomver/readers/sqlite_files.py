@@ -30,7 +30,7 @@ class _Files(NamedTuple):
         size: how many bytes it has.
         unfinished: whether a journal holds the old pages of a transaction that has not ended.
         wal, wal_bytes: whether there is a write-ahead log, and how long it is.
-        index: whether there is the index of a write-ahead log.
+        shared: whether there is the index of a write-ahead log.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class _Files(NamedTuple):
     unfinished: bool
     wal: bool
     wal_bytes: int
-    index: bool
+    shared: bool
 
 
 def _look(name: str) -> _Files:
@@ -84,13 +84,13 @@ def check_files(name: str, *, immutable: bool) -> None:
                 f" moment; if the server runs, leave out --immutable; otherwise {_FINISH}",
             )
         if files.wal_bytes:
-            use = "leave out --immutable to read them" if files.index else _FINISH
+            use = "leave out --immutable to read them" if files.shared else _FINISH
             raise InputError(name, f"{base}-wal holds changes that are not in {base} yet; {use}")
-    elif files.wal_bytes and not files.index:
+    elif files.wal_bytes and not files.shared:
         raise InputError(
             name, f"{base}-wal holds changes that its server has not finished writing; {_FINISH}"
         )
-    elif _WAL in files.header[18:20] and not (files.wal and files.index):
+    elif _WAL in files.header[18:20] and not (files.wal and files.shared):
         raise InputError(
             name,
             "no server has this database open, and SQLite would make files beside it (WAL mode): give"
