@@ -65,6 +65,7 @@ SAME_FLOOR = frozenset(
         ("room_check", "state_document"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),
+        ("recording", "contributions"),
         ("recording", "gathering"),
         ("recording", "room_check"),
         ("room_check", "undecided"),
