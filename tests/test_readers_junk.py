@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 from command_line import run
 
-COUNT = 300_000
+COUNT = 100_000
 SEVERAL = "none of its first 10,000 values is an event: "
 
 # By name: the file, and what is said of it.
@@ -18,28 +18,28 @@ JUNK: dict[str, tuple[Callable[[], bytes], str]] = {
         f"{SEVERAL}line 2: expected an event, found []",
     ),
     "an array": (
-        lambda: b"[" + b'{"a":1},' * 2 * COUNT + b"{}]",
+        lambda: b"[" + b'{"a":1},' * 5 * COUNT + b"{}]",
         f"{SEVERAL}[0]: expected an event, found an object",
     ),
     "an array of numbers": (
-        lambda: b"[" + b"1," * 2 * COUNT + b"1]",
+        lambda: b"[" + b"1," * 5 * COUNT + b"1]",
         f"{SEVERAL}[0]: expected an event, found 1",
     ),
     "a list of PDUs": (
-        lambda: b'{"pdus":[' + b'{"a":1},' * 2 * COUNT + b"{}]}",
+        lambda: b'{"pdus":[' + b'{"a":1},' * 5 * COUNT + b"{}]}",
         f"{SEVERAL}pdus[0]: expected an event, found an object",
     ),
     "documents": (lambda: b'{"a":1}' * COUNT, f"{SEVERAL}line 1: expected an event, found an object"),
     "words after JSON": (lambda: b"{}\n" + b"x\n" * COUNT, f"{SEVERAL}line 1: expected an event, found {{}}"),
     "words": (lambda: b"hello\n" * COUNT, "neither JSON nor JSON Lines"),
     "unknown keys": (
-        lambda: b"{" + b",".join(b'"k%d":1' % n for n in range(2 * COUNT)) + b"}",
+        lambda: b"{" + b",".join(b'"k%d":1' % n for n in range(5 * COUNT)) + b"}",
         "a JSON object that is not an event",
     ),
-    "deep arrays": (lambda: b"[" * 10**7, "nested deeper than 10,000 levels at line 1, column 1"),
-    "deep objects": (lambda: b'{"a":' * 10**6, "nested deeper than 10,000 levels at line 1, column 1"),
-    "compressed deep arrays": (lambda: gzip.compress(b"[" * 10**8, 1), "nested deeper than 10,000 levels"),
-    "compressed spaces": (lambda: gzip.compress(b" " * 10**8, 1), "neither JSON nor JSON Lines"),
+    "deep arrays": (lambda: b"[" * 10**6, "nested deeper than 10,000 levels at line 1, column 1"),
+    "deep objects": (lambda: b'{"a":' * 10**5, "nested deeper than 10,000 levels at line 1, column 1"),
+    "compressed deep arrays": (lambda: gzip.compress(b"[" * 10**7, 1), "nested deeper than 10,000 levels"),
+    "compressed spaces": (lambda: gzip.compress(b" " * 10**7 * 4, 1), "neither JSON nor JSON Lines"),
 }
 
 
@@ -50,8 +50,8 @@ def test_a_file_without_an_event_ends_soon(name: str, options: list[str]) -> Non
     data = make()
     begin = process_time()
     result = run("check", "-", "--json", *options, stdin=data)
-    assert (result.exit_code, f'"error": "{said}'.replace("\\", "") in result.stdout) == (2, True)
-    assert process_time() - begin < 20  # some take a second; reading all of it would take minutes
+    assert (result.exit_code, said in result.stdout) == (2, True)
+    assert process_time() - begin < 20  # on a slow machine; most end in a second
 
 
 def test_junk_before_an_event_is_bounded_and_after_it_is_not() -> None:

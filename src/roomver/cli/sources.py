@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from itertools import chain
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
@@ -19,13 +20,13 @@ from ..readers import (
     open_synapse,
     read_parts,
 )
-from ..readers.several import other_room
-from ..readers.source import FileSource
+from ..readers.several import RoomSummary, list_rooms, other_room, room_id_of
+from ..readers.source import FileSource, choose_room
 from ..room_check import RoomCheck
-from ..state_document import main_room
+from ..state_document import OF_STATE, main_room
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
-from .common import all_opened, call_name, display_name
+from .common import all_opened
 from .escaped import printable
 from .guidance import wrong_room_id
 
@@ -110,11 +111,17 @@ def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]
 
 @contextmanager
 def opened_room(
-    names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM
+    names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM, *, may_mix: bool = False
 ) -> Iterator[Room]:
     """Begin to read a room from one or several sources: files and databases, in any order.
 
     A database after the first source that does not have the room is told on standard error.
+
+    Args:
+        names: of the sources.
+        version: the room version, if it is known.
+        choice: what to read of them.
+        may_mix: whether files may have events of several rooms although none is chosen.
 
     Raises:
         InputError: if one cannot be read, or if a room must be chosen.
@@ -123,14 +130,9 @@ def opened_room(
     if len(files) == len(names):
         with all_opened(files) as inputs:
             room = FileSource(inputs).open_room(choice.room_id, version)
-            rooms: set[RoomId] = set()
-            if choice.room_id is None:
-                room.entries = _noting_rooms(room.entries, rooms)
+            if choice.room_id is None and room.header is None and not may_mix:
+                room.entries = _of_one_room(room.entries, inputs[0][1], room.version)
             yield room
-        if len(rooms) > 1:
-            hint = f"choose one with --room '!…'; `roomver rooms {call_name(files[0])}` lists them"
-            text = f"roomver: {display_name(files[0])}: it has events of {len(rooms):,} rooms: {hint}"
-            click.echo(printable(text), err=True)
         return
     with ExitStack() as stack:
         known, room_id, said_by = version, choice.room_id, ""
@@ -161,12 +163,24 @@ def opened_room(
         yield Room.of(parts, known, room_id)
 
 
-def _noting_rooms(entries: Iterator[Entry], rooms: set[RoomId]) -> Iterator[Entry]:
-    """Yield the same entries, and note the rooms that they name."""
+def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
+    """Yield the same entries.
+
+    Raises:
+        InputError: naming the rooms, if the entries are of several. In a given state, an event of another
+            room is a fault of that state.
+    """
+    only: RoomId | None = None
     for entry in entries:
-        pdu = entry.pdu
-        if type(pdu) is dict and type(room_id := pdu.get("room_id")) is str:
-            rooms.add(room_id)
+        room_id = None if entry.part in OF_STATE else room_id_of(entry, version)
+        if only is not None and room_id not in (None, only):
+            rooms = list_rooms(chain((entry,), entries))
+            first = next((room for room in rooms if room.room_id == only), RoomSummary(only, None, 1))
+            others = sorted(
+                (room for room in rooms if room is not first), key=lambda room: -(room.events or 0)
+            )
+            choose_room(name, [first, *others], None)
+        only = only or room_id
         yield entry
 
 
