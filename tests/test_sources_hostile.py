@@ -359,7 +359,7 @@ def test_other_columns_may_have_any_type(copy: Path, room_id: str) -> None:
         "INSERT INTO event_forward_extremities VALUES (5, 5)",
         "INSERT INTO partial_state_rooms VALUES (5, 5)",
     )
-    assert run("check", str(copy), "--room", room_id).exit_code in (0, 1, 3)
+    assert run("check", str(copy), "--room", room_id).exit_code == 0
     assert run("rooms", str(copy)).exit_code == 0
 
 

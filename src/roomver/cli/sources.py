@@ -130,7 +130,9 @@ def opened_room(
     if len(files) == len(names):
         with all_opened(files) as inputs:
             room = FileSource(inputs).open_room(choice.room_id, version)
-            if choice.room_id is None and room.header is None and not may_mix:
+            # A recording and a state given as IDs are of one room: an event of another one is a fault in it.
+            is_of_one = room.header is not None or any(part.origin.state_ids for part in room.parts)
+            if choice.room_id is None and not is_of_one and not may_mix:
                 room.entries = _of_one_room(room.entries, inputs[0][1], room.version)
             yield room
         return

@@ -183,8 +183,9 @@ def _is_about_rooms(value: JsonObject) -> bool:
 
 
 def _is_logged(value: JsonValue) -> bool:
-    """Tell whether a value is a line of a log that Synapse writes as JSON."""
-    return type(value) is dict and not is_pdu(value) and {"log", "level"} <= value.keys()
+    """Tell whether a value is a line of a log that Synapse or journald writes as JSON."""
+    lines = ({"log", "level"}, {"MESSAGE", "__REALTIME_TIMESTAMP"})
+    return type(value) is dict and not is_pdu(value) and any(keys <= value.keys() for keys in lines)
 
 
 def check_string(value: str, name: str) -> None:
