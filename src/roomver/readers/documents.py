@@ -25,6 +25,7 @@ from .entries import (
     entries_in,
     entry_of,
     holds_events,
+    is_pdu,
     is_stripped,
     list_parts,
     with_advice,
@@ -148,7 +149,8 @@ class Documents:
             InputError: if it names an unknown one.
         """
         # Without an event at the beginning, the rest is not looked through.
-        next(until_junk(self.entries(UNCHANGED, iter(range(self._count + 1))), self.name), None)
+        found = until_junk(self.entries(UNCHANGED, iter(range(self._count + 1))), self.name)
+        next((one for one in found if type(one.pdu) is dict and is_pdu(one.pdu)), None)
         entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
         return search_version(entries, room_id, self.name)
 
