@@ -192,3 +192,33 @@ def test_the_rest_of_an_id_that_a_shell_cut_is_recognised(write: Write) -> None:
             assert (
                 f"this is the end of '{message.event_id}': put an event ID in single quotes" in result.stderr
             )
+
+
+def test_a_client_event_in_place_of_a_command_is_told(write: Write) -> None:
+    event = {"type": "m.room.message", "room_id": "!a:b", "sender": "@a:b", "event_id": "$x"}
+    event |= {"origin_server_ts": 1, "content": {"body": "x"}}
+    path = write("client.json", event)
+    result = run(path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith(f"roomver: {path}: this is client-server JSON: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Nov 29 17:40:15 hs.example synapse[123]: Rejecting $x because auth failed",
+        "Nov  2 17:40:15 hs synapse: Rejecting $x",
+        "2026-11-29T17:40:15+0000 hs synapse[123]: Rejecting $x",
+        "2026-11-29 17:40:15,123 - synapse.handlers - 100 - INFO - Rejecting $x",
+        '{"__REALTIME_TIMESTAMP":"1","MESSAGE":"Rejecting $x","PRIORITY":"6"}',
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_lines_of_a_log_tell_which_command_to_run(line: str, count: int, write: Write) -> None:
+    path = write("log.txt", f"{line}\n" * count)
+    result = run("check", path)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"roomver: {path}: this is a log, which has no events; take an event ID from it, and ask why:"
+        " roomver auth --room DATABASE --room '!…' '$…'\n",
+    )

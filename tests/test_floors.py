@@ -82,6 +82,7 @@ SAME_FLOOR = frozenset(
         ("room_check", "gathering"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),
+        ("recording", "contributions"),
         ("recording", "gathering"),
         ("recording", "room_check"),
         ("room_check", "undecided"),

@@ -319,3 +319,31 @@ def test_the_table_fits_a_terminal(
         ["b.json", "0", "0", "0", "0"],
     ]
     assert max(map(len, table)) <= 80
+
+
+def test_what_two_servers_contradict_each_other_on_is_recorded_as_unknown(
+    database: str, copy: Callable[..., str], tmp_path: Path
+) -> None:
+    rejected = next(iter(ROOMS[LOCAL]["rejected"]))
+    other = copy("other.db", accepts(rejected))
+    path = tmp_path / "recording.jsonl"
+    for sources in ((database, "--also", other), (other, "--also", database)):
+        result = run("record", *sources, "--room", LOCAL, "-o", str(path), "--force")
+        assert result.exit_code == 0
+        assert "1 contradiction between the sources; to list them" in result.stderr
+        assert f"rejected: {rejected}: one server rejected it, another accepted it" in result.stderr
+        header, *lines = map(json.loads, path.read_text(encoding="utf-8").split("\n")[:-1])
+        assert rejected not in header["rejected"]
+        assert header["not_judged"] == [rejected]
+        assert [(one["kind"], one["event_id"]) for one in header["contradictions"]] == [
+            ("rejected", rejected)
+        ]
+        ids = [line["event_id"] for line in lines]
+        assert len(ids) == len(set(ids))
+        # The rules reject it, and that nobody knows what the server did is not an excuse.
+        result = run("check", str(path))
+        assert (result.exit_code, "1 event with findings: 1 rejected" in result.stdout) == (1, True)
+        assert "its sources contradict each other on 1 point, which its header names" in result.stderr
+    # Without an anonymised name of the sources.
+    result = run("record", database, "--also", other, "--room", LOCAL, "-o", "-", "--anonymise")
+    assert "contradictions" not in json.loads(result.stdout.split("\n")[0])

@@ -159,13 +159,49 @@ def test_one_room_of_a_transaction_is_read(transaction: tuple[str, list[Room]]) 
 
 
 @pytest.mark.parametrize("command", ["check", "state", "resolve"])
-def test_without_a_choice_the_output_says_that_there_are_several_rooms(command: str, write: Write) -> None:
+def test_without_a_choice_among_several_rooms_nothing_is_judged(command: str, write: Write) -> None:
     one, other = small_room("11"), Room("11", name="other")
     other.join(ALICE)
     path = write("two.json", [event.pdu for room in (one, other) for event in room.events.values()])
-    hint = f"it has events of 2 rooms: choose one with --room '!…'; `roomver rooms {path}` lists them"
-    assert hint in run(command, path).stderr
+    said = f"it has 2 rooms: choose one with --room '!…': '{one.room_id}', '{other.room_id}'"
+    result = run(command, path)
+    assert (result.exit_code, said in result.stderr, result.stdout) == (2, True, "")
     assert "2 rooms" not in run(command, path, "--room", one.room_id).stderr
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "transaction", "documents", "rows", "by ID"])
+@pytest.mark.parametrize("versions", [("11", "11"), ("12", "6")])
+def test_several_rooms_in_any_form_are_listed(form: str, versions: tuple[str, str], write: Write) -> None:
+    one, other = small_room(versions[0]), Room(versions[1], name="other")
+    other.join(ALICE)
+    events = [event for room in (one, other) for event in room.events.values()]
+    pdus = [event.pdu for event in events]
+    text = {
+        "array": json.dumps(pdus),
+        "lines": "".join(json.dumps(pdu) + "\n" for pdu in pdus),
+        "transaction": json.dumps({"origin": "a.example", "pdus": pdus}),
+        "documents": "".join(json.dumps(pdu, indent=1) + "\n" for pdu in pdus),
+        "rows": "".join(
+            json.dumps({"event_id": e.event_id, "json": json.dumps(e.pdu)}) + "\n" for e in events
+        ),
+        "by ID": json.dumps({event.event_id: event.pdu for event in events}),
+    }[form]
+    path = write("two.json", text)
+    said = f"it has 2 rooms: choose one with --room '!…': '{one.room_id}', '{other.room_id}'"
+    last = list(other.events)[-1]
+    for call in (
+        ["check", path],
+        ["check", path, "--json"],
+        ["check", path, "--alone"],
+        ["state", path],
+        ["resolve", path],
+        ["record", path, "-o", "-"],
+        ["auth", "--room", path, last],
+    ):
+        result = run(*call)
+        text = (result.output + result.stderr).replace("\\u2026", "…")
+        assert (result.exit_code, said in text) == (2, True), call
+    assert run("check", path, "--room", other.room_id, "--unsigned").exit_code == 0
 
 
 def test_what_to_call_next_names_the_chosen_room(write: Write) -> None:

@@ -65,6 +65,10 @@ FOLDERS = {
     "a dump": (("toc.dat", "4321.dat.gz"), "this is a pg_dump archive; restore it"),
     "Synapse": (("homeserver.db", "homeserver.yaml"), "this is a folder; give the file homeserver.db in it"),
     "export-data": (("rooms", "user_data"), "this is a folder of Synapse's export-data; give a file rooms/"),
+    "media store": (
+        ("local_content", "remote_content"),
+        "this is Synapse's media store, which has no events;",
+    ),
     "a room of it": (("events", "state"), "this is a folder; give the file events in it"),
     "empty": ((), "this is a folder; give the files in it"),
 }

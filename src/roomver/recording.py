@@ -5,12 +5,14 @@ This module writes the format. `roomver.readers` reads it. vectors/README.md des
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
+from .contributions import DifferenceKind
 from .entry import Entry
 from .errors import Lack, RoomverError
 from .event_format import find_defects
+from .findings import EventCheck
 from .gathering import Gathered
 from .hashing import compute_event_id
 from .keys import NO_KEYS, KeyRing, VerifyKey
@@ -21,7 +23,15 @@ from .types import EventId, JsonObject, JsonValue, RoomId, StateMap
 from .unpadded import encode_unpadded
 from .versions import RoomVersion
 
-__all__ = ["FORMATS", "NotRecorded", "Recording", "read_states_of", "recording_lines"]
+__all__ = [
+    "FORMATS",
+    "NotRecorded",
+    "Recording",
+    "agreed_beliefs",
+    "entries_once",
+    "read_states_of",
+    "recording_lines",
+]
 
 FORMATS: Final = ("roomver-room/1", "roomver-room/2")
 """The values of ``format`` that can be read. The last one is written."""
@@ -85,6 +95,63 @@ def read_states_of(gathered: Gathered) -> KnownStates:
         unknown=gathered.unknown_states,
         current=gathered.current,
         accepted_now=frozenset(gathered.accepted.get(None, ())),
+    )
+
+
+def entries_once(checked: Iterable[tuple[Entry, EventCheck]], gathered: Gathered) -> list[Entry]:
+    """Return the entries of an input, each event once: in the gathered copy, at its first place.
+
+    A copy that was not gathered adds its signatures. Entries that cannot be used, and different events with
+    one ID, are kept: they tell that something is unknown. Those that an earlier source has are left out.
+
+    Args:
+        checked: the entries in input order, each with its check.
+        gathered: what was gathered from them.
+    """
+    found: list[Entry | None] = []
+    first: dict[EventId, int] = {}
+    chosen: dict[EventId, Entry] = {}
+    repeated: set[EventId] = set()
+    unusable: dict[tuple[EventId, bytes], int] = {}
+    for entry, check in checked:
+        event_id = check.event_id
+        if event_id is None:
+            found.append(entry)
+        elif check.usable is None or event_id not in gathered.events:
+            line = _entry_line(entry, gathered.version)
+            if line is None or unusable.setdefault((event_id, line), entry.source) == entry.source:
+                found.append(entry)
+        else:
+            if event_id in first:
+                repeated.add(event_id)
+            else:
+                first[event_id] = len(found)
+                found.append(None)
+            if event_id not in chosen or entry.place == gathered.places[event_id]:
+                chosen[event_id] = entry
+    for event_id, index in first.items():
+        entry = chosen[event_id]
+        if event_id in repeated and type(entry.pdu) is dict:
+            signatures = cast(JsonValue, gathered.events[event_id].signatures)
+            entry = replace(entry, pdu={**entry.pdu, "signatures": signatures})
+        found[index] = entry
+    return [entry for entry in found if entry is not None]
+
+
+def agreed_beliefs(beliefs: Beliefs, gathered: Gathered) -> Beliefs:
+    """Return what a server decided, without what another source contradicts. That is then unknown."""
+    kinds = {one.kind for one in gathered.contradictions}
+    disputed = {
+        one.event_id
+        for one in gathered.contradictions
+        if one.kind is DifferenceKind.REJECTED and one.event_id is not None
+    }
+    return replace(
+        beliefs,
+        rejected=None if beliefs.rejected is None else beliefs.rejected - disputed,
+        soft_failed=None if beliefs.soft_failed is None else beliefs.soft_failed - disputed,
+        state=None if DifferenceKind.CURRENT_STATE in kinds else beliefs.state,
+        unspoken=beliefs.unspoken | disputed,
     )
 
 

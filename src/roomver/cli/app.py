@@ -11,9 +11,11 @@ import click
 
 from .. import __version__
 from ..errors import MissingEvents, RoomverError, UnknownState
+from ..readers.addresses import hide_in
 from .auth import auth
 from .check import check
-from .common import QUOTE_IDS, display_name, example
+from .common import QUOTE_IDS, example
+from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .guidance import guide
 from .record import record
@@ -85,10 +87,10 @@ class _Group(click.Group):
             # In double quotes the shell expands "$ly" in "$ly-A7l6XP" as a variable.
             rest = next(filter(_END_OF_ID.fullmatch, ctx.meta.get(_ARGUMENTS, ())), None)
             hint = "" if rest is None else f" If {rest} is the end of an event ID: {QUOTE_IDS}."
-            raise click.UsageError(display_name(error.format_message() + hint), error.ctx) from None
+            raise click.UsageError(_safe(ctx, error.format_message() + hint), error.ctx) from None
         except click.UsageError as error:
             # It may quote an argument, such as the name of a file that someone else chose.
-            raise click.UsageError(display_name(error.format_message()), error.ctx) from None
+            raise click.UsageError(_safe(ctx, error.format_message()), error.ctx) from None
         except (MissingEvents, UnknownState) as error:
             _fail(ctx, str(error), 3)
         except RoomverError as error:
@@ -113,8 +115,13 @@ def _end_quietly() -> NoReturn:
 def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[str] = ()) -> None:
     """End with a message, and with calls that may be meant instead."""
     for line in (f"roomver: {message}", *calls):
-        click.echo(display_name(line), err=True)
+        click.echo(_safe(ctx, line), err=True)
     ctx.exit(code)
+
+
+def _safe(ctx: click.Context, message: str) -> str:
+    """Return a message as one line without what may be secret in the arguments that it quotes."""
+    return printable(hide_in(message, ctx.meta.get(_ARGUMENTS, ())))
 
 
 @click.group(

@@ -6,14 +6,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from ..check import check_entries
 from ..entry import Entry
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
-from ..readers import InputError, Room, is_database
+from ..readers import InputError, Room
 from ..room_check import check_room
 from ..versions import RoomVersion
 from .common import (
@@ -227,19 +234,25 @@ def _check_file(  # noqa: PLR0913 - one for each option
 @contextmanager
 def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
     """Show the progress of reading, on a terminal and for long input; yield the entries."""
-    known = "-" not in files and not any(map(is_database, files))
+    # A database is not opened again: closing a file would give up the lock that its reading has.
+    known = "-" not in files and all(part.stream is not None for part in room.parts)
     size = None if not known else sum(Path(file).stat().st_size for file in files)
     if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
         yield room.entries
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns: tuple[ProgressColumn, ...]
+    if size is None:
+        columns = (TextColumn("{task.description}: {task.completed:,} events read"),)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(display_name(files[0]), total=size)
+        task = progress.add_task(display_name(files[0]), total=size, visible=size is not None)
 
         def ticking() -> Iterator[Entry]:
             for count, entry in enumerate(room.entries):
                 if count % _TICK == 0:
-                    progress.update(task, completed=room.bytes_read)
+                    done = count if size is None else room.bytes_read
+                    progress.update(task, completed=done, visible=done > 0)
                 yield entry
 
         yield ticking()

@@ -19,7 +19,7 @@ from ..errors import SHOWN, NotCanonical
 from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
 from ..readers import InputError, read_keys, read_signing_keys
-from ..readers.database import without_password
+from ..readers.addresses import shown
 from ..readers.unreadable import tell_folder
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
@@ -157,13 +157,13 @@ def example(text: str) -> str:
 
 
 def display_name(file: str) -> str:
-    """Return what messages call a file, or a database: without its password."""
-    return "standard input" if file == "-" else printable(without_password(file))
+    """Return what messages call a file, or a database: of its address, what is not secret."""
+    return "standard input" if file == "-" else printable(shown(file))
 
 
 def call_name(file: str) -> str:
-    """Return how a printed call names a file, or a database without its password: quoted for a shell."""
-    return quote(without_password(file))
+    """Return how a printed call names a file, or a database: quoted for a shell."""
+    return quote(shown(file))
 
 
 def joint_name(file: str, more_files: Sequence[str]) -> str:
@@ -310,7 +310,7 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
     rings = [KeyRing(now=now, required=required)]
     for file in files:
         server, equals, signing = file.partition("=")
-        if equals and server and "/" not in server and not Path(file).exists():
+        if equals and server and "/" not in server and shown(file) == file and not Path(file).exists():
             with opened(signing) as stream:
                 rings.append(read_signing_keys(stream.read(), display_name(signing), server))
             continue

@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Final
 from urllib.parse import quote as quote_in_url
 
+from ..canonical import load_json
+from ..errors import RoomverError
 from ..readers import is_database
-from ..readers.database import without_password
+from ..readers.addresses import shown
+from ..readers.forms import CLIENT_JSON, is_client_event
 from ..types import EventId
 from .common import QUOTE_IDS, display_name
 
 # Less than this may be a prefix, or a name.
 _END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")
+_EVENT_BYTES: Final = 2**17  # more than an event has
 _SIGNING_KEY: Final = b"ed25519 "
 _KINDS: Final = {
     "!": "a room ID",
@@ -38,16 +43,16 @@ def alias_advice(alias: str) -> str:
 def wrong_room_id(text: str) -> str:
     """Say what is wrong with a text that was given as a room ID."""
     bare = text.strip(" \t\n'\"`\\")
-    shown = f"{without_password(text)!r} is not a room ID"
+    told = f"{shown(text)!r} is not a room ID"
     if bare.startswith("!"):
-        return f"{shown}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
+        return f"{told}: give it without the quotes or backslash that are part of it: {_in_quotes(bare)}"
     match kind_of_id(text):
         case "an event ID":
-            return f"{shown}: it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them"
+            return f"{told}: it is an event ID. A room ID starts with !; `roomver rooms SOURCE` lists them"
         case "a room alias":
-            return f"{shown}: it is a room alias. {alias_advice(text)}"
+            return f"{told}: it is a room alias. {alias_advice(text)}"
         case _:
-            return f"{shown}: it starts with !; put it in single quotes, '!…'"
+            return f"{told}: it starts with !; put it in single quotes, '!…'"
 
 
 def id_hint(text: str) -> str:
@@ -71,8 +76,8 @@ def cut_id(text: str, event_ids: Iterable[EventId]) -> str | None:
 
 
 def _in_quotes(text: str) -> str:
-    shown = display_name(text)
-    return shown if "'" in text else f"'{shown}'"
+    named = display_name(text)
+    return named if "'" in text else f"'{named}'"
 
 
 def guide(given: str, commands: list[str]) -> list[str]:
@@ -122,8 +127,11 @@ def _guide_to_file(given: str, name: str, commands: list[str]) -> list[str]:
         return [f"{name} is a directory. Name a file in it:", _check("FILE")]
     if path.is_file():
         with path.open("rb") as stream:
-            start = stream.read(len(_SIGNING_KEY))
-        if start == _SIGNING_KEY:
+            start = stream.read(_EVENT_BYTES)
+        with suppress(RoomverError):
+            if is_client_event(load_json(start)):
+                return [f"{name}: {CLIENT_JSON}"]
+        if start.startswith(_SIGNING_KEY):
             return [f"{name} is a signing key, not a room. To check a room with it:", _key_call(name)]
         return [
             f"{name} is a file, not a command. To check its events, and to judge one:",

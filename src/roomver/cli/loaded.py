@@ -333,7 +333,7 @@ def load_events(
     Raises:
         InputError: if a file cannot be read as events, or none of them is usable.
     """
-    with opened_room([file, *more_files], version) as room:
+    with opened_room([file, *more_files], version, may_mix=True) as room:
         if any(part.database for part in room.parts):
             raise InputError(display_name(file), "a database is not one state: judge the event with --room")
         all_keys = add_room_keys(keys, room.keys)

@@ -142,6 +142,11 @@ def difference_lines(gathered: Gathered, most: int | None) -> list[str]:
     return [printable(line) for line in lines]
 
 
+def contradiction_lines(gathered: Gathered) -> list[str]:
+    """Return where both sources cannot be right, as lines of text: the first ones."""
+    return [printable(line) for line in _listed(gathered.contradictions, _MOST)]
+
+
 def _listed(differences: Sequence[Difference], most: int | None) -> list[str]:
     shown = differences if most is None else differences[:_MOST]
     lines = [line for one in shown for line in _lines(one, most)]

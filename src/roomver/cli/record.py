@@ -14,11 +14,12 @@ import click
 from ..anonymous import Changes, anonymise, compare
 from ..entry import Entry
 from ..errors import SHOWN, RoomverError, counted, listed
-from ..gathering import gather_events
+from ..findings import EventCheck
+from ..gathering import Gathered, gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, read_room
 from ..readers.several import other_room
-from ..recording import Recording, read_states_of, recording_lines
+from ..recording import Recording, agreed_beliefs, entries_once, read_states_of, recording_lines
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..types import EventId, JsonObject
 from ..versions import RoomVersion
@@ -33,7 +34,7 @@ from .common import (
 )
 from .escaped import printable
 from .loaded import replay_progress, tell_notes
-from .merged import tell_contradictions, tell_other_rooms
+from .merged import contradiction_lines, differences_data, tell_contradictions, tell_other_rooms
 from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
@@ -78,9 +79,10 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Write a room to a file of the project's recording format, so that it can be handed over.
 
-    SOURCE is anything that `roomver check` reads. The recording has the same events in the same order, the
-    keys, what the server decided, and the states that the server had where events are missing. So `check`
-    says the same about the recording as about the source.
+    SOURCE is anything that `roomver check` reads. The recording has the same events in the same order, each
+    once, the keys, what the server decided, and the states that the server had where events are missing. So
+    `check` says the same about the recording as about the source. What several sources contradict each other
+    on is named on standard error and in the recording's header, and is unknown in the recording.
 
     With --anonymise the room has other users, servers, texts, types and IDs, and the same graph: an operator
     can hand over a room without handing over people. Memberships, power levels, join rules, depths and the
@@ -139,46 +141,55 @@ def _read(
         NotAState: if a state of the source is not one.
     """
     tell_notes(room)
-    entries = list(room.entries)
     beliefs = room.beliefs or Beliefs()
+    checked: list[tuple[Entry, EventCheck]] = []
     found = None
     if whole:
         with replay_progress("rules and states") as progress:
             found = check_room(
-                entries,
+                room.entries,
                 room.version,
                 keys=keys,
                 beliefs=beliefs,
                 origins=room.origins,
                 room_id=room.wanted,
+                on_check=lambda entry, check: checked.append((entry, check)),
                 progress=progress,
             )
         gathered = found.gathered
     else:
-        gathered = gather_events(entries, room.version, keys=keys, origins=room.origins, room_id=room.wanted)
+        gathered = gather_events(
+            room.entries,
+            room.version,
+            keys=keys,
+            origins=room.origins,
+            room_id=room.wanted,
+            on_check=lambda entry, check: checked.append((entry, check)),
+        )
     tell_other_rooms(gathered)
     tell_contradictions(gathered, files, choice)
+    for line in contradiction_lines(gathered):
+        click.echo(f"roomver: {line}", err=True)
     room_id = gathered.room_id if gathered.events else room.room_id
-    entries = [entry for entry in entries if entry.place not in gathered.other_rooms.places]
     wanted = choice.room_id(room)
     if wanted is not None and room_id is not None and room_id != wanted:
         raise InputError(display_name(files[0]), other_room(room_id, wanted))
-    spoken = gathered.narrowed(beliefs)
+    agreed = agreed_beliefs(gathered.narrowed(beliefs), gathered)
     unspoken: set[EventId] = set()
     if room.beliefs is not None:
-        unspoken = {e for e, place in gathered.places.items() if not spoken.speak_of(place, e)}
+        unspoken = {e for e, place in gathered.places.items() if not agreed.speak_of(place, e)}
     if ids := {event_id for one in gathered.find_lost(gathered.events, 1) for event_id in one.event_ids}:
         # What other sources have lost may be newer than the state that the first one lists.
-        beliefs = replace(beliefs, state=None, extremities=(beliefs.extremities or frozenset()) | ids)
+        agreed = replace(agreed, state=None, extremities=(agreed.extremities or frozenset()) | ids)
     recording = Recording(
         room.version,
-        entries,
+        entries_once(checked, gathered),
         room_id,
         room.keys if keys is None else keys,
-        beliefs,
+        agreed,
         frozenset(unspoken),
         read_states_of(gathered),
-        _fields(room),
+        _fields(room, gathered),
     )
     return recording, found
 
@@ -235,12 +246,17 @@ def _change_lines(changes: Changes) -> Iterator[str]:
         yield f"  {listed(changes.merges)}"
 
 
-def _fields(room: Room) -> JsonObject:
-    """Return the other fields of the header: the software of the server, and the redactions it applied."""
-    if room.header is None:
-        return {"server": room.database} if room.database else {}
-    fields = room.header.fields
-    return {name: fields[name] for name in ("server", "redacted_by") if name in fields}
+def _fields(room: Room, gathered: Gathered) -> JsonObject:
+    """Return the other fields of the header: the software of the server, the redactions it applied, and where
+    the sources contradict each other."""
+    fields: JsonObject = {"server": room.database} if room.database else {}
+    if room.header is not None:
+        kept = ("server", "redacted_by", "contradictions")
+        fields = {name: room.header.fields[name] for name in kept if name in room.header.fields}
+    if found := differences_data(gathered.contradictions):
+        earlier = fields.get("contradictions")
+        fields["contradictions"] = [*(earlier if type(earlier) is list else []), *found]
+    return fields
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..findings import Action, EventCheck, Finding, Reason, Summary
 from ..keys import KeyRing
 from ..known_states import Standing
 from ..readers import Room
-from ..readers.database import without_password
+from ..readers.addresses import shown
 from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue
 from .common import call_name, console, display_name, event_title
@@ -94,7 +94,7 @@ class JsonReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        head: JsonObject = {"file": without_password(file)}
+        head: JsonObject = {"file": shown(file)}
         if room.database:
             head["source"] = room.database
         if room.beliefs is not None and room.beliefs.standing is not None:

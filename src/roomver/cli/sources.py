@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -21,12 +22,13 @@ from ..readers import (
     open_synapse,
     read_parts,
 )
-from ..readers.several import other_room
-from ..readers.source import FileSource
+from ..readers.several import RoomSummary, list_rooms, other_room, room_id_of
+from ..readers.source import FileSource, choose_room
 from ..room_check import RoomCheck
+from ..state_document import OF_STATE
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
-from .common import all_opened, call_name, display_name
+from .common import all_opened
 from .escaped import printable
 from .guidance import kind_of_id, wrong_room_id
 
@@ -165,13 +167,19 @@ def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]
 
 @contextmanager
 def opened_room(
-    names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM
+    names: Sequence[str], version: RoomVersion | None, choice: Choice = ANY_ROOM, *, may_mix: bool = False
 ) -> Iterator[Room]:
     """Begin to read a room from one or several sources: files and databases, in any order.
 
     The room of a database is the one that was asked for, the one that has the event, or the one that a
     recording beside it names. A database after the first source that does not have the room is told on
     standard error.
+
+    Args:
+        names: of the sources.
+        version: the room version, if it is known.
+        choice: what to read of them.
+        may_mix: whether files may have events of several rooms although none is chosen.
 
     Raises:
         InputError: if one cannot be read, or if a room must be chosen.
@@ -182,14 +190,11 @@ def opened_room(
             if choice.named is not None and is_alias(choice.named):
                 raise InputError(display_name(files[0]), wrong_room_id(choice.named))
             room = FileSource(inputs).open_room(choice.named, version)
-            rooms: set[RoomId] = set()
-            if choice.named is None:
-                room.entries = _noting_rooms(room.entries, rooms)
+            # A recording and a state given as IDs are of one room: an event of another one is a fault in it.
+            is_of_one = room.header is not None or any(part.origin.state_ids for part in room.parts)
+            if choice.named is None and not is_of_one and not may_mix:
+                room.entries = _of_one_room(room.entries, inputs[0][1], room.version)
             yield room
-        if len(rooms) > 1:
-            hint = f"choose one with --room '!…'; `roomver rooms {call_name(files[0])}` lists them"
-            text = f"roomver: {display_name(files[0])}: it has events of {len(rooms):,} rooms: {hint}"
-            click.echo(printable(text), err=True)
         return
     with ExitStack() as stack:
         inputs = stack.enter_context(all_opened(files))
@@ -222,12 +227,26 @@ def opened_room(
         yield Room.of(parts, known, room_id)
 
 
-def _noting_rooms(entries: Iterator[Entry], rooms: set[RoomId]) -> Iterator[Entry]:
-    """Yield the same entries, and note the rooms that those of the first source name."""
+def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
+    """Yield the same entries.
+
+    Raises:
+        InputError: naming the rooms, if the entries are of several. In a given state, an event of another
+            room is a fault of that state.
+    """
+    only: RoomId | None = None
     for entry in entries:
-        pdu = entry.pdu
-        if entry.source == 0 and type(pdu) is dict and type(room_id := pdu.get("room_id")) is str:
-            rooms.add(room_id)
+        # Of another source, such an event is left out (`roomver.other_rooms`).
+        aside = entry.source != 0 or entry.part in OF_STATE
+        room_id = None if aside else room_id_of(entry, version)
+        if only is not None and room_id not in (None, only):
+            rooms = list_rooms(chain((entry,), entries))
+            first = next((room for room in rooms if room.room_id == only), RoomSummary(only, None, 1))
+            others = sorted(
+                (room for room in rooms if room is not first), key=lambda room: -(room.events or 0)
+            )
+            choose_room(name, [first, *others], None)
+        only = only or room_id
         yield entry
 
 

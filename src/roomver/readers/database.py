@@ -5,7 +5,6 @@ moment, and so is PostgreSQL. What a row holds may have any type: `text_of` and 
 with SQLite 3.40.1 and PostgreSQL 15.18.
 """
 
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
@@ -13,26 +12,17 @@ from itertools import count, islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from ..canonical import load_json
 from ..errors import RoomverError
 from ..types import JsonObject
+from .addresses import as_conninfo, is_address, quotes_secret, shown
 from .entries import InputError
+from .sqlite_files import MAGIC, check_files, tell_cut, tell_failure
 
 Row: TypeAlias = tuple[Any, ...]
 
-SQLITE_MAGIC: Final = b"SQLite format 3\0"
-_SCHEMES: Final = ("postgresql://", "postgres://")
-_SECRETS: Final = ("password", "sslpassword")
-# A path has one slash where an address has two.
-_ADDRESS: Final = re.compile(r"(\w[\w+.-]*://|postgres(?:ql)?:/)([^\s'\"]*)")
-_USER: Final = re.compile(r"^([^:@]*):.*@")
-# libpq's other form of an address. A value has quotes, or escapes, where it has spaces.
-_ASSIGNED: Final = re.compile(
-    r"(^|\s|')(?:ssl)?password\s*=\s*(?:'(?:[^'\\]|\\.)*(?:'|$)|(?:[^\s\\]|\\.)*)\s*", re.IGNORECASE
-)
-_WAL: Final = 2  # the byte of the header that gives the journal's mode
 AT_ONCE: Final = 500
 """How many values one query asks for. SQLite takes at least 999 parameters."""
 _BATCH: Final = 500  # rows that are fetched at once
@@ -40,7 +30,6 @@ _BUSY_SECONDS: Final = 10.0
 
 # In a corrupt file, what a message quotes may not be text.
 _SQLITE_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeError)
-_IS_SAFE: Final = "Stop the server first: changes during the reading would go unnoticed"
 
 
 class Database(Protocol):
@@ -63,11 +52,6 @@ class Database(Protocol):
         """Close the connection."""
 
 
-def is_address(name: str) -> bool:
-    """Tell whether a name is the address of a PostgreSQL database."""
-    return name.startswith(_SCHEMES)
-
-
 def is_database(name: str) -> bool:
     """Tell whether a name is the address of a database or the path of an SQLite file."""
     if is_address(name):
@@ -77,7 +61,7 @@ def is_database(name: str) -> bool:
         if not Path(name).is_file():
             return False
         with Path(name).open("rb") as stream:
-            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+            return stream.read(len(MAGIC)) == MAGIC
     except (OSError, ValueError):
         return False  # whoever opens it says why
 
@@ -94,34 +78,6 @@ def open_database(name: str, *, immutable: bool = False) -> Database:
         InputError: if it cannot be opened.
     """
     return _Postgres(name) if is_address(name) else _Sqlite(name, immutable=immutable)
-
-
-def without_password(text: str) -> str:
-    """Return a text without the passwords of the database addresses in it; the rest is as given.
-
-    Malformed addresses hide too much rather than too little. Parameters (``host=… password=…``) count as an
-    address.
-    """
-    if found := _ADDRESS.match(text):  # all of it is one, whatever characters are in it
-        return _without_password(found[1], text[found.end(1) :])
-    return _ASSIGNED.sub(r"\1", _ADDRESS.sub(lambda found: _without_password(*found.groups()), text))
-
-
-def _without_password(scheme: str, rest: str) -> str:
-    before, mark, query = rest.partition("?")
-    if "@" not in before and "@" in query and not before.startswith("/") and "/" not in before:
-        before, mark, query = rest, "", ""  # a question mark in the password
-    if not before.startswith("/"):
-        before = _USER.sub(r"\1@", before)
-    kept: list[str] = []
-    hiding = False
-    for one in query.split("&") if mark else ():
-        name, equals, _ = one.partition("=")
-        # Without a name, it is the rest of a value with an & in it.
-        hiding = unquote(name).strip().lower() in _SECRETS if equals else hiding
-        if not hiding:
-            kept.append(one)
-    return scheme + before + (mark + "&".join(kept) if kept else "")
 
 
 def can_be_stored(value: object) -> bool:
@@ -177,8 +133,9 @@ class _Sqlite:
     def __init__(self, path: str, *, immutable: bool) -> None:
         self.name: str = path
         self.notes: list[str] = []
-        self._check_journal(path, immutable=immutable)
-        mode = "mode=ro&immutable=1" if immutable else "mode=ro"
+        check_files(path, immutable=immutable)
+        # Without the second part, SQLite writes the index of a write-ahead log.
+        mode = "mode=ro&immutable=1" if immutable else "mode=ro&readonly_shm=1"
         address = f"file:{quote(str(Path(path).absolute()))}?{mode}"
         try:
             self._connection = sqlite3.connect(
@@ -189,39 +146,19 @@ class _Sqlite:
             self._connection.execute("PRAGMA trusted_schema = OFF")
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            pages, size = (self._number(f"PRAGMA page_{name}") for name in ("count", "size"))
         except _SQLITE_ERRORS as error:
+            with suppress(AttributeError):  # it may not have been opened
+                self._connection.close()
             raise self._failure(error) from None
+        # SQLite reads the end of a page that is cut off as zeros.
+        if (reason := tell_cut(path, pages * size)) is not None:
+            self._connection.close()
+            raise InputError(path, f"the database cannot be read: {reason}")
 
-    def _check_journal(self, path: str, *, immutable: bool) -> None:
-        """Check that opening a database in WAL mode neither makes files beside it nor overlooks one.
-
-        Raises:
-            InputError: if it would.
-        """
-        beside = [Path(path + end) for end in ("-wal", "-shm")]
-        try:
-            with Path(path).open("rb") as stream:
-                head = stream.read(20)
-            unread = beside[0].exists() and beside[0].stat().st_size > 0
-        except OSError as error:
-            raise InputError(path, error.strerror or str(error)) from None
-        if len(head) < 20 or _WAL not in head[18:20]:
-            return
-        if immutable:
-            if unread:
-                self.notes.append(f"--immutable: the changes in {beside[0].name} are not read")
-        elif unread and not beside[1].exists():
-            raise InputError(
-                path,
-                f"{beside[0].name} holds changes that its server has not finished writing; let SQLite finish"
-                ' a copy (sqlite3 COPY "PRAGMA wal_checkpoint"), or leave them out with --immutable',
-            )
-        elif not all(one.exists() for one in beside):
-            raise InputError(
-                path,
-                "no server has this database open, and SQLite would make files beside it (WAL mode): give"
-                " --immutable to read it without them",
-            )
+    def _number(self, sql: str) -> int:
+        ((number,),) = self._connection.execute(sql)
+        return number_of(number) or 0
 
     def rows(self, sql: str, *values: object) -> Iterator[Row]:
         """Yield the rows of a query."""
@@ -249,37 +186,37 @@ class _Sqlite:
         self._connection.close()
 
     def _failure(self, error: Exception) -> InputError:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            text += f": another program has it open for writing; try again, or give --immutable. {_IS_SAFE}"
-        elif "readonly" in text or "unable to open" in text:
-            text += f": SQLite needs to write files beside it to read it; give --immutable. {_IS_SAFE}"
-        return InputError(self.name, f"the database cannot be read: {text}")
+        return InputError(self.name, f"the database cannot be read: {tell_failure(self.name, str(error))}")
 
 
 class _Postgres:
     """A PostgreSQL database, in one read-only transaction. Text comes as strings."""
 
     def __init__(self, address: str) -> None:
-        self.name: str = without_password(address)
+        self.name: str = shown(address)
         self.notes: list[str] = []
         self._psycopg = psycopg = _import_psycopg(self.name)
         self._names = count()
-        try:
-            parts = psycopg.conninfo.conninfo_to_dict(address)
-        except (psycopg.Error, UnicodeError):
-            # The error quotes the address, with the password in it.
-            parts = {"host": "@"}
-        # A password with one of these characters begins the host or the port, which errors quote.
-        ports = str(parts.get("port") or "").replace(",", "")
-        if "@" in str(parts.get("host") or "") or (ports and not ports.isdecimal()):
+        conninfo = as_conninfo(address)
+        self._parameters: dict[str, Any] = {}
+        # Errors of a malformed address quote it, with the password in it.
+        with suppress(psycopg.Error, UnicodeError):
+            self._parameters = psycopg.conninfo.conninfo_to_dict(conninfo or "=")
+        # A password with one of these characters begins the host or the port.
+        ports = str(self._parameters.get("port") or "").replace(",", "")
+        in_host = "@" in str(self._parameters.get("host") or "")
+        if (
+            (conninfo != "postgresql://" and not self._parameters)
+            or in_host
+            or (ports and not ports.isdecimal())
+        ):
             reason = (
                 "malformed address; expected postgresql://user@host/database. In a password, write @ as %40,"
                 " / as %2F and % as %25"
             )
             raise InputError(self.name, reason)
         try:
-            self._connection = psycopg.connect(address, application_name="roomver")
+            self._connection = psycopg.connect(conninfo, application_name="roomver")
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             # All rows are read. Otherwise cursors are planned for the first tenth of them.
@@ -318,6 +255,8 @@ class _Postgres:
     def _failure(self, error: Exception) -> InputError:
         # The message may have several lines, and begins with what cannot be done.
         text = " ".join(str(error).split())
+        if quotes_secret(text, self._parameters):
+            text = "the reason quotes a part of the address that may be secret; psql prints it"
         return InputError(self.name, f"the database cannot be read: {text}")
 
 
@@ -325,6 +264,8 @@ def _import_psycopg(name: str) -> ModuleType:
     try:
         import psycopg  # noqa: PLC0415 - only for those who read PostgreSQL
     except ImportError:
-        reason = "reading PostgreSQL needs psycopg: pip install 'roomver[postgres]'"
+        reason = (
+            "reading PostgreSQL needs psycopg, the extra roomver[postgres]: pip install 'psycopg[binary]'"
+        )
         raise InputError(name, reason) from None
     return psycopg

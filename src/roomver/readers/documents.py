@@ -6,7 +6,7 @@ over federation, in its admin API and to ``/sync`` (``tests/data/answers.json``)
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ..canonical import join_path, shorten
 from ..entry import Entry, Part, Place
@@ -16,7 +16,6 @@ from ..types import EventId, JsonObject, JsonValue, RoomId
 from ..versions import RoomVersion, version_named
 from .entries import (
     LISTS,
-    STATE_FLAGS,
     SYNC_KINDS,
     SYNC_PARTS,
     UNCHANGED,
@@ -26,14 +25,16 @@ from .entries import (
     entries_in,
     entry_of,
     holds_events,
+    is_pdu,
     is_stripped,
     list_parts,
     with_advice,
 )
-from .forms import IdsOnly, check_document, check_string, is_template
+from .forms import NOT_EVENTS, IdsOnly, check_document, check_string, is_template, until_junk
 from .headers import Header, header_of
 from .several import search_version
 from .streams import Source
+from .surveys import Long, survey, survey_body
 from .values import Piece, Values
 
 
@@ -109,25 +110,6 @@ class Document:
             yield from _entries_of(Read(self._read.value, place), version, next(numbers))
 
 
-@dataclass(slots=True)
-class _Long:
-    """What a first pass found in a document that is too long to be parsed whole.
-
-    Attributes:
-        is_event: whether it is one event, which is then too long.
-        has_status: whether it is an array of an HTTP status and the object that the rest is about.
-        by_id: whether it has nothing but objects under keys that begin like event IDs.
-        keys: the keys under which it has arrays or objects of events.
-        fields: the values of ``room_version``, of ``keys``, of `STATE_FLAGS` and of ``next_batch``.
-    """
-
-    is_event: bool = False
-    has_status: bool = False
-    by_id: bool = True
-    keys: set[str] = field(default_factory=set)
-    fields: JsonObject = field(default_factory=dict)
-
-
 class Documents:
     """JSON documents one after another, or one that is too long to be parsed whole.
 
@@ -137,7 +119,7 @@ class Documents:
     """
 
     def __init__(
-        self, source: Source, first: JsonValue, count: int, long: dict[int, _Long], *, broken: bool
+        self, source: Source, first: JsonValue, count: int, long: dict[int, Long], *, broken: bool
     ) -> None:
         """Take documents that `open_documents` has looked through."""
         self.name: str = source.name
@@ -166,6 +148,9 @@ class Documents:
         Raises:
             InputError: if it names an unknown one.
         """
+        # Without an event at the beginning, the rest is not looked through.
+        found = until_junk(self.entries(UNCHANGED, iter(range(self._count + 1))), self.name)
+        next((one for one in found if type(one.pdu) is dict and is_pdu(one.pdu)), None)
         entries = self.entries(UNCHANGED, iter(range(self._count + 1)), b"m.room.create")
         return search_version(entries, room_id, self.name)
 
@@ -200,7 +185,7 @@ class Documents:
         return _read_piece(piece, Place(piece.line if self._count > 1 else None, ""))
 
     def _entries_of_long(
-        self, values: Values, long: _Long, version: RoomVersion, document: int, likely: bytes
+        self, values: Values, long: Long, version: RoomVersion, document: int, likely: bytes
     ) -> Iterator[Entry]:
         place = Place(None, "")
         if long.has_status:
@@ -255,7 +240,7 @@ def open_documents(source: Source) -> Document | Documents:
     values = Values(source)
     first: JsonValue = None
     count = 0
-    long: dict[int, _Long] = {}
+    long: dict[int, Long] = {}
     ends = False
     while not ends:
         try:
@@ -263,9 +248,11 @@ def open_documents(source: Source) -> Document | Documents:
                 break
             piece = values.value()
             if piece.is_long:
-                long[count] = _Long()
+                long[count] = Long()
             elif not count:
                 first = piece.load()
+            elif piece.is_atom:
+                piece.load()  # a word is not JSON
         except NotCanonical:
             if not count:
                 raise
@@ -279,35 +266,14 @@ def open_documents(source: Source) -> Document | Documents:
         values = Values(source)
         for index in range(count):
             if index in long and values.peek() == b"{":
-                _survey(values, long[index])
+                survey(values, long[index])
+                if count == 1 and not long[index].holds:
+                    raise InputError(source.name, NOT_EVENTS)
             elif index in long and count == 1:
-                _survey_body(values, long[index])
+                survey_body(values, long[index])
             else:
                 values.value()
     return Documents(source, first, count, long, broken=ends)
-
-
-def _survey_body(values: Values, long: _Long) -> None:
-    """Survey the body of version 1 of the response to a join, if the only document is such a response."""
-    values.take(b"[")
-    if values.peek().isdigit():
-        values.value()
-        if values.take(b",", b"]") == b"," and values.peek() == b"{":
-            _survey(values, long)
-            long.has_status = values.peek() == b"]"
-
-
-def _survey(values: Values, long: _Long) -> None:
-    for key in values.members():
-        first = values.peek()
-        piece = values.value()
-        long.by_id = long.by_id and key.startswith("$") and first == b"{"
-        if key in ("type", "pdu"):
-            long.is_event = True
-        elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):
-            long.keys.add(key)
-        elif key in ("room_version", "keys", "next_batch", *STATE_FLAGS):
-            long.fields[key] = piece.load()
 
 
 def _body(value: JsonValue) -> JsonValue:

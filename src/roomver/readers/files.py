@@ -184,4 +184,4 @@ def _is_json(line: Line) -> bool:
 
 
 def _is_object(line: Line) -> bool:
-    return type(_json_of(line)) is dict
+    return line.start == b"{" and type(_json_of(line)) is dict

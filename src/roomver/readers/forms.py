@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final
 
+from ..canonical import shorten
 from ..entry import Entry, Place
 from ..types import JsonObject, JsonValue
 from .entries import (
@@ -34,6 +35,9 @@ _SYNC_ROOMS: Final = ("join", "leave", "invite", "knock")
 _ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
 
 _HERE: Final = Place(None, "")
+MAX_JUNK: Final = 10_000
+"""How many values may come before the first event of a file."""
+
 _LOOKED_AT: Final = 16  # entries, before a file is called client-server JSON
 
 CLIENT_JSON: Final = (
@@ -64,6 +68,7 @@ SENT: Final = (
     " them. Give the body of the transaction, PUT /_matrix/federation/v1/send/<transaction ID>"
 )
 EXPORTED: Final = f"this is a chat that Element has exported. {CLIENT_JSON[0].upper()}{CLIENT_JSON[1:]}"
+NOT_EVENTS: Final = f"a JSON object that is not an event and has none of {', '.join(LISTS)}"
 NOT_THERE: Final = (
     "this is an empty response: the server does not have what was asked for; ask another one in the room"
 )
@@ -155,7 +160,7 @@ def check_document(value: JsonObject, name: str) -> None:
     if _is_logged(value):
         raise InputError(name, LOG)
     if not holds_events(value):
-        raise InputError(name, f"a JSON object that is not an event and has none of {', '.join(LISTS)}")
+        raise InputError(name, NOT_EVENTS)
     if _has_only_stripped(value):
         raise InputError(name, STRIPPED)
 
@@ -178,8 +183,9 @@ def _is_about_rooms(value: JsonObject) -> bool:
 
 
 def _is_logged(value: JsonValue) -> bool:
-    """Tell whether a value is a line of a log that Synapse writes as JSON."""
-    return type(value) is dict and not is_pdu(value) and {"log", "level"} <= value.keys()
+    """Tell whether a value is a line of a log that Synapse or journald writes as JSON."""
+    lines = ({"log", "level"}, {"MESSAGE", "__REALTIME_TIMESTAMP"})
+    return type(value) is dict and not is_pdu(value) and any(keys <= value.keys() for keys in lines)
 
 
 def check_string(value: str, name: str) -> None:
@@ -218,14 +224,14 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
     """Return the same entries, unless the first of them show that the file holds no PDUs.
 
     Raises:
-        InputError: if they are events of the client-server API, or IDs.
+        InputError: if they are events of the client-server API, or IDs, or very many values without an event.
     """
     first: list[Entry] = []
     for entry in islice(entries, _LOOKED_AT):
         first.append(entry)
         pdu = entry.pdu
         if entry.error is not None or not (type(pdu) is str or _from_client(entry) or _is_logged(pdu)):
-            return chain(first, entries)
+            return until_junk(chain(first, entries), name)
     if first and all(_is_id(entry.pdu) for entry in first):
         raise IdsOnly(name)
     if first and type(text := first[0].pdu) is str:
@@ -236,7 +242,28 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
         raise InputError(name, LOG)
     if first and all(_from_client(entry) for entry in first):
         raise InputError(name, CLIENT_JSON)
-    return chain(first, entries)
+    return until_junk(chain(first, entries), name)
+
+
+def until_junk(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
+    """Yield the same entries, as long as not very many come before the first event.
+
+    Raises:
+        InputError: naming the first entry.
+    """
+    first: Entry | None = None
+    for count, entry in enumerate(entries, 1):
+        first = first or entry
+        if type(entry.pdu) is dict and is_pdu(entry.pdu):
+            yield entry
+            break
+        if count == MAX_JUNK:
+            reason = first.error or f"expected an event, found {shorten(first.pdu)}"
+            raise InputError(
+                name, f"none of its first {MAX_JUNK:,} values is an event: {first.place}: {reason}"
+            )
+        yield entry
+    yield from entries
 
 
 def _is_id(pdu: JsonValue) -> bool:

@@ -242,6 +242,11 @@ def read_parts(
         if states is not None:
             entries = states.watch(entries)
         notes = [f"{file.name}: {_note_stripped(file.stripped)}"] if file.stripped else []
+        if header is not None and (number := _contradictions_in(header)):
+            points = "1 point" if number == 1 else f"{number:,} points"
+            notes.append(
+                f"{file.name}: its sources contradict each other on {points}, which its header names"
+            )
         parts.append(RoomPart(origin, entries, source, header, notes=notes))
     return known, parts
 
@@ -262,6 +267,11 @@ def _version_of(
         if known is None and file.said is not None:
             known, says = file.said, f" as {file.name} says"
     return _search(files, room_id) if known is None and files else known
+
+
+def _contradictions_in(header: Header) -> int:
+    named = header.fields.get("contradictions")
+    return len(named) if type(named) is list else 0
 
 
 def _note_stripped(number: int) -> str:

@@ -18,7 +18,10 @@ from .entries import Read, is_pdu, line_error, unwrap
 from .lines import Line, check_line, load_bounded
 from .unreadable import EXPORT
 
-NOT_A_TABLE: Final = f"it looks like a table whose rows cannot be read back. Export the events with {EXPORT}"
+NOT_A_TABLE: Final = (
+    "it looks like a table whose rows cannot be read back. Give an SQLite database itself, or export the"
+    f" events with {EXPORT}"
+)
 
 _RULE: Final = re.compile(r"-+(\+-+)*")
 _NAMES: Final = re.compile(r"[a-z_][a-z0-9_]*")

@@ -132,6 +132,7 @@ _SQL_LINE: Final = re.compile(
     rb"-- (PostgreSQL|MySQL|MariaDB|Dumped|Name:)|(PRAGMA|INSERT INTO|CREATE TABLE|BEGIN TRANSACTION)\b", re.I
 )
 _TIME: Final = re.compile(rb"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_SYSLOG: Final = re.compile(rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ \S+?(\[\d+\])?: ")  # `journalctl`
 _MANIFEST: Final = re.compile(rb"MANIFEST-\d+")
 _PYTHON_LINE: Final = re.compile(rb"[\[( ]*\{'|[A-Z]\w*\(.*\{'|\w+\(\w+=")
 _CONFIG_LINE: Final = re.compile(rb"# Configuration file for Synapse|server_name:")
@@ -167,6 +168,7 @@ _TEXTS: Final = (
     (_any(re.compile(rb".*\btardis_version")), JSON5),
     (_any(_SQL_LINE), _SQL),
     (_first(_TIME), LOG),
+    (_first(_SYSLOG), LOG),
     (_any(_CONFIG_LINE), _CONFIG),
     (_is_yaml, _YAML),
     (_first(_PYTHON_LINE), _PYTHON),
@@ -210,6 +212,8 @@ def tell_folder(path: str) -> str | None:
     for inside in ("homeserver.db", "events"):
         if inside in names:
             return f"this is a folder; give the file {inside} in it"
+    if {"local_content", "remote_content"} & names:
+        return "this is Synapse's media store, which has no events; give the server's database"
     if {"rooms", "user_data"} <= names:
         return "this is a folder of Synapse's export-data; give a file rooms/!…/events in it"
     return "this is a folder; give the files in it"
@@ -232,4 +236,7 @@ def tell_database(columns: Callable[[str], Collection[str] | None]) -> str:
         return (
             "this database of Synapse has only the state groups; give the one that has the table event_json"
         )
-    return "this is a database, but not one of Synapse: it lacks Synapse's tables"
+    return (
+        "this is a database, but not one of Synapse: it lacks Synapse's tables; `database:` in"
+        " homeserver.yaml names the right one"
+    )

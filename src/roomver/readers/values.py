@@ -15,6 +15,7 @@ from .streams import Source
 
 _CHUNK: Final = 2**16
 _MAX_ATOM: Final = 2**16  # a longer number, without a bracket or a quotation mark, is cut off
+_MAX_DEPTH: Final = 10_000  # an event may be nested 128 levels deep
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _QUOTE: Final = ord('"')
 
@@ -47,6 +48,11 @@ class Piece(NamedTuple):
         except NotCanonical:
             return True
         return False
+
+    @property
+    def is_atom(self) -> bool:
+        """Whether it is neither a string nor an array nor an object."""
+        return self.raw is not None and self.raw[:1] not in (b'"', b"[", b"{")
 
     def has(self, text: bytes) -> bool:
         """Tell whether the value contains a text. Every value contains the empty text."""
@@ -130,7 +136,7 @@ class Values:
         """Take one value: up to the bracket that closes it, the end of the string, or the next delimiter.
 
         Raises:
-            NotCanonical: if no value begins here, or the input ends inside it.
+            NotCanonical: if no value begins here, it is nested too deeply, or the input ends inside it.
         """
         first = self.peek()
         line, column = self._line, self._at - self._line_start + 1
@@ -207,6 +213,10 @@ class Values:
             if byte is not None and not in_string:
                 at += 1
                 depth += 1 if byte in b"[{" else -1
+                if depth > _MAX_DEPTH:
+                    raise NotCanonical(
+                        "", f"nested deeper than {_MAX_DEPTH:,} levels at line {line}, column {column}"
+                    )
                 if not depth:
                     break
                 continue
