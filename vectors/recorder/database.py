@@ -1,9 +1,17 @@
-"""Leave the database of a made-up homeserver for the tests: `python vectors/recorder/database.py`.
+"""Leave the databases of a made-up homeserver for the tests: `python vectors/recorder/database.py`.
 
 It starts two Synapses on the loopback interface and plays scenario_database.py. It asks the first server what
-it believes about each room, stops it, and writes its SQLite database, without accounts and devices, to
-tests/data/homeserver.db.xz, and the answers to tests/data/homeserver.json. It needs requirements.txt and is
-run by hand, not in CI.
+it believes about each room, stops it, and writes its database, without accounts and devices, to tests/data,
+and the answers to a file of JSON beside it. This takes about half a minute for each KIND of database:
+
+    sqlite          homeserver.db.xz and homeserver.json
+    sqlite-apart    the state groups in a database of their own: homeserver-sqlite-apart.db.xz,
+                    homeserver-sqlite-apart-state.db.xz and homeserver-sqlite-apart.json
+    postgres        a dump by pg_dump: homeserver-postgres.sql.xz and homeserver-postgres.json
+    postgres-apart  as sqlite-apart, in PostgreSQL. The tests make it anew and keep no files of it.
+
+It needs requirements.txt, and PostgreSQL's programs for the last two; it starts a private server of its own.
+Room and event IDs are new on each run: docs/sources.md names some of those in homeserver.db.
 """
 
 import argparse
@@ -154,7 +162,7 @@ def facts(world: World) -> Json:
 
 
 def clean(stores: list[Store]) -> None:
-    """Delete accounts, devices and whatever does not belong to the rooms from a stopped server's databases."""
+    """Delete accounts, devices and whatever does not belong to the rooms. The server is stopped."""
     tables = [store.tables() for store in stores]
     if unknown := KEPT.difference(*tables):
         raise SystemExit(f"Synapse has no such tables: {', '.join(sorted(unknown))}")
@@ -167,12 +175,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)} (default: {', '.join(COMMITTED)})")
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)} (default: {', '.join(COMMITTED)})"
+    )
     parser.add_argument("--out", type=Path, default=DATA, help="folder for the files (default: tests/data)")
     arguments = parser.parse_args()
     if unknown := set(arguments.kinds).difference(KINDS):
         parser.error(f"unknown kind: {', '.join(sorted(unknown))}")
-    notes = [f"{kind}: {note}" for kind in arguments.kinds or COMMITTED for note in record(kind, arguments.out)]
+    notes = [
+        f"{kind}: {note}" for kind in arguments.kinds or COMMITTED for note in record(kind, arguments.out)
+    ]
     for note in notes:
         print(f"not as expected: {note}", file=sys.stderr)
     return 1 if notes else 0

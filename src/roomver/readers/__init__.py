@@ -12,7 +12,7 @@ from .rooms import Room, RoomPart, fit_entry, read_event, read_parts, read_room,
 from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
-from .synapse import open_synapse
+from .synapse import open_synapse, open_synapses
 from .version_files import read_version
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "fit_entry",
     "is_database",
     "open_synapse",
+    "open_synapses",
     "read_event",
     "read_keys",
     "read_parts",
