@@ -48,6 +48,12 @@ def test_without_the_states_less_is_decided_and_nothing_else(apart: Recorded) ->
         assert "(`databases:` in homeserver.yaml), give that one with --also\n" in result.stderr
 
 
+def test_an_unknown_state_is_not_said_to_lack_no_events(apart: Recorded) -> None:
+    text = run("check", apart.main, "--room", apart.room_id("late-v10")).stdout
+    assert "the state after " in text
+    assert "is unknown:  are missing" not in text
+
+
 def test_the_states_go_with_files_too(apart: Recorded, tmp_path: Path) -> None:
     room_id, file = apart.room_id("local-v11"), str(tmp_path / "room.jsonl")
     assert run("record", apart.main, *apart.also, "--room", room_id, "-o", file).exit_code == 0

@@ -86,7 +86,7 @@ class Undecided:
         for cause in causes:
             beyond = self._lacks.get(cause)
             what = f"{cause} is undecided" if path == "auth_events" else f"the state after {cause} is unknown"
-            if beyond is not None:
+            if beyond:
                 lacked.update(dict.fromkeys(beyond))
                 ids = ", ".join(beyond[:SHOWN]) + (" and others" if len(beyond) > SHOWN else "")
                 what += f": {ids} {self._are_missing(beyond)}"
