@@ -223,6 +223,20 @@ def make(path: Path, events: int, large: int) -> tuple[_Room, _Room]:
     return small, great
 
 
+def _copy_rows(connection: Any, base: Path) -> None:
+    """Make the tables in a database, and copy the rows of an SQLite database into them."""
+    rows = sqlite3.connect(base)
+    for statement in synapse_db.make_tables(1):
+        connection.execute(statement)
+    for table, columns in synapse_db.TABLES.items():
+        kinds = [kind for _, kind in columns.values()]
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows.execute(f"SELECT {', '.join(columns)} FROM {table}"):
+                copy.write_row([bool(v) if k == "boolean" else v for v, k in zip(row, kinds, strict=True)])
+    rows.close()
+    connection.commit()
+
+
 def commands(source: str, small: _Room, great: _Room) -> Iterator[tuple[str, list[str]]]:
     """Yield what is measured: its name, and the arguments."""
     last = great.events[-1][2]
@@ -297,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
             with postgres_server.started() as address:
                 with psycopg.connect(address) as connection:
-                    postgres_server.fill(connection, path)
+                    _copy_rows(connection, path)
                 with psycopg.connect(address, autocommit=True) as connection:
                     connection.execute("VACUUM ANALYZE")
                 for row in table_of("PostgreSQL", address, small, great):

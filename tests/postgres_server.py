@@ -1,16 +1,13 @@
-"""A private PostgreSQL server, which listens on a socket in a folder of its own, and Synapse's rows in it."""
+"""A private PostgreSQL server, which listens on a socket in a folder of its own."""
 
 import os
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
-
-import synapse_db
 
 
 def find_program(name: str) -> str | None:
@@ -21,7 +18,7 @@ def find_program(name: str) -> str | None:
 
 def is_installed() -> bool:
     """Tell whether PostgreSQL's programs are here."""
-    return None not in (find_program("initdb"), find_program("postgres"))
+    return None not in map(find_program, ("initdb", "postgres", "psql"))
 
 
 @contextmanager
@@ -74,15 +71,14 @@ def connected(address: str, process: "subprocess.Popen[bytes]") -> Any:
     raise AssertionError("PostgreSQL did not start")
 
 
-def fill(connection: Any, base: Path) -> None:
-    """Make the tables in a database, and copy the rows of an SQLite database into them."""
-    rows = sqlite3.connect(base)
-    for statement in synapse_db.make_tables(1):
-        connection.execute(statement)
-    for table, columns in synapse_db.TABLES.items():
-        kinds = [kind for _, kind in columns.values()]
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            for row in rows.execute(f"SELECT {', '.join(columns)} FROM {table}"):
-                copy.write_row([bool(v) if k == "boolean" else v for v, k in zip(row, kinds, strict=True)])
-    rows.close()
-    connection.commit()
+def restored(server: str, name: str, dump: Path) -> str:
+    """Make a database of a server from a dump in SQL, and return its address."""
+    psql = find_program("psql")
+    assert psql is not None
+    address = server.replace("/postgres?", f"/{name}?")
+    command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull]
+    # As Synapse demands it.
+    made = f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    for arguments in (["-c", made, server], ["-f", str(dump), address]):
+        subprocess.run([*command, *arguments], check=True)
+    return address

@@ -195,8 +195,14 @@ def test_the_rest_of_an_id_that_a_shell_cut_is_recognised(write: Write) -> None:
 
 
 def test_a_client_event_in_place_of_a_command_is_told(write: Write) -> None:
-    event = {"type": "m.room.message", "room_id": "!a:b", "sender": "@a:b", "event_id": "$x"}
-    event |= {"origin_server_ts": 1, "content": {"body": "x"}}
+    event = {
+        "type": "m.room.message",
+        "room_id": "!a:b",
+        "sender": "@a:b",
+        "event_id": "$x",
+        "origin_server_ts": 1,
+        "content": {"body": "x"},
+    }
     path = write("client.json", event)
     result = run(path)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)

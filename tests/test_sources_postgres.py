@@ -1,90 +1,65 @@
-"""Synapse's database in PostgreSQL: a private server with the same rows as the SQLite fixture."""
+"""Synapse's database in PostgreSQL: a private server with a dump of what a real Synapse wrote there."""
 
 import io
 import json
 import shlex
-import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import homeservers
 import postgres_server
 import pytest
-import synapse_db
 from command_line import run
-from postgres_server import fill, find_program
+from postgres_server import find_program, restored
 from test_sources_document import COMMANDS
 
-from roomver.readers import InputError, open_synapse, read_room
+from roomver.readers import InputError, database, open_synapse, read_room
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg, the extra `postgres`, is not installed")
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synapse_db.unpacked(tmp_path_factory.mktemp("rows") / "homeserver.db")
+DUMP = homeservers.packed(homeservers.POSTGRES)[0]
+FACTS = homeservers.facts_of(homeservers.POSTGRES)
+ROOMS: dict[str, Any] = FACTS["rooms"]
+IDS = {room["name"]: room_id for room_id, room in ROOMS.items()}
+ODD = IDS["odd-v5"]
 
 
 @pytest.fixture(scope="module")
-def address(base: Path) -> Iterator[str]:
-    """Start a server with the fixture's rows in it."""
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return homeservers.unpacked(DUMP, tmp_path_factory.mktemp("dump"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
     if not postgres_server.is_installed():
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with postgres_server.started() as found:
-        with psycopg.connect(found) as connection:
-            fill(connection, base)
         yield found
 
 
-def test_every_command_answers_as_with_sqlite(base: Path, address: str) -> None:
-    rooms = [json.loads(run("rooms", one, "--json").stdout) for one in (str(base), address)]
-    assert rooms[0] == rooms[1]
-    assert len(rooms[0]) == 4
-    for room in rooms[0]:
-        of_room = ("--room", room["room_id"])
-        for command in (["check", "--all"], ["state", "--json"], ["resolve", "--json"]):
-            answers = [run(*command, one, *of_room) for one in (str(base), address)]
-            assert answers[0].exit_code == answers[1].exit_code == 0
-            assert answers[0].stdout.replace(str(base), "") == answers[1].stdout.replace(f"'{address}'", "")
-        end = json.loads(run("state", address, *of_room, "--json").stdout)[0]["event_id"]
-        assert run("auth", "--room", address, *of_room, end).exit_code == 0
+@pytest.fixture(scope="module")
+def address(server: str, dump: Path) -> str:
+    """The database that is not changed."""
+    return restored(server, "homeserver", dump)
 
 
-def test_a_room_joined_late_agrees_with_the_server(base: Path, address: str, tmp_path: Path) -> None:
-    path = shutil.copyfile(base, tmp_path / "late.db")
-    rows = sqlite3.connect(path)
-    sql = "SELECT room_id, event_id FROM events ORDER BY room_id, stream_ordering"
-    found = dict[str, list[str]]()
-    for room_id, event_id in rows.execute(sql):
-        found.setdefault(room_id, []).append(event_id)
-    room_id = max(found, key=lambda one: len(found[one]))
-    synapse_db.join_late(rows, room_id, found[room_id][150])
-    rows.commit()
-    rows.close()
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE late")
-    late = address.replace("/postgres?", "/late?")
-    with psycopg.connect(late) as connection:
-        fill(connection, path)
-    answers = [run("check", one, "--room", room_id, "--json") for one in (str(path), late)]
-    assert answers[0].exit_code == answers[1].exit_code == 0
-    reports = [json.loads(answer.stdout)["files"][0] for answer in answers]
-    assert reports[0]["room"] == reports[1]["room"]
-    assert reports[0]["room"]["gaps"].keys() <= set(reports[0]["room"]["outliers"])
-    assert reports[0]["room"]["missing"]
+@pytest.fixture
+def own(server: str, dump: Path, request: pytest.FixtureRequest) -> str:
+    """A database that the test may change."""
+    return restored(server, request.node.name.partition("[")[0][:60], dump)
 
 
-def test_the_transaction_only_reads_and_sees_one_moment(address: str) -> None:
+def test_the_transaction_only_reads_and_sees_one_moment(own: str) -> None:
+    address = own
     source = open_synapse(address)
     before = source.list_rooms()
     with psycopg.connect(address) as other:
-        other.execute("INSERT INTO rooms VALUES ('!new:x', '11')")
+        other.execute("INSERT INTO rooms (room_id, room_version) VALUES ('!new:x', '11')")
     assert source.list_rooms() == before
-    with psycopg.connect(address) as other:
-        other.execute("DELETE FROM rooms WHERE room_id = '!new:x'")
     with pytest.raises(InputError, match="syntax error"):
         list(source._database.rows("DELETE FROM rooms"))
     source.close()
@@ -99,7 +74,7 @@ def test_ids_are_values_and_never_sql(address: str) -> None:
         result = run("check", address, "--room", room_id)
         assert result.exit_code == 2
         assert "it has no room" in result.stderr
-    assert len(json.loads(run("rooms", address, "--json").stdout)) == 4
+    assert len(json.loads(run("rooms", address, "--json").stdout)) == len(ROOMS)
 
 
 _READ_MANY = """
@@ -122,7 +97,8 @@ def test_rows_do_not_come_all_at_once(address: str) -> None:
     assert peak < 150_000  # kB, of rows with 300 MB
 
 
-def test_a_database_of_another_kind_is_refused(address: str) -> None:
+def test_a_database_of_another_kind_is_refused(server: str) -> None:
+    address = server
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("CREATE DATABASE other")
         connection.execute("CREATE DATABASE strange")
@@ -136,12 +112,8 @@ def test_a_database_of_another_kind_is_refused(address: str) -> None:
     assert (result.exit_code, "schema has version None" in result.stderr) == (2, True)
 
 
-def test_a_view_in_place_of_a_table_is_refused(base: Path, address: str) -> None:
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE views")
-    views = address.replace("/postgres?", "/views?")
-    with psycopg.connect(views) as connection:
-        fill(connection, base)
+def test_a_view_in_place_of_a_table_is_refused(own: str) -> None:
+    views = own
     assert run("rooms", views).exit_code == 0
     for kind in ("VIEW", "MATERIALIZED VIEW"):
         with psycopg.connect(views) as connection:
@@ -158,6 +130,101 @@ def test_a_view_in_place_of_a_table_is_refused(base: Path, address: str) -> None
         connection.execute("CREATE TABLE part PARTITION OF rooms DEFAULT")
         connection.execute("INSERT INTO rooms SELECT * FROM others")
     assert run("rooms", views).exit_code == 0
+
+
+def checked(address: str, name: str = "late-v10") -> dict[str, Any]:
+    (report,) = json.loads(run("check", address, "--room", IDS[name], "--json").stdout)["files"]
+    return {key: report[key] for key in ("events", "summary", "room", "server")}
+
+
+def test_what_is_written_during_the_reading_is_not_seen(
+    address: str, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each query, another session changes what the query reads."""
+    expected = checked(address)
+    room_id, rows = IDS["late-v10"], database._Postgres.rows
+    sql = (
+        "DELETE FROM event_json WHERE event_id IN"
+        " (SELECT event_id FROM event_json WHERE room_id = %s LIMIT 1)",
+        "UPDATE events SET rejection_reason = 'x', outlier = NOT outlier WHERE room_id = %s",
+        "DELETE FROM event_forward_extremities WHERE room_id = %s",
+        "UPDATE current_state_events SET event_id = 'x' || event_id WHERE room_id = %s",
+        "UPDATE state_groups_state SET type = 'x' || type WHERE room_id = %s",
+    )
+    written = 0
+    with psycopg.connect(own, autocommit=True) as writer:
+
+        def rows_while_written(self: Any, query: str, *values: object) -> Any:
+            nonlocal written
+            if "pg_attribute" not in query:  # the schema is read first
+                writer.execute(sql[written % len(sql)], (room_id,))
+                written += 1
+            return rows(self, query, *values)
+
+        monkeypatch.setattr(database._Postgres, "rows", rows_while_written)
+        assert checked(own) == expected
+        monkeypatch.undo()
+    assert written > 20
+    assert run("check", own, "--room", room_id).exit_code != 0
+
+
+def test_a_role_that_may_only_select_is_enough(address: str, own: str) -> None:
+    reader = own.replace("roomver@", "reader@")
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("CREATE ROLE reader LOGIN")
+    result = run("rooms", reader)
+    sentence = "permission denied for table schema_version: the role needs SELECT on Synapse's tables"
+    assert (result.exit_code, result.stderr.count("\n"), sentence in result.stderr) == (2, 1, True)
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    assert checked(reader) == checked(address)
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    result = run("rooms", reader)
+    sentence = "its tables are in the schema 'public', which the role may not use: GRANT USAGE ON SCHEMA"
+    assert (result.exit_code, result.stderr.count("\n"), sentence in result.stderr) == (2, 1, True)
+
+
+def test_tables_in_another_schema_are_found_by_the_search_path(address: str, own: str) -> None:
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute('ALTER SCHEMA public RENAME TO "Synapse"')
+    result = run("rooms", own)
+    sentence = (
+        "its tables are in the schema 'Synapse', which is not in the search_path: add"
+        " options=-csearch_path%3D%22Synapse%22 to the address"
+    )
+    assert (result.exit_code, result.stderr.count("\n"), sentence in result.stderr) == (2, 1, True)
+    assert checked(f"{own}&options=-csearch_path%3D%22Synapse%22") == checked(address)
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute(
+            "ALTER ROLE roomver IN DATABASE "
+            f'"{own.partition("@/")[2].partition("?")[0]}" SET search_path = "Synapse"'
+        )
+    assert checked(own) == checked(address)
+
+
+def test_a_timeout_of_the_server_is_one_sentence(own: str) -> None:
+    limited = f"{own}&options=-cstatement_timeout%3D200"
+    with psycopg.connect(own) as writer:
+        writer.execute("LOCK TABLE event_json")  # another session waits for it
+        result = run("check", limited, "--room", ODD)
+    sentence = (
+        "canceling statement due to statement timeout: add options=-cstatement_timeout%3D0 to the address"
+    )
+    assert (result.exit_code, result.stderr.count("\n"), sentence in result.stderr) == (2, 1, True)
+    assert run("check", limited, "--room", ODD).exit_code == 0
+
+
+def test_a_connection_that_the_server_ends_is_one_sentence(own: str) -> None:
+    source = open_synapse(own)
+    with psycopg.connect(own, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'roomver' AND datname = current_database()"
+        )
+    with pytest.raises(InputError, match="cannot be read: terminating connection due to administrator"):
+        source.list_rooms()
+    source.close()
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "\udcff", "a b", "h:99999999"])
@@ -198,15 +265,15 @@ def test_without_psycopg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     assert result.stderr == f"roomver: postgresql://me@host/synapse: {reason}\n"
 
 
-def test_both_databases_are_one_room(base: Path, address: str) -> None:
-    room_id = json.loads(run("rooms", address, "--json").stdout)[0]["room_id"]
-    for first, other in ((str(base), address), (address, str(base))):
+def test_both_databases_are_one_room(address: str, own: str) -> None:
+    room_id = IDS["local-v11"]
+    for first, other in ((own, address), (address, own)):
         result = run("check", first, "--room", room_id, "--also", other, "--json")
         (report,) = json.loads(result.stdout)["files"]
         assert result.exit_code == 0
         assert (report["sources"]["contradictions"], report["sources"]["differences"]) == ([], [])
         parts = report["sources"]["parts"]
-        assert parts[0]["events"] == parts[0]["added"] == parts[1]["repeated"] > 100
+        assert parts[0]["events"] == parts[0]["added"] == parts[1]["repeated"] == 40
         assert [part["added"] for part in parts[1:]] == [0]
         assert [part["name"] for part in parts] == [first, other]
 
@@ -266,17 +333,13 @@ def printed(address: str, options: str, query: str, room_id: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def rows(base: Path) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    """The room with the most events, and its events by ID."""
-    connection = sqlite3.connect(base)
-    ((room_id,),) = connection.execute(
-        "SELECT room_id FROM event_json GROUP BY room_id ORDER BY count(*) DESC LIMIT 1"
-    )
-    found = connection.execute(
-        "SELECT event_id, json FROM event_json WHERE room_id = ? ORDER BY event_id", (room_id,)
-    ).fetchall()
-    connection.close()
-    return room_id, [(event_id, json.loads(text)) for event_id, text in found]
+def rows(address: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """A room with odd values, and its events by ID."""
+    with psycopg.connect(address) as connection:
+        found = connection.execute(
+            "SELECT event_id, json FROM event_json WHERE room_id = %s ORDER BY event_id", (ODD,)
+        ).fetchall()
+    return ODD, [(event_id, json.loads(text)) for event_id, text in found]
 
 
 @pytest.mark.parametrize("how", PRINTED)
@@ -333,36 +396,37 @@ def secret_addresses(address: str) -> list[tuple[str, str]]:
     """Return addresses with a password, each with what calls show of it."""
     folder = address.partition("host=")[2]
     return [
-        (f"postgresql://roomver:{SECRET}@/postgres?host={folder}", address),
+        (f"postgresql://roomver:{SECRET}@/homeserver?host={folder}", address),
         (
-            f"postgresql:///postgres?host={folder}&password={SECRET}&user=roomver",
-            f"postgresql:///postgres?host={folder}&user=roomver",
+            f"postgresql:///homeserver?host={folder}&password={SECRET}&user=roomver",
+            f"postgresql:///homeserver?host={folder}&user=roomver",
         ),
         (
-            f"postgresql:///postgres?user=roomver&host={folder}&%70assword={SECRET}",
-            f"postgresql:///postgres?user=roomver&host={folder}",
+            f"postgresql:///homeserver?user=roomver&host={folder}&%70assword={SECRET}",
+            f"postgresql:///homeserver?user=roomver&host={folder}",
         ),
         (
-            f"POSTGRES://roomver:{SECRET}@/postgres?host={folder}&sslpassword={SECRET}",
+            f"POSTGRES://roomver:{SECRET}@/homeserver?host={folder}&sslpassword={SECRET}",
             address,
         ),
-        (f"postgresql+psycopg://roomver:{SECRET}%40%2F@/postgres?host={folder}", address),
-        (f"postgresql://roomver:{SECRET}?#@/postgres?host={folder}", address),
+        (f"postgresql+psycopg://roomver:{SECRET}%40%2F@/homeserver?host={folder}", address),
+        (f"postgresql://roomver:{SECRET}?#@/homeserver?host={folder}", address),
         (
-            f"host={folder} password='{SECRET} \\' b' dbname=postgres user=roomver",
-            f"host={folder} dbname=postgres user=roomver",
+            f"host={folder} password='{SECRET} \\' b' dbname=homeserver user=roomver",
+            f"host={folder} dbname=homeserver user=roomver",
         ),
         (
-            f"postgresql://roomver:{SECRET}@/postgres?host={folder},/nowhere&port=5432,1&passfile=/{SECRET}",
-            f"postgresql://roomver@/postgres?host={folder},/nowhere&port=5432,1",
+            f"postgresql://roomver:{SECRET}@/homeserver?host={folder},/nowhere&port=5432,1&passfile=/{SECRET}",
+            f"postgresql://roomver@/homeserver?host={folder},/nowhere&port=5432,1",
         ),
     ]
 
 
 @pytest.mark.parametrize("form", range(8))
-def test_no_command_prints_a_password(base: Path, address: str, tmp_path: Path, form: int) -> None:
+def test_no_command_prints_a_password(address: str, tmp_path: Path, form: int) -> None:
     given, shown = secret_addresses(address)[form]
-    room_id, file = json.loads(run("rooms", address, "--json").stdout)[0]["room_id"], str(base)
+    room_id, file = IDS["local-v11"], str(tmp_path / "room.jsonl")
+    assert run("record", address, "--room", room_id, "-o", file).exit_code == 0
     of_room = ("--room", room_id)
     end = json.loads(run("state", address, *of_room, "--json").stdout)[0]["event_id"]
     new, keys = str(tmp_path / "new.jsonl"), ("--keys", f"x={given}")
@@ -378,8 +442,8 @@ def test_no_command_prints_a_password(base: Path, address: str, tmp_path: Path, 
         ["rooms", given],
         ["rooms", given, "--json"],
         ["rooms", given, given],
-        ["rooms", given.replace("/postgres", "/nothing")],
-        ["rooms", given.replace("dbname=postgres", "dbname=nothing")],
+        ["rooms", given.replace("/homeserver", "/nothing")],
+        ["rooms", given.replace("dbname=homeserver", "dbname=nothing")],
         ["state", given, *of_room],
         ["state", given, *of_room, "--at", "$nope"],
         ["state", given, *of_room, "--at", given],

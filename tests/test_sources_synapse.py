@@ -595,7 +595,7 @@ def test_without_the_tables_of_states_the_rest_is_read(changed: Callable[[Change
     result = run("check", path, "--room", of_room)
     assert result.exit_code == 0
     assert "it has no table state_groups_state: states at gaps of rooms are unknown" in result.stderr
-    assert "copy state_groups, state_group_edges, state_groups_state from there" in result.stderr
+    assert "(`databases:` in homeserver.yaml), give that one with --also" in result.stderr
 
 
 def test_a_room_version_that_is_not_known_is_named(changed: Callable[[Change], str], base: Path) -> None:

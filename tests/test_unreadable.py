@@ -96,7 +96,8 @@ DATABASES = {
     ),
     "state groups": (
         "CREATE TABLE state_groups (id INTEGER)",
-        "this database of Synapse has only the state groups; give the one that has the table event_json",
+        "this database of Synapse has only the state groups; give the one that has the table event_json, and"
+        " this one with --also",
     ),
     "media": (
         "CREATE TABLE local_media_repository (media_id TEXT)",

@@ -1,15 +1,21 @@
-"""Leave the database of a made-up homeserver for the tests: `python vectors/recorder/database.py`.
+"""Leave the databases of a made-up homeserver for the tests: `python vectors/recorder/database.py`.
 
 It starts two Synapses on the loopback interface and plays scenario_database.py. It asks the first server what
-it believes about each room, stops it, and writes its SQLite database, without accounts and devices, to
-tests/data/homeserver.db.xz, and the answers to tests/data/homeserver.json. It needs requirements.txt and is
-run by hand, not in CI.
+it believes about each room, stops it, and writes its database, without accounts and devices, to tests/data,
+and the answers to a file of JSON beside it. This takes about half a minute for each KIND of database:
+
+    sqlite          homeserver.db.xz and homeserver.json
+    sqlite-apart    the state groups in a database of their own: homeserver-sqlite-apart.db.xz,
+                    homeserver-sqlite-apart-state.db.xz and homeserver-sqlite-apart.json
+    postgres        a dump by pg_dump: homeserver-postgres.sql.xz and homeserver-postgres.json
+    postgres-apart  as sqlite-apart, in PostgreSQL. The tests make it anew and keep no files of it.
+
+It needs requirements.txt, and PostgreSQL's programs for the last two; it starts a private server of its own.
+Room and event IDs are new on each run: docs/sources.md names some of those in homeserver.db.
 """
 
 import argparse
 import json
-import lzma
-import sqlite3
 import sys
 from contextlib import ExitStack
 from importlib.metadata import version as installed_version
@@ -25,15 +31,21 @@ from scenario_database import (
     World,
     play_late,
     play_local,
+    play_odd,
     play_others,
     play_partial,
     play_purged,
 )
+from stores import Store, made
 from unpaddedbase64 import encode_base64
 
 THERE_NAME = "far.example"
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+# SQLite and PostgreSQL, each with the state groups in the same database or apart in another.
+KINDS = ("sqlite", "sqlite-apart", "postgres", "postgres-apart")
+COMMITTED = KINDS[:3]
 LOCAL_VERSIONS = (1, 6, 10, 11, 12)
+ODD_VERSIONS = (5, 11)
 LATE_VERSIONS = (1, 10)
 FINISHED_VERSION = 12
 PARTIAL_VERSION = 11
@@ -52,8 +64,6 @@ KEPT = frozenset([
     "state_groups_persisting", "state_groups_state", "stream_ordering_to_exterm", "stream_positions",
     "threads", "timeline_gaps", "un_partial_stated_event_stream", "un_partial_stated_room_stream",
 ])  # fmt: skip
-# What event_json.internal_metadata says about the device that sent an event.
-DEVICE_KEYS = ("device_id", "token_id", "txn_id", "delay_id")
 
 
 def settings(gates: dict[str, Gate]) -> Json:
@@ -77,15 +87,18 @@ def play(world: World) -> None:
     play_purged(world)
     for number in LOCAL_VERSIONS:
         play_local(world, number)
+    for number in ODD_VERSIONS:
+        play_odd(world, number)
 
 
-def record(folder: Path) -> list[str]:
-    """Play the rooms, write the two files, and return what did not go as the scenario expects."""
+def record(kind: str, folder: Path) -> list[str]:
+    """Play the rooms, write the files of a kind, and return what did not go as the scenario expects."""
     with ExitStack() as stack:
         here = Homeserver()
         there = Homeserver(THERE_NAME, "a_far1")
         stack.callback(here.stop)
         stack.callback(there.stop)
+        here.stores = stack.enter_context(made(kind, here.dir))
         gate_here = stack.enter_context(Gate(here.base, here.dir))
         gate_there = stack.enter_context(Gate(there.base, there.dir))
         gate_there.signer = (SERVER_NAME, THERE_NAME, here.key)
@@ -115,11 +128,13 @@ def record(folder: Path) -> list[str]:
         }
         here.stop_process()
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "homeserver.json").open("w", encoding="utf-8", newline="\n") as out:
+        stem = "homeserver" if kind == "sqlite" else f"homeserver-{kind}"
+        with (folder / f"{stem}.json").open("w", encoding="utf-8", newline="\n") as out:
             json.dump(document, out, ensure_ascii=False, indent=1)
             out.write("\n")
-        clean(here.db_path)
-        (folder / "homeserver.db.xz").write_bytes(lzma.compress(here.db_path.read_bytes(), preset=9))
+        clean(here.stores)
+        for store, part in zip(here.stores, ("", "-state"), strict=False):
+            (folder / f"{stem}{part}{store.suffix}").write_bytes(store.pack())
         for room in document["rooms"].values():
             print(summary(room))
         return world.unexpected
@@ -146,35 +161,30 @@ def facts(world: World) -> Json:
     return rooms
 
 
-def clean(path: Path) -> None:
-    """Delete accounts, devices and whatever does not belong to the rooms from a stopped server's database."""
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA journal_mode=DELETE")
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        if unknown := KEPT.difference(tables):
-            raise SystemExit(f"Synapse has no such tables: {', '.join(sorted(unknown))}")
-        searches = ("event_search_", "user_directory_search_", "sqlite_")  # SQLite's own
-        for table in tables:
-            if table not in KEPT and not table.startswith(searches):
-                db.execute(f"DELETE FROM {table}")
-        for event_id, stored in db.execute("SELECT event_id, internal_metadata FROM event_json").fetchall():
-            metadata = {key: value for key, value in json.loads(stored).items() if key not in DEVICE_KEYS}
-            db.execute(
-                "UPDATE event_json SET internal_metadata = ? WHERE event_id = ?",
-                (json.dumps(metadata, separators=(",", ":")), event_id),
-            )
-    db.close()
-    with sqlite3.connect(path, isolation_level=None) as db:
-        db.execute("VACUUM")
-    db.close()
+def clean(stores: list[Store]) -> None:
+    """Delete accounts, devices and whatever does not belong to the rooms. The server is stopped."""
+    tables = [store.tables() for store in stores]
+    if unknown := KEPT.difference(*tables):
+        raise SystemExit(f"Synapse has no such tables: {', '.join(sorted(unknown))}")
+    for store, names in zip(stores, tables, strict=True):
+        store.empty([name for name in names if name not in KEPT])
 
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] + ".")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)} (default: {', '.join(COMMITTED)})"
+    )
     parser.add_argument("--out", type=Path, default=DATA, help="folder for the files (default: tests/data)")
     arguments = parser.parse_args()
-    notes = record(arguments.out)
+    if unknown := set(arguments.kinds).difference(KINDS):
+        parser.error(f"unknown kind: {', '.join(sorted(unknown))}")
+    notes = [
+        f"{kind}: {note}" for kind in arguments.kinds or COMMITTED for note in record(kind, arguments.out)
+    ]
     for note in notes:
         print(f"not as expected: {note}", file=sys.stderr)
     return 1 if notes else 0

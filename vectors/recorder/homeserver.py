@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any, Self
 
 from signedjson.key import decode_signing_key_base64, encode_verify_key_base64, get_verify_key
 from signedjson.sign import sign_json
+from stores import Sqlite, Store, database_settings
 from unpaddedbase64 import encode_base64
 
 SERVER_NAME = "hs.example"
@@ -97,6 +97,9 @@ class Homeserver:
         name: the server name.
         key_version: the version part of its key ID.
         extra: settings that replace those of `config`.
+
+    Attributes:
+        stores: its databases: one, or the main one and that of the states. By default, one in SQLite.
     """
 
     def __init__(
@@ -108,7 +111,7 @@ class Homeserver:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.dir = Path(tempfile.mkdtemp(prefix="roomver-recorder-"))
-        self.db_path = self.dir / "homeserver.db"
+        self.stores: list[Store] = [Sqlite(self.dir / "homeserver.db")]
         self.log_path = self.dir / "homeserver.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -174,16 +177,15 @@ class Homeserver:
         (self.dir / "signing.key").write_text(f"{key.alg} {key.version} {encode_base64(key.encode())}\n")
         # JSON is valid YAML.
         (self.dir / "homeserver.yaml").write_text(
-            json.dumps(config(self.name, self.dir, self.port) | self.extra, indent=1)
+            json.dumps(
+                config(self.name, self.dir, self.port) | database_settings(self.stores) | self.extra, indent=1
+            )
         )
         (self.dir / "log.yaml").write_text(json.dumps(LOG_CONFIG))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Read the server's database. The server may be running."""
-        with sqlite3.connect(f"file:{self.db_path}?mode=ro", uri=True, timeout=30) as db:
-            rows = db.execute(sql, values).fetchall()
-        db.close()
-        return rows
+        """Read the server's main database. The server may be running."""
+        return self.stores[0].query(sql, *values)
 
     def trust(self, server_name: str, key: Any, valid_until_ts: int) -> None:
         """Put another server's key into the key store, so that Synapse does not request it."""
@@ -200,18 +202,16 @@ class Homeserver:
             key,
         )
         row = (server_name, key_id, server_name, now_ms(), valid_until_ts)
-        with sqlite3.connect(self.db_path, timeout=30) as db:
-            db.execute(
-                "INSERT INTO server_keys_json (server_name, key_id, from_server, ts_added_ms,"
-                " ts_valid_until_ms, key_json) VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, json.dumps(document).encode()),
+        for table, column, value in (
+            ("server_keys_json", "key_json", json.dumps(document).encode()),
+            ("server_signature_keys", "verify_key", verify.encode()),
+        ):
+            self.stores[0].execute(
+                f"INSERT INTO {table} (server_name, key_id, from_server, ts_added_ms, ts_valid_until_ms,"
+                f" {column}) VALUES (?, ?, ?, ?, ?, ?)",
+                *row,
+                value,
             )
-            db.execute(
-                "INSERT INTO server_signature_keys (server_name, key_id, from_server, ts_added_ms,"
-                " ts_valid_until_ms, verify_key) VALUES (?, ?, ?, ?, ?, ?)",
-                (*row, verify.encode()),
-            )
-        db.close()
 
     def published_keys(self) -> Json:
         """Return the server's own keys, in the form of a recording's header."""
@@ -328,7 +328,6 @@ def config(name: str, directory: Path, port: int) -> Json:
                 "resources": [{"names": ["client", "federation"], "compress": False}],
             }
         ],
-        "database": {"name": "sqlite3", "args": {"database": str(directory / "homeserver.db")}},
         "log_config": str(directory / "log.yaml"),
         "media_store_path": str(directory / "media"),
         "signing_key_path": str(directory / "signing.key"),

@@ -4,6 +4,7 @@ It joins the homeserver's rooms over the federation API. Then it sends events th
 send: forks, and events that the rules forbid.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -196,12 +197,10 @@ def fate(server: Homeserver, event_id: str) -> str:
     """Return what the homeserver did with an event: accepted, soft_failed, rejected or dropped."""
     if server.query("SELECT 1 FROM rejections WHERE event_id = ?", event_id):
         return "rejected"
-    rows = server.query(
-        "SELECT instr(internal_metadata, '\"soft_failed\":true') FROM event_json WHERE event_id = ?", event_id
-    )
+    rows = server.query("SELECT internal_metadata FROM event_json WHERE event_id = ?", event_id)
     if not rows:
         return "dropped"
-    return "soft_failed" if rows[0][0] else "accepted"
+    return "soft_failed" if json.loads(rows[0][0]).get("soft_failed") else "accepted"
 
 
 class RemoteRoom:

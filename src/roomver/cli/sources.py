@@ -19,7 +19,7 @@ from ..readers import (
     RoomSource,
     is_database,
     named_room,
-    open_synapse,
+    open_synapses,
     read_parts,
 )
 from ..readers.several import RoomSummary, list_rooms, other_room, room_id_of
@@ -28,7 +28,7 @@ from ..room_check import RoomCheck
 from ..state_document import OF_STATE
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
-from .common import all_opened
+from .common import all_opened, call_name, display_name
 from .escaped import printable
 from .guidance import kind_of_id, wrong_room_id
 
@@ -156,13 +156,26 @@ def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]
         with all_opened([name]) as inputs:
             yield FileSource(inputs)
         return
-    database = open_synapse(name, immutable=immutable)
+    with _opened_databases([name], immutable=immutable) as databases:
+        yield from filter(None, databases)
+
+
+@contextmanager
+def _opened_databases(names: Sequence[str], *, immutable: bool) -> Iterator[list[RoomSource | None]]:
+    """Open databases, with None for one that has only the states of another.
+
+    Raises:
+        InputError: if one cannot be opened.
+    """
+    opened = open_synapses(names, immutable=immutable)
     try:
-        for note in database.notes:
-            click.echo(printable(f"roomver: {database.name}: {note}"), err=True)
-        yield database
+        for database in filter(None, opened):
+            for note in database.notes:
+                click.echo(printable(f"roomver: {database.name}: {note}"), err=True)
+        yield [*opened]
     finally:
-        database.close()
+        for database in filter(None, opened):
+            database.close()
 
 
 @contextmanager
@@ -202,10 +215,15 @@ def opened_room(
         room_id = next(named, None) if choice.named is None else choice.named
         known, said_by = version, ""
         of_databases: list[RoomPart] = []
+        given = [name for name in names if name not in files]
+        opened = stack.enter_context(_opened_databases(given, immutable=choice.immutable))
+        only_states = {name for name, source in zip(given, opened, strict=True) if source is None}
+        names = [name for name in names if name not in only_states]
+        sources = filter(None, opened)
         for number, name in enumerate(names):
             if name in files:
                 continue
-            source = stack.enter_context(opened_source(name, immutable=choice.immutable))
+            source = next(sources)
             try:
                 room = source.open_room(room_id, known, said_by, choice.event_id)
             except NoSuchRoom as error:

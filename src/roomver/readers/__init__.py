@@ -22,7 +22,7 @@ from .rooms import (
 from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
-from .synapse import open_synapse
+from .synapse import open_synapse, open_synapses
 from .version_files import read_version
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "is_database",
     "named_room",
     "open_synapse",
+    "open_synapses",
     "read_event",
     "read_keys",
     "read_parts",

@@ -48,6 +48,9 @@ class Database(Protocol):
     def columns(self, table: str) -> frozenset[str]:
         """Return the names of a table's columns; empty if there is no such table, or if it is a view."""
 
+    def hidden(self, table: str) -> str:
+        """Say where a table is that this connection does not see, and what to do; empty if nowhere."""
+
     def close(self) -> None:
         """Close the connection."""
 
@@ -181,6 +184,10 @@ class _Sqlite:
         found = self.rows(sql, table)
         return frozenset(name for (raw,) in found if (name := text_of(raw)) is not None)
 
+    def hidden(self, table: str) -> str:
+        """Return the empty string: all tables are seen."""
+        return ""
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -248,6 +255,22 @@ class _Postgres:
         )
         return frozenset(name for (name,) in self.rows(sql, table))
 
+    def hidden(self, table: str) -> str:
+        """Say where a table is that is not in the search_path, or that the role may not use."""
+        sql = (
+            "SELECT n.nspname::text, has_schema_privilege(n.oid, 'USAGE') FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relname = ? AND c.relkind IN ('r', 'p') AND NOT pg_table_is_visible(c.oid)"
+            " ORDER BY n.nspname"
+        )
+        for schema, may_use in self.rows(sql, table):
+            where = f"its tables are in the schema '{schema}', which"
+            if not may_use:
+                return f"{where} the role may not use: GRANT USAGE ON SCHEMA, and SELECT on the tables"
+            path = quote('"' + schema.replace('"', '""') + '"')
+            return f"{where} is not in the search_path: add options=-csearch_path%3D{path} to the address"
+        return ""
+
     def close(self) -> None:
         """Close the connection. Nothing was changed, so there is nothing to commit."""
         self._connection.close()
@@ -257,7 +280,18 @@ class _Postgres:
         text = " ".join(str(error).split())
         if quotes_secret(text, self._parameters):
             text = "the reason quotes a part of the address that may be secret; psql prints it"
-        return InputError(self.name, f"the database cannot be read: {text}")
+        return InputError(self.name, f"the database cannot be read: {text}{_advice_for(text)}")
+
+
+def _advice_for(text: str) -> str:
+    """Return what to do about an error of PostgreSQL, to be added to it; empty if it says all."""
+    if "statement timeout" in text:
+        return ": add options=-cstatement_timeout%3D0 to the address"
+    if "idle-in-transaction timeout" in text:
+        return ": add options=-cidle_in_transaction_session_timeout%3D0 to the address"
+    if "permission denied for table" in text:
+        return ": the role needs SELECT on Synapse's tables"
+    return ""
 
 
 def _import_psycopg(name: str) -> ModuleType:

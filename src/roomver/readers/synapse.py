@@ -4,15 +4,18 @@ Checked with Synapse 1.163.2, whose schema has version 94. Only one room is read
 its events one after another.
 """
 
+from collections.abc import Sequence
+
 from ..contributions import Origin
 from ..errors import UnknownRoomVersion
 from ..types import EventId, RoomId
 from ..versions import RoomVersion, version_named
-from .database import Database, open_database, text_of
+from .database import Database, text_of
 from .entries import InputError, with_advice
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
 from .source import NoSuchRoom, choose_room
+from .synapse_apart import open_together
 from .synapse_events import room_of_alias, room_of_event
 from .synapse_keys import read_keys
 from .synapse_reading import Reading
@@ -29,8 +32,12 @@ class SynapseSource:
         notes: what a reader should be told about it.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, states: Database | None = None) -> None:
         """Take a database and check that it is one of Synapse.
+
+        Args:
+            database: the one that has the events.
+            states: the one that has the state groups, if that is another one.
 
         Raises:
             InputError: if it is not, or has a schema that cannot be read here.
@@ -39,9 +46,13 @@ class SynapseSource:
         self.name: str = database.name
         self.notes: list[str] = database.notes
         self.schema: int = check_schema(database)
+        self._states = states
         missing = missing_state_table(database)
-        self._has_states = missing is None
-        if missing is not None:
+        if states is not None:
+            self.notes += [*states.notes, f"its states are read from {states.name}"]
+        elif missing is None:
+            self._states = database
+        else:
             self.notes.append(f"it has no table {missing}: {NO_STATES}")
 
     def list_rooms(self) -> list[RoomSummary]:
@@ -97,7 +108,7 @@ class SynapseSource:
             room_id = room_of_event(self._database, event_id, room_id)
         chosen, said = self._choose(room_id)
         known = self._version(chosen, said, version, f" as {said_by} says" if said_by else "")
-        reading = Reading(self._database, chosen, known, has_states=self._has_states)
+        reading = Reading(self._database, chosen, known, self._states)
         if not reading.has_events():
             raise NoSuchRoom(self.name, f"it has no events of {quoted(chosen)}")
         what = f"Synapse's database (schema {self.schema})"
@@ -138,8 +149,10 @@ class SynapseSource:
         return known
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and the one that has its states."""
         self._database.close()
+        if self._states is not None:
+            self._states.close()
 
 
 def open_synapse(name: str, *, immutable: bool = False) -> SynapseSource:
@@ -152,9 +165,30 @@ def open_synapse(name: str, *, immutable: bool = False) -> SynapseSource:
     Raises:
         InputError: if it cannot be opened, or is not Synapse's.
     """
-    database = open_database(name, immutable=immutable)
+    (source,) = open_synapses([name], immutable=immutable)
+    assert source is not None  # None stands beside another one
+    return source
+
+
+def open_synapses(names: Sequence[str], *, immutable: bool = False) -> list[SynapseSource | None]:
+    """Open the databases of Synapse servers for reading.
+
+    Args:
+        names: paths and addresses, as in `open_synapse`. One of them may have only the states of another.
+        immutable: see `open_database`.
+
+    Returns:
+        A source for each name; None for the database that has only states, and is a part of another source.
+
+    Raises:
+        InputError: if one cannot be opened, or is not Synapse's.
+    """
+    opened = open_together(names, immutable=immutable)
     try:
-        return SynapseSource(database)
+        return [None if one is None else SynapseSource(*one) for one in opened]
     except BaseException:
-        database.close()
+        for one in opened:
+            for database in one or ():
+                if database is not None:
+                    database.close()
         raise

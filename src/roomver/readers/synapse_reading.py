@@ -17,6 +17,7 @@ from ..versions import RoomVersion
 from .database import AT_ONCE, Database, number_of, object_of, rows_among, text_of
 from .entries import Read, entry_of
 from .lines import MAX_LINE_BYTES, load_bounded
+from .synapse_apart import check_belongs
 from .synapse_arrival import Arrived, rows_in_order
 from .synapse_gaps import Stored, find_gaps, states_before
 from .synapse_room import read_redactions, read_standing
@@ -36,6 +37,8 @@ class Reading:
     """The reading of one room.
 
     Attributes:
+        database: the one that has the events.
+        states: the one that has the state groups; None if that is unknown.
         stored: what the database says of each event that has been read.
         soft_failed: the events that the server soft-failed, once `beliefs` was called.
     """
@@ -43,7 +46,7 @@ class Reading:
     database: Database
     room_id: RoomId
     version: RoomVersion
-    has_states: bool
+    states: Database | None
     stored: dict[EventId, Stored] = field(default_factory=dict)
     soft_failed: frozenset[EventId] = frozenset()
 
@@ -161,7 +164,7 @@ class Reading:
         outliers = [event_id for event_id in events if event_id in stored and stored[event_id].outlier]
         if len(outliers) == len(events):
             # The server is not in the room.
-            return KnownStates(unsettled=frozenset(outliers), tells_states=self.has_states)
+            return KnownStates(unsettled=frozenset(outliers), tells_states=self.states is not None)
         gaps = find_gaps(events, stored)
         partial = self._ids(_PARTIAL)
         joins = self._ids(_JOINS)
@@ -186,7 +189,7 @@ class Reading:
             *self._how_they_came(events, ends or frozenset()),
             unknown,
             unsettled=kept | partial,
-            tells_states=self.has_states,
+            tells_states=self.states is not None,
         )
 
     def _how_they_came(
@@ -218,9 +221,11 @@ class Reading:
         partial: frozenset[EventId],
         joins: frozenset[EventId],
     ) -> tuple[dict[EventId, StateMap[EventId]], dict[EventId, str]]:
-        if not event_ids or not self.has_states:
+        if not event_ids or self.states is None:
             return {}, {}
-        groups = StateGroups(self.database, self.room_id, events)
+        if self.states is not self.database:
+            check_belongs(self.states, self.database, self.room_id, events, self.stored)
+        groups = StateGroups(self.states, self.room_id, events)
         given, unknown = states_before(event_ids, self.stored, groups, partial)
         # An event that was accepted against a partial state vouches for nothing.
         doubtful = partial - joins

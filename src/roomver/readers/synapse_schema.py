@@ -42,7 +42,7 @@ _STATE_TABLES: Final = {
 
 NO_STATES: Final = (
     "states at gaps of rooms are unknown. If Synapse keeps states in another database (`databases:` in"
-    f" homeserver.yaml), copy {', '.join(_STATE_TABLES)} from there into a copy of this one"
+    " homeserver.yaml), give that one with --also"
 )
 
 
@@ -55,7 +55,8 @@ def check_schema(database: Database) -> int:
     missing = [table for table, columns in _TABLES.items() if not set(columns) <= database.columns(table)]
     versioned = "version" in database.columns("schema_version")
     if not versioned or len(missing) == len(_TABLES):
-        raise InputError(database.name, tell_database(database.columns))
+        hidden = database.hidden("event_json") or database.hidden("state_groups")
+        raise InputError(database.name, hidden or tell_database(database.columns))
     version = _single_number(database, "SELECT version FROM schema_version")
     compatible = version
     if "compat_version" in database.columns("schema_compat_version"):
@@ -85,3 +86,8 @@ def missing_state_table(database: Database) -> str | None:
         if not set(columns) <= database.columns(table):
             return table
     return None
+
+
+def has_only_states(database: Database) -> bool:
+    """Tell whether a database has the state groups of a server, and not its events."""
+    return missing_state_table(database) is None and not database.columns("event_json")

@@ -234,7 +234,8 @@ def tell_database(columns: Callable[[str], Collection[str] | None]) -> str:
         )
     if columns("state_groups"):
         return (
-            "this database of Synapse has only the state groups; give the one that has the table event_json"
+            "this database of Synapse has only the state groups; give the one that has the table event_json,"
+            " and this one with --also"
         )
     return (
         "this is a database, but not one of Synapse: it lacks Synapse's tables; `database:` in"
