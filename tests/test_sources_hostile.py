@@ -573,10 +573,7 @@ def test_without_a_usable_index_the_work_grows_with_the_tables(
 # Files
 
 
-ADVICE = (
-    'Copy it again, with sqlite3 ORIGINAL ".backup COPY", or save what is left:'
-    " sqlite3 FILE .recover | sqlite3 NEW"
-)
+ADVICE = 'Copy it again, with sqlite3 ORIGINAL ".backup COPY", or restore a backup'
 
 
 def test_a_file_that_is_cut_off_says_so_and_what_to_do(copy: Path, room_id: str) -> None:

@@ -12,9 +12,10 @@ import click
 from .. import __version__
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..readers.addresses import hide_in
+from ..readers.several import QUOTE_IDS
 from .auth import auth
 from .check import check
-from .common import QUOTE_IDS, example
+from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .guidance import guide

@@ -10,7 +10,6 @@ import click
 
 from ..auth import check_against_state, state_of_auth_events
 from ..check import check_entries
-from ..entry import Entry
 from ..errors import NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
@@ -18,6 +17,8 @@ from ..gathering import Gathered
 from ..keys import KeyRing
 from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry, is_database
+from ..readers.several import room_id_of
+from ..readers.source import is_whole_id
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
 from ..state import EventsOf
@@ -40,11 +41,13 @@ from .answers import (
     print_refused,
     refused_data,
 )
+from .auth_names import event_of, room_of
 from .common import (
     WIRE_KEYS,
     GivenEvent,
     also_option,
     as_recorded_option,
+    call_name,
     display_name,
     example,
     read_event,
@@ -53,9 +56,9 @@ from .common import (
     unhashed_option,
 )
 from .drafts import complete_draft, is_made_up
-from .guidance import id_hint, kind_of_id, wrong_room_id
+from .guidance import id_hint
 from .loaded import LoadedRoom, load_events, load_room
-from .sources import Choice, immutable_option, is_alias
+from .sources import Choice, immutable_option
 from .version_options import room_version_option
 
 
@@ -123,8 +126,11 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
 
     Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
-    *before, event = names
-    room_file, room_id = _room_of([*rooms, *before])
+    before, event = event_of(names)
+    room_file, room_id = room_of([*rooms, *before])
+    if event is None:
+        room = "" if room_id is None else f" '{display_name(room_id)}'"
+        raise click.UsageError(f"which event? roomver auth {call_name(room_file or 'SOURCE')}{room} '$…'")
     if (room_file is None) == (state_file is None):
         raise click.UsageError("give one of --room and --state")
     if as_recorded and room_file is None:
@@ -132,16 +138,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     keys = None if unsigned else read_key_files(key_files, now)
     try:
         if room_file is not None:
-            load = partial(
-                load_room,
-                room_file,
-                version,
-                keys,
-                more_files,
-                as_recorded=as_recorded,
-                choice=Choice(room_id, immutable, event if event.startswith("$") else None),
-            )
-            answer = _judge_in_room(event, lambda added: load(added=added))
+            load = partial(load_room, room_file, version, keys, more_files, as_recorded=as_recorded)
+            answer = _judge_in_room(event, load, Choice(room_id, immutable), is_database(room_file))
         else:
             answer = _judge_against(event, state_file or "", more_files, version, keys)
     except Refused as refused:
@@ -163,37 +161,32 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
 
 
-def _room_of(rooms: Sequence[str]) -> tuple[str | None, str | None]:
-    """Return the source and the room among the values of ``--room`` and the arguments before EVENT."""
-    ids = [one for one in rooms if one.startswith("!") or (is_alias(one) and not Path(one).exists())]
-    sources = [one for one in rooms if one not in ids]
-    for one in sources:
-        # A file may have any name.
-        if (len(sources) > 1 or kind_of_id(one)) and not is_database(one) and not Path(one).exists():
-            raise click.UsageError(wrong_room_id(one))
-    if len(ids) > 1 or len(sources) > 1 or (ids and not sources):
-        raise click.UsageError("give --room once for the file or database, and once for a room ID")
-    return sources[0] if sources else None, ids[0] if ids else None
-
-
-def _judge_in_room(event_name: str, load: Callable[[Entry | None], LoadedRoom]) -> Answer:
+def _judge_in_room(
+    event_name: str, load: Callable[..., LoadedRoom], choice: Choice, of_database: bool
+) -> Answer:
     """Judge an event of a room against its own auth events, the state before it and the current state.
 
     Args:
         event_name: the ID of the event, or a file.
-        load: reads the room, with the event that is given to it.
+        load: reads the room of a choice, with the event that is `added`.
+        choice: which room. The ID of an event finds it in a database, and so does the event in a file.
+        of_database: whether the room is in a database.
     """
+    by_id = choice._replace(event_id=event_name)
     if event_name.startswith("$"):
-        room = load(None)
+        room = load(choice=by_id)
         found = room.find(event_name)
         if not isinstance(found, Event):
             raise Refused(*found)
         return _judge(room, found.event_id)
     # A shell may have taken the beginning of an ID for a variable.
-    if not _is_file(event_name) and (cut := load(None).cut_id(event_name)):
+    if not _is_file(event_name) and (cut := load(choice=by_id).cut_id(event_name)):
         raise InputError(display_name(event_name), f"there is no such file; {cut}")
     given = _read_event(event_name, WIRE_KEYS)
-    room = load(given.entry)
+    if of_database and choice.named is None:
+        named = room_id_of(given.entry)
+        choice = choice._replace(named=named if named is not None and is_whole_id(named) else None)
+    room = load(choice=choice, added=given.entry)
     event, _ = _receive(given, room.version, None, room.added)
     answer = _judge(room, event.event_id)
     if event.content != answer.rows[0].event.content:

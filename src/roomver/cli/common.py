@@ -20,6 +20,7 @@ from ..hashing import compute_event_id
 from ..keys import KeyClash, KeyRing
 from ..readers import InputError, read_keys, read_signing_keys
 from ..readers.addresses import shown
+from ..readers.several import QUOTE_IDS
 from ..readers.unreadable import tell_folder
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
@@ -33,8 +34,6 @@ _FIRST_MILLISECONDS: Final = 10**12  # in 2001; a time in seconds stays below th
 
 WIRE_KEYS: Final = ("sender", "content", "depth", "origin_server_ts", "prev_events", "auth_events", "hashes")
 """The keys that every PDU has, besides its type."""
-
-QUOTE_IDS: Final = "put an event ID in single quotes, '$…', since the shell replaces $ in double quotes"
 
 
 def keys_option(*, required: bool = False) -> Callable[[F], F]:

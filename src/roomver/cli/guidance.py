@@ -14,8 +14,9 @@ from ..errors import RoomverError
 from ..readers import is_database
 from ..readers.addresses import shown
 from ..readers.forms import CLIENT_JSON, is_client_event
+from ..readers.several import QUOTE_IDS
 from ..types import EventId
-from .common import QUOTE_IDS, display_name
+from .common import display_name
 
 # Less than this may be a prefix, or a name.
 _END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")

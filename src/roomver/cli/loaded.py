@@ -21,14 +21,14 @@ from ..gathering import Gathered, gather_events
 from ..identifiers import is_chosen_event_id
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
-from ..readers.several import NEVER_CAME, nearest_text
+from ..readers.several import NEVER_CAME, QUOTE_IDS, nearest_text
 from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown, lack_of
 from ..types import EventId
 from ..undecided import lack_behind
 from ..versions import EventIdForm, RoomVersion
-from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
+from .common import add_room_keys, console, display_name, joint_name
 from .escaped import printable
 from .guidance import cut_id, id_hint
 from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
@@ -54,6 +54,7 @@ class LoadedRoom:
         added: the check, by itself, of the event that was added to the file's events.
         beliefs: what the room's server decided; None if the source does not say.
         of_database: whether the first source is a server's database.
+        lacked: the events that were asked for, and that a source names and lacks.
     """
 
     file: str
@@ -61,6 +62,7 @@ class LoadedRoom:
     added: EventCheck | None = None
     beliefs: Beliefs | None = None
     of_database: bool = False
+    lacked: Sequence[EventId] = ()
 
     def recorded(self, event_id: EventId) -> str:
         """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.
@@ -117,7 +119,7 @@ class LoadedRoom:
             return event_id, left_out[event_id]
         if not event_id:
             raise InputError(self.file, f"the event ID is empty; {QUOTE_IDS}")
-        ids = chain(self.events, left_out, self.replay.missing)
+        ids = chain(self.events, left_out, self.replay.missing, self.lacked)
         found = {known for known in ids if known.startswith(event_id)}
         if len(found) > 1:
             raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
@@ -296,7 +298,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
     if beliefs is not None:
         beliefs = found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "")
+    return LoadedRoom(name, found, next(iter(checks), None), beliefs, room.database != "", room.lacked)
 
 
 def tell_notes(room: Room) -> None:

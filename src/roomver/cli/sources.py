@@ -23,7 +23,7 @@ from ..readers import (
     read_parts,
 )
 from ..readers.several import RoomSummary, list_rooms, other_room, room_id_of
-from ..readers.source import FileSource, choose_room
+from ..readers.source import FileSource, choose_room, is_whole_id
 from ..room_check import RoomCheck
 from ..state_document import OF_STATE
 from ..types import EventId, RoomId
@@ -39,7 +39,8 @@ class Choice(NamedTuple):
     """What to read of a source that may be a database.
 
     Attributes:
-        named: the room, by its ID, or by an alias in a database of its server; None if there is only one.
+        named: the room, by its ID; in a database also by a prefix of it, the room's name or an alias of its
+            server. None if there is only one.
         immutable: see `open_database`.
         event_id: an event of the room, by ID or prefix. A database finds its room by it.
     """
@@ -50,7 +51,7 @@ class Choice(NamedTuple):
 
     def room_id(self, room: Room) -> RoomId | None:
         """Return the ID of the room that was asked for, once that is opened; None if any room may be read."""
-        return room.room_id if is_alias(self.named) else self.named
+        return None if self.named is None else room.room_id
 
 
 ANY_ROOM: Final = Choice()
@@ -63,8 +64,9 @@ def room_option() -> Callable[[F], F]:
         "room_ids",
         metavar="!ID",
         multiple=True,
-        help="The room, by its ID, in single quotes: needed for a source with several rooms. The ID may also"
-        " follow the source, without --room. A database also finds a room by an alias of its own server.",
+        help="The room, by its ID, in single quotes: needed for a source with several rooms. It may also"
+        " follow the source, without --room. A database also finds a room by a unique prefix of its ID, by"
+        " its name, and by an alias of its own server.",
     )
 
     def decorate(command: F) -> F:
@@ -112,7 +114,21 @@ def _split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
             shown = f"'{display_name(name)}'"
             raise click.UsageError(f"{shown} is an event ID. To judge it: roomver auth {source} {shown}")
         (rooms if kind in ("a room ID", "a room alias") else sources).append(name)
+    if len(sources) == 2 and not rooms and is_database(sources[0]) and may_be_a_name(sources[1]):
+        rooms = [sources.pop()]
     return sources, rooms
+
+
+def may_be_a_name(text: str) -> bool:
+    """Tell whether a text can only be the name of a room: it is not a file, and no other kind of ID."""
+    bare = text.strip(" '\"`\\")
+    return (
+        bool(bare)
+        and text != "-"
+        and kind_of_id(bare) is None
+        and not is_database(text)
+        and not _exists(text)
+    )
 
 
 def _exists(name: str) -> bool:
@@ -140,7 +156,7 @@ def _one_room(named: Sequence[str]) -> str | None:
     if len(named) > 1:
         raise click.UsageError("only one room is read: give it once")
     for one in named:
-        if not one.startswith("!") and not is_alias(one):
+        if not one.startswith("!") and not is_alias(one) and not may_be_a_name(one):
             raise click.UsageError(wrong_room_id(one))
     return named[0] if named else None
 
@@ -184,9 +200,9 @@ def opened_room(
 ) -> Iterator[Room]:
     """Begin to read a room from one or several sources: files and databases, in any order.
 
-    The room of a database is the one that was asked for, the one that has the event, or the one that a
-    recording beside it names. A database after the first source that does not have the room is told on
-    standard error.
+    The room of a database is the one that was asked for, the one that has the event, or the one that a file
+    beside it is of: by its header, or because all its events are of that room. A database after the first
+    source that does not have the room is told on standard error.
 
     Args:
         names: of the sources.
@@ -200,7 +216,7 @@ def opened_room(
     files = [name for name in names if not is_database(name)]
     if len(files) == len(names):
         with all_opened(files) as inputs:
-            if choice.named is not None and is_alias(choice.named):
+            if choice.named is not None and not choice.named.startswith("!"):
                 raise InputError(display_name(files[0]), wrong_room_id(choice.named))
             room = FileSource(inputs).open_room(choice.named, version)
             # A recording and a state given as IDs are of one room: an event of another one is a fault in it.
@@ -211,8 +227,13 @@ def opened_room(
         return
     with ExitStack() as stack:
         inputs = stack.enter_context(all_opened(files))
-        named = (one for stream, name in inputs if (one := named_room(stream, name)) is not None)
-        room_id = next(named, None) if choice.named is None else choice.named
+        room_id = choice.named
+        for number, (stream, name) in enumerate(inputs):
+            if room_id is None:
+                # Without a header, it costs the reading of the file.
+                by_events = choice.event_id is None or (not number and names[0] == files[0])
+                found = named_room(stream, name, by_events=by_events)
+                room_id = found if found is not None and is_whole_id(found) else None
         known, said_by = version, ""
         of_databases: list[RoomPart] = []
         given = [name for name in names if name not in files]

@@ -8,16 +8,15 @@ from .database import is_database
 from .entries import InputError
 from .headers import Header
 from .keys import ReadKeys, read_keys, read_signing_keys
+from .listing import named_room, rooms_in
 from .rooms import (
     Room,
     RoomPart,
     fit_entry,
-    named_room,
     read_event,
     read_parts,
     read_room,
     read_rooms,
-    rooms_in,
 )
 from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource

@@ -19,13 +19,14 @@ from ..contributions import Origin
 from ..entry import Entry, GivenIds
 from ..keys import KeyRing
 from ..known_states import Beliefs, FindStates
-from ..types import RoomId
+from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .entries import UNCHANGED, InputError, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
 from .headers import Header
-from .several import RoomSummary, entries_of_room, list_rooms, no_such_room, other_room, peek_room
+from .listing import entries_without_version
+from .several import entries_of_room, list_rooms, no_such_room, other_room, peek_room, quoted
 from .state_ids import read_given_ids
 from .streams import Source
 
@@ -41,6 +42,7 @@ class RoomPart:
         header: its header, if it has one.
         database: what it is, if it is a server's database; otherwise empty.
         notes: what is worth knowing about what was not read, each a sentence about a file.
+        lacked: the ID of the event that was asked for, if the source names it and lacks it.
     """
 
     origin: Origin
@@ -49,6 +51,7 @@ class RoomPart:
     header: Header | None = None
     database: str = ""
     notes: Sequence[str] = ()
+    lacked: EventId | None = None
 
     def may_speak_of(self, room_id: RoomId | None) -> bool:
         """Tell whether it says what its server decided, and not of another room."""
@@ -139,6 +142,11 @@ class Room:
     def notes(self) -> list[str]:
         """What is worth knowing about what was not read, each a sentence about a source."""
         return [note for part in self.parts for note in part.notes]
+
+    @property
+    def lacked(self) -> list[EventId]:
+        """The events that were asked for, and that a source names and lacks."""
+        return [part.lacked for part in self.parts if part.lacked is not None]
 
     @property
     def bytes_read(self) -> int:
@@ -279,51 +287,6 @@ def _note_stripped(number: int) -> str:
     return f"{events} stripped, without hashes and signatures: not read, so the state is known in part"
 
 
-def named_room(stream: BinaryIO, name: str) -> RoomId | None:
-    """Return the room that the header of a recording names, and go back to where the stream was.
-
-    None without a header that names one, and for a stream that cannot seek.
-    """
-    if not stream.seekable():
-        return None
-    start = stream.tell()
-    try:
-        header = open_file(Source(stream, name)).header
-    except InputError:
-        return None  # whoever reads the file says why
-    finally:
-        stream.seek(start)
-    return None if header is None else header.room_id
-
-
-def rooms_in(inputs: Sequence[tuple[BinaryIO, str]]) -> list[RoomSummary]:
-    """List the rooms of which files have events, in the order in which they first occur.
-
-    Args:
-        inputs: as in `read_rooms`.
-
-    Raises:
-        InputError: if an input has none of the forms of a room.
-        OSError: if a stream cannot be read.
-    """
-    files = [open_file(Source(stream, name)) for stream, name in inputs]
-    found = list_rooms(_entries_without_version(files))
-    header = next((file.header for file in files if file.header is not None), None)
-    if header is None:
-        return found
-    ends, rejected = header.fields.get("forward_extremities"), header.fields.get("rejected")
-    return [
-        room._replace(
-            version=room.version or header.version.identifier,
-            extremities=len(ends) if type(ends) is list else None,
-            rejected=len(set(map(str, rejected))) if type(rejected) is list else None,
-        )
-        if room.room_id == header.room_id or (header.room_id is None and len(found) == 1)
-        else room
-        for room in found
-    ]
-
-
 def read_event(
     stream: BinaryIO,
     name: str,
@@ -370,21 +333,20 @@ def fit_entry(entry: Entry, version: RoomVersion) -> Entry:
     return entry_of(Read(entry.pdu, entry.place, entry.claimed_id), version, entry.part, entry.document)
 
 
-def _entries_without_version(files: Sequence[File]) -> Iterator[Entry]:
-    return chain.from_iterable(check_form(file.entries(UNCHANGED, count()), file.name) for file in files)
-
-
 def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     for file in files:
         if (found := file.search(room_id)) is not None:
             return found
-    entries = _entries_without_version(files)
+    entries = entries_without_version(files)
     if (first := next(entries, None)) is None:
         raise InputError(files[0].name, "it has no events")
     # With a better reason, if there is one.
-    rooms = [room.room_id for room in list_rooms(chain([first], entries))]
+    listed = list_rooms(chain([first], entries))
+    rooms = [room.room_id for room in listed]
     if room_id is not None and room_id not in rooms:
         raise InputError(files[0].name, no_such_room(room_id, rooms))
     of = "" if room_id is None else f" of the room {room_id}"
     reason = f"neither a header nor a create event{of} gives the room version: give --room-version"
+    if len(listed) == 1 and listed[0].events == 1:
+        reason += f". This is one event of {quoted(rooms[0])}: to judge it there, roomver auth DATABASE FILE"
     raise InputError(files[0].name, reason)

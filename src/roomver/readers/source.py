@@ -4,16 +4,23 @@ A source lists its rooms and opens one of them. A database has many rooms. One o
 or events of several.
 """
 
-from collections.abc import Iterable
-from typing import BinaryIO, Protocol
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from shlex import quote
+from typing import BinaryIO, Final, Protocol
 
+from ..errors import listed
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
 from .entries import InputError
-from .rooms import Room, read_rooms, rooms_in
+from .listing import rooms_in
+from .rooms import Room, read_rooms
 from .several import RoomSummary, quoted
 
-SHOWN_ROOMS = 10
+_SHOWN_ROOMS: Final = 4
+_HASHED_ID: Final = 44  # characters of a room ID without a server name
+_LONGEST_ID: Final = 255
+_ALIKE: Final = 0.75  # of the characters of two IDs, if one may stand for the other
 
 
 class NoSuchRoom(InputError):
@@ -46,7 +53,8 @@ class RoomSource(Protocol):
         """Begin to read a room.
 
         Args:
-            room_id: the room; None if there is only one, or if it is to be found by the event.
+            room_id: the room; None if there is only one, or if it is to be found by the event. A database
+                also takes a unique prefix of the ID, and the room's name.
             version: the room version, if it is known. A source that names another one is refused.
             said_by: what messages call the source that gave the version; empty if the caller did.
             event_id: an event of the room, by its ID or a prefix of it. Only a database finds a room by it.
@@ -85,20 +93,62 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
 
     Raises:
         NoSuchRoom: if there is no such room.
-        InputError: if a room must be chosen.
+        InputError: if a room must be chosen, or if several are meant.
     """
+    call = "`roomver rooms`" if name == "standard input" else f"`roomver rooms {quote(name)}`"
     if wanted is not None:
-        for room in rooms:
-            if room.room_id == wanted:
-                return room
-        raise NoSuchRoom(
-            name, f"it has no room {quoted(wanted)}; `roomver rooms` lists its {len(rooms):,} rooms"
-        )
+        found = find_named(rooms, wanted)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            named = "have IDs that start with" if wanted.startswith("!") else "are called"
+            raise InputError(name, f"{len(found):,} rooms {named} {quoted(wanted)}: {_some(found)}")
+        near = _nearest(rooms, wanted)
+        what = f"no room {quoted(wanted)}"
+        if not wanted.startswith("!"):
+            what = f"no room called {quoted(wanted)}, and there is no such file"
+        raise NoSuchRoom(name, f"it has {what}{near}; {call} lists its {len(rooms):,} rooms")
     if not rooms:
         raise InputError(name, "it has no rooms")
     if len(rooms) > 1:
-        some = ", ".join(quoted(room.room_id) for room in rooms[:SHOWN_ROOMS])
-        more = f" and {len(rooms) - SHOWN_ROOMS:,} more (`roomver rooms`)" if len(rooms) > SHOWN_ROOMS else ""
-        reason = f"it has {len(rooms):,} rooms: choose one with --room '!…': {some}{more}"
-        raise InputError(name, reason)
+        some = f": {_some(rooms)}" if len(rooms) <= _SHOWN_ROOMS else f"; {call} lists them"
+        raise InputError(name, f"it has {len(rooms):,} rooms: choose one with --room '!…'{some}")
     return rooms[0]
+
+
+def find_named(rooms: Iterable[RoomSummary], wanted: str) -> list[RoomSummary]:
+    """Return the rooms that a text can mean: that with this ID; otherwise those whose IDs start with it, or
+    those that are called so.
+
+    A whole ID is not taken for the beginning of another one.
+    """
+    rooms = list(rooms)
+    exactly = [room for room in rooms if room.room_id == wanted]
+    if exactly or not wanted.startswith("!"):
+        return exactly or [room for room in rooms if room.name == wanted]
+    if wanted == "!" or is_whole_id(wanted):
+        return []
+    return [room for room in rooms if room.room_id.startswith(wanted)]
+
+
+def is_whole_id(text: str) -> bool:
+    """Tell whether a text can be a room ID, and not only the beginning of one."""
+    return text.startswith("!") and (":" in text or len(text) >= _HASHED_ID)
+
+
+def _some(rooms: Sequence[RoomSummary]) -> str:
+    return listed([quoted(room.room_id) for room in rooms])
+
+
+def _nearest(rooms: Iterable[RoomSummary], wanted: RoomId) -> str:
+    """Name the room whose ID is most like another one, the server's name and the case aside."""
+    if len(wanted) > _LONGEST_ID:
+        return ""
+    ids = [room.room_id for room in rooms if len(room.room_id) <= _LONGEST_ID]
+    by_start = {_start(room_id): room_id for room_id in reversed(ids)}
+    near = get_close_matches(_start(wanted), by_start, 1, _ALIKE)
+    return f"; the nearest ID is {quoted(by_start[near[0]])}" if near else ""
+
+
+def _start(room_id: RoomId) -> str:
+    return room_id.removeprefix("!").partition(":")[0].lower()

@@ -14,10 +14,7 @@ MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
 _WAL: Final = 2  # the bytes of the header that give the journal's mode
 _FINISH: Final = 'let SQLite finish a copy of both files: sqlite3 COPY "PRAGMA quick_check"'
-_DAMAGED: Final = (
-    'Copy it again, with sqlite3 ORIGINAL ".backup COPY", or save what is left:'
-    " sqlite3 FILE .recover | sqlite3 NEW"
-)
+_DAMAGED: Final = 'Copy it again, with sqlite3 ORIGINAL ".backup COPY", or restore a backup'
 _IS_SAFE: Final = "Stop the server first: changes during the reading would go unnoticed"
 
 

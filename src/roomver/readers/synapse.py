@@ -14,9 +14,9 @@ from .database import Database, text_of
 from .entries import InputError, with_advice
 from .rooms import Room, RoomPart
 from .several import RoomSummary, quoted
-from .source import NoSuchRoom, choose_room
+from .source import NoSuchRoom, choose_room, find_named
 from .synapse_apart import open_together
-from .synapse_events import room_of_alias, room_of_event
+from .synapse_events import how_named, room_of_alias, room_of_event
 from .synapse_keys import read_keys
 from .synapse_reading import Reading
 from .synapse_room import read_standings
@@ -104,6 +104,8 @@ class SynapseSource:
         """
         if room_id is not None and room_id.startswith("#"):
             room_id = room_of_alias(self._database, room_id)
+        elif room_id is not None:
+            room_id = self._whole_id(room_id)
         if event_id is not None:
             room_id = room_of_event(self._database, event_id, room_id)
         chosen, said = self._choose(room_id)
@@ -121,14 +123,33 @@ class SynapseSource:
             reading.states_at,
             in_order=True,
         )
-        return Room.of([RoomPart(origin, reading.entries(), database=what)], known, chosen)
+        part = RoomPart(origin, reading.entries(), database=what)
+        if event_id is not None and (how := how_named(self._database, event_id, chosen)):
+            named = f"{quoted(chosen)} names the event {quoted(event_id)} {' and '.join(how)}"
+            part.notes = [f"{self.name}: {named}, but the database has no row for it"]
+            part.lacked = event_id
+        return Room.of([part], known, chosen)
 
     def _choose(self, room_id: RoomId | None) -> tuple[RoomId, str | None]:
         if room_id is not None:
             for (said,) in self._database.rows("SELECT room_version FROM rooms WHERE room_id = ?", room_id):
                 return room_id, text_of(said)
-        room = choose_room(self.name, self.list_rooms(), room_id)
+            choose_room(self.name, self._named_rooms(), room_id)  # it says what is meant instead
+        room = choose_room(self.name, self.list_rooms(), None)
         return room.room_id, room.version
+
+    def _whole_id(self, wanted: str) -> RoomId:
+        """Return the ID of the only room that is meant by a prefix of its ID or by its name, or the text."""
+        if any(self._database.rows("SELECT room_id FROM rooms WHERE room_id = ?", wanted)):
+            return wanted
+        found = find_named(self._named_rooms(), wanted)
+        return found[0].room_id if len(found) == 1 else wanted
+
+    def _named_rooms(self) -> list[RoomSummary]:
+        """Return the rooms with no more than their names."""
+        names = find_names(self._database)
+        ids = [text_of(raw) for (raw,) in self._database.rows("SELECT room_id FROM rooms")]
+        return [RoomSummary(one, None, None, name=names.get(one)) for one in ids if one is not None]
 
     def _version(
         self, room_id: RoomId, said: str | None, version: RoomVersion | None, says: str

@@ -5,11 +5,44 @@ from typing import Final
 from ..types import EventId, RoomId
 from .database import Database, can_be_stored, text_of
 from .entries import InputError
-from .several import NEVER_CAME, common_start, nearest_text, quoted
+from .several import NEVER_CAME, QUOTE_IDS, common_start, nearest_text, quoted
 
-__all__ = ["room_of_alias", "room_of_event"]
+__all__ = ["how_named", "room_of_alias", "room_of_event"]
 
 _MOST: Final = 10_000  # more events that start alike are not told apart
+_HASHED_ID: Final = 44  # characters of an event ID without a server name
+
+# The tables that name events: the columns that are read, the query, and as what a room names an event. No
+# index serves the last one, so it is not looked through to its end.
+_NAMING: Final = (
+    (
+        "event_forward_extremities",
+        {"event_id", "room_id"},
+        "SELECT DISTINCT room_id, NULL FROM event_forward_extremities WHERE event_id = ?",
+        "as a forward extremity",
+    ),
+    (
+        "current_state_events",
+        {"event_id", "room_id"},
+        "SELECT DISTINCT room_id, NULL FROM current_state_events WHERE event_id = ?",
+        "in its current state",
+    ),
+    (
+        "event_edges",
+        {"event_id", "prev_event_id"},
+        "SELECT e.room_id, min(e.event_id) FROM event_edges x JOIN events e ON e.event_id = x.event_id"
+        " WHERE x.prev_event_id = ? GROUP BY e.room_id",
+        "as a prev event of",
+    ),
+    (
+        "event_auth",
+        {"event_id", "auth_id", "room_id"},
+        "SELECT room_id, min(event_id) FROM"
+        " (SELECT event_id, auth_id, room_id FROM event_auth LIMIT 2000000) AS looked_at"
+        " WHERE auth_id = ? GROUP BY room_id",
+        "as an auth event of",
+    ),
+)
 
 
 def room_of_alias(database: Database, alias: str) -> RoomId:
@@ -31,8 +64,8 @@ def room_of_event(database: Database, event_id: EventId, wanted: RoomId | None) 
 
     Args:
         database: to search.
-        event_id: its ID, or a prefix of it. An event that it lacks, and that others
-            follow, has a room.
+        event_id: its ID, or a prefix of it. An event that it lacks, and that it names,
+            has a room. A text that does not start with $ is no event's ID.
         wanted: the room that was asked for, if any.
 
     Returns:
@@ -54,6 +87,8 @@ def room_of_event(database: Database, event_id: EventId, wanted: RoomId | None) 
     if rooms:
         return rooms[0]
     number = sum(1 for _ in database.rows("SELECT room_id FROM rooms"))
+    if number > 1 and not event_id.startswith("$"):
+        raise InputError(database.name, f"{quoted(event_id)} is not an event ID, and no file: {QUOTE_IDS}")
     if number > 1:
         near = _nearest(database, event_id)
         reason = f"none of its {number:,} rooms has the event {quoted(event_id)}: {NEVER_CAME}{near}"
@@ -64,7 +99,7 @@ def room_of_event(database: Database, event_id: EventId, wanted: RoomId | None) 
 def _find_rooms(database: Database, event_id: EventId) -> list[RoomId]:
     """Return rooms that have an event, by its ID or a prefix of it, sorted. An index serves both.
 
-    Without such a room, those whose events follow it, although the server lacks it.
+    Without such a room, those that name it, although the database lacks it.
     """
     if not can_be_stored(event_id) or not event_id:
         return []
@@ -79,7 +114,33 @@ def _find_rooms(database: Database, event_id: EventId) -> list[RoomId]:
     if not rooms and {"event_id", "room_id"} <= database.columns("event_backward_extremities"):
         lacked = "SELECT DISTINCT room_id FROM event_backward_extremities WHERE event_id = ?"
         rooms = _texts(database, lacked, event_id)
-    return sorted(rooms)
+    return sorted(rooms or _named_by(database, event_id))
+
+
+def how_named(database: Database, event_id: EventId, room_id: RoomId) -> list[str]:
+    """Return, in words, as what a room names an event of which the database has no row.
+
+    Empty if it has one, or if the room does not name it.
+    """
+    if can_be_stored(event_id) and _texts(
+        database, "SELECT event_id FROM events WHERE event_id = ?", event_id
+    ):
+        return []
+    return _named_by(database, event_id).get(room_id, [])
+
+
+def _named_by(database: Database, event_id: EventId) -> dict[RoomId, list[str]]:
+    """Return which rooms name an event by its whole ID, and as what."""
+    found: dict[RoomId, list[str]] = {}
+    if not can_be_stored(event_id) or (len(event_id) < _HASHED_ID and ":" not in event_id):
+        return found
+    for table, columns, sql, how in _NAMING:
+        if columns <= database.columns(table):
+            for raw_room, raw_id in database.rows(sql, event_id):
+                if (room_id := text_of(raw_room)) is not None:
+                    by = text_of(raw_id)
+                    found.setdefault(room_id, []).append(how if by is None else f"{how} {quoted(by)}")
+    return found
 
 
 def _texts(database: Database, sql: str, value: str) -> set[str]:
