@@ -1,12 +1,14 @@
 """Rooms and events as people name them: a prefix, a slip, another place; and events that have no row."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import homeservers
+import psycopg
 import pytest
 from command_line import run
 
@@ -82,6 +84,22 @@ def test_an_event_that_a_room_names_and_that_has_no_row_is_told(
         assert f"roomver: {database}: {named}\n" in result.stderr
         assert f"events missing from {database}: {gone}\n" in result.stderr
         assert "mistyped" not in result.stderr
+
+
+def test_a_postgresql_database_names_events_too(tmp_path: Path) -> None:
+    gone = f"${'G' * 43}"
+    with homeservers.opened(homeservers.POSTGRES, tmp_path) as server:
+        of = server.room_id(ROOM)
+        with psycopg.connect(server.main) as connection:
+            sql = "SELECT min(event_id) FROM events WHERE room_id = %s AND type = 'm.room.message'"
+            ((by,),) = connection.execute(sql, (of,))
+            for sql in NAMING.values():
+                values = {"gone": gone, "room": of, "by": by}
+                connection.execute(re.sub(r":(\w+)", r"%(\1)s", sql), values)
+        result = run("auth", server.main, gone)
+    assert result.exit_code == 3
+    words = " and ".join(NAMING).format(by=by)
+    assert f"'{of}' names the event '{gone}' {words}, but the database has no row for it" in result.stderr
 
 
 def test_all_that_names_an_event_whose_row_is_deleted_is_told(database: str, room_id: str) -> None:
@@ -233,7 +251,8 @@ def test_the_event_in_a_file_names_its_room(database: str, room_id: str, tmp_pat
         alone = run("check", str(one))
         assert (alone.exit_code, alone.stdout) == (2, "")
         assert (
-            f"This is one event of '{room_id}': to judge it there, roomver auth DATABASE FILE" in alone.stderr
+            f"this is one event of '{room_id}': to judge it there, roomver auth DATABASE FILE; to"
+            in alone.stderr
         )
 
 

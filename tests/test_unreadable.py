@@ -30,6 +30,33 @@ def test_json_that_is_not_a_room_is_told(what: str, indent: int | None) -> None:
     assert failure(json.dumps(value, indent=indent)).startswith(reason)
 
 
+@pytest.mark.parametrize("what", [*TEXT, *BINARY, *DOCUMENTS])
+def test_a_call_without_a_command_says_the_same_of_such_a_file(what: str, write: Write) -> None:
+    content = BINARY[what][0] if what in BINARY else TEXT[what][0] if what in TEXT else None
+    path = write("given", json.dumps(DOCUMENTS[what][0]) if content is None else content)
+    result = run(path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    if what == "a server's signing keys":
+        assert f"{path} is a signing key" in result.stderr  # with the call that takes it
+    else:
+        assert result.stderr == run("check", path).stderr
+
+
+@pytest.mark.parametrize("call", ["check", "auth", "rooms", "hash"])
+def test_what_roomver_prints_as_json_is_told(call: str, write: Write) -> None:
+    room = write("room.json", PDUS)
+    arguments = {
+        "check": (room, "--unsigned"),
+        "auth": (room, "--unsigned", ROOM[-1][0]),
+        "rooms": (room,),
+        "hash": (write("one.json", PDUS[-1]), "--room-version", "11"),
+    }[call]
+    printed = run(call, *arguments, "--json").stdout
+    assert run("check", write("out.json", printed)).stderr.endswith(
+        f"this is what `roomver {call} --json` prints, which has no events; give the room itself\n"
+    )
+
+
 def test_nothing_of_a_secret_is_quoted(write: Write) -> None:
     for command in (("check",), ("rooms",), ("event-id",), ("state",)):
         result = run(*command, write("signing.key", TEXT["a server's signing keys"][0]))

@@ -142,6 +142,30 @@ TEXT: dict[str, tuple[str, str]] = {
         "-[ RECORD 1 ]---\nevent_id | $a\njson     | {}\n",
         "it looks like a table whose rows cannot be read back",
     ),
+    "what sqlite3 -column prints": (
+        "event_id  json\n--------  ----\n$a        {}\n",
+        "it looks like a table whose rows cannot be read back",
+    ),
+    "what sqlite3 -quote prints": (
+        "'event_id','json'\n'$a','{}'\n",
+        "it looks like a table whose rows cannot be read back",
+    ),
+    "what sqlite3 -markdown prints": (
+        "| event_id |\n|----------|\n| $a       |\n",
+        "it looks like a table whose rows cannot be read back",
+    ),
+    "what sqlite3 -ascii prints": (
+        "event_id\x1fjson\x1e$a\x1f{}\x1e",
+        "it looks like a table whose rows cannot be read back",
+    ),
+    "what sqlite3 -html prints": (
+        "<TR><TH>event_id</TH>\n</TR>\n<TR><TD>$a</TD>\n</TR>\n",
+        "this is a table in HTML, as psql -H and sqlite3 -html print it; export the events with psql -At",
+    ),
+    "what psql -H prints": (
+        '<table border="1">\n  <tr>\n    <th align="center">event_id</th>\n  </tr>\n</table>\n',
+        "this is a table in HTML, as psql -H and sqlite3 -html print it; export the events with psql -At",
+    ),
     "events in YAML": ("events:\n  - type: m.room.create\n    sender: '@a:b'\n", YAML),
     "the message keys that Element exports": (
         "-----BEGIN MEGOLM SESSION DATA-----\nAXNhbHQ=\n-----END MEGOLM SESSION DATA-----\n",
@@ -172,6 +196,26 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
     "a response to /messages": ({"chunk": [EVENT], "start": "s", "end": "t"}, CLIENT),
     "the state of a room from the client-server or the admin API": ([EVENT, EVENT], CLIENT),
     "event IDs alone": (["$a", "$b"], "this file has only event IDs. Give a file with the events"),
+    "what sqlite3 -json prints of event IDs": (
+        [{"event_id": "$a"}, {"event_id": "$b"}],
+        "this file has only event IDs. Give a file with the events",
+    ),
+    "rows of a state without its events": (
+        [{"type": "m.room.create", "state_key": "", "event_id": "$a"}],
+        "this file has only event IDs. Give a file with the events",
+    ),
+    "what roomver check --json prints": (
+        {"files": [], "ok": True},
+        "this is what `roomver check --json` prints, which has no events; give the room itself",
+    ),
+    "what roomver auth --json prints": (
+        [{"event_id": "$a", "against": "auth events", "status": "allowed", "allowed": True}],
+        "this is what `roomver auth --json` prints, which has no events",
+    ),
+    "what roomver rooms --json prints": (
+        [{"room_id": "!a:b", "version": "11", "membership": None, "rejected": 0}],
+        "this is what `roomver rooms --json` prints, which has no events",
+    ),
     "stripped state": (
         {"invite_room_state": [stripped(PDUS[0])]},
         "this is stripped state: its events have only a type, a state key, a sender and a content",

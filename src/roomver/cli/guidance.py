@@ -2,25 +2,20 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from typing import Final
 from urllib.parse import quote as quote_in_url
 
-from ..canonical import load_json
-from ..errors import RoomverError
-from ..readers import is_database
+from ..readers import InputError, is_database, read_room
 from ..readers.addresses import shown
-from ..readers.forms import CLIENT_JSON, is_client_event
 from ..readers.several import QUOTE_IDS
 from ..types import EventId
 from .common import display_name
 
 # Less than this may be a prefix, or a name.
 _END_OF_ID: Final = re.compile("[A-Za-z0-9+/_-]{8,}")
-_EVENT_BYTES: Final = 2**17  # more than an event has
 _SIGNING_KEY: Final = b"ed25519 "
 _KINDS: Final = {
     "!": "a room ID",
@@ -128,12 +123,14 @@ def _guide_to_file(given: str, name: str, commands: list[str]) -> list[str]:
         return [f"{name} is a directory. Name a file in it:", _check("FILE")]
     if path.is_file():
         with path.open("rb") as stream:
-            start = stream.read(_EVENT_BYTES)
-        with suppress(RoomverError):
-            if is_client_event(load_json(start)):
-                return [f"{name}: {CLIENT_JSON}"]
+            start = stream.read(len(_SIGNING_KEY))
         if start.startswith(_SIGNING_KEY):
             return [f"{name} is a signing key, not a room. To check a room with it:", _key_call(name)]
+        with path.open("rb") as stream:
+            try:
+                read_room(stream, given)
+            except InputError as error:
+                return [f"{name}: {error.reason}"]
         return [
             f"{name} is a file, not a command. To check its events, and to judge one:",
             _check(name),

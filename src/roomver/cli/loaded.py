@@ -146,8 +146,7 @@ class LoadedRoom:
         return cut_id(text, chain(self.events, self.found.gathered.left_out, self.replay.missing))
 
     def may_lack(self, event_id: EventId) -> bool:
-        """Tell whether a text is a complete event ID that no usable event has, rather than the beginning of
-        one or a slip."""
+        """Tell whether a text is a complete event ID, not the beginning of one, that no usable event has."""
         if event_id in self.events:
             return False
         if self.version.event_id_form is EventIdForm.CHOSEN:

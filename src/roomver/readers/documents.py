@@ -30,7 +30,16 @@ from .entries import (
     list_parts,
     with_advice,
 )
-from .forms import NOT_EVENTS, IdsOnly, check_document, check_string, is_template, until_junk
+from .forms import (
+    NOT_EVENTS,
+    IdsOnly,
+    check_document,
+    check_string,
+    is_template,
+    names_event,
+    output_of,
+    until_junk,
+)
 from .headers import Header, header_of
 from .several import search_version
 from .streams import Source
@@ -82,8 +91,10 @@ class Document:
                 self.said, self.keys = _take_fields(value, name, given)
             self.stripped = count_stripped(value)
         elif type(value) is list:
-            if value and all(type(item) is str and item.startswith("$") for item in value):
+            if value and all(map(names_event, value)):
                 raise IdsOnly(name)
+            if (output := output_of(value)) is not None:
+                raise InputError(name, output)
         else:
             if type(value) is str:
                 check_string(value, name)
@@ -268,6 +279,8 @@ def open_documents(source: Source) -> Document | Documents:
             if index in long and values.peek() == b"{":
                 survey(values, long[index])
                 if count == 1 and not long[index].holds:
+                    if long[index].has_ids:
+                        raise IdsOnly(source.name)
                     raise InputError(source.name, NOT_EVENTS)
             elif index in long and count == 1:
                 survey_body(values, long[index])
@@ -322,7 +335,7 @@ def _elements(values: Values, place: Place, likely: bytes) -> Iterator[tuple[Pla
     for index, piece in enumerate(values.elements()):
         is_string = piece.raw is not None and piece.raw.startswith(b'"')
         # An object with events by ID may also have lists of IDs.
-        ids_only = is_string and (ids_only or not index)
+        ids_only = is_string and place.path != "" and (ids_only or not index)
         if not ids_only and piece.has(likely):
             yield place._replace(path=join_path(place.path, index)), piece
 

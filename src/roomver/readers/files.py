@@ -16,7 +16,7 @@ from ..versions import RoomVersion
 from .documents import Document, open_documents
 from .entries import UNCHANGED, InputError, Read, entries_in, line_error
 from .fenced import is_fence, read_fenced
-from .forms import IdsOnly
+from .forms import IdsOnly, names_event
 from .headers import Header, header_of
 from .lines import Line, Lines, check_line
 from .several import search_version
@@ -98,6 +98,8 @@ def open_file(source: Source) -> File:
     ahead = list(islice(lines, _LOOKED_AT - 1))
     if not ahead:
         return Document(value, source.name, first.number, source.version)
+    if all(names_event(_json_of(line)) for line in (first, *ahead)):
+        raise IdsOnly(source.name)
     header = header_of(value, source.name, source.version)
     if header is None and not any(map(_is_json, ahead)):
         # Two lines that are not JSON: probably a document over several lines, after one on a single line.

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..canonical import shorten
 from ..entry import Entry, Place
+from ..errors import NotCanonical
 from ..types import JsonObject, JsonValue
 from .entries import (
     LISTS,
@@ -32,7 +33,9 @@ _CLIENT_ONLY: Final = frozenset({"event_id", "origin_server_ts", "age"})
 _CLIENT_ANSWERS: Final = frozenset({"chunk", "next_batch", "events_before", "events_after"})
 # The sections of a response to /sync that may have rooms with events.
 _SYNC_ROOMS: Final = ("join", "leave", "invite", "knock")
-_ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
+ID_LISTS: Final = ("pdu_ids", "auth_chain_ids", "event_ids")
+"""The keys under which a document may have arrays of event IDs."""
+
 
 _HERE: Final = Place(None, "")
 MAX_JUNK: Final = 10_000
@@ -80,6 +83,19 @@ ABOUT_ROOMS: Final = (
 SERVER_KEYS: Final = "these are keys of servers, not events: give them beside a room, as --keys FILE"
 
 
+# What holds the event itself, or is in each event beside its ID.
+_OF_EVENT: Final = frozenset({"auth_events", "prev_events", "hashes", "signatures"})
+_WRAPPERS: Final = frozenset({"pdu", "json", "event_json", "event"})
+# Commands of roomver, with keys of what --json prints.
+_OUTPUTS: Final = (
+    ("check", {"files", "ok"}),
+    ("auth", {"against", "allowed", "status"}),
+    ("rooms", {"room_id", "version", "membership", "rejected"}),
+    ("hash", {"content_hash", "reference_hash", "check"}),
+    ("versions", {"versions", "features"}),
+)
+
+
 class IdsOnly(InputError):
     """An input that has event IDs and no events. It may go with another that has the events."""
 
@@ -96,6 +112,30 @@ def is_client_event(value: JsonValue) -> bool:
         and not WIRE_ONLY & value.keys()
         and bool(_CLIENT_ONLY & value.keys())
     )
+
+
+def names_event(value: "JsonValue | NotCanonical") -> bool:
+    """Tell whether a value is an event ID, alone or in a row of a table that does not have the event.
+
+    What is not JSON is neither.
+    """
+    if type(value) is not dict:
+        return type(value) is str and value.startswith("$")
+    event_id = value.get("event_id")
+    if type(event_id) is not str or not event_id.startswith("$") or type(value.get("content")) is dict:
+        return False
+    return not (_OF_EVENT | _WRAPPERS) & value.keys() and output_of(value) is None
+
+
+def output_of(value: JsonValue) -> str | None:
+    """Say which command of roomver has printed a value, if that is not a room; None for any other value."""
+    first = value[0] if type(value) is list and value else value
+    if type(first) is not dict or is_pdu(first):
+        return None
+    command = next((name for name, keys in _OUTPUTS if keys <= first.keys()), None)
+    if command is None:
+        return None
+    return f"this is what `roomver {command} --json` prints, which has no events; give the room itself"
 
 
 def client_answer(value: JsonObject) -> str | None:
@@ -128,7 +168,7 @@ def holds_ids(value: JsonObject) -> bool:
     """Tell whether an object holds event IDs and no events, such as a response to ``/state_ids``."""
     if is_pdu(value) or type(value.get("events")) is dict:
         return False
-    lists = [value[key] for key in (*LISTS, *_ID_LISTS) if type(value.get(key)) is list]
+    lists = [value[key] for key in (*LISTS, *ID_LISTS) if type(value.get(key)) is list]
     return any(lists) and all(type(item) is str for one in lists for item in one)  # type: ignore[union-attr]
 
 
@@ -140,6 +180,10 @@ def check_document(value: JsonObject, name: str) -> None:
     """
     if is_template(value):
         return  # the commands that take a draft read it
+    if names_event(value):
+        raise IdsOnly(name)
+    if (output := output_of(value)) is not None:
+        raise InputError(name, output)
     if is_pdu(value) or find_wrapper(value) is not None:
         return
     answer = client_answer(value)
@@ -230,9 +274,10 @@ def check_form(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
     for entry in islice(entries, _LOOKED_AT):
         first.append(entry)
         pdu = entry.pdu
-        if entry.error is not None or not (type(pdu) is str or _from_client(entry) or _is_logged(pdu)):
+        told = type(pdu) is str or _names_event(entry) or _from_client(entry) or _is_logged(pdu)
+        if entry.error is not None or not told:
             return until_junk(chain(first, entries), name)
-    if first and all(_is_id(entry.pdu) for entry in first):
+    if first and all(map(_names_event, first)):
         raise IdsOnly(name)
     if first and type(text := first[0].pdu) is str:
         check_string(text, name)
@@ -257,6 +302,8 @@ def until_junk(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
         if type(entry.pdu) is dict and is_pdu(entry.pdu):
             yield entry
             break
+        if count == MAX_JUNK and _names_event(first):
+            raise IdsOnly(name)
         if count == MAX_JUNK:
             reason = first.error or f"expected an event, found {shorten(first.pdu)}"
             raise InputError(
@@ -266,14 +313,17 @@ def until_junk(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
     yield from entries
 
 
-def _is_id(pdu: JsonValue) -> bool:
-    return type(pdu) is str and pdu.startswith("$")
+def _names_event(entry: Entry) -> bool:
+    return names_event(_as_given(entry))
 
 
 def _from_client(entry: Entry) -> bool:
-    pdu = entry.pdu
-    if type(pdu) is not dict:
-        return False
-    if entry.claimed_id is not None:
-        pdu = {**pdu, "event_id": entry.claimed_id}  # the reader has taken it out
-    return client_answer(pdu) is not None or is_client_event(pdu)
+    pdu = _as_given(entry)
+    return type(pdu) is dict and (client_answer(pdu) is not None or is_client_event(pdu))
+
+
+def _as_given(entry: Entry) -> JsonValue:
+    """Return the value of an entry with the event ID that the reader has taken out."""
+    if type(entry.pdu) is not dict or entry.claimed_id is None:
+        return entry.pdu
+    return {**entry.pdu, "event_id": entry.claimed_id}

@@ -21,6 +21,7 @@ from ..keys import KeyRing
 from ..known_states import Beliefs, FindStates
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
+from .documents import Documents
 from .entries import UNCHANGED, InputError, Read, entry_of
 from .files import File, open_file
 from .forms import TEMPLATE, IdsOnly, check_form
@@ -232,10 +233,12 @@ def read_parts(
     numbers = count()
     parts = []
     for source, file in zip(sources, files, strict=True):
-        if isinstance(file, GivenIds):
-            origin = Origin(source.name, "a list of event IDs", state_ids=[file])
+        found = file if isinstance(file, GivenIds) else _entries_or_ids(file, source, known, numbers)
+        if isinstance(found, GivenIds):
+            origin = Origin(source.name, "a list of event IDs", state_ids=[found])
             parts.append(RoomPart(origin, iter(()), source))
             continue
+        assert not isinstance(file, GivenIds)  # it has entries
         header = file.header
         states = None if header is None else header.states
         origin = Origin(
@@ -246,7 +249,7 @@ def read_parts(
             None if states is None else states.find,
             in_order=header is not None,
         )
-        entries = check_form(file.entries(known, numbers), file.name)
+        entries = found
         if states is not None:
             entries = states.watch(entries)
         notes = [f"{file.name}: {_note_stripped(file.stripped)}"] if file.stripped else []
@@ -256,7 +259,21 @@ def read_parts(
                 f"{file.name}: its sources contradict each other on {points}, which its header names"
             )
         parts.append(RoomPart(origin, entries, source, header, notes=notes))
+    if alone and all(part.origin.state_ids for part in parts):
+        raise IdsOnly(sources[0].name)
     return known, parts
+
+
+def _entries_or_ids(
+    file: File, source: Source, version: RoomVersion, numbers: Iterator[int]
+) -> Iterator[Entry] | GivenIds:
+    """Return the entries of a file, or the event IDs, if a long document turns out to have nothing else."""
+    try:
+        return check_form(file.entries(version, numbers), file.name)
+    except IdsOnly:
+        if not isinstance(file, Documents):
+            raise
+    return read_given_ids(source)
 
 
 def _version_of(
@@ -348,5 +365,6 @@ def _search(files: Sequence[File], room_id: RoomId | None) -> RoomVersion:
     of = "" if room_id is None else f" of the room {room_id}"
     reason = f"neither a header nor a create event{of} gives the room version: give --room-version"
     if len(listed) == 1 and listed[0].events == 1:
-        reason += f". This is one event of {quoted(rooms[0])}: to judge it there, roomver auth DATABASE FILE"
+        there = "to judge it there, roomver auth DATABASE FILE"
+        reason = f"this is one event of {quoted(rooms[0])}: {there}; to check it alone, give --room-version"
     raise InputError(files[0].name, reason)

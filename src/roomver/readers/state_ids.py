@@ -4,7 +4,7 @@ Checked with ``/state_ids`` of Synapse 1.163.2, psql 15.18 and sqlite3 3.40.1.
 """
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import BinaryIO, Final
 
 from ..entry import GivenIds
@@ -23,8 +23,8 @@ def read_state_ids(stream: BinaryIO, name: str) -> list[EventId]:
     """Read the IDs of the events of a state.
 
     Args:
-        stream: a JSON array of IDs, or of objects with ``event_id``; a response to ``/state_ids``; or text
-            with one ID per line, alone or as a column of what psql prints.
+        stream: a JSON array of IDs, or of objects with ``event_id``; JSON Lines of these; a response to
+            ``/state_ids``; or text with one ID per line, alone or as a column of what psql prints.
         name: what messages call the input.
 
     Raises:
@@ -49,7 +49,7 @@ def read_given_ids(source: Source) -> GivenIds:
     try:
         lines = Lines(source)
         first = next(lines, None)
-        if first is not None and first.start in (b"[", b"{"):
+        if first is not None and first.start in (b"[", b"{", b'"'):
             source.restart()
             found = [*_ids_of_json(Values(source), source.name, auth_chain)]
         else:
@@ -62,21 +62,35 @@ def read_given_ids(source: Source) -> GivenIds:
 
 
 def _ids_of_json(values: Values, name: str, auth_chain: list[EventId]) -> Iterator[EventId]:
-    """Yield the IDs of a state, and append those of its auth chain to a list."""
-    if values.peek() == b"[":
-        for piece in values.elements():
-            yield _id_of(piece.load(), name)
-    else:
-        for key in values.members():
-            if key in _LISTS and values.peek() == b"[":
+    """Yield the IDs of a state, and append those of its auth chain to a list.
+
+    Only IDs and rows with an ID may follow each other: two lists would be two states.
+    """
+    for number in count():
+        is_row = False
+        match values.peek():
+            case b"[":
                 for piece in values.elements():
                     yield _id_of(piece.load(), name)
-            elif key == "auth_chain_ids" and values.peek() == b"[":
-                auth_chain.extend(_id_of(piece.load(), name) for piece in values.elements())
-            else:
-                values.value()
-    if values.peek():
-        raise NotCanonical("", f"not JSON: Extra data at {values.position()}")
+            case b'"':
+                is_row = True
+                yield _id_of(values.value().load(), name)
+            case _:
+                for key in values.members():
+                    if key == "event_id":
+                        is_row = True
+                        yield _id_of(values.value().load(), name)
+                    elif key in _LISTS and values.peek() == b"[":
+                        for piece in values.elements():
+                            yield _id_of(piece.load(), name)
+                    elif key == "auth_chain_ids" and values.peek() == b"[":
+                        auth_chain.extend(_id_of(piece.load(), name) for piece in values.elements())
+                    else:
+                        values.value()
+        if not is_row and (number or values.peek()):
+            raise NotCanonical("", f"not JSON: Extra data at {values.position()}")
+        if not values.peek():
+            return
 
 
 def _id_of(value: JsonValue, name: str) -> EventId:

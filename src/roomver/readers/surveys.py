@@ -5,6 +5,7 @@ from typing import Final
 
 from ..types import JsonObject
 from .entries import LISTS, STATE_FLAGS
+from .forms import ID_LISTS
 from .values import Values
 
 # The keys of an event, and those under which an object may hold events.
@@ -19,6 +20,7 @@ class Long:
         is_event: whether it is one event, which is then too long.
         has_status: whether it is an array of an HTTP status and the object that the rest is about.
         by_id: whether it has nothing but objects under keys that begin like event IDs.
+        has_ids: whether it has arrays under the keys for those of event IDs.
         holds: whether it may hold events, under any of its keys.
         keys: the keys under which it has arrays or objects of events.
         fields: the values of ``room_version``, of ``keys``, of `STATE_FLAGS` and of ``next_batch``.
@@ -27,6 +29,7 @@ class Long:
     is_event: bool = False
     has_status: bool = False
     by_id: bool = True
+    has_ids: bool = False
     holds: bool = False
     keys: set[str] = field(default_factory=set)
     fields: JsonObject = field(default_factory=dict)
@@ -49,6 +52,7 @@ def survey(values: Values, long: Long) -> None:
         piece = values.value()
         long.by_id = long.by_id and key.startswith("$") and first == b"{"
         long.holds = long.holds or key in _HOLDING
+        long.has_ids = long.has_ids or (key in ID_LISTS and first == b"[")
         if key in ("type", "pdu"):
             long.is_event = True
         elif (key in LISTS and first == b"[") or (key == "events" and first == b"{"):

@@ -31,6 +31,10 @@ _JSON_COLUMNS: Final = frozenset({"json", "jsonb", "event_json", "row_to_json", 
 _FOOTER: Final = re.compile(r"\([0-9]+ rows?\)")
 _RECORD: Final = re.compile(r"-\[ RECORD [0-9]+ \]")
 _BORDER: Final = re.compile(r"\+-[-+]*-\+|[┌╔]")
+_COLUMNS_RULE: Final = re.compile(r"-{2,}( {2,}-{2,})+ *")  # `sqlite3 -column`
+_MARKDOWN_RULE: Final = re.compile(r"\|(-+\|)+")
+_QUOTED: Final = re.compile(r"'[^']*'(,|$)")  # `sqlite3 -quote`
+_ASCII: Final = "\x1e"  # after each row of `sqlite3 -ascii`
 _ASSIGNED: Final = re.compile(r" *[a-z_]+ = ")  # `sqlite3 -line`
 _COPY: Final = re.compile(r"COPY [^;]+ FROM stdin;", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r"[|\t,]")
@@ -129,6 +133,9 @@ def is_table(first: Sequence[Line]) -> bool:
     return (
         any(_RULE.fullmatch(text.strip()) and len(text) > 3 for text in texts[1:2])
         or any(pattern.match(text) for text in texts for pattern in (_RECORD, _BORDER, _COPY))
+        or any(pattern.fullmatch(text) for text in texts[1:2] for pattern in (_COLUMNS_RULE, _MARKDOWN_RULE))
+        or bool(_QUOTED.match(texts[0]))
+        or _ASCII in texts[0]
         or any("|{" in text or "| {" in text for text in texts)
         or all(map(_ASSIGNED.match, texts))
     )

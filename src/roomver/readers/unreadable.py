@@ -124,6 +124,9 @@ LOG: Final = (
     " roomver auth --room DATABASE --room '!…' '$…'"
 )
 _NO_JSON_COLUMN: Final = f"this is a table without a column of JSON; export the events with {EXPORT}"
+_HTML_TABLE: Final = (
+    f"this is a table in HTML, as psql -H and sqlite3 -html print it; export the events with {EXPORT}"
+)
 HTML: Final = "this is HTML, perhaps the error page of a proxy; ask the server again"
 JSON5: Final = "this is JSON5, as a scenario of TARDIS may be; convert it: npx json5 FILE > scenario.json"
 
@@ -172,6 +175,7 @@ _TEXTS: Final = (
     (_any(_CONFIG_LINE), _CONFIG),
     (_is_yaml, _YAML),
     (_first(_PYTHON_LINE), _PYTHON),
+    (_first(re.compile(rb"\s*<(table border=|TR><T[HD]>)")), _HTML_TABLE),
     (_first(re.compile(rb"\s*<")), HTML),
     (lambda lines: bool(_HEADING.fullmatch(lines[0])), _NO_JSON_COLUMN),
     (lambda lines: any(map(_CONTROL.search, lines)), _OTHER_BINARY),
