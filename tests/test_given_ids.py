@@ -133,6 +133,13 @@ def test_rows_that_have_the_events_are_events(
         assert report["summary"]["events"] == len(pairs)
 
 
+def test_an_empty_event_beside_its_id_is_not_an_id(write: Write) -> None:
+    for values in ([{"event_id": "$a", "pdu": {}}] * 3, [{"event_id": "$a", "json": "{}"}] * 3):
+        result = run("check", write("given", values), "--room-version", "11")
+        assert result.exit_code == 1
+        assert "malformed" in result.stdout
+
+
 @pytest.mark.parametrize(
     "text",
     [

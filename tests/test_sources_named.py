@@ -283,6 +283,13 @@ def test_without_an_event_the_call_that_takes_one_is_shown(database: str, room_i
         assert f"which event? roomver auth {database} '{room_id}' '$…'" in result.stderr
 
 
+def test_a_file_alone_may_be_an_event_or_a_room() -> None:
+    result = run("auth", "room.jsonl")
+    assert result.exit_code == 2
+    said = "give one of --room and --state; if room.jsonl is a room: roomver auth room.jsonl '$…'"
+    assert said in result.stderr
+
+
 def test_a_room_id_may_follow_the_event(database: str, room_id: str) -> None:
     event_id = message_of(database, room_id)
     usual = run("auth", database, room_id, event_id)

@@ -11,7 +11,7 @@ from typing import Final
 from ..canonical import shorten
 from ..entry import Entry, Place
 from ..errors import NotCanonical
-from ..types import JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue
 from .entries import (
     LISTS,
     SYNC_PARTS,
@@ -314,16 +314,15 @@ def until_junk(entries: Iterator[Entry], name: str) -> Iterator[Entry]:
 
 
 def _names_event(entry: Entry) -> bool:
-    return names_event(_as_given(entry))
+    # An ID in a wrapper does not count: the entry is what the wrapper has as the event.
+    return names_event(_with_id(entry.pdu, entry.carried_id))
 
 
 def _from_client(entry: Entry) -> bool:
-    pdu = _as_given(entry)
+    pdu = _with_id(entry.pdu, entry.claimed_id)
     return type(pdu) is dict and (client_answer(pdu) is not None or is_client_event(pdu))
 
 
-def _as_given(entry: Entry) -> JsonValue:
-    """Return the value of an entry with the event ID that the reader has taken out."""
-    if type(entry.pdu) is not dict or entry.claimed_id is None:
-        return entry.pdu
-    return {**entry.pdu, "event_id": entry.claimed_id}
+def _with_id(pdu: JsonValue, event_id: EventId | None) -> JsonValue:
+    """Return the value of an entry with an event ID that the reader has taken out."""
+    return pdu if type(pdu) is not dict or event_id is None else {**pdu, "event_id": event_id}
