@@ -132,12 +132,10 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         room = "" if room_id is None else f" '{display_name(room_id)}'"
         raise click.UsageError(f"which event? roomver auth {call_name(room_file or 'SOURCE')}{room} '$…'")
     if (room_file is None) == (state_file is None):
-        hint = (
-            ""
-            if state_file
-            else f"; if {display_name(event)} is a room: roomver auth {call_name(event)} '$…'"
-        )
-        raise click.UsageError(f"give one of --room and --state{hint}")
+        reason = "give one of --room and --state"
+        if state_file is None:
+            reason += f"; if {display_name(event)} is a room: roomver auth {call_name(event)} '$…'"
+        raise click.UsageError(reason)
     if as_recorded and room_file is None:
         raise click.UsageError("--as-recorded needs --room")
     keys = None if unsigned else read_key_files(key_files, now)
