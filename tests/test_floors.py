@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("identifiers", "entry", "pdu", "redaction", "hashing", "signature_results"),
     ("event", "event_format", "keys", "signatures", "signing"),
     ("rules", "power", "selection", "state", "findings", "policy", "compact"),
-    ("auth",),
+    ("auth", "steps"),
     ("resolution",),
     ("check", "replay", "unhashed", "known_states", "kept"),
     (
