@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy", "compact"),
     ("auth", "steps"),
     ("resolution",),
-    ("check", "replay", "unhashed", "known_states", "kept"),
+    ("check", "receive", "replay", "unhashed", "known_states", "kept"),
     (
         "contributions",
         "copies",
@@ -51,6 +51,7 @@ SAME_FLOOR = frozenset(
         ("hashing", "redaction"),
         ("event", "event_format"),
         ("policy", "state"),
+        ("receive", "check"),
         ("signatures", "keys"),
         ("signing", "keys"),
         ("copies", "contributions"),
