@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy", "compact"),
     ("auth", "steps"),
     ("resolution",),
-    ("check", "receive", "replay", "unhashed", "known_states", "kept"),
+    ("check", "receive", "make", "replay", "unhashed", "known_states", "kept"),
     (
         "contributions",
         "copies",
@@ -52,6 +52,8 @@ SAME_FLOOR = frozenset(
         ("event", "event_format"),
         ("policy", "state"),
         ("receive", "check"),
+        ("make", "check"),
+        ("make", "receive"),
         ("signatures", "keys"),
         ("signing", "keys"),
         ("copies", "contributions"),

@@ -28,6 +28,7 @@ in these modules:
 - `roomver.steps`: what a computation needs from outside, and the drivers that fetch it.
 - `roomver.resolution`: state resolution.
 - `roomver.receive`: the seven checks on receipt of an event.
+- `roomver.make`: making events, and the handshakes between servers.
 - `roomver.replay`: the replay of a whole room.
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
 - `roomver.findings`: kinds of findings, and counts.

@@ -20,7 +20,7 @@ from ..signature_results import SigningStatus
 from ..signatures import verify_signatures
 from ..state import EventsOf, entries_of, unknown_of
 from ..steps import NeedKeys, Steps
-from ..types import EventId, StateMap
+from ..types import EventId, KeyId, ServerName, StateMap
 from ..versions import RoomVersion
 from .known import Known
 
@@ -39,13 +39,23 @@ def check_alone(
     if not signatures:
         return check_event(pdu, version, claimed_id=claimed_id, keys=None)
     check = check_event(pdu, version, claimed_id=claimed_id, keys=NO_KEYS)
-    event = check.usable
-    if event is None or check.signatures is not SigningStatus.KEY_UNKNOWN:
+    wanted = keys_wanted(check)
+    if not wanted:
         return check
-    servers = verify_signatures(event, NO_KEYS).servers
-    wanted = frozenset((one.server, key_id) for one in servers for key_id in one.unknown_keys)
     keys = yield NeedKeys(wanted)
     return check_event(pdu, version, claimed_id=claimed_id, keys=keys)
+
+
+def keys_wanted(check: EventCheck) -> frozenset[tuple[ServerName, KeyId]]:
+    """Return all keys that the signatures of an event need. It was checked without any keys.
+
+    `EventCheck.unknown_keys` has only the first few.
+    """
+    event = check.usable
+    if event is None or check.signatures is not SigningStatus.KEY_UNKNOWN:
+        return frozenset()
+    servers = verify_signatures(event, NO_KEYS).servers
+    return frozenset((one.server, key_id) for one in servers for key_id in one.unknown_keys)
 
 
 # "4. Passes authorisation rules based on the event's auth events, otherwise it is rejected."
