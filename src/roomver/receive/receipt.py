@@ -66,7 +66,9 @@ class Lacking(NamedTuple):
                 parts.append(f"{name} {listed(event_ids)}")
         if self.entries:
             parts.append(f"state entries {listed([f'{kind} {key!r}' for kind, key in self.entries])}")
-        if self.why:
+        if self.why and self.entries:
+            parts[-1] += f" ({self.why})"
+        elif self.why:
             parts.append(f"part of a state ({self.why})")
         return "; ".join(parts)
 
