@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy", "compact"),
     ("auth", "steps"),
     ("resolution",),
-    ("check", "receive", "make", "replay", "unhashed", "known_states", "kept"),
+    ("check", "receive", "make", "room", "replay", "unhashed", "known_states", "kept"),
     (
         "contributions",
         "copies",
@@ -54,6 +54,8 @@ SAME_FLOOR = frozenset(
         ("receive", "check"),
         ("make", "check"),
         ("make", "receive"),
+        ("room", "make"),
+        ("room", "receive"),
         ("signatures", "keys"),
         ("signing", "keys"),
         ("copies", "contributions"),
