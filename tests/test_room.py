@@ -13,7 +13,7 @@ from receive.test_properties import STATUSES
 from replay.rooms import TOPIC, base_room, ids
 from strategies import often
 
-from roomver import KeyRing, MissingEvents, replay_room, room, sign_event
+from roomver import KeyRing, MissingEvents, WrongRoom, replay_room, room, sign_event
 from roomver.findings import FindingKind
 from roomver.receive import ReceiptStatus
 from roomver.replay import Status
@@ -153,6 +153,22 @@ def test_the_history_of_a_key_has_every_stored_event() -> None:
         (bad.event_id, ReceiptStatus.REJECTED),
     ]
     assert here.history("m.room.topic", "x") == []
+
+
+def test_events_of_another_room_are_an_error() -> None:
+    made, other = base_room("11"), Room("11", name="other", signed=False)
+    other.join(ALICE)
+    here = of(made)
+    assert here.room_id == made.room_id
+    for event in other.events.values():
+        with pytest.raises(WrongRoom):
+            here.receive(event.pdu)
+    # Before the first event nothing tells which room it is, unless the caller does.
+    empty = room.Room("11", signatures=False, room_id=made.room_id)
+    with pytest.raises(WrongRoom):
+        empty.receive(other.create.pdu)
+    assert empty.receive(made.create.pdu).status is ReceiptStatus.ACCEPTED
+    assert room.Room("11").room_id is None
 
 
 def test_an_event_that_is_not_there_has_no_state() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .canonical import shorten
-from .errors import MissingEvents
+from .errors import MissingEvents, WrongRoom
 from .findings import Finding, FindingKind, Reason
 from .hashing import compute_reference_hash
 from .keys import NO_KEYS, KeyRing
@@ -23,7 +23,7 @@ from .receive import (
 )
 from .state import State
 from .steps import run
-from .types import EventId, StateKey, UserId
+from .types import EventId, RoomId, StateKey, UserId
 from .versions import RoomVersion, version_record
 
 __all__ = ["Room"]
@@ -35,10 +35,12 @@ class Room:
     Args:
         version: the version of the room.
         ring: the verify keys, and the time.
+        room_id: the room ID; None to take it from the first event that is accepted, which is a create event.
         signatures: check the signatures. Leave this out only for made-up events, which have none.
 
     Attributes:
         version: the record of the room version.
+        room_id: the room ID; None before the first event, if it was not given.
         receipts: the receipt of each stored event, by event ID, in the order in which they were decided.
         waiting: the receipts of the events that are not stored yet, by event ID: undecided ones, and rejected
             ones before which the state is unknown. Each is received again when something that it lacks comes.
@@ -50,9 +52,15 @@ class Room:
     """
 
     def __init__(
-        self, version: RoomVersion | str, ring: KeyRing = NO_KEYS, *, signatures: bool = True
+        self,
+        version: RoomVersion | str,
+        ring: KeyRing = NO_KEYS,
+        *,
+        room_id: RoomId | None = None,
+        signatures: bool = True,
     ) -> None:
         self.version: RoomVersion = version_record(version)
+        self.room_id: RoomId | None = room_id
         self.receipts: dict[EventId, Receipt] = {}
         self.waiting: dict[EventId, Receipt] = {}
         self._store = MemoryStore(ring)
@@ -124,7 +132,7 @@ class Room:
             it waits. Of an event that is stored already, the earlier receipt.
 
         Raises:
-            WrongRoom: if the event follows events of this room, and is of another.
+            WrongRoom: if the event is of another room.
             CyclicGraph: as in `roomver.receive.receive_steps`.
         """
         store = self._store
@@ -141,6 +149,8 @@ class Room:
         event = receipt.event
         if event is None:
             return receipt
+        if self.room_id is not None and event.room_id != self.room_id:
+            raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {self.room_id}")
         earlier = store.stored.get(event.event_id)
         if earlier is not None:
             if compute_reference_hash(earlier.event) == compute_reference_hash(event):
@@ -190,6 +200,9 @@ class Room:
             self.waiting.pop(event_id, None)
             self._store.take(receipt)
             self.receipts[event_id] = receipt
+            event = receipt.event
+            if self.room_id is None and event is not None and receipt.status is ReceiptStatus.ACCEPTED:
+                self.room_id = event.room_id
             return
         self.waiting[event_id] = receipt
         lacking = receipt.lacking

@@ -178,6 +178,13 @@ def test_3_an_event_whose_content_was_changed_is_redacted(version: str) -> None:
     assert not receive(store, event.pdu, version).redacted
 
 
+def test_3_an_event_that_waits_for_a_key_is_not_redacted(signed: Room) -> None:
+    store = MemoryStore(KeyRing(required=True))
+    receipt = receive(store, signed.make("m.room.message", ALICE, {"body": "x"}).pdu)
+    assert receipt.status is ReceiptStatus.UNDECIDED
+    assert not receipt.redacted
+
+
 def test_the_claimed_id_must_be_the_event_id(signed: Room) -> None:
     event = signed.make("m.room.message", ALICE, {})
     receipt = receive(NoKeysAsked(), event.pdu, claimed_id="$other")
@@ -370,6 +377,17 @@ def test_a_given_state_never_has_the_event_itself() -> None:
     join = room.make_member(CAROL, "join", more={"displayname": "x"})
     mine = {**ids(room.state), ("m.room.member", CAROL): join.event_id}
     assert receive(store, join, state_before=RoomState(mine)).status is ReceiptStatus.UNDECIDED
+
+
+@every_version
+def test_the_create_event_of_another_room_is_an_error(version: str) -> None:
+    room = base_room(version)
+    other = Room(version, name="other", signed=False, creator="@eve:e.example")
+    store = filled(room)
+    # The rules on create events read no state, so they would allow it.
+    with pytest.raises(WrongRoom):
+        receive(store, other.create)
+    assert receive(MemoryStore(), other.create).status is ReceiptStatus.ACCEPTED
 
 
 def test_a_state_of_another_room_is_an_error() -> None:

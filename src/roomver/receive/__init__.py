@@ -65,7 +65,8 @@ def receive_steps(  # noqa: PLR0913 - all but two are keyword-only options
     Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu
 
     Args:
-        pdu: the PDU as it is on the wire. Any value has an answer.
+        pdu: the PDU as it is on the wire. Any value has an answer. It is for the caller to find the room by
+            ``room_id``, or for a create event of version 12 by its event ID.
         version: the version of its room.
         claimed_id: the event ID by which the caller asked for it, if any.
         state_before: the state before the event, if another server has told it; it may be a
@@ -81,7 +82,7 @@ def receive_steps(  # noqa: PLR0913 - all but two are keyword-only options
 
     Raises:
         UnknownRoomVersion: if there is no such version.
-        WrongRoom: if a state is of another room, or has events of several rooms.
+        WrongRoom: if a state is of another room than the event, or has events of several rooms.
         CyclicGraph: if stored events cite each other.
         ValueError: if an event is sent under the ID of another event.
 

@@ -87,6 +87,10 @@ def check_by_state(event: Event, state: StateMap[EventId], known: Known) -> Step
     entries = entries_of(state)
     ids = (entries.get(key) for key in sorted({CREATE, *select_auth_types(event)}))
     yield from known.fetch(event_id for event_id in ids if event_id is not None)
+    # The rules on create events read no state, so they would take that of another room into this one.
+    create = known.events.get(entries.get(CREATE, ""))
+    if create is not None and create.room_id != event.room_id:
+        raise WrongRoom(f"{event.event_id} is in room {event.room_id}; the state is from {create.room_id}")
     return check_against_state(event, EventsOf(state, known.events))
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import listed, refuse_truth
 from ..event import Event
-from ..findings import Action, EventCheck, Finding
+from ..findings import Action, EventCheck, Finding, FindingKind
 from ..policy import PolicyRefusal
 from ..rules import Verdict
 from ..state import State
@@ -126,8 +126,8 @@ class Receipt:
     @property
     def redacted(self) -> bool:
         """Whether check 3 failed, so that `event` is the redacted form of what was received."""
-        event = self.event
-        return event is not None and not self.check.ok
+        kinds = {finding.kind for finding in self.check.findings}
+        return self.event is not None and FindingKind.CONTENT_HASH in kinds
 
     @property
     def decided(self) -> bool:
