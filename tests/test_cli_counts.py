@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from homeservers import SQLITE, facts_of
 
 DATA = Path(__file__).parent / "data"
 LATE = "!GdAnpucuoDmzhXxzit:far.example"
@@ -38,6 +39,28 @@ def test_rejected_and_soft_failed_events_are_counted_apart(database: str) -> Non
 def test_rooms_says_how_many_events_the_server_of_a_recording_rejected() -> None:
     (room,) = json.loads(run("rooms", str(ROOM), "--json").stdout)
     assert room["rejected"] == 34 == int(row(run("check", str(ROOM)).stdout)["rejected"])
+
+
+@pytest.mark.parametrize(
+    ("name", "joined", "ends", "words"),
+    [
+        ("local-v11", "5", "2", ["local-v11"]),
+        ("left-v10", "-", "1", ["left"]),
+        ("invited-v11", "-", "-", ["invited"]),
+        ("turned-down-v12", "-", "-", ["not in the room"]),
+        ("partial-v11", "-", "1", ["partial-v11", "unfinished partial join"]),
+    ],
+)
+def test_members_that_the_server_does_not_know_are_not_counted_as_none(
+    database: str, name: str, joined: str, ends: str, words: list[str]
+) -> None:
+    (room_id,) = (one for one, room in facts_of(SQLITE)["rooms"].items() if room["name"] == name)
+    lines = run("rooms", database).stdout.split(room_id)[1].splitlines()
+    assert lines[0].split()[-2:] == [joined, ends]
+    below = [line.strip() for line in lines[1 : 1 + len(words)]]
+    assert below == words
+    following = lines[1 + len(words) : 2 + len(words)]
+    assert not following or following[0].startswith("!")
 
 
 def test_an_event_of_several_sources_is_counted_once(database: str) -> None:
