@@ -71,16 +71,27 @@ def test_an_event_of_several_sources_is_counted_once(database: str) -> None:
     assert row(run("check", database, LATE, "--also", database).stdout)["events"] == "40"
 
 
-def test_an_altered_copy_makes_its_event_bad_and_is_not_another_event(tmp_path: Path) -> None:
+def test_an_altered_copy_beside_a_whole_one_is_a_difference_and_no_finding(tmp_path: Path) -> None:
     altered = tmp_path / "altered.jsonl"
     text = ROOM.read_text(encoding="utf-8")
     altered.write_text(text.replace('"topic":"Made-up talk"', '"topic":"Made-up tale"'), encoding="utf-8")
     for sources in ((str(ROOM), "--also", str(altered)), (str(altered), "--also", str(ROOM))):
-        (report,) = json.loads(run("check", *sources, "--json").stdout)["files"]
+        result = run("check", *sources, "--json")
+        (report,) = json.loads(result.stdout)["files"]
         summary = report["summary"]
-        assert (summary["events"], summary["bad"], summary["kinds"]) == (207, 1, {"content-hash": 1})
-        assert (summary["intact"], summary["redacted"]) == (166, 1)
+        assert (summary["events"], summary["bad"], summary["kinds"]) == (207, 0, {})
+        assert (summary["intact"], summary["redacted"]) == (167, 1)
         assert sum(summary["signatures"].values()) == 207
+        assert (result.exit_code, report["events"]) == (1, [])
+        (contradiction,) = report["sources"]["contradictions"]
+        text = run("check", *sources).stdout
+        assert "A server must" not in text
+        assert "with findings" not in text
+        explained = f"roomver auth --room {' '.join(sources)} '{contradiction['event_id']}'"
+        assert text.endswith(f"to explain one event: {explained}\n")
+    (report,) = json.loads(run("check", str(altered), "--json").stdout)["files"]
+    assert (report["summary"]["bad"], report["summary"]["kinds"]) == (1, {"content-hash": 1})
+    assert [one["findings"][0]["kind"] for one in report["events"]] == ["content-hash"]
 
 
 def test_rejected_events_come_first_and_hide_no_soft_failed_ones() -> None:

@@ -213,7 +213,7 @@ class Summary:
 
         Args:
             check: the check of the event by itself.
-            among_others: the findings of the event in its room, and those of other copies of it.
+            among_others: the findings of the event in its room.
             agreed: why the rules reject or soft-fail it, if the recording server did so too.
         """
         self.events += 1

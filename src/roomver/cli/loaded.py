@@ -347,8 +347,8 @@ def load_events(
         )
     name = display_name(file)
     summary, whole = Summary(), Summary()
-    for event_id, check in gathered.checks.items():
-        summary.add(check, gathered.findings_of_copies(event_id))
+    for check in gathered.checks.values():
+        summary.add(check)
     for one in (gathered.summary, summary):
         whole.merge(one)
     _tell_of_dropped(name, gathered, whole, all_keys)

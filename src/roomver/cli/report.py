@@ -31,7 +31,7 @@ from .merged import (
     sources_data,
     sources_table,
 )
-from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
+from .recorded import agreed_lines, open_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
 from .verdict import Row, Verdict, files_table, kinds_table
@@ -123,7 +123,7 @@ class JsonReport:
             "path": place.path,
             "claimed_id": claimed_id,
         }
-        line = json.dumps({**where, **_heading(pdu), **data})
+        line = json.dumps({**where, **heading_of(pdu), **data})
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
@@ -249,7 +249,7 @@ class TextReport:
         if not self._named:
             lines += ["", self._styled(self._file, bold=True)]
             self._named = True
-        heading = _heading(pdu)
+        heading = heading_of(pdu)
         title = event_title(place, event_id, heading["type"], heading["sender"])
         lines += ["", self._styled(title, bold=True)]
         for finding in findings:
@@ -271,7 +271,7 @@ class TextReport:
         if self._database:
             lines.append(f"read from {self._database}, which also tells what its server decided")
         lines += standing_lines(self._standing, found)
-        lines += agreed_lines(found, self._most_lines)
+        lines += agreed_lines(found, self._most_lines) + open_lines(found, self._most_lines)
         lines += room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(
@@ -338,7 +338,7 @@ class TextReport:
         return click.style(text, **style) if self._coloured else text
 
 
-def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
+def heading_of(pdu: JsonValue) -> JsonObject:
     """Return the fields by which people recognise an event."""
     fields: JsonObject = pdu if type(pdu) is dict else {}
     return {

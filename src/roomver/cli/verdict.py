@@ -14,7 +14,7 @@ from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
 from ..types import EventId
 from .escaped import printable
-from .recorded import standing_lines
+from .recorded import refused_there, standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
@@ -98,6 +98,10 @@ class Verdict:
             events = "event" if refused[0].startswith("1 ") else "events"
             number, _, word = refused[0].partition(" ")
             lines.append(" and ".join([f"{number} {events} {word}", *refused[1:]]) + ", as the server did")
+        for action, event_ids in refused_there(found).items():
+            did = "rejected" if action is Action.REJECT else "soft-failed"
+            events = counted(len(event_ids), "event", "events")
+            lines.append(f"{events} that the server {did}: the check is unknown here")
         if contradictions := found.gathered.contradictions:
             differ = counted(len(contradictions), "contradiction", "contradictions")
             lines.append(f"{differ} between the sources")
@@ -140,6 +144,8 @@ class Verdict:
             return self.bad or self.undecided
         if self.found is None:
             return None
+        if about := [one.event_id for one in self.found.gathered.contradictions if one.event_id is not None]:
+            return about[0]
         agreed = self.found.agreed
         rejected = (one for one, finding in agreed.items() if finding.kind.action is Action.REJECT)
         return next(rejected, None) or next(iter(agreed), None)
