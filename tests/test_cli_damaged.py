@@ -86,3 +86,31 @@ def test_nothing_is_open_in_a_whole_room(whole: Path) -> None:
     (report,) = json.loads(run("check", str(whole), room_id, "--json").stdout)["files"]
     assert report["room"]["refused_there"] == []
     assert "the server soft-failed" not in run("check", str(whole), room_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("DELETE FROM event_json WHERE event_id = ?", "it has a row in events, but none in event_json"),
+        ("UPDATE event_json SET json = substr(json, 1, 100) WHERE event_id = ?", "not JSON: "),
+    ],
+)
+@pytest.mark.parametrize("did", ["accepted", "rejected"])
+def test_a_damaged_row_is_not_called_refused(
+    did: str, statement: str, reason: str, damage: Damage, whole: Path
+) -> None:
+    room_id = room_named("local-v11")
+    newest = lost_event("newest", room_id, whole)
+    event_id = next(iter(ROOMS[room_id]["rejected"])) if did == "rejected" else newest
+    database = damage(event_id, statement)
+    result = run("auth", database, event_id)
+    assert (result.exit_code, "REFUSED" in result.stdout) == (3, False)
+    assert "the event cannot be read: the row in the database is damaged\n" in result.stdout
+    assert reason in result.stdout
+    assert "  A server must get a valid copy of the event.\n" in result.stdout
+    assert f"\nthe recording server {did} it\n" in result.stdout
+    (told,) = json.loads(run("auth", database, event_id, "--json").stdout)
+    assert (told["status"], told["allowed"], told["recorded"]) == ("undecided", None, did)
+    checked = run("check", database, room_id)
+    assert "drop the event" not in checked.stdout
+    assert "1 event with findings: 1 damaged-row\n" in checked.stdout

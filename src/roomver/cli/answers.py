@@ -11,7 +11,7 @@ from ..auth.compared import Compared, list_compared
 from ..contributions import Difference
 from ..errors import SHOWN, Lack, UnknownState
 from ..event import Event
-from ..findings import Finding
+from ..findings import Finding, FindingKind
 from ..policy import PolicyRefusal, PolicyServer
 from ..redacted import Redacted
 from ..replay import CurrentCheck
@@ -128,12 +128,24 @@ class Answer(NamedTuple):
 
 
 class Refused(Exception):
-    """The event is refused before any rule is applied."""
+    """The event is refused, or cannot be read, before any rule is applied.
 
-    def __init__(self, event_id: EventId | None, finding: Finding) -> None:
+    Attributes:
+        event_id: its ID, if that is known.
+        finding: the reason.
+        recorded: as in `Answer`.
+    """
+
+    def __init__(self, event_id: EventId | None, finding: Finding, recorded: str = "") -> None:
         self.event_id = event_id
         self.finding = finding
-        super().__init__(event_id, finding)
+        self.recorded = recorded
+        super().__init__(event_id, finding, recorded)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a server must refuse the event. A damaged row tells nothing about its event."""
+        return self.finding.kind is not FindingKind.DAMAGED_ROW
 
 
 def answer_data(answer: Answer) -> list[dict[str, object]]:
@@ -209,7 +221,11 @@ def _lacks_data(
 def refused_data(refused: Refused) -> list[JsonObject]:
     """Return why an event is refused, as JSON."""
     found = findings_data(refused.event_id, (refused.finding,))
-    return [{**found, "against": _ON_RECEIPT, "status": "dropped", "allowed": False}]
+    result: JsonObject = {"status": "dropped", "allowed": False}
+    if not refused.decided:
+        result = {"status": "undecided", "allowed": None}
+    recorded: JsonObject = {"recorded": refused.recorded} if refused.recorded else {}
+    return [{**found, "against": _ON_RECEIPT, **result, **recorded}]
 
 
 def print_refused(refused: Refused, name: str) -> None:
@@ -220,7 +236,13 @@ def print_refused(refused: Refused, name: str) -> None:
         name: the file of the event, for an event without an ID.
     """
     console().print(printable(refused.event_id or display_name(name)), soft_wrap=True)
-    _print_findings((refused.finding,), "REFUSED")
+    _print_findings((refused.finding,), "REFUSED" if refused.decided else "undecided")
+    if refused.recorded:
+        _print_recorded(refused.recorded)
+
+
+def _print_recorded(recorded: str) -> None:
+    console().print(f"\nthe recording server {recorded} it", style="bold")
 
 
 def _print_findings(findings: Sequence[Finding], word: str) -> None:
@@ -256,7 +278,7 @@ def print_answer(answer: Answer) -> None:
     if answer.third is not None:
         _print_third(answer.third, answer.dropped)
     if answer.recorded:
-        out.print(f"\nthe recording server {answer.recorded} it", style="bold")
+        _print_recorded(answer.recorded)
     for redaction in answer.redacted:
         _print_redaction(redaction)
     for line in lines_about(answer.differences):

@@ -113,7 +113,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
     An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
-    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
+    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged. An
+    event whose row in a database is damaged is undecided.
 
     If the sources of a room (--also) contradict each other about the event, the output says so.
 
@@ -149,7 +150,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
             click.echo(json.dumps(refused_data(refused), indent=2))
         else:
             print_refused(refused, event)
-        raise click.exceptions.Exit(1) from None
+        raise click.exceptions.Exit(1 if refused.decided else 3) from None
     if as_json:
         click.echo(json.dumps(answer_data(answer), indent=2))
     else:
@@ -187,7 +188,7 @@ def _judge_in_room(event_name: str, load: Callable[[Entry | None], LoadedRoom]) 
         room = load(None)
         found = room.find(event_name)
         if not isinstance(found, Event):
-            raise Refused(*found)
+            raise Refused(*found, room.recorded(found[0]))
         return _judge(room, found.event_id)
     # A shell may have taken the beginning of an ID for a variable.
     if not _is_file(event_name) and (cut := load(None).cut_id(event_name)):
@@ -208,7 +209,8 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
-        raise Refused(event_id, room.found.finding(event_id))  # of another room, or on a cycle
+        finding = room.found.finding(event_id)  # of another room, or on a cycle
+        raise Refused(event_id, finding, room.recorded(event_id))
     findings = room.found.gathered.checks[event_id].findings
     stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
     answer = partial(

@@ -67,7 +67,8 @@ class LoadedRoom:
 
         Empty if the source does not say.
         """
-        held, place = self.beliefs, self.found.gathered.places[event_id]
+        gathered = self.found.gathered
+        held, place = self.beliefs, gathered.left_out_at.get(event_id) or gathered.places[event_id]
         if held is None or held.rejected is None or not held.speak_of(place, event_id):
             return ""
         softly = held.soft_failed is not None and event_id in held.soft_failed

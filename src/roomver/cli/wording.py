@@ -21,6 +21,7 @@ from .unknown_checks import unknown_checks_data
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
         FindingKind.UNREADABLE: "cannot be read",
+        FindingKind.DAMAGED_ROW: "cannot be read: the row in the database is damaged",
         FindingKind.MALFORMED: "is not in the event format of its room version",
         FindingKind.EVENT_ID: "does not have the event ID that the input gives",
         FindingKind.SIGNATURE: "lacks a valid required signature",
@@ -45,6 +46,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
 
 ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     {
+        Action.REPLACE: "get a valid copy of the event",
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
         Action.FETCH: "fetch what is missing",
