@@ -9,7 +9,7 @@ from command_line import run
 from homeservers import SQLITE, facts_of
 
 DATA = Path(__file__).parent / "data"
-LATE = "!GdAnpucuoDmzhXxzit:far.example"
+LATE = "!xWjVNmliGLPGHEVxiN:far.example"
 ROOM = DATA.parent.parent / "vectors" / "rooms" / "v11.jsonl"
 
 

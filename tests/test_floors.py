@@ -75,6 +75,7 @@ SAME_FLOOR = frozenset(
         ("gathering", "state_document"),
         ("differing_keys", "contributions"),
         ("merging", "claims"),
+        ("merging", "newest"),
         ("merging", "contributions"),
         ("merging", "differing_keys"),
         ("state_document", "contributions"),

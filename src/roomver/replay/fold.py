@@ -59,6 +59,7 @@ from ..state import (
 from ..state.room_state import changes_between
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .causes import MERGED, SEVERAL_UNDECIDED, UNDECIDED
 from .given import VOUCHED_AND_REFUSED, agree
 from .groups import SharedStates
 from .order import find_order, find_outliers
@@ -243,10 +244,10 @@ class Fold:
         state, group = before
         unknown = (
             *unknown_of(state),
-            Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id, lack=lack),
+            Unknown(UNDECIDED, keys=frozenset([key]), event_id=event_id, lack=lack),
         )
         if len(unknown) > _REASONS_KEPT:
-            unknown = (Unknown.everything("several events are undecided", event_id, lack_of(unknown)),)
+            unknown = (Unknown.everything(SEVERAL_UNDECIDED, event_id, lack_of(unknown)),)
         changes: dict[StateKey, EventId | None] = {key: None}
         return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
 
@@ -377,7 +378,7 @@ class Fold:
             if isinstance(error, MissingEvents):
                 unknown = why_undecided(error)
             else:
-                unknown = [Unknown.everything("branches known in part were merged", event_id, error.lack)]
+                unknown = [Unknown.everything(MERGED, event_id, error.lack)]
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
