@@ -101,7 +101,12 @@ def test_a_wrong_key_is_said_to_be_wrong_before_its_events_are_called_forged(wri
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[4:6] == [file, f"  {told}"]
-    assert "  the key of a.example is probably wrong, see above" in lines
+    verdict = lines[lines.index(f"{file}: problems found") + 1 :]
+    assert verdict[:2] == [
+        "  the key of a.example is probably wrong: run again without it",
+        "  everything below may follow from that",
+    ]
+    assert not any("roomver auth" in line for line in verdict)
     assert "the key of a.example is probably wrong" not in run("check", file).stdout
     for command in (("state", file), ("auth", "--room", file, "$x")):
         stderr = run(*command, "--keys", keys).stderr.splitlines()
@@ -109,6 +114,33 @@ def test_a_wrong_key_is_said_to_be_wrong_before_its_events_are_called_forged(wri
     state = write("state.json", [event.pdu for event in built.state.values()])
     draft = write("draft.json", {"type": "x", "sender": BOB, "content": {}, "room_id": built.room_id})
     assert told in run("auth", "--state", state, "--room-version", "11", "--keys", keys, draft).stderr
+
+
+def test_what_a_wrong_key_makes_of_many_events_is_told_once(write: Write) -> None:
+    built = public_room()
+    bare = {key: value for key, value in header().items() if key != "keys"}
+    lines = entries(built)
+    malformed = {"event_id": "$" + "B" * 43, "pdu": {**lines[-1]["pdu"], "depth": "x"}}
+    file = write("room.jsonl", [bare, *lines, malformed])
+    keys = write("keys.json", {"a.example": {"ed25519:1": {"key": public_key("other")}}})
+    number = sum(event.sender == ALICE for event in built.events.values())
+    text = run("check", file, "--keys", keys).stdout
+    assert text.count("  signature: the event lacks a valid required signature\n") == 1
+    assert f"\n{number - 1} more events with the same finding, by the same key: --all lists them\n" in text
+    assert text.count("  auth-event-missing: ") == 0, "these follow from the key"
+    assert f"  {len(lines) - number} more undecided event: --all lists them\n" in text
+    assert text.count("  malformed: ") == 1
+    whole = run("check", file, "--keys", keys, "--all").stdout
+    assert whole.count("  signature: the event lacks a valid required signature\n") == number
+    assert "--all lists them" not in whole
+
+
+def test_a_wrong_key_of_the_recording_itself_cannot_be_left_out(write: Write) -> None:
+    built = public_room()
+    keys = {**KEYS, "a.example": {"ed25519:1": {"key": public_key("other")}}}
+    text = run("check", write("room.jsonl", [header(keys=keys), *entries(built)])).stdout
+    assert "\n  the key of a.example is probably wrong: see above\n" in text
+    assert "run again" not in text
 
 
 def test_a_forged_event_beside_good_ones_does_not_put_the_key_in_doubt(write: Write) -> None:

@@ -148,7 +148,11 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if version is not None:
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable
-    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings, options=given_too)
+    # The name of a file after SERVER= too.
+    named = [display_name(name) for file in key_files for name in {file, file.partition("=")[2]} if name]
+    report: Report = JsonReport()
+    if not as_json:
+        report = TextReport(all_findings=all_findings, options=given_too, key_files=named)
     codes = {0}
     for file in files:
         try:
