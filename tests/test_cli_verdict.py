@@ -171,3 +171,25 @@ def test_a_key_under_another_id_is_named(command: str, write: Write) -> None:
     key = write("signing.key", f"ed25519 other {seed}\n")
     result = run(command, file, "--keys", f"a.example={key}")
     assert f"no signature is by a.example ed25519:other (from {key}): has it another key ID?" in result.output
+
+
+def test_a_server_that_signs_nothing_here_is_named(write: Write) -> None:
+    built = public_room()
+    file = write("room.jsonl", [header(), *entries(built)])
+    signing = write("signing.key", f"ed25519 other {'A' * 43}\n")
+    line = "  no event here is signed by a.exmaple: its keys (--keys) are not used\n"
+    assert line in run("check", file, "--keys", f"a.exmaple={signing}").stdout
+    assert "no event here is signed by" not in run("check", file, "--keys", f"a.example={signing}").stdout
+    # A file of many servers may have more than this room needs.
+    table = write("table.json", {"a.exmaple": KEYS["a.example"]})
+    assert "no event here is signed by" not in run("check", file, "--keys", table).stdout
+
+
+def test_a_key_response_in_place_of_a_signing_key_is_recognised(write: Write) -> None:
+    built = public_room()
+    file = write("room.jsonl", [header(), *entries(built)])
+    table = write("pub.json", {"server_name": "a.example", "verify_keys": {}})
+    result = run("check", file, "--keys", f"a.example={table}")
+    assert result.exit_code == 2
+    said = f"this is a key response, or a table of verify keys: --keys {table}"
+    assert result.stderr == f"roomver: {table}: {said}\n"

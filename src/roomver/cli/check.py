@@ -38,6 +38,7 @@ from .common import (
     joint_name,
     read_key_files,
     signature_options,
+    split_key_file,
     unhashed_option,
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
@@ -148,11 +149,14 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if version is not None:
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable
-    # The name of a file after SERVER= too.
-    named = [display_name(name) for file in key_files for name in {file, file.partition("=")[2]} if name]
+    split = [(None, file) if (found := split_key_file(file)) is None else found for file in key_files]
     report: Report = JsonReport()
     if not as_json:
-        report = TextReport(all_findings=all_findings, options=given_too, key_files=named)
+        named = [display_name(file) for _, file in split]
+        servers = [server for server, _ in split if server is not None]
+        report = TextReport(
+            all_findings=all_findings, options=given_too, key_files=named, key_servers=servers
+        )
     codes = {0}
     for file in files:
         try:

@@ -301,6 +301,14 @@ def read_event(
     return GivenEvent(name, pdu, entry)
 
 
+def split_key_file(file: str) -> tuple[str, str] | None:
+    """Return the server and the file of ``--keys SERVER=FILE``; None if the value names a file alone."""
+    server, equals, signing = file.partition("=")
+    if equals and server and "/" not in server and shown(file) == file and not Path(file).exists():
+        return server, signing
+    return None
+
+
 def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: bool = False) -> KeyRing:
     """Read files of verify keys into one key ring, and report what is unused or contradictory in them.
 
@@ -309,8 +317,8 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
     """
     rings = [KeyRing(now=now, required=required)]
     for file in files:
-        server, equals, signing = file.partition("=")
-        if equals and server and "/" not in server and shown(file) == file and not Path(file).exists():
+        if (named := split_key_file(file)) is not None:
+            server, signing = named
             with opened(signing) as stream:
                 rings.append(read_signing_keys(stream.read(), display_name(signing), server))
             continue

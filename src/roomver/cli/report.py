@@ -22,7 +22,7 @@ from ..known_states import Standing
 from ..readers import Room
 from ..readers.addresses import shown
 from ..room_check import Beliefs, RoomCheck
-from ..types import EventId, JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue, ServerName
 from .common import call_name, console, display_name, event_title
 from .escaped import printable
 from .listing import Keys, Listing, failed_keys
@@ -35,7 +35,7 @@ from .merged import (
 )
 from .recorded import agreed_lines, open_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
-from .unknown_checks import doubt_lines, removable_keys, signature_lines, unknown_check_lines
+from .unknown_checks import doubt_lines, no_signer_lines, removable_keys, signature_lines, unknown_check_lines
 from .verdict import Row, Verdict, files_table, kinds_table
 from .wording import FINDING_TEXT, action_text, findings_data, room_data, room_lines, summary_data
 
@@ -173,7 +173,12 @@ class TextReport:
     """Writes a table of the files, a summary of each room, and each event that has findings."""
 
     def __init__(
-        self, *, all_findings: bool = False, options: str = "", key_files: Sequence[str] = ()
+        self,
+        *,
+        all_findings: bool = False,
+        options: str = "",
+        key_files: Sequence[str] = (),
+        key_servers: Sequence[ServerName] = (),
     ) -> None:
         """Make a report.
 
@@ -181,7 +186,9 @@ class TextReport:
             all_findings: list all, not only the first.
             options: of the call, quoted: other calls about the same room need them too.
             key_files: what messages call the files of keys in the call.
+            key_servers: the servers that the call names with their files of keys.
         """
+        self._key_servers = key_servers
         self._options = options
         self._key_files = key_files
         self._all = all_findings
@@ -307,6 +314,8 @@ class TextReport:
         self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
         self._rows.append(Row(self._file, self._version, summary, self._differs))
         self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
+        if self._verdict.found is not None:
+            self._lines[:0] = no_signer_lines(self._verdict.found, self._key_servers)
         self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
             self._rooms.append((self._file, self._lines))
