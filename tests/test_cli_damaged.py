@@ -114,3 +114,19 @@ def test_a_damaged_row_is_not_called_refused(
     checked = run("check", database, room_id)
     assert "drop the event" not in checked.stdout
     assert "1 event with findings: 1 damaged-row\n" in checked.stdout
+
+
+def test_what_leaves_the_ends_uncertain_is_named_once(damage: Damage, whole: Path) -> None:
+    said = "known in part: the forward extremities are not certain"
+    partial = run("check", str(whole), room_named("partial-v11")).stdout
+    cause = "the join with partial state is not finished: members omitted"
+    assert f"{said} ({cause})\n    unknown: all other entries\n" in partial
+    assert partial.count("the forward extremities are not certain") == 1
+    room_id = room_named("local-v11")
+    newest = lost_event("newest", room_id, whole)
+    before = "SELECT prev_event_id FROM event_edges WHERE event_id = ?"
+    missing = one_text(whole, before, newest)
+    text = run("check", damage(missing, "DELETE FROM event_json WHERE event_id = ?"), room_id).stdout
+    assert f"{said} (dropped events: {missing} (dropped, event_json, {missing}: damaged-row))\n" in text
+    assert "\n    unknown: all other entries\n" in text
+    assert text.count("the forward extremities are not certain") == 1
