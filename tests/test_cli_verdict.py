@@ -83,6 +83,22 @@ def test_the_call_has_the_options_that_it_needs(write: Write) -> None:
     assert (result.exit_code, result.stderr) == (1, "")
 
 
+def test_without_a_servers_decisions_rejected_events_may_be_as_it_rejected_them(write: Write) -> None:
+    header_line, *lines = (ROOMS / "v11.jsonl").read_bytes().splitlines()
+    said = "\n  no server's decisions to compare with: rejected events may be as their server rejected them\n"
+    plain = [json.loads(line)["pdu"] for line in lines]
+    text = run("check", write("plain.jsonl", plain)).stdout
+    assert said in text.split(": problems found\n")[1]
+    assert said not in run("check", str(ROOMS / "v11.jsonl")).stdout
+    # Without rejected events, there is nothing to say.
+    good = public_room()
+    assert said not in run("check", write("good.jsonl", [e.pdu for e in good.events.values()])).stdout
+    partial = {**json.loads(header_line), "soft_failed": []}
+    del partial["rejected"]
+    recorded = write("part.jsonl", [partial, *map(json.loads, lines)])
+    assert said in run("check", recorded).stdout
+
+
 # Keys that are probably wrong
 
 

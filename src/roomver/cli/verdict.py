@@ -17,6 +17,13 @@ from .escaped import printable
 from .recorded import refused_there, standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
 
+_REFUSED: Final = (
+    FindingKind.REJECTED,
+    FindingKind.REJECTED_BY_STATE,
+    FindingKind.AUTH_EVENT_REJECTED,
+    FindingKind.SOFT_FAILED,
+)
+
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
 """What an exit code says about a room."""
 
@@ -107,6 +114,12 @@ class Verdict:
             did = "rejected" if action is Action.REJECT else "soft-failed"
             events = counted(len(event_ids), "event", "events")
             lines.append(f"{events} that the server {did}: the check is unknown here")
+        told = self.beliefs is not None and self.beliefs.rejected is not None
+        refused_here = [one for one in _REFUSED if self.summary.kinds[one]]
+        if refused_here and not told:
+            lines.append(
+                "no server's decisions to compare with: rejected events may be as their server rejected them"
+            )
         if contradictions := found.gathered.contradictions:
             differ = counted(len(contradictions), "contradiction", "contradictions")
             lines.append(f"{differ} between the sources")
