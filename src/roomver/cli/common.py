@@ -1,5 +1,7 @@
 """What several commands share: options, input, output."""
 
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -364,13 +366,19 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def _piped_width() -> int:
+    """Return the width where there is no terminal: what COLUMNS says, if that is set."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(1, int(columns)) if re.fullmatch("[0-9]{1,4}", columns) else WIDE
+
+
 def console(file: Any = None, *, stderr: bool = False) -> Console:
-    """Return a console that writes plain, unbroken text where there is no terminal."""
+    """Return a console that writes plain text, unbroken where there is neither a terminal nor COLUMNS."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return _Console(
         file=file,
         stderr=stderr,
-        width=None if terminal else WIDE,
+        width=None if terminal else _piped_width(),
         force_terminal=terminal,
         highlight=False,
         markup=False,

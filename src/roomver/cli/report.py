@@ -256,13 +256,14 @@ class TextReport:
         lines = []
         heading = heading_of(pdu)
         title = event_title(place, event_id, heading["type"], heading["sender"])
-        lines += ["", self._styled(title, bold=True)]
+        lines += ["", self._styled(wrapped(title, self._width), bold=True)]
         for finding in findings:
             kind = finding.kind.value
             line = wrapped(f"  {kind}: the event {FINDING_TEXT[finding.kind]}", self._width)
             lines.append(line.replace(kind, self._styled(kind, fg="red"), 1))
             lines += [wrapped(f"    {printable(str(reason))}", self._width) for reason in finding.reasons]
-        lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
+        told = [wrapped(f"  note: {printable(str(note))}", self._width) for note in notes]
+        lines += [self._styled(note, fg="yellow") for note in told]
         if findings:
             must = wrapped(f"  A server must {action_text(findings)}.", self._width)
             lines.append(self._styled(must, bold=True))
