@@ -22,6 +22,7 @@ from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 from .merged import differences_data, lines_about
+from .tables import wrapped
 from .wording import FINDING_TEXT, POLICY_ADVICE, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
@@ -115,6 +116,7 @@ class Answer(NamedTuple):
         recorded: what the server that recorded the room did with the event; empty if it does not say.
         redacted: the redactions that name the event.
         differences: where the sources of the room differ on the event.
+        unchecked: how many events of the room have signatures whose keys are unknown.
     """
 
     rows: list[Row]
@@ -125,6 +127,7 @@ class Answer(NamedTuple):
     recorded: str = ""
     redacted: Sequence[Redacted] = ()
     differences: Sequence[Difference] = ()
+    unchecked: int = 0
 
 
 class Refused(Exception):
@@ -264,6 +267,7 @@ def print_answer(answer: Answer) -> None:
     out.print(printable(f"{name}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
     if answer.findings:
         _print_findings(answer.findings, "allowed in its redacted form")
+    said: tuple[Verdict, list[Compared]] | None = None
     for one in answer.rows:
         verdict = one.verdict
         word = one.instead or ("REFUSED" if one.allowed is False else one.status)
@@ -272,11 +276,16 @@ def print_answer(answer: Answer) -> None:
             for line in _undecided_lines(one, answer.dropped):
                 out.print(printable(line), soft_wrap=True)
             continue
-        out.print(printable(f"  {verdict}"), soft_wrap=True)
+        compared = _compared(one.event, one.state)
+        if said == (verdict, compared):
+            out.print("  the same rule and the same values")
+            continue
+        said = verdict, compared
+        out.print(wrapped(printable(f"  {verdict}"), out.width), soft_wrap=True)
         out.print(f"  {verdict.url}", soft_wrap=True)
-        _print_compared(_compared(one.event, one.state))
+        _print_compared(compared)
     if answer.third is not None:
-        _print_third(answer.third, answer.dropped)
+        _print_third(answer.third, answer.dropped, said)
     if answer.recorded:
         _print_recorded(answer.recorded)
     for redaction in answer.redacted:
@@ -315,13 +324,15 @@ def _print_compared(rows: Sequence[Compared]) -> None:
     console().print(table)
 
 
-def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
+def _print_third(
+    third: Third, dropped: Mapping[EventId, Dropped], said: tuple[Verdict, list[Compared]] | None
+) -> None:
     out = console()
     current = third.check
     word = "REFUSED (soft-failed)" if current.allowed is False else third.status
     out.print(f"\nagainst {third.against}: {word}", style="bold")
     if current.failure is not None:
-        out.print(printable(f"  {current.failure}"), soft_wrap=True)
+        out.print(wrapped(printable(f"  {current.failure}"), out.width), soft_wrap=True)
         if isinstance(current.failure, Verdict):
             out.print(f"  {current.failure.url}", soft_wrap=True)
     if isinstance(current.failure, PolicyRefusal):
@@ -331,7 +342,11 @@ def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
         out.print(printable(f"  {current.why}"), soft_wrap=True)
     for line in _lacks_lines(current.missing, dropped, third.lack, third.because):
         out.print(printable(line), soft_wrap=True)
-    _print_compared(_third_compared(third))
+    compared = _third_compared(third)
+    if compared and said is not None and said[1] == compared:
+        out.print("  the same values")
+    else:
+        _print_compared(compared)
 
 
 def _compared(event: Event, state: StateMap[Event]) -> list[Compared]:

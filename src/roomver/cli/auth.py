@@ -20,6 +20,7 @@ from ..policy import PolicyRefusal, check_policy, find_signing_policy_server
 from ..readers import InputError, fit_entry, is_database
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
+from ..signature_results import SigningStatus
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from ..undecided import lack_behind
@@ -56,6 +57,7 @@ from .drafts import complete_draft, is_made_up
 from .guidance import id_hint, kind_of_id, wrong_room_id
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option, is_alias
+from .sums import print_sum, tell_unchecked
 from .version_options import room_version_option
 
 
@@ -141,6 +143,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
                 more_files,
                 as_recorded=as_recorded,
                 choice=Choice(room_id, immutable, event if event.startswith("$") else None),
+                brief=not unsigned,
             )
             answer = _judge_in_room(event, lambda added: load(added=added))
         else:
@@ -154,7 +157,9 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     if as_json:
         click.echo(json.dumps(answer_data(answer), indent=2))
     else:
+        print_sum(answer)
         print_answer(answer)
+    tell_unchecked(answer)
     answers = [row.allowed for row in answer.rows if not row.instead]
     if answer.third is not None and answer.third.check.made:
         answers.append(answer.third.check.allowed)
@@ -220,6 +225,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         dropped=room.found.dropped,
         recorded=room.recorded(event_id),
         redacted=find_redactions(replayed, event_id, stored),
+        unchecked=room.found.summary.signatures[SigningStatus.KEY_UNKNOWN],
         differences=[one for one in room.found.gathered.differences if one.event_id == event_id],
     )
     lacks = replayed.lacking(event_id)

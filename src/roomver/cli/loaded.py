@@ -137,8 +137,8 @@ class LoadedRoom:
 
     def _why_absent(self, event_id: EventId) -> str:
         """Say what it can mean that no event has an ID, and name the nearest one."""
-        near = nearest_text(event_id, chain(self.events, self.found.gathered.left_out))
-        return f": {NEVER_CAME}{near}" if self.of_database else near
+        known = chain(self.events, self.found.gathered.left_out)
+        return f"{f': {NEVER_CAME}' * self.of_database}{nearest_text(event_id, known)}"
 
     def cut_id(self, text: str) -> str | None:
         """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
@@ -155,8 +155,7 @@ class LoadedRoom:
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
-        too_many = event_id is None and self.replay.too_many_states
-        lack = None if too_many else Lack.STATE
+        lack = None if event_id is None and self.replay.too_many_states else Lack.STATE
         self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
         self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
 
@@ -236,6 +235,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     algorithm: str | None = None,
     unhashed: bool = False,
     choice: Choice = ANY_ROOM,
+    brief: bool = False,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
 
@@ -249,6 +249,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         algorithm: to resolve states with instead of the room version's.
         unhashed: take the events and their IDs as given.
         choice: which room to read, and how to read a database.
+        brief: do not say which signatures were not checked.
 
     Raises:
         InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
@@ -294,10 +295,9 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
-    if not unhashed:
+    if not unhashed and not brief:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
-    if beliefs is not None:
-        beliefs = found.gathered.narrowed(beliefs)
+    beliefs = None if beliefs is None else found.gathered.narrowed(beliefs)
     return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "")
 
 
