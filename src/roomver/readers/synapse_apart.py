@@ -27,7 +27,7 @@ class Together(NamedTuple):
 
 
 def open_together(names: Sequence[str], *, immutable: bool = False) -> list[Together | None]:
-    """Open databases, of which one may have only the states of another.
+    """Open databases. One may have only the states of another.
 
     That one is opened after the others. A server stores a state before the event that has it: so the groups
     of all events are there, although two databases cannot be read as of one moment.

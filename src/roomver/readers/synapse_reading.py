@@ -197,7 +197,7 @@ class Reading:
     def _how_they_came(
         self, events: Mapping[EventId, Event], ends: frozenset[EventId]
     ) -> tuple[frozenset[EventId], frozenset[EventId]]:
-        """Return the events that the server fetched from the history, and those of which that is doubtful.
+        """Return the events that the server fetched from the history, and those that it may have fetched.
 
         An event that it fetched is neither an end nor soft-failed. If it is one of these, the server received
         it after all, and the place at which it did is not known.

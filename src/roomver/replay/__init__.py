@@ -95,8 +95,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         lost: newer events that are not in `events`. The current state is then known as far as it agrees with
             the states that the sources of these events list. The forward extremities are uncertain, and so
             are the checks against the current state that the lost events may change.
-        unplaced: events of which nothing tells when the server received them, or whether it fetched them from
-            the history. They leave the forward extremities uncertain.
+        unplaced: events whose arrival is unknown: the server may have received them at any time, or fetched
+            them from the history. They leave the forward extremities uncertain.
         progress: called periodically with the number of events done.
 
     Raises:

@@ -22,7 +22,7 @@ How it works:
   room after it had received later events. So they take no end's place either, and no event takes an end's
   place through one of them. The same holds for outliers that the server names. Where a missing event may be
   a backfilled one, a given state takes no outlier's place, and an end before it may be hidden for good.
-  An event of which nothing tells how it came may be one, or an end at any time after its place.
+  An event whose arrival is unknown may be one, or an end at any time after its place.
 * *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
   than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these

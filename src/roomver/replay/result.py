@@ -156,7 +156,7 @@ class Replay:
         self._soft_failure = True  # Whether events are checked against the current state.
         # What this check read, where the state before the event has something else.
         self._read_at_arrival: dict[EventId, StateMap[EventId]] = {}
-        self._not_received: set[EventId] = set()  # Outliers that are not, though it is known.
+        self._not_received: set[EventId] = set()  # outliers, though the current state is known
         self._decisions: Decisions | None = None
         # Events whose absence, unknown state or missing verdict leaves the current state unknown.
         self._unclear_ends: tuple[EventId, ...] = ()
