@@ -16,6 +16,9 @@ import pytest
 from command_line import Write, write_into
 from hypothesis import HealthCheck, settings
 
+# The tests expect the width of a pipe, where no line is broken.
+os.environ.pop("COLUMNS", None)
+
 # No deadline, because CI machines vary in speed. Drawing large events is slow, and need not be faster.
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

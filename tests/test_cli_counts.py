@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run
+from homeservers import SQLITE, facts_of
 
 DATA = Path(__file__).parent / "data"
 LATE = "!xWjVNmliGLPGHEVxiN:far.example"
@@ -40,6 +41,28 @@ def test_rooms_says_how_many_events_the_server_of_a_recording_rejected() -> None
     assert room["rejected"] == 34 == int(row(run("check", str(ROOM)).stdout)["rejected"])
 
 
+@pytest.mark.parametrize(
+    ("name", "joined", "ends", "words"),
+    [
+        ("local-v11", "5", "2", ["local-v11"]),
+        ("left-v10", "-", "1", ["left"]),
+        ("invited-v11", "-", "-", ["invited"]),
+        ("turned-down-v12", "-", "-", ["not in the room"]),
+        ("partial-v11", "-", "1", ["partial-v11", "unfinished partial join"]),
+    ],
+)
+def test_members_that_the_server_does_not_know_are_not_counted_as_none(
+    database: str, name: str, joined: str, ends: str, words: list[str]
+) -> None:
+    (room_id,) = (one for one, room in facts_of(SQLITE)["rooms"].items() if room["name"] == name)
+    lines = run("rooms", database).stdout.split(room_id)[1].splitlines()
+    assert lines[0].split()[-2:] == [joined, ends]
+    below = [line.strip() for line in lines[1 : 1 + len(words)]]
+    assert below == words
+    following = lines[1 + len(words) : 2 + len(words)]
+    assert not following or following[0].startswith("!")
+
+
 def test_an_event_of_several_sources_is_counted_once(database: str) -> None:
     once = json.loads(run("check", database, LATE, "--json").stdout)["files"][0]["summary"]
     twice = json.loads(run("check", database, LATE, "--also", database, "--json").stdout)["files"][0]
@@ -48,16 +71,27 @@ def test_an_event_of_several_sources_is_counted_once(database: str) -> None:
     assert row(run("check", database, LATE, "--also", database).stdout)["events"] == "40"
 
 
-def test_an_altered_copy_makes_its_event_bad_and_is_not_another_event(tmp_path: Path) -> None:
+def test_an_altered_copy_beside_a_whole_one_is_a_difference_and_no_finding(tmp_path: Path) -> None:
     altered = tmp_path / "altered.jsonl"
     text = ROOM.read_text(encoding="utf-8")
     altered.write_text(text.replace('"topic":"Made-up talk"', '"topic":"Made-up tale"'), encoding="utf-8")
     for sources in ((str(ROOM), "--also", str(altered)), (str(altered), "--also", str(ROOM))):
-        (report,) = json.loads(run("check", *sources, "--json").stdout)["files"]
+        result = run("check", *sources, "--json")
+        (report,) = json.loads(result.stdout)["files"]
         summary = report["summary"]
-        assert (summary["events"], summary["bad"], summary["kinds"]) == (207, 1, {"content-hash": 1})
-        assert (summary["intact"], summary["redacted"]) == (166, 1)
+        assert (summary["events"], summary["bad"], summary["kinds"]) == (207, 0, {})
+        assert (summary["intact"], summary["redacted"]) == (167, 1)
         assert sum(summary["signatures"].values()) == 207
+        assert (result.exit_code, report["events"]) == (1, [])
+        (contradiction,) = report["sources"]["contradictions"]
+        text = run("check", *sources).stdout
+        assert "A server must" not in text
+        assert "with findings" not in text
+        explained = f"roomver auth --room {' '.join(sources)} '{contradiction['event_id']}'"
+        assert text.endswith(f"to explain one event: {explained}\n")
+    (report,) = json.loads(run("check", str(altered), "--json").stdout)["files"]
+    assert (report["summary"]["bad"], report["summary"]["kinds"]) == (1, {"content-hash": 1})
+    assert [one["findings"][0]["kind"] for one in report["events"]] == ["content-hash"]
 
 
 def test_rejected_events_come_first_and_hide_no_soft_failed_ones() -> None:

@@ -125,7 +125,7 @@ def test_a_draft_is_judged_by_what_the_rules_read(version: str, write: Write) ->
     options = ("--state", state, "--room-version", version, "--keys", write("keys.json", KEYS))
     result = run("auth", *options, write("draft.json", draft))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("a draft  m.room.topic '' ")
+    assert result.stdout.startswith("allowed\na draft  m.room.topic '' ")
     result = run("auth", "--json", *options, write("draft.json", {**draft, "sender": BOB}))
     assert result.exit_code == 1
     (judged,) = json.loads(result.stdout)

@@ -62,7 +62,7 @@ def test_check_says_which_part_is_known() -> None:
     assert (
         "current state: 6 entries, resolved from 1 forward extremity, known in part: members omitted" in text
     )
-    assert f"unknown: {MEMBERS}" in text
+    assert "\n    unknown: m.room.member entries\n" in text
     assert report(case("b_sendjoin_full.json"), code=0)["room"]["state_unknown"] == []
 
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from builder import BOB
 from command_line import Write, header, public_room, run
 from command_line import entries as lines_of
 from rich.table import Table
@@ -82,3 +83,23 @@ def test_the_rows_of_a_table_that_does_not_fit(
         "  when: the event is",
         "  not there",
     ]
+
+
+def test_columns_sets_the_width_of_a_pipe_and_no_id_is_broken(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    file = write("room.jsonl", [header(), *lines_of(built)])
+    wide = run("check", file).stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = run("check", file).stdout
+    folded = [line for line in narrow.splitlines() if "roomver auth" not in line and file not in line]
+    assert max(map(len, folded)) <= 80
+    assert not {word.strip("()") for word in words(wide)} - {word.strip("()") for word in words(narrow)}
+    reason = narrow.split(f"{topic.event_id}  m.room.topic")[1]
+    assert "\n      sender @bob:b.example\n      sender level 0\n" in reason
+    assert f" in {built.state['m.room.power_levels', ''].event_id}\n" in reason
+    for nothing in ("", "x", "-80", "99999999"):
+        monkeypatch.setenv("COLUMNS", nothing)
+        assert run("check", file).stdout == wide

@@ -83,6 +83,22 @@ def test_the_call_has_the_options_that_it_needs(write: Write) -> None:
     assert (result.exit_code, result.stderr) == (1, "")
 
 
+def test_without_a_servers_decisions_rejected_events_may_be_as_it_rejected_them(write: Write) -> None:
+    header_line, *lines = (ROOMS / "v11.jsonl").read_bytes().splitlines()
+    said = "\n  no server's decisions to compare with: rejected events may be as their server rejected them\n"
+    plain = [json.loads(line)["pdu"] for line in lines]
+    text = run("check", write("plain.jsonl", plain)).stdout
+    assert said in text.split(": problems found\n")[1]
+    assert said not in run("check", str(ROOMS / "v11.jsonl")).stdout
+    # Without rejected events, there is nothing to say.
+    good = public_room()
+    assert said not in run("check", write("good.jsonl", [e.pdu for e in good.events.values()])).stdout
+    partial = {**json.loads(header_line), "soft_failed": []}
+    del partial["rejected"]
+    recorded = write("part.jsonl", [partial, *map(json.loads, lines)])
+    assert said in run("check", recorded).stdout
+
+
 # Keys that are probably wrong
 
 
@@ -101,7 +117,12 @@ def test_a_wrong_key_is_said_to_be_wrong_before_its_events_are_called_forged(wri
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[4:6] == [file, f"  {told}"]
-    assert "  the key of a.example is probably wrong, see above" in lines
+    verdict = lines[lines.index(f"{file}: problems found") + 1 :]
+    assert verdict[:2] == [
+        "  the key of a.example is probably wrong: run again without it",
+        "  everything below may follow from that",
+    ]
+    assert not any("roomver auth" in line for line in verdict)
     assert "the key of a.example is probably wrong" not in run("check", file).stdout
     for command in (("state", file), ("auth", "--room", file, "$x")):
         stderr = run(*command, "--keys", keys).stderr.splitlines()
@@ -109,6 +130,33 @@ def test_a_wrong_key_is_said_to_be_wrong_before_its_events_are_called_forged(wri
     state = write("state.json", [event.pdu for event in built.state.values()])
     draft = write("draft.json", {"type": "x", "sender": BOB, "content": {}, "room_id": built.room_id})
     assert told in run("auth", "--state", state, "--room-version", "11", "--keys", keys, draft).stderr
+
+
+def test_what_a_wrong_key_makes_of_many_events_is_told_once(write: Write) -> None:
+    built = public_room()
+    bare = {key: value for key, value in header().items() if key != "keys"}
+    lines = entries(built)
+    malformed = {"event_id": "$" + "B" * 43, "pdu": {**lines[-1]["pdu"], "depth": "x"}}
+    file = write("room.jsonl", [bare, *lines, malformed])
+    keys = write("keys.json", {"a.example": {"ed25519:1": {"key": public_key("other")}}})
+    number = sum(event.sender == ALICE for event in built.events.values())
+    text = run("check", file, "--keys", keys).stdout
+    assert text.count("  signature: the event lacks a valid required signature\n") == 1
+    assert f"\n{number - 1} more events with the same finding, by the same key: --all lists them\n" in text
+    assert text.count("  auth-event-missing: ") == 0, "these follow from the key"
+    assert f"  {len(lines) - number} more undecided event: --all lists them\n" in text
+    assert text.count("  malformed: ") == 1
+    whole = run("check", file, "--keys", keys, "--all").stdout
+    assert whole.count("  signature: the event lacks a valid required signature\n") == number
+    assert "--all lists them" not in whole
+
+
+def test_a_wrong_key_of_the_recording_itself_cannot_be_left_out(write: Write) -> None:
+    built = public_room()
+    keys = {**KEYS, "a.example": {"ed25519:1": {"key": public_key("other")}}}
+    text = run("check", write("room.jsonl", [header(keys=keys), *entries(built)])).stdout
+    assert "\n  the key of a.example is probably wrong: see above\n" in text
+    assert "run again" not in text
 
 
 def test_a_forged_event_beside_good_ones_does_not_put_the_key_in_doubt(write: Write) -> None:
@@ -139,3 +187,25 @@ def test_a_key_under_another_id_is_named(command: str, write: Write) -> None:
     key = write("signing.key", f"ed25519 other {seed}\n")
     result = run(command, file, "--keys", f"a.example={key}")
     assert f"no signature is by a.example ed25519:other (from {key}): has it another key ID?" in result.output
+
+
+def test_a_server_that_signs_nothing_here_is_named(write: Write) -> None:
+    built = public_room()
+    file = write("room.jsonl", [header(), *entries(built)])
+    signing = write("signing.key", f"ed25519 other {'A' * 43}\n")
+    line = "  no event here is signed by a.exmaple: its keys (--keys) are not used\n"
+    assert line in run("check", file, "--keys", f"a.exmaple={signing}").stdout
+    assert "no event here is signed by" not in run("check", file, "--keys", f"a.example={signing}").stdout
+    # A file of many servers may have more than this room needs.
+    table = write("table.json", {"a.exmaple": KEYS["a.example"]})
+    assert "no event here is signed by" not in run("check", file, "--keys", table).stdout
+
+
+def test_a_key_response_in_place_of_a_signing_key_is_recognised(write: Write) -> None:
+    built = public_room()
+    file = write("room.jsonl", [header(), *entries(built)])
+    table = write("pub.json", {"server_name": "a.example", "verify_keys": {}})
+    result = run("check", file, "--keys", f"a.example={table}")
+    assert result.exit_code == 2
+    said = f"this is a key response, or a table of verify keys: --keys {table}"
+    assert result.stderr == f"roomver: {table}: {said}\n"

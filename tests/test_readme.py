@@ -66,6 +66,8 @@ def output_of(command: str) -> str:
             "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])),
             "PYTHONIOENCODING": "utf-8",
+            # As in a pipe, where no line is broken.
+            "COLUMNS": "200",
         }
         result = subprocess.run(
             ["/bin/sh", "-c", command.replace(DATABASE, str(database))],

@@ -73,8 +73,11 @@ def test_rooms_lists_what_the_server_has(recorded: Recorded) -> None:
         room_id: {
             "version": room["room_version"],
             "events": len(room["events"]),
-            "joined": len(room["joined_members"]),
-            "extremities": len(room["forward_extremities"]),
+            # A server that is not in a room, or joined it in part, does not know who is joined now.
+            "joined": len(room["joined_members"])
+            if room["current_state"] and not room["partial_state"]
+            else None,
+            "extremities": len(room["forward_extremities"]) or None,
             "partial": room["partial_state"],
             # Of a room that the server is not in, it has no current state.
             "name": name_of(room["name"]) if room["current_state"] else None,

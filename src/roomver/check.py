@@ -38,10 +38,10 @@ from .versions import EventIdForm, RoomVersion, version_record
 __all__ = ["check_entries", "check_event", "check_events"]
 
 
-def unreadable(reason: str, event_id: EventId | None = None) -> EventCheck:
-    """Return the check of an entry that cannot be read as an event."""
-    finding = Finding(FindingKind.UNREADABLE, (Reason("", reason),))
-    return EventCheck(event_id, None, (finding,))
+def unreadable(reason: str, event_id: EventId | None = None, *, is_row: bool = False) -> EventCheck:
+    """Return the check of an entry, or of a row of a database, that cannot be read as an event."""
+    kind = FindingKind.DAMAGED_ROW if is_row else FindingKind.UNREADABLE
+    return EventCheck(event_id, None, (Finding(kind, (Reason("", reason),)),))
 
 
 def check_event(
@@ -126,7 +126,7 @@ def check_entries(
         checks = iter(_check_batch(pdus, record, keys))
         for entry in batch:
             if entry.error is not None:
-                yield entry, unreadable(entry.error, entry.claimed_id)
+                yield entry, unreadable(entry.error, entry.claimed_id, is_row=entry.is_row)
             else:
                 yield entry, _compare_claims(entry, next(checks))
 

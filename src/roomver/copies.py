@@ -21,6 +21,7 @@ __all__ = [
     "check_again",
     "compare_copies",
     "copy_text",
+    "is_altered",
     "is_whole",
     "with_signatures_of",
 ]

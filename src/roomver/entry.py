@@ -71,6 +71,7 @@ class Entry:
         carried_id: the event ID inside the PDU although its room version has no such key.
         claimed_room_id: the ``room_id`` inside a create event whose room version has no such key.
         source: the number of its source, counted from 0; `NO_SOURCE` if it is of none.
+        is_row: whether it is a row of a server's database.
     """
 
     place: Place
@@ -82,6 +83,7 @@ class Entry:
     carried_id: EventId | None = None
     claimed_room_id: RoomId | None = None
     source: int = 0
+    is_row: bool = False
 
 
 class GivenIds(NamedTuple):

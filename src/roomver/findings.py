@@ -34,6 +34,8 @@ class Action(Enum):
     """Fetch the missing events. Nothing is decided without them."""
     FETCH_KEY = "fetch-key"
     """Fetch the missing keys, and check the signatures with them."""
+    REPLACE = "replace"
+    """Get a valid copy of the event. Nothing is decided about it."""
     LOOK = "look"
     """Do nothing. A person must look at it."""
 
@@ -43,6 +45,8 @@ class FindingKind(Enum):
 
     UNREADABLE = "unreadable"
     """The entry cannot be read as an event, for example because the line is not JSON."""
+    DAMAGED_ROW = "damaged-row"
+    """The event's row in a server's database cannot be read. Its server had an event there."""
     MALFORMED = "malformed"
     """The event is not in the event format of its room version. Nothing else was checked."""
     EVENT_ID = "event-id"
@@ -90,6 +94,7 @@ class FindingKind(Enum):
 _ACTIONS: Mapping[FindingKind, Action] = MappingProxyType(
     {
         FindingKind.UNREADABLE: Action.DROP,
+        FindingKind.DAMAGED_ROW: Action.REPLACE,
         FindingKind.MALFORMED: Action.DROP,
         FindingKind.EVENT_ID: Action.DROP,
         FindingKind.SIGNATURE: Action.DROP,
@@ -213,7 +218,7 @@ class Summary:
 
         Args:
             check: the check of the event by itself.
-            among_others: the findings of the event in its room, and those of other copies of it.
+            among_others: the findings of the event in its room.
             agreed: why the rules reject or soft-fail it, if the recording server did so too.
         """
         self.events += 1

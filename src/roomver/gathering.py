@@ -122,8 +122,6 @@ class Gathered:
     _same_id: set[EventId] = field(default_factory=set)
     # The copies of events that differ.
     _copies: dict[tuple[EventId, DifferenceKind], Difference] = field(default_factory=dict)
-    # The findings of copies that do not count, by kind.
-    _of_copies: dict[EventId, dict[FindingKind, Finding]] = field(default_factory=dict)
     # What messages call the first source.
     _name: str = ""
     _unhashed: bool = False
@@ -314,24 +312,13 @@ class Gathered:
         self.repeated += 1
         if compared and is_whole(check) and not is_whole(known):
             event, copy, self.places[event_id] = copy, event, entry.place
-            self.checks[event_id], check = check, known
+            self.checks[event_id] = check
         if compared and event.signatures != copy.signatures:
             self._policy_signatures.note(event, copy)
             joined = self.events[event_id] = with_signatures_of(event, copy)
-            # Whichever copy came first, what its signatures show is the same.
             self.checks[event_id] = check_again(self.checks[event_id], joined, self._keys)
-            check = check_again(check, joined, self._keys)
         elif compared:
             self.events[event_id] = event
-        if check.findings:
-            self._of_copies.setdefault(event_id, {}).update((one.kind, one) for one in check.findings)
-
-    def findings_of_copies(self, event_id: EventId) -> tuple[Finding, ...]:
-        """Return the findings of other copies of an event, if the copy that counts has none of that kind."""
-        if event_id not in self._of_copies:
-            return ()
-        mine = {one.kind for one in self.checks[event_id].findings}
-        return tuple(one for kind, one in self._of_copies[event_id].items() if kind not in mine)
 
     def _add_documents(self, documents: Documents, tally: Tally) -> None:
         """Take the states that documents give, and the events that their servers have accepted."""

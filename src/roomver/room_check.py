@@ -13,7 +13,7 @@ from .canonical import shorten
 from .contributions import Origin
 from .entry import Entry
 from .event import Event
-from .findings import EventCheck, Finding, FindingKind, Reason, Summary
+from .findings import Action, EventCheck, Finding, FindingKind, Reason, Summary
 from .gathering import Gathered, gather_events
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates
@@ -58,6 +58,8 @@ class RoomCheck:
         soft_failed_there: events that the recording server soft-failed and that are accepted in the order
             of the input. The server may have received them later, so these are not findings. Events whose
             check against the current state is unknown here are not among them.
+        refused_there: events that the recording server rejected or soft-failed, and that are undecided here,
+            or accepted while their check against the current state is unknown. Each has what the server did.
         lost: the newest events that sources name and that are not among the usable events. What they may
             change is unknown.
     """
@@ -77,6 +79,7 @@ class RoomCheck:
     extremities_differ: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None = None
     follow: set[EventId] = field(default_factory=set)
     soft_failed_there: set[EventId] = field(default_factory=set)
+    refused_there: dict[EventId, Action] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
 
     def finding(self, event_id: EventId) -> Finding:
@@ -227,7 +230,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     _judge(result, beliefs or Beliefs())
     result.summary.merge(gathered.summary)
     for event_id, check in gathered.checks.items():
-        found = (*result.findings.get(event_id, ()), *gathered.findings_of_copies(event_id))
+        found = result.findings.get(event_id, ())
         result.summary.add(check, found, agreed=result.agreed.get(event_id))
     return result
 
@@ -258,6 +261,9 @@ def _judge(result: RoomCheck, held: Beliefs) -> None:
         if found is None and softly and outcome.ours is not None:
             why = replayed.current_check(event_id).why
             found = Finding(FindingKind.SOFT_FAILED, (Reason("", why),))
+        open_here = own is Status.UNDECIDED or (found is None and event_id in unknown)
+        if open_here and (believed or softly):
+            result.refused_there[event_id] = Action.REJECT if believed else Action.SOFT_FAIL
         if found is None:
             if softly and outcome.ours is None and event_id not in unknown:
                 result.soft_failed_there.add(event_id)

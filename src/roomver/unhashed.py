@@ -46,7 +46,7 @@ def take_as_given(entries: Iterable[Entry], version: RoomVersion | str) -> Itera
     depths: dict[EventId, int] = {}
     for entry in held:
         if entry.error is not None:
-            yield entry, unreadable(entry.error, entry.claimed_id)
+            yield entry, unreadable(entry.error, entry.claimed_id, is_row=entry.is_row)
             continue
         pdu = entry.pdu
         if type(pdu) is not dict:

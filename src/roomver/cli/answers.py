@@ -11,7 +11,7 @@ from ..auth.compared import Compared, list_compared
 from ..contributions import Difference
 from ..errors import SHOWN, Lack, UnknownState
 from ..event import Event
-from ..findings import Finding
+from ..findings import Finding, FindingKind
 from ..policy import PolicyRefusal, PolicyServer
 from ..redacted import Redacted
 from ..replay import CurrentCheck
@@ -22,6 +22,7 @@ from .common import console, display_name
 from .escaped import printable
 from .lacking import advice_for, dropped_data, missing_text
 from .merged import differences_data, lines_about
+from .tables import wrapped
 from .wording import FINDING_TEXT, POLICY_ADVICE, action_text, findings_data
 
 AUTH_EVENTS: Final = "its auth events"
@@ -115,6 +116,7 @@ class Answer(NamedTuple):
         recorded: what the server that recorded the room did with the event; empty if it does not say.
         redacted: the redactions that name the event.
         differences: where the sources of the room differ on the event.
+        unchecked: how many events of the room have signatures whose keys are unknown.
     """
 
     rows: list[Row]
@@ -125,15 +127,28 @@ class Answer(NamedTuple):
     recorded: str = ""
     redacted: Sequence[Redacted] = ()
     differences: Sequence[Difference] = ()
+    unchecked: int = 0
 
 
 class Refused(Exception):
-    """The event is refused before any rule is applied."""
+    """The event is refused, or cannot be read, before any rule is applied.
 
-    def __init__(self, event_id: EventId | None, finding: Finding) -> None:
+    Attributes:
+        event_id: its ID, if that is known.
+        finding: the reason.
+        recorded: as in `Answer`.
+    """
+
+    def __init__(self, event_id: EventId | None, finding: Finding, recorded: str = "") -> None:
         self.event_id = event_id
         self.finding = finding
-        super().__init__(event_id, finding)
+        self.recorded = recorded
+        super().__init__(event_id, finding, recorded)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a server must refuse the event. A damaged row tells nothing about its event."""
+        return self.finding.kind is not FindingKind.DAMAGED_ROW
 
 
 def answer_data(answer: Answer) -> list[dict[str, object]]:
@@ -209,7 +224,11 @@ def _lacks_data(
 def refused_data(refused: Refused) -> list[JsonObject]:
     """Return why an event is refused, as JSON."""
     found = findings_data(refused.event_id, (refused.finding,))
-    return [{**found, "against": _ON_RECEIPT, "status": "dropped", "allowed": False}]
+    result: JsonObject = {"status": "dropped", "allowed": False}
+    if not refused.decided:
+        result = {"status": "undecided", "allowed": None}
+    recorded: JsonObject = {"recorded": refused.recorded} if refused.recorded else {}
+    return [{**found, "against": _ON_RECEIPT, **result, **recorded}]
 
 
 def print_refused(refused: Refused, name: str) -> None:
@@ -220,7 +239,13 @@ def print_refused(refused: Refused, name: str) -> None:
         name: the file of the event, for an event without an ID.
     """
     console().print(printable(refused.event_id or display_name(name)), soft_wrap=True)
-    _print_findings((refused.finding,), "REFUSED")
+    _print_findings((refused.finding,), "REFUSED" if refused.decided else "undecided")
+    if refused.recorded:
+        _print_recorded(refused.recorded)
+
+
+def _print_recorded(recorded: str) -> None:
+    console().print(f"\nthe recording server {recorded} it", style="bold")
 
 
 def _print_findings(findings: Sequence[Finding], word: str) -> None:
@@ -242,6 +267,7 @@ def print_answer(answer: Answer) -> None:
     out.print(printable(f"{name}  {event.type}{key}  by {event.sender}"), soft_wrap=True)
     if answer.findings:
         _print_findings(answer.findings, "allowed in its redacted form")
+    said: tuple[Verdict, list[Compared]] | None = None
     for one in answer.rows:
         verdict = one.verdict
         word = one.instead or ("REFUSED" if one.allowed is False else one.status)
@@ -250,13 +276,18 @@ def print_answer(answer: Answer) -> None:
             for line in _undecided_lines(one, answer.dropped):
                 out.print(printable(line), soft_wrap=True)
             continue
-        out.print(printable(f"  {verdict}"), soft_wrap=True)
+        compared = _compared(one.event, one.state)
+        if said == (verdict, compared):
+            out.print("  the same rule and the same values")
+            continue
+        said = verdict, compared
+        out.print(wrapped(printable(f"  {verdict}"), out.width), soft_wrap=True)
         out.print(f"  {verdict.url}", soft_wrap=True)
-        _print_compared(_compared(one.event, one.state))
+        _print_compared(compared)
     if answer.third is not None:
-        _print_third(answer.third, answer.dropped)
+        _print_third(answer.third, answer.dropped, said)
     if answer.recorded:
-        out.print(f"\nthe recording server {answer.recorded} it", style="bold")
+        _print_recorded(answer.recorded)
     for redaction in answer.redacted:
         _print_redaction(redaction)
     for line in lines_about(answer.differences):
@@ -293,13 +324,15 @@ def _print_compared(rows: Sequence[Compared]) -> None:
     console().print(table)
 
 
-def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
+def _print_third(
+    third: Third, dropped: Mapping[EventId, Dropped], said: tuple[Verdict, list[Compared]] | None
+) -> None:
     out = console()
     current = third.check
     word = "REFUSED (soft-failed)" if current.allowed is False else third.status
     out.print(f"\nagainst {third.against}: {word}", style="bold")
     if current.failure is not None:
-        out.print(printable(f"  {current.failure}"), soft_wrap=True)
+        out.print(wrapped(printable(f"  {current.failure}"), out.width), soft_wrap=True)
         if isinstance(current.failure, Verdict):
             out.print(f"  {current.failure.url}", soft_wrap=True)
     if isinstance(current.failure, PolicyRefusal):
@@ -309,7 +342,11 @@ def _print_third(third: Third, dropped: Mapping[EventId, Dropped]) -> None:
         out.print(printable(f"  {current.why}"), soft_wrap=True)
     for line in _lacks_lines(current.missing, dropped, third.lack, third.because):
         out.print(printable(line), soft_wrap=True)
-    _print_compared(_third_compared(third))
+    compared = _third_compared(third)
+    if compared and said is not None and said[1] == compared:
+        out.print("  the same values")
+    else:
+        _print_compared(compared)
 
 
 def _compared(event: Event, state: StateMap[Event]) -> list[Compared]:

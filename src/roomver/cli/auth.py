@@ -21,6 +21,7 @@ from ..readers.several import room_id_of
 from ..readers.source import is_whole_id
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Status
+from ..signature_results import SigningStatus
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from ..undecided import lack_behind
@@ -59,6 +60,7 @@ from .drafts import complete_draft, is_made_up
 from .guidance import id_hint
 from .loaded import LoadedRoom, load_events, load_room
 from .sources import Choice, immutable_option
+from .sums import print_sum, tell_unchecked
 from .version_options import room_version_option
 
 
@@ -116,7 +118,8 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
 
     An event that a server drops on receipt, because it is malformed or forged, is refused before any rule is
-    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged.
+    applied: exit code 1. If the content hash does not match, the redacted form of the event is judged. An
+    event whose row in a database is damaged is undecided.
 
     If the sources of a room (--also) contradict each other about the event, the output says so.
 
@@ -141,7 +144,9 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     keys = None if unsigned else read_key_files(key_files, now)
     try:
         if room_file is not None:
-            load = partial(load_room, room_file, version, keys, more_files, as_recorded=as_recorded)
+            load = partial(
+                load_room, room_file, version, keys, more_files, as_recorded=as_recorded, brief=not unsigned
+            )
             answer = _judge_in_room(event, load, Choice(room_id, immutable), is_database(room_file))
         else:
             answer = _judge_against(event, state_file or "", more_files, version, keys)
@@ -150,11 +155,13 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
             click.echo(json.dumps(refused_data(refused), indent=2))
         else:
             print_refused(refused, event)
-        raise click.exceptions.Exit(1) from None
+        raise click.exceptions.Exit(1 if refused.decided else 3) from None
     if as_json:
         click.echo(json.dumps(answer_data(answer), indent=2))
     else:
+        print_sum(answer)
         print_answer(answer)
+    tell_unchecked(answer)
     answers = [row.allowed for row in answer.rows if not row.instead]
     if answer.third is not None and answer.third.check.made:
         answers.append(answer.third.check.allowed)
@@ -180,7 +187,7 @@ def _judge_in_room(
         room = load(choice=by_id)
         found = room.find(event_name)
         if not isinstance(found, Event):
-            raise Refused(*found)
+            raise Refused(*found, room.recorded(found[0]))
         return _judge(room, found.event_id)
     # A shell may have taken the beginning of an ID for a variable.
     if not _is_file(event_name) and (cut := load(choice=by_id).cut_id(event_name)):
@@ -204,7 +211,8 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         raise InputError(room.file, f"{event_id} {APART}")
     outcome = replayed.outcomes.get(event_id)
     if outcome is None or outcome.status is Status.CYCLIC:
-        raise Refused(event_id, room.found.finding(event_id))  # of another room, or on a cycle
+        finding = room.found.finding(event_id)  # of another room, or on a cycle
+        raise Refused(event_id, finding, room.recorded(event_id))
     findings = room.found.gathered.checks[event_id].findings
     stored = () if room.beliefs is None else room.beliefs.redactions.get(event_id, ())
     answer = partial(
@@ -214,6 +222,7 @@ def _judge(room: LoadedRoom, event_id: EventId) -> Answer:
         dropped=room.found.dropped,
         recorded=room.recorded(event_id),
         redacted=find_redactions(replayed, event_id, stored),
+        unchecked=room.found.summary.signatures[SigningStatus.KEY_UNKNOWN],
         differences=[one for one in room.found.gathered.differences if one.event_id == event_id],
     )
     lacks = replayed.lacking(event_id)

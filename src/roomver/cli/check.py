@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,12 +17,14 @@ from rich.progress import (
 )
 
 from ..check import check_entries
+from ..copies import is_altered
 from ..entry import Entry
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError, Room
 from ..room_check import check_room
+from ..types import EventId
 from ..versions import RoomVersion
 from .common import (
     add_room_keys,
@@ -35,10 +38,11 @@ from .common import (
     joint_name,
     read_key_files,
     signature_options,
+    split_key_file,
     unhashed_option,
 )
 from .loaded import recorded_beliefs, replay_progress, tell_notes
-from .report import JsonReport, Report, TextReport
+from .report import JsonReport, Report, TextReport, heading_of
 from .sources import Choice, check_is_room, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
@@ -145,7 +149,14 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if version is not None:
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable
-    report: Report = JsonReport() if as_json else TextReport(all_findings=all_findings, options=given_too)
+    split = [(None, file) if (found := split_key_file(file)) is None else found for file in key_files]
+    report: Report = JsonReport()
+    if not as_json:
+        named = [display_name(file) for _, file in split]
+        servers = [server for server, _ in split if server is not None]
+        report = TextReport(
+            all_findings=all_findings, options=given_too, key_files=named, key_servers=servers
+        )
     codes = {0}
     for file in files:
         try:
@@ -185,8 +196,15 @@ def _check_file(  # noqa: PLR0913 - one for each option
     file = files[0]
     name = display_name(file)
 
+    # Another copy of an altered event may be whole. Then this one is a difference between the copies.
+    altered: dict[EventId, tuple[Entry, EventCheck]] = {}
+
     def tell(entry: Entry, check: EventCheck) -> None:
-        if check.findings or check.notes:
+        if not check.findings and not check.notes:
+            return
+        if not alone and check.usable is not None and is_altered(check):
+            altered.setdefault(check.usable.event_id, (replace(entry, pdu=heading_of(entry.pdu)), check))
+        else:
             report.event(entry, check)
 
     with opened_room(files, version, choice) as room:
@@ -222,6 +240,9 @@ def _check_file(  # noqa: PLR0913 - one for each option
                 except RoomverError as error:
                     raise InputError(joint_name(file, files[1:]), str(error)) from None
             check_is_room(name, found, choice.room_id(room))
+    for event_id, (entry, check) in altered.items():
+        if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
+            report.event(entry, check)
     for event_id, findings in found.findings.items():
         report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
     report.room(found, beliefs)

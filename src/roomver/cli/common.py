@@ -1,5 +1,7 @@
 """What several commands share: options, input, output."""
 
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -300,6 +302,14 @@ def read_event(
     return GivenEvent(name, pdu, entry)
 
 
+def split_key_file(file: str) -> tuple[str, str] | None:
+    """Return the server and the file of ``--keys SERVER=FILE``; None if the value names a file alone."""
+    server, equals, signing = file.partition("=")
+    if equals and server and "/" not in server and shown(file) == file and not Path(file).exists():
+        return server, signing
+    return None
+
+
 def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: bool = False) -> KeyRing:
     """Read files of verify keys into one key ring, and report what is unused or contradictory in them.
 
@@ -308,8 +318,8 @@ def read_key_files(files: tuple[str, ...], now: int | None = None, *, required: 
     """
     rings = [KeyRing(now=now, required=required)]
     for file in files:
-        server, equals, signing = file.partition("=")
-        if equals and server and "/" not in server and shown(file) == file and not Path(file).exists():
+        if (named := split_key_file(file)) is not None:
+            server, signing = named
             with opened(signing) as stream:
                 rings.append(read_signing_keys(stream.read(), display_name(signing), server))
             continue
@@ -355,13 +365,19 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def _piped_width() -> int:
+    """Return the width where there is no terminal: what COLUMNS says, if that is set."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(1, int(columns)) if re.fullmatch("[0-9]{1,4}", columns) else WIDE
+
+
 def console(file: Any = None, *, stderr: bool = False) -> Console:
-    """Return a console that writes plain, unbroken text where there is no terminal."""
+    """Return a console that writes plain text, unbroken where there is neither a terminal nor COLUMNS."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return _Console(
         file=file,
         stderr=stderr,
-        width=None if terminal else WIDE,
+        width=None if terminal else _piped_width(),
         force_terminal=terminal,
         highlight=False,
         markup=False,

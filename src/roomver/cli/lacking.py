@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ..errors import SHOWN, Lack, listed
-from ..replay import Replay
+from ..replay import ENDS_UNCERTAIN, Replay
 from ..room_check import RoomCheck
+from ..state import Unknown
 from ..types import EventId, JsonValue
 from ..undecided import Dropped, lacks_among
 
@@ -80,3 +81,25 @@ def missing_lines(result: RoomCheck, lacks: Sequence[EventId], most: int | None 
     if len(lacks) > len(lines):
         lines.append(f"  and {len(lacks) - len(lines):,} more: `roomver check --all` lists them")
     return lines
+
+
+def in_part_lines(result: RoomCheck, unknown: Sequence[Unknown]) -> list[str]:
+    """Return why the current state is known in part, and a line for each part that is unknown.
+
+    A reason that all parts share is said once.
+    """
+    reasons = list(dict.fromkeys(one.reason for one in unknown))
+    causes = [f"{one}{_cause_text(result) if one == ENDS_UNCERTAIN else ''}" for one in reasons]
+    once = f" ({reasons[0]})" if len(reasons) == 1 else ""
+    return [
+        f"known in part: {'; '.join(causes)}",
+        *(f"  unknown: {str(one).removesuffix(once)}" for one in unknown),
+    ]
+
+
+def _cause_text(result: RoomCheck) -> str:
+    """Return what leaves the forward extremities uncertain; empty if that is not found."""
+    if missing := result.replay.lacking(None):
+        return f" ({missing_text(missing, result.dropped)})"
+    behind = result.replay.unknown_behind(None)
+    return f" ({behind[0].reason})" if behind else ""

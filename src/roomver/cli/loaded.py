@@ -69,7 +69,8 @@ class LoadedRoom:
 
         Empty if the source does not say.
         """
-        held, place = self.beliefs, self.found.gathered.places[event_id]
+        gathered = self.found.gathered
+        held, place = self.beliefs, gathered.left_out_at.get(event_id) or gathered.places[event_id]
         if held is None or held.rejected is None or not held.speak_of(place, event_id):
             return ""
         softly = held.soft_failed is not None and event_id in held.soft_failed
@@ -138,8 +139,8 @@ class LoadedRoom:
 
     def _why_absent(self, event_id: EventId) -> str:
         """Say what it can mean that no event has an ID, and name the nearest one."""
-        near = nearest_text(event_id, chain(self.events, self.found.gathered.left_out))
-        return f": {NEVER_CAME}{near}" if self.of_database else near
+        known = chain(self.events, self.found.gathered.left_out)
+        return f"{f': {NEVER_CAME}' * self.of_database}{nearest_text(event_id, known)}"
 
     def cut_id(self, text: str) -> str | None:
         """Say that a text is the end of an event ID of the room; None if it is not the end of exactly one."""
@@ -155,8 +156,7 @@ class LoadedRoom:
 
     def say_missing(self, what: str, event_id: EventId | None) -> None:
         """Say what is unknown about an event (None: the current state), and which events are missing."""
-        too_many = event_id is None and self.replay.too_many_states
-        lack = None if too_many else Lack.STATE
+        lack = None if event_id is None and self.replay.too_many_states else Lack.STATE
         self.say(f"{what} is unknown", self.replay.lacking(event_id), lack)
         self.say_lines(f"  behind it: {one}" for one in self.contradictions_behind(event_id)[:SHOWN])
 
@@ -212,8 +212,7 @@ class LoadedRoom:
         Args:
             text: what to say.
             missing: the missing events; if there are none, a given state that is known in part is behind it.
-            lack: what would tell the rest of that state; None if it is not behind it either. With missing
-                events, only a contradiction is told.
+            lack: what would tell the rest of it; None if it is not behind it. Contradictions are always told.
         """
         words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
         lines = missing_lines(self.found, missing)
@@ -236,6 +235,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     algorithm: str | None = None,
     unhashed: bool = False,
     choice: Choice = ANY_ROOM,
+    brief: bool = False,
 ) -> LoadedRoom:
     """Read, check and replay a room, and report on standard error what was left out or not checked.
 
@@ -249,6 +249,7 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         algorithm: to resolve states with instead of the room version's.
         unhashed: take the events and their IDs as given.
         choice: which room to read, and how to read a database.
+        brief: do not say which signatures were not checked.
 
     Raises:
         InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
@@ -259,8 +260,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         last: Entry | None = None
         if added is not None:
             # The ID that the file gives is compared where the event is read.
-            place = Place(None, "", _ADDED)
-            last = Entry(place, None, fit_entry(added, room.version).pdu, source=NO_SOURCE)
+            pdu = fit_entry(added, room.version).pdu
+            last = Entry(Place(None, "", _ADDED), None, pdu, source=NO_SOURCE)
             entries = chain(entries, (last,))
         checks: list[EventCheck] = []
 
@@ -294,11 +295,10 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
-    if not unhashed:
+    if not unhashed and not brief:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
-    if beliefs is not None:
-        beliefs = found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, next(iter(checks), None), beliefs, room.database != "", room.lacked)
+    beliefs = beliefs and found.gathered.narrowed(beliefs)
+    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "", room.lacked)
 
 
 def tell_notes(room: Room) -> None:
@@ -349,8 +349,8 @@ def load_events(
         )
     name = display_name(file)
     summary, whole = Summary(), Summary()
-    for event_id, check in gathered.checks.items():
-        summary.add(check, gathered.findings_of_copies(event_id))
+    for check in gathered.checks.values():
+        summary.add(check)
     for one in (gathered.summary, summary):
         whole.merge(one)
     _tell_of_dropped(name, gathered, whole, all_keys)

@@ -7,7 +7,7 @@ from ..errors import counted
 from ..findings import Action
 from ..known_states import Standing
 from ..room_check import RoomCheck
-from ..types import JsonObject
+from ..types import EventId, JsonObject
 from .common import event_title
 from .escaped import printable
 from .wording import STATE_DIFFERS, all_listed, capped, findings_data, key_text
@@ -19,6 +19,10 @@ def recorded_data(result: RoomCheck) -> JsonObject:
         "agreed": [findings_data(event_id, (finding,)) for event_id, finding in result.agreed.items()],
         "follow": [*sorted(result.follow)],
         "soft_failed_there": [*sorted(result.soft_failed_there)],
+        "refused_there": [
+            {"event_id": event_id, "action": action.value}
+            for event_id, action in result.refused_there.items()
+        ],
         "state_differs": [
             {"type": key[0], "state_key": key[1], "ours": ours, "theirs": theirs}
             for key, (ours, theirs) in result.state_differs.items()
@@ -183,3 +187,30 @@ def agreed_lines(result: RoomCheck, most: int | None) -> list[str]:
         if most is not None and len(found) > most:
             lines.append(f"and {len(found) - most:,} more: --all lists them")
     return [printable(line) for line in lines]
+
+
+_DID: Final = {Action.REJECT: "rejected", Action.SOFT_FAIL: "soft-failed"}
+
+
+def open_lines(result: RoomCheck, most: int | None) -> list[str]:
+    """Return the events that the recording server refused and that are open here, as `agreed_lines` does."""
+    lines: list[str] = []
+    for action, event_ids in refused_there(result).items():
+        events = counted(len(event_ids), "event", "events")
+        whose = "which is" if len(event_ids) == 1 else "which are"
+        what = f"{whose} undecided" if action is Action.REJECT else "whose check is unknown"
+        lines.append(f"{events} the server {_DID[action]}, {what} here:")
+        for event_id in event_ids[:most]:
+            place, event = result.gathered.places[event_id], result.gathered.events[event_id]
+            lines.append(event_title(place, event_id, event.type, event.sender))
+            here = result.replay.current_check(event_id).why or "undecided"
+            lines.append(f"  the server {_DID[action]} it; here: {here}")
+        if most is not None and len(event_ids) > most:
+            lines.append(f"and {len(event_ids) - most:,} more: --all lists them")
+    return [printable(line) for line in lines]
+
+
+def refused_there(result: RoomCheck) -> dict[Action, list[EventId]]:
+    """Return the events that the recording server refused and that are open here, by what it did."""
+    found = {action: [e for e, did in result.refused_there.items() if did is action] for action in _DID}
+    return {action: event_ids for action, event_ids in found.items() if event_ids}

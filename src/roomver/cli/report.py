@@ -5,6 +5,7 @@ Both are written event by event. Findings are never held in memory.
 
 import json
 import sys
+from collections.abc import Sequence
 from shlex import quote
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
@@ -21,9 +22,10 @@ from ..known_states import Standing
 from ..readers import Room
 from ..readers.addresses import shown
 from ..room_check import Beliefs, RoomCheck
-from ..types import EventId, JsonObject, JsonValue
+from ..types import EventId, JsonObject, JsonValue, ServerName
 from .common import call_name, console, display_name, event_title
 from .escaped import printable
+from .listing import Keys, Listing, failed_keys
 from .merged import (
     contradicted_lines,
     difference_lines,
@@ -31,16 +33,14 @@ from .merged import (
     sources_data,
     sources_table,
 )
-from .recorded import agreed_lines, recorded_data, recorded_lines, standing_lines
+from .recorded import agreed_lines, open_lines, recorded_data, recorded_lines, standing_lines
 from .tables import print_table, wrapped
-from .unknown_checks import doubt_lines, signature_lines, unknown_check_lines
+from .unknown_checks import doubt_lines, no_signer_lines, removable_keys, signature_lines, unknown_check_lines
 from .verdict import Row, Verdict, files_table, kinds_table
 from .wording import FINDING_TEXT, action_text, findings_data, room_data, room_lines, summary_data
 
 _SPOOL_BYTES = 8 * 2**20  # of findings are kept in memory; beyond that, they go to a temporary file
 _COPY_CHARACTERS = 2**16
-_MOST_EVENTS = 100  # events with findings that are listed per file
-_MOST_UNDECIDED = 10  # undecided events among them: one missing event can leave a whole room undecided
 _MOST_LINES = 5  # per list about a room
 
 
@@ -123,7 +123,7 @@ class JsonReport:
             "path": place.path,
             "claimed_id": claimed_id,
         }
-        line = json.dumps({**where, **_heading(pdu), **data})
+        line = json.dumps({**where, **heading_of(pdu), **data})
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
@@ -172,16 +172,27 @@ class JsonReport:
 class TextReport:
     """Writes a table of the files, a summary of each room, and each event that has findings."""
 
-    def __init__(self, *, all_findings: bool = False, options: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        all_findings: bool = False,
+        options: str = "",
+        key_files: Sequence[str] = (),
+        key_servers: Sequence[ServerName] = (),
+    ) -> None:
         """Make a report.
 
         Args:
             all_findings: list all, not only the first.
             options: of the call, quoted: other calls about the same room need them too.
+            key_files: what messages call the files of keys in the call.
+            key_servers: the servers that the call names with their files of keys.
         """
+        self._key_servers = key_servers
         self._options = options
-        self._most_events = None if all_findings else _MOST_EVENTS
-        self._most_undecided = None if all_findings else _MOST_UNDECIDED
+        self._key_files = key_files
+        self._all = all_findings
+        self._listing = Listing()
         self._most_lines = None if all_findings else _MOST_LINES
         spool = SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8")  # noqa: SIM115 - until close()
         self._details: IO[str] = spool
@@ -199,8 +210,6 @@ class TextReport:
         self._standing: Standing | None = None
         self._version = ""
         self._named = self._is_stdin = False
-        self._listed = 0
-        self._undecided = 0
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
@@ -213,22 +222,20 @@ class TextReport:
             self._call = f"{call_name(file)} --room {quote(room.room_id)}"
         self._call += self._options
         self._version = room.version.identifier
-        self._listed = self._undecided = 0
+        self._listing = Listing()
         self._differs = False
         self._lines = []
         self._verdict = Verdict(0, Summary())
 
     def event(self, entry: Entry, check: EventCheck) -> None:
         """Report an event that has findings or notes by itself."""
-        self._event(entry.place, check.event_id, entry.pdu, check.findings, check.notes)
+        failed = failed_keys(check)
+        self._event(entry.place, check.event_id, entry.pdu, check.findings, check.notes, failed)
 
     def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
         """Report the findings from checking an event with its room."""
         if all(finding.kind.action is Action.FETCH for finding in findings):
-            self._undecided += 1
             self._verdict.undecided = self._verdict.undecided or event.event_id
-            if self._most_undecided is not None and self._undecided > self._most_undecided:
-                return
         self._event(place, event.event_id, event.pdu, findings)
 
     def _event(
@@ -238,30 +245,40 @@ class TextReport:
         pdu: JsonValue,
         findings: tuple[Finding, ...],
         notes: tuple[Reason, ...] = (),
+        failed: Keys | None = None,
     ) -> None:
-        self._listed += 1
-        if event_id is not None and any(finding.kind.action is not Action.FETCH for finding in findings):
+        undecided = all(finding.kind.action is Action.FETCH for finding in findings) and bool(findings)
+        if event_id is not None and findings and not undecided:
             self._verdict.bad = self._verdict.bad or event_id
-        if self._most_events is not None and self._listed > self._most_events:
+        if not self._all and not self._listing.wants(failed, undecided=undecided):
             return
         # Not through rich: it would take half an hour for a million events, and these lines need no layout.
         lines = []
-        if not self._named:
-            lines += ["", self._styled(self._file, bold=True)]
-            self._named = True
-        heading = _heading(pdu)
+        heading = heading_of(pdu)
         title = event_title(place, event_id, heading["type"], heading["sender"])
-        lines += ["", self._styled(title, bold=True)]
+        lines += ["", self._styled(wrapped(title, self._width), bold=True)]
         for finding in findings:
             kind = finding.kind.value
             line = wrapped(f"  {kind}: the event {FINDING_TEXT[finding.kind]}", self._width)
             lines.append(line.replace(kind, self._styled(kind, fg="red"), 1))
             lines += [wrapped(f"    {printable(str(reason))}", self._width) for reason in finding.reasons]
-        lines += [self._styled(f"  note: {printable(str(note))}", fg="yellow") for note in notes]
+        told = [wrapped(f"  note: {printable(str(note))}", self._width) for note in notes]
+        lines += [self._styled(note, fg="yellow") for note in told]
         if findings:
             must = wrapped(f"  A server must {action_text(findings)}.", self._width)
             lines.append(self._styled(must, bold=True))
-        self._details.write("\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        if self._all:
+            self._write_details(text)
+        else:
+            self._listing.add(text, failed, undecided=undecided)
+
+    def _write_details(self, text: str) -> None:
+        """Write a part of the list of events, the first one below the name of the file."""
+        if not self._named:
+            self._details.write(f"\n{self._styled(self._file, bold=True)}\n")
+            self._named = True
+        self._details.write(text)
 
     def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
         """Report the room as a whole, compared with what its server decided, if the input says so."""
@@ -271,14 +288,14 @@ class TextReport:
         if self._database:
             lines.append(f"read from {self._database}, which also tells what its server decided")
         lines += standing_lines(self._standing, found)
-        lines += agreed_lines(found, self._most_lines)
+        lines += agreed_lines(found, self._most_lines) + open_lines(found, self._most_lines)
         lines += room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:
             lines.append(
                 f"{counted(found.gathered.repeated, 'event repeats', 'events repeat')} an earlier one"
             )
-        if self._most_undecided is not None and self._undecided > self._most_undecided:
-            more = self._undecided - self._most_undecided
+        more = self._listing.more_undecided(in_doubt=bool(found.summary.keys_in_doubt))
+        if more:
             lines.append(
                 f"{counted(more, 'more undecided event', 'more undecided events')}: --all lists them"
             )
@@ -292,17 +309,19 @@ class TextReport:
     def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
         """End a file. Arguments are those of `Report.end`."""
         self._verdict.code, self._verdict.summary = code, summary
+        if keys is not None:
+            self._verdict.removable = removable_keys(summary, keys, self._key_files)
         first, *lines = self._verdict.lines(None if self._is_stdin else self._call)
         self._verdicts += [self._styled(f"{self._file}: {first}", bold=True), *lines]
         self._rows.append(Row(self._file, self._version, summary, self._differs))
         self._lines[:0] = doubt_lines(summary, keys, self._most_lines)
+        if self._verdict.found is not None:
+            self._lines[:0] = no_signer_lines(self._verdict.found, self._key_servers)
         self._lines += signature_lines(summary, keys, self._most_lines, database=self._database != "")
         if self._lines:
             self._rooms.append((self._file, self._lines))
-        if self._most_events is not None and self._listed > self._most_events:
-            more = self._listed - self._most_events
-            events = counted(more, "more event", "more events")
-            self._details.write(f"\n{events} with findings or notes: --all lists them\n")
+        for text in self._listing.texts({(server, key_id) for server, key_id, _ in summary.keys_in_doubt}):
+            self._write_details(text)
 
     def error(self, file: str, name: str, reason: str) -> None:
         """Report why a room could not be checked."""
@@ -338,7 +357,7 @@ class TextReport:
         return click.style(text, **style) if self._coloured else text
 
 
-def _heading(pdu: JsonValue) -> dict[str, JsonValue]:
+def heading_of(pdu: JsonValue) -> JsonObject:
     """Return the fields by which people recognise an event."""
     fields: JsonObject = pdu if type(pdu) is dict else {}
     return {

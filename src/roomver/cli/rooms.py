@@ -15,6 +15,7 @@ from .sources import immutable_option, opened_source
 _MOST = 50
 _ID = 44  # characters of a room ID of version 12
 _WIDE = 2_000  # more than any row
+_STANDING = {"leave": "left", "invite": "invited", "knock": "knocked"}
 
 
 @click.command(
@@ -32,9 +33,11 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     has one room, or events of several.
 
     For each room: its version, its events, those that the server rejected, the joined members and the
-    forward extremities (ends). Below its ID: the name or alias in its current state, and whether the server
-    joined it with partial state and does not have the full state yet. A dash means unknown. Soft-failed
-    events are not counted here, because all events would have to be read: `roomver check` counts them.
+    forward extremities (ends). Below its ID: the name or alias in its current state, whether the server
+    joined it with partial state and does not have the full state yet, and whether it left the room, was only
+    invited or has only knocked. A dash means unknown: of such a room, the server does not know who is joined.
+    Soft-failed events are not counted here, because all events would have to be read: `roomver check` counts
+    them.
 
     Exit code: 0 listed, 1 no rooms, 2 usage error or unreadable source.
     """
@@ -76,6 +79,9 @@ def _heading(room: RoomSummary) -> Text:
         lines.append(name.plain)
     if room.partial:
         lines.append("  unfinished partial join")
+    if room.membership in _STANDING:
+        left = room.membership != "leave" or room.extremities is not None
+        lines.append(f"  {_STANDING[room.membership] if left else 'not in the room'}")
     return Text("\n".join(lines))
 
 

@@ -1,5 +1,6 @@
 """Tables and lines on a terminal of any width. No word of a table is lost on a narrow one."""
 
+import re
 from collections.abc import Sequence
 from textwrap import fill
 from typing import Final
@@ -16,12 +17,28 @@ _NARROWEST: Final = 24  # of a column whose words may be broken: at least this, 
 _INDENT: Final = 2
 
 
+_VALUES: Final = re.compile(r"(.*\bv?[\w.]+ rule [^:]+: [^(]*)\((.*)\)(.*)")
+
+
 def wrapped(line: str, width: int) -> str:
-    """Return a line broken between words to a width. One with an ID or a call is left whole, to be copied."""
-    if len(line) <= width or width >= WIDE or any(one in line for one in ("$", "roomver ", " --")):
+    """Return a line broken between words to a width. A call is left whole, to be copied; so is each ID.
+
+    Of a rule that decided, each value that it compared has a line of its own.
+    """
+    if len(line) <= width or width >= WIDE or any(one in line for one in ("roomver ", " --")):
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
-    return fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines, deeper = [line], indent
+    if (found := _VALUES.fullmatch(line)) is not None:
+        said, values, after = found.groups()
+        lines = [said.rstrip(), *(f"{indent}{value}" for value in values.split(", "))]
+        lines[-1] += after
+        deeper += "  "
+    broken = [
+        fill(one, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False)
+        for one in lines
+    ]
+    return "\n".join(broken)
 
 
 def print_table(table: Table, heading: int = 0) -> None:

@@ -3,6 +3,7 @@
 These are signatures whose keys are unknown, and checks of accepted events against the current state.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from ..errors import SHOWN, counted, listed
@@ -126,6 +127,34 @@ def doubt_lines(summary: Summary, keys: KeyRing | None, most: int | None = SHOWN
         for server, key_id, number in summary.keys_in_doubt[:most]
     ]
     return [printable(line) for line in lines]
+
+
+def no_signer_lines(result: RoomCheck, servers: Sequence[ServerName]) -> list[str]:
+    """Name the servers whose keys were given and that have signed no event of the room.
+
+    Cost: one pass over the events if a server has made no signature that counts.
+    """
+    summary = result.summary
+    counted_ones = {server for server, _, _ in summary.keys_tried} | {one for one, _ in summary.unknown_keys}
+    unseen = set(servers) - counted_ones
+    if unseen:
+        # A signature that does not count, because its key has expired or the server need not sign.
+        for event in result.gathered.events.values():
+            unseen -= event.signatures.keys()
+    lines = [
+        f"no event here is signed by {server}: its keys (--keys) are not used" for server in sorted(unseen)
+    ]
+    return [printable(line) for line in lines]
+
+
+def removable_keys(summary: Summary, keys: KeyRing, files: Sequence[str]) -> frozenset[ServerName]:
+    """Return the servers whose keys are probably wrong and come only from the files that the call names."""
+    found: dict[ServerName, bool] = {}
+    for server, key_id, _ in summary.keys_in_doubt:
+        sources = {source for key in keys.find(server, key_id) for source in key.sources}
+        given = all(any(one == file or one.startswith(f"{file} (") for file in files) for one in sources)
+        found[server] = found.get(server, True) and given and bool(sources)
+    return frozenset(server for server, given in found.items() if given)
 
 
 def _useless_lines(summary: Summary, keys: KeyRing, servers: list[ServerName]) -> list[str]:

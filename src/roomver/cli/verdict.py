@@ -12,10 +12,17 @@ from ..errors import SHOWN, Lack, counted
 from ..findings import Action, FindingKind, Summary
 from ..room_check import Beliefs, RoomCheck
 from ..signature_results import SigningStatus
-from ..types import EventId
+from ..types import EventId, ServerName
 from .escaped import printable
-from .recorded import standing_lines
+from .recorded import refused_there, standing_lines
 from .wording import ACTION_TEXT, FINDING_TEXT, lacks_text
+
+_REFUSED: Final = (
+    FindingKind.REJECTED,
+    FindingKind.REJECTED_BY_STATE,
+    FindingKind.AUTH_EVENT_REJECTED,
+    FindingKind.SOFT_FAILED,
+)
 
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
 """What an exit code says about a room."""
@@ -30,6 +37,7 @@ class Verdict:
         summary: counts of its events.
         found: the room checked as a whole; None if its events were only checked alone.
         beliefs: what the room's server decided; None if the input does not say.
+        removable: servers whose keys are probably wrong and were given in the call.
         bad, undecided: the first event with a finding, and the first whose findings are that something is
             missing.
     """
@@ -40,6 +48,7 @@ class Verdict:
     beliefs: Beliefs | None = None
     bad: EventId | None = None
     undecided: EventId | None = None
+    removable: frozenset[ServerName] = frozenset()
 
     def lines(self, call: str | None) -> list[str]:
         """Return the verdict as lines of text: an answer, what is behind it, and how to explain an event.
@@ -49,21 +58,23 @@ class Verdict:
         """
         lines = [CODES[self.code], *(f"  {line}" for line in self._reasons())]
         event_id = self._to_explain()
-        if event_id is not None and call is not None:
+        if event_id is not None and call is not None and not self.removable:
             lines.append(f"  to explain one event: roomver auth --room {call} '{event_id}'")
         return [printable(line) for line in lines]
 
     def _reasons(self) -> list[str]:
         summary, found = self.summary, self.found
-        lines = []
+        lines = [
+            f"the key of {server} is probably wrong: "
+            + ("run again without it" if server in self.removable else "see above")
+            for server in dict.fromkeys(server for server, _, _ in summary.keys_in_doubt[:SHOWN])
+        ]
+        if lines:
+            lines.append("everything below may follow from that")
         if summary.bad:
             kinds = [kind for kind in FindingKind if summary.kinds[kind] and kind.action is not Action.FETCH]
             named = ", ".join(f"{summary.kinds[kind]:,} {kind.value}" for kind in kinds)
             lines.append(f"{counted(summary.bad, 'event', 'events')} with findings: {named}")
-        lines += [
-            f"the key of {server} is probably wrong, see above"
-            for server, _, _ in summary.keys_in_doubt[:SHOWN]
-        ]
         if found is not None:
             lines += self._compared(found)
         if found is not None and found.lost:
@@ -75,7 +86,8 @@ class Verdict:
             lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
-            lines.append(f"{events} undecided: more of the room is needed to tell")
+            needed = "" if summary.keys_in_doubt else ": more of the room is needed to tell"
+            lines.append(f"{events} undecided{needed}")
         if found is not None and found.replay.current_unknown:
             events = counted(len(found.replay.current_unknown), "accepted event", "accepted events")
             lines.append(f"{events} that may be soft-failed: the current state at arrival is unknown")
@@ -98,6 +110,16 @@ class Verdict:
             events = "event" if refused[0].startswith("1 ") else "events"
             number, _, word = refused[0].partition(" ")
             lines.append(" and ".join([f"{number} {events} {word}", *refused[1:]]) + ", as the server did")
+        for action, event_ids in refused_there(found).items():
+            did = "rejected" if action is Action.REJECT else "soft-failed"
+            events = counted(len(event_ids), "event", "events")
+            lines.append(f"{events} that the server {did}: the check is unknown here")
+        told = self.beliefs is not None and self.beliefs.rejected is not None
+        refused_here = [one for one in _REFUSED if self.summary.kinds[one]]
+        if refused_here and not told:
+            lines.append(
+                "no server's decisions to compare with: rejected events may be as their server rejected them"
+            )
         if contradictions := found.gathered.contradictions:
             differ = counted(len(contradictions), "contradiction", "contradictions")
             lines.append(f"{differ} between the sources")
@@ -140,6 +162,8 @@ class Verdict:
             return self.bad or self.undecided
         if self.found is None:
             return None
+        if about := [one.event_id for one in self.found.gathered.contradictions if one.event_id is not None]:
+            return about[0]
         agreed = self.found.agreed
         rejected = (one for one, finding in agreed.items() if finding.kind.action is Action.REJECT)
         return next(rejected, None) or next(iter(agreed), None)

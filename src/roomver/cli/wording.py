@@ -15,12 +15,13 @@ from ..signature_results import SigningStatus
 from ..state import entries_of, unknown_of
 from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .escaped import printable
-from .lacking import dropped_data, follows_server, missing_lines, missing_words
+from .lacking import dropped_data, follows_server, in_part_lines, missing_lines, missing_words
 from .unknown_checks import unknown_checks_data
 
 FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
     {
         FindingKind.UNREADABLE: "cannot be read",
+        FindingKind.DAMAGED_ROW: "cannot be read: the row in the database is damaged",
         FindingKind.MALFORMED: "is not in the event format of its room version",
         FindingKind.EVENT_ID: "does not have the event ID that the input gives",
         FindingKind.SIGNATURE: "lacks a valid required signature",
@@ -45,6 +46,7 @@ FINDING_TEXT: Final[Mapping[FindingKind, str]] = MappingProxyType(
 
 ACTION_TEXT: Final[Mapping[Action, str]] = MappingProxyType(
     {
+        Action.REPLACE: "get a valid copy of the event",
         Action.DROP: "drop the event",
         Action.REDACT: "use the redacted form of the event",
         Action.FETCH: "fetch what is missing",
@@ -238,8 +240,9 @@ def room_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
         elif not unknown:
             lines[0] += ", as given"
         if unknown:
-            lines[0] += f", known in part: {'; '.join(dict.fromkeys(one.reason for one in unknown))}"
-            lines += [f"  unknown: {one}" for one in unknown]
+            why, *parts = in_part_lines(result, unknown)
+            lines[0] += f", {why}"
+            lines += parts
     said = set()
     if replayed.current_state is not None:
         said = {one.reason for one in unknown_of(replayed.current_state)}

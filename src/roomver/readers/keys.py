@@ -71,6 +71,8 @@ def read_signing_keys(text: bytes, name: str, server: ServerName) -> KeyRing:
     Raises:
         InputError: if the file has another form. The message quotes nothing of it.
     """
+    if text.lstrip().startswith((b"{", b"[")):
+        raise InputError(name, f"this is a key response, or a table of verify keys: --keys {name}")
     keys: dict[KeyId, VerifyKey] = {}
     for line in text.decode(errors="replace").splitlines():
         if not line.strip() or line.startswith("#"):

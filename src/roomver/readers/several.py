@@ -26,9 +26,9 @@ class RoomSummary(NamedTuple):
     """The identifier of its room version. It may be one that is not known here."""
     events: int | None
     joined: int | None = None
-    """The joined members, as the server has them."""
+    """The joined members now; None also if the server is not in the room or has joined it in part."""
     extremities: int | None = None
-    """The forward extremities."""
+    """The forward extremities; None also if the server has none: it has no events of the room's graph."""
     partial: bool | None = None
     """Whether the server has joined it with partial state and does not have the full state yet."""
     membership: str | None = None

@@ -64,21 +64,24 @@ class SynapseSource:
         events = count_by_room(database, "SELECT room_id, count(*) FROM events GROUP BY room_id")
         joined = count_by_room(
             database,
-            "SELECT room_id, count(*) FROM current_state_events"
-            " WHERE type = 'm.room.member' AND membership = 'join' GROUP BY room_id",
+            "SELECT room_id, sum(CASE WHEN type = 'm.room.member' AND membership = 'join' THEN 1 ELSE 0 END)"
+            " FROM current_state_events GROUP BY room_id",
         )
         ends = count_by_room(
             database, "SELECT room_id, count(*) FROM event_forward_extremities GROUP BY room_id"
         )
         names, rejected, standings = find_names(database), count_rejected(database), read_standings(database)
         partial = {text_of(room_id) for (room_id,) in rows("SELECT room_id FROM partial_state_rooms")}
+        # Of a room that the server is not in, or has joined in part, it does not know who is joined now.
+        for room_id in partial.union(one for one, membership in standings.items() if membership != "join"):
+            joined.pop(room_id or "", None)
         found = [
             RoomSummary(
                 room_id,
                 text_of(version),
                 events.get(room_id, 0),
-                joined.get(room_id, 0),
-                ends.get(room_id, 0),
+                joined.get(room_id),
+                ends.get(room_id),
                 room_id in partial,
                 standings.get(room_id),
                 names.get(room_id),

@@ -1,7 +1,7 @@
 """One room in Synapse's database: its events one after another, and what the server knows beside them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -79,7 +79,7 @@ class Reading:
             event_id = row.event_id
             if event_id is None:
                 place = Place(None, f"events, row {number}")
-                yield Entry(place, None, None, "its event ID is not text")
+                yield Entry(place, None, None, "its event ID is not text", is_row=True)
                 continue
             entry = self._entry(event_id, texts)
             self.stored[event_id] = Stored(
@@ -117,7 +117,9 @@ class Reading:
                 value = load_bounded(text)
             except RoomverError as problem:
                 error = str(problem)
-        return entry_of(Read(value, place, event_id, error), self.version)
+            else:
+                error = None if type(value) is dict else "expected a JSON object"
+        return replace(entry_of(Read(value, place, event_id, error), self.version), is_row=True)
 
     # What the server decided
 

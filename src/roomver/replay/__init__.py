@@ -16,6 +16,7 @@ from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
 from ..types import EventId, StateMap
 from ..versions import StateResolution, is_known
+from .current import ENDS_UNCERTAIN
 from .ends import Ends
 from .fold import Fold
 from .holes import find_followed
@@ -24,6 +25,7 @@ from .outcome import CurrentCheck, Decisions, Outcome, SoftFailure, Status
 from .result import Merge, Replay, Reset
 
 __all__ = [
+    "ENDS_UNCERTAIN",
     "CurrentCheck",
     "Decisions",
     "Lost",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 from ..errors import MissingEvents
 from ..resolution import RoomState, split_states
@@ -19,6 +19,9 @@ from ..types import EventId, StateMap
 from .fold import Fold, why_undecided
 from .groups import split_groups
 from .result import Grouped, KnownState, Merge, Replay, plain
+
+ENDS_UNCERTAIN: Final = "the forward extremities are not certain"
+"""Why a current state is known in part, if the states that may be merged into it agree only in part."""
 
 
 @dataclass(slots=True)
@@ -93,7 +96,7 @@ def agreed_among(states: Sequence[StateMap[EventId]] | None) -> PartialState[Eve
     agreed = changed_entries(split.base, dict.fromkeys(split.conflicted))
     if not agreed:
         return None
-    unknown = Unknown.everything("the forward extremities are not certain")
+    unknown = Unknown.everything(ENDS_UNCERTAIN)
     return PartialState(dict(agreed), [unknown])
 
 
