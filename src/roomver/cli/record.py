@@ -128,7 +128,8 @@ def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> None:
     for line in recording_lines(recording, left_out):
         out.write(line)
     if left_out:
-        notes.append(f"{counted(len(left_out), 'entry is', 'entries are')} left out: not JSON")
+        what = counted(len(left_out), "entry", "entries")
+        notes.append(f"{what} cannot be read or written as JSON; the recording has null there")
 
 
 def _read(

@@ -45,7 +45,7 @@ from .arrival import differing_entries
 from .current import Open, agreed_among, resolve_open
 from .fold import Fold
 from .holes import Holes
-from .order import find_absorbed, find_outliers
+from .order import find_absorbed
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates, agreed_entries
 from .recommended import Recommended
@@ -91,7 +91,8 @@ class Ends:
         self._possible = PossibleStates()
         # An event that the server has never received is not an end of it.
         received = outliers is not None
-        self._holes = Holes(() if received else result.order, fold.events, fold.given, fold.answered)
+        bridging = fold.bridging
+        self._holes = Holes(() if received else result.order, fold.events, bridging.states, bridging.answers)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -106,13 +107,10 @@ class Ends:
         self._undecided: set[EventId] = set()
         # A current state, and an auth chain without a state, come before no event in particular. So their
         # events may be ends, like all others.
-        others = {**fold.answered, None: frozenset[EventId]()}
-        self._outliers = fold.outliers
-        if fold.current is not None or fold.answered.get(None):
-            self._outliers = find_outliers(fold.events, fold.given, None, others)
+        self._outliers = fold.placed_outliers
         # Outliers that are never ends, and the others by the event that takes their place.
         self._absorbed, self._chained, placed, self._told = find_absorbed(
-            fold.events, fold.given, fold.answered, self._outliers, fold.places
+            fold.events, bridging.states, bridging.answers, self._outliers, fold.places
         )
         # A new set, because one from which much was removed keeps its size.
         self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
@@ -321,7 +319,7 @@ class Ends:
         return (
             not self._entered
             and not self._fetched
-            and event.event_id in self._fold.given
+            and event.event_id in self._fold.bridging.states
             and superseded == self._ends
             and (superseded - self._told).issubset(self._absorbed.get(event.event_id, ()))
             and self._after_a_gap(event)
