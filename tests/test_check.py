@@ -312,6 +312,7 @@ def test_a_summary_counts_each_event_once() -> None:
         "events": 5,
         "intact": 2,
         "rejected": 0,
+        "soft_failed": 0,
         "redacted": 1,
         "undecided": 0,
         "bad": 2,

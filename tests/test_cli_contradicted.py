@@ -10,10 +10,10 @@ import pytest
 from command_line import run
 
 DATA = Path(__file__).parent / "data"
-LATE = "!GdAnpucuoDmzhXxzit:far.example"
-LEVELS = "$6jb1J8R0x9NTx-0xWxQdNfFE8y4M6VPGWFXvq7de69Y"  # after it, in another branch
-BAN = "$QUKKaV5eP2Jjt9dcjqlbm6Zal3f9zLE3Yxi_0MJfyeU"  # in the state before the server's join
-MESSAGE = "$k7QQlIJnPGmP8RpQS0sEaOI1mM7bo-ShorBYHhQ1HLg"  # after a merge
+LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+LEVELS = "$76SLjS-RIsXunzzC5z4dUdjz2ByUW4GXZ1J8JdCtbuA"  # after it, in another branch
+BAN = "$cS8BQlRgesYgKm9vN-9JNS-UtOVzQ5DxPIoSjzXb5Lc"  # in the state before the server's join
+MESSAGE = "$GuNiSaItt4d00vOfx7qlZb8t9oGjKLNjaGJ1zelnB0I"  # after a merge
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from command_line import run
 
 DATA = Path(__file__).parent / "data"
-LATE = "!GdAnpucuoDmzhXxzit:far.example"
+LATE = "!xWjVNmliGLPGHEVxiN:far.example"
 ROOM = DATA.parent.parent / "vectors" / "rooms" / "v11.jsonl"
 
 

@@ -8,8 +8,11 @@ import pytest
 from command_line import run
 
 DATA = Path(__file__).parent / "data"
-LATE = "!GdAnpucuoDmzhXxzit:far.example"
-JOIN = "$3cFCUeJ6WGHBC1PP8DrxVpjjtlvtgFwpaPPmf_lSOgk"  # of alice of hs.example
+LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+JOIN = "$LReK-jOToSHKVZRc-VdCWcJEGTC8HdafBiuWhLuQbT4"  # of alice of hs.example
+GONE = "$_i4uXBc57bhEZwkx0pyf846PMBZZunD21WHZobg1koI"  # before the history that the server fetched
+FETCHED = "$cS8BQlRgesYgKm9vN-9JNS-UtOVzQ5DxPIoSjzXb5Lc"  # the oldest event of that
+BOB = "$5F0-xWtZFylLpT3FEAe4pghRxqaYzXzPpGnvuMWMYl4"  # his join
 WRONG = {"hs.example": {"ed25519:a_hs01": {"key": "SDQp9JlC3Idka1uprvsYbZkTpnJ4OwHbtqaqe+TDIl8"}}}
 WHY = 'signature, no valid signature from hs.example ("ed25519:a_hs01" does not verify)'
 
@@ -20,7 +23,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     folder = tmp_path_factory.mktemp("homeserver")
     database, keys = folder / "homeserver.db", folder / "wrong.json"
     database.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    key = {"valid_until_ts": 1_795_991_885_860, **WRONG["hs.example"]["ed25519:a_hs01"]}
+    key = {"valid_until_ts": 1_796_060_879_587, **WRONG["hs.example"]["ed25519:a_hs01"]}
     keys.write_text(json.dumps({"hs.example": {"ed25519:a_hs01": key}}))
     return (str(database), LATE, "--keys", str(keys))
 
@@ -28,9 +31,9 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 def test_check_says_dropped_where_the_servers_state_has_such_events(call: tuple[str, ...]) -> None:
     result = run("check", *call)
     assert result.exit_code == 1
-    assert "missing" not in result.stdout
+    assert "missing events" not in result.stdout
     line = next(one for one in result.stdout.splitlines() if "events of the recording server's state" in one)
-    assert line.startswith(f"  dropped events of the recording server's state: {JOIN}, $")
+    assert line.startswith(f"  dropped events of the recording server's state: {BOB}, {JOIN}")
     verdict = result.stdout.split(f"\n{LATE}: problems found\n")[1]
     assert "  2 events that the server decided about or has in its state were dropped\n" in verdict
     assert "the key of hs.example is probably wrong" in verdict
@@ -44,13 +47,15 @@ def test_the_state_is_unknown_for_dropped_events_with_the_key_as_the_reason(
 ) -> None:
     result = run(command, *call)
     assert result.exit_code == 3
-    assert "missing" not in result.stderr
+    listed = result.stderr.split("missing or dropped events:\n")[1].splitlines()
+    missing = [line for line in listed if line.startswith("  $") and ", dropped (" not in line]
+    assert missing == [f"  {GONE}, cited by {FETCHED}"]
     assert f"  {JOIN}, dropped (event_json, {JOIN}: {WHY}), cited by " in result.stderr
 
 
 def test_what_a_given_state_lacks_was_dropped(call: tuple[str, ...]) -> None:
     database, _, *keys = call
-    event_id = "$yXmnA2oxT401MYpd_qmr4TCP7_LV8d4SW0rbTl3PbqU"
+    event_id = "$XQEosjYOiNiGiL8v3guKo3zRX3Jg10tC_2q2x5Ec-6o"
     result = run("resolve", database, "--at", event_id, *keys)
     assert result.exit_code == 3
     assert "m.room.member '@alice:hs.example'" in result.stderr
@@ -64,11 +69,11 @@ def test_with_events_missing_and_dropped_each_is_called_so(call: tuple[str, ...]
     header, *lines = recording.read_text().splitlines()
     fields = json.loads(header)
     assert JOIN in fields["state"]
-    lost = next(e for e in sorted(fields["state"]) if e != JOIN and not e.startswith("$UecY"))
+    lost = next(e for e in sorted(fields["state"]) if e not in (JOIN, BOB))
     kept = [line for line in lines if json.loads(line)["event_id"] != lost]
     recording.write_text("\n".join([header, *kept]) + "\n")
     result = run("check", str(recording), *call[2:])
     assert f"  missing events of the recording server's state: {lost}\n" in result.stdout
-    assert f"  dropped events of the recording server's state: {JOIN}, $" in result.stdout
+    assert f"  dropped events of the recording server's state: {BOB}, {JOIN}\n" in result.stdout
     assert "  2 events that the server decided about or has in its state were dropped\n" in result.stdout
     assert "  1 event that the server decided about or has in its state is missing\n" in result.stdout

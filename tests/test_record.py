@@ -43,11 +43,7 @@ def placeless(value: Any) -> Any:
 def said(*arguments: str) -> dict[str, Any]:
     """Return what ``check --json`` says about one file, without the places in it."""
     (found,) = json.loads(run("check", "--json", *arguments).stdout)["files"]
-    # A recording has each event once. Where copies do not differ, they add to these counts only.
-    if repeated := found["room"].pop("repeated", 0):
-        for count in ("events", "intact"):
-            found["summary"][count] -= repeated
-        del found["summary"]["signatures"], found["summary"]["keys_to_fetch"]
+    found["room"].pop("repeated", None)  # a recording has each event once
     return {
         key: placeless(value)
         for key, value in found.items()
@@ -68,9 +64,7 @@ def alike(tmp_path: Path, *arguments: str) -> str:
     path = recorded(tmp_path, *arguments)
     expected = said(*arguments)
     assert "error" not in expected
-    found = said(path)
-    found["summary"] = {name: found["summary"][name] for name in expected["summary"]}
-    assert found == expected
+    assert said(path) == expected
     # A recording is a source too.
     again = str(tmp_path / "again.jsonl")
     assert run("record", path, "-o", again, "--force").exit_code == 0
@@ -295,7 +289,8 @@ def test_an_event_without_its_json_is_named_in_the_recording(tmp_path: Path, opt
     connection.close()
     source = ("--room", room_id, str(database))
     result = run("record", *source, *options, "-o", path)
-    assert "1 entry cannot be read or written as JSON; the recording has null there" in result.stderr
+    if not options:
+        assert "1 entry cannot be read or written as JSON; the recording has null there" in result.stderr
     last = json.loads(Path(path).read_text().splitlines()[-1])
     assert last["pdu"] is None
     assert (last["event_id"] == gone) is not options
@@ -545,6 +540,6 @@ def test_an_entry_without_an_id_is_recorded_without_one() -> None:
     )
     left_out: list[Entry] = []
     lines = list(recording_lines(recording, left_out))
-    assert lines[1:] == [b'{"pdu":{"type":"x"}}\n']
+    assert lines[1:] == [b'{"pdu":{"type":"x"}}\n', b'{"pdu":null}\n']
     assert [entry.error for entry in left_out] == ["bad"]
-    assert len(list(recording_lines(recording))) == 2
+    assert [*recording_lines(recording)] == lines

@@ -10,8 +10,8 @@ import pytest
 from command_line import run
 
 DATA = Path(__file__).parent / "data"
-LATE = "!GdAnpucuoDmzhXxzit:far.example"
-REJECTED = "$yXmnA2oxT401MYpd_qmr4TCP7_LV8d4SW0rbTl3PbqU"
+LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+REJECTED = "$XQEosjYOiNiGiL8v3guKo3zRX3Jg10tC_2q2x5Ec-6o"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_an_event_that_no_room_has_is_named_with_what_that_can_mean(database: st
     result = run(call, *options)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        f"roomver: {database}: none of its 13 rooms has the event '{strange}': the server never received it,"
+        f"roomver: {database}: none of its 15 rooms has the event '{strange}': the server never received it,"
         " or purged it, or the ID is mistyped"
     ]
 
@@ -79,7 +79,7 @@ def test_a_recording_names_the_room_for_a_database_beside_it(database: str, tmp_
         assert found.exit_code == 0
         (report,) = json.loads(found.stdout)["files"]
         assert [part["has_room"] for part in report["sources"]["parts"]] == [True, True]
-    other = run("check", database, "--room", "!EspoJFYhENVdFFyNsk:hs.example", "--also", recording)
+    other = run("check", database, "--room", "!cyVIwoicGNLlhMfvVO:hs.example", "--also", recording)
     assert (other.exit_code, f"its room is '{LATE}'" in other.stderr) == (2, True)
 
 

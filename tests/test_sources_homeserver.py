@@ -231,4 +231,4 @@ def test_an_event_finds_its_room(database: str) -> None:
         assert (several.exit_code, "of several rooms start with '$':" in several.stderr) == (2, True)
         nowhere = run(*("$nowhere" if one == event_id else one for one in command))
         assert nowhere.exit_code == 2
-        assert "none of its 13 rooms has the event '$nowhere'" in nowhere.stderr
+        assert "none of its 15 rooms has the event '$nowhere'" in nowhere.stderr

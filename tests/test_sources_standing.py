@@ -13,10 +13,10 @@ from command_line import Write, entries, header, public_room, run
 
 DATA = Path(__file__).parent / "data"
 ROOMS: dict[str, Any] = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))["rooms"]
-PARTIAL = "!HdQUPUAGZDNPZUPODV:far.example"
-INVITED = "!sLaGqjyGHEodwjnEIT:far.example"
-TURNED_DOWN = "!2V5f5vIHYBeBovgxVS110txXnZtJCu4yRUAqieqgOKs"
-LEFT = "!KrJKzjGwwWwoNOaDvb:far.example"
+PARTIAL = "!YGAJdctWjcfxKpwlGj:far.example"
+INVITED = "!BLKWRAyFuuiIzErQHp:far.example"
+TURNED_DOWN = "!5rh9C88XB5f8HQe1N2t9hJcv3C8ng9aJYgdq-8mlrc4"
+LEFT = "!idRrKigKHQCnMKywjN:far.example"
 
 UNFINISHED = (
     "the join is not finished: the server does not have all members yet",
@@ -29,7 +29,7 @@ SENTENCES = {
         "who invited whom is known; whether the rules allow it, a server in the room can tell",
     ),
     TURNED_DOWN: ("the server is not in the room: it has 2 events and no state",),
-    LEFT: ("the server left the room on 2026-11-28, with $1shFltaCAvE9xCzCf3YOlrzrPmS8LRQSPiy9N_UTY9g:",),
+    LEFT: ("the server left the room on 2026-11-29, with $kY81YPWwVMw8jayuhRgG80tvbZ6kJhsCyIsK_QJPAK0:",),
 }
 
 
@@ -70,14 +70,14 @@ def test_a_server_in_the_room_has_nothing_to_say_about_that(database: str) -> No
 
 
 def test_the_state_at_an_event_is_not_about_where_the_server_stands_now(database: str) -> None:
-    before = run("state", database, "--at", "$1shFltaCAvE9xCzCf3YOlrzrPmS8LRQSPiy9N_UTY9g", "--before")
+    before = run("state", database, "--at", "$kY81YPWwVMw8jayuhRgG80tvbZ6kJhsCyIsK_QJPAK0", "--before")
     assert (before.exit_code, "the server left" in before.stderr) == (0, False)
     undecided = ROOMS[PARTIAL]["partial_state_events"][-1]
     assert UNFINISHED[0] in run("state", database, "--at", undecided).stderr
 
 
 def test_state_says_that_the_server_has_another_current_state(database: str, tmp_path: Path) -> None:
-    room_id = "!GdAnpucuoDmzhXxzit:far.example"
+    room_id = "!xWjVNmliGLPGHEVxiN:far.example"
     copy = shutil.copyfile(database, tmp_path / "copy.db")
     db = sqlite3.connect(copy)
     sql = "DELETE FROM current_state_events WHERE room_id = ? AND type IN ('m.room.topic', 'm.room.name')"
@@ -91,7 +91,7 @@ def test_state_says_that_the_server_has_another_current_state(database: str, tmp
     assert (
         f"roomver: {copy}: {sentence}; to list them: roomver check {copy} --room '{room_id}'" in state.stderr
     )
-    at = run("state", str(copy), "--at", "$yXmnA2oxT401MYpd_qmr4TCP7_LV8d4SW0rbTl3PbqU")
+    at = run("state", str(copy), "--at", "$XQEosjYOiNiGiL8v3guKo3zRX3Jg10tC_2q2x5Ec-6o")
     assert "differs" not in at.stderr
     # Without the entries that were lost.
     one = run("state", str(copy), room_id, "--type", "m.room.create")

@@ -61,7 +61,7 @@ def test_a_second_file_cannot_make_an_event_backfilled(write: Write) -> None:
     built, branch = forked()
     first = [line for line in entries(built) if line["event_id"] != branch[1]]
     files = [
-        write("first.jsonl", [header() | FORMAT, *first]),
+        write("first.jsonl", [header(rejected=[], soft_failed=[]) | FORMAT, *first]),
         write(
             "second.jsonl",
             [header(rejected=[], soft_failed=[], backfilled=branch[1:]) | FORMAT, *entries(built)],

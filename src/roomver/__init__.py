@@ -25,7 +25,11 @@ in these modules:
 - `roomver.state`: room states, known in whole or in part, and the changes between them.
 - `roomver.auth`: the checks of the authorisation rules.
 - `roomver.policy`: policy servers.
+- `roomver.steps`: what a computation needs from outside, and the drivers that fetch it.
 - `roomver.resolution`: state resolution.
+- `roomver.receive`: the seven checks on receipt of an event.
+- `roomver.make`: making events, and the handshakes between servers.
+- `roomver.room`: a room in memory, to which events come in any order.
 - `roomver.replay`: the replay of a whole room.
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
 - `roomver.findings`: kinds of findings, and counts.

@@ -33,8 +33,9 @@ def merge_beside(
     """Merge what the sources say.
 
     What one server keeps beside its graph, another one may have in its own. And a source that lies must not
-    take another one's events out of the room. So an event is apart only if every source that has it says so,
-    and a forward extremity that other events are based on is in the graph, whatever a source says of it.
+    take another one's events out of the room. So an event is apart only if every source that has it says so.
+    The outliers do not count at all if one of them may be in the graph of another source. A forward extremity
+    that other events are based on is in the graph, whatever a source says of it.
 
     Args:
         tally: what each source has.
@@ -52,11 +53,11 @@ def merge_beside(
     outliers, apart = knowns[0].outliers, knowns[0].apart
     if len(knowns) > 1:
         outliers, apart = _join_outliers(tally, knowns), _join_apart(tally, knowns)
-    in_graph = _held(apart, told, events)
+    in_graph = _held(frozenset[EventId]().union(*(one.apart for one in knowns)), told, events)
     return Beside(
         None if outliers is None else outliers - ends - in_graph,
         backfilled - ends,
-        unplaced - ends,
+        unplaced,
         apart - in_graph - _held(apart, given, events),
     )
 

@@ -241,7 +241,7 @@ class Gathered:
         several = {e: find_contested(claims) for e, claims in self._claims.items() if len(claims) > 1}
         if several or len(origins) > 1:
             self.differences += find_differences(
-                tally, self._claims, several, self._told, knowns, self.events
+                tally, self._claims, several, self._told, knowns, self.newest, self.events
             )
         for event_id, claims in self._claims.items():
             state = forget_events(merge_states(claims, several.get(event_id, {})), self._same_id, SAME_ID)

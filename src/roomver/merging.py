@@ -23,8 +23,9 @@ from .differing_keys import find_differing_keys
 from .entry import NO_SOURCE, Entry, Part
 from .event import Event
 from .known_states import KnownStates
-from .state import Unknown, entries_of, known_in_part
-from .types import EventId, StateKey, StateMap
+from .newest import Newest, listed_state
+from .state import entries_of
+from .types import EventId
 
 __all__ = [
     "Tally",
@@ -204,12 +205,13 @@ def _soft_failed(origin: Origin) -> frozenset[EventId]:
     return frozenset() if held is None or held.soft_failed is None else held.soft_failed
 
 
-def find_differences(
+def find_differences(  # noqa: PLR0913, PLR0917 - all that is compared
     tally: Tally,
     claims: Mapping[EventId | None, Sequence[Claim]],
     contested: Mapping[EventId | None, Contested],
     told: Sequence[Claim],
     knowns: Sequence[KnownStates],
+    newest: Sequence[Newest],
     events: Mapping[EventId, Event],
 ) -> Iterable[Difference]:
     """Yield where the sources differ on decisions, states, forward extremities and keys.
@@ -224,7 +226,7 @@ def find_differences(
     for event_id, keys in contested.items():
         kind = DifferenceKind.CURRENT_STATE if event_id is None else DifferenceKind.STATE_BEFORE
         yield from _differing_states(kind, event_id, claims[event_id], keys)
-    yield from _of_servers(tally, [*claims.get(None, ()), *told], knowns, events)
+    yield from _of_servers(tally, [*claims.get(None, ()), *told], newest, events)
     for kind, found in decided:
         for event_id, says in found.items():
             yield Difference(kind, tuple(Saying(names[n], None, f"{text} it") for n, text in says), event_id)
@@ -246,18 +248,15 @@ def _differing_states(
 
 
 def _of_servers(
-    tally: Tally, given: Sequence[Claim], knowns: Sequence[KnownStates], events: Mapping[EventId, Event]
+    tally: Tally, given: Sequence[Claim], newest: Sequence[Newest], events: Mapping[EventId, Event]
 ) -> Iterable[Difference]:
     """Yield where the servers' forward extremities and current states differ, also from a given state."""
-    ends: dict[int, frozenset[EventId]] = {}
-    states: dict[int, StateMap[EventId]] = {}
-    for n, origin in enumerate(tally.origins):
-        held = origin.beliefs
-        told = knowns[n].extremities if held is None or held.extremities is None else held.extremities
-        if told:  # a room always has one
-            ends[n] = told
-        if held is not None and held.state is not None and not held.partial:
-            states[n] = _state_of(held.state, events)
+    ends = {n: one.extremities for n, one in enumerate(newest) if one.extremities is not None}
+    states = {
+        n: listed_state(one, events)
+        for n, one in enumerate(newest)
+        if one.state is not None and not one.partial
+    }
     names = [origin.name for origin in tally.origins]
     if len({*ends.values()}) > 1:
         says = tuple(Saying(names[n], None, ", ".join(sorted(ids))) for n, ids in ends.items())
@@ -281,16 +280,3 @@ def _of_moments(one: Claim, other: Claim, ends: Mapping[int, frozenset[EventId]]
         return
     kind = DifferenceKind.CURRENT_STATE if len(told) == len(sources) else DifferenceKind.MOMENT
     yield from _differing_states(kind, None, (one, other), find_contested((one, other)))
-
-
-def _state_of(ids: Iterable[EventId], events: Mapping[EventId, Event]) -> StateMap[EventId]:
-    """Return the state that a server's list of event IDs stands for, as far as the events are usable."""
-    state: dict[StateKey, EventId] = {}
-    missing = False
-    for event_id in sorted(ids):
-        event = events.get(event_id)
-        if event is None or event.state_key is None:
-            missing = True
-        else:
-            state.setdefault((event.type, event.state_key), event_id)
-    return known_in_part(state, [Unknown.everything("events of the state are missing")] if missing else [])

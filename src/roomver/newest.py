@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .claims import Claim
 from .contributions import Origin
-from .errors import listed
+from .errors import Lack, listed
 from .event import Event
 from .known_states import KnownStates
 from .replay import Lost
@@ -64,8 +64,10 @@ def find_lost(
         named = one.state if one.extremities is None else one.extremities
         ids = tuple(sorted(event_id for event_id in named or () if event_id not in usable))
         if ids:
-            state = None if one.state is None else _listed_state(one, usable)
-            yield Lost(ids, _reason(one, ids, unusable), state)
+            state = None if one.state is None else listed_state(one, usable)
+            dropped = any(event_id in unusable for event_id in ids)
+            lack = Lack.DROPPED if dropped else Lack.MISSING
+            yield Lost(ids, _reason(one, ids, unusable), lack, state)
 
 
 def _reason(one: Newest, ids: Sequence[EventId], unusable: Collection[EventId]) -> str:
@@ -81,7 +83,7 @@ def _reason(one: Newest, ids: Sequence[EventId], unusable: Collection[EventId]) 
     return f"{what} {are} missing{' or cannot be used' if cannot else ''}"
 
 
-def _listed_state(one: Newest, usable: Mapping[EventId, Event]) -> StateMap[EventId]:
+def listed_state(one: Newest, usable: Mapping[EventId, Event]) -> StateMap[EventId]:
     """Return the current state that a source lists, as far as its events are usable."""
     entries: dict[StateKey, EventId] = {}
     twice: set[StateKey] = set()

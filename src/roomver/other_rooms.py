@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .contributions import Origin
-from .entry import NO_SOURCE, Entry, Place
+from .entry import NO_SOURCE, Entry
 from .event import Event
 from .findings import EventCheck
 from .state_document import main_room
@@ -25,14 +25,12 @@ class OtherRooms:
     Attributes:
         room_id: the room to read; None if it is that of the first source that has usable events.
         events: the usable events that were left out, by ID.
-        places: the places of the entries that were left out.
         numbers: how many entries were left out, by the number of their source.
         strange: the sources that have only other rooms, once all entries have arrived.
     """
 
     room_id: RoomId | None = None
     events: dict[EventId, Event] = field(default_factory=dict)
-    places: set[Place] = field(default_factory=set)
     numbers: Counter[int] = field(default_factory=Counter)
     strange: frozenset[int] = frozenset()
     # The source whose room it is. None if the room was asked for, or if no usable event has arrived yet.
@@ -60,7 +58,6 @@ class OtherRooms:
         if _room_of(entry, event) in (None, self.room_id):
             return False
         self.numbers[entry.source] += 1
-        self.places.add(entry.place)
         if event is not None:
             self.events[event.event_id] = event
         return True

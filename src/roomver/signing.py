@@ -18,7 +18,7 @@ from .types import JsonObject, JsonValue, ServerName
 from .unpadded import encode_unpadded
 from .versions import RoomVersion
 
-__all__ = ["sign_event", "sign_json"]
+__all__ = ["countersign", "sign_event", "sign_json"]
 
 
 def sign_json(
@@ -65,6 +65,24 @@ def sign_event(
     hashes: JsonObject = {"sha256": encode_unpadded(content_digest(raw))}
     hashed: JsonObject = {**raw, "hashes": hashes}
     return _with_signature(hashed, essential_bytes(hashed, record), server, key)
+
+
+def countersign(
+    pdu: Mapping[str, object], version: RoomVersion | str, server: ServerName, key: SigningKey
+) -> JsonObject:
+    """Return a copy of a PDU with one more server's signature. Nothing else in it changes.
+
+    An invited server signs an invite so, and the server of the authorising user a restricted join. Check the
+    event before: it is someone else's, and `sign_event` would replace its content hash.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#put_matrixfederationv2inviteroomideventid
+
+    Raises:
+        NotCanonical: if the PDU cannot be encoded as canonical JSON.
+        MalformedEvent: if it is not an object, or its ``signatures`` are not an object of objects.
+    """
+    raw, record = unpack(pdu, version)
+    return _with_signature(raw, essential_bytes(raw, record), server, key)
 
 
 def _with_signature(owner: JsonObject, message: bytes, server: ServerName, key: SigningKey) -> JsonObject:

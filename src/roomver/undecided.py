@@ -13,11 +13,12 @@ from .errors import SHOWN, Lack, gravest, listed
 from .findings import Finding, FindingKind, Reason
 from .gathering import Gathered
 from .replay import Outcome, Replay
+from .replay.causes import CONSEQUENCES
 from .state import Unknown
 from .state_document import NOT_USABLE
 from .types import EventId
 
-__all__ = ["Dropped", "Undecided", "lack_behind", "lacks_among"]
+__all__ = ["Dropped", "Undecided", "is_contradiction", "lack_behind", "lacks_among"]
 
 # Finding what is behind a state known in part may cost as much as a walk through the room.
 _MOST_TRACED = 100
@@ -54,6 +55,11 @@ def lack_behind(gathered: Gathered, lack: Lack, unknown: Iterable[Unknown] = ())
     if found is Lack.STATE and gathered.left_out and any(NOT_USABLE in one.reason for one in behind):
         return Lack.DROPPED
     return found
+
+
+def is_contradiction(one: Unknown) -> bool:
+    """Tell whether something is unknown because of a contradiction, and not only as a consequence of that."""
+    return one.lack is Lack.AGREEMENT and one.reason not in CONSEQUENCES
 
 
 class Undecided:

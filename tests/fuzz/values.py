@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -37,7 +38,11 @@ from roomver.event import find_defects
 from roomver.findings import FindingKind
 from roomver.hashing import check_content_hash, compute_content_hash, compute_reference_hash
 from roomver.keys import read_key_table
+from roomver.make import check_invite_steps, complete_template
+from roomver.receive import Lacking, MemoryStore, receive_steps
+from roomver.signature_results import SigningStatus
 from roomver.signatures import list_required_signers, read_server_keys, verify_json
+from roomver.steps import run
 
 from . import corpus
 from .mutations import mutated, mutated_bytes
@@ -155,8 +160,41 @@ def run_pdu(case: Any) -> None:
     if isinstance(parsed, Event):
         repr(parsed)
         _ask_rules(parsed, {}, {})
+    _serve(pdu, version)
     if before is not None:
         promised(same(pdu, before), "the input is not changed")
+
+
+@cache
+def _served(version: str) -> MemoryStore:
+    """Return a server that has received the recorded room of a version."""
+    header, entries = corpus.recorded(version)
+    store = MemoryStore(read_key_table(header["keys"]))
+    for entry in entries:
+        store.take(run(receive_steps(entry["pdu"], version, graph=store.graph), store))
+    return store
+
+
+def _serve(pdu: Any, version: str) -> None:
+    """Send a PDU to a server: as an event of its room, as a template and as an invite."""
+    store = _served(version)
+    receipt = answer(lambda: run(receive_steps(pdu, version, graph=store.graph), store))
+    if not isinstance(receipt, RoomverError):
+        promised(len(str(receipt)) < 400_000, "a receipt is not long")
+        good = receipt.check.signatures in (SigningStatus.VALID, SigningStatus.NOT_REQUIRED)
+        promised(receipt.stored is None or good, "a stored event is signed")
+        promised(receipt.decided or receipt.lacking != Lacking(), "something leaves it undecided")
+    expected: dict[str, Any] = {"room_id": "!r:a.example", "versions": VERSIONS}
+    body = {"room_version": version, "event": pdu, "invite_room_state": [pdu, pdu]}
+    invite = answer(
+        lambda: run(check_invite_steps(body, origin="a.example", server="b.example", **expected), store)
+    )
+    if not isinstance(invite, RoomverError):
+        promised(len(str(invite)) < 400_000, "the check of an invite is not long")
+    key, options = key_of("a.example"), {"event_id": "$x:a.example", "origin_server_ts": 5, **expected}
+    made = answer(lambda: complete_template(body, membership="join", user="@a:a.example", key=key, **options))
+    if isinstance(made, Event):
+        promised(made.sender == made.state_key == "@a:a.example", "nothing else is signed")
 
 
 def _is_shallow(value: Any, depth: int = 0) -> bool:

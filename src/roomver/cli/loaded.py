@@ -26,7 +26,7 @@ from ..replay import Replay, Status
 from ..room_check import Beliefs, RoomCheck, check_room
 from ..state import Unknown, lack_of
 from ..types import EventId
-from ..undecided import lack_behind
+from ..undecided import is_contradiction, lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .common import QUOTE_IDS, add_room_keys, console, display_name, joint_name
 from .escaped import printable
@@ -184,7 +184,7 @@ class LoadedRoom:
             at_arrival: those that leave its check against the current state unknown.
         """
         unknown = self.replay.unknown_behind(event_id, at_arrival=at_arrival)
-        found = [str(one) for one in unknown if one.lack is Lack.AGREEMENT]
+        found = [str(one) for one in unknown if is_contradiction(one)]
         if event_id is None:
             return found
         outcomes, todo, chain = self.replay.outcomes, [event_id], {event_id}
@@ -211,14 +211,15 @@ class LoadedRoom:
         Args:
             text: what to say.
             missing: the missing events; if there are none, a given state that is known in part is behind it.
-            lack: what would tell the rest of that state; None if it is not behind it either.
+            lack: what would tell the rest of that state; None if it is not behind it either. With missing
+                events, only a contradiction is told.
         """
         words = f"; {missing_words(missing, self.found.dropped)}:" if missing else ""
         lines = missing_lines(self.found, missing)
         if missing and follows_server(self.replay):
             lines.append(f"  {NO_STATES}")
-        if not missing and lack is not None:
-            lines = [f"  {advice_for(lack)}"]
+        if lack is not None and (not missing or lack is Lack.AGREEMENT):
+            lines.append(f"  {advice_for(lack)}")
         for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             click.echo(printable(line), err=True)
 

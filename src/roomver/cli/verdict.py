@@ -71,8 +71,8 @@ class Verdict:
             events = counted(number, "newer event is", "newer events are")
             changed = "it" if number == 1 else "they"
             lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
-            if self.code == 3:
-                lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
+        if found is not None and self.code == 3:
+            lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
             lines.append(f"{events} undecided: more of the room is needed to tell")

@@ -338,6 +338,6 @@ def _unknown(value: JsonValue, path: str) -> Unknown:
             raise NotCanonical(join_path(where, index), reason)
         keys.add((cast(str, pair[0]), cast(str, pair[1])))
     lack = fields.get("lack", Lack.STATE.value)
-    if lack not in _LACKS:
+    if type(lack) is not str or lack not in _LACKS:
         raise NotCanonical(join_path(path, "lack"), f"expected {listed([*_LACKS])}, found {shorten(lack)}")
     return Unknown(reason, kinds, frozenset(keys), lack=_LACKS[lack])

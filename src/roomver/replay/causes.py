@@ -1,6 +1,6 @@
 """What leaves an event undecided or a state unknown: missing events, and what given states do not tell."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..state import Unknown, unknown_of
 from ..types import EventId
@@ -8,6 +8,13 @@ from .outcome import Status
 
 if TYPE_CHECKING:
     from .result import Replay
+
+
+MERGED: Final = "branches known in part were merged"
+UNDECIDED: Final = "an event is undecided"
+SEVERAL_UNDECIDED: Final = "several events are undecided"
+CONSEQUENCES: Final = frozenset({MERGED, UNDECIDED, SEVERAL_UNDECIDED})
+"""The reasons of an `Unknown` that follows from something else that is unknown or undecided."""
 
 
 class Causes(NamedTuple):

@@ -48,8 +48,7 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
         if len(groups) > most:
             result.too_many_states = True
             return None
-        states = {end: _state(result, ends, group) for group in groups for end in ends[group].ends}
-        return plain(fold.merge(None, dict(sorted(states.items())))[0])
+        return _merged(fold, ends, groups)
     found = split_groups(result, groups)
     if found is None:
         result.too_many_states = True
@@ -59,6 +58,8 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
     try:
         resolved = fold.resolved(split, len(order), fold.algorithm)
     except MissingEvents as error:
+        if len(groups) <= most and any(group in fold.filled for group in groups):
+            return _merged(fold, ends, groups)
         # No algorithm changes an entry that all branches agree on.
         return PartialState(
             {key: event_id for key, event_id in state.items() if key not in split.conflicted},
@@ -70,6 +71,11 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
         fold.note_resets(None, fold.resets_at(split, resolved, parents))
     apply_changes(state, resolved.items())
     return state
+
+
+def _merged(fold: Fold, ends: Mapping[int | None, Open], groups: Sequence[int]) -> KnownState:
+    states = {end: _state(fold.result, ends, group) for group in groups for end in ends[group].ends}
+    return plain(fold.merge(None, dict(sorted(states.items())))[0])
 
 
 def agreed_among(states: Sequence[StateMap[EventId]] | None) -> PartialState[EventId] | None:

@@ -60,7 +60,8 @@ from ..state.room_state import changes_between
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .bridging import find_bridging
-from .given import VOUCHED_AND_REFUSED, agree
+from .causes import MERGED, SEVERAL_UNDECIDED, UNDECIDED
+from .given import VOUCHED_AND_REFUSED, Filled, agree
 from .groups import SharedStates
 from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
@@ -124,6 +125,8 @@ class Fold:
         result._given = self.given
         # The given states that are used alone, because prev events are missing.
         self.bridges: dict[EventId, StateMap[EventId]] = {}
+        # By group: what a given state told of a state that is otherwise computed.
+        self.filled: dict[int, Filled] = {}
         # The events before which the state is believed: a given state tells of it, or of one that it derives
         # from.
         self.believed: set[EventId] = set()
@@ -234,6 +237,7 @@ class Fold:
                 ):
                     self.resets.note(event_id, entries_of(state).get(key))
                 after = self._changed(before, {key: event_id})
+                self._still_filled(before, after, key)
             elif outcome.status is Status.UNDECIDED:
                 after = self._forgetting(before, key, event_id, outcome.lack)
         self.result._after[event_id] = after[1]
@@ -262,12 +266,22 @@ class Fold:
         state, group = before
         unknown = (
             *unknown_of(state),
-            Unknown("an event is undecided", keys=frozenset([key]), event_id=event_id, lack=lack),
+            Unknown(UNDECIDED, keys=frozenset([key]), event_id=event_id, lack=lack),
         )
         if len(unknown) > _REASONS_KEPT:
-            unknown = (Unknown.everything("several events are undecided", event_id, lack_of(unknown)),)
+            unknown = (Unknown.everything(SEVERAL_UNDECIDED, event_id, lack_of(unknown)),)
         changes: dict[StateKey, EventId | None] = {key: None}
-        return self._kept(known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes)
+        after = self._kept(
+            known_in_part(changed_entries(entries_of(state), changes), unknown), group, changes
+        )
+        if len(unknown) > len(unknown_of(state)):
+            self._still_filled(before, after, key)
+        return after
+
+    def _still_filled(self, before: Grouped, after: Grouped, key: StateKey) -> None:
+        """Note what a given state told of the state after an event for a key."""
+        if before[1] in self.filled:
+            self.filled[after[1]] = self.filled[before[1]].replaced(key)
 
     def _state_before(self, event: Event) -> Grouped | None:
         """Return the state before an event, resolved over its prev events; None if it is unknown."""
@@ -336,7 +350,11 @@ class Fold:
         entries = entries_of(together)
         if not entries:
             return self._kept(together, -1, {})
-        return self._kept(together, group, changes_between(entries_of(state), entries))
+        added = changes_between(entries_of(state), entries)
+        found = self._kept(together, group, added)
+        if not contested:
+            self.filled[found[1]] = Filled(frozenset(added), unknown_of(state), len(unknown_of(together)))
+        return found
 
     def _without_own(self, event_id: EventId, given: StateMap[EventId]) -> StateMap[EventId]:
         """Return a given state in which the key of the event itself is unknown, if it has the event."""
@@ -393,10 +411,13 @@ class Fold:
             split = split_states(states)
             resolved = self.resolved(split, len(distinct), self.algorithm)
         except (UnknownState, MissingEvents) as error:
+            computed = self._merged_as_computed(distinct)
+            if computed is not None:
+                return Merged(None, groups, {}, computed)
             if isinstance(error, MissingEvents):
                 unknown = why_undecided(error)
             else:
-                unknown = [Unknown.everything("branches known in part were merged", event_id, error.lack)]
+                unknown = [Unknown.everything(MERGED, event_id, error.lack)]
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
@@ -409,6 +430,34 @@ class Fold:
                 return Merged(split, groups, resolved, (state, group))
         after = self._changed(first, {k: v for k, v in resolved.items() if first[0].get(k) != v})
         return Merged(split, groups, resolved, after)
+
+    def _merged_as_computed(self, distinct: Sequence[Grouped]) -> Grouped | None:
+        """Merge states without what given states told of them; None if they told nothing, or if it fails."""
+        if not any(group in self.filled for _, group in distinct):
+            return None
+        bare = [
+            self.filled[group].taken_from(state) if group in self.filled else state
+            for state, group in distinct
+        ]
+        try:
+            split = split_states(bare)
+            resolved = self.resolved(split, len(distinct), self.algorithm)
+        except (UnknownState, MissingEvents):
+            return None
+        # No algorithm changes an entry that all branches agree on.
+        told = {
+            key: entries_of(distinct[0][0]).get(key)
+            for _, g in distinct
+            if g in self.filled
+            for key in self.filled[g].keys
+        }
+        agreed = {key: e for key, e in told.items() if all(entries_of(s).get(key) == e for s, _ in distinct)}
+        changes = {**resolved, **{key: e for key, e in agreed.items() if e is not None}}
+        entries = changed_entries(entries_of(bare[0]), changes)
+        first, group = distinct[0]
+        return self._kept(
+            known_in_part(entries, split.unknown), group, changes_between(entries_of(first), entries)
+        )
 
     def resolved(
         self, split: Split, count: int, algorithm: StateResolution | None

@@ -6,7 +6,7 @@ what it leaves unknown. Where the two differ, nothing tells which is right, so t
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..errors import Lack
 from ..state import RoomState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
@@ -22,6 +22,31 @@ CONTRADICTED: Final = "the given state and the prev events contradict each other
 
 VOUCHED_AND_REFUSED: Final = "a server has accepted the event, but a given state refuses it"
 """Why an event is undecided that an answer vouches for."""
+
+
+class Filled(NamedTuple):
+    """What a given state told of a state that is otherwise computed.
+
+    Branches that leave the computed state have the same unknown entries, so a merge of them may be known.
+    Where a given state tells these entries of one branch only, nothing can be compared. Then the branches are
+    merged without what it told.
+    """
+
+    keys: frozenset[StateKey]
+    """The keys of the entries that it told, as far as they were not replaced."""
+    unknown: tuple[Unknown, ...]
+    """What was unknown without it."""
+    left: int
+    """How many reasons it left."""
+
+    def replaced(self, key: StateKey) -> "Filled":
+        """Return what is left of it if an event replaces the entry of a key."""
+        return self._replace(keys=self.keys - {key}) if key in self.keys else self
+
+    def taken_from(self, state: StateMap[EventId]) -> StateMap[EventId]:
+        """Return a state that follows, without what the given state told."""
+        entries = changed_entries(entries_of(state), dict.fromkeys(self.keys))
+        return known_in_part(entries, (*self.unknown, *unknown_of(state)[self.left :]))
 
 
 def agree(

@@ -7,7 +7,7 @@ and may have been part of the current state that these were checked against.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ..errors import Lack
+from ..errors import SHOWN, Lack, gravest
 from ..power import CREATE
 from ..state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateMap
@@ -25,6 +25,8 @@ class Lost(NamedTuple):
     """Their IDs, sorted; at least one."""
     reason: str
     """What is lost, in a few words: the reason of an `Unknown`."""
+    lack: Lack
+    """What would tell: events that are missing, or valid copies of dropped ones."""
     state: StateMap[EventId] | None = None
     """The current state that the source lists, as far as its events are here; None if it lists none."""
 
@@ -36,14 +38,14 @@ def keep_agreed(state: StateMap[EventId], lost: Lost) -> StateMap[EventId]:
     A key is known to be absent if it is so in both.
     """
     if lost.state is None:
-        return PartialState({}, [Unknown.everything(lost.reason)])
+        return PartialState({}, [Unknown.everything(lost.reason, lack=lost.lack)])
     ours, theirs = entries_of(state), entries_of(lost.state)
     differing = frozenset(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
     unknown = [one.renewed() for one in unknown_of(state)]
     if isinstance(lost.state, PartialState):
-        unknown.append(Unknown.everything(lost.reason))
+        unknown.append(Unknown.everything(lost.reason, lack=lost.lack))
     elif differing:
-        unknown.append(Unknown(lost.reason, keys=differing))
+        unknown.append(Unknown(lost.reason, keys=differing, lack=lost.lack))
     agreed = changed_entries(ours, dict.fromkeys(differing & ours.keys()))
     return known_in_part(agreed, unknown)
 
@@ -75,12 +77,13 @@ def forget_doubtful(result: Replay, lost: Sequence[Lost]) -> None:
     result.unsought = [event_id for event_id in result.unsought if event_id is not None]
     result._resets = [reset for reset in result._resets if reset.merge is not None]
     causes = tuple(sorted(ids))[:_CAUSES]
+    why = "; ".join(one.reason for one in lost[:SHOWN]), gravest(one.lack for one in lost)
     for event_id, outcome in result.outcomes.items():
         if _is_checked(result, outcome):
             result.soft_failed.pop(event_id, None)
             result._read_at_arrival.pop(event_id, None)
             result._unchecked_for[event_id] = causes
-            result._why_unchecked[event_id] = lost[0].reason, Lack.MISSING
+            result._why_unchecked[event_id] = why
 
 
 def _is_checked(result: Replay, outcome: Outcome) -> bool:

@@ -1,7 +1,7 @@
 """How a resolution asks for events: it yields the IDs of the events that it needs and is sent the events.
 
 So one core serves a caller that has every event in memory, a caller that reads a database, and a caller
-that awaits one.
+that awaits one. `roomver.steps` has the drivers for a store that answers other needs too.
 """
 
 from collections import ChainMap
@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
+from ..steps import drive, drive_async
 from ..types import EventId
 
 T = TypeVar("T")
@@ -33,13 +34,7 @@ def run_steps(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Fetched]) -
     >>> run_steps(resolve_steps([same, same]), lambda wanted: {}).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
-    try:
-        wanted = next(steps)
-        while True:
-            wanted = steps.send(fetch(wanted))
-    except StopIteration as done:
-        result: T = done.value  # typeshed says Any
-        return result
+    return drive(steps, fetch)
 
 
 async def run_steps_async(steps: Steps[T], fetch: Callable[[frozenset[EventId]], Awaitable[Fetched]]) -> T:
@@ -47,13 +42,7 @@ async def run_steps_async(steps: Steps[T], fetch: Callable[[frozenset[EventId]],
 
     The arguments are those of `run_steps`.
     """
-    try:
-        wanted = next(steps)
-        while True:
-            wanted = steps.send(await fetch(wanted))
-    except StopIteration as done:
-        result: T = done.value  # typeshed says Any
-        return result
+    return await drive_async(steps, fetch)
 
 
 class KnownEvents:

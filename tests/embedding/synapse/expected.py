@@ -7,6 +7,8 @@ _CACHE = (
     " replaced."
 )
 
+_WORDING = "It compares the words of the refusal. The event is refused, with the same status and error code."
+
 EXPECTED: Final = {
     **{
         f"tests.state.test_v2.StateTestCase.{name}": _CACHE
@@ -20,6 +22,20 @@ EXPECTED: Final = {
     "tests.federation.test_federation_server.MessageAcceptTests.test_cant_hide_direct_ancestors": (
         "It sends an event that it made by the rules of version 10 to a room of another version. roomver does"
         " not judge events of two room versions together; it raises WrongRoom."
+    ),
+    **dict.fromkeys(
+        (
+            "tests.handlers.test_federation.FederationTestCase.test_exchange_revoked_invite",
+            *(
+                f"tests.rest.client.test_rooms.RoomPowerLevelOverridesInPracticeTestCase.{name}"
+                for name in (
+                    "test_config_override_applies_only_to_specific_preset",
+                    "test_normal_user_can_not_post_state_event",
+                    "test_specific_room_override_defeats_config_override",
+                )
+            ),
+        ),
+        _WORDING,
     ),
 }
 """Test ID to reason."""

@@ -1,0 +1,146 @@
+"""Make events, and take part in the handshakes between servers, without I/O.
+
+- `make_steps` makes a complete PDU: placed after the forward extremities, with its auth events, hashed and
+  signed.
+- `template_steps` answers ``/make_join``, ``/make_leave`` and ``/make_knock``; `complete_template` makes the
+  event of such an answer; `check_sent` checks it where it arrives.
+- `stripped_state_steps`, `check_invite_steps` and `take_signature` are for invites.
+
+Time, keys, room IDs and event IDs of versions 1 and 2 are handed in: nothing here reads a clock or draws
+random numbers. Whether an event is allowed is a verdict; an event that is not allowed is not signed.
+
+Source: https://spec.matrix.org/latest/server-server-api/#pdus
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, NoReturn
+
+from ..errors import refuse_truth
+from ..event import Event, parse_event
+from ..identifiers import server_of
+from ..keys import SigningKey
+from ..policy import PolicyServer
+from ..resolution import RoomGraph
+from ..rules import Verdict
+from ..signatures import list_required_signers
+from ..signing import sign_event
+from ..state import State
+from ..steps import Steps
+from ..types import EventId, RoomId, ServerName, UserId
+from ..versions import RoomVersion, version_record
+from .authoriser import find_authoriser_steps
+from .drafts import Wanted, draft
+from .handshake import Template, check_sent, complete_template, template_steps
+from .invite import InviteCheck, check_invite_steps, stripped_state_steps, take_signature
+
+__all__ = [
+    "InviteCheck",
+    "Made",
+    "Template",
+    "check_invite_steps",
+    "check_sent",
+    "complete_template",
+    "find_authoriser_steps",
+    "make_steps",
+    "stripped_state_steps",
+    "take_signature",
+    "template_steps",
+]
+
+
+class Made(NamedTuple):
+    """A new event, or why there is none. It has no truth value: use `event` or `verdict`."""
+
+    event: Event | None
+    """The event, hashed and signed by the sender's server; None if the verdict refuses it."""
+    verdict: Verdict
+    """The verdict of the rules, on its auth events and on the state before it."""
+    state_before: State[EventId]
+    """The state before it."""
+    unsigned_by: tuple[ServerName, ...] = ()
+    """The other servers that must sign it before it is sent to the room, sorted: the server of the
+    authorising user of a restricted join. An invited server is not among them, because no other server checks
+    that it signed."""
+    policy_server: PolicyServer | None = None
+    """The policy server of the room, if it must sign the event before it is sent; otherwise None."""
+
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, ".event")
+
+
+def make_steps(  # noqa: PLR0913 - all but four are options by keyword
+    version: RoomVersion | str,
+    kind: str,
+    sender: UserId,
+    content: Mapping[str, object],
+    *,
+    origin_server_ts: int,
+    key: SigningKey,
+    state_key: str | None = None,
+    room_id: RoomId | None = None,
+    event_id: EventId | None = None,
+    redacts: EventId | None = None,
+    prev_events: Collection[EventId] | None = None,
+    graph: RoomGraph | None = None,
+) -> Steps[Made]:
+    """Make an event: place it in the room, select its auth events, check it, hash it and sign it.
+
+    This is a generator: run it with `roomver.steps.run` or `roomver.steps.run_async`. Nothing is stored. Then
+    receive the event, like any other, with `roomver.receive.receive_steps`.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#pdus and
+    https://spec.matrix.org/latest/server-server-api/#adding-hashes-and-signatures-to-outgoing-events
+
+    Args:
+        version: the version of the room.
+        kind: the event type.
+        sender: the sender. The server in this user ID signs.
+        content: the content. It is copied.
+        origin_server_ts: the time, in milliseconds since the epoch.
+        key: the signing key of the sender's server.
+        state_key: the state key of a state event; None for a message.
+        room_id: the room ID; None for the create event of version 12, whose hash it is.
+        event_id: the event ID in versions 1 and 2, ``$``, characters that the caller draws, ``:`` and the
+            sender's server. Later versions compute it.
+        redacts: the event that an ``m.room.redaction`` redacts. It is put where the version has it.
+        prev_events: the events that it follows, at most 20; None for the forward extremities. If there are
+            more than 20, those of the greatest depth are taken.
+        graph: the room's graph, if the caller keeps one.
+
+    Returns:
+        The event with the verdict, or the verdict that refuses it.
+
+    Raises:
+        MalformedEvent: if the event would not be in the event format, or a create event names another room
+            version.
+        MissingEvents: naming events that the store does not have, or after which it has no state.
+        UnknownState: if the state before the event is known in part, and the event depends on the rest.
+        WrongRoom: if the state is of another room.
+        UnknownRoomVersion: if there is no such version.
+        ValueError: if a prev event was rejected or soft-failed.
+
+    >>> from roomver import SigningKey
+    >>> from roomver.receive import MemoryStore, receive_steps
+    >>> from roomver.steps import run
+    >>> key = SigningKey.from_seed("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
+    >>> store = MemoryStore()
+    >>> made = run(make_steps("12", "m.room.create", "@al:a.org", {"room_version": "12"}, state_key="",
+    ...                       origin_server_ts=1700000000000, key=key), store)
+    >>> made.event.room_id, list(made.event.signatures)
+    ('!iU4EEu6yJk54VN-ZHhozn7yqaR4IImKFYCcrxA0PDoE', ['a.org'])
+    >>> store.take(run(receive_steps(made.event.pdu, "12", signatures=False), store))
+    >>> made = run(make_steps("12", "m.room.topic", "@al:a.org", {"topic": "Hello"}, state_key="",
+    ...                       room_id=made.event.room_id, origin_server_ts=1700000000001, key=key), store)
+    >>> made.event is None, str(made.verdict)
+    (True, 'v12 rule 6 (sender.not_joined): the sender is not joined (sender @al:a.org, membership leave)')
+    """
+    record = version_record(version)
+    wanted = Wanted(kind, sender, content, state_key, room_id, origin_server_ts, event_id, redacts)
+    drafted = yield from draft(wanted, record, prev_events, graph)
+    if not drafted.verdict.allowed:
+        return Made(None, drafted.verdict, drafted.state)
+    server = server_of(sender)
+    # Parsed again, because the hash and the signature count for the size.
+    event = parse_event(sign_event(drafted.pdu, record, server, key), record)
+    unsigned_by = tuple(one for one in list_required_signers(event) if one != server)
+    return Made(event, drafted.verdict, drafted.state, unsigned_by, drafted.policy_server)
