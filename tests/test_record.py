@@ -278,7 +278,9 @@ def test_what_is_not_json_is_kept_as_null_and_counted(write: Write, tmp_path: Pa
 
 
 @pytest.mark.parametrize("options", [(), ("--anonymise",)])
-def test_an_event_without_its_json_is_named_in_the_recording(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_an_event_without_its_json_is_named_in_the_recording(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     """Synapse's table of events has it, and its table of their JSON does not."""
     database, path = tmp_path / "homeserver.db", str(tmp_path / "out.jsonl")
     database.write_bytes(gzip.decompress(FIXTURE.read_bytes()))
