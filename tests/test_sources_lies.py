@@ -237,6 +237,33 @@ def test_a_second_source_does_not_close_the_gaps_of_the_first(write: Write) -> N
             assert found["room"][same] == alone["room"][same], files
 
 
+@pytest.mark.parametrize("form", ["recording", "answer"])
+def test_a_given_current_state_does_not_replace_what_the_events_decide(write: Write, form: str) -> None:
+    """It replaced the ban silently."""
+    room = small_room()
+    old, ids = [dict(event.pdu) for event in room.state.values()], state_ids(room)
+    room.member(BOB, "ban", by=ALICE)
+    first = write("first.jsonl", lines_of(room))
+    other = (
+        write("other.jsonl", lines_of(room, current={"state": ids}))
+        if form == "recording"
+        else write("state.json", {"pdus": old, "auth_chain": []})
+    )
+    assert run("state", "--unsigned", first, "--type", "m.room.member").stdout.count("ban") == 1
+    for files in ((first, other), (other, first)):
+        result = run("state", "--unsigned", *_also(*files), "--type", "m.room.member")
+        assert (result.exit_code, result.stdout.count(ALICE), result.stdout.count(BOB)) == (3, 1, 0)
+        assert "the given current state differs from the events'" in result.stderr
+        found = checked(*files)
+        assert found["room"]["state_size"] == len(room.state) - 1
+        (moment,) = found["sources"]["differences"]
+        (entry,) = moment["entries"]
+        assert (moment["kind"], entry["type"], entry["state_key"]) == ("moment", "m.room.member", BOB)
+    # A state by itself is as it was given.
+    alone = run("state", "--unsigned", "--room-version", "11", other, "--type", "m.room.member")
+    assert (alone.exit_code, alone.stdout.count(BOB)) == (0, 1)
+
+
 # Events beside the graph, and beliefs
 
 

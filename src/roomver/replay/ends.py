@@ -5,8 +5,9 @@ This module has more than 400 lines: each part changes what the others read at e
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
-  that it follows, directly or through events that were not accepted. An event for which a state is given
-  takes the place of the outliers in it too. A soft-failed event does not become an end.
+  that it follows, directly or through events that were not accepted. An event whose prev events do
+  not tell the state takes the place of the outliers of its given state too. A soft-failed event does not
+  become an end.
 * *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
   the merge of the states after the ends. If that merge is the state before the event too, there is nothing
   more to check. Otherwise the check needs only a few keys of it, and the ends mostly agree on these. The

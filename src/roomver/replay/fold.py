@@ -4,7 +4,8 @@ This module has more than 400 lines: an event's verdict and the states around it
 
 How it works:
 
-* *Order.* Parents come before children: prev events, auth events, and the events of a given state.
+* *Order.* Parents come before children: prev events, auth events, and the events of a given state, if prev
+  events are missing (`Bridging`).
   Events on a cycle are rejected first and left out. Otherwise input order is kept: a parent that comes later
   in the input is put just before the first event that needs it.
 * *State before an event.* It is the merge of the states after the prev events. States are `RoomState`s,
