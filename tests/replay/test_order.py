@@ -82,7 +82,7 @@ def test_only_what_prev_events_do_not_tell_is_taken_from_given_states() -> None:
         follows.event_id: state | {topic: side.event_id},
         side.event_id: state | {topic: follows.event_id},
     }
-    answered = {event_id: [follows.event_id, side.event_id] for event_id in given}
+    answered: dict[str | None, list[str]] = {one: [follows.event_id, side.event_id] for one in given}
     found = find_bridging([*events], events, given, answered)
     assert found.states == {bridge.event_id: frozenset(state.values()) - {follows.event_id}}
     assert found.answers == {bridge.event_id: frozenset([side.event_id])}
