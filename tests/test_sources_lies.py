@@ -238,7 +238,9 @@ def test_a_second_source_does_not_close_the_gaps_of_the_first(write: Write) -> N
 
 
 @pytest.mark.parametrize("form", ["recording", "answer"])
-def test_a_given_current_state_does_not_replace_what_the_events_decide(write: Write, form: str) -> None:
+def test_a_given_current_state_does_not_replace_what_the_events_decide(
+    write: Write, tmp_path: Path, form: str
+) -> None:
     """It replaced the ban silently."""
     room = small_room()
     old, ids = [dict(event.pdu) for event in room.state.values()], state_ids(room)
@@ -259,6 +261,10 @@ def test_a_given_current_state_does_not_replace_what_the_events_decide(write: Wr
         (moment,) = found["sources"]["differences"]
         (entry,) = moment["entries"]
         assert (moment["kind"], entry["type"], entry["state_key"]) == ("moment", "m.room.member", BOB)
+        recorded = str(tmp_path / "recorded.jsonl")
+        assert run("record", "--unsigned", *_also(*files), "-o", recorded, "--force").exit_code == 0
+        result = run("state", "--unsigned", recorded, "--type", "m.room.member")
+        assert (result.exit_code, result.stdout.count(ALICE), result.stdout.count(BOB)) == (3, 1, 0)
     # A state by itself is as it was given.
     alone = run("state", "--unsigned", "--room-version", "11", other, "--type", "m.room.member")
     assert (alone.exit_code, alone.stdout.count(BOB)) == (0, 1)

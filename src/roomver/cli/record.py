@@ -145,7 +145,8 @@ def _read(
     beliefs = room.beliefs or Beliefs()
     checked: list[tuple[Entry, EventCheck]] = []
     found = None
-    if whole:
+    # Of several sources, the events may contradict a current state that is given.
+    if whole or len(room.origins) > 1:
         with replay_progress("rules and states") as progress:
             found = check_room(
                 room.entries,
@@ -192,7 +193,7 @@ def _read(
         read_states_of(gathered),
         _fields(room, gathered),
     )
-    return recording, found
+    return recording, found if whole else None
 
 
 def _write_anonymised(
