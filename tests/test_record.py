@@ -264,14 +264,42 @@ def test_malformed_events_are_recorded_as_they_are(write: Write, tmp_path: Path)
     alike(tmp_path, write("room.jsonl", [*(pdu for _, pdu in pairs(built)), *odd]))
 
 
-def test_what_is_not_json_is_left_out_and_counted(write: Write, tmp_path: Path) -> None:
+def test_what_is_not_json_is_kept_as_null_and_counted(write: Write, tmp_path: Path) -> None:
+    """It was left out, so that the recording had no problems."""
     text = "".join(json.dumps(pdu) + "\n" for _, pdu in pairs(small_room()))
     source = write("room.jsonl", text + '{"type": NaN}\n{"type": 1e999}\n{broken\n')
     path = str(tmp_path / "out.jsonl")
     result = run("record", source, "-o", path)
     assert result.exit_code == 0
-    assert f"{source}: 3 entries are left out: not JSON" in result.stderr
-    assert len(Path(path).read_text().splitlines()) == 1 + len(text.splitlines())
+    assert f"{source}: 3 entries cannot be read or written as JSON; the recording has null" in result.stderr
+    lines = Path(path).read_text().splitlines()
+    assert lines[1 + len(text.splitlines()) :] == ['{"pdu":null}'] * 3
+    assert said(path)["summary"]["bad"] == said(source)["summary"]["bad"] == 3
+
+
+@pytest.mark.parametrize("options", [(), ("--anonymise",)])
+def test_an_event_without_its_json_is_named_in_the_recording(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Synapse's table of events has it, and its table of their JSON does not."""
+    database, path = tmp_path / "homeserver.db", str(tmp_path / "out.jsonl")
+    database.write_bytes(gzip.decompress(FIXTURE.read_bytes()))
+    with sqlite3.connect(database) as connection:
+        sql = "SELECT room_id, event_id FROM events ORDER BY stream_ordering DESC LIMIT 1"
+        ((room_id, gone),) = connection.execute(sql).fetchall()
+        connection.execute("DELETE FROM event_json WHERE event_id = ?", (gone,))
+    connection.close()
+    source = ("--room", room_id, str(database))
+    result = run("record", *source, *options, "-o", path)
+    if not options:
+        assert "1 entry cannot be read or written as JSON; the recording has null there" in result.stderr
+    last = json.loads(Path(path).read_text().splitlines()[-1])
+    assert last["pdu"] is None
+    assert (last["event_id"] == gone) is not options
+    for files in (source, (path,)):
+        found = run("check", *files, "--json")
+        (report,) = json.loads(found.stdout)["files"]
+        assert (found.exit_code, report["summary"]["bad"]) == (1, 1)
 
 
 def test_given_keys_become_part_of_the_recording(write: Write, tmp_path: Path) -> None:
@@ -514,6 +542,6 @@ def test_an_entry_without_an_id_is_recorded_without_one() -> None:
     )
     left_out: list[Entry] = []
     lines = list(recording_lines(recording, left_out))
-    assert lines[1:] == [b'{"pdu":{"type":"x"}}\n']
+    assert lines[1:] == [b'{"pdu":{"type":"x"}}\n', b'{"pdu":null}\n']
     assert [entry.error for entry in left_out] == ["bad"]
-    assert len(list(recording_lines(recording))) == 2
+    assert [*recording_lines(recording)] == lines

@@ -9,6 +9,7 @@ import pytest
 import synapse_db
 from builder import ALICE, BOB, Room, public_key, server_name
 from command_line import Write, run
+from command_line import public_room as small_room
 from replay.test_policy_server import CONTENT, KEY, SERVER
 from synapse_db import Change, changed_in
 from test_sources_merged import public_room
@@ -30,6 +31,7 @@ def lines_of(room: Room, **header: Any) -> list[dict[str, Any]]:
 def checked(*files: str) -> dict[str, Any]:
     result = run("check", "--unsigned", files[0], *(a for f in files[1:] for a in ("--also", f)), "--json")
     (found,) = json.loads(result.stdout)["files"]
+    assert "error" not in found, found
     return {**found, "exit_code": result.exit_code}
 
 
@@ -67,6 +69,205 @@ def test_a_state_that_a_second_source_gives_lets_no_banned_user_in(write: Write)
     assert f'before {sent}: m.room.member "{BOB}"' in result.stdout
     assert "1 given state contradicted by the events" in result.stdout
     assert "find out which of the contradicting sources is right" in " ".join(result.stdout.split())
+
+
+def findings(found: dict[str, Any]) -> dict[str, list[str]]:
+    return {one["event_id"]: [each["kind"] for each in one["findings"]] for one in found["events"]}
+
+
+def test_a_state_of_a_second_source_does_not_change_the_order_of_arrival(write: Write) -> None:
+    """It moved the ban before a message that had arrived before the ban."""
+    room = small_room()
+    start, state = room.last, dict(room.state)
+    topic = room.add("m.room.topic", ALICE, {"topic": "E"}, state_key="", prev=[start])
+    room.add("m.room.topic", ALICE, {"topic": "T2"}, state_key="", prev=[topic])
+    room.state = dict(state)
+    room.add("m.room.message", BOB, {"body": "before the ban"}, prev=[start])
+    ban = room.member(BOB, "ban", by=ALICE, prev=[start])
+    late = room.add("m.room.topic", ALICE, {"topic": "L"}, state_key="", prev=[ban])
+    first = write("first.jsonl", lines_of(room))
+    false = sorted([*(event.event_id for event in state.values()), late.event_id])
+    other = write("other.jsonl", lines_of(room, states={topic.event_id: {"state": false}}))
+    alone = checked(first)
+    assert findings(alone) == {}
+    for files in ((first, other), (other, first)):
+        found = checked(*files)
+        assert findings(found) == {}
+        assert found["room"]["forward_extremities"] == alone["room"]["forward_extremities"]
+        assert found["room"]["contradicted"] == {topic.event_id: [["m.room.topic", ""]]}
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_false_state_does_not_decide_that_a_banned_user_is_in(write: Write, told: bool) -> None:
+    """It moved his event before the ban, so that it was not soft-failed."""
+    room = small_room()
+    start, state = room.last, dict(room.state)
+    ban = room.member(BOB, "ban", by=ALICE, prev=[start])
+    banned = state_ids(room)
+    room.state = dict(state)
+    again = room.member(BOB, "join", more={"displayname": "again"}, prev=[start])
+    server = {"rejected": [], "soft_failed": [again.event_id], "state": banned}
+    first = write(
+        "first.jsonl", lines_of(room, **(server | {"forward_extremities": [ban.event_id]} if told else {}))
+    )
+    false = [event.event_id for key, event in state.items() if key != ("m.room.member", BOB)]
+    other = write(
+        "other.jsonl", lines_of(room, states={ban.event_id: {"state": sorted([*false, again.event_id])}})
+    )
+    alone = checked(first)
+    assert (findings(alone) == {again.event_id: ["soft-failed"]}) is not told
+    assert alone["room"]["forward_extremities"] == [ban.event_id]
+    found = checked(first, other)
+    assert found["exit_code"] == 1
+    assert found["room"]["contradicted"] == {ban.event_id: [["m.room.member", BOB]]}
+    assert not found["room"]["extremities_known"]
+    shown = run("state", "--unsigned", first, "--also", other, "--type", "m.room.member")
+    assert shown.exit_code == 3
+    assert BOB not in shown.stdout
+
+
+@pytest.mark.parametrize("header", ["plain", "ends", "server"])
+@pytest.mark.parametrize("lie", ["accepted", "false state", "newer state", "no state"])
+def test_what_a_second_source_calls_accepted_takes_no_end_away(write: Write, header: str, lie: str) -> None:
+    """The newest event became an outlier: the current state was empty, and counted as known."""
+    room = small_room()
+    start, ids = room.last, [*room.events]
+    assert start is not None
+    before = sorted(e.event_id for e in room.state.values() if e is not start)
+    room.member(BOB, "ban", by=ALICE)
+    topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    last = room.add("m.room.message", ALICE, {"body": "newest"}).event_id
+    told: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "ends": {"forward_extremities": [last]},
+        "server": {
+            **{"forward_extremities": [last], "rejected": [], "soft_failed": []}, "state": state_ids(room),
+        },
+    }  # fmt: skip
+    lies: dict[str, dict[str, Any]] = {
+        "accepted": {},
+        "false state": {"state": [one for one in before if one != ids[3]]},
+        "newer state": {"state": sorted([*before, topic.event_id])},
+        "no state": {"state": [], "unknown": [{"reason": "x", "types": None}]},
+    }
+    first = write("first.jsonl", lines_of(room, **told[header]))
+    other = write("other.jsonl", lines_of(room, states={start.event_id: {**lies[lie], "accepted": [last]}}))
+    assert checked(first)["room"]["forward_extremities"] == [last]
+    for files in ((first, other), (other, first)):
+        found = checked(*files)
+        assert found["room"]["forward_extremities"] == [last]
+        # Bob's join lacks the join rules, so the join and the ban are undecided.
+        assert found["room"]["state_size"] == (
+            len(room.state) - 2 if lie == "false state" else len(room.state)
+        )
+    if lie != "false state":
+        assert (
+            run("state", "--unsigned", first).stdout
+            == run("state", "--unsigned", *_also(first, other)).stdout
+        )
+
+
+def _also(first: str, *others: str) -> list[str]:
+    return [first, *(word for other in others for word in ("--also", other))]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_a_second_source_calls_accepted_hides_no_soft_failure(write: Write, told: bool) -> None:
+    room = small_room()
+    start, state = room.last, dict(room.state)
+    assert start is not None
+    ban = room.member(BOB, "ban", by=ALICE, prev=[start])
+    banned = state_ids(room)
+    room.state = dict(state)
+    sent = room.add("m.room.message", BOB, {"body": "evading"}, prev=[start]).event_id
+    last = room.add("m.room.message", ALICE, {"body": "n"}, prev=[ban]).event_id
+    server = {"rejected": [], "soft_failed": [sent], "forward_extremities": [last], "state": banned}
+    first = write("first.jsonl", lines_of(room, **(server if told else {})))
+    other = write("other.jsonl", lines_of(room, states={start.event_id: {"accepted": [sent]}}))
+    for files in ((first,), (first, other), (other, first)):
+        found = checked(*files)
+        assert findings(found) == ({} if told else {sent: ["soft-failed"]})
+        assert [one["event_id"] for one in found["room"]["agreed"]] == ([sent] if told else [])
+        assert found["room"]["forward_extremities"] == [last]
+
+
+def test_what_follows_an_event_does_not_come_before_it(write: Write) -> None:
+    """A state after a gap is believed, but not that it has what follows the event."""
+    room = small_room()
+    state, gone = state_ids(room), room.add("m.room.message", ALICE, {"body": "missing"})
+    after = room.add("m.room.message", ALICE, {"body": "after the gap"})
+    last = room.add("m.room.topic", ALICE, {"topic": "newest"}, state_key="").event_id
+    kept = [line for line in lines_of(room)[1:] if line["event_id"] != gone.event_id]
+
+    def source(name: str, given: dict[str, Any]) -> str:
+        return write(name, [{**lines_of(room)[0], "states": {after.event_id: given}}, *kept])
+
+    first = source("first.jsonl", {"state": state})
+    alone = checked(first)
+    assert (alone["room"]["forward_extremities"], alone["room"]["extremities_known"]) == ([last], True)
+    for given in ({"accepted": [last]}, {"state": sorted([*state, last])}):
+        other = source("other.jsonl", given)
+        for files in ((first, other), (other, first)):
+            found = checked(*files)
+            assert (found["room"]["forward_extremities"], found["room"]["extremities_known"]) == (
+                [last],
+                True,
+            )
+
+
+def test_a_second_source_does_not_close_the_gaps_of_the_first(write: Write) -> None:
+    """An empty list of outliers counted as the word of a server that had received nothing else."""
+    room = small_room()
+    room.add(
+        "m.room.join_rules", ALICE, {"join_rule": "public"}, state_key="", origin_server_ts=1_800_000_000_000
+    )
+    state, gone = state_ids(room), room.add("m.room.message", ALICE, {"body": "missing"})
+    last = room.add(
+        "m.room.join_rules", ALICE, {"join_rule": "invite"}, state_key="", origin_server_ts=1_700_000_000_100
+    )
+    kept = [line for line in lines_of(room)[1:] if line["event_id"] != gone.event_id]
+    head = lines_of(room)[0]
+    first = write("first.jsonl", [{**head, "states": {last.event_id: {"state": state}}}, *kept])
+    other = write("other.jsonl", [{**head, "outliers": []}, *kept])
+    alone, whole = checked(first), checked(write("whole.jsonl", lines_of(room)))
+    assert whole["room"]["forward_extremities"] == [last.event_id]
+    for files in ((first, other), (first,)):
+        found = checked(*files)
+        for same in ("forward_extremities", "extremities_known", "state_size"):
+            assert found["room"][same] == alone["room"][same], files
+
+
+@pytest.mark.parametrize("form", ["recording", "answer"])
+def test_a_given_current_state_does_not_replace_what_the_events_decide(
+    write: Write, tmp_path: Path, form: str
+) -> None:
+    """It replaced the ban silently."""
+    room = small_room()
+    old, ids = [dict(event.pdu) for event in room.state.values()], state_ids(room)
+    room.member(BOB, "ban", by=ALICE)
+    first = write("first.jsonl", lines_of(room))
+    other = (
+        write("other.jsonl", lines_of(room, current={"state": ids}))
+        if form == "recording"
+        else write("state.json", {"pdus": old, "auth_chain": []})
+    )
+    assert run("state", "--unsigned", first, "--type", "m.room.member").stdout.count("ban") == 1
+    for files in ((first, other), (other, first)):
+        result = run("state", "--unsigned", *_also(*files), "--type", "m.room.member")
+        assert (result.exit_code, result.stdout.count(ALICE), result.stdout.count(BOB)) == (3, 1, 0)
+        assert "the given current state differs from the events'" in result.stderr
+        found = checked(*files)
+        assert found["room"]["state_size"] == len(room.state) - 1
+        (moment,) = found["sources"]["differences"]
+        (entry,) = moment["entries"]
+        assert (moment["kind"], entry["type"], entry["state_key"]) == ("moment", "m.room.member", BOB)
+        recorded = str(tmp_path / "recorded.jsonl")
+        assert run("record", "--unsigned", *_also(*files), "-o", recorded, "--force").exit_code == 0
+        result = run("state", "--unsigned", recorded, "--type", "m.room.member")
+        assert (result.exit_code, result.stdout.count(ALICE), result.stdout.count(BOB)) == (3, 1, 0)
+    # A state by itself is as it was given.
+    alone = run("state", "--unsigned", "--room-version", "11", other, "--type", "m.room.member")
+    assert (alone.exit_code, alone.stdout.count(BOB)) == (0, 1)
 
 
 # Events beside the graph, and beliefs

@@ -63,11 +63,16 @@ def merge_beside(
 
 
 def _join_outliers(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId] | None:
-    """Return the outliers of all servers that tell them; None if one may be in the graph of another one."""
-    told = [known.outliers for known in knowns if known.outliers is not None]
-    found = frozenset[EventId]().union(*told)
+    """Return the outliers of all servers, if the first one tells that it has received nothing else.
+
+    None if it does not tell that, or if an outlier may be in the graph of another server. What another source
+    tells of its own events does not tell what the first server has received.
+    """
+    if knowns[0].outliers is None:
+        return None
+    found = frozenset[EventId]().union(*(known.outliers or () for known in knowns))
     contested = any(tally.in_graph(n, e, known) for n, known in enumerate(knowns) for e in found)
-    return found if told and not contested else None
+    return None if contested else found
 
 
 def _join_apart(tally: Tally, knowns: Sequence[KnownStates]) -> frozenset[EventId]:

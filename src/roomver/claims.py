@@ -16,6 +16,7 @@ __all__ = [
     "find_contested",
     "forget_disputed",
     "forget_events",
+    "forget_keys",
     "merge_states",
 ]
 
@@ -115,8 +116,11 @@ def forget_events(
         why: with the reason, and what would tell. Its keys are not used.
     """
     keys = frozenset(key for key, event_id in entries_of(state).items() if event_id in forgotten)
-    if not keys:
-        return state
+    return forget_keys(state, keys, why) if keys else state
+
+
+def forget_keys(state: StateMap[EventId], keys: frozenset[StateKey], why: Unknown) -> StateMap[EventId]:
+    """Return a state in which some keys are unknown, also if it says that it has no entry for one of them."""
     unknown = replace(why, keys=keys)
-    entries = changed_entries(entries_of(state), dict.fromkeys(keys))
+    entries = changed_entries(entries_of(state), dict.fromkeys(keys & entries_of(state).keys()))
     return known_in_part(entries, (*(one.renewed() for one in unknown_of(state)), unknown))

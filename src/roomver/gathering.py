@@ -11,22 +11,22 @@ from dataclasses import dataclass, field, replace
 
 from .beside import merge_beside
 from .check import check_entries
-from .claims import SAME_ID, Claim, find_contested, forget_disputed, forget_events, merge_states
+from .claims import SAME_ID, Claim, find_contested, forget_disputed, forget_events, forget_keys, merge_states
 from .compact import Compactor
 from .contributions import Contribution, Difference, DifferenceKind, Origin, Saying
 from .copies import PolicySignatures, check_again, compare_copies, copy_text, is_whole, with_signatures_of
 from .entry import NO_SOURCE, Entry, GivenIds, Part, Place
-from .errors import SHOWN, NotAState
+from .errors import SHOWN, Lack, NotAState
 from .event import Event
 from .findings import EventCheck, Finding, FindingKind, Reason, Summary
 from .kept import KeptChecks, KeptPlaces
 from .keys import NO_KEYS, KeyRing
 from .known_states import Beliefs, FindStates, KnownStates
-from .merging import Tally, find_differences
+from .merging import Tally, differing_states, find_differences
 from .newest import Newest, find_lost, newest_of, split_claims
 from .other_rooms import OtherRooms
 from .replay.lost import Lost, keep_agreed
-from .state import entries_of, forget_strange, known_in_part, unknown_of
+from .state import Unknown, entries_of, forget_strange, known_in_part, unknown_of
 from .state_document import (
     OF_STATE,
     Documents,
@@ -175,6 +175,22 @@ class Gathered:
         """Return what sources, from the first one on, name as newest and is not among the usable events."""
         unusable = {*self.left_out, *self.other_rooms.events, *(self.events.keys() - usable.keys())}
         return [*find_lost(self.newest[first:], usable, unusable)]
+
+    def compare_current(self, resolved: StateMap[EventId]) -> None:
+        """Compare the given current state with the events'. The entries on which they differ become unknown.
+
+        Args:
+            resolved: the state resolved over the forward extremities, which are certain.
+        """
+        assert self.current is not None
+        claims = [*self._claims[None], Claim(NO_SOURCE, "the events", resolved)]
+        contested = find_contested([claims[-1]._replace(state=self.current), claims[-1]])
+        if not contested:
+            return
+        told = {key: says for key, says in find_contested(claims).items() if key in contested}
+        self.differences += differing_states(DifferenceKind.MOMENT, None, claims, told)
+        why = Unknown("the given current state differs from the events'", lack=Lack.AGREEMENT)
+        self.current = forget_keys(self.current, frozenset(contested), why)
 
     @property
     def contradictions(self) -> list[Difference]:

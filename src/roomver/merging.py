@@ -29,6 +29,7 @@ from .types import EventId
 
 __all__ = [
     "Tally",
+    "differing_states",
     "find_differences",
 ]
 
@@ -225,7 +226,7 @@ def find_differences(  # noqa: PLR0913, PLR0917 - all that is compared
     )
     for event_id, keys in contested.items():
         kind = DifferenceKind.CURRENT_STATE if event_id is None else DifferenceKind.STATE_BEFORE
-        yield from _differing_states(kind, event_id, claims[event_id], keys)
+        yield from differing_states(kind, event_id, claims[event_id], keys)
     yield from _of_servers(tally, [*claims.get(None, ()), *told], newest, events)
     for kind, found in decided:
         for event_id, says in found.items():
@@ -233,9 +234,10 @@ def find_differences(  # noqa: PLR0913, PLR0917 - all that is compared
     yield from find_differing_keys(tally.origins, events.values())
 
 
-def _differing_states(
+def differing_states(
     kind: DifferenceKind, event_id: EventId | None, claims: Sequence[Claim], contested: Contested
 ) -> Iterable[Difference]:
+    """Yield where states differ, if they do."""
     if not contested:
         return
     entries = [DifferingEntry(key, says) for key, says in contested.items()]
@@ -279,4 +281,4 @@ def _of_moments(one: Claim, other: Claim, ends: Mapping[int, frozenset[EventId]]
     if len(told) == len(sources) and told[0] != told[1]:
         return
     kind = DifferenceKind.CURRENT_STATE if len(told) == len(sources) else DifferenceKind.MOMENT
-    yield from _differing_states(kind, None, (one, other), find_contested((one, other)))
+    yield from differing_states(kind, None, (one, other), find_contested((one, other)))

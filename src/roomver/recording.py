@@ -160,7 +160,8 @@ def recording_lines(recording: Recording, left_out: list[Entry] | None = None) -
 
     Args:
         recording: the room.
-        left_out: the entries that are not JSON values are added to this list. They cannot be recorded.
+        left_out: the entries that are not JSON values are added to this list. In place of each, the recording
+            has null: whoever reads it is told that an event cannot be read.
 
     Raises:
         NotRecorded: if the states have too many entries.
@@ -168,10 +169,11 @@ def recording_lines(recording: Recording, left_out: list[Entry] | None = None) -
     yield _line(_header(recording))
     for entry in recording.entries:
         line = None if entry.error is not None else _entry_line(entry, recording.version)
-        if line is not None:
-            yield line
-        elif left_out is not None:
-            left_out.append(entry)
+        if line is None:
+            if left_out is not None:
+                left_out.append(entry)
+            line = _line(_wrapped(entry.claimed_id, None))
+        yield line
 
 
 def _entry_line(entry: Entry, version: RoomVersion) -> bytes | None:
@@ -186,11 +188,14 @@ def _entry_line(entry: Entry, version: RoomVersion) -> bytes | None:
             pdu = {**pdu, "event_id": entry.carried_id}
         if entry.claimed_room_id is not None:
             pdu = {**pdu, "room_id": entry.claimed_room_id}
-    wrapper: JsonObject = {"pdu": pdu} if event_id is None else {"event_id": event_id, "pdu": pdu}
     try:
-        return _line(wrapper)
+        return _line(_wrapped(event_id, pdu))
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+def _wrapped(event_id: EventId | None, pdu: JsonValue) -> JsonObject:
+    return {"pdu": pdu} if event_id is None else {"event_id": event_id, "pdu": pdu}
 
 
 def _line(value: JsonObject) -> bytes:

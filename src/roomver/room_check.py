@@ -194,7 +194,6 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         replay_room,
         own,
         given=given,
-        current=None if gathered.current is None else _of_room(gathered.current, events, room_id),
         accepted={e: answer for e, answer in gathered.accepted.items() if e in here},
         decisions=decisions,
         other_rooms={
@@ -209,6 +208,13 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         policy_server=keys is not None and not unhashed,  # without signatures there is nothing to check
         progress=None if progress is None else lambda done: progress(done, len(own)),
     )
+    if gathered.current is not None and gathered.server_has is not None:
+        # One source gives it, and the events of the others may tell it too.
+        resolved = run(outliers=gathered.outliers, resets=False, progress=None)
+        if resolved.extremities_known and resolved.forward_extremities and resolved.current_state is not None:
+            gathered.compare_current(resolved.current_state)
+    current = None if gathered.current is None else _of_room(gathered.current, events, room_id)
+    run = partial(run, current=current)
     replayed = run(outliers=gathered.outliers)
     ends = gathered.extremities
     if gathered.outliers is not None and ends is not None and _has_gaps(own, events):

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from strategies import often
 
 from roomver import Event, replay_room
+from roomver.replay.bridging import find_bridging
+from roomver.replay.order import find_order
 
 from .rooms import base_room, hostile_rooms, ids, recorded
 
@@ -43,6 +45,53 @@ def test_a_late_event_comes_just_before_the_first_that_needs_it() -> None:
         )
         expected = [event.event_id for event in (*rest[:first], late, *rest[first:])]
         assert replay_room([*rest, late]).order == expected
+
+
+def test_given_states_that_order_each_other_both_ways_leave_the_others_in_order() -> None:
+    """One state that made a cycle took all given states out of the order."""
+    room = base_room("11")
+    start = room.last
+    assert start is not None
+    one, other, third = (room.add("m.room.message", ALICE, {"n": n}, prev=[start]) for n in range(3))
+    after_one = room.add("m.room.message", ALICE, {"n": 3}, prev=[one])
+    after_other = room.add("m.room.message", ALICE, {"n": 4}, prev=[other])
+    late = room.add("m.room.message", ALICE, {"n": 5}, prev=[start])
+    held = {
+        one.event_id: [after_other.event_id],
+        other.event_id: [after_one.event_id],
+        third.event_id: [late.event_id],
+    }
+    order, cyclic = find_order(room.events, held)
+    assert cyclic == ()
+    expected = [event.event_id for event in (one, other, late, third, after_one, after_other)]
+    assert order[-6:] == expected
+
+
+def test_only_what_prev_events_do_not_tell_is_taken_from_given_states() -> None:
+    room = base_room("11")
+    state, start = ids(room.state), room.last
+    assert start is not None
+    gone = room.add("m.room.message", ALICE, {"n": 0})
+    bridge = room.add("m.room.message", ALICE, {"n": 1})
+    follows = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    side = room.add("m.room.topic", ALICE, {"topic": "y"}, state_key="", prev=[start])
+    events = {event_id: event for event_id, event in room.events.items() if event is not gone}
+    topic = ("m.room.topic", "")
+    given = {
+        bridge.event_id: state | {topic: follows.event_id},
+        follows.event_id: state | {topic: side.event_id},
+        side.event_id: state | {topic: follows.event_id},
+    }
+    answered: dict[str | None, list[str]] = {one: [follows.event_id, side.event_id] for one in given}
+    found = find_bridging([*events], events, given, answered)
+    assert found.states == {bridge.event_id: frozenset(state.values()) - {follows.event_id}}
+    assert found.answers == {bridge.event_id: frozenset([side.event_id])}
+    assert found.told == events.keys()
+    # Without a state after the gap, what follows it is told by its own given state only.
+    del given[bridge.event_id]
+    found = find_bridging([*events], events, given, {})
+    assert found.states.keys() == {follows.event_id}
+    assert found.told == events.keys() - {bridge.event_id}
 
 
 def test_progress_is_reported_every_256_events() -> None:

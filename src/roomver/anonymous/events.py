@@ -151,6 +151,7 @@ class Making:
         left_out = 0
         for entry, source in zip(self._source.recording.entries, self._source.events, strict=True):
             if entry.error is not None:
+                entries.append(self._entry(entry, None))
                 continue
             try:
                 pdu = self._malformed(entry.pdu) if source is None else made[id(source)]

@@ -128,7 +128,8 @@ def _write(recording: Recording, out: IO[bytes], notes: list[str]) -> None:
     for line in recording_lines(recording, left_out):
         out.write(line)
     if left_out:
-        notes.append(f"{counted(len(left_out), 'entry is', 'entries are')} left out: not JSON")
+        what = counted(len(left_out), "entry", "entries")
+        notes.append(f"{what} cannot be read or written as JSON; the recording has null there")
 
 
 def _read(
@@ -144,7 +145,8 @@ def _read(
     beliefs = room.beliefs or Beliefs()
     checked: list[tuple[Entry, EventCheck]] = []
     found = None
-    if whole:
+    # Of several sources, the events may contradict a current state that is given.
+    if whole or len(room.origins) > 1:
         with replay_progress("rules and states") as progress:
             found = check_room(
                 room.entries,
@@ -191,7 +193,7 @@ def _read(
         read_states_of(gathered),
         _fields(room, gathered),
     )
-    return recording, found
+    return recording, found if whole else None
 
 
 def _write_anonymised(

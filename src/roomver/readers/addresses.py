@@ -9,6 +9,7 @@ into another part is not shown at all. The grammar is libpq's, in both of its fo
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -18,7 +19,9 @@ SECRETS: Final = ("password", "sslpassword", "oauth_client_secret", "scram_clien
 
 _OURS: Final = re.compile(r"postgres(?:ql)?(?:\+\w+)?", re.IGNORECASE)
 # A path has one slash where an address has two.
-_SCHEME: Final = re.compile(r"(?i:(postgres(?:ql)?(?:\+\w+)?):/{1,2}|(\w[\w+.-]*)://)")
+_SCHEME: Final = re.compile(r"(?i:(postgres(?:ql)?(?:\+\w+)?):/{1,2}|(?<![\w+.-])([\w+.-]+)://)")
+# Where an address starts whose scheme is misspelt.
+_MISSPELT: Final = re.compile(r"postgres|//", re.IGNORECASE)
 # As libpq takes it apart: the first @ ends the user's part, unless a slash comes before it.
 _REST: Final = re.compile(
     r"(?:([^:@/]*)(?::[^@/]*)?@)?"  # user, and the password, which nothing here keeps
@@ -43,12 +46,19 @@ _SHOWN: Final[Mapping[str, re.Pattern[str]]] = {
 
 _PATH: Final = re.compile(r"[\w.$/-]*")  # of an address that is not PostgreSQL's
 _ASSIGNED: Final = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s\\']|\\.)*)(?=\s|$)", re.DOTALL)
-_FIRST: Final = re.compile(rf"\b(?:{'|'.join((*_SHOWN, *SECRETS))}|passfile|options)\s*=", re.IGNORECASE)
+# Also as a variable of the environment, such as PGPASSWORD, and as other programs call a password.
+_SECRET: Final = rf"\w*(?:{'|'.join((*SECRETS, 'passwd', 'passphrase', 'pwd'))})|pass"
+_FIRST: Final = re.compile(
+    rf"\b(?:(?:pg)?(?:{'|'.join(_SHOWN)}|passfile|options)|{_SECRET})\s*=", re.IGNORECASE
+)
 _NAMES_ONE: Final = frozenset({"host", "hostaddr", "dbname", "service"})
-_SECRET_ASSIGNED: Final = re.compile(rf"\b(?:{'|'.join(SECRETS)})\s*=", re.IGNORECASE)
+_SECRET_ASSIGNED: Final = re.compile(rf"\b(?:{_SECRET})\s*=", re.IGNORECASE)
+_BLANK: Final = re.compile(r"\s*\Z")
 
 _HIDDEN: Final = "…"
+_COLONS: Final = frozenset(":;\N{FULLWIDTH COLON}\N{RATIO}")
 _LEAST: Final = 12  # characters of a text that a message has cut off
+_VALUES: Final = 8  # the most values of one argument that a message may quote alone
 
 
 def is_address(name: str) -> bool:
@@ -72,17 +82,42 @@ def as_conninfo(address: str) -> str | None:
 
 
 def shown(name: str) -> str:
-    """Return what messages call a source or another argument. A name without an address is shown as it is."""
-    scheme, first = _SCHEME.search(name), _FIRST.search(name)
-    if scheme is not None and (first is None or scheme.start() < first.start()):
+    """Return what messages call a source or another argument. A name without an address is shown as it is.
+
+    Nothing after the start of an address is shown if its scheme is misspelt and a password may follow.
+    """
+    whole = _assigned(name)
+    if whole and not whole.keys().isdisjoint((*_NAMES_ONE, *SECRETS)):
+        return _shown_parameters(whole)
+    scheme, first, misspelt = _SCHEME.search(name), _FIRST.search(name), _find_misspelt(name)
+    starts = [len(name) if one is None else one.start() for one in (scheme, first)]
+    if misspelt is not None and misspelt < min(starts):
+        return name[:misspelt] + _HIDDEN
+    if scheme is not None and starts[0] < starts[1]:
         return name[: scheme.start()] + _shown_uri(scheme[0], name[scheme.end() :])
     if first is None:
         return name
     before, rest = name[: first.start()], name[first.start() :]
     assigned = _assigned(rest)
     if assigned is not None and not assigned.keys().isdisjoint((*_NAMES_ONE, *SECRETS)):
-        return before + (" ".join(f"{key}={value}" for key, value in _kept(assigned.items())) or _HIDDEN)
+        return before + _shown_parameters(assigned)
     return before + _HIDDEN if _SECRET_ASSIGNED.search(rest) or "@" in rest else name
+
+
+def _shown_parameters(parameters: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in _kept(parameters.items())) or _HIDDEN
+
+
+def _find_misspelt(name: str) -> int | None:
+    """Return where something starts that may have been meant as an address with a password; None if nothing.
+
+    It has a colon, in any script, and an @ after it.
+    """
+    found = _MISSPELT.search(name)
+    if found is None:
+        return None
+    colon = next((at for at in range(found.end(), len(name)) if name[at] in _COLONS), len(name))
+    return found.start() if name.rfind("@") > colon else None
 
 
 def hide_in(text: str, arguments: Iterable[str]) -> str:
@@ -92,9 +127,10 @@ def hide_in(text: str, arguments: Iterable[str]) -> str:
         text: a message that may quote an argument, or the part of one that is an address.
         arguments: of the call.
     """
-    for argument in sorted(arguments, key=len, reverse=True):
+    for argument in sorted({*arguments}, key=lambda one: (-len(one), one)):
         scheme = _SCHEME.search(argument)
-        for part in (argument, argument[scheme.start() :] if scheme else argument, *_values(argument)):
+        values = islice(_values(argument), _VALUES)
+        for part in (argument, argument[scheme.start() :] if scheme else argument, *values):
             if (instead := shown(part)) != part:
                 # A path has no double slashes, and a quoted text has escapes.
                 forms = (part, str(Path(part)), repr(part)[1:-1], json.dumps(part)[1:-1], part.strip())
@@ -104,21 +140,20 @@ def hide_in(text: str, arguments: Iterable[str]) -> str:
 
 def _replaced(text: str, forms: Iterable[str], instead: str) -> str:
     """Replace a text in any of its forms, also cut off, wherever it goes further than what is shown of it."""
+    forms = dict.fromkeys(forms)
     starts = {form[: max(_common(form, instead) + 1, min(len(form), _LEAST))] for form in forms}
     pattern = re.compile("|".join(map(re.escape, sorted(starts, key=len, reverse=True))))
-    at = 0
+    kept, at = [], 0
     while (found := pattern.search(text, at)) is not None:
-        rest = text[found.start() :]
-        end = found.start() + max(_common(rest, form) for form in forms)
-        text = text[: found.start()] + instead + text[end:]
-        at = found.start() + len(instead)
-    return text
+        kept += [text[at : found.start()], instead]
+        at = found.start() + max(_common(text, form, found.start()) for form in forms)
+    return "".join([*kept, text[at:]])
 
 
-def _common(one: str, other: str) -> int:
-    """Return the length of the longest common prefix."""
-    pairs = zip(one, other, strict=False)
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+def _common(one: str, other: str, start: int = 0) -> int:
+    """Return the length of the longest common prefix of a text, from a place on, and another one."""
+    most = min(len(one) - start, len(other))
+    return next((at for at in range(most) if one[start + at] != other[at]), most)
 
 
 def quotes_secret(text: str, parameters: Mapping[str, object]) -> bool:
@@ -192,7 +227,7 @@ def _assigned(text: str) -> dict[str, str] | None:
     """Return the parameters of an address in libpq's other form; None if it is malformed."""
     found: dict[str, str] = {}
     at = 0
-    while text[at:].strip():
+    while _BLANK.match(text, at) is None:
         one = _ASSIGNED.match(text, at)
         if one is None:
             return None

@@ -73,8 +73,9 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
         current: the current state of the room, if the caller has it from elsewhere. It may be a
             `PartialState`. The events of all these states must be in `events`.
         accepted: more events that such a server has accepted, by the event that the state is given for (None
-            for the current state): the rest of its answer. They come before that event, like the events of
-            the auth chain. The event itself may be among them: the join that a server let in.
+            for the current state): the rest of its answer. If its prev events do not tell that state, they
+            come before it, like the events of the auth chain, unless they follow it. The event itself may be
+            among them: the join that a server let in.
         decisions: what a server decided. The events that it decided about, even undecided ones, are then
             accepted or rejected as it says. `Outcome.ours` has the status without it, so that one
             disagreement does not reject every event that follows.

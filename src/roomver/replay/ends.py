@@ -5,8 +5,9 @@ This module has more than 400 lines: each part changes what the others read at e
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
-  that it follows, directly or through events that were not accepted. An event for which a state is given
-  takes the place of the outliers in it too. A soft-failed event does not become an end.
+  that it follows, directly or through events that were not accepted. An event whose prev events do
+  not tell the state takes the place of the outliers of its given state too. A soft-failed event does not
+  become an end.
 * *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
   the merge of the states after the ends. If that merge is the state before the event too, there is nothing
   more to check. Otherwise the check needs only a few keys of it, and the ends mostly agree on these. The
@@ -45,7 +46,7 @@ from .arrival import differing_entries
 from .current import Open, agreed_among, resolve_open
 from .fold import Fold
 from .holes import Holes
-from .order import find_absorbed, find_outliers
+from .order import find_absorbed
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates, agreed_entries
 from .recommended import Recommended
@@ -91,7 +92,8 @@ class Ends:
         self._possible = PossibleStates()
         # An event that the server has never received is not an end of it.
         received = outliers is not None
-        self._holes = Holes(() if received else result.order, fold.events, fold.given, fold.answered)
+        bridging = fold.bridging
+        self._holes = Holes(() if received else result.order, fold.events, bridging.states, bridging.answers)
         # Ends that a missing event may follow.
         self._doubtful: dict[EventId, None] = {}
         # The last of a line of undecided events: the first follows the only end, each other one follows the
@@ -106,13 +108,10 @@ class Ends:
         self._undecided: set[EventId] = set()
         # A current state, and an auth chain without a state, come before no event in particular. So their
         # events may be ends, like all others.
-        others = {**fold.answered, None: frozenset[EventId]()}
-        self._outliers = fold.outliers
-        if fold.current is not None or fold.answered.get(None):
-            self._outliers = find_outliers(fold.events, fold.given, None, others)
+        self._outliers = fold.placed_outliers
         # Outliers that are never ends, and the others by the event that takes their place.
         self._absorbed, self._chained, placed, self._told = find_absorbed(
-            fold.events, fold.given, fold.answered, self._outliers, fold.places
+            fold.events, bridging.states, bridging.answers, self._outliers, fold.places
         )
         # A new set, because one from which much was removed keeps its size.
         self._never: set[EventId] = {*self._outliers.difference(placed, *self._absorbed.values())}
@@ -321,7 +320,7 @@ class Ends:
         return (
             not self._entered
             and not self._fetched
-            and event.event_id in self._fold.given
+            and event.event_id in self._fold.bridging.states
             and superseded == self._ends
             and (superseded - self._told).issubset(self._absorbed.get(event.event_id, ()))
             and self._after_a_gap(event)

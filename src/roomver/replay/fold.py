@@ -4,7 +4,8 @@ This module has more than 400 lines: an event's verdict and the states around it
 
 How it works:
 
-* *Order.* Parents come before children: prev events, auth events, and the events of a given state.
+* *Order.* Parents come before children: prev events, auth events, and the events of a given state, if prev
+  events are missing (`Bridging`).
   Events on a cycle are rejected first and left out. Otherwise input order is kept: a parent that comes later
   in the input is put just before the first event that needs it.
 * *State before an event.* It is the merge of the states after the prev events. States are `RoomState`s,
@@ -59,6 +60,7 @@ from ..state import (
 from ..state.room_state import changes_between
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .bridging import find_bridging
 from .causes import MERGED, SEVERAL_UNDECIDED, UNDECIDED
 from .given import VOUCHED_AND_REFUSED, Filled, agree
 from .groups import SharedStates
@@ -155,11 +157,29 @@ class Fold:
             event_id: frozenset(one for one in answer if one in self.events and one != event_id)
             for event_id, answer in accepted.items()
         }
-        self.outliers: frozenset[EventId] = find_outliers(self.events, given, current, self.answered)
-        result.outliers = self.outliers
-        # The events beside the outliers that count, like these, as accepted where nothing decides.
+        stated = [
+            [one for one in entries_of(state).values() if one != event_id]
+            for event_id, state in given.items()
+        ]
+        now: Collection[EventId] = () if current is None else entries_of(current).values()
+        # The events that count as accepted where nothing decides.
+        self.vouched = result.outliers = find_outliers(self.events, [*stated, now, *self.answered.values()])
+        # Also the events that a state or an answer itself is given for: the joins that a server let in.
         self.others_vouched: frozenset[EventId] = frozenset(
-            one for answer in accepted.values() for one in answer if one not in self.outliers
+            one for answer in accepted.values() for one in answer if one not in self.vouched
+        )
+        base, cyclic = find_order(self.events, {})
+        self.bridging = find_bridging(base, self.events, given, self.answered)
+        needed = self.bridging.states
+        self.ordered = find_order(self.events, needed) if needed else (base, cyclic)
+        of_events = [answer for event_id, answer in self.answered.items() if event_id is not None]
+        # Those that come before an event in particular. Nothing but a state or an answer that bridges a gap
+        # tells this of an event before which the state is known.
+        unplaced = find_outliers(self.events, [*stated, *of_events]) - self.bridging.told
+        bridged = [*needed.values(), *self.bridging.answers.values()]
+        self.placed_outliers: frozenset[EventId] = unplaced | find_outliers(self.events, bridged)
+        self.outliers: frozenset[EventId] = self.placed_outliers | find_outliers(
+            self.events, [now, self.answered.get(None, ())]
         )
         result._groups.append((-1, ()))
         self.nothing: Grouped = (RoomState(), 0)
@@ -168,7 +188,7 @@ class Fold:
 
     def begin(self) -> list[EventId]:
         """Find the order of the events, parents first, and return it."""
-        order, cyclic = find_order(self.events, self.given)
+        order, cyclic = self.ordered
         for event_id in cyclic:
             self.rejected.add(event_id)
             self.result.outcomes[event_id] = Outcome(event_id, Status.CYCLIC)
@@ -512,7 +532,7 @@ class Fold:
         by_auth_events = self._shared(by_auth_events)
         if not by_auth_events.allowed:
             return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
-        vouched = event_id in self.outliers or event_id in self.others_vouched
+        vouched = event_id in self.vouched or event_id in self.others_vouched
         # What a contradiction made unknown, nobody's word decides.
         status = Status.ACCEPTED if vouched and event_id not in self.doubted else Status.UNDECIDED
         if before is None:

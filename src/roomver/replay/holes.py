@@ -9,8 +9,7 @@ from functools import reduce
 from operator import or_
 
 from ..event import Event
-from ..state import entries_of
-from ..types import EventId, StateMap
+from ..types import EventId
 from .order import HOLES as _HOLES
 from .order import joined
 from .outcome import Outcome, Status
@@ -54,8 +53,8 @@ class Holes:
         self,
         order: Sequence[EventId],
         events: Mapping[EventId, Event],
-        given: Mapping[EventId, StateMap[EventId]],
-        answered: Mapping[EventId | None, Collection[EventId]],
+        given: Mapping[EventId, Collection[EventId]],
+        answered: Mapping[EventId, Collection[EventId]],
     ) -> None:
         self._events = events
         self._order = order
@@ -76,7 +75,7 @@ class Holes:
         if not self._any:
             return
 
-        def masks(before: Mapping[EventId | None, int]) -> dict[EventId, int]:
+        def masks(before: Mapping[EventId, int]) -> dict[EventId, int]:
             """Return the holes that each event is known to come after."""
             found: dict[EventId, int] = {}
             for event_id in order:
@@ -85,8 +84,7 @@ class Holes:
                 # An event comes after its prev events, its auth events and the events of the state given
                 # for it, and after everything that these come after.
                 parents = [*event.prev_event_ids, *event.auth_parents]
-                if event_id in given:
-                    parents += entries_of(given[event_id]).values()
+                parents += given.get(event_id, ())
                 for parent in parents:
                     number = numbers.get(parent, _HOLES)
                     mask = joined(mask, 1 << number if number < _HOLES else found.get(parent, 0))
@@ -96,7 +94,7 @@ class Holes:
 
         self._before = masks({})
         # The events of an answer come before the event that it is for, wherever they are in the order.
-        before: dict[EventId | None, int] = {}
+        before: dict[EventId, int] = {}
         for answered_for, others in answered.items():
             before[answered_for] = reduce(or_, (self._before.get(other, 0) for other in others), 0)
         if any(before.values()):

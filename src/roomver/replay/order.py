@@ -1,13 +1,12 @@
 """What a replay finds out before it begins: the order of the events, the missing ones, and the outliers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from ..errors import CyclicGraph
 from ..event import Event
 from ..ordering import in_order
-from ..state import entries_of
-from ..types import EventId, StateMap
+from ..types import EventId
 
 # Stands for all events on cycles. It is not an event ID.
 _CYCLES: Final = ""
@@ -30,16 +29,15 @@ def joined(mask: int, other: int) -> int:
 
 def find_outliers(
     events: Mapping[EventId, Event],
-    given: Mapping[EventId, StateMap[EventId]],
-    current: StateMap[EventId] | None,
-    answered: Mapping[EventId | None, Collection[EventId]],
+    held: Iterable[Iterable[EventId]],
 ) -> frozenset[EventId]:
-    """Return the events of given states and answers, and the events of the auth chains of all these."""
-    found: set[EventId] = set().union(*answered.values())
-    if current is not None:
-        found.update(entries_of(current).values())
-    for event_id, state in given.items():
-        found.update(other for other in entries_of(state).values() if other != event_id)
+    """Return the events of given states and answers, and the events of the auth chains of all these.
+
+    Args:
+        events: of the room.
+        held: the events of each state and each answer.
+    """
+    found: set[EventId] = set().union(*held)
     todo = list(found)
     while todo:
         for cited in events[todo.pop()].auth_event_ids:
@@ -51,8 +49,8 @@ def find_outliers(
 
 def find_absorbed(
     events: Mapping[EventId, Event],
-    given: Mapping[EventId, StateMap[EventId]],
-    answered: Mapping[EventId | None, Collection[EventId]],
+    given: Mapping[EventId, Collection[EventId]],
+    answered: Mapping[EventId, Collection[EventId]],
     outliers: Collection[EventId],
     places: Mapping[EventId, int],
 ) -> tuple[dict[EventId, list[EventId]], set[tuple[EventId, EventId]], set[EventId], set[EventId]]:
@@ -80,7 +78,7 @@ def find_absorbed(
     placed: set[EventId] = set()
     behind, after = _find_gaps(events, places) if given else ({}, {})
     for event_id in sorted(given.keys() & places.keys(), key=places.__getitem__):
-        stated = {*entries_of(given[event_id]).values(), *answered.get(event_id, ())}
+        stated = {*given[event_id], *answered.get(event_id, ())}
         if not behind[event_id]:
             placed |= stated & places.keys()
             continue
@@ -175,36 +173,41 @@ def find_missing(events: Mapping[EventId, Event]) -> dict[EventId, tuple[EventId
 
 
 def find_order(
-    events: Mapping[EventId, Event],
-    given: Mapping[EventId, StateMap[EventId]],
+    events: Mapping[EventId, Event], held: Mapping[EventId, Collection[EventId]]
 ) -> tuple[list[EventId], tuple[EventId, ...]]:
     """Return the events in topological order, and the events on cycles, which are not in the order.
 
     Input order is kept, but a parent comes before the first event that needs it.
+
+    Args:
+        events: of the room.
+        held: for some events, the events of the state that is given for it. They come before it. Where the
+            states of several events tell that these come before each other, they do not order them.
     """
     needed = {event_id: _parents(event, events) for event_id, event in events.items()}
-    # The events of a given state come before the event that it is given for, unless they cite it.
-    if given:
-        cited = {event_id: needed[event_id] for event_id in given if event_id in needed}
+    if held:
+        cited = {event_id: needed[event_id] for event_id in held if event_id in needed}
         for event_id in cited:
-            held = [other for other in entries_of(given[event_id]).values() if other != event_id]
-            needed[event_id] = list(dict.fromkeys((*needed[event_id], *held)))
+            needed[event_id] = list(dict.fromkeys((*needed[event_id], *held[event_id])))
         try:
             return _in_order(needed), ()
-        except CyclicGraph:
-            needed.update(cited)
+        except CyclicGraph as error:
+            cyclic = {*error.event_ids}
+        for event_id in cited.keys() & cyclic:
+            others = [one for one in held[event_id] if one not in cyclic]
+            needed[event_id] = list(dict.fromkeys((*cited[event_id], *others)))
     try:
         return _in_order(needed), ()
     except CyclicGraph as error:
         # A cycle is possible only in versions 1 and 2, where the sender chooses the event ID.
-        cyclic = error.event_ids
+        on_cycles = error.event_ids
     # The other events come after those that they reach through a cycle. None of them lies between two cycles,
     # so all cycles together can take one place in the order.
-    above = [parent for event_id in cyclic for parent in needed.pop(event_id)]
+    above = [parent for event_id in on_cycles for parent in needed.pop(event_id)]
     left: dict[EventId, Collection[EventId]] = {_CYCLES: dict.fromkeys(p for p in above if p in needed)}
     for event_id, parents in needed.items():
         left[event_id] = dict.fromkeys(parent if parent in needed else _CYCLES for parent in parents)
-    return [event_id for event_id in _in_order(left) if event_id != _CYCLES], cyclic
+    return [event_id for event_id in _in_order(left) if event_id != _CYCLES], on_cycles
 
 
 def _parents(event: Event, events: Collection[EventId]) -> Sequence[EventId]:

@@ -97,8 +97,8 @@ class Replay:
             missing or after which the state is unknown. `lacking` traces a gap back to the missing events.
         contradicted: events whose given state differs from the state over their prev events, each with the
             keys that differ, sorted; at most the first `SHOWN`. These are unknown in the state before it.
-        outliers: the events of given states, and of their auth chains. They come before the event that the
-            state is given for, even if no path of prev events shows it. The server that gave the state
+        outliers: the events of given states, and of their auth chains. If the prev events do not tell that
+            state, they come before the event that it is given for. The server that gave the state
             has accepted them, so they count as accepted where the state before them cannot tell.
         backfilled, unplaced: as given to `replay_room`.
         forward_extremities: accepted events that no accepted event follows, sorted. Soft-failed events and
