@@ -46,7 +46,7 @@ class Row(NamedTuple):
         state: the state that the rules read.
         missing: the missing events that leave it undecided.
         unknown: why it is undecided, if entries of the state are unknown.
-        lack: what would tell these entries, if no event is missing.
+        lack: what would tell these entries, beside missing events.
         instead: why the check is not made; empty if it is.
         because: the contradictions between sources that leave it undecided, in words.
     """
@@ -83,7 +83,7 @@ class Third(NamedTuple):
         check: the result.
         state: what the check read; None if that is unknown, or if the check is not made.
         policy_server: the policy server whose signature counted, if there is one.
-        lack: what would tell the result, if it is unknown and no event is missing.
+        lack: what would tell the result, if it is unknown, beside missing events.
         because: as in `Row`.
     """
 
@@ -217,8 +217,7 @@ def _lacks_data(
     missing: Sequence[EventId], dropped: Mapping[EventId, Dropped], lack: Lack | None
 ) -> list[str]:
     """Return what would decide a check: the values of `Lack`."""
-    lacks = lacks_among(missing, dropped) or (() if lack is None else (lack,))
-    return [one.value for one in lacks]
+    return [one.value for one in (*lacks_among(missing, dropped), *(() if lack is None else (lack,)))]
 
 
 def refused_data(refused: Refused) -> list[JsonObject]:
@@ -377,7 +376,6 @@ def _lacks_lines(
     lack: Lack | None,
     because: Sequence[str],
 ) -> list[str]:
-    lines = [f"  behind it: {one}" for one in because[:SHOWN]]
-    if missing:
-        return [f"  {missing_text(missing, dropped)}", *lines]
-    return lines if lack is None else [f"  {advice_for(lack)}", *lines]
+    lines = [f"  {missing_text(missing, dropped)}"] if missing else []
+    lines += [] if lack is None else [f"  {advice_for(lack)}"]
+    return lines + [f"  behind it: {one}" for one in because[:SHOWN]]

@@ -10,7 +10,7 @@ import click
 
 from ..auth import check_against_state, state_of_auth_events
 from ..check import check_entries
-from ..errors import NotAState, RoomverError, UnknownState
+from ..errors import Lack, NotAState, RoomverError, UnknownState
 from ..event import Event, parse_event
 from ..findings import Action, EventCheck, Finding, FindingKind
 from ..gathering import Gathered
@@ -262,7 +262,9 @@ def _third(room: LoadedRoom, event: Event) -> Third:
         event_id, lack, because = event.event_id, None, list[str]()
         if event_id in room.replay.current_unknown and event_id not in room.replay.unchecked:
             because = room.contradictions_behind(event_id, at_arrival=True)
-            lack = None if check.missing else room.lack_behind(check.lack, event_id, at_arrival=True)
+            lack = room.lack_behind(check.lack, event_id, at_arrival=True)
+            if check.missing and lack is not Lack.AGREEMENT:
+                lack = None
         return Third(CURRENT, event, check, lack=lack, because=because)
     current = EventsOf(read, room.replay.events)
     server = check.failure.server if isinstance(check.failure, PolicyRefusal) else None
