@@ -11,7 +11,7 @@ from command_line import run
 
 DATA = Path(__file__).parent / "data"
 LATE = "!xWjVNmliGLPGHEVxiN:far.example"
-LEVELS = "$76SLjS-RIsXunzzC5z4dUdjz2ByUW4GXZ1J8JdCtbuA"  # after it, in another branch
+JOIN = "$5F0-xWtZFylLpT3FEAe4pghRxqaYzXzPpGnvuMWMYl4"  # of bob of hs.example, after the gap
 BAN = "$cS8BQlRgesYgKm9vN-9JNS-UtOVzQ5DxPIoSjzXb5Lc"  # in the state before the server's join
 MESSAGE = "$GuNiSaItt4d00vOfx7qlZb8t9oGjKLNjaGJ1zelnB0I"  # after a merge
 
@@ -65,7 +65,7 @@ def test_auth_says_that_a_disputed_event_of_a_given_state_is_undecided_for_that(
 
 def test_the_current_state_that_is_unknown_for_a_contradiction_names_it(databases: tuple[str, str]) -> None:
     one, other = databases
-    result = run("auth", one, "--also", other, LEVELS)
+    result = run("auth", one, "--also", other, JOIN)
     after = result.stdout.split("against the current state at its arrival: unknown\n")[1].split("\n\n")[0]
     assert "  the sources contradict each other: find out which one is right" in after.splitlines()
     assert f"on whether {BAN} was rejected" in after
