@@ -69,6 +69,15 @@ def test_a_server_in_the_room_has_nothing_to_say_about_that(database: str) -> No
     assert (report["server"]["membership"], report["server"]["partial"]) == ("join", True)
 
 
+def test_a_recording_says_that_the_join_is_not_finished(database: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "room.jsonl")
+    assert run("record", database, "--room", PARTIAL, "-o", path).exit_code == 0
+    assert f"  {UNFINISHED[0]}" in run("check", path).stdout
+    assert UNFINISHED[0] in run("state", path).stderr
+    (report,) = json.loads(run("check", path, "--json").stdout)["files"]
+    assert (report["server"]["membership"], report["server"]["partial"]) == (None, True)
+
+
 def test_the_state_at_an_event_is_not_about_where_the_server_stands_now(database: str) -> None:
     before = run("state", database, "--at", "$kY81YPWwVMw8jayuhRgG80tvbZ6kJhsCyIsK_QJPAK0", "--before")
     assert (before.exit_code, "the server left" in before.stderr) == (0, False)

@@ -23,8 +23,6 @@ class Standing(NamedTuple):
     """The last member event that tells it, if the server has that."""
     at: int | None = None
     """When the server received that event, in milliseconds since 1970."""
-    partial: bool = False
-    """Whether its join with partial state is not finished: it does not have the whole current state yet."""
 
 
 class Redaction(NamedTuple):

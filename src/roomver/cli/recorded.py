@@ -5,7 +5,7 @@ from typing import Final
 
 from ..errors import counted
 from ..findings import Action
-from ..known_states import Standing
+from ..known_states import Beliefs
 from ..room_check import RoomCheck
 from ..types import EventId, JsonObject
 from .common import event_title
@@ -81,20 +81,23 @@ def state_differs_text(result: RoomCheck) -> str:
     return f"{STATE_DIFFERS}: the current state differs from the recording server's in {entries}"
 
 
-def standing_lines(standing: Standing | None, result: RoomCheck) -> list[str]:
+def standing_lines(beliefs: Beliefs | None, result: RoomCheck) -> list[str]:
     """Say where the server stands in the room, if that limits what it has, and what to do about it.
 
     Args:
-        standing: where it stands; None if that is not known.
+        beliefs: what the source tells of its server; None if it tells nothing.
         result: of checking the room.
     """
-    if standing is None:
+    if beliefs is None:
         return []
-    if standing.partial:
+    if beliefs.partial:
         return [
             "the join is not finished: the server does not have all members yet",
             "  it fetches them by itself: check again later; if it does not finish, see its log",
         ]
+    standing = beliefs.standing
+    if standing is None:
+        return []
     events = counted(len(result.gathered.events), "event", "events")
     has_state = bool(result.replay.forward_extremities)
     match standing.membership:
@@ -118,19 +121,19 @@ def standing_lines(standing: Standing | None, result: RoomCheck) -> list[str]:
             return []
 
 
-def server_lines(standing: Standing | None, result: RoomCheck, call: str | None) -> list[str]:
+def server_lines(beliefs: Beliefs | None, result: RoomCheck, call: str | None) -> list[str]:
     """Say what limits a state that is printed: where the server stands, and that its own state is another.
 
     Args:
-        standing: where the server stands in the room; None if that is not known.
+        beliefs: what the source tells of its server; None if it tells nothing.
         result: of checking the room.
         call: of `roomver check` for the current state; None for the state at an event, which depends only on
             whether the server has joined the room completely.
     """
     if call is None:
-        return standing_lines(standing, result) if standing is not None and standing.partial else []
+        return standing_lines(beliefs, result) if beliefs is not None and beliefs.partial else []
     differs = [f"{state_differs_text(result)}; to list them: {call}"] if result.state_differs else []
-    return standing_lines(standing, result) + differs
+    return standing_lines(beliefs, result) + differs
 
 
 def _date(milliseconds: int) -> str:

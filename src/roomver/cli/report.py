@@ -97,8 +97,10 @@ class JsonReport:
         head: JsonObject = {"file": shown(file)}
         if room.database:
             head["source"] = room.database
-        if room.beliefs is not None and room.beliefs.standing is not None:
-            head["server"] = {**room.beliefs.standing._asdict()}
+        if room.beliefs is not None and (room.beliefs.standing is not None or room.beliefs.partial):
+            told = {} if room.beliefs.standing is None else room.beliefs.standing._asdict()
+            unknown: JsonObject = dict.fromkeys(Standing._fields)
+            head["server"] = {**unknown, **told, "partial": room.beliefs.partial}
         if room.header is None and room.room_id is not None:
             head["room_id"] = room.room_id
         head["room_version"] = room.version.identifier
@@ -207,7 +209,7 @@ class TextReport:
         self._verdicts: list[str] = []
         self._lines: list[str] = []  # about the current file as a whole
         self._file = self._call = self._database = ""
-        self._standing: Standing | None = None
+        self._beliefs: Beliefs | None = None
         self._version = ""
         self._named = self._is_stdin = False
 
@@ -215,7 +217,7 @@ class TextReport:
         """Begin a file."""
         self._file, self._call, self._named = display_name(file), call_name(file), False
         self._database, self._is_stdin = room.database, file == "-"
-        self._standing = None if room.beliefs is None else room.beliefs.standing
+        self._beliefs = room.beliefs
         if room.header is None and room.room_id is not None:
             if room.database:
                 self._file = printable(room.room_id)
@@ -287,7 +289,7 @@ class TextReport:
         lines = []
         if self._database:
             lines.append(f"read from {self._database}, which also tells what its server decided")
-        lines += standing_lines(self._standing, found)
+        lines += standing_lines(self._beliefs, found)
         lines += agreed_lines(found, self._most_lines) + open_lines(found, self._most_lines)
         lines += room_lines(found, self._call, self._most_lines) + recorded_lines(found, self._most_lines)
         if found.gathered.repeated:

@@ -116,9 +116,8 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
         where = "before" if before else "after"
         what = f"the state {where} {event_id}"
-    standing = None if loaded.beliefs is None else loaded.beliefs.standing
     call = None if at is not None else check_call([room, *more_files], choice)
-    loaded.say_lines(server_lines(standing, loaded.found, call))
+    loaded.say_lines(server_lines(loaded.beliefs, loaded.found, call))
     if found is None:
         loaded.say_missing(what, event_id)
         raise click.exceptions.Exit(3)

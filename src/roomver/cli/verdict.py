@@ -83,7 +83,7 @@ class Verdict:
             changed = "it" if number == 1 else "they"
             lines.append(f"{events} lost: what {changed} changed in the current state is unknown")
         if found is not None and self.code == 3:
-            lines += standing_lines(None if self.beliefs is None else self.beliefs.standing, found)
+            lines += standing_lines(self.beliefs, found)
         if summary.undecided:
             events = counted(summary.undecided, "event", "events")
             needed = "" if summary.keys_in_doubt else ": more of the room is needed to tell"

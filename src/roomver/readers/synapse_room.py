@@ -37,8 +37,7 @@ def read_standing(database: Database, room_id: RoomId) -> Standing | None:
     for membership in _FIRST:
         if membership in by_membership:
             event_id, at = _last(database, by_membership[membership])
-            unfinished = database.rows("SELECT 1 FROM partial_state_rooms WHERE room_id = ?", room_id)
-            return Standing(membership, event_id, at, any(unfinished))
+            return Standing(membership, event_id, at)
     return None
 
 
