@@ -60,7 +60,7 @@ from ..state import (
 from ..state.room_state import changes_between
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .bridging import find_bridging
+from .bridging import Bridging, find_bridging
 from .causes import MERGED, SEVERAL_UNDECIDED, UNDECIDED
 from .given import VOUCHED_AND_REFUSED, Filled, agree
 from .groups import SharedStates
@@ -163,15 +163,18 @@ class Fold:
         ]
         now: Collection[EventId] = () if current is None else entries_of(current).values()
         # The events that count as accepted where nothing decides.
-        self.vouched = result.outliers = find_outliers(self.events, [*stated, now, *self.answered.values()])
+        self.vouched: frozenset[EventId] = find_outliers(self.events, [*stated, now, *self.answered.values()])
+        result.outliers = self.vouched
         # Also the events that a state or an answer itself is given for: the joins that a server let in.
         self.others_vouched: frozenset[EventId] = frozenset(
             one for answer in accepted.values() for one in answer if one not in self.vouched
         )
         base, cyclic = find_order(self.events, {})
-        self.bridging = find_bridging(base, self.events, given, self.answered)
+        self.bridging: Bridging = find_bridging(base, self.events, given, self.answered)
         needed = self.bridging.states
-        self.ordered = find_order(self.events, needed) if needed else (base, cyclic)
+        self.ordered: tuple[list[EventId], tuple[EventId, ...]] = (
+            find_order(self.events, needed) if needed else (base, cyclic)
+        )
         of_events = [answer for event_id, answer in self.answered.items() if event_id is not None]
         # Those that come before an event in particular. Nothing but a state or an answer that bridges a gap
         # tells this of an event before which the state is known.
