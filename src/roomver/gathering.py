@@ -179,10 +179,13 @@ class Gathered:
     def compare_current(self, resolved: StateMap[EventId]) -> None:
         """Compare the given current state with the events'. The entries on which they differ become unknown.
 
+        A list of event IDs is nothing but a state, so it is taken as it is.
+
         Args:
             resolved: the state resolved over the forward extremities, which are certain.
         """
-        assert self.current is not None
+        if self.current is None or self._by_ids:
+            return
         claims = [*self._claims[None], Claim(NO_SOURCE, "the events", resolved)]
         contested = find_contested([claims[-1]._replace(state=self.current), claims[-1]])
         if not contested:
