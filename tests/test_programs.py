@@ -81,7 +81,7 @@ def test_what_sqlite3_prints_is_read(how: str, database: str) -> None:
         (["-box"], "it looks like a table whose rows cannot be read back"),
         (["-table"], "it looks like a table whose rows cannot be read back"),
         (["-markdown"], "it looks like a table whose rows cannot be read back"),
-        (["-html"], "this is HTML"),
+        (["-html"], "this is a table in HTML"),
         (["-line"], "it looks like a table whose rows cannot be read back"),
     ],
 )

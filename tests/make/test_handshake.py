@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hostile_json, often, python_values
 
-from roomver import KeyRing, MalformedEvent, RoomverError, parse_event, rules, sign_event
+from roomver import KeyRing, MalformedEvent, NotCanonical, RoomverError, parse_event, rules, sign_event
 from roomver.make import (
     InviteCheck,
     Template,
@@ -225,6 +225,17 @@ def test_any_response_is_an_event_or_an_error_of_the_library(value: Any, where: 
         except RoomverError:
             continue
         assert (event.type, event.sender, event.content["membership"]) == ("m.room.member", USER, "join")
+
+
+def test_a_template_that_holds_itself_is_refused() -> None:
+    server = public("11")
+    response: Any = template(server, "join").response
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(NotCanonical):
+        complete(server, _changed(response, "auth_events", endless), "join")
+    with pytest.raises(NotCanonical):
+        complete(server, response, "join", content={"displayname": endless})
 
 
 _KEPT: dict[str, Server] = {}

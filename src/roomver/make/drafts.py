@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, cast
 
-from ..canonical import plain_object, shorten
+from ..canonical import plain_object, scan, shorten
 from ..errors import Defect, MalformedEvent, MissingEvents
 from ..event import MAX_PREV_EVENTS, Event, parse_event
 from ..hashing import compute_reference_hash
@@ -95,6 +95,7 @@ def _begun(wanted: Wanted, version: RoomVersion) -> JsonObject:
     content = plain_object(wanted.content)
     if content is None:
         raise MalformedEvent([Defect("content", "an object", shorten(wanted.content))], version.identifier)
+    scan(content, strict=version.strict_canonical_json)  # a value that holds itself has no copy
     content = cast(JsonObject, copied(content))
     pdu: JsonObject = {
         "type": wanted.type,

@@ -8,7 +8,7 @@ https://spec.matrix.org/latest/server-server-api/#leaving-rooms-rejecting-invite
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, NoReturn, cast
 
-from ..canonical import plain_object, shorten
+from ..canonical import plain_object, scan, shorten
 from ..errors import Defect, MalformedEvent, refuse_truth
 from ..event import Event, parse_event
 from ..identifiers import server_of
@@ -160,11 +160,13 @@ def complete_template(  # noqa: PLR0913 - all but one are options by keyword
         there = [defect._replace(path=below("event", defect.path)) for defect in defects]
         raise MalformedEvent(there, record.identifier)
     server = server_of(user)
+    scan(template, strict=record.strict_canonical_json)  # a value that holds itself has no copy
     fields = cast(JsonObject, copied(template))
     if content is not None:
         ours = plain_object(content)
         if ours is None:
             raise MalformedEvent([Defect("content", "an object", shorten(content))], record.identifier)
+        scan(ours, strict=record.strict_canonical_json)
         theirs = cast(JsonObject, fields["content"])
         fixed: JsonObject = {name: theirs[name] for name in _FIXED if name in theirs}
         more = {name: value for name, value in ours.items() if name not in _FIXED}

@@ -6,7 +6,7 @@ Source: https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 from collections.abc import Iterable
 from typing import Final, NamedTuple, NoReturn, cast
 
-from ..canonical import join_path, plain_object, shorten
+from ..canonical import join_path, plain_object, scan, shorten
 from ..check import check_event
 from ..errors import Defect, MalformedEvent, refuse_truth
 from ..event import Event, parse_event
@@ -250,4 +250,5 @@ def take_signature(event: Event, response: object, server: ServerName) -> Event:
     has = event.signatures.get(server)
     added: JsonObject = {**mine, **(has if type(has) is dict else {})}
     pdu: JsonObject = {**event.pdu, "signatures": {**event.signatures, server: added}}
+    scan(pdu, strict=event.room_version.strict_canonical_json)  # a value that holds itself has no copy
     return parse_event(cast(JsonObject, copied(pdu)), event.room_version)
