@@ -47,6 +47,16 @@ def unpack(
     return pdu, known
 
 
+def scanned_copy(value: JsonObject, *, strict: bool) -> JsonObject:
+    """Return a deep copy of a dict that is not yet scanned.
+
+    Raises:
+        NotCanonical: if it cannot be encoded as canonical JSON. A value that holds itself has no copy.
+    """
+    scan(value, strict=strict)
+    return cast(JsonObject, copied(value))
+
+
 def copied(value: JsonValue) -> JsonValue:
     """Return a deep copy of a JSON value."""
     # Without recursion: an event may be 128 levels deep, and the caller's own stack may be deep too.

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, cast
 
-from ..canonical import plain_object, scan, shorten
+from ..canonical import plain_object, shorten
 from ..errors import Defect, MalformedEvent, MissingEvents
 from ..event import MAX_PREV_EVENTS, Event, parse_event
 from ..hashing import compute_reference_hash
-from ..pdu import copied
+from ..pdu import scanned_copy
 from ..policy import PolicyServer
 from ..power import CREATE
 from ..receive.checks import check_by_auth_events, check_by_policy_server, check_by_state
@@ -95,8 +95,7 @@ def _begun(wanted: Wanted, version: RoomVersion) -> JsonObject:
     content = plain_object(wanted.content)
     if content is None:
         raise MalformedEvent([Defect("content", "an object", shorten(wanted.content))], version.identifier)
-    scan(content, strict=version.strict_canonical_json)  # a value that holds itself has no copy
-    content = cast(JsonObject, copied(content))
+    content = scanned_copy(content, strict=version.strict_canonical_json)
     pdu: JsonObject = {
         "type": wanted.type,
         "sender": wanted.sender,

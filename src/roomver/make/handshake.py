@@ -8,12 +8,12 @@ https://spec.matrix.org/latest/server-server-api/#leaving-rooms-rejecting-invite
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, NoReturn, cast
 
-from ..canonical import plain_object, scan, shorten
+from ..canonical import plain_object, shorten
 from ..errors import Defect, MalformedEvent, refuse_truth
 from ..event import Event, parse_event
 from ..identifiers import server_of
 from ..keys import SigningKey
-from ..pdu import copied
+from ..pdu import scanned_copy
 from ..resolution import RoomGraph
 from ..rules import Verdict
 from ..signing import sign_event
@@ -160,17 +160,16 @@ def complete_template(  # noqa: PLR0913 - all but one are options by keyword
         there = [defect._replace(path=below("event", defect.path)) for defect in defects]
         raise MalformedEvent(there, record.identifier)
     server = server_of(user)
-    scan(template, strict=record.strict_canonical_json)  # a value that holds itself has no copy
-    fields = cast(JsonObject, copied(template))
+    fields = scanned_copy(template, strict=record.strict_canonical_json)
     if content is not None:
         ours = plain_object(content)
         if ours is None:
             raise MalformedEvent([Defect("content", "an object", shorten(content))], record.identifier)
-        scan(ours, strict=record.strict_canonical_json)
+        ours = scanned_copy(ours, strict=record.strict_canonical_json)
         theirs = cast(JsonObject, fields["content"])
         fixed: JsonObject = {name: theirs[name] for name in _FIXED if name in theirs}
         more = {name: value for name, value in ours.items() if name not in _FIXED}
-        fields["content"] = {**theirs, **cast(JsonObject, copied(more)), **fixed}
+        fields["content"] = {**theirs, **more, **fixed}
     # "The joining server is expected to add or replace the `origin`, `origin_server_ts`, and `event_id` on
     # the templated event received by the resident server."
     fields.update(origin=server, origin_server_ts=origin_server_ts)

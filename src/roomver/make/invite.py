@@ -6,14 +6,14 @@ Source: https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 from collections.abc import Iterable
 from typing import Final, NamedTuple, NoReturn, cast
 
-from ..canonical import join_path, plain_object, scan, shorten
+from ..canonical import join_path, plain_object, shorten
 from ..check import check_event
 from ..errors import Defect, MalformedEvent, refuse_truth
 from ..event import Event, parse_event
 from ..findings import EventCheck
 from ..identifiers import server_of
 from ..keys import NO_KEYS, KeyRing
-from ..pdu import copied
+from ..pdu import copied, scanned_copy
 from ..power import CREATE
 from ..receive.checks import keys_wanted
 from ..receive.known import Known
@@ -250,5 +250,5 @@ def take_signature(event: Event, response: object, server: ServerName) -> Event:
     has = event.signatures.get(server)
     added: JsonObject = {**mine, **(has if type(has) is dict else {})}
     pdu: JsonObject = {**event.pdu, "signatures": {**event.signatures, server: added}}
-    scan(pdu, strict=event.room_version.strict_canonical_json)  # a value that holds itself has no copy
-    return parse_event(cast(JsonObject, copied(pdu)), event.room_version)
+    pdu = scanned_copy(pdu, strict=event.room_version.strict_canonical_json)
+    return parse_event(pdu, event.room_version)
