@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import MissingEvents, UnknownState
 from ..resolution import KnownEvents, Problem, RoomGraph, resolve_split, split_states
-from ..state import PartialState, RoomState, State, Unknown, changed_entries, entries_of
+from ..state import PartialState, RoomState, State, Unknown, entries_of
 from ..steps import NeedStates, Steps
 from ..types import EventId, StateMap
 from .known import Known
@@ -105,6 +105,4 @@ def _merged(states: Sequence[StateMap[EventId]], known: Known, graph: RoomGraph 
 
 def _agreed(states: Sequence[StateMap[EventId]], unknown: Iterable[Unknown]) -> PartialState[EventId]:
     """Return the entries on which all states agree, which no algorithm changes; the rest is unknown."""
-    entries = [entries_of(state) for state in states]
-    conflicted = split_states(entries).conflicted
-    return PartialState(changed_entries(entries[0], dict.fromkeys(conflicted)), unknown)
+    return PartialState(split_states([entries_of(state) for state in states]).agreed(), unknown)

@@ -10,7 +10,6 @@ from ..state import (
     PartialState,
     Unknown,
     apply_changes,
-    changed_entries,
     entries_of,
     known_in_part,
     unknown_of,
@@ -92,12 +91,8 @@ def agreed_among(states: Sequence[StateMap[EventId]] | None) -> PartialState[Eve
     """
     if not states:
         return None
-    split = split_states(states)
-    agreed = changed_entries(split.base, dict.fromkeys(split.conflicted))
-    if not agreed:
-        return None
-    unknown = Unknown.everything(ENDS_UNCERTAIN)
-    return PartialState(dict(agreed), [unknown])
+    agreed = split_states(states).unconflicted
+    return PartialState(agreed, [Unknown.everything(ENDS_UNCERTAIN)]) if agreed else None
 
 
 def _state(result: Replay, ends: Mapping[int | None, Open], group: int) -> Grouped:

@@ -425,8 +425,7 @@ class Fold:
             # No algorithm changes an entry that all branches agree on.
             split = split_states([entries_of(state) for state in states])
             lost: dict[StateKey, EventId | None] = dict.fromkeys(split.conflicted)
-            agreed = changed_entries(entries_of(first[0]), lost)
-            return Merged(None, groups, {}, self._kept(PartialState(agreed, unknown), first[1], lost))
+            return Merged(None, groups, {}, self._kept(PartialState(split.agreed(), unknown), first[1], lost))
         # A merge often ends in one of the states. If it is kept under the same group, the next merge with the
         # same branch is the same merge.
         for state, group in distinct:

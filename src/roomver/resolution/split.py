@@ -17,7 +17,7 @@ from ..state import (
     lack_of,
     refuse_unknown,
 )
-from ..state.partial import shared_unknown
+from ..state.partial import changed_entries, shared_unknown
 from ..state.room_state import as_dict, differing_keys, over_dict
 from ..types import EventId, StateKey, StateMap
 
@@ -68,6 +68,10 @@ class Split:
         for key in self.conflicted:
             state.pop(key, None)
         return state
+
+    def agreed(self) -> StateMap[EventId]:
+        """Return the unconflicted state map, which no algorithm changes. It shares with the first state."""
+        return changed_entries(self.base, dict.fromkeys(self.conflicted))
 
     def shared_ids(self) -> Collection[EventId]:
         """Return a view of the event IDs in the unconflicted state map, which are listed when it is read."""
