@@ -72,6 +72,19 @@ def unpacked(file: Path, folder: Path) -> Path:
     return path
 
 
+def room_named(name: str) -> str:
+    """Return the ID of a room of the homeserver in SQLite."""
+    rooms: dict[str, Any] = facts_of(SQLITE)["rooms"]
+    (found,) = (room_id for room_id, room in rooms.items() if room["name"] == name)
+    return found
+
+
+def unpacked_sqlite(folder: Path) -> Path:
+    """Write the database of the homeserver in SQLite into a folder, and return its path."""
+    (file,) = packed(SQLITE)
+    return unpacked(file, folder)
+
+
 @contextmanager
 def opened(kind: str, folder: Path, files: Path = DATA) -> Iterator[Recorded]:
     """Make the databases of a kind: files in a folder, or those of a PostgreSQL server of their own."""

@@ -1,16 +1,14 @@
 """What ``auth`` says where sources contradict each other: which contradiction leaves an event undecided."""
 
 import json
-import lzma
 import shutil
 import sqlite3
-from pathlib import Path
 
 import pytest
 from command_line import run
+from homeservers import room_named, unpacked_sqlite
 
-DATA = Path(__file__).parent / "data"
-LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+LATE = room_named("late-v10")
 JOIN = "$5F0-xWtZFylLpT3FEAe4pghRxqaYzXzPpGnvuMWMYl4"  # of bob of hs.example, after the gap
 BAN = "$cS8BQlRgesYgKm9vN-9JNS-UtOVzQ5DxPIoSjzXb5Lc"  # in the state before the server's join
 MESSAGE = "$GuNiSaItt4d00vOfx7qlZb8t9oGjKLNjaGJ1zelnB0I"  # after a merge
@@ -20,8 +18,7 @@ MESSAGE = "$GuNiSaItt4d00vOfx7qlZb8t9oGjKLNjaGJ1zelnB0I"  # after a merge
 def databases(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Return a server's database, and one of a server that rejected one of its events, BAN."""
     folder = tmp_path_factory.mktemp("homeserver")
-    one, other = folder / "one.db", folder / "other.db"
-    one.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
+    one, other = unpacked_sqlite(folder), folder / "other.db"
     shutil.copyfile(one, other)
     db = sqlite3.connect(other)
     db.execute("UPDATE events SET rejection_reason = 'x' WHERE event_id = ?", (BAN,))

@@ -1,23 +1,20 @@
 """What the tables count: rejected and soft-failed events apart, and each event once."""
 
 import json
-import lzma
 from pathlib import Path
 
 import pytest
 from command_line import run
-from homeservers import SQLITE, facts_of
+from homeservers import SQLITE, facts_of, room_named, unpacked_sqlite
 
 DATA = Path(__file__).parent / "data"
-LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+LATE = room_named("late-v10")
 ROOM = DATA.parent.parent / "vectors" / "rooms" / "v11.jsonl"
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    return str(path)
+    return str(unpacked_sqlite(tmp_path_factory.mktemp("homeserver")))
 
 
 def row(text: str) -> dict[str, str]:

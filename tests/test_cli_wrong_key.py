@@ -1,14 +1,13 @@
 """A key that is not the server's: its events are dropped for that, and no output calls them missing."""
 
 import json
-import lzma
 from pathlib import Path
 
 import pytest
 from command_line import run
+from homeservers import room_named, unpacked_sqlite
 
-DATA = Path(__file__).parent / "data"
-LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+LATE = room_named("late-v10")
 JOIN = "$LReK-jOToSHKVZRc-VdCWcJEGTC8HdafBiuWhLuQbT4"  # of alice of hs.example
 GONE = "$_i4uXBc57bhEZwkx0pyf846PMBZZunD21WHZobg1koI"  # before the history that the server fetched
 FETCHED = "$cS8BQlRgesYgKm9vN-9JNS-UtOVzQ5DxPIoSjzXb5Lc"  # the oldest event of that
@@ -21,8 +20,7 @@ WHY = 'signature, no valid signature from hs.example ("ed25519:a_hs01" does not 
 def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Return the arguments that name the room and the wrong key."""
     folder = tmp_path_factory.mktemp("homeserver")
-    database, keys = folder / "homeserver.db", folder / "wrong.json"
-    database.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
+    database, keys = unpacked_sqlite(folder), folder / "wrong.json"
     key = {"valid_until_ts": 1_796_060_879_587, **WRONG["hs.example"]["ed25519:a_hs01"]}
     keys.write_text(json.dumps({"hs.example": {"ed25519:a_hs01": key}}))
     return (str(database), LATE, "--keys", str(keys))

@@ -10,6 +10,7 @@ from typing import Any
 
 import homeservers
 import pytest
+from homeservers import unpacked_sqlite
 
 DATA = Path(__file__).parent / "data"
 PRIVATE_TABLES = (
@@ -33,9 +34,7 @@ PRIVATE_BYTES = (b"syt_", b"127.0.0.1", b'"device_id"', b'"token_id"', b"passwor
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    return path
+    return unpacked_sqlite(tmp_path_factory.mktemp("homeserver"))
 
 
 @pytest.fixture

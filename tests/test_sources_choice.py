@@ -1,24 +1,23 @@
 """Which room of a source is meant: by an event, an alias, the header of a file, or its ID in any place."""
 
 import json
-import lzma
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 from command_line import run
+from homeservers import room_named, unpacked_sqlite
 
 DATA = Path(__file__).parent / "data"
-LATE = "!xWjVNmliGLPGHEVxiN:far.example"
+LATE = room_named("late-v10")
 REJECTED = "$XQEosjYOiNiGiL8v3guKo3zRX3Jg10tC_2q2x5Ec-6o"
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("homeserver")
-    path = folder / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
+    path = unpacked_sqlite(folder)
     db = sqlite3.connect(path)
     db.execute("INSERT INTO room_aliases VALUES ('#late:hs.example', ?, '@alice:hs.example')", (LATE,))
     db.commit()

@@ -1,7 +1,6 @@
 """Several databases and files in one call: a homeserver's database, changed copies of it, recordings."""
 
 import json
-import lzma
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import report, run
+from homeservers import unpacked_sqlite
 
 DATA = Path(__file__).parent / "data"
 ROOMS: dict[str, Any] = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))["rooms"]
@@ -22,9 +22,7 @@ Change = Callable[[sqlite3.Connection], object]
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    return str(path)
+    return str(unpacked_sqlite(tmp_path_factory.mktemp("homeserver")))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The database of a homeserver that federated: rooms joined late, in part, and left (``homeserver.json``)."""
 
 import json
-import lzma
 import shutil
 import sqlite3
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import run
+from homeservers import unpacked_sqlite
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -19,9 +19,7 @@ ROOMS: dict[str, Any] = DESCRIBED["rooms"]
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    return str(path)
+    return str(unpacked_sqlite(tmp_path_factory.mktemp("homeserver")))
 
 
 def test_rooms_shows_names_and_rejections_in_80_columns(database: str) -> None:

@@ -1,7 +1,6 @@
 """Where a server stands in a room: ``state`` says on standard error what ``check`` says about it."""
 
 import json
-import lzma
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 import pytest
 from builder import ALICE
 from command_line import Write, entries, header, public_room, run
+from homeservers import room_named, unpacked_sqlite
 
 DATA = Path(__file__).parent / "data"
 ROOMS: dict[str, Any] = json.loads((DATA / "homeserver.json").read_text(encoding="utf-8"))["rooms"]
-PARTIAL = "!YGAJdctWjcfxKpwlGj:far.example"
-INVITED = "!BLKWRAyFuuiIzErQHp:far.example"
-TURNED_DOWN = "!5rh9C88XB5f8HQe1N2t9hJcv3C8ng9aJYgdq-8mlrc4"
-LEFT = "!idRrKigKHQCnMKywjN:far.example"
+PARTIAL = room_named("partial-v11")
+INVITED = room_named("invited-v11")
+TURNED_DOWN = room_named("turned-down-v12")
+LEFT = room_named("left-v10")
 
 UNFINISHED = (
     "the join is not finished: the server does not have all members yet",
@@ -35,9 +35,7 @@ SENTENCES = {
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("homeserver") / "homeserver.db"
-    path.write_bytes(lzma.decompress((DATA / "homeserver.db.xz").read_bytes()))
-    return str(path)
+    return str(unpacked_sqlite(tmp_path_factory.mktemp("homeserver")))
 
 
 @pytest.mark.parametrize("room_id", SENTENCES)
