@@ -1,0 +1,158 @@
+"""What the commands that explain a room are asked: a source, which room of it, and how to read it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from ..types import EventId
+from ..versions import RoomVersion
+from .common import also_option, as_recorded_option, call_name, read_key_files, signature_options
+from .loaded import LoadedRoom, load_room
+from .sources import Choice, immutable_option, may_be_a_name
+from .version_options import room_version_option
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A room that a command was asked about.
+
+    Attributes:
+        source: the name of a file or the address of a database.
+        more_files: the sources that ``--also`` adds.
+        choice: which room of the source.
+        rest: the arguments that follow the source and the room.
+        version: the room version, if it was given.
+        key_files, now, unsigned: how to check signatures.
+        as_recorded: whether to follow what the room's server decided.
+        as_json: whether to print JSON.
+    """
+
+    source: str
+    more_files: tuple[str, ...]
+    choice: Choice
+    rest: tuple[str, ...]
+    version: RoomVersion | None
+    key_files: tuple[str, ...]
+    now: int | None
+    unsigned: bool
+    as_recorded: bool
+    as_json: bool
+
+    @property
+    def call(self) -> str:
+        """The arguments of a call that reads the same room, quoted for a shell. Secrets are left out."""
+        words = [call_name(self.source)]
+        if self.choice.named is not None:
+            words.append(f"--room {call_name(self.choice.named)}")
+        words += [f"--also {call_name(one)}" for one in self.more_files]
+        words += [f"--keys {call_name(one)}" for one in self.key_files]
+        words += ["--unsigned"] if self.unsigned else []
+        words += ["--as-recorded"] if self.as_recorded else []
+        return " ".join(words)
+
+    def load(self, event_id: EventId | None = None, *, algorithm: str | None = None) -> LoadedRoom:
+        """Read, check and replay the room. See `roomver.cli.loaded.load_room`.
+
+        Args:
+            event_id: an event of the room, by ID or prefix. A database finds its room by it.
+            algorithm: to resolve states with, instead of the room version's.
+        """
+        keys = None if self.unsigned else read_key_files(self.key_files, self.now)
+        return load_room(
+            self.source,
+            self.version,
+            keys,
+            self.more_files,
+            choice=self.choice._replace(event_id=event_id),
+            as_recorded=self.as_recorded,
+            algorithm=algorithm,
+        )
+
+
+def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F], F]:
+    """Add the arguments and options of a command on one room. It is passed an `Asked`, first.
+
+    Args:
+        rest: what the help calls the arguments after the source and the room.
+        least, most: how many of them there may be.
+    """
+    json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    room_option = click.option(
+        "--room",
+        "rooms",
+        metavar="!ID",
+        multiple=True,
+        help="The room, by its ID, in single quotes: needed for a source with several rooms. It may also"
+        " follow the source, without --room. A database also finds it by name, alias or a prefix of its ID.",
+    )
+    metavar = f"SOURCE ['!ROOM'] {rest}".rstrip()
+
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def asked(  # noqa: PLR0913, PLR0917 - one for each option
+            names: tuple[str, ...],
+            rooms: tuple[str, ...],
+            immutable: bool,
+            more_files: tuple[str, ...],
+            version: RoomVersion | None,
+            key_files: tuple[str, ...],
+            now: int | None,
+            unsigned: bool,
+            as_recorded: bool,
+            as_json: bool,
+            **values: Any,
+        ) -> Any:
+            source, found, others = _split(names, rooms)
+            if not least <= len(others) <= most:
+                raise click.UsageError(f"expected {metavar}: {len(others)} arguments follow the room")
+            what = Asked(
+                source=source,
+                more_files=more_files,
+                choice=Choice(found, immutable),
+                rest=others,
+                version=version,
+                key_files=key_files,
+                now=now,
+                unsigned=unsigned,
+                as_recorded=as_recorded,
+                as_json=as_json,
+            )
+            return command(what, **values)
+
+        decorated = asked
+        for option in (
+            json_option,
+            signature_options(),
+            room_version_option("The room version, if the source does not give it.", required=False),
+            as_recorded_option(),
+            also_option(),
+            immutable_option(),
+            room_option,
+        ):
+            decorated = option(decorated)
+        return cast(F, click.argument("names", metavar=metavar, nargs=-1, required=True)(decorated))
+
+    return decorate
+
+
+def _split(names: tuple[str, ...], rooms: tuple[str, ...]) -> tuple[str, str | None, tuple[str, ...]]:
+    """Return the source, the room and the rest among the arguments.
+
+    Raises:
+        UsageError: if more than one room is named, or none that can be one.
+    """
+    source, *rest = names
+    named = [*rooms]
+    if rest and rest[0][:1] in ("!", "#"):
+        named.append(rest.pop(0))
+    if len(named) > 1:
+        raise click.UsageError("only one room is read: give it once")
+    for one in named:
+        if one[:1] not in ("!", "#") and not may_be_a_name(one):
+            raise click.UsageError(f"--room {call_name(one)} is not a room: give its ID, '!…'")
+    return source, named[0] if named else None, tuple(rest)
