@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from ..types import EventId
 from ..versions import RoomVersion
+from .cache import cache_option
 from .common import also_option, as_recorded_option, call_name, read_key_files, signature_options
-from .loaded import LoadedRoom, load_room
+from .loaded import LoadedRoom
+from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
 from .version_options import room_version_option
 
@@ -30,6 +33,7 @@ class Asked:
         key_files, now, unsigned: how to check signatures.
         as_recorded: whether to follow what the room's server decided.
         as_json: whether to print JSON.
+        cache: the file to keep the replayed room in; None not to.
     """
 
     source: str
@@ -42,6 +46,7 @@ class Asked:
     unsigned: bool
     as_recorded: bool
     as_json: bool
+    cache: Path | None = None
 
     @property
     def call(self) -> str:
@@ -53,10 +58,11 @@ class Asked:
         words += [f"--keys {call_name(one)}" for one in self.key_files]
         words += ["--unsigned"] if self.unsigned else []
         words += ["--as-recorded"] if self.as_recorded else []
+        words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
         return " ".join(words)
 
     def load(self, event_id: EventId | None = None, *, algorithm: str | None = None) -> LoadedRoom:
-        """Read, check and replay the room. See `roomver.cli.loaded.load_room`.
+        """Read, check and replay the room. See `roomver.cli.loading.load_room`.
 
         Args:
             event_id: an event of the room, by ID or prefix. A database finds its room by it.
@@ -71,6 +77,7 @@ class Asked:
             choice=self.choice._replace(event_id=event_id),
             as_recorded=self.as_recorded,
             algorithm=algorithm,
+            cache=self.cache,
         )
 
 
@@ -105,6 +112,7 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
             unsigned: bool,
             as_recorded: bool,
             as_json: bool,
+            cache: Path | None,
             **values: Any,
         ) -> Any:
             source, found, others = _split(names, rooms)
@@ -121,12 +129,14 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
                 unsigned=unsigned,
                 as_recorded=as_recorded,
                 as_json=as_json,
+                cache=cache,
             )
             return command(what, **values)
 
         decorated = asked
         for option in (
             json_option,
+            cache_option(),
             signature_options(),
             room_version_option("The room version, if the source does not give it.", required=False),
             as_recorded_option(),

@@ -33,8 +33,9 @@ from .common import (
     write_json,
 )
 from .escaped import printable
-from .loaded import replay_progress, tell_notes
+from .loading import tell_notes
 from .merged import contradiction_lines, differences_data, tell_contradictions, tell_other_rooms
+from .progress import room_progress
 from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
@@ -147,16 +148,16 @@ def _read(
     found = None
     # Of several sources, the events may contradict a current state that is given.
     if whole or len(room.origins) > 1:
-        with replay_progress("rules and states") as progress:
+        with room_progress(files, room) as shown:
             found = check_room(
-                room.entries,
+                shown.entries,
                 room.version,
                 keys=keys,
                 beliefs=beliefs,
                 origins=room.origins,
                 room_id=room.wanted,
                 on_check=lambda entry, check: checked.append((entry, check)),
-                progress=progress,
+                progress=shown.replay,
             )
         gathered = found.gathered
     else:
@@ -208,15 +209,15 @@ def _write_anonymised(
     out.seek(0)
     room = read_room(cast(BinaryIO, out), "the anonymised room", made.recording.version)
     keys = None if unsigned else room.keys
-    with replay_progress("the anonymised room") as progress:
+    with room_progress(["-"], room, "the anonymised room") as shown:
         new = check_room(
-            room.entries,
+            shown.entries,
             room.version,
             keys=keys,
             beliefs=room.beliefs,
             origins=room.origins,
             room_id=room.wanted,
-            progress=progress,
+            progress=shown.replay,
         )
     out.seek(0, os.SEEK_END)
     changes = compare(old, new, made.names)
