@@ -22,6 +22,7 @@ from .guidance import guide
 from .record import record
 from .rooms import rooms
 from .rules import rules
+from .shrink import shrink_command
 from .state import resolve_command, state
 from .vectors import vectors_group
 from .versions import versions
@@ -157,6 +158,7 @@ for _one in (
     sign,
     verify,
     canonical,
+    shrink_command,
 ):
     main.add_command(_one)
 for _one in (versions, rules, vectors_group):

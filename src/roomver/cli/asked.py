@@ -1,7 +1,7 @@
 """What the commands that explain a room are asked: a source, which room of it, and how to read it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -60,6 +60,10 @@ class Asked:
         words += ["--as-recorded"] if self.as_recorded else []
         words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
         return " ".join(words)
+
+    def alone(self, source: str) -> "Asked":
+        """Return the same question about one of the sources alone."""
+        return replace(self, source=source, more_files=(), cache=None)
 
     def load(self, event_id: EventId | None = None, *, algorithm: str | None = None) -> LoadedRoom:
         """Read, check and replay the room. See `roomver.cli.loading.load_room`.
