@@ -18,6 +18,7 @@ from .check import check
 from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .explain import explain
 from .guidance import guide
 from .record import record
 from .rooms import rooms
@@ -149,6 +150,7 @@ for _one in (
     rooms,
     record,
     auth,
+    explain,
     state,
     resolve_command,
     event_id,
