@@ -20,7 +20,9 @@ from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
 from .guidance import guide
+from .history import history
 from .record import record
+from .resets import resets
 from .rooms import rooms
 from .rules import rules
 from .state import resolve_command, state
@@ -151,6 +153,8 @@ for _one in (
     record,
     auth,
     explain,
+    history,
+    resets,
     state,
     resolve_command,
     event_id,

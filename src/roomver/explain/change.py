@@ -117,6 +117,9 @@ def _is_for(one: Event, key: StateKey) -> bool:
 
 def change_said(change: Change, *, soft_failed: bool) -> Said:
     """Say what an accepted state event changed, and what became of it."""
+    if soft_failed:
+        # It is a value on its own branch only, until that is merged.
+        return _now_said(change, soft_failed=True)
     key = entry(change.key)
     sentences: list[Said] = []
     if change.before is not None:
@@ -125,7 +128,7 @@ def change_said(change: Change, *, soft_failed: bool) -> Said:
         sentences.append(said("It was the first value of {key}.", key=key))
     else:
         sentences.append(said("What it replaced is unknown."))
-    if change.replaced_by and not soft_failed:
+    if change.replaced_by:
         sentences.append(said("Later {after} replaced it.", after=event(change.replaced_by[0])))
     for merge, restored in change.undone[:1]:
         sentences.append(
