@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from ..auth.context import JOIN_RULES, Context, create_of
 from ..canonical import shorten
-from ..errors import UnknownState
+from ..errors import UnknownState, WrongRoom
 from ..event import Event
 from ..power import POWER_LEVELS, Level
 from ..types import EventId, JsonObject, JsonValue, StateMap, UserId
@@ -161,12 +161,15 @@ def _plain(level: Level) -> JsonValue:
 
 
 def facts_in(subject: Event, state: StateMap[Event]) -> Facts | None:
-    """Return what the rules read in a state; None for a create event, and without a create event there."""
+    """Return what the rules read in a state.
+
+    None for a create event, if the state has no create event, and if it has that of another room.
+    """
     try:
         create = create_of(state)
-    except UnknownState:
+        return None if create is None or subject.type == "m.room.create" else Facts(subject, state, create)
+    except (UnknownState, WrongRoom):
         return None
-    return None if create is None or subject.type == "m.room.create" else Facts(subject, state, create)
 
 
 def list_facts(subject: Event, state: StateMap[Event]) -> tuple[Fact, ...]:

@@ -24,7 +24,8 @@ from .tried import TriedStates
 __all__ = ["Intent", "IntentFinder", "Judgement"]
 
 _JOIN_RULES: Final[StateKey] = ("m.room.join_rules", "")
-_STEPS: Final = 5_000_000  # the most events that all searches for ancestors together visit
+_STEPS: Final = 2_000_000  # the most events that all searches for ancestors together visit
+_DEEPEST: Final = 40  # the most refusals that one refusal goes back over
 
 
 class Intent(Enum):
@@ -45,6 +46,7 @@ class Judgement:
         checked: the event whose check decided; None if that is not known.
         verdict: what the rules said in that check; None if they allowed it or were not asked.
         act: the event of another branch on which the refusal rests.
+        root: if the event fell with another one: the reason why the first of them was lost.
     """
 
     intent: Intent
@@ -52,6 +54,7 @@ class Judgement:
     checked: EventId | None = None
     verdict: Verdict | None = None
     act: EventId | None = None
+    root: Said = ()
 
 
 class IntentFinder:
@@ -62,16 +65,31 @@ class IntentFinder:
         self.rejected = found.replay.rejected
         self._places = {event_id: place for place, event_id in enumerate(found.replay.order)}
         self._left = _STEPS
+        self._followed: dict[tuple[EventId, EventId], bool | None] = {}
 
     def at(self, resolution: Resolution) -> "MergeIntents":
         """Return what classifies the resets of one merge, whose resolution was traced."""
         return MergeIntents(self, resolution)
+
+    def apart(self, one: EventId, other: EventId) -> bool | None:
+        """Tell whether two events are of different branches: neither comes after the other.
+
+        None if that is unknown.
+        """
+        found = [self.follows(one, other), self.follows(other, one)]
+        return False if True in found else None if None in found else True
 
     def follows(self, later: EventId, earlier: EventId) -> bool | None:
         """Tell whether an event comes after another one, by prev events and auth events.
 
         None if missing events leave it open, or if the bound of all searches is reached.
         """
+        pair = later, earlier
+        if pair not in self._followed:
+            self._followed[pair] = self._search(later, earlier)
+        return self._followed[pair]
+
+    def _search(self, later: EventId, earlier: EventId) -> bool | None:
         events = self.replay.events
         place = self._places.get(earlier)
         if place is None:
@@ -103,6 +121,7 @@ class MergeIntents:
         self._finder = finder
         self._events = finder.replay.events
         self._resolution = resolution
+        self._judged: dict[EventId, Judgement] = {}
         self._tried = TriedStates(resolution.steps, self._events, finder.rejected)
 
     def judge(self, reset: Reset) -> Judgement:
@@ -115,7 +134,7 @@ class MergeIntents:
                 Intent.UNKNOWN, said("the trace of the resolution does not have {lost}", lost=lost)
             )
         if candidate.outcome == "refused" and candidate.check is not None:
-            return self._refused(candidate.check, frozenset())
+            return self._refused(candidate.check, 0)
         if candidate.outcome == "overwritten" and candidate.by is not None:
             text = "the resolution allowed {lost}, and then tried {by}, which it put in its place"
             return Judgement(Intent.NOBODY, said(text, lost=lost, by=event(candidate.by)), candidate.by)
@@ -144,13 +163,23 @@ class MergeIntents:
         winner = "another event" if reset.restored is None else event(reset.restored)
         return Judgement(Intent.NOBODY, said(text, lost=lost, winner=winner), reset.restored)
 
-    def _refused(self, check: Check, seen: frozenset[EventId]) -> Judgement:
+    def _refused(self, check: Check, depth: int) -> Judgement:
         """Return the class of a reset whose event was refused in a check.
 
         Args:
             check: the check.
-            seen: the events whose refusals led here.
+            depth: the number of refusals that led here.
         """
+        known = self._judged.get(check.event_id)
+        if known is None:
+            # An event that relies on itself stays unclassified.
+            text = "it goes back over more refusals than are followed"
+            self._judged[check.event_id] = Judgement(Intent.UNKNOWN, said(text), check.event_id)
+            known = self._judge_refusal(check, depth)
+            self._judged[check.event_id] = known
+        return known
+
+    def _judge_refusal(self, check: Check, depth: int) -> Judgement:
         subject = self._events[check.event_id]
         verdict = check.verdict
         state = self._tried.state_of(check)
@@ -164,30 +193,34 @@ class MergeIntents:
             "when the resolution tried {lost}, it refused it: {why}", lost=event(subject.event_id), why=reason
         )
         later: list[Judgement] = []
-        added = said("no ban, removal or demotion on another branch took that right away")
+        added = said("no ban, removal or demotion of another branch took that right away")
         for key in rests_on(subject, verdict):
             found = state.get(key)
             if found is not None:
                 act, known = self._act(subject, found, state)
                 if not known:
-                    text = "{first}. Whether somebody on another branch meant that is unknown: events are missing"
+                    text = "{first}. Whether somebody meant that is unknown, because events are missing"
                     return Judgement(Intent.UNKNOWN, said(text, first=first), check.event_id, verdict)
                 if act is not None:
                     why = said("{first}. {act} came on another branch", first=first, act=event(act))
                     return Judgement(Intent.DESIGNED, why, check.event_id, verdict, act)
-                if key == _JOIN_RULES and self._finder.follows(subject.event_id, found.event_id) is False:
+                if self._finder.follows(found.event_id, subject.event_id):
+                    text = "{later} came after it, so it did not concern it"
+                    added = said(text, later=event(found.event_id))
+                elif key == _JOIN_RULES and self._finder.apart(subject.event_id, found.event_id):
                     text = (
                         "{rule} came on another branch, and a join rule is not meant to remove those who"
                         " joined before they had it"
                     )
                     added = said(text, rule=event(found.event_id))
-            cause = self._lost_cause(subject, key, found, seen | {subject.event_id})
+            cause = self._lost_cause(subject, key, found, depth + 1)
             if cause is not None:
                 later.append(cause)
         for cause in sorted(later, key=lambda one: one.intent is not Intent.DESIGNED):
             text = "{first}. What it relied on was lost before: {cause}"
-            why = said(text, first=first, cause=cause.why)
-            return Judgement(cause.intent, why, check.event_id, verdict, cause.act)
+            root = cause.root or cause.why
+            why = said(text, first=first, cause=root)
+            return Judgement(cause.intent, why, check.event_id, verdict, cause.act, root)
         return Judgement(Intent.NOBODY, joined([first, added], ". "), check.event_id, verdict)
 
     def _act(
@@ -203,8 +236,8 @@ class MergeIntents:
         if found.type == "m.room.member":
             if found.content.get("membership") not in ("ban", "leave"):
                 return None, True
-            follows = self._finder.follows(subject.event_id, found.event_id)
-            return (None if follows else found.event_id), follows is not None
+            apart = self._finder.apart(subject.event_id, found.event_id)
+            return (found.event_id if apart else None), apart is not None
         if (found.type, found.state_key) != POWER_LEVELS:
             return None, True
         # Back over the power levels of the other branch, to those that the sender's level fell with.
@@ -212,11 +245,11 @@ class MergeIntents:
         seen: set[EventId] = set()
         while one is not None and one.event_id not in seen:
             seen.add(one.event_id)
-            follows = self._finder.follows(subject.event_id, one.event_id)
-            if follows is not False:
-                return None, follows is not None
+            apart = self._finder.apart(subject.event_id, one.event_id)
+            if apart is None:
+                return None, False
             before = self._cited_levels(one)
-            if _allows(subject, state, before):
+            if apart and _allows(subject, state, before):
                 return one.event_id, True
             one = before
         return None, True
@@ -229,19 +262,22 @@ class MergeIntents:
                 return cited
         return None
 
-    def _lost_cause(
-        self, subject: Event, key: StateKey, found: Event | None, seen: frozenset[EventId]
-    ) -> Judgement | None:
+    def _lost_cause(self, subject: Event, key: StateKey, found: Event | None, depth: int) -> Judgement | None:
         """Return why the resolution lost the event of a key that an event relies on; None if it did not."""
         for event_id in subject.auth_event_ids:
             one = self._events.get(event_id)
-            if one is None or (one.type, one.state_key) != key or one is found or event_id in seen:
+            if one is None or (one.type, one.state_key) != key or one is found:
                 continue
             check = self._tried.check_of(event_id)
             if check is None:
                 continue
             if not check.accepted:
-                return self._refused(check, seen)
+                if depth > _DEEPEST:
+                    text = "it goes back over more refusals than are followed"
+                    return Judgement(Intent.UNKNOWN, said(text), check.event_id)
+                return self._refused(check, depth)
+            if found is not None and self._finder.follows(found.event_id, event_id):
+                continue  # it replaced the other on its own branch
             text = "the resolution tried {found} after {one}, and put it in its place"
             by = "another event" if found is None else event(found.event_id)
             return Judgement(Intent.NOBODY, said(text, found=by, one=event(event_id)), event_id)
@@ -306,7 +342,7 @@ _BY_LEVEL: Final = frozenset(
 
 
 def _allows(subject: Event, state: Mapping[StateKey, Event], levels: Event | None) -> bool:
-    """Tell whether the rules allow an event with other power levels in the state; None for no power levels."""
+    """Tell whether the rules allow an event with other power levels in the state; None stands for none."""
     changed = {key: one for key, one in state.items() if key != POWER_LEVELS}
     if levels is not None:
         changed[POWER_LEVELS] = levels

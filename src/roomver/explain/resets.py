@@ -4,7 +4,7 @@ A reset is a key that went back, at a merge, to an event that one branch had alr
 (`roomver.replay.resets`). It is classified by the trace of the resolution. Let L be the event that was lost.
 
 *As designed*: the rules refused L when the resolution tried it, and the refusal rests on an act of another
-branch: on an event that L does not follow, by which
+branch: on an event that neither comes before L nor after it, by which
 
 * L's sender was banned or removed, or left; or L's target was banned or removed;
 * L's sender was demoted: the refusal is about a level, these power levels refuse L, and those that they

@@ -11,12 +11,12 @@ from typing import Final
 from ..errors import UnknownState
 from ..event import Event
 from ..identifiers import split_owner
-from ..rules import Decision, Verdict
+from ..rules import Verdict
 from ..types import StateMap
 from .facts import Facts, facts_in, level_words, membership_words
 from .said import Part, Said, event, said, user, value
 
-__all__ = ["SENTENCES", "rule_said"]
+__all__ = ["SENTENCES", "fields_of", "rule_said"]
 
 _CREATE_LIKE: Final = "it creates the room, and the rules on create events allow it"
 _SENT: Final = "{sender_was}, and only joined users may do this"
@@ -248,6 +248,11 @@ _COMPUTED: Final[Mapping[str, Callable[[Facts, Event], Said]]] = MappingProxyTyp
 )
 
 
+def fields_of(subject: Event, verdict: Verdict, state: StateMap[Event]) -> Mapping[str, Said | Part | str]:
+    """Return the fields that the sentence of a rule may have. Arguments are those of `rule_said`."""
+    return _Fields(subject, verdict, facts_in(subject, state))
+
+
 def rule_said(subject: Event, verdict: Verdict, state: StateMap[Event]) -> Said:
     """Say why a rule decided on an event.
 
@@ -261,15 +266,9 @@ def rule_said(subject: Event, verdict: Verdict, state: StateMap[Event]) -> Said:
         the sense of the rule with the values that the verdict compared.
     """
     try:
-        facts = facts_in(subject, state)
-        return said(SENTENCES[verdict.rule.name, verdict.allowed], _Fields(subject, verdict, facts))
+        return said(SENTENCES[verdict.rule.name, verdict.allowed], fields_of(subject, verdict, state))
     except (KeyError, UnknownState):
         compared = ", ".join(f"{name.replace('_', ' ')} {found}" for name, found in verdict.detail.items())
         if not compared:
             return said(verdict.reason.replace("{", "{{").replace("}", "}}"))
         return said("{reason} ({compared})", reason=verdict.reason, compared=value(compared))
-
-
-def is_needed(name: str, decision: Decision, *, allowed: bool) -> bool:
-    """Tell whether a rule with a decision can allow, or reject, an event: whether it needs a sentence."""
-    return decision is Decision.EITHER or (decision is Decision.ALLOW) == allowed
