@@ -79,7 +79,9 @@ def test_the_sentence_of_each_vector_has_all_that_it_names(
         filled = said(SENTENCES[key], fields_of(one, verdict, state))
         assert rule_said(one, verdict, state) == filled, name
         said_by.setdefault(key, words(filled))
-    assert {key for key in decisions() if key not in said_by} == {(name, False) for name in _ELSEWHERE | _UNSTABLE}
+    assert {key for key in decisions() if key not in said_by} == {
+        (name, False) for name in _ELSEWHERE | _UNSTABLE
+    }
     assert all("{" not in text for text in said_by.values())
 
 
