@@ -48,7 +48,7 @@ def nasty_room(seed: int, version: str = "11") -> Room:
                 case 0:
                     room.add("m.room.topic", sender, {"topic": text}, state_key="")
                 case 1:
-                    room.add(f"x.{kind[:200]}", sender, {"body": text}, state_key=key[:200])
+                    room.add(f"x.{kind[:100]}", sender, {"body": text}, state_key=key[:100])
                 case 2:
                     room.member(BOB, rng.choice(["ban", "leave", text]), by=ALICE)
                 case 3:

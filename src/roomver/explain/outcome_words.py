@@ -59,6 +59,7 @@ class OutcomeWords:
                     "{event} counts as rejected, because the server that recorded the room did so.",
                     event=self.named,
                 )
+            self.was = "was"  # it
             return joined([did, said("By the rules, {event}", event=self._by_rules(own, said("it")))])
         return self._by_rules(own, self.named)
 
@@ -125,9 +126,9 @@ class OutcomeWords:
         chain = find_first_refused(self.replay, self.event.event_id)
         if not chain:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
-            return said(
-                "{event} {was} rejected by its own auth events: {why}.", event=named, was=self.was, why=why
-            )
+            text = "{event} {was} rejected by its own auth events: {why}."
+            first = said(text, event=named, was=self.was, why=why)
+            return joined([first, *self._refused_join(verdict)])
         text = "{event} {was} rejected because it cites {cited}, which was rejected too."
         first = said(text, event=named, was=self.was, cited=event(chain[0]))
         root = chain[-1]
