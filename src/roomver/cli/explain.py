@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from shlex import quote
 from typing import Final
 
 import click
@@ -16,7 +15,7 @@ from .common import console, example
 from .escaped import printable
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
-from .said import Teller, listed_ids, print_lines
+from .said import Teller, call_text, listed_ids, print_lines
 
 _CODES: Final = {Judged.ACCEPTED: 0, Judged.UNDECIDED: 3, Judged.NOT_JUDGED: 3}
 _MISSING: Final = 10  # missing events that are listed
@@ -113,17 +112,14 @@ def _check_lines(check: Verdicted, teller: Teller) -> list[str]:
 
 def _more(asked: Asked, explained: Explained) -> str:
     """Return the one call that shows more."""
-    call = asked.call
+    call, change, joint = asked.call, explained.change, explained.joint
+    if (change is not None and change.undone) or (joint is not None and joint.resets):
+        return f"more: roomver resets {call}"
+    command = "auth"
+    words: Sequence[str] = () if explained.event_id is None else (explained.event_id,)
     if explained.refused:
-        return f"more: roomver explain {call} {quote(explained.refused[-1])}"
-    if explained.judged is Judged.DROPPED or explained.event_id is None:
-        return f"more: roomver check {call} --all"
-    change = explained.change
-    if change is not None and change.undone:
-        return f"more: roomver resets {call}"
-    if explained.joint is not None and explained.joint.resets:
-        return f"more: roomver resets {call}"
-    if change is not None and explained.judged is Judged.ACCEPTED:
-        key = f" {quote(change.key[1])}" if change.key[1] else ""
-        return printable(f"more: roomver history {call} {quote(change.key[0])}{key}")
-    return f"more: roomver auth {call} {quote(explained.event_id)}"
+        command, words = "explain", explained.refused[-1:]
+    elif change is not None and explained.judged is Judged.ACCEPTED:
+        command, words = "history", change.key if change.key[1] else change.key[:1]
+    rest = call_text(*words) if words and explained.judged is not Judged.DROPPED else None
+    return f"more: roomver check {call} --all" if rest is None else f"more: roomver {command} {call} {rest}"

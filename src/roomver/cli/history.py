@@ -1,7 +1,6 @@
 """``roomver history``: every value that a key of the room state had, oldest first."""
 
 import json
-from shlex import quote
 from typing import Final
 
 import click
@@ -15,10 +14,9 @@ from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Value
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import printable
 from .explain import teller_of
 from .people import few_words, short_id
-from .said import Teller, folded, key_words
+from .said import Teller, call_text, folded, key_words
 from .tables import print_table
 
 _INDENT: Final = 13  # where the words of a step begin
@@ -76,8 +74,9 @@ def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Ask
         now = "unknown" if not line.known_now else "none" if line.now is None else teller.event(line.now)
         table.add_row(Text(few_words(line.key[1])), f"{line.events:,}", Text(now))
     print_table(table)
-    call = f"roomver history {asked.call} {quote(kind)} {quote(keys[0].key[1])}"
-    click.echo(f"\nmore: {printable(call)}")
+    rest = call_text(kind, keys[0].key[1])
+    command = "check" if rest is None else "history"
+    click.echo(f"\nmore: roomver {command} {asked.call}{'' if rest is None else f' {rest}'}")
 
 
 def _summary(told: History, teller: Teller) -> str:
@@ -166,6 +165,7 @@ def _more(told: History, asked: Asked) -> str:
         return f"more: roomver resets {asked.call}"
     refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]
     about = refused[-1].event_id if refused else told.now
-    if about is None:
-        return f"more: roomver state {asked.call}"
-    return f"more: roomver explain {asked.call} {quote(about)}"
+    rest = None if about is None else call_text(about)
+    return (
+        f"more: roomver state {asked.call}" if rest is None else f"more: roomver explain {asked.call} {rest}"
+    )

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from shlex import quote
 from typing import Final
 
 import click
@@ -14,10 +13,9 @@ from ..explain.history import Side
 from ..explain.resets import MERGES, ExplainedReset, Intent, explain_resets
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import printable
 from .explain import teller_of
 from .loaded import LoadedRoom
-from .said import Teller, folded, key_words, print_lines
+from .said import Teller, call_text, folded, key_words, print_lines
 
 _SHOWN: Final = 20  # resets that are listed
 _V2_1: Final = {
@@ -149,6 +147,8 @@ def _more(explained: Sequence[ExplainedReset], asked: Asked) -> str:
     if not explained:
         return f"more: roomver check {asked.call}"
     first = explained[0]
-    at = "" if first.merge is None else f" --at {quote(first.merge)}"
-    key = f"{quote(first.key[0])} {quote(first.key[1])}"
-    return printable(f"more: roomver resolve {asked.call}{at} --why {key}")
+    at = None if first.merge is None else call_text(first.merge)
+    why = call_text(*first.key) if first.merge is None or at is not None else None
+    if why is None:
+        return f"more: roomver check {asked.call} --all"
+    return f"more: roomver resolve {asked.call}{'' if at is None else f' --at {at}'} --why {why}"

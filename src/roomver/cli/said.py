@@ -1,6 +1,7 @@
 """Sentences of `roomver.explain` as text for a terminal, and the lines of the commands that explain."""
 
 from collections.abc import Collection, Iterable, Mapping
+from shlex import quote
 from textwrap import fill
 from typing import Final, cast
 
@@ -110,6 +111,15 @@ def folded(line: str, width: int) -> str:
         break_on_hyphens=False,
         replace_whitespace=False,
     )
+
+
+def call_text(*words: str) -> str | None:
+    """Return words from a room as arguments of a printed call, quoted for a shell.
+
+    None if a shell or a terminal would not take one of them as it is: an option, or other than plain ASCII.
+    """
+    plain = all(word.isascii() and word.isprintable() and not word.startswith("-") for word in words)
+    return " ".join(map(quote, words)) if plain else None
 
 
 def listed_ids(event_ids: Collection[EventId], most: int) -> list[str]:
