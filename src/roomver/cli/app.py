@@ -18,8 +18,11 @@ from .check import check
 from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .explain import explain
 from .guidance import guide
+from .history import history
 from .record import record
+from .resets import resets
 from .rooms import rooms
 from .rules import rules
 from .shrink import shrink_command
@@ -150,6 +153,9 @@ for _one in (
     rooms,
     record,
     auth,
+    explain,
+    history,
+    resets,
     state,
     resolve_command,
     event_id,

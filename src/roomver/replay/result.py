@@ -16,6 +16,7 @@ from .arrival import check_at_arrival, entries_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
+from .values import KeyValues
 
 
 @dataclass(slots=True)
@@ -218,6 +219,13 @@ class Replay:
         if event_id not in self.events:
             raise MissingEvents([event_id])
         return event_id
+
+    def values_of(self, key: StateKey) -> KeyValues:
+        """Return the event of one key in the state before and after each event.
+
+        Cost: linear in the events and in the entries of given states. Reading a value from it is one lookup.
+        """
+        return KeyValues(self._groups, self._unknown, self._before, self._after, key)
 
     def lacking(self, *event_ids: EventId | None) -> list[EventId]:
         """Return the missing events that leave events undecided, or the states before them unknown.
