@@ -85,12 +85,15 @@ class Asked:
         )
 
 
-def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F], F]:
+def room_command(
+    rest: str = "", least: int = 0, most: int = 0, *, with_json: bool = True
+) -> Callable[[F], F]:
     """Add the arguments and options of a command on one room. It is passed an `Asked`, first.
 
     Args:
         rest: what the help calls the arguments after the source and the room.
         least, most: how many of them there may be.
+        with_json: whether the command can print JSON.
     """
     json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     room_option = click.option(
@@ -115,8 +118,8 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
             now: int | None,
             unsigned: bool,
             as_recorded: bool,
-            as_json: bool,
             cache: Path | None,
+            as_json: bool = False,
             **values: Any,
         ) -> Any:
             source, found, others = _split(names, rooms)
@@ -139,7 +142,7 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
 
         decorated = asked
         for option in (
-            json_option,
+            *([json_option] if with_json else []),
             cache_option(),
             signature_options(),
             room_version_option("The room version, if the source does not give it.", required=False),

@@ -54,7 +54,7 @@ _FORMS: Final = (
         "roomver shrink room.jsonl --keep 'implementation ./adapter' -o small.jsonl"
     ),
 )
-@room_command()
+@room_command(with_json=False)
 @click.option(
     "--keep",
     metavar="PREDICATE",

@@ -24,7 +24,7 @@ _NAME = "captured"
         "roomver vectors run case.json"
     ),
 )
-@room_command("[EVENT]", 0, 1)
+@room_command("[EVENT]", 0, 1, with_json=False)
 @click.option(
     "--merge",
     is_flag=True,
