@@ -88,6 +88,7 @@ SAME_FLOOR = frozenset(
         ("room_check", "contributions"),
         ("explain", "room_check"),
         ("explain", "undecided"),
+        ("explain", "redacted"),
         ("room_check", "gathering"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),

@@ -120,7 +120,7 @@ def explain_resets(found: RoomCheck, most: int | None = MERGES) -> tuple[Explain
     explained: list[ExplainedReset] = []
     for resolved in found.replay.resolve_again(tried):
         explained += _judge_merge(finder, resolved, by_merge.pop(resolved.event_id))
-    why = said("only the first {most} merges are resolved once more", most=f"{most:,}")
+    why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
         explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
     classes = [Intent.NOBODY, Intent.UNKNOWN, Intent.DESIGNED]
