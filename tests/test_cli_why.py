@@ -211,6 +211,8 @@ def test_a_type_that_the_room_does_not_have_is_answered(write: Write) -> None:
     text, data = ask("history", room, "m.room.topi")
     assert (text.exit_code, data["steps"]) == (0, [])
     assert "never had a value" in text.stdout
+    assert "did you mean" not in text.stderr  # the room has no topic
+    assert "did you mean m.room.join_rules?" in run("history", room, "m.room.join_rule").stderr
     assert run("history", room).exit_code == 2
     assert run("explain", room).exit_code == 2
     assert run("explain", room, "$nothing").exit_code == 2

@@ -89,6 +89,7 @@ SAME_FLOOR = frozenset(
         ("explain", "anonymous"),
         ("explain", "room_check"),
         ("explain", "undecided"),
+        ("explain", "redacted"),
         ("room_check", "gathering"),
         ("anonymous", "recording"),
         ("anonymous", "room_check"),

@@ -97,6 +97,7 @@ def test_a_kick_is_undone_as_designed_if_its_sender_was_banned_elsewhere(version
         # The members are resolved in one pass, during which the state does not have Bob's at all.
         assert (one.intent, one.act) == (Intent.NOBODY, None)
         assert "had no member event" in words(one)
+        assert "because version 1 resolves it in the same pass" in words(one)
     else:
         assert (one.intent, one.act) == (Intent.DESIGNED, ban.event_id)
 

@@ -1,6 +1,7 @@
 """``roomver history``: every value that a key of the room state had, oldest first."""
 
 import json
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -15,6 +16,7 @@ from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
 from .explain import teller_of
+from .loaded import LoadedRoom
 from .people import few_words, short_id
 from .said import Teller, call_text, folded, key_words
 from .tables import print_table
@@ -58,7 +60,16 @@ def history(asked: Asked) -> None:
             click.echo(json.dumps({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
             _print(told, teller, asked)
+            if not told.steps:
+                _hint(loaded, kind)
     raise click.exceptions.Exit(3 if unknown else 0)
+
+
+def _hint(loaded: LoadedRoom, kind: str) -> None:
+    """Say on standard error which type of the room may be meant."""
+    kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
+    for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
+        click.echo(f"roomver: {loaded.file}: did you mean {few_words(close)}?", err=True)
 
 
 def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Asked) -> None:

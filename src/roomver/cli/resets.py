@@ -134,7 +134,8 @@ def _lines(one: ExplainedReset, teller: Teller) -> list[str]:
 
 def _side(side: Side, teller: Teller) -> str:
     value = "unknown" if not side.known else "nothing" if side.value is None else teller.short(side.value)
-    return f"{value} after {teller.short(side.after)}" if side.after in teller.events else value
+    told = side.after in teller.events and side.after != side.value
+    return f"{value} after {teller.short(side.after)}" if told else value
 
 
 def _why(one: ExplainedReset, teller: Teller) -> str:

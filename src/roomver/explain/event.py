@@ -5,6 +5,7 @@ from typing import Final
 from ..errors import Lack
 from ..event import Event
 from ..findings import Action, Finding, FindingKind
+from ..redacted import find_redactions
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..room_check import RoomCheck
 from ..rules import Verdict
@@ -106,6 +107,11 @@ class _Explainer:
         if status is Status.ACCEPTED and self.event.state_key is not None:
             change = find_change(self.replay, self.event)
             sentences.append(change_said(change, soft_failed=judged is Judged.SOFT_FAILED))
+        redacted_by = tuple(
+            one.event_id for one in find_redactions(self.replay, event_id) if one.applies is True
+        )
+        if redacted_by:
+            sentences.append(said("{redaction} redacted it.", redaction=event(redacted_by[0])))
         if status is not Status.CYCLIC:
             joint = find_joint(self.replay, event_id)
         if joint is not None:
@@ -119,6 +125,7 @@ class _Explainer:
             checks=(*receipt, *self._checks()),
             refused=chain,
             change=change,
+            redacted_by=redacted_by,
             joint=joint,
             recorded=self.recorded,
             missing=missing,

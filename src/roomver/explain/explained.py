@@ -73,6 +73,7 @@ class Explained:
         refused: for an event that is rejected because it cites a rejected one: the events cited, down to the
             first one that is refused for another reason.
         change: what it changed in the state; None for an event that is not an accepted state event.
+        redacted_by: the redactions that apply to it.
         joint: the merge of states that it makes; None if its previous events agree on the state.
         recorded: what the server that recorded the room did with it; empty if the source does not say.
         missing: the missing events that leave something undecided, sorted.
@@ -85,6 +86,7 @@ class Explained:
     checks: tuple[Verdicted, ...] = ()
     refused: tuple[EventId, ...] = ()
     change: Change | None = None
+    redacted_by: tuple[EventId, ...] = ()
     joint: Joint | None = None
     recorded: str = ""
     missing: tuple[EventId, ...] = ()
@@ -99,6 +101,7 @@ class Explained:
             "checks": [check.to_dict() for check in self.checks],
             "refused": [*self.refused],
             "change": None if self.change is None else self.change.to_dict(),
+            "redacted_by": [*self.redacted_by],
             "merge": None if self.joint is None else self.joint.to_dict(),
             "recorded": self.recorded or None,
             "missing": [*self.missing],

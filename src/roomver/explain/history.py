@@ -1,6 +1,6 @@
 """The history of one key of the room state: every value it had, and the merges that decided between them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..findings import Action
@@ -205,14 +205,18 @@ def tell_history(found: RoomCheck, key: StateKey) -> History:
     in_order = set(replay.order)
     for event_id in (*(one for one in replay.outcomes if one not in in_order), *replay.order):
         one = replay.events[event_id]
-        parents = tuple(dict.fromkeys(one.prev_event_ids))
-        sides = _sides(values, parents)
+        parents = one.prev_event_ids
         known, before = values.before(event_id)
+        # Most events follow one other event, and have its state before them.
+        if len(parents) != 1 or event_id in lost or not values.after(parents[0])[0]:
+            sides = _sides(values, dict.fromkeys(parents))
+        else:
+            sides = ()
         if len({(side.known, side.value) for side in sides}) > 1 or event_id in lost:
             steps.append(Merged(event_id, sides, known, before, tuple(lost.get(event_id, ()))))
         elif (
             known
-            and parents
+            and sides
             and not any(side.known for side in sides)
             and (given is None or given.value != before)
         ):
@@ -228,7 +232,7 @@ def tell_history(found: RoomCheck, key: StateKey) -> History:
     return History(key, tuple(steps), known, now)
 
 
-def _sides(values: KeyValues, parents: Sequence[EventId]) -> tuple[Side, ...]:
+def _sides(values: KeyValues, parents: Iterable[EventId]) -> tuple[Side, ...]:
     return tuple(Side(parent, *values.after(parent)) for parent in parents)
 
 

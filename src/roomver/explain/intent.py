@@ -205,7 +205,7 @@ class MergeIntents:
                     why = said("{first}. {act} came on another branch", first=first, act=event(act))
                     return Judgement(Intent.DESIGNED, why, check.event_id, verdict, act)
                 if self._finder.follows(found.event_id, subject.event_id):
-                    text = "{later} came after it, so it did not concern it"
+                    text = "{later} came after it, and was not meant to undo it"
                     added = said(text, later=event(found.event_id))
                 elif key == _JOIN_RULES and self._finder.apart(subject.event_id, found.event_id):
                     text = (
@@ -276,11 +276,17 @@ class MergeIntents:
                     text = "it goes back over more refusals than are followed"
                     return Judgement(Intent.UNKNOWN, said(text), check.event_id)
                 return self._refused(check, depth)
-            if found is not None and self._finder.follows(found.event_id, event_id):
+            if found is None:
+                if self._tried.is_later(check, subject.event_id):
+                    text = "the resolution tried {one} only after it"
+                else:
+                    text = "{one} was not in the state yet, because version 1 resolves it in the same pass"
+                return Judgement(Intent.NOBODY, said(text, one=event(event_id)), event_id)
+            if self._finder.follows(found.event_id, event_id):
                 continue  # it replaced the other on its own branch
             text = "the resolution tried {found} after {one}, and put it in its place"
-            by = "another event" if found is None else event(found.event_id)
-            return Judgement(Intent.NOBODY, said(text, found=by, one=event(event_id)), event_id)
+            why = said(text, found=event(found.event_id), one=event(event_id))
+            return Judgement(Intent.NOBODY, why, event_id)
         return None
 
 

@@ -208,30 +208,25 @@ def was_word(subject: Event) -> str:
 
 
 def why_refused(found: RoomCheck, event_id: EventId) -> Said:
-    """Return one sentence: why a rejected or soft-failed event was refused."""
+    """Return one sentence: why a rejected or soft-failed event was refused, after it was named."""
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
-    named, was = event(event_id), was_word(subject)
     if outcome.status is Status.CYCLIC:
-        return said("{event} cites itself, directly or through others.", event=named)
+        return said("That one cites itself, directly or through others.")
     if outcome.status is Status.UNDECIDED:
-        return said("{event} is undecided.", event=named)
+        return said("That one is undecided.")
     verdict = outcome.deciding
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("{event} {was} soft-failed: {why}.", event=named, was=was, why=why)
-        return said(
-            "{event} {was} rejected by the server that recorded the room; the rules allow it.",
-            event=named,
-            was=was,
-        )
+            return said("That one was soft-failed: {why}.", why=why)
+        return said("The server that recorded the room rejected that one; the rules allow it.")
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("{event} {was} rejected by the state before it: {why}.", event=named, was=was, why=why)
+        return said("That one was rejected by the state before it: {why}.", why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("{event} {was} rejected by its own auth events: {why}.", event=named, was=was, why=why)
+    return said("That one was rejected by its own auth events: {why}.", why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:

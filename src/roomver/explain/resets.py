@@ -26,8 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..errors import MissingEvents, UnknownState
 from ..replay import Reset
+from ..replay.again import Resolved
 from ..room_check import RoomCheck
 from ..rules import Verdict
 from ..state import PartialState, entries_of
@@ -38,7 +38,7 @@ from .said import Said, said, said_data
 
 __all__ = ["ExplainedReset", "Intent", "explain_resets"]
 
-MERGES: Final = 200
+MERGES: Final = 100
 """How many merges are resolved once more, unless the caller asks for more."""
 
 _IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
@@ -116,14 +116,13 @@ def explain_resets(found: RoomCheck, most: int | None = MERGES) -> tuple[Explain
     # Merges with important keys first, if not all are resolved.
     ordered = sorted(by_merge, key=lambda merge: min(_rank(reset) for reset in by_merge[merge]))
     finder = IntentFinder(found)
+    tried = ordered if most is None else ordered[:most]
     explained: list[ExplainedReset] = []
-    for number, merge in enumerate(ordered):
-        if most is None or number < most:
-            explained += _judge_merge(finder, merge, by_merge[merge])
-        else:
-            why = said("only the first {most} merges are resolved once more", most=f"{most:,}")
-            bound = Judgement(Intent.UNKNOWN, why)
-            explained += [_explained(reset, bound) for reset in by_merge[merge]]
+    for resolved in found.replay.resolve_again(tried):
+        explained += _judge_merge(finder, resolved, by_merge.pop(resolved.event_id))
+    why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
+    for left in by_merge.values():
+        explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
     classes = [Intent.NOBODY, Intent.UNKNOWN, Intent.DESIGNED]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
 
@@ -136,16 +135,12 @@ def _rank_key(key: StateKey) -> int:
     return _IMPORTANT.index(key[0]) if key[0] in _IMPORTANT else len(_IMPORTANT)
 
 
-def _judge_merge(
-    finder: IntentFinder, merge: EventId | None, resets: Sequence[Reset]
-) -> list[ExplainedReset]:
-    try:
-        states = finder.replay.states_met(merge)
-        judging = finder.at(finder.replay.resolution_at(merge))
-    except (MissingEvents, UnknownState):
+def _judge_merge(finder: IntentFinder, resolved: Resolved, resets: Sequence[Reset]) -> list[ExplainedReset]:
+    if resolved.resolution is None:
         why = said("the merge cannot be resolved once more, because events or parts of states are missing")
         return [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in resets]
-    return [_explained(reset, judging.judge(reset), _sides(reset.key, states)) for reset in resets]
+    judging = finder.at(resolved.resolution)
+    return [_explained(reset, judging.judge(reset), _sides(reset.key, resolved.states)) for reset in resets]
 
 
 def _sides(key: StateKey, states: Mapping[EventId | None, StateMap[EventId]]) -> tuple[Side, ...]:

@@ -46,6 +46,13 @@ class TriedStates:
         place = self._places.get(event_id)
         return None if place is None else self.steps.checks[place]
 
+    def is_later(self, check: Check, event_id: EventId) -> bool:
+        """Tell whether a check was made after that of an event, and not in the same pass of version 1."""
+        other = self.check_of(event_id)
+        if other is None or self._places[check.event_id] < self._places[event_id]:
+            return False
+        return self.steps.algorithm is not StateResolution.V1 or check.phase != other.phase
+
     def state_of(self, check: Check) -> dict[StateKey, Event] | None:
         """Return the part of the state that the rules read in a check.
 
