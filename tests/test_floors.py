@@ -97,6 +97,7 @@ SAME_FLOOR = frozenset(
         ("undecided", "state_document"),
         ("unhashed", "check"),
         ("suite", "room_check"),
+        ("explain", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),
     }

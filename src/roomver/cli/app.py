@@ -18,6 +18,7 @@ from .check import check
 from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .graph import graph
 from .guidance import guide
 from .record import record
 from .rooms import rooms
@@ -148,6 +149,7 @@ for _one in (
     check,
     rooms,
     record,
+    graph,
     auth,
     state,
     resolve_command,
