@@ -25,6 +25,7 @@ from .tables import wrapped
 _MOST_LANES: Final = 30
 _LEAST_LANES: Final = 3
 _CELLS_PER_LANE: Final = 8  # of the width: a quarter of a line is lanes, at most
+_MERMAID_EDGES: Final = 500  # its default
 _DIGITS_OF_MS: Final = 11  # of a time in milliseconds, at least; a date without hyphens has 8
 
 
@@ -105,6 +106,19 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
         chunks = FORMS[form](drawing, words)
     for chunk in chunks:
         click.echo(chunk)
+    if (hint := _hint(form, loaded, drawing)) is not None:
+        click.echo(f"roomver: {hint}", err=True)
+
+
+def _hint(form: str, loaded: LoadedRoom, drawing: Drawing) -> str | None:
+    """Return what to do if the tool that reads a form refuses it."""
+    if form == "mermaid" and sum(len(node.parents) for node in drawing.nodes) > _MERMAID_EDGES:
+        return (
+            f"Mermaid draws at most {_MERMAID_EDGES} edges: choose a part with --around, --count or --since"
+        )
+    if form == "tardis" and loaded.version.references_carry_hashes:
+        return f"TARDIS does not read prev_events with hashes, as room version {loaded.version} has them"
+    return None
 
 
 def _milliseconds(text: str) -> int:
@@ -165,11 +179,14 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words, *, 
     for one in words.summary():
         show([Part(wrapped(one, out.width), "bold")])
     rows = lay_out((node.parents for node in drawing.nodes), limit)
-    for line in LaneText(limit, out.width, plain).lines((row, said(row.number)) for row in rows):
+    lanes = LaneText(limit, out.width, plain)
+    for line in lanes.lines((row, said(row.number)) for row in rows):
         show(line)
     if drawing.hidden:
         show([Part(f"{drawing.hidden:,} other events are not shown")])
     legend = [f"{symbol} {SYMBOLS[symbol]}" for symbol in SYMBOLS if symbol in used and SYMBOLS[symbol]]
+    if lanes.most_hidden:
+        legend.append("+N lanes that are not drawn")
     if legend:
         show([Part(", ".join(legend), "dim")])
     for line_of in chain(_more(asked, loaded, unfolded=unfolded, folded=":" in used)):

@@ -1,6 +1,6 @@
 """What a drawn graph says of an event, a folded run and a room, in lines that are safe on a terminal."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from .people import ShortIds, action_words, few_words, time_text, user_text
 
 _NAMED: Final = 3  # missing events, and keys, that a line names
 _OF_TYPE: Final = 40  # characters of a type
+_OF_ID: Final = 60
 
 SYMBOLS: Final = {
     "*": "",
@@ -51,7 +52,11 @@ class Words:
     def __init__(self, loaded: LoadedRoom, drawing: Drawing) -> None:
         self._loaded = loaded
         self._drawing = drawing
-        self.short: Callable[[EventId], str] = ShortIds([*loaded.events, *loaded.replay.missing])
+        self._short = ShortIds([*loaded.events, *loaded.replay.missing])
+
+    def short(self, event_id: EventId) -> str:
+        """Return a short form of an event ID that is unique among those of the room."""
+        return few_words(self._short(event_id), _OF_ID)  # senders chose those of versions 1 and 2
 
     def event(self, node: Node) -> Event:
         """Return the event of a row that stands for one."""

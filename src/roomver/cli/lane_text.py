@@ -65,11 +65,13 @@ class LaneText:
         limit: how many lanes are drawn.
         width: of a line, in cells. Text that is longer is cut.
         ascii_only: use no other characters for lanes.
+        most_hidden: how many lanes were left out at once, at most.
     """
 
     limit: int
     width: int
     ascii_only: bool = False
+    most_hidden: int = 0
 
     def lines(self, rows: Iterable[tuple[Row, Said]]) -> Iterator[Line]:
         """Yield the lines of rows, from the top."""
@@ -81,6 +83,7 @@ class LaneText:
                 yield self._lanes(before, beyond)  # or it would look like what the row above follows
             ended = -1 if row.edges or said.notes else row.lane
             hidden = beyond - (row.lane == self.limit and not row.tip)
+            self.most_hidden = max(self.most_hidden, hidden)
             yield self._beside(self._row_line(row, before, hidden, said.symbol), said)
             drawn = before | {row.lane} if row.edges else before - {row.lane}
             for note in said.notes:

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from heapq import heapify, heappop, heappush
 from typing import Any, Final
@@ -49,7 +49,7 @@ class Node:
             for.
         events: the events, the newest first. Only an event and a junction have exactly one.
         parents: the rows of the nodes that it follows, further down, the nearest first.
-        mark: what is remarkable about the event; of a run, what is about each of its events.
+        mark: what is remarkable about the event; of a run, how each of its events was judged.
     """
 
     kind: Kind
@@ -269,6 +269,9 @@ class _Folding:
         apart: list[int] = []
         for number in active:
             if self._is_apart(number):
+                if apart and self._judged(apart[-1]) != self._judged(number):
+                    self._keep(found, apart)
+                    apart = []
                 apart.append(number)
                 continue
             self._keep(found, apart)
@@ -299,11 +302,15 @@ class _Folding:
         return one == other and self._is_straight(following)
 
     def _is_apart(self, number: int) -> bool:
-        """Whether no edge leads to a row or on, and it is accepted."""
+        """Whether no edge leads to a row or on, and only its judgement and gap may be remarkable."""
         if self.parents[number] or self.children[number] or self.order[number] == self.shown:
             return False
         mark = self.marks.get(self.order[number], PLAIN)
-        return mark == Mark(missing=mark.missing)
+        return mark == replace(self._judged(number), missing=mark.missing)
+
+    def _judged(self, number: int) -> Mark:
+        mark = self.marks.get(self.order[number], PLAIN)
+        return Mark(mark.standing, mark.unsure)
 
 
 def _nodes(
@@ -328,7 +335,9 @@ def _nodes(
             kind = Kind.EVENT if row in kept else Kind.JUNCTION
         events = tuple(order[one] for one in rows)
         following = tuple(renumbered[one] for one in parents[rows[-1]])
-        mark = PLAIN if kind is Kind.APART else marks.get(events[0], PLAIN)
+        mark = marks.get(events[0], PLAIN)
+        if kind is Kind.APART:
+            mark = Mark(mark.standing, mark.unsure)
         nodes.append(Node(kind, events, following, mark))
     return nodes
 
