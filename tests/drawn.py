@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from random import Random
 
+from builder import ALICE, BOB
+from command_line import public_room
 from played_rooms import arrived_late, drawn_history, played
 
 from roomver import Event
@@ -31,6 +33,20 @@ def random_room(seed: int, version: str = "11", *, most: int = 40) -> RoomCheck:
         gone = drawn_history(rng, events)
         events = arrived_late(events, gone)
     return checked(events, version)
+
+
+def braided(seed: int) -> RoomCheck:
+    """A room with long straight branches, which seldom part and meet."""
+    rng = Random(f"braid/{seed}")
+    built = public_room()
+    assert built.last is not None
+    ends = [built.last]
+    for number in range(rng.randrange(40, 120)):
+        prev = rng.sample(ends, min(len(ends), 2 if rng.random() < 0.04 else 1))
+        sent = built.add("m.room.message", rng.choice([ALICE, BOB]), {"n": number}, prev=prev)
+        keeps = prev[:1] if rng.random() < 0.05 else []
+        ends = [*(one for one in ends if one not in prev), *keeps, sent]
+    return checked(built.events.values(), "11")
 
 
 def above(rows: Sequence[Sequence[int]]) -> list[set[int]]:

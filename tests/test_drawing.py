@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from builder import ALICE, BOB, Room
 from command_line import public_room
-from drawn import above, checked, random_room
+from drawn import above, braided, checked, random_room
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roomver import Event
-from roomver.explain.drawing import LONG, Drawing, Kind, Node, draw, drawn_order
+from roomver.explain.drawing import LONG, SMALL, Drawing, Kind, Node, draw, drawn_order
 from roomver.explain.lanes import lay_out
 from roomver.explain.marks import PLAIN, Mark, Standing, find_marks
 from roomver.findings import FindingKind
@@ -19,7 +19,7 @@ from roomver.room_check import RoomCheck
 from roomver.types import EventId
 
 ROOMS = st.builds(random_room, st.integers(0, 10_000), st.sampled_from(["2", "6", "11", "12"]))
-LONG_ROOMS = st.builds(random_room, st.integers(0, 1000), most=st.just(150))
+BRAIDS = st.builds(braided, st.integers(0, 1000))
 
 
 def prevs(found: RoomCheck) -> dict[EventId, set[EventId]]:
@@ -48,7 +48,7 @@ def test_all_events_are_drawn_newest_first_with_their_prev_events(found: RoomChe
     assert drawing.hidden == 0
 
 
-@given(st.one_of(ROOMS, LONG_ROOMS))
+@given(st.one_of(ROOMS, BRAIDS))
 def test_a_run_is_straight_and_says_all_of_its_events(found: RoomCheck) -> None:
     drawing = draw(found)
     assert sorted(all_events(drawing.nodes)) == sorted(found.replay.events)
@@ -149,33 +149,47 @@ def long_room(number: int) -> tuple[Room, list[Event]]:
 
 
 def test_a_long_run_is_folded_and_a_short_one_is_not() -> None:
-    built, sent = long_room(LONG + 1)
+    built, sent = long_room(SMALL)
     drawing = draw(checked(built.events.values(), "11"))
     assert [node.kind for node in drawing.nodes] == [Kind.EVENT, Kind.RUN, Kind.EVENT]
     folded = drawing.folded(drawing.nodes[1])
     assert (folded.senders, folded.states, folded.marked) == (2, 4, 0)
     assert folded.newest == sent[-2].event_id
-    assert folded.to_dict()["events"] == LONG + 4
+    assert folded.to_dict()["events"] == SMALL + 3
     drawing = draw(checked(built.events.values(), "11"), around=sent[2].event_id, count=100)
-    assert [len(node.events) for node in drawing.nodes] == [1] * len(built.events)
+    assert [len(node.events) for node in drawing.nodes] == [1, SMALL - 4, *[1] * 8]
+
+
+def test_branches_of_a_braid_are_folded_each() -> None:
+    found = [draw(braided(seed)) for seed in range(10)]
+    runs = [sum(node.kind is Kind.RUN for node in drawing.nodes) for drawing in found]
+    assert max(runs) > 2
+    assert sum(drawing.forks for drawing in found) > 10
 
 
 def test_events_that_nothing_connects_are_one_row() -> None:
     built, _ = long_room(2)
     kept = list(built.events.values())
-    for number in range(2 * LONG):
+    for number in range(2 * SMALL):
         built.add("m.room.message", ALICE, {})  # missing below
-        sender = ALICE if number < LONG else "@nobody:a.example"
+        sender = ALICE if number < SMALL else "@nobody:a.example"
         kept.append(built.add("m.room.message", sender, {"body": str(number)}))
     nodes = draw(checked(kept, "11")).nodes
     standing = [(node.mark, node.parents) for node in nodes if node.kind is Kind.APART]
     assert standing == [(Mark(Standing.REJECTED), ()), (Mark(Standing.UNDECIDED), ())]
-    assert [len(node.events) for node in nodes if node.kind is Kind.APART] == [LONG, LONG]
+    assert [len(node.events) for node in nodes if node.kind is Kind.APART] == [SMALL, SMALL]
+
+
+@pytest.mark.parametrize("number", [SMALL, SMALL + 1])
+def test_a_drawing_that_fits_a_screen_is_not_folded(number: int) -> None:
+    built, _ = long_room(number - 5)
+    nodes = draw(checked(built.events.values(), "11")).nodes
+    assert len(nodes) == (SMALL if number == SMALL else 3)
 
 
 def test_a_run_of_rejected_events_is_folded_apart_from_the_others() -> None:
     built, _ = long_room(2)
-    for number in range(LONG + 2):
+    for number in range(SMALL):
         built.add("m.room.message", "@nobody:b.example", {"body": str(number)})
     built.add("m.room.message", BOB, {"body": "last"})
     drawing = draw(checked(built.events.values(), "11"))

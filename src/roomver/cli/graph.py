@@ -113,9 +113,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
 def _hint(form: str, loaded: LoadedRoom, drawing: Drawing) -> str | None:
     """Return what to do if the tool that reads a form refuses it."""
     if form == "mermaid" and sum(len(node.parents) for node in drawing.nodes) > _MERMAID_EDGES:
-        return (
-            f"Mermaid draws at most {_MERMAID_EDGES} edges: choose a part with --around, --count or --since"
-        )
+        return f"Mermaid draws at most {_MERMAID_EDGES} edges: choose a part with --around or --count"
     if form == "tardis" and loaded.version.references_carry_hashes:
         return f"TARDIS does not read prev_events with hashes, as room version {loaded.version} has them"
     return None

@@ -25,6 +25,9 @@ from .marks import PLAIN, Mark, find_marks, find_reset_keys
 LONG: Final = 8
 """How many events a straight run has at least, to be folded."""
 
+SMALL: Final = 30
+"""How many rows are not folded, whatever they are: they fit a screen."""
+
 _STEPS: Final = 64  # rows that are looked at to find that one parent is behind another
 
 
@@ -159,7 +162,7 @@ def draw(
     Args:
         found: the room.
         wanted: tells which events to draw; None for all.
-        fold: fold long straight runs.
+        fold: fold long straight runs, if there are more rows than fit a screen.
         around: an event. The drawing has it, and up to `count` rows above and below it.
         count: how many rows there are at most, beside the one that stands for the rows below them.
 
@@ -186,7 +189,9 @@ def draw(
         drawing.hidden = len(order) - len(kept)
         active = _contract(parents, kept)
         children = _count_children(parents, active)
-    runs = _Folding(drawing.marks, order, parents, children, around).runs(active) if fold else {}
+    runs: dict[int, tuple[int, ...]] = {}
+    if fold and len(active) > SMALL:
+        runs = _Folding(drawing.marks, order, parents, children, around).runs(active)
     drawing.nodes = _nodes(drawing.marks, order, parents, active, kept, runs)
     if around is not None or count is not None:
         middle = None if around is None else _row_of(drawing.nodes, around)
