@@ -1,16 +1,15 @@
 """``roomver graph``: the graph of a room, newest first, on a terminal or for other tools."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final
 
 import click
 from rich.text import Text
 
 from ..event import Event
-from ..explain.drawing import Drawing, draw
+from ..explain.drawing import Drawing, Kind, draw
 from ..explain.lanes import lay_out
 from .asked import Asked, room_command
 from .common import console, example
@@ -96,7 +95,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
     )
     words = Words(loaded, drawing)
     if form == "text":
-        _print(asked, loaded, drawing, words, unfolded=unfolded)
+        _print(asked, loaded, drawing, words)
         return
     if form == "json":
         chunks: Iterable[str] = json_chunks(loaded, drawing)
@@ -154,7 +153,7 @@ def _wanted(
     )
 
 
-def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words, *, unfolded: bool) -> None:
+def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words) -> None:
     out = console()
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     plain = not _can_draw(encoding)
@@ -168,9 +167,9 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words, *, 
 
     def show(line: Line) -> None:
         if out.is_terminal:
-            text = Text.assemble(*((part.text, part.style) for part in line), no_wrap=True, overflow="crop")
+            text = Text.assemble(*((part.text, part.style) for part in line))
             text.rstrip()
-            out.print(text, soft_wrap=False, crop=True)
+            out.print(text, soft_wrap=True)  # it fits, or is a call to copy
         else:
             click.echo("".join(part.text for part in line).rstrip())
 
@@ -187,8 +186,8 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words, *, 
         legend.append("+N lanes that are not drawn")
     if legend:
         show([Part(", ".join(legend), "dim")])
-    for line_of in chain(_more(asked, loaded, unfolded=unfolded, folded=":" in used)):
-        show([Part(line_of)])
+    for call in _more(asked, loaded, {node.kind for node in drawing.nodes}):
+        show([Part(call)])
 
 
 def _can_draw(encoding: str) -> bool:
@@ -199,9 +198,12 @@ def _can_draw(encoding: str) -> bool:
     return True
 
 
-def _more(asked: Asked, loaded: LoadedRoom, *, unfolded: bool, folded: bool) -> Iterable[str]:
-    if folded and not unfolded:
+def _more(asked: Asked, loaded: LoadedRoom, kinds: Collection[Kind]) -> Iterable[str]:
+    """Say how to see more."""
+    if Kind.RUN in kinds or Kind.APART in kinds:
         yield "Folded events: --all, or --around EVENT"
+    if Kind.NEWER in kinds or Kind.OLDER in kinds:
+        yield "More rows: --count N"
     what = "resets" if loaded.found.resets else "explain"
     event = "" if loaded.found.resets else " 'EVENT'"
     yield f"{'The resets' if loaded.found.resets else 'One event'}: roomver {what} {asked.call}{event}"
