@@ -60,7 +60,8 @@ def dot_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
     for number, node in enumerate(drawing.nodes):
         line, area = _COLOURS[_look(node)]
         label = "\\n".join(dot_text(one)[1:-1] for one in _lines(words(node)))
-        tip = f", tooltip={dot_text(words.event(node).event_id)}" if node.kind is Kind.EVENT else ""
+        full = words.full(node)
+        tip = f", tooltip={dot_text(full)}" if full else ""
         yield f'  n{number} [label="{label}", color="{line}", fillcolor="{area}"{tip}];'
         for parent in node.parents:
             yield f"  n{number} -> n{parent};"
@@ -135,11 +136,11 @@ def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
             ends = {"x1": x, "x2": x, "y1": f"{_y(top, one.top + 1)}", "y2": f"{_y(top, one.bottom)}"}
             yield _element("line", {**ends, **_stroke(one.lane)})
     for row, node, text in zip(rows, drawing.nodes, texts, strict=True):
-        yield from _svg_row(row, node, text, top, left)
+        yield from _svg_row(row, node, text, top, left, words.full(node))
     yield f"</{end}"
 
 
-def _svg_row(row: Row, node: Node, text: str, top: int, left: float) -> Iterator[str]:
+def _svg_row(row: Row, node: Node, text: str, top: int, left: float, title: str) -> Iterator[str]:
     y, below = _y(top, row.number), _y(top, row.number + 1)
     bends = [(row.lane, edge.lane) for edge in row.edges]
     if row.moved is not None:
@@ -150,7 +151,6 @@ def _svg_row(row: Row, node: Node, text: str, top: int, left: float) -> Iterator
         yield _element("path", {"d": path, "fill": "none", **_stroke(max(above_lane, lane))})
     line, area = _COLOURS[_look(node)]
     circle = {"cx": f"{_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": line, "stroke-width": "2"}
-    title = node.events[0] if node.kind is Kind.EVENT else ""
     yield _element("circle", {**circle, "fill": area}, title=title)
     yield _element("text", {"x": f"{left}", "y": f"{y + 4}", "fill": line}, text)
 

@@ -15,6 +15,8 @@ from .people import ShortIds, action_words, few_words, time_text, user_text
 _NAMED: Final = 3  # missing events, and keys, that a line names
 _OF_TYPE: Final = 40  # characters of a type
 _OF_ID: Final = 60
+_OF_FULL_ID: Final = 255
+_SINGLE: Final = (Kind.EVENT, Kind.JUNCTION)
 
 SYMBOLS: Final = {
     "*": "",
@@ -58,13 +60,18 @@ class Words:
         """Return a short form of an event ID that is unique among those of the room."""
         return few_words(self._short(event_id), _OF_ID)  # senders chose those of versions 1 and 2
 
+    @staticmethod
+    def full(node: Node) -> str:
+        """Return the ID of the event of a row that stands for one, as a text; otherwise an empty one."""
+        return few_words(node.events[0], _OF_FULL_ID) if node.kind in _SINGLE else ""
+
     def event(self, node: Node) -> Event:
         """Return the event of a row that stands for one."""
         return self._loaded.replay.events[node.events[0]]
 
     def __call__(self, node: Node) -> Said:
         """Say what a row is."""
-        if node.kind not in (Kind.EVENT, Kind.JUNCTION):
+        if node.kind not in _SINGLE:
             return Said(":", "", self._several(node))
         event, mark = self.event(node), node.mark
         head = f"{self.short(event.event_id)} {time_text(event.origin_server_ts)}"
