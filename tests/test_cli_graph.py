@@ -1,5 +1,6 @@
 """``roomver graph``: what it draws of made-up and recorded rooms, on a terminal and in a pipe."""
 
+import json
 import os
 import re
 import select
@@ -102,6 +103,21 @@ def test_resets_are_marked_where_they_happen() -> None:
     assert sum(": join" in line and "│ - $" in line and " undone: " in line for line in lines) == 12
     assert lines[-2] == "! reset here, - undone by a reset"
     assert lines[-1] == f"The resets: roomver resets {RESET}"
+
+
+def test_resets_in_the_current_state_are_said_first(write: Write) -> None:
+    lines = Path(RESET).read_text(encoding="utf-8").splitlines()
+    last = run("graph", RESET, "--count", "1", "--json")
+    (merge, *_) = json.loads(last.stdout)["rows"]
+    kept = [line for line in lines if merge["event"]["event_id"] not in line and '"merge"' not in line]
+    file = write("ends.jsonl", "\n".join(kept))
+    shown = drawn(file)
+    assert "2 forward extremities; 12 resets" in shown[1]
+    assert shown[2].startswith("reset in the current state: m.room.member @m00:x0.example, ")
+    assert shown[2].endswith(", 9 more")
+    document = json.loads(run("graph", file, "--json").stdout)
+    assert len(document["resets_now"]) == 12
+    assert not any(row["mark"]["resets"] for row in document["rows"])
 
 
 def test_soft_failed_and_unchecked_events_are_marked(write: Write) -> None:

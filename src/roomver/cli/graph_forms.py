@@ -20,6 +20,7 @@ from .graph_words import Said, Words
 # Standing or kind to the colour of the line and of the area.
 _COLOURS: Final = {
     "reset": ("#b30000", "#ffd6d6"),
+    "undone": ("#b30000", "#ffffff"),
     Standing.REJECTED.value: ("#b30000", "#ffe9e9"),
     Standing.SOFT_FAILED.value: ("#8a6d00", "#fff6cc"),
     Standing.UNDECIDED.value: ("#7a1fa2", "#f5e6fa"),
@@ -34,6 +35,8 @@ _MISSING: Final = 5  # missing events that one event has in a picture; the rest 
 def _look(node: Node) -> str:
     if node.kind not in (Kind.EVENT, Kind.JUNCTION):
         return "several"
+    if node.mark.undone and node.mark.standing is Standing.ACCEPTED:
+        return "undone"
     return "reset" if node.mark.resets else node.mark.standing.value
 
 
