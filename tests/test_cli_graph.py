@@ -94,6 +94,24 @@ def test_short_ids_are_taken_by_other_commands(file: str) -> None:
     assert "m.room.topic" in result.stdout
 
 
+def test_a_merge_that_was_not_asked_for_joins_what_was(write: Write) -> None:
+    built = forked(run_of=5)
+    built.add("m.room.topic", ALICE, {"topic": "last"}, state_key="")
+    kinds = ("--type", "m.room.topic", "--type", "m.room.name")
+    lines = shapes(drawn(write("room.jsonl", [header(), *entries(built)]), *kinds))
+    assert lines[2:-1] == [
+        '* @alice:a.example: topic "last"',
+        "o merge",
+        "│   merge with 2 keys in conflict",
+        "├─╮",
+        '│ │ x rejected: @bob:b.example: room name "no"',
+        '* │ @alice:a.example: room name "right"',
+        '  * @alice:a.example: topic "left"',
+        "11 other events are not shown",
+        "x rejected, o a merge that was not asked for",
+    ]
+
+
 @pytest.mark.usefixtures("_narrow")
 def test_resets_are_marked_where_they_happen() -> None:
     lines = drawn(RESET)
@@ -139,6 +157,33 @@ def test_what_is_missing_is_said(write: Write) -> None:
     result = run("graph", write("part.jsonl", [header(), *lines]))
     assert f"left out before it: {lines[5]['event_id'][:9]}" in result.stdout
     assert "1 event is left out" in result.stderr
+
+
+def test_events_that_nothing_connects_are_one_row_and_stand_apart(write: Write) -> None:
+    built = public_room()
+    kept = [header(), *entries(built)]
+    for number in range(SMALL):
+        built.add("m.room.message", ALICE, {})  # missing below
+        sent = built.add("m.room.message", ALICE, {"body": str(number)})
+        kept.append({"event_id": sent.event_id, "pdu": sent.pdu})
+    lines = drawn(write("parts.jsonl", kept))
+    assert lines[1].endswith(f"; {SMALL} undecided, {SMALL} missing")
+    assert lines[2:4] == [
+        f": {SMALL} undecided events of 1 sender; what came before each is missing here",
+        "",
+    ]
+
+
+def test_events_that_cite_each_other_say_so(write: Write) -> None:
+    built = public_room("1")
+    first, second = "$one:a.example", "$two:a.example"
+    lines = [header("1"), *entries(built)]
+    for own, other in ((first, second), (second, first)):
+        event = built.make("m.room.message", ALICE, {}, event_id=own, prev=[other, built.create])
+        lines.append({"event_id": own, "pdu": event.pdu})
+    shown = drawn(write("cycle.jsonl", lines))
+    assert sum(line.startswith("x ") and " rejected: " in line for line in shown) == 2
+    assert sum("it cites itself, directly or through other events" in line for line in shown) == 2
 
 
 @pytest.mark.usefixtures("_narrow")

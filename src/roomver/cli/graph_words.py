@@ -90,22 +90,20 @@ class Words:
         text = f"{folded.events:,} {judged}events of {counted(folded.senders, 'sender', 'senders')}"
         if folded.states:
             text += f", {folded.states:,} of state"
+        if node.mark.unsure:
+            text += ", perhaps soft-failed"
         if node.kind is Kind.APART:
             return f"{text}; what came before each is missing here"
         first, last = (events[one].origin_server_ts for one in (folded.oldest, folded.newest))
-        if node.mark.unsure:
-            text += ", perhaps soft-failed"
         return f"{text}, {_span(time_text(first), time_text(last))}"
 
     def _notes(self, mark: Mark) -> Iterable[str]:
         if mark.cyclic:
             yield "it cites itself, directly or through other events"
-        if mark.merged:
-            keys = counted(mark.merged, "key", "keys")
-            reset = f"; reset: {keys_text(mark.resets)}" if mark.resets else ""
-            yield f"merge with {keys} in conflict{reset}"
-        elif mark.resets:
-            yield f"reset: {keys_text(mark.resets)}"
+        at_merge = [f"merge with {counted(mark.merged, 'key', 'keys')} in conflict"] if mark.merged else []
+        at_merge += [f"reset: {keys_text(mark.resets)}"] if mark.resets else []
+        if at_merge:
+            yield "; ".join(at_merge)
         if mark.unsure:
             yield "unknown whether it is soft-failed"
         left_out = self._loaded.found.gathered.left_out
