@@ -42,6 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "anonymous",
         "suite",
         "redacted",
+        "explain",
     ),
     ("readers", "cli", "__main__"),
 )
@@ -103,6 +104,7 @@ SAME_FLOOR = frozenset(
         ("suite", "anonymous"),
         ("suite", "recording"),
         ("suite", "room_check"),
+        ("explain", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),
     }

@@ -19,6 +19,7 @@ from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
+from .graph import graph
 from .guidance import guide
 from .history import history
 from .record import record
@@ -152,6 +153,7 @@ for _one in (
     check,
     rooms,
     record,
+    graph,
     auth,
     explain,
     history,
