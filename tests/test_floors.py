@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "anonymous",
         "suite",
         "redacted",
+        "explain",
     ),
     ("readers", "cli", "__main__"),
 )

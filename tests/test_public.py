@@ -23,6 +23,7 @@ PRIVATE = frozenset(
         "compact",
         "copies",
         "differing_keys",
+        "explain",
         "forest",
         "graph",
         "graph_bytes",
