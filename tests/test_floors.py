@@ -96,6 +96,7 @@ SAME_FLOOR = frozenset(
         ("undecided", "gathering"),
         ("undecided", "state_document"),
         ("unhashed", "check"),
+        ("explain", "room_check"),
         ("suite", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),

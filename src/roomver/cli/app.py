@@ -19,6 +19,7 @@ from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .guidance import guide
+from .page.command import report
 from .record import record
 from .rooms import rooms
 from .rules import rules
@@ -148,6 +149,7 @@ for _one in (
     check,
     rooms,
     record,
+    report,
     auth,
     state,
     resolve_command,
