@@ -78,9 +78,10 @@ function drawLines(g, first, last) {
   for (let row = Math.max(0, first - 1); row <= Math.min(D.events - 1, last + 1); row++) {
     const missing = D.prev[row].some((parent) => !isHere(parent));
     for (const parent of D.prev[row]) {
-      const lane = laneBelow(row, parent);
-      if (lane === undefined) continue;
-      g.strokeStyle = lanes[lane % lanes.length];
+      const found = laneBelow(row, parent);
+      if (found === undefined) continue;
+      const [lane, isNew] = found;
+      g.strokeStyle = lanes[(isNew ? lane : D.lanes[row]) % lanes.length];
       g.beginPath();
       curve(g, laneX(D.lanes[row]), y(row), laneX(lane), y(row + 1));
       g.stroke();
@@ -97,10 +98,10 @@ function drawLines(g, first, last) {
   }
 }
 
-// The lane that an edge has below its row.
+// The lane that an edge has below its row, and whether it begins there.
 function laneBelow(row, parent) {
   for (const i of buckets[Math.floor(row / BUCKET)]) {
-    if (D.stretches[i + 3] === parent && D.stretches[i + 1] <= row && row < D.stretches[i + 2]) return D.stretches[i];
+    if (D.stretches[i + 3] === parent && D.stretches[i + 1] <= row && row < D.stretches[i + 2]) return [D.stretches[i], D.stretches[i + 1] === row];
   }
   return undefined;
 }

@@ -82,8 +82,7 @@ function timeCell(event) {
 
 function choose(event, { write = false, focus = false } = {}) {
   chosen = event;
-  const place = shown.indexOf(event); // in a list without filters it is the event itself
-  if (place >= 0) virtual.scrollToIndex(place, { align: "auto" });
+  reveal(shown.indexOf(event));
   drawRows();
   showEvent(event, focus);
   if (write) {
@@ -92,6 +91,16 @@ function choose(event, { write = false, focus = false } = {}) {
       try { history.replaceState(null, "", hash); } catch { location.hash = hash; }
     }
   }
+}
+
+// Scrolls as little as brings a row into view; to the middle if it is far away.
+function reveal(place) {
+  if (place < 0) return;
+  const list = $("list"), top = place * ROW, height = list.clientHeight;
+  const above = list.scrollTop - top, below = top + ROW - list.scrollTop - height;
+  if (above > height || below > height) list.scrollTop = top - height / 2;
+  else if (above > 0) list.scrollTop = top;
+  else if (below > 0) list.scrollTop += below;
 }
 
 function step(by) {
@@ -178,9 +187,8 @@ async function filter() {
     : counted(shown.length, "event", "events") + " of " + D.events.toLocaleString("en") + "; lines between events are not drawn here";
   drawn = "";
   virtual.changed();
-  const place = shown.indexOf(chosen);
-  if (place >= 0) virtual.scrollToIndex(place, { align: "center" });
-  else $("list").scrollTop = 0;
+  $("list").scrollTop = 0;
+  reveal(shown.indexOf(chosen));
 }
 
 function matchesStatus(event, status) {
