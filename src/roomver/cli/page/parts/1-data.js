@@ -79,7 +79,7 @@ const counted = (n, one, more) => n.toLocaleString("en") + " " + (n === 1 ? one 
 function eventWords(event) {
   if (event < 0) return "the forward extremities";
   if (!isHere(event)) return shortId(event) + ", which is missing";
-  return senderOf(event) + "’s " + wordsOf(event) + " (" + shortId(event) + ", " + timeText(D.ts[event]) + ")";
+  return senderOf(event) + "'s " + wordsOf(event) + " (" + shortId(event) + ", " + timeText(D.ts[event]) + ")";
 }
 
 function keyText(key) {

@@ -28,7 +28,7 @@ function link(event, text) {
 // The same in a table: the words, and below them the short ID and the time.
 function brief(event) {
   if (!isHere(event)) return link(event);
-  return el("span", null, link(event, senderOf(event) + "’s " + wordsOf(event)), el("br"), el("small", null, shortId(event) + " · " + timeText(D.ts[event])));
+  return el("span", null, link(event, senderOf(event) + "'s " + wordsOf(event)), el("br"), el("small", null, shortId(event) + " · " + timeText(D.ts[event])));
 }
 
 // A text in which the IDs of events are links.

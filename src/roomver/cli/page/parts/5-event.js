@@ -19,7 +19,7 @@ function eventParts(detail, event) {
   const status = statusOf(event);
   const resetsHere = D.resets.filter((one) => one[0] === event);
   return [
-    el("h2", null, senderOf(event) + "’s " + wordsOf(event)),
+    el("h2", null, senderOf(event) + "'s " + wordsOf(event)),
     el("p", null, tag(status), " ", D.prev[event].length > 1 && tag("merge", "merges " + D.prev[event].length + " branches"), " ",
       resetsHere.length > 0 && tag("reset", counted(resetsHere.length, "reset", "resets"))),
     ...findingParts(event),

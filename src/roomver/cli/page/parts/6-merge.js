@@ -22,7 +22,7 @@ function mergeParts(detail, event) {
   const draw = () => steps.replaceChildren(...stepParts(detail, merge, algorithm));
   const choice = el("fieldset", { class: "switch", "aria-label": "Algorithm" }, Object.keys(merge.by).map((name) =>
     el("label", { title: NAMES[name] }, el("input", { type: "radio", name: "algorithm", value: name, checked: name === algorithm,
-      onchange: () => { algorithm = name; draw(); say("Resolved by " + NAMES[name]); } }), name === D.room.algorithm ? name + " (this room’s)" : name)));
+      onchange: () => { algorithm = name; draw(); say("Resolved by " + NAMES[name]); } }), name === D.room.algorithm ? name + " (this room's)" : name)));
   draw();
   return [...parts, parentsOf(merge), choice, steps];
 }
