@@ -9,17 +9,26 @@ from builder import ALICE, BOB, Room
 from command_line import CASES, entries, header, public_room
 from hypothesis import given
 from hypothesis import strategies as st
-from played_rooms import played
+from played_rooms import drawn, parts, played
 
+from roomver.auth import state_of_auth_events
+from roomver.auth.compared import list_compared
 from roomver.cli.loaded import load_room
 from roomver.entry import Entry, Place
+from roomver.errors import MissingEvents
 from roomver.explain import merge_steps, page_checks
 from roomver.explain.page import STATUSES, UNKNOWN, Page, page_of
 from roomver.explain.room_facts import members_of
 from roomver.explain.tables import Table
+from roomver.findings import EventCheck
+from roomver.gathering import Gathered
+from roomver.keys import NO_KEYS
+from roomver.replay import Replay
+from roomver.resolution import Resolution, resolve
 from roomver.room_check import RoomCheck, check_room
-from roomver.state import PartialState, Unknown, entries_of
+from roomver.state import EventsOf, PartialState, Unknown, entries_of, unknown_of
 from roomver.versions import StateResolution
+from roomver.versions.lookup import version_record
 
 
 def checked(events: Any, version: str, **options: Any) -> RoomCheck:
@@ -89,6 +98,62 @@ def test_the_checks_of_the_page_are_those_of_the_replay(seed: int, version: str,
         result = page_checks.RESULTS[checks[page_checks.CURRENT].result]
         expected = {True: "allowed", False: "soft-failed", None: "undecided"}[current.allowed]
         assert result == (expected if current.made else "not made")
+
+
+def of_replay(replay: Replay, version: str) -> RoomCheck:
+    gathered = Gathered(version_record(version), dict(replay.events))
+    for event_id, event in replay.events.items():
+        gathered.checks[event_id] = EventCheck(event_id, event, ())
+    return RoomCheck(gathered, replay, resets=replay.resets())
+
+
+@given(st.integers(0, 2**32), versions)
+def test_a_part_of_a_room_has_a_page_that_says_what_is_unknown(seed: int, version: str) -> None:
+    rng, events, whole, gone = drawn(seed, version)
+    for part in parts(rng, events, whole, gone):
+        replay = part.replay()
+        page = page_of(of_replay(replay, version))
+        data = json.loads(json.dumps(page.to_dict()))
+        for number, event in enumerate(page.order):
+            state = replay.state_before(event.event_id)
+            assert state_of(data, data["before"][number]) == (
+                None if state is None else dict(entries_of(state))
+            )
+            undecided = event.event_id in replay.undecided
+            assert (STATUSES[page.status[number]] == "undecided") == undecided
+        assert (data["current"] is None) == (replay.current_state is None)
+        if data["current"] is not None:
+            assert len(data["current"]["unknown"]) == len(unknown_of(replay.current_state))
+        for merge in page.merges[0]:
+            for steps in merge.by_algorithm.values():
+                assert steps.error or len(steps.result) == len(merge.conflicts)
+        for merge in data["merges"]:
+            for steps in merge["by"].values():
+                assert "error" in steps or len(steps["result"]) == len(merge["conflicts"])
+
+
+@given(st.integers(0, 2**32), versions, st.booleans())
+def test_the_page_names_all_that_was_compared(seed: int, version: str, odd: bool) -> None:
+    found = checked(played(Random(seed), version, 14, odd=odd), version)
+    page = page_of(found)
+    tables, replay = page.tables, found.replay
+    for number, event in enumerate(page.order):
+        for one in map(tables.checks.values.__getitem__, tables.sets.values[page.checks[number]]):
+            if one.verdict < 0 or one.against == page_checks.CURRENT:
+                continue
+            if one.against == page_checks.BEFORE:
+                before = replay.state_before(event.event_id)
+                assert before is not None
+                state: Any = EventsOf(before, replay.events)
+            else:
+                state = state_of_auth_events(event, replay.events)
+            expected = [(row.what, str(row.value), row.source) for row in list_compared(event, state)]
+            numbers = () if one.compared < 0 else tables.rows.values[one.compared]
+            kept = [tables.compared.values[row] for row in numbers]
+            assert expected == [
+                (what, value, words if at < 0 else f"{words} {page.ids.values[at]}".strip())
+                for what, value, words, at in kept
+            ]
 
 
 @given(st.integers(0, 2**32), versions)
@@ -210,6 +275,66 @@ def test_merges_with_resets_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ((merge,), left_out) = page_of(events).merges
     assert merge.event_id in {reset.merge for reset in events.resets}
     assert left_out > 0
+
+
+def test_a_merge_that_cannot_be_resolved_again_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = load_room(str(CASES / "m_16629_reset.jsonl"), None, None).found
+
+    def fail(*_: Any, **options: Any) -> Any:
+        if options.get("algorithm") in (None, StateResolution.V1):
+            raise MissingEvents(["$gone"])
+        return resolve(*_, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merge_steps, "resolve", fail)
+        ((merge,), _) = page_of(found).merges
+        assert "$gone" in merge.by_algorithm["v1"].error
+        assert merge.by_algorithm["v2"].error == ""
+        data = page_of(found).to_dict(lambda text: f"<{text}>")
+        assert data["merges"][0]["by"]["v1"] == {"error": f"<{merge.by_algorithm['v1'].error}>"}
+    for name, place in (("split_states", merge_steps), ("states_met", found.replay)):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, name, fail)
+            ((merge,), _) = page_of(found).merges
+            assert "$gone" in merge.error
+            assert page_of(found).to_dict()["merges"][0]["error"] == merge.error
+
+
+def test_a_result_that_is_unknown_is_not_an_event() -> None:
+    state = PartialState({("a", ""): "$a"}, (Unknown.everything("test"),))
+    resolution = Resolution(state)
+    assert merge_steps._get(resolution, ("a", "")) == "$a"
+    assert merge_steps._get(resolution, ("b", "")) is None
+
+
+def test_auth_events_that_make_no_state_leave_nothing_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise MissingEvents(["$gone"])
+
+    monkeypatch.setattr(page_checks, "state_of_auth_events", fail)
+    page = page_of(checked(public_room().events.values(), "11"))
+    for numbers in page.tables.sets.values:
+        for check in map(page.tables.checks.values.__getitem__, numbers):
+            assert check.against != page_checks.AUTH_EVENTS or check.compared == page_checks.NOTHING
+
+
+def test_the_keys_of_the_servers_are_counted(write: Any) -> None:
+    built = public_room()
+    lines = [header(), *entries(built)]
+    loaded = load_room(write("room.jsonl", lines), None, NO_KEYS)
+    assert [
+        [(key.key_id, key.verified) for key in one.keys] for one in page_of(loaded.found).taking_part
+    ] == [
+        [("ed25519:1", 4)],
+        [("ed25519:1", 1)],
+    ]
+    assert page_of(loaded.found).taking_part[0].signatures == {"valid": 4}
+    del lines[0]["keys"]["b.example"]
+    loaded = load_room(write("room.jsonl", lines), None, NO_KEYS)
+    (known, unknown) = page_of(loaded.found).taking_part
+    assert [tuple(key) for key in unknown.keys] == [("ed25519:1", 0, 0, 1)]
+    assert unknown.to_dict()["keys"] == [["ed25519:1", 0, 0, 1]]
+    assert known.signatures == {"valid": 4}
 
 
 def test_a_cycle_is_drawn_without_lines() -> None:

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from roomver.cli.page import command, document
+from roomver.cli.page import document
 from roomver.cli.page.words import pdu_text, shown
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs/schemas/report.schema.json").read_text("utf-8"))
@@ -271,7 +271,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(command.os, "replace", fail)
+        patched.setattr(os, "replace", fail)
         assert run("report", RESET, "-o", str(target)).exit_code == 130
     assert target.read_text() == "before"
     assert [*tmp_path.iterdir()] == [target]

@@ -204,7 +204,7 @@ def _status(replay: Replay, event_id: EventId) -> int:
 
 def _room_data(found: RoomCheck, shown: Callable[[object], str]) -> dict[str, Any]:
     replay, version = found.replay, found.gathered.version
-    summary = found.summary
+    state = replay.current_state
     return {
         "id": shown(found.gathered.room_id),
         "version": shown(version.label),
@@ -212,20 +212,10 @@ def _room_data(found: RoomCheck, shown: Callable[[object], str]) -> dict[str, An
         "rules": f"{version.page_url}#authorisation-rules",
         "name": shown(_content_of(found, "m.room.name", "name")),
         "topic": shown(_content_of(found, "m.room.topic", "topic")),
-        "entries": {
-            "events": summary.events,
-            "intact": summary.intact,
-            "redacted": summary.redacted,
-            "rejected": summary.rejected,
-            "soft_failed": summary.soft_failed,
-            "undecided": summary.undecided,
-            "bad": summary.bad,
-            "left_out": len(found.dropped),
-        },
         "missing": len(replay.missing),
         "merges": len(replay.merges),
         "resets": len(found.resets),
-        "ok": found.ok,
+        "known": state is not None and not unknown_of(state),
     }
 
 

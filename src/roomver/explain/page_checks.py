@@ -199,8 +199,6 @@ class Checks:
 
     def _set(self, event_id: EventId, before: StateMap[EventId] | None) -> int:
         event, outcome = self._replay.events[event_id], self._replay.outcomes[event_id]
-        if outcome.status is Status.CYCLIC:
-            return self._tables.sets(())
         checks = [self._against_auth_events(event)]
         if outcome.by_state is not None:
             compared = (
@@ -231,7 +229,7 @@ class Checks:
             why = "auth events are missing or undecided" if outcome.missing else "not decided"
             return KeptCheck(AUTH_EVENTS, UNDECIDED, -1, NOTHING, why)
         compared = NOTHING
-        same = (event.sender, event.type, event.state_key is None, event.auth_event_ids)
+        same = ("cited", event.sender, event.type, event.state_key is None, event.auth_event_ids)
         if event.type != "m.room.create" and same in self._same:
             compared = self._same[same]
         elif event.type != "m.room.create":
@@ -262,7 +260,7 @@ class Checks:
                 return self._numbers(list_compared(event, state))
             read = (CREATE, POWER_LEVELS, ("m.room.member", event.sender))
             cited = tuple(None if (one := state.get(key)) is None else one.event_id for key in read)
-            same = (event.sender, event.type, event.state_key is None, cited)
+            same = ("state", event.sender, event.type, event.state_key is None, cited)
             if same not in self._same:
                 self._same[same] = self._numbers(list_compared(event, state))
             return self._same[same]

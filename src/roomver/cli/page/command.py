@@ -20,7 +20,7 @@ from ..wording import room_lines
 from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
 
-_LINES = 20  # resets and differences that the summary lists
+_LINES = 3  # resets and differences that the summary lists
 
 
 @click.command(

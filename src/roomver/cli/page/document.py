@@ -111,8 +111,6 @@ def page_data(page: Page, lines: Sequence[str], verdict: str, resolve_call: str)
     for event_id, findings in data["findings"].items():
         data["findings"][event_id] = [_with_words(one) for one in findings]
     data["left_out"] = [[e, place, _with_words(finding)] for e, place, finding in data["left_out"]]
-    data["soft_failed"] = sum(status == 1 for status in page.status) - data["room"]["entries"]["soft_failed"]
-    data["soft_failed"] = max(0, data["soft_failed"])
     data |= {"lines": [shown(line) for line in lines], "verdict": shown(verdict), "chunk": CHUNK}
     data |= {"resolve": shown(resolve_call), "short": _length_of_short(page)}
     return data

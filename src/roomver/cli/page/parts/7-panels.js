@@ -1,12 +1,12 @@
 // The panels on top: summary, resets, findings, servers and keys, members.
 
 function summaryPanel() {
-  const e = D.room.entries;
+  const numbers = D.statuses.map(() => 0);
+  for (const status of D.status) numbers[status]++;
   const card = (n, name, kind) => el("li", { class: n ? kind : undefined }, el("b", null, n.toLocaleString("en")), name);
   return el("div", null,
-    el("ul", { class: "cards" }, card(e.events, "events"), card(e.intact, "intact", "good"), card(e.rejected + e.bad, "with problems", "bad"),
-      card(e.soft_failed + D.soft_failed, "soft-failed", "warn"), card(e.undecided, "undecided", "warn"), card(e.left_out, "left out", "bad"),
-      card(D.room.missing, "missing", "warn"), card(D.room.merges, "merges of differing states"), card(D.room.resets, "resets", "reset")),
+    el("ul", { class: "cards" }, card(D.events, "events"), D.statuses.map((name, i) => card(numbers[i], name, ["good", "warn", "bad", "warn"][i])),
+      card(D.left_out.length, "left out", "bad"), card(D.room.missing, "missing", "warn"), card(D.room.merges, "merges of differing states"), card(D.room.resets, "resets", "reset")),
     D.room.topic && el("p", null, "Topic: " + D.room.topic),
     el("ul", { class: "lines" }, D.lines.map((one) => el("li", { class: one.startsWith("  ") ? "in" : undefined }, linked(one.trim())))),
     el("p", null, link(-1, "The forward extremities and the current state")),
@@ -50,7 +50,7 @@ function serversPanel() {
 }
 
 function membersPanel() {
-  if (!D.members.length) return el("p", null, "The current state names no members, or it is unknown.");
+  if (!D.members.length) return el("p", null, D.room.known ? "The current state has no member." : "The members are unknown: see the summary.");
   return longList(D.members, ([user, event, membership, level]) => [user, membership || "not a membership", level === null ? "unknown" : String(level), link(event)],
     (rows) => table(["User", "Membership", "Power level", "Event"], rows, [2]));
 }
