@@ -42,7 +42,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "anonymous",
         "suite",
         "redacted",
-        "explain",
     ),
     ("readers", "cli", "__main__"),
 )
@@ -104,7 +103,6 @@ SAME_FLOOR = frozenset(
         ("suite", "anonymous"),
         ("suite", "recording"),
         ("suite", "room_check"),
-        ("explain", "room_check"),
         ("cli", "readers"),
         ("__main__", "cli"),
     }

@@ -22,6 +22,7 @@ from .explain import explain
 from .graph import graph
 from .guidance import guide
 from .history import history
+from .page.command import report
 from .record import record
 from .resets import resets
 from .rooms import rooms
@@ -154,6 +155,7 @@ for _one in (
     rooms,
     record,
     graph,
+    report,
     auth,
     explain,
     history,

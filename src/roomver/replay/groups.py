@@ -4,12 +4,12 @@ A replay keeps each state as a group: by its changes from another group. So the 
 states differ by the changes on the path between them.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from ..resolution import RoomState, Split
-from ..state import apply_changes, entries_of
-from ..types import EventId, StateKey
+from ..state import Unknown, apply_changes, entries_of
+from ..types import EventId, StateKey, StateMap
 from .result import Delta, Replay
 
 # The most bits in all masks of a split together: 128 MB. There is a bit for each change and state:
@@ -18,6 +18,31 @@ _BITS: Final = 2**30
 
 # How many given states are kept for later ones that share structure with them.
 _SHARED_KEPT: Final = 16
+
+
+class KeptStates(NamedTuple):
+    """All states of a replay, as it keeps them.
+
+    Attributes:
+        groups: each state as the number of another group, -1 for the empty state, and the changes from it.
+            That number is smaller than the group's own.
+        before, after: event ID to the group of the state before and after the event. An event whose state is
+            unknown is left out.
+        unknown: what is unknown in the states that are known in part, by group.
+        at_arrival: what the check against the current state read, for the events for which the state before
+            them has something else.
+    """
+
+    groups: Sequence[tuple[int, Delta]]
+    before: Mapping[EventId, int]
+    after: Mapping[EventId, int]
+    unknown: Mapping[int, tuple[Unknown, ...]]
+    at_arrival: Mapping[EventId, StateMap[EventId]]
+
+
+def kept_states(replay: Replay) -> KeptStates:
+    """Return all states of a replay. Nothing is copied."""
+    return KeptStates(replay._groups, replay._before, replay._after, replay._unknown, replay._read_at_arrival)
 
 
 def split_groups(replay: Replay, groups: Collection[int]) -> tuple[list[int], Split] | None:

@@ -1,0 +1,113 @@
+// The data of the page: unpacked from the document itself, and how to ask for it. Nothing here draws.
+// Every text in the data was made safe to show by the command; it is put into the page as text only.
+
+const MISSING = -1;
+let D; // what the list and the panels need
+let X; // what the chosen event needs: read after the first rows are shown
+let known; // event ID to number
+
+async function unpack(id) {
+  const text = document.getElementById(id).textContent;
+  const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+const cache = new Map(); // the last chunks of raw PDUs
+function chunk(number) {
+  if (!cache.has(number)) {
+    if (cache.size > 8) cache.delete(cache.keys().next().value);
+    cache.set(number, unpack("pdus-" + number));
+  }
+  return cache.get(number);
+}
+
+async function pdu(event) {
+  return (await chunk(Math.floor(event / D.chunk)))[event % D.chunk];
+}
+
+function rest() {
+  X ??= unpack("rest");
+  return X;
+}
+
+const isHere = (number) => number >= 0 && number < D.events;
+const idOf = (number) => (number < 0 ? "" : D.ids[number]);
+
+// The shortest beginning of an event ID that commands take, as the command made it.
+function shortId(number) {
+  const id = idOf(number);
+  return id.length <= 16 ? id : id.slice(0, D.short);
+}
+
+function numberOf(id) {
+  if (!known) {
+    known = new Map();
+    D.ids.forEach((one, number) => known.set(one, number));
+  }
+  return known.get(id);
+}
+
+// Takes an event ID or a beginning of exactly one.
+function findId(text) {
+  const whole = numberOf(text);
+  if (whole !== undefined) return whole;
+  if (text.length < 2) return undefined;
+  let found;
+  for (let i = 0; i < D.events; i++) {
+    if (D.ids[i].startsWith(text)) {
+      if (found !== undefined) return undefined;
+      found = i;
+    }
+  }
+  return found;
+}
+
+function timeText(ts) {
+  if (typeof ts !== "number" || ts < 0 || ts > 253402300799999) return ts + " ms";
+  return new Date(ts).toISOString().slice(0, 19).replace("T", " ");
+}
+
+const senderOf = (event) => D.senders[D.sender[event]];
+const serverOf = (event) => D.servers[D.server_of[D.sender[event]]];
+const wordsOf = (event) => D.words[D.word[event]];
+const statusOf = (event) => D.statuses[D.status[event]];
+const typeOf = (event) => D.types[D.type[event]];
+const counted = (n, one, more) => n.toLocaleString("en") + " " + (n === 1 ? one : more);
+
+// An event as a person knows it: sender, action, short ID and time.
+function eventWords(event) {
+  if (event < 0) return "the forward extremities";
+  if (!isHere(event)) return shortId(event) + ", which is missing";
+  return senderOf(event) + "'s " + wordsOf(event) + " (" + shortId(event) + ", " + timeText(D.ts[event]) + ")";
+}
+
+function keyText(key) {
+  const [kind, stateKey] = D.keys[key];
+  return stateKey ? kind + " " + stateKey : kind;
+}
+
+function children(event) {
+  const found = [];
+  for (let i = 0; i < Math.min(event, D.events); i++) if (D.prev[i].includes(event)) found.push(i);
+  return found;
+}
+
+// The state of a group: key to event. A group is kept as the changes from another one.
+function stateOf(detail, group) {
+  const state = new Map();
+  if (group === -2) return null;
+  const deltas = [];
+  while (group >= 0) {
+    const [base, delta] = detail.groups[group];
+    deltas.push(delta);
+    group = base;
+  }
+  for (const delta of deltas.reverse()) {
+    for (let i = 0; i < delta.length; i += 2) {
+      if (delta[i + 1] < 0) state.delete(delta[i]);
+      else state.set(delta[i], delta[i + 1]);
+    }
+  }
+  return state;
+}
