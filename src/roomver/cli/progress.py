@@ -84,3 +84,15 @@ def room_progress(files: Sequence[str], room: Room, name: str = "") -> Iterator[
             )
 
         yield RoomProgress(entries(), replay)
+
+
+@contextmanager
+def work_progress(what: str) -> Iterator[ReplayProgress | None]:
+    """Show the progress of other work on a long room; yield what takes the number done and the total."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None, visible=False)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=total >= _LONG)

@@ -15,7 +15,8 @@ from ...types import JsonObject
 from ..asked import Asked, room_command
 from ..common import console, example
 from ..escaped import printable
-from ..loaded import LoadedRoom, replay_progress
+from ..loaded import LoadedRoom
+from ..progress import work_progress
 from ..wording import room_lines
 from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
@@ -81,7 +82,7 @@ def _lacking(library: str) -> str:
 
 def _document(page: Page, room: LoadedRoom, asked: Asked) -> bytes:
     lines = room_lines(room.found, asked.call, _LINES)
-    with replay_progress("page") as progress:
+    with work_progress("page") as progress:
         return document_of(page, lines, verdict_of(page), f"roomver resolve {asked.call}", progress)
 
 
