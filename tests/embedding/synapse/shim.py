@@ -287,8 +287,15 @@ def _unless_unknown(name: str, mine: Callable[..., Any], original: Callable[...,
     return choose
 
 
-def install() -> None:
-    """Replace Synapse's functions, in every module that has them."""
+def install(*, compare_ids: bool = True) -> Callable[[], None]:
+    """Replace Synapse's functions, in every module that has them.
+
+    Args:
+        compare_ids: whether to compute each event ID a second time, and to compare.
+
+    Returns:
+        a function that puts Synapse's own back.
+    """
     original_make = events.make_event_from_dict
     replaced: dict[Callable[..., Any], Callable[..., Any]] = {
         event_auth.check_state_independent_auth_rules: check_state_independent_auth_rules,
@@ -304,11 +311,20 @@ def install() -> None:
         id(original): _unless_unknown(original.__name__, mine, original)
         for original, mine in replaced.items()
     }
-    by_id[id(original_make)] = _comparing(original_make)
+    if compare_ids:
+        by_id[id(original_make)] = _comparing(original_make)
     own = sys.modules[__name__]
+    places = []
     for name, module in list(sys.modules.items()):
         if module is own or not name.startswith("synapse"):
             continue
         for attribute, value in list(vars(module).items()):
             if id(value) in by_id:
                 setattr(module, attribute, by_id[id(value)])
+                places.append((module, attribute, value))
+
+    def restore() -> None:
+        for module, attribute, value in places:
+            setattr(module, attribute, value)
+
+    return restore

@@ -1,9 +1,12 @@
 """Run tests of Synapse in this process, with roomver in place or without it, and write their results.
 
+Or time how Synapse resolves a room, with `timing`: see resolving.py.
+
 Not imported: `tests.embedding.synapse.__main__` runs it as a program, in a folder that has Synapse's package
 ``tests``. That name is taken here, so this file finds its neighbour by path.
 
     python trial.py FOLDER RESULTS roomver|synapse NAME...
+    python trial.py FOLDER RESULTS timing ROOM ROUNDS
 """
 
 import importlib.util
@@ -21,8 +24,9 @@ from twisted.trial.reporter import Reporter
 from twisted.trial.runner import TestLoader, TrialRunner
 
 
-def load_shim() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("roomver_shim", Path(__file__).with_name("shim.py"))
+def load(name: str) -> ModuleType:
+    """Import a module of this folder."""
+    spec = importlib.util.spec_from_file_location(f"roomver_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -76,11 +80,15 @@ def _told(error: Any) -> str:
 
 
 def main(folder: str, results: str, mode: str, names: list[str], out: TextIO = sys.stderr) -> None:
+    sys.path.insert(0, folder)
+    if mode == "timing":
+        room, rounds = names
+        load("resolving").measure(room, results, int(rounds), load("shim"))
+        return
     shim = None
     if mode == "roomver":
-        shim = load_shim()
+        shim = load("shim")
         shim.install()
-    sys.path.insert(0, folder)
     suite = TestLoader().loadByNames(names, recurse=True)
     runner = TrialRunner(Collector, workingDirectory=f"{results}.trial", stream=out)
     start = time.monotonic()
