@@ -9,7 +9,7 @@
 It needs the wheel of Synapse (``pip install '.[test,peer]'``), and fetches the source distribution of the
 same release, which has the tests. The exit code is 1 if a test fails that is not in `expected`, if one of
 those passes, or if roomver was never called. With ``--both``, tests that fail without roomver do not count,
-and the times of both are printed. With ``--timing``, no test runs: see `tests.embedding.synapse.timing`.
+and the CPU times of both are printed. With ``--timing``, no test runs: see `tests.embedding.synapse.timing`.
 """
 
 import argparse
@@ -94,7 +94,10 @@ def run_trial(folder: Path, mode: str, names: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(results.read_text())
     counts = Counter(result for result, _ in found["results"].values())
     listed = ", ".join(f"{number:,} {result}" for result, number in sorted(counts.items()))
-    print(f"{mode}: {len(found['results']):,} tests in {found['seconds']:.0f} s: {listed}", flush=True)
+    print(
+        f"{mode}: {len(found['results']):,} tests in {found['seconds']:.0f} s of CPU time: {listed}",
+        flush=True,
+    )
     return found
 
 
