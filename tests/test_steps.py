@@ -15,9 +15,13 @@ from random_forks import Fork, likely_fork
 
 from roomver import Event, KeyRing, MissingEvents, resolve, resolve_steps
 from roomver.resolution import Resolution
+from roomver.resolution import Steps as ResolutionSteps
 from roomver.steps import (
+    AsyncEventStore,
     AsyncStore,
     Current,
+    EventStore,
+    FoundEvents,
     Need,
     NeedCurrent,
     NeedEvents,
@@ -30,6 +34,7 @@ from roomver.steps import (
     run_async,
 )
 from roomver.types import EventId, KeyId, ServerName, StateMap
+from roomver.versions import StateResolution
 
 STATE = {("m.room.name", ""): "$a"}
 
@@ -127,13 +132,16 @@ def test_each_need_is_answered_by_its_method_when_awaited(executor: Any) -> None
     assert store.threads == {threading.get_ident()}  # the store stays in the caller's thread
 
 
-def test_a_need_of_events_tells_what_was_decided_and_a_plain_one_does_not() -> None:
+def test_a_need_of_events_tells_what_was_decided_and_a_plain_one_only_what_was_rejected() -> None:
     store = Asked(made_room().events)
     event_id, (event, *_) = next(iter(store.table.items()))
     store.table[event_id] = Stored(event, rejected=True)
     wanted = frozenset([event_id, "$no"])
     needs: list[Need] = [NeedEvents(wanted), wanted]
-    assert run(ask_all(needs), store) == [{event_id: Stored(event, True)}, {event_id: event}]
+    answers = run(ask_all(needs), store)
+    assert answers == [{event_id: Stored(event, True)}, {event_id: event}]
+    assert isinstance(answers[1], FoundEvents)
+    assert answers[1].rejected == {event_id}
 
 
 def test_steps_without_a_need_have_a_result() -> None:
@@ -158,6 +166,69 @@ def test_a_resolution_is_the_same_with_every_driver(fork: Fork) -> None:
 
     assert run(steps(), store) == expected
     assert asyncio.run(run_async(steps(), Awaited(store))) == expected
+
+
+class EventsAlone:
+    """A store with one method, as a resolution needs it, which says what was rejected."""
+
+    def __init__(self, fork: Fork) -> None:
+        self.fork = fork
+
+    def events(self, event_ids: frozenset[EventId]) -> Mapping[EventId, Stored]:
+        return {
+            event_id: Stored(self.fork.events[event_id], rejected=event_id in self.fork.rejected)
+            for event_id in event_ids
+            if event_id in self.fork.events
+        }
+
+
+class AwaitedEvents:
+    """The same, awaited."""
+
+    def __init__(self, fork: Fork) -> None:
+        self.store = EventsAlone(fork)
+
+    async def events(self, event_ids: frozenset[EventId]) -> Mapping[EventId, Stored]:
+        return self.store.events(event_ids)
+
+
+# "Rejected auth events are deliberately excluded from use in the iterative auth checks, as auth events aren't
+# re-authed [...] during the iterative auth checks."
+@given(forks, st.booleans(), st.sampled_from([None, *StateResolution]))
+def test_a_resolution_heeds_what_the_store_says_was_rejected(
+    fork: Fork, skip: bool, algorithm: StateResolution | None
+) -> None:
+    expected = resolve(
+        fork.state_sets, fork.events, rejected=fork.rejected, skip_rejected=skip, algorithm=algorithm
+    )
+
+    def steps() -> ResolutionSteps[Resolution]:
+        return resolve_steps(fork.state_sets, skip_rejected=skip, algorithm=algorithm)
+
+    store: EventStore = EventsAlone(fork)
+    awaited: AsyncEventStore = AwaitedEvents(fork)
+    assert run(steps(), store) == expected
+    assert asyncio.run(run_async(steps(), awaited)) == expected
+
+
+def test_a_rejected_auth_event_of_the_store_is_not_fallen_back_on() -> None:
+    """In version 2.1 the checks begin with no state: the member event that an event cites decides."""
+    room = Room("12", signed=False)
+    room.join(ALICE)
+    base = {key: event.event_id for key, event in room.state.items()}
+    rejected = room.make("m.room.member", ALICE, {"membership": "join", "n": 1}, state_key=ALICE)
+    room.events[rejected.event_id] = rejected
+    cited = [rejected.event_id if key == ("m.room.member", ALICE) else e for key, e in base.items()]
+    cited.remove(base["m.room.create", ""])
+    sides = []
+    for n in range(2):
+        one = room.make("x.thing", ALICE, {"n": n}, state_key="", auth=cited)
+        room.events[one.event_id] = one
+        sides.append({**base, ("x.thing", ""): one.event_id})
+    store = Asked(room.events)
+    assert ("x.thing", "") in run(resolve_steps(sides), store).state
+    store.table[rejected.event_id] = Stored(rejected, rejected=True)
+    assert ("x.thing", "") not in run(resolve_steps(sides), store).state
 
 
 def test_an_error_of_the_steps_or_of_the_store_reaches_the_caller() -> None:

@@ -6,7 +6,7 @@ core serves a caller that has everything in memory, one that reads a database, a
 
 The needs are:
 
-- a frozenset of event IDs, as `roomver.resolve_steps` yields it: the events;
+- a frozenset of event IDs, as `roomver.resolve_steps` yields it: the events, as `FoundEvents`;
 - `NeedEvents`: the events, each with what was decided about it;
 - `NeedKeys`: verify keys of servers;
 - `NeedStates`: the room state after each of some events;
@@ -18,16 +18,19 @@ A store holds one room. Whatever it does not have, it leaves out of its answer: 
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, overload
 
 from .event import Event
 from .keys import KeyRing
 from .types import EventId, KeyId, ServerName, StateMap
 
 __all__ = [
+    "AsyncEventStore",
     "AsyncStore",
     "Current",
+    "EventStore",
     "Executor",
+    "FoundEvents",
     "Need",
     "NeedCurrent",
     "NeedEvents",
@@ -53,6 +56,17 @@ class Stored(NamedTuple):
     """Whether it was rejected."""
     soft_failed: bool = False
     """Whether it was accepted and soft-failed."""
+
+
+class FoundEvents(dict[EventId, Event]):
+    """Those of some events that a store has, by ID, and which of them were rejected."""
+
+    __slots__ = ("rejected",)
+
+    def __init__(self, events: Mapping[EventId, Event], rejected: Collection[EventId] = ()) -> None:
+        super().__init__(events)
+        self.rejected = frozenset(rejected)
+        """The IDs of those that were rejected."""
 
 
 class Current(NamedTuple):
@@ -92,7 +106,7 @@ class NeedCurrent:
 
 
 Need: TypeAlias = frozenset[EventId] | NeedEvents | NeedKeys | NeedStates | NeedCurrent
-"""What a computation asks for. A frozenset of event IDs asks for the events alone."""
+"""What a computation asks for. A frozenset of event IDs asks for the events; the answer is `FoundEvents`."""
 
 Steps: TypeAlias = Generator[Need, Any, T]
 """A generator that yields needs, is sent the answers, and returns its result. It belongs to one thread at a
@@ -103,12 +117,16 @@ Executor: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 ``asyncio.to_thread``, ``trio.to_thread.run_sync`` or ``lambda work: loop.run_in_executor(pool, work)``."""
 
 
-class Store(Protocol):
-    """What a server has stored of one room. Each method answers one kind of need."""
+class EventStore(Protocol):
+    """The events that a server has stored of one room: all that `roomver.resolve_steps` needs."""
 
     def events(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, Stored]:
         """Return those of some events that were accepted or rejected. Leave out all others, undecided ones
         too."""
+
+
+class Store(EventStore, Protocol):
+    """What a server has stored of one room. Each method answers one kind of need."""
 
     def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> KeyRing:
         """Return the known keys, by server name and key ID, and the time. It may hold more keys."""
@@ -124,10 +142,14 @@ class Store(Protocol):
         """Return the forward extremities and the current state."""
 
 
-class AsyncStore(Protocol):
-    """A `Store` whose methods are awaited."""
+class AsyncEventStore(Protocol):
+    """An `EventStore` that is awaited."""
 
     async def events(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, Stored]: ...
+
+
+class AsyncStore(AsyncEventStore, Protocol):
+    """A `Store` whose methods are awaited."""
 
     async def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> KeyRing: ...
 
@@ -136,13 +158,21 @@ class AsyncStore(Protocol):
     async def current(self) -> Current: ...
 
 
-def run(steps: Generator[Need, Any, T], store: Store) -> T:
+@overload
+def run(steps: Generator[frozenset[EventId], Any, T], store: EventStore) -> T: ...
+
+
+@overload
+def run(steps: Generator[Need, Any, T], store: Store) -> T: ...
+
+
+def run(steps: Generator[Any, Any, T], store: EventStore) -> T:
     """Run steps to their end with a store, and return their result.
 
     Args:
         steps: a generator of needs, such as `roomver.receive.receive_steps` or `roomver.resolve_steps`
             returns.
-        store: answers the needs.
+        store: answers the needs. A resolution needs events alone: an `EventStore` is enough.
 
     Raises:
         Exception: whatever the steps or the store raise.
@@ -158,8 +188,20 @@ def run(steps: Generator[Need, Any, T], store: Store) -> T:
     return drive(steps, lambda need: _sent(need, _ask(need, store)))
 
 
+@overload
+async def run_async(
+    steps: Generator[frozenset[EventId], Any, T], store: AsyncEventStore, *, executor: Executor | None = None
+) -> T: ...
+
+
+@overload
 async def run_async(
     steps: Generator[Need, Any, T], store: AsyncStore, *, executor: Executor | None = None
+) -> T: ...
+
+
+async def run_async(
+    steps: Generator[Any, Any, T], store: AsyncEventStore, *, executor: Executor | None = None
 ) -> T:
     """Run steps to their end with a store that is awaited, and return their result.
 
@@ -265,5 +307,6 @@ def _ask(need: Need, store: Any) -> Any:
 def _sent(need: Need, answer: Any) -> Any:
     """Return what the steps are sent for an answer of a store."""
     if isinstance(need, frozenset):
-        return {event_id: stored.event for event_id, stored in answer.items()}
+        found = {event_id: stored.event for event_id, stored in answer.items()}
+        return FoundEvents(found, [event_id for event_id, stored in answer.items() if stored.rejected])
     return answer

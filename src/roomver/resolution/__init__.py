@@ -132,6 +132,8 @@ def resolve_steps(  # noqa: PLR0913 - all but two are keyword-only options
     event that does not exist is left out or None. It returns the `Resolution`. If the caller passes a
     graph, or the auth difference (and in version 12 the conflicted subgraph), the generator asks for little
     more than the conflicted events and their auth events.
+    It may be sent `roomver.steps.FoundEvents`, as `roomver.steps.run` does: what these call rejected is
+    rejected, as if it were in `rejected`.
     `run_steps` and `run_steps_async` run it, and know the type of the result.
 
     The arguments and errors are those of `resolve`; `events` holds the events that the caller has already.

@@ -28,14 +28,13 @@ class _StateView:
         absent: the keys that were read and had no event.
     """
 
-    __slots__ = ("_base", "_changes", "_known", "_rejected", "_skip_rejected", "absent", "events")
+    __slots__ = ("_base", "_changes", "_known", "_problem", "absent", "events")
 
     def __init__(self, base: Split, changes: dict[StateKey, EventId], problem: Problem) -> None:
         self._base = base
         self._changes = changes
         self._known = problem.known
-        self._rejected = problem.rejected
-        self._skip_rejected = problem.skip_rejected
+        self._problem = problem
         self.events: dict[StateKey, Event] = {}
         self.absent: set[StateKey] = set()
 
@@ -58,11 +57,11 @@ class _StateView:
 
     def read(self, event_ids: Mapping[StateKey, EventId]) -> None:
         """Read the events of keys. Record a key as absent if its event is missing or skipped as rejected."""
-        events, skip_rejected = self._known.events, self._skip_rejected
+        events, skips = self._known.events, self._problem.skips
         found = []
         for key, event_id in event_ids.items():
             event = events.get(event_id)
-            if event is None or (skip_rejected and event_id in self._rejected):
+            if event is None or skips(event_id):
                 self.absent.add(key)
             else:
                 found.append(event_id)
@@ -72,11 +71,11 @@ class _StateView:
     def completed_for(self, event: Event, keys: Collection[StateKey]) -> dict[StateKey, Event]:
         """Return the events of keys, with the event's own auth events where the state has none."""
         # In version 12 the create event counts as an auth event.
-        events, rejected = self._known.events, self._rejected
+        events, is_rejected = self._known.events, self._problem.is_rejected
         result: dict[StateKey, Event] = {}
         for parent in event.auth_parents:
             other = events.get(parent)
-            if other is not None and other.state_key is not None and parent not in rejected:
+            if other is not None and other.state_key is not None and not is_rejected(parent):
                 result.setdefault((other.type, other.state_key), other)
         state = self.events
         result.update((key, state[key]) for key in keys if key in state)
@@ -118,13 +117,13 @@ def iterative_auth_checks(
         problem: the resolution that this is part of.
     """
     known, trace = problem.known, problem.trace
-    rejected, skip_rejected = problem.rejected, problem.skip_rejected
+    skip_rejected = problem.skip_rejected
     # Invariant: the view shows `base` with `changes` on top. Its two collections stay the same objects, so
     # that a check which reads nothing new costs no call.
     view = _StateView(base, changes, problem)
     state, absent = view.events, view.absent
     for event_id in order:
-        if skip_rejected and event_id in rejected:
+        if skip_rejected and problem.is_rejected(event_id):
             continue
         event = known.events[event_id]
         state_key = event.state_key

@@ -10,13 +10,14 @@ from typing import TypeAlias, TypeVar
 
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
-from ..steps import drive, drive_async
+from ..steps import FoundEvents, drive, drive_async
 from ..types import EventId
 
 T = TypeVar("T")
 
 Fetched: TypeAlias = Mapping[EventId, Event] | Mapping[EventId, Event | None]
-"""The requested events that exist. None stands for one that does not exist."""
+"""The requested events that exist. None stands for one that does not exist. `FoundEvents` also tells which
+were rejected."""
 Steps: TypeAlias = Generator[frozenset[EventId], Fetched, T]
 """A generator that yields event IDs, is sent the events that exist, and returns its result. It belongs to one
 thread at a time."""
@@ -52,14 +53,17 @@ class KnownEvents:
         events: ID to event. The caller's mapping is never changed: fetched events are kept in another
             dict.
         lost: the IDs of missing events, which are skipped.
+        rejected: the IDs of events that the store says were rejected, known when the event is.
     """
 
-    __slots__ = ("_fetched", "_ignore_missing", "_room", "events", "lost")
+    __slots__ = ("_fetched", "_given", "_ignore_missing", "_room", "events", "lost", "rejected")
 
     def __init__(self, events: Mapping[EventId, Event] | None, *, ignore_missing: bool) -> None:
         self._fetched: dict[EventId, Event] = {}
         self.events: Mapping[EventId, Event] = self._fetched if events is None else events
         self.lost: set[EventId] = set()
+        self.rejected: set[EventId] = set()
+        self._given = events
         self._ignore_missing = ignore_missing
         self._room: tuple[str, str] | None = None
 
@@ -113,10 +117,26 @@ class KnownEvents:
                 if event.event_id != event_id:
                     raise ValueError(f"asked for {event_id}, was sent {event.event_id}")
                 found[event_id] = event
-        if found and not self._fetched and self.events is not self._fetched:
-            self.events = ChainMap(self._fetched, self.events)  # type: ignore[arg-type]
+        if isinstance(answer, FoundEvents):
+            self.rejected.update(answer.rejected.intersection(found))
         self._fetched.update(found)
+        self._keep(found)
         return found
+
+    def _keep(self, found: Collection[EventId]) -> None:
+        """Put fetched events into `events`: into one dict if that costs little, as it is read a lot."""
+        given = self._given
+        if given is None or self.events is self._fetched:
+            return
+        # The caller may have put them into its own mapping as well.
+        if self.events is given and all(event_id in given for event_id in found):
+            return
+        if type(given) is dict and len(given) <= len(self._fetched):
+            # The same dict, because a ChainMap of it may be in use.
+            self._fetched.update(given)
+            self.events = self._fetched
+        elif self.events is given:
+            self.events = ChainMap(self._fetched, given)  # type: ignore[arg-type]
 
     def check_room(self, event_ids: Collection[EventId]) -> None:
         """Check that known events have one room and room version: those of the first event checked.

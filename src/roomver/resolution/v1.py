@@ -7,7 +7,7 @@ everything else. A pass resolves each conflicted key on its own, and its results
 The rules read only a few keys of R, and only these are looked up.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from hashlib import sha1
 from typing import Final
 
@@ -40,14 +40,14 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
         The event of each key for which the states differ.
     """
     split, known, trace = problem.split, problem.known, problem.trace
-    skipped: Container[EventId] = problem.rejected if problem.skip_rejected else ()
+    skips = problem.skips
     resolved: dict[StateKey, EventId] = {}
     conflicts: dict[StateKey, list[EventId]] = {}
     # If only one event of a key is left, it wins unchecked, and R, as in Synapse, does not hold it during the
     # passes.
     alone: dict[StateKey, EventId] = {}
     for key, masks in split.conflicted.items():
-        ids = [event_id for event_id in masks if event_id not in known.lost and event_id not in skipped]
+        ids = [event_id for event_id in masks if event_id not in known.lost and not skips(event_id)]
         if len(masks) == 1:
             resolved[key] = next(iter(masks))
         elif len(ids) == 1:
@@ -67,7 +67,7 @@ def resolve_v1(problem: Problem) -> Steps[dict[StateKey, EventId]]:
     state = {
         key: events[event_id]
         for key, event_id in looked_at.items()
-        if event_id in events and event_id not in skipped
+        if event_id in events and not skips(event_id)
     }
 
     # "First we resolve conflicts between m.room.power_levels events. [...]

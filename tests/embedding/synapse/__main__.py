@@ -3,12 +3,13 @@
     python -m tests.embedding.synapse                                  # the tests that CI runs
     python -m tests.embedding.synapse tests.handlers tests.storage     # others
     python -m tests.embedding.synapse --all                            # all that roomver may touch
-    python -m tests.embedding.synapse --both tests.rest.client         # also without roomver, in turns
+    python -m tests.embedding.synapse --both tests.rest.client         # first without roomver, then with it
+    python -m tests.embedding.synapse --timing                         # big rooms, with it and without
 
 It needs the wheel of Synapse (``pip install '.[test,peer]'``), and fetches the source distribution of the
 same release, which has the tests. The exit code is 1 if a test fails that is not in `expected`, if one of
 those passes, or if roomver was never called. With ``--both``, tests that fail without roomver do not count,
-and the times of both are printed.
+and the CPU times of both are printed. With ``--timing``, no test runs: see `tests.embedding.synapse.timing`.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .expected import EXPECTED
+from .timing import table
 
 RELEASE: Final = "1.163.2"
 SHA256: Final = "4583f1cb8ae6e257c67b752148c3f5ec16ccf7d6cc5d8375d88a14ac20f8effe"
@@ -92,7 +94,10 @@ def run_trial(folder: Path, mode: str, names: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(results.read_text())
     counts = Counter(result for result, _ in found["results"].values())
     listed = ", ".join(f"{number:,} {result}" for result, number in sorted(counts.items()))
-    print(f"{mode}: {len(found['results']):,} tests in {found['seconds']:.0f} s: {listed}", flush=True)
+    print(
+        f"{mode}: {len(found['results']):,} tests in {found['seconds']:.0f} s of CPU time: {listed}",
+        flush=True,
+    )
     return found
 
 
@@ -122,12 +127,19 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a module or a test of Synapse")
     parser.add_argument("--all", action="store_true", help="all tests that roomver may touch")
     parser.add_argument("--both", action="store_true", help="also without roomver")
+    parser.add_argument("--timing", action="store_true", help="time the resolution of big rooms instead")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of --timing (5)")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the rooms of --timing (1)")
     options = parser.parse_args()
     if version("matrix-synapse") != RELEASE:
         raise SystemExit(f"this needs matrix-synapse {RELEASE}; {version('matrix-synapse')} is installed")
     names = options.names or list(ALL if options.all else IN_CI)
     with tempfile.TemporaryDirectory() as folder:
         fetch_tests(Path(folder))
+        if options.timing:
+            for line in table(Path(folder), options.rounds, options.scale):
+                print(line, flush=True)
+            return
         without = run_trial(Path(folder), "synapse", names) if options.both else None
         found = run_trial(Path(folder), "roomver", names)
     for call, number in sorted(found["calls"].items()):

@@ -3,13 +3,14 @@
 `install` replaces these functions in every module of Synapse that has them:
 
 - ``check_state_independent_auth_rules`` and ``check_state_dependent_auth_rules``;
-- ``resolve_events_with_store`` of both algorithms. As a server with an index of its own would, it hands in
-  the auth difference that Synapse's store tells;
+- ``resolve_events_with_store`` of both algorithms, with Synapse's store behind `roomver.steps.run_async`. As
+  a server with an index of its own would, it hands in the auth difference that Synapse's store tells;
 - ``prune_event`` and ``redact_event``;
 - ``compute_content_hash`` and ``compute_event_reference_hash``.
 
 Synapse computes event IDs inside its compiled part, where nothing can be replaced. So each event that it
-makes from a dict has its event ID compared instead (`Compared`).
+makes from a dict has its event ID compared instead, except in versions 1 and 2, where it is chosen, and in
+versions that roomver does not have (`_comparing`).
 """
 
 import hashlib
@@ -36,8 +37,9 @@ from roomver.auth import check_against_state, check_state_independent
 from roomver.errors import MissingEvents, NotCanonical
 from roomver.event import Event
 from roomver.hashing import SYNAPSE_NOT_HASHED, compute_content_hash, compute_reference_hash
-from roomver.resolution import run_steps_async, split_states
+from roomver.resolution import KnownEvents, Problem, resolve_split, split_states
 from roomver.rules import Verdict
+from roomver.steps import Stored, run_async
 from roomver.types import EventId, JsonObject, StateMap
 from roomver.versions import RoomVersion, StateResolution, is_known
 
@@ -59,6 +61,7 @@ _CODES: Final = {
 
 # Events are compared by identity: tests use one ID for several.
 _CONVERTED: Final[WeakKeyDictionary[EventBase, Event]] = WeakKeyDictionary()
+_FINAL: Final = frozenset({str, int, bool, float, type(None)})
 
 
 def _version(event: EventBase) -> RoomVersion:
@@ -67,6 +70,8 @@ def _version(event: EventBase) -> RoomVersion:
 
 def plain(value: Any) -> Any:
     """Return JSON as `json.loads` does. Synapse also has tuples and immutable dicts in it."""
+    if type(value) in _FINAL:  # most values, and isinstance of an abstract class is slow
+        return value
     if isinstance(value, Mapping):
         return {key: plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
@@ -135,23 +140,23 @@ def check_state_dependent_auth_rules(event: EventBase, auth_events: Iterable[Eve
 # State resolution
 
 
-class Fetched:
-    """The events of one resolution, from those in flight and from Synapse's store."""
+class InStore:
+    """The events of Synapse's store, as `roomver.steps` asks for them."""
 
-    def __init__(
-        self, in_flight: Mapping[str, EventBase] | None, get_events: Callable[..., Any], **options: Any
-    ) -> None:
+    def __init__(self, get_events: Callable[..., Any], **options: Any) -> None:
         self._get_events, self._options = get_events, options
-        self.rejected: set[EventId] = set()
-        self.events = self._take(in_flight or {})
 
-    def _take(self, found: Mapping[str, EventBase]) -> dict[EventId, Event]:
-        self.rejected.update(e for e, one in found.items() if one.rejected_reason is not None)
-        return {event_id: convert(one) for event_id, one in found.items()}
+    async def events(self, event_ids: frozenset[EventId]) -> dict[EventId, Stored]:
+        """Return those of some events that the store has."""
+        found: Mapping[str, EventBase] = await self._get_events(event_ids, **self._options)
+        return {e: Stored(convert(one), one.rejected_reason is not None) for e, one in found.items()}
 
-    async def fetch(self, event_ids: frozenset[EventId]) -> dict[EventId, Event]:
-        """Return events of the store, by ID, as far as it has them."""
-        return self._take(await self._get_events(event_ids, **self._options))
+
+def in_flight(event_map: Mapping[str, EventBase] | None) -> tuple[dict[EventId, Event], set[EventId]]:
+    """Return events that Synapse has not stored yet, and which of them were rejected."""
+    given = event_map or {}
+    rejected = {event_id for event_id, one in given.items() if one.rejected_reason is not None}
+    return {event_id: convert(one) for event_id, one in given.items()}, rejected
 
 
 async def resolve_v1(
@@ -163,16 +168,16 @@ async def resolve_v1(
 ) -> StateMap[str]:
     """Resolve states by the algorithm of version 1."""
     CALLS["resolve v1"] += 1
-    fetched = Fetched(event_map, state_map_factory)
+    known, rejected = in_flight(event_map)
     steps = roomver.resolve_steps(
         state_sets,
-        fetched.events,
-        rejected=fetched.rejected,
+        known,
+        rejected=rejected,
         skip_rejected=True,
         ignore_missing=True,
         algorithm=StateResolution.V1,
     )
-    return (await run_steps_async(steps, fetched.fetch)).state
+    return (await run_async(steps, InStore(state_map_factory))).state
 
 
 async def resolve_v2(  # noqa: PLR0913, PLR0917 - Synapse's parameters
@@ -196,18 +201,19 @@ async def resolve_v2(  # noqa: PLR0913, PLR0917 - Synapse's parameters
     difference = await v2._get_auth_chain_difference(
         room_id, state_sets, event_map or {}, state_res_store, set(split.conflicted_ids) if subgraph else None
     )
-    fetched = Fetched(event_map, state_res_store.get_events, allow_rejected=True)
-    steps = roomver.resolve_steps(
-        state_sets,
-        fetched.events,
+    known, rejected = in_flight(event_map)
+    problem = Problem(
+        split=split,  # not `resolve_steps`, which would split the states again
+        states=len(state_sets),
+        known=KnownEvents(known, ignore_missing=True),
+        algorithm=algorithm,
         auth_difference=difference,
         conflicted_subgraph=() if subgraph else None,  # the difference holds it
-        rejected=fetched.rejected,
+        rejected=rejected,
         skip_rejected=True,
-        ignore_missing=True,
-        algorithm=algorithm,
     )
-    return (await run_steps_async(steps, fetched.fetch)).state
+    store = InStore(state_res_store.get_events, allow_rejected=True)
+    return split.resolved(await run_async(resolve_split(problem), store))
 
 
 # Redaction and hashes
@@ -287,8 +293,15 @@ def _unless_unknown(name: str, mine: Callable[..., Any], original: Callable[...,
     return choose
 
 
-def install() -> None:
-    """Replace Synapse's functions, in every module that has them."""
+def install(*, compare_ids: bool = True) -> Callable[[], None]:
+    """Replace Synapse's functions, in every module that has them.
+
+    Args:
+        compare_ids: whether to compute each event ID a second time, and to compare.
+
+    Returns:
+        a function that puts Synapse's own back.
+    """
     original_make = events.make_event_from_dict
     replaced: dict[Callable[..., Any], Callable[..., Any]] = {
         event_auth.check_state_independent_auth_rules: check_state_independent_auth_rules,
@@ -304,11 +317,20 @@ def install() -> None:
         id(original): _unless_unknown(original.__name__, mine, original)
         for original, mine in replaced.items()
     }
-    by_id[id(original_make)] = _comparing(original_make)
+    if compare_ids:
+        by_id[id(original_make)] = _comparing(original_make)
     own = sys.modules[__name__]
+    places = []
     for name, module in list(sys.modules.items()):
         if module is own or not name.startswith("synapse"):
             continue
         for attribute, value in list(vars(module).items()):
             if id(value) in by_id:
                 setattr(module, attribute, by_id[id(value)])
+                places.append((module, attribute, value))
+
+    def restore() -> None:
+        for module, attribute, value in places:
+            setattr(module, attribute, value)
+
+    return restore

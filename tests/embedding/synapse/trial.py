@@ -1,9 +1,12 @@
 """Run tests of Synapse in this process, with roomver in place or without it, and write their results.
 
+Or time how Synapse resolves a room, with `timing`: see resolving.py.
+
 Not imported: `tests.embedding.synapse.__main__` runs it as a program, in a folder that has Synapse's package
 ``tests``. That name is taken here, so this file finds its neighbour by path.
 
     python trial.py FOLDER RESULTS roomver|synapse NAME...
+    python trial.py FOLDER RESULTS timing ROOM ROUNDS
 """
 
 import importlib.util
@@ -18,11 +21,12 @@ import synapse.app.homeserver
 import synapse.server  # noqa: F401 - before the shim is installed, so that these modules have the names
 from twisted.python.failure import Failure
 from twisted.trial.reporter import Reporter
-from twisted.trial.runner import TestLoader, TrialRunner
+from twisted.trial.runner import DestructiveTestSuite, TestLoader, TrialRunner
 
 
-def load_shim() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("roomver_shim", Path(__file__).with_name("shim.py"))
+def load(name: str) -> ModuleType:
+    """Import a module of this folder."""
+    spec = importlib.util.spec_from_file_location(f"roomver_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -76,16 +80,23 @@ def _told(error: Any) -> str:
 
 
 def main(folder: str, results: str, mode: str, names: list[str], out: TextIO = sys.stderr) -> None:
+    sys.path.insert(0, folder)
+    if mode == "timing":
+        room, rounds = names
+        load("resolving").measure(room, results, int(rounds), load("shim"))
+        return
     shim = None
     if mode == "roomver":
-        shim = load_shim()
+        shim = load("shim")
         shim.install()
-    sys.path.insert(0, folder)
-    suite = TestLoader().loadByNames(names, recurse=True)
+    loader = TestLoader()
+    # As trial itself does: a test that has run is dropped, with its homeserver. All of them took gigabytes.
+    loader.suiteFactory = DestructiveTestSuite
+    suite = loader.loadByNames(names, recurse=True)
     runner = TrialRunner(Collector, workingDirectory=f"{results}.trial", stream=out)
-    start = time.monotonic()
+    start = time.process_time()
     runner.run(suite)
-    taken = time.monotonic() - start
+    taken = time.process_time() - start
     calls = {} if shim is None else dict(shim.CALLS)
     Path(results).write_text(json.dumps({"results": RESULTS, "calls": calls, "seconds": taken}))
 
