@@ -159,6 +159,14 @@ def test_rooms_of_a_database_are_explained(tmp_path: Path) -> None:
     assert text.stdout.splitlines()[-1].startswith("more: roomver resets ")
 
 
+def test_an_outlier_that_nothing_is_based_on_is_not_judged(tmp_path: Path) -> None:
+    options = (str(unpacked_sqlite(tmp_path)), room_named("purged-v9"))
+    (found,) = json.loads(run("check", *options, "--json").stdout)["files"]
+    text, data = ask("explain", *options, found["room"]["apart"][0])
+    assert (text.exit_code, data["outcome"]) == (3, "not judged")
+    assert "is an outlier: no event of the room is based on it" in flat(text)
+
+
 # Partial rooms
 
 

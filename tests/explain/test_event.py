@@ -7,11 +7,13 @@ from builder import ALICE, BOB, CAROL, VERSIONS, Room
 from hypothesis import given
 from hypothesis import strategies as st
 from played_rooms import played
-from replay.rooms import TOPIC, Branches, base_room
+from replay.rooms import TOPIC, Branches, base_room, ids
 
-from roomver.explain.event import explain_event
+from roomver import parse_event, replay_room
+from roomver.explain.event import explain_event, explain_left_out
 from roomver.explain.explained import Explained, Judged
 from roomver.explain.said import PartKind
+from roomver.findings import Finding, FindingKind, Reason
 from roomver.known_states import Beliefs
 from roomver.replay import Status
 from roomver.room_check import RoomCheck
@@ -168,3 +170,56 @@ def test_every_event_of_a_random_room_is_explained_as_it_was_judged(version: str
             assert not found.replay.outcomes[refused].accepted
         assert explained.judged is not Judged.UNDECIDED or explained.lacks
         assert explained == explain_event(found, event_id)
+
+
+def test_what_is_left_out_is_dropped_or_undecided() -> None:
+    malformed = Finding(FindingKind.MALFORMED, tuple(Reason("x", str(n)) for n in range(5)))
+    dropped = explain_left_out(None, malformed)
+    assert (dropped.judged, dropped.event_id) == (Judged.DROPPED, None)
+    assert text(dropped).startswith("The event malformed: x: 0; x: 1; x: 2; and 2 more.")
+    damaged = Finding(FindingKind.DAMAGED_ROW, (Reason("", "it ends early"),))
+    undecided = explain_left_out("$x", damaged, "accepted")
+    assert undecided.judged is Judged.UNDECIDED
+    assert "Nothing tells what its server had there. The server that recorded the room accepted it." in text(
+        undecided
+    )
+
+
+def test_an_event_of_a_given_state_was_accepted_by_the_server_that_gave_it() -> None:
+    room = base_room("11")
+    name = room.add("m.room.name", ALICE, {"name": "x"}, state_key="", prev=["$gone"])
+    message = room.add("m.room.message", ALICE, {}, prev=["$away"])
+    found = found_in(room)
+    found.replay = replay_room(room.events.values(), given={message.event_id: ids(room.state)})
+    explained = explain_event(found, name.event_id)
+    assert explained.judged is Judged.ACCEPTED
+    assert "was accepted: a server gave a state that has it" in text(explained)
+    assert [check.result for check in explained.checks][:2] == ["allowed", "not made"]
+
+
+def test_a_change_that_several_merges_undid_says_how_many() -> None:
+    room = base_room("11")
+    room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = Branches(room)
+    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.merge()
+    room.add("m.room.message", ALICE, {}, prev=fork.ends)
+    explained = explain_event(found_in(room), new.event_id)
+    assert explained.change is not None
+    assert len(explained.change.undone) == 2
+    assert "1 other merge undid it too." in text(explained)
+
+
+def test_a_content_that_does_not_match_its_hash_is_said() -> None:
+    room = base_room("11")
+    topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    changed = parse_event({**topic.pdu, "content": {"topic": "y"}}, "11", event_id=topic.event_id)
+    room.events[topic.event_id] = changed
+    explained = explain_event(found_in(room), topic.event_id)
+    assert explained.judged is Judged.ACCEPTED
+    assert explained.checks[0].result == "redacted form used"
+    assert "only its redacted form is used" in text(explained)

@@ -312,3 +312,74 @@ def test_every_reset_of_random_rooms_is_explained(version: str) -> None:
                 assert act.type in ("m.room.member", "m.room.power_levels")
     assert Intent.DESIGNED in classes
     assert Intent.UNKNOWN not in classes
+
+
+def test_what_missing_events_leave_open_is_not_classified() -> None:
+    room, old, fork = topics("11")
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    assert room.last is not None
+    message = room.add("m.room.message", ALICE, {}, prev=[room.last, "$gone"])
+    state = ids(room.state)
+    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    fork.merge()
+    found = found_in(room)
+    found.replay = replay_room(room.events.values(), given={message.event_id: state})
+    one = only(found, TOPIC)
+    assert (one.lost, one.restored) == (new.event_id, old.event_id)
+    # The missing event may have followed the ban.
+    assert (one.intent, one.act) == (Intent.UNKNOWN, None)
+    assert ban.event_id in words(one)
+    assert "because events are missing" in words(one)
+
+
+def test_the_searches_for_ancestors_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    room, _, fork = topics("11")
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    fork.merge()
+    monkeypatch.setattr("roomver.explain.intent._STEPS", 0)
+    assert only(found_in(room), TOPIC).intent is Intent.UNKNOWN
+
+
+def test_version_1_takes_the_deepest_event_first_whatever_its_depth_means() -> None:
+    room, old, fork = topics("1")
+    fork.branch()
+    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="", depth=1)
+    fork.end()
+    fork.branch()
+    room.add("m.room.name", ALICE, {"name": "x"}, state_key="")
+    fork.end()
+    fork.merge()
+    one = only(found_in(room), TOPIC)
+    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.NOBODY)
+    assert (one.checked, one.verdict) == (old.event_id, None)
+    assert f"because it took {old.event_id} first" in words(one)
+
+
+@pytest.mark.parametrize("version", ["2", "11"])
+def test_a_long_chain_of_promotions_falls_with_its_first(version: str) -> None:
+    """Bob, whom Alice bans on the other branch, promotes Dave, who changes the levels again and again."""
+    room = base_room(version, **{BOB: 90})
+    room.member(DAVE, "join")
+    fork = Branches(room)
+    fork.branch()
+    for number in range(60):
+        by = BOB if not number else DAVE
+        room.power({"users": {**users(room, bob=90), DAVE: 80}, "kick": 20 + number}, by=by)
+    fork.end()
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.merge()
+    one = only(found_in(room), LEVELS)
+    # Only so many refusals are followed.
+    assert (one.intent, one.act) in ((Intent.UNKNOWN, None), (Intent.DESIGNED, ban.event_id))
+    assert len(words(one)) < 3_000
