@@ -140,13 +140,20 @@ def test_the_data_is_that_of_the_room(tmp_path: Path) -> None:
     core, rest = unpacked(page.scripts["core"]), unpacked(page.scripts["rest"])
     assert (core["events"], len(core["resets"]), len(rest["merges"])) == (20, 12, 1)
     assert {*rest["merges"][0]["by"]} == {"v1", "v2", "v2.1"}
-    pdus = [json.loads(text) for text in unpacked(page.scripts["pdus-0"])]
+    packed = unpacked(page.scripts["pdus-0"])
+    assert any("\x7f" in text for text in packed)
+    pdus = [json.loads(whole(text, core["ids"])) for text in packed]
     lines = [json.loads(line) for line in Path(RESET).read_text("utf-8").splitlines()]
     given = [line.get("pdu", line) for line in lines if "type" in line.get("pdu", line)]
     assert sorted(map(json.dumps, pdus), key=str) == sorted(
         (json.dumps({key: one[key] for key in sorted(one)}) for one in map(sorted_keys, given)), key=str
     )
     assert core["verdict"] == "20 events: all accepted. State resolution undid 12 changes."
+
+
+def whole(text: str, ids: list[str]) -> str:
+    """Put event IDs into the packed text of a PDU, as the page does."""
+    return re.sub(r"\x7f(\d+)\x7f", lambda found: ids[int(found[1])], text)
 
 
 def sorted_keys(value: Any) -> Any:
@@ -172,12 +179,13 @@ def test_hostile_text_is_text(version: str, tmp_path: Path, write: Write) -> Non
     assert [tag for tag in page.tags if tag != "script"] == [tag for tag in plain.tags if tag != "script"]
     assert {one[:2] for one in page.attributes} == {one[:2] for one in plain.attributes}
     assert all(re.fullmatch(r"core|rest|pdus-\d+|", name) for name in page.scripts)
+    ids = unpacked(page.scripts["core"])["ids"]
     for name, text in page.scripts.items():
         if name:
             assert re.fullmatch(r"[A-Za-z0-9+/=]+", text)
             for one in all_texts(unpacked(text)):
-                check_safe(one, lines=name.startswith("pdus"))
-    assert len(unpacked(page.scripts["core"])["ids"]) > 100
+                check_safe(whole(one, ids), lines=name.startswith("pdus"))
+    assert len(ids) > 100
 
 
 def check_safe(text: str, *, lines: bool) -> None:
@@ -209,6 +217,14 @@ def test_the_text_of_a_pdu_is_the_same_json_value_and_safe(pdu: dict[str, Any]) 
     text = pdu_text(pdu)
     assert json.loads(text) == pdu
     check_safe(text, lines=True)
+
+
+@pytest.mark.parametrize("text", ["\x7f", "\x7f0\x7f", "a\x7f", "\x00", "\ud800"])
+def test_the_marks_of_packed_ids_are_in_no_pdu(text: str) -> None:
+    shown = pdu_text({"body": text})
+    assert json.loads(shown) == {"body": text}
+    assert "\x7f" not in shown
+    shown.encode()
 
 
 def test_a_stack_of_marks_in_a_pdu_is_escaped() -> None:

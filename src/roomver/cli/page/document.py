@@ -6,6 +6,7 @@ The raw PDUs are in parts, and the page unpacks the one that it shows.
 """
 
 import json
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ def document_of(
     rest = {name: data.pop(name) for name in _REST}
     parts = [("core", packed(data)), ("rest", packed(rest))]
     for start in range(0, len(page.order), CHUNK):
-        chunk = [pdu_text(event.pdu) for event in page.order[start : start + CHUNK]]
+        chunk = [_numbered(pdu_text(event.pdu), page) for event in page.order[start : start + CHUNK]]
         parts.append((f"pdus-{start // CHUNK}", packed(chunk)))
         if progress is not None:
             progress(start, len(page.order))
@@ -114,6 +115,23 @@ def page_data(page: Page, lines: Sequence[str], verdict: str, resolve_call: str)
     data |= {"lines": [shown(line) for line in lines], "verdict": shown(verdict), "chunk": CHUNK}
     data |= {"resolve": shown(resolve_call), "short": _length_of_short(page)}
     return data
+
+
+# An event ID in JSON text that the page shows as it is.
+_ID: Final = re.compile(r'"([$][!#-\[\]-~]{8,})"')
+
+
+def _numbered(text: str, page: Page) -> str:
+    """Return the text of a PDU with numbers for event IDs, between marks that no such text has.
+
+    An event ID cannot be compressed, and the page has them all.
+    """
+
+    def number(found: re.Match[str]) -> str:
+        known = page.ids.find(found[1])
+        return found[0] if known is None else f'"\x7f{known}\x7f"'
+
+    return _ID.sub(number, text)
 
 
 def _with_words(finding: list[Any]) -> list[Any]:

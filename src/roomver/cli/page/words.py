@@ -42,7 +42,7 @@ def pdu_text(pdu: JsonObject) -> str:
     }
     """
     text = json.dumps(pdu, ensure_ascii=False, indent=1, sort_keys=True)
-    if text.isascii():
+    if text.isascii() and "\x7f" not in text:
         return text
     lines = "\n".join(map(json_text, text.split("\n")))
     return _MAY_STACK.sub(_unstacked, lines)

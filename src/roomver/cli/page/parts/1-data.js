@@ -22,8 +22,11 @@ function chunk(number) {
   return cache.get(number);
 }
 
+// The text of a PDU. Packed, it has numbers for event IDs, between marks that no such text has.
+const wholePdu = (text) => text.replace(/\x7f(\d+)\x7f/g, (_, number) => D.ids[number]);
+
 async function pdu(event) {
-  return (await chunk(Math.floor(event / D.chunk)))[event % D.chunk];
+  return wholePdu((await chunk(Math.floor(event / D.chunk)))[event % D.chunk]);
 }
 
 function rest() {

@@ -202,7 +202,7 @@ async function searchRaw(text, mine) {
   for (let number = 0; number * D.chunk < D.events; number++) {
     if (mine !== run) return found;
     $("told").textContent = "Searching the raw PDUs: " + Math.round(100 * number * D.chunk / D.events) + " %";
-    (await chunk(number)).forEach((one, i) => { if (one.toLowerCase().includes(text)) found.add(number * D.chunk + i); });
+    (await chunk(number)).forEach((one, i) => { if (wholePdu(one).toLowerCase().includes(text)) found.add(number * D.chunk + i); });
   }
   return found;
 }
