@@ -13,6 +13,7 @@ from ..canonical import plain_object, shorten
 from ..check import check_event
 from ..errors import Defect, MalformedEvent, MissingEvents, refuse_truth
 from ..event import Event, parse_event
+from ..findings import EventCheck
 from ..hashing import compute_reference_hash
 from ..keys import NO_KEYS
 from ..receive.checks import check_by_auth_events, keys_wanted
@@ -37,6 +38,8 @@ class JoinCheck(NamedTuple):
 
     join: Event
     """The join, with the signatures of the response that it needs."""
+    check: EventCheck
+    """Checks 1 to 3 of the join."""
     given: GivenState
     """The state before the join, and the receipts of the other events, which are to be stored."""
     verdict: Verdict | None
@@ -48,8 +51,11 @@ class JoinCheck(NamedTuple):
     """The servers in the room, if the response names them."""
     defects: tuple[Defect, ...]
     """Why the response must be refused. Try to join through another server."""
-    unknown_keys: tuple[tuple[ServerName, KeyId], ...]
-    """The missing keys of the join's signatures."""
+
+    @property
+    def unknown_keys(self) -> tuple[tuple[ServerName, KeyId], ...]:
+        """The missing keys of the join's signatures. `GivenState.unknown_keys` are those of other events."""
+        return self.check.unknown_keys
 
     @property
     def state(self) -> State[EventId] | None:
@@ -115,7 +121,8 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     body, defects = _body_of(response)
     if body is None:
         nothing = GivenState(None, (), tuple(defects))
-        return JoinCheck(join, nothing, None, False, (), tuple(defects), ())
+        check = check_event(join.pdu, version, keys=None)
+        return JoinCheck(join, check, nothing, None, False, (), tuple(defects))
     # Anything but false: what is left out must never be taken for absent.
     omitted = any(body.get(name, False) is not False for name in _OMITTED)
     servers, of_servers = _servers_of(body, omitted=omitted)
@@ -133,7 +140,7 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     except MissingEvents:
         verdict = None
     defects = [*given.defects, *of_servers, *of_join, *defects_of(check, "event")]
-    return JoinCheck(join, given, verdict, omitted, servers, tuple(defects), check.unknown_keys)
+    return JoinCheck(join, check, given, verdict, omitted, servers, tuple(defects))
 
 
 def check_send_knock_steps(response: object, knock: Event) -> Steps[StrippedState]:
