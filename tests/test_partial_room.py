@@ -17,10 +17,11 @@ from make.test_handshake import complete, template
 from make.test_joined import answer, joined
 from make.test_make import RING, public
 from played_rooms import played
-from replay.rooms import TOPIC
+from replay.rooms import TOPIC, recorded
 from strategies import often
 
-from roomver import Event, KeyRing, UnknownState, replay_room
+from roomver import Event, KeyRing, UnknownState, replay_room, select_auth_types
+from roomver.keys import read_key_table
 from roomver.make import check_send_join_steps
 from roomver.receive import MemoryStore, ReceiptStatus
 from roomver.replay import Replay, Status
@@ -61,8 +62,17 @@ def response(rng: Random, replay: Replay, join: Event, *, whole: bool) -> dict[s
     return body if whole else {**body, "members_omitted": True, "servers_in_room": []}
 
 
-def begun(body: object, join: Event) -> Room:
-    checked = run(check_send_join_steps(body, join, signatures=False), MemoryStore())
+def cites_the_state(replay: Replay, join: Event) -> bool:
+    """Tell whether the auth events of a join are those of the state before it."""
+    state = replay.state_before(join.event_id)
+    assert state is not None
+    there = {state.get(key) for key in select_auth_types(join)} - {None}
+    return there == {*join.auth_event_ids}
+
+
+def begun(body: object, join: Event, *, same_server: bool = False) -> Room:
+    steps = check_send_join_steps(body, join, same_server=same_server, signatures=False)
+    checked = run(steps, MemoryStore())
     assert checked.defects == ()
     assert checked.refused is False
     return Room.joined(checked, signatures=False)
@@ -133,7 +143,11 @@ def play(version: str, seed: int, *, odd: bool, shuffled: bool) -> Counter[str]:
     if shuffled:
         rng.shuffle(later)
     whole = begun(response(rng, replay, join, whole=True), join)
-    part = begun(response(rng, replay, join, whole=False), join)
+    part = begun(
+        response(rng, replay, join, whole=False),
+        join,
+        same_server=rng.random() < 0.7 and cites_the_state(replay, join),
+    )
     assert not whole.partial
     assert_holds(part, whole)
     for event in later:
@@ -338,6 +352,61 @@ def test_events_that_wait_for_keys_keep_their_place_when_they_are_decided() -> N
     assert here.room.waiting == {}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("left", [False, True])
+def test_with_the_template_of_the_same_server_the_join_is_decided(version: str, left: bool) -> None:
+    server, carol = public(version), "@carol:c.example"
+    if left:
+        server.join(carol)
+        server.send("m.room.member", carol, {"membership": "leave"}, state_key=carol)
+    join = complete(server, template(server, "join").response, "join")
+    body = answer(server, join, omit=True)
+    checked = run(check_send_join_steps(body, join, same_server=True), MemoryStore(RING))
+    room = Room.joined(checked, RING)
+    assert room.partial
+    receipt = room.receipts[join.event_id]
+    assert receipt.status is ReceiptStatus.ACCEPTED
+    before = receipt.state_before
+    assert before is not None
+    assert (before.get(("m.room.member", carol)) is not None) is left
+    with pytest.raises(UnknownState):
+        before.get(("m.room.member", BOB))
+    options = {"origin_server_ts": 1, "key": key_of("c.example"), "room_id": room.room_id}
+    if version == "1":
+        options["event_id"] = "$hello:c.example"
+    hello = room.make("m.room.message", carol, {}, **options).event
+    assert hello is not None
+    assert room.receive(hello.pdu).status is ReceiptStatus.ACCEPTED
+    # A state that says otherwise contradicts it.
+    stored = server.store.stored
+    there = [stored[one].event.pdu for one in server.store.states[join.event_id].values()]
+    chain = [one.event.pdu for one in stored.values()]
+    # This one has the join itself, and not what was there before.
+    assert room.complete({"pdus": there, "auth_chain": chain}).refused is True
+    there = [pdu for pdu in there if pdu["content"] != join.content]
+    if left:
+        assert room.complete({"pdus": there, "auth_chain": chain}).refused is True
+        there += [stored[before["m.room.member", carol]].event.pdu]
+    assert room.complete({"pdus": there, "auth_chain": chain}).refused is False
+    assert room.receipts[hello.event_id].status is ReceiptStatus.ACCEPTED
+    assert not room.partial
+
+
+def test_a_cited_member_that_cannot_be_used_stays_unknown() -> None:
+    server, carol = public("11"), "@carol:c.example"
+    server.join(carol)
+    left = server.send("m.room.member", carol, {"membership": "leave"}, state_key=carol)
+    join = complete(server, template(server, "join").response, "join")
+    body = answer(server, join, omit=True)
+    chain = [pdu for pdu in body["auth_chain"] if pdu != left.pdu]
+    steps = check_send_join_steps({**body, "auth_chain": chain}, join, same_server=True)
+    checked = run(steps, MemoryStore(RING))
+    assert checked.refused is None
+    assert checked.state is not None
+    with pytest.raises(UnknownState):
+        checked.state.get(("m.room.member", carol))
+
+
 def test_a_room_does_not_begin_with_a_response_that_is_refused() -> None:
     _, join, body = joined("11")
     refused = run(check_send_join_steps({**body, "state": []}, join), MemoryStore(RING))
@@ -364,3 +433,39 @@ def test_a_room_that_was_joined_with_the_whole_state_is_not_partial() -> None:
     assert room.state_before(server.create.event_id) is None
     with pytest.raises(ValueError, match="no state before a join"):
         room.complete({})
+
+
+@pytest.mark.parametrize("version", ["1", "6", "10", "11", "12"])
+def test_a_recorded_room_that_is_joined_in_part_is_completed(version: str) -> None:
+    header, events = recorded(version)
+    replay, ring = replay_room(events), read_key_table(header["keys"])
+    accepted = [one for one, outcome in replay.outcomes.items() if outcome.status is Status.ACCEPTED]
+    joins = [
+        replay.events[one]
+        for one in accepted
+        if replay.events[one].content.get("membership") == "join" and replay.events[one].depth > 5
+    ]
+    for join in (joins[0], joins[-1]):
+        state = replay.state_before(join.event_id)
+        assert state is not None
+        there = [replay.events[one] for one in entries_of(state).values()]
+        chain = chain_of(replay.events, [*(one.event_id for one in there), *join.auth_parents])
+        pdus, more = [one.pdu for one in there], [one.pdu for one in chain.values()]
+        left = [pdu for pdu in pdus if pdu["type"] != "m.room.member"]
+        omitting = {"state": left, "auth_chain": more, "members_omitted": True, "servers_in_room": []}
+        rooms = []
+        for body in ({"state": pdus, "auth_chain": more}, omitting):
+            checked = run(check_send_join_steps(body, join, same_server=True), MemoryStore(ring))
+            assert checked.refused is False
+            rooms.append(Room.joined(checked, ring))
+        whole, part = rooms
+        for number, event_id in enumerate(replay.order[replay.order.index(join.event_id) + 1 :]):
+            for room in rooms:
+                room.receive(replay.events[event_id].pdu)
+            if number % 10 == 0:
+                assert_holds(part, whole)
+        assert part.complete({"pdus": pdus, "auth_chain": more}).refused is False
+        assert_same(part, whole)
+        for event_id, receipt in whole.receipts.items():
+            if receipt.state_before is not None:
+                assert receipt.state_before == replay.state_before(event_id)
