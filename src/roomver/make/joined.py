@@ -28,7 +28,8 @@ from ..state import PartialState, State, changed_entries
 from ..steps import NeedKeys, Steps
 from ..types import EventId, JsonObject, KeyId, ServerName
 from .handshake import below
-from .invite import StrippedState, check_stripped, defects_of, take_signature
+from .invite import StrippedState, check_stripped, defects_of
+from .returned import take_signature
 
 # The second name of each is that of servers before it was in the specification.
 _OMITTED: Final = ("members_omitted", "org.matrix.msc3706.partial_state")
