@@ -61,8 +61,9 @@ class Room:
         version: the record of the room version.
         room_id: the room ID; None before the first event, if it was not given.
         receipts: the receipt of each stored event, by event ID, in the order in which they were decided.
-        waiting: the receipts of the events that are not stored yet, by event ID: undecided ones, and rejected
-            ones before which the state is unknown. Each is received again when something that it lacks comes.
+        waiting: the receipts of the events that are not stored yet, by event ID, in the order in which they
+            came: undecided ones, and rejected ones before which the state is unknown. Each is received again
+            when something that it lacks comes. They are found by what they lack, so no other order is kept.
 
     >>> room = Room("11", signatures=False)
     >>> receipt = room.receive({"type": "m.room.message"})
@@ -335,7 +336,7 @@ class Room:
         before = receipt.state_before
         if self._begun is None or before is None or event_id in store.states:
             return False
-        if not may_follow(receipt, self.waiting, store):
+        if not may_follow(lacking, store):
             return False
         follow_undecided(store, event, before)
         return True

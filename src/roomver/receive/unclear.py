@@ -10,7 +10,7 @@ from ..event import Event
 from ..state import PartialState, State, Unknown, changed_entries, entries_of, same_unknown, unknown_of
 from ..types import EventId
 from .memory import MemoryStore
-from .receipt import Receipt, ReceiptStatus
+from .receipt import Lacking, Receipt, ReceiptStatus
 
 UNDECIDED = "an undecided event may change it"
 
@@ -20,17 +20,13 @@ def lost() -> PartialState[EventId]:
     return PartialState({}, [Unknown.everything("undecided events may change it")])
 
 
-def may_follow(receipt: Receipt, undecided: dict[EventId, Receipt], store: MemoryStore) -> bool:
-    """Tell whether the state after an undecided event is known in part.
+def may_follow(lacking: Lacking, store: MemoryStore) -> bool:
+    """Tell whether others may follow an undecided event, the state before which is known in part.
 
-    It is not if the event may be dropped, or lacks more than the rest of a state that is known in part:
-    events that follow it would not be decided either if that state were known in whole.
+    They may not if it lacks events that have not come: others that follow it would not be decided either if
+    that state were known in whole. Events that came are undecided for the same reason.
     """
-    lacking = receipt.lacking
-    if receipt.state_before is None or lacking.keys or lacking.prev_events or lacking.current:
-        return False
-    missing = (*lacking.auth_events, *lacking.events)
-    return all(one in undecided and one in store.states for one in missing)
+    return all(one in store.states for one in (*lacking.auth_events, *lacking.events))
 
 
 def state_after_undecided(event: Event, before: State[EventId]) -> State[EventId]:
