@@ -283,9 +283,16 @@ def test_where_branches_meet_undecided_events_nothing_of_the_current_state_is_kn
     assert receipt.status is ReceiptStatus.UNDECIDED
     assert receipt.by_state is not None
     assert receipt.by_state.allowed
+    # That does not change once an undecided event follows all of them.
+    ends = [topic.event_id, other.event_id, message.event_id]
+    merge = server.make("m.room.message", carol, {}, prev_events=ends).event
+    assert merge is not None
+    assert room.receive(merge.pdu).status is ReceiptStatus.UNDECIDED
+    assert room.extremities == {merge.event_id}
+    assert is_unknown(room, "undecided events may change it")
     assert room.complete(here.whole).refused is False
     assert room.waiting == {}
-    assert room.extremities == {topic.event_id, other.event_id, message.event_id}
+    assert room.extremities == {merge.event_id}
     assert room.current_state[TOPIC] == topic.event_id
 
 
@@ -309,6 +316,45 @@ def test_messages_on_branches_leave_the_current_state_known() -> None:
     assert name is not None
     assert room.receive(name.pdu).status is accepted
     assert is_unknown(room, "undecided events may change it")
+
+
+def test_an_undecided_change_beside_a_branch_leaves_the_current_state_unknown() -> None:
+    here = Joined()
+    room, server, carol = here.room, here.server, here.join.sender
+    power = server.send("m.room.power_levels", ALICE, levels("11", carol), state_key="")
+    room.receive(power.pdu)
+    place: Any = {"prev_events": [power.event_id]}
+    message = server.make("m.room.message", carol, {}, **place).event
+    topic = server.make("m.room.topic", carol, {"topic": "z"}, state_key="", **place).event
+    for event in (message, topic):
+        assert event is not None
+        assert room.receive(event.pdu).status is ReceiptStatus.UNDECIDED
+    assert is_unknown(room, "undecided events may change it")
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_undecided_message_after_branches_or_beside_one(merged: bool) -> None:
+    here = Joined()
+    room, server, carol = here.room, here.server, here.join.sender
+    hello, _ = here.send(ALICE)
+    place: Any = {"state_key": "", "prev_events": [hello.event_id]}
+    ends = []
+    for kind in ("m.room.name", "m.room.avatar"):
+        event = server.make(kind, ALICE, {"name": "z"}, **place).event
+        assert event is not None
+        server.receive(event)
+        assert room.receive(event.pdu).status is ReceiptStatus.ACCEPTED
+        ends.append(event.event_id)
+    prev = ends if merged else [hello.event_id]
+    said = server.make("m.room.message", carol, {}, prev_events=prev).event
+    assert said is not None
+    assert room.receive(said.pdu).status is ReceiptStatus.UNDECIDED
+    # It follows all ends, so it changes nothing. Or it makes another merge.
+    if merged:
+        assert room.current_state["m.room.name", ""] == ends[0]
+        assert room.current_state["m.room.avatar", ""] == ends[1]
+    else:
+        assert is_unknown(room, "undecided events may change it")
 
 
 def test_an_event_that_follows_a_missing_auth_event_leaves_the_state_unknown() -> None:

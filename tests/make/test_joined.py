@@ -125,6 +125,15 @@ def test_anything_but_false_means_that_members_are_omitted(flag: object) -> None
     assert texts(checked) == ["servers_in_room: expected an array of server names, found nothing"]
 
 
+def test_the_names_from_before_the_specification_count_too() -> None:
+    _, join, body = joined("11", omit=True)
+    omitted, servers = body.pop("members_omitted"), body.pop("servers_in_room")
+    names = {"org.matrix.msc3706.partial_state": omitted, "org.matrix.msc3706.servers_in_room": servers}
+    checked = check({**body, **names}, join)
+    assert checked.members_omitted
+    assert checked.servers == tuple(servers)
+
+
 @pytest.mark.parametrize("servers", [None, {}, [1], "a.example"])
 def test_the_servers_in_the_room_are_server_names(servers: object) -> None:
     _, join, body = joined("11", omit=True)
@@ -351,6 +360,7 @@ def test_a_restricted_join_comes_back_signed_by_the_authorising_server(version: 
         unsigned = check({**body, "event": event}, sent)
         assert unsigned.refused is True
         assert "a.example must sign, but its signature is missing" in texts(unsigned)[0]
+        assert texts(unsigned)[0].startswith("event.signatures")
     forged = {**signed.pdu, "signatures": {**signed.signatures, "a.example": {"ed25519:1": "A" * 86}}}
     assert check({**body, "event": forged}, sent).refused is True
     large = {**signed.pdu, "signatures": {**signed.signatures, "a.example": {"ed25519:1": "A" * 66000}}}
