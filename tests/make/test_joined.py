@@ -332,6 +332,13 @@ def test_events_that_cite_each_other_are_undecided(version: str) -> None:
     assert checked.refused is False
     undecided = {one.event_id for one in checked.receipts if one.status is ReceiptStatus.UNDECIDED}
     assert undecided == {"$1:a.example", "$2:a.example", "$3:a.example"}
+    itself = made("$4:a.example", "$4:a.example", "4")
+    checked = check({**body, "state": [*body["state"], itself]}, join)
+    (refused,) = [one for one in checked.receipts if one.cites_itself]
+    assert refused.status is ReceiptStatus.REJECTED
+    assert checked.state is not None
+    assert isinstance(checked.state, PartialState)
+    assert checked.state.why_unknown(("x", "4")) is not None
 
 
 @pytest.mark.parametrize("version", versions_from(8))

@@ -123,6 +123,16 @@ def test_a_request_that_is_something_else_is_refused(path: str, value: object, t
     assert str(caught.value.defects[0]) == text
 
 
+def test_a_request_needs_no_display_name_and_is_an_object() -> None:
+    server, body = offered("11")
+    del body["content"]["displayname"]
+    made = exchange(server, body)
+    assert made.event is not None
+    assert sorted(made.event.content) == ["membership", "third_party_invite"]
+    with pytest.raises(MalformedEvent, match="expected a JSON object, found"):
+        exchange(server, [body])
+
+
 @often
 @given(st.data())
 def test_any_request_has_an_answer(data: st.DataObject) -> None:

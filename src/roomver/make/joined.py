@@ -200,7 +200,8 @@ def _with_cited(state: PartialState[EventId], join: Event, known: Known) -> Part
     if None in cited or known.rejected.intersection(join.auth_event_ids):
         return state
     found = {(one.type, one.state_key): one.event_id for one in cited if one is not None}
-    added = {key: found[key] for key in selected - state.known.keys() if key in found}
+    # Sorted, because set order varies between runs.
+    added = {key: found[key] for key in sorted(selected - state.known.keys()) if key in found}
     absent = selected - state.known.keys() - added.keys()
     unknown = [replace(one, absent=frozenset(absent)) if one.types else one for one in state.unknown]
     return PartialState(changed_entries(state.known, added), unknown)
