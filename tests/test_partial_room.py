@@ -332,6 +332,28 @@ def test_an_undecided_change_beside_a_branch_leaves_the_current_state_unknown() 
     assert is_unknown(room, "undecided events may change it")
 
 
+@pytest.mark.parametrize("state_key", [None, ""])
+def test_an_undecided_message_beside_branches(state_key: str | None) -> None:
+    here = Joined()
+    room, server, carol = here.room, here.server, here.join.sender
+    hello, _ = here.send(ALICE)
+    place: Any = {"prev_events": [hello.event_id]}
+    message = server.make("m.room.message", ALICE, {}, **place).event
+    assert message is not None
+    # Its ID is the greater one.
+    made = (server.make("x", ALICE, {"n": n}, state_key=state_key, **place).event for n in range(99))
+    other = next(one for one in made if one is not None and one.event_id > message.event_id)
+    for event in (message, other):
+        assert room.receive(event.pdu).status is ReceiptStatus.ACCEPTED
+    said = server.make("m.room.message", carol, {}, **place).event
+    assert said is not None
+    assert room.receive(said.pdu).status is ReceiptStatus.UNDECIDED
+    if state_key is None:
+        assert TOPIC in room.current_state
+    else:
+        assert is_unknown(room, "undecided events may change it")
+
+
 @pytest.mark.parametrize("merged", [False, True])
 def test_an_undecided_message_after_branches_or_beside_one(merged: bool) -> None:
     here = Joined()
