@@ -167,6 +167,7 @@ def test_a_join_that_a_key_is_missing_for_is_undecided(version: str) -> None:
     _, join, body = joined(version)
     checked = check(body, join, MemoryStore())
     assert (checked.refused, checked.state, checked.defects) == (None, None, ())
+    assert checked.given.refused is None
     assert {one.status for one in checked.receipts} == {ReceiptStatus.UNDECIDED}
     assert ("a.example", "ed25519:1") in checked.given.unknown_keys
     assert checked.unknown_keys == (("c.example", "ed25519:1"),)
