@@ -140,6 +140,22 @@ def test_another_event_under_the_same_id_is_dropped(version: str) -> None:
     assert here.receipts["$x:a"].event == one
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_another_event_under_the_id_of_one_that_waits_is_dropped(version: str) -> None:
+    made = base_room(version)
+    here = of(made)
+    lost = made.make("m.room.message", ALICE, {})
+    one, other = (made.make("m.room.message", ALICE, {"n": n}, prev=[lost], event_id="$x:a") for n in (1, 2))
+    for _ in range(2):
+        assert here.receive(one.pdu).status is ReceiptStatus.UNDECIDED
+    receipt = here.receive({**other.pdu, "depth": 99})
+    assert receipt.status is ReceiptStatus.DROPPED
+    assert str(receipt) == 'dropped: same-id: event_id: another event has the ID "$x:a"'
+    here.receive(lost.pdu)
+    assert here.waiting == {}
+    assert here.receipts["$x:a"].event == one
+
+
 def test_the_history_of_a_key_has_every_stored_event() -> None:
     made = base_room("11")
     here = of(made)

@@ -15,6 +15,7 @@ from ..findings import EventCheck
 from ..resolution import RoomGraph
 from ..signature_results import SigningStatus
 from ..state import (
+    PartialState,
     RoomState,
     State,
     Unknown,
@@ -28,17 +29,20 @@ from ..types import EventId, StateMap
 from ..versions import RoomVersion, version_record
 from .checks import check_alone, check_by_auth_events, check_by_policy_server, check_by_state
 from .extremities import extremities_after
+from .given import GivenState, check_state_steps
 from .known import Known
 from .memory import MemoryStore
 from .receipt import Lacking, Receipt, ReceiptStatus
 from .states import StateBefore, merged_before, state_before_steps
 
 __all__ = [
+    "GivenState",
     "Lacking",
     "MemoryStore",
     "Receipt",
     "ReceiptStatus",
     "StateBefore",
+    "check_state_steps",
     "receive_checked_steps",
     "receive_steps",
     "state_before_steps",
@@ -212,7 +216,9 @@ def _now(
         return replace(
             receipt, status=ReceiptStatus.ACCEPTED, forward_extremities=frozenset([event.event_id])
         )
-    if before is not None and extremities == set(event.prev_event_ids):
+    # A kept state that is known in part may stand for more than the state before the event.
+    kept = isinstance(current.state, PartialState)
+    if before is not None and not kept and extremities == set(event.prev_event_ids):
         state = before.state
         by_current = receipt.by_state
     else:
