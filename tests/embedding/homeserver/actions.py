@@ -16,11 +16,11 @@ from pathlib import Path
 
 from .compared import differences
 from .drawn import START, Action, Dice
+from .example import Example, ExampleSide
 from .link import Homeserver, HttpError, Link, settings
 from .sides import Side, SynapseSide
 
 VERSIONS = ("1", "3", "6", "9", "10", "11", "12")
-PEOPLE = 4  # on each server, with its anchor
 SYNAPSE_NAME = "big.example"
 OTHER_NAME = "small.example"
 # The chances that the link is cut or healed before an action.
@@ -87,13 +87,13 @@ class World:
             side.register([f"{name}{seed}" for name in ("anchor", "bob", "carol", "dan")])
         anchors = [side.users[0] for side in self.sides]
         everyone = [user for side in self.sides for user in side.users]
-        room_id = self._begin(sides, version, anchors, everyone)
+        room_id = self._begin(sides, played, anchors)
         dice = Dice(seed, anchors, everyone)
         recent: dict[str, list[str]] = {side.name: [] for side in sides}
         for _ in range(actions):
-            if dice.random.random() < (HEAL if self.link.is_cut else CUT):
-                played.cuts += not self.link.is_cut
-                self.link.heal() if self.link.is_cut else self.link.cut()
+            if dice.random.random() < (HEAL if self.link.is_cut() else CUT):
+                played.cuts += not self.link.is_cut()
+                self.link.heal() if self.link.is_cut() else self.link.cut()
             side = dice.random.choice(self.sides)
             action = dice.draw(side, side.contents(room_id), recent[side.name][-20:])
             try:
@@ -117,21 +117,19 @@ class World:
         played.seconds = time.monotonic() - begun
         return played
 
-    def _begin(
-        self, sides: tuple[Side, Side], version: str, anchors: list[str], everyone: list[str]
-    ) -> str:
+    def _begin(self, sides: tuple[Side, Side], played: Played, anchors: list[str]) -> str:
         """Make a room with the anchors and some others in it."""
         self.link.heal()
         maker, other = sides
         # The creator of a room of version 12 may not be among the users of the power levels.
-        named = [user for user in anchors if version != "12" or user not in maker.users]
+        named = [user for user in anchors if played.version != "12" or user not in maker.users]
         levels = {**START, "users": dict.fromkeys(named, 100)}
-        room_id = maker.make_room(maker.users[0], version, levels)
+        room_id = maker.make_room(maker.users[0], played.version, levels)
         other.join(room_id, other.users[0], maker.name)
         for side in sides:
             for user in side.users[1:3]:
                 side.join(room_id, user)
-        self._settle(room_id, Played(version))
+        self._settle(room_id, played)
         return room_id
 
     def _settle(self, room_id: str, played: Played) -> None:
@@ -157,9 +155,11 @@ def _perform(side: Side, room_id: str, action: Action) -> str | None:
     """Do what was drawn. Return the ID of the event, if it was sent as such."""
     match action.what:
         case "join":
-            return side.join(room_id, action.user)
+            side.join(room_id, action.user)
+            return None
         case "leave" | "invite" | "kick" | "ban" | "unban":
-            return side.member(room_id, action.user, action.target, action.what)
+            side.member(room_id, action.user, action.target, action.what)
+            return None
         case "redact":
             return side.redact(room_id, action.user, action.target)
         case _:
@@ -176,6 +176,18 @@ def two_synapses(folder: Path) -> Iterator[World]:
             yield World((SynapseSide(first), SynapseSide(second)), link)
 
 
+@contextmanager
+def synapse_and_example(folder: Path) -> Iterator[World]:
+    """Start a Synapse and the example server."""
+    synapse = Homeserver(SYNAPSE_NAME, "a_big1")
+    example = Example(OTHER_NAME, folder / "example.db")
+    with Link(synapse.base, example.base, folder) as link:
+        synapse.extra = settings({OTHER_NAME: link.to_second})
+        example.peers = {SYNAPSE_NAME: f"http://{link.to_first}"}
+        with synapse, example:
+            yield World((SynapseSide(synapse), ExampleSide(example)), link)
+
+
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,7 +197,8 @@ def main() -> int:
     parser.add_argument("--synapses", action="store_true", help="two Synapses, without the example server")
     arguments = parser.parse_args()
     failed = 0
-    with tempfile.TemporaryDirectory() as folder, two_synapses(Path(folder)) as world:
+    servers = two_synapses if arguments.synapses else synapse_and_example
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as world:
         for seed in range(arguments.first, arguments.first + arguments.seeds):
             played = world.play(seed, arguments.actions)
             print(f"seed {seed}: {played}", flush=True)

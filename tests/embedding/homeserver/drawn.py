@@ -33,8 +33,11 @@ WEIGHTS = {
 LEVELS = (0, 25, 50, 75)
 NOTE = "org.example.note"
 START: Json = {
-    "users_default": 0, "events_default": 0, "state_default": 50, "invite": 0, "kick": 50, "ban": 50, "redact": 25,
-    "events": {"m.room.topic": 0, "m.room.name": 25, NOTE: 0, "m.room.power_levels": 75, "m.room.join_rules": 50},
+    "users_default": 0, "events_default": 0, "state_default": 50,
+    "invite": 0, "kick": 50, "ban": 50, "redact": 25,
+    "events": {
+        "m.room.topic": 0, "m.room.name": 25, NOTE: 0, "m.room.power_levels": 75, "m.room.join_rules": 50,
+    },
 }  # fmt: skip
 
 

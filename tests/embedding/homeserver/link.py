@@ -16,7 +16,18 @@ sys.path.append(str(RECORDER))
 from homeserver import Homeserver, HttpError, Json, User, free_port, http, quote  # noqa: E402
 from network import Gate  # noqa: E402
 
-__all__ = ["ROOT", "Homeserver", "HttpError", "Json", "Link", "User", "free_port", "http", "quote", "settings"]
+__all__ = [
+    "ROOT",
+    "Homeserver",
+    "HttpError",
+    "Json",
+    "Link",
+    "User",
+    "free_port",
+    "http",
+    "quote",
+    "settings",
+]
 
 _CUT = (502, b'{"errcode": "M_UNKNOWN", "error": "The link is cut"}')
 
@@ -29,12 +40,12 @@ class _CutGate(Gate):
         self._link = link
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        if self._link.is_cut:
+        if self._link.is_cut():
             return _CUT
         answer = super().answer(method, path, headers, body)
         self._link.passed += 1
         # The link may have been cut in between: the request then arrived, and its answer is lost.
-        return _CUT if self._link.is_cut else answer
+        return _CUT if self._link.is_cut() else answer
 
 
 class Link:
@@ -68,7 +79,6 @@ class Link:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    @property
     def is_cut(self) -> bool:
         return self._cut.is_set()
 

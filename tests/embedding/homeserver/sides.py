@@ -1,20 +1,11 @@
 """The two servers as the tests drive them: each acts for its users, and tells what it has of a room."""
 
 import json
-import os
-import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from .link import ROOT, Homeserver, HttpError, Json, User, free_port, http, quote
-
-START_SECONDS = 30
-EXAMPLE_NAME = "small.example"
+from .link import Homeserver, Json, User, quote
 
 StateKey = tuple[str, str]
 
@@ -61,15 +52,13 @@ class Side(Protocol):
     def member(self, room_id: str, user: str, target: str, action: str) -> None:
         """Leave, invite, kick, ban or unban."""
 
-    def send(
-        self, room_id: str, user: str, kind: str, content: Json, state_key: str | None = None
-    ) -> str:
+    def send(self, room_id: str, user: str, kind: str, content: Json, state_key: str | None = None) -> str:
         """Send an event, and return its ID."""
 
     def redact(self, room_id: str, user: str, event_id: str) -> str:
         """Redact an event, and return the ID of the redaction."""
 
-    def contents(self, room_id: str) -> dict[StateKey, Json]:
+    def contents(self, room_id: str) -> Mapping[StateKey, Json]:
         """Return the contents of the current state."""
 
     def facts(self, room_id: str) -> Facts:
@@ -129,7 +118,8 @@ class SynapseSide:
             "SELECT event_id, json, internal_metadata, reason FROM events JOIN event_json USING (event_id)"
             " LEFT JOIN rejections USING (event_id) WHERE events.room_id = ?"
             # An invite that was signed for another server, and that this server may never have sent.
-            " AND NOT (outlier AND internal_metadata LIKE '%out_of_band_membership%') ORDER BY stream_ordering",
+            " AND NOT (outlier AND internal_metadata LIKE '%out_of_band_membership%')"
+            " ORDER BY stream_ordering",
             room_id,
         )
         state = query("SELECT type, state_key, event_id FROM current_state_events WHERE room_id = ?", room_id)
