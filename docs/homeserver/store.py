@@ -57,8 +57,10 @@ class Database:
 @asynccontextmanager
 async def opened(path: str) -> AsyncIterator[Database]:
     """Open a database, and create its tables if it is new."""
-    async with aiosqlite.connect(path) as writer, aiosqlite.connect(path) as reader:
-        reader.row_factory, writer.isolation_level = Row, None  # transactions begin where we say
+    connect = aiosqlite.connect
+    # Without an isolation level, a transaction begins where we say.
+    async with connect(path, isolation_level=None) as writer, connect(path, isolation_level=None) as reader:
+        reader.row_factory = Row
         await writer.executescript(SCHEMA)
         yield Database(reader, writer)
 
