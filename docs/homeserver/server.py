@@ -1,5 +1,7 @@
 """A small homeserver: it federates, and acts for its users through a control API. See docs/homeserver.md."""
 
+# pyright: strict
+
 import argparse
 import asyncio
 import json
@@ -8,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from unpaddedbase64 import encode_base64
@@ -16,13 +18,14 @@ from yarl import URL
 
 from roomver import EventId, JsonObject, KeyRing, RoomverError, SigningKey, federation, get_room_version
 from roomver.federation import LocalRoom, NeedResponse, run_async
-from roomver.receive import state_before_steps
 from roomver.types import KeyId, RoomId, ServerName, UserId
 
 from .store import Database, RoomStore, opened, put
 
 VERSIONS = [str(number) for number in range(1, 13)]
+MEMBERSHIPS = {"invite": {"membership": "invite"}, "kick": {"membership": "leave"}}
 DAY_MS = 86_400_000
+T = TypeVar("T")
 
 
 def now() -> int:
@@ -64,25 +67,25 @@ class Homeserver:
         else:
             self.tasks[name] = asyncio.create_task(work)
 
+    async def run(self, steps: federation.FederationSteps[T], room: RoomStore | None = None) -> T:
+        """Run steps with the store of a room. What takes long is done in another thread."""
+        return await run_async(steps, room or self.nowhere, executor=asyncio.to_thread)
+
     # Other servers
 
     async def ask(self, need: NeedResponse) -> object:
         """Send a signed request, and return the body of the response; None if it fails."""
-        method, uri, content = need.method, need.uri, need.content
-        signature = federation.sign_request(
-            method, uri, origin=self.name, destination=need.server, key=self.key, content=content
-        )
-        url = URL(self.peers.get(need.server, f"https://{need.server}") + uri, encoded=True)
-        headers = {"Authorization": signature}
+        headers = {"Authorization": federation.sign_request(need, origin=self.name, key=self.key)}
+        url = URL(self.peers.get(need.server, f"https://{need.server}") + need.uri, encoded=True)
         try:
-            async with self.session.request(method, url, json=content, headers=headers) as response:
+            async with self.session.request(need.method, url, json=need.content, headers=headers) as response:
                 return await response.json()
         except (ClientError, TimeoutError, ValueError):
             return None
 
     async def keys(self, keys: frozenset[tuple[ServerName, KeyId]]) -> KeyRing:
         """Return verify keys, and fetch those that are unknown or out of date."""
-        self.ring = await run_async(federation.fetch_keys_steps(keys, self.ring, now()), self.nowhere)
+        self.ring = await self.run(federation.fetch_keys_steps(keys, self.ring, now()))
         return self.ring
 
     async def answer_keys(self, _: web.Request) -> web.Response:
@@ -93,26 +96,17 @@ class Homeserver:
         """Answer another server. What it sends is stored before the response goes out."""
         authorization = http.headers.get("Authorization", "")
         request = federation.read_request(http.method, http.raw_path, authorization, await http.read())
-        if request is None or not await run_async(
-            federation.check_request_steps(request, self.name), self.nowhere
-        ):
+        if request is None or not await self.run(federation.check_request_steps(request, self.name)):
             return web.json_response({"errcode": "M_UNAUTHORIZED", "error": "not signed"}, status=401)
-        room_ids, answer = request.room_ids, None
-        if request.event_id is not None:
-            sql = "SELECT room_id FROM events WHERE event_id = ?"
-            room_ids = tuple(row["room_id"] for row in await self.database.rows(sql, request.event_id))
-        for room_id in room_ids or [""]:
+        sql, answer = "SELECT room_id FROM events WHERE event_id = ?", None
+        asked = await self.database.rows(sql, request.event_id)  # of /event, whose path names no room
+        for room_id in request.room_ids or [row["room_id"] for row in asked] or [""]:
             room = self.rooms.get(room_id, self.nowhere)
             async with room.lock if request.changes else nullcontext():
                 steps = federation.answer_steps(
-                    request,
-                    room.room,
-                    origin_server_ts=now(),
-                    key=self.key,
-                    versions=VERSIONS,
-                    answered=answer,
+                    request, room.room, now=now(), key=self.key, versions=VERSIONS, answered=answer
                 )
-                answer = await run_async(steps, room, executor=asyncio.to_thread)
+                answer = await self.run(steps, room)
         await self.send()
         assert answer is not None
         return web.json_response(answer.body, status=answer.status)
@@ -128,8 +122,7 @@ class Homeserver:
         while rows := await self.database.rows(sql, server):
             pdus: list[JsonObject] = [json.loads(row["pdu"]) for row in rows]
             name = f"{rows[0]['position']}-{rows[-1]['position']}"
-            steps = federation.send_steps(pdus, name, server=server, origin=self.name, origin_server_ts=now())
-            if await run_async(steps, self.nowhere):
+            if await self.run(federation.send_steps(pdus, name, server, origin=self.name, now=now())):
                 delete = "DELETE FROM outbox WHERE server = ? AND position <= ?"
                 await self.database.write((delete, [server, rows[-1]["position"]]))
             else:
@@ -139,15 +132,14 @@ class Homeserver:
         """Ask for the members that were left out when a room was joined, until they are known."""
         while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND partial"):
             async with room.lock:
-                steps = federation.complete_steps(rows[0]["state"], room.room)
-                done = await run_async(steps, room, executor=asyncio.to_thread)
+                done = await self.run(federation.complete_steps(rows[0]["state"], room.room), room)
             await asyncio.sleep(0 if done else 0.5)
 
     # Our own users
 
     def author(self, user: UserId) -> federation.Author:
         """Return what makes an event of a user."""
-        return federation.Author(user=user, key=self.key, origin_server_ts=now(), event_id=self.drawn("$"))
+        return federation.Author(user, self.key, now(), self.drawn("$"))
 
     def drawn(self, sigil: str) -> str:
         """Draw an ID."""
@@ -159,7 +151,7 @@ class Homeserver:
         """Make an event, store it, and send it."""
         async with room.lock:
             steps = federation.act_steps(self.author(user), room.room, kind, content, **options)
-            acted = await run_async(steps, room, executor=asyncio.to_thread)
+            acted = await self.run(steps, room)
         if acted.event is None:
             raise PermissionError(str(acted.reason))
         await self.send()
@@ -177,81 +169,63 @@ class Homeserver:
         """Make a room."""
         create = federation.create_room(self.author(user), version, room_id=self.drawn("!"))
         room = await self.begin(create.room_id, version, self.name)
-        await run_async(federation.take_steps(create.pdu, room.room, self.name), room)
+        await self.run(federation.take_steps(create.pdu, room.room, self.name), room)
         await self.act(room, user, "m.room.member", {"membership": "join"}, state_key=user)
         levels = federation.first_levels(version, user)
         await self.act(room, user, "m.room.power_levels", levels, state_key="")
         await self.act(room, user, "m.room.join_rules", {"join_rule": join_rule}, state_key="")
         return create.room_id
 
-    async def change_membership(
-        self, membership: str, room_id: RoomId, user: UserId, via: ServerName = "", partial: bool = False
+    async def join(
+        self, user: UserId, room_id: RoomId, via: ServerName = "", partial: bool = False
     ) -> EventId:
-        """Join or leave a room: here, or through a server that is in it."""
-        room, content = self.rooms.get(room_id, self.nowhere), {"membership": membership}
-        state = await run_async(state_before_steps(room.extremities, graph=room.room.graph), room)
-        if state.state and self.name in await run_async(
-            federation.servers_steps(state.state, room.room), room
-        ):
-            return await self.act(room, user, "m.room.member", {**content}, state_key=user)
+        """Join a room: here, or through a server that is in it."""
+        room = self.rooms.get(room_id, self.nowhere)
+        if self.name in await self.run(federation.current_servers_steps(room.room), room):
+            return await self.act(room, user, "m.room.member", {"membership": "join"}, state_key=user)
         via = via or room_id.partition(":")[2]
-        steps = federation.ask_template_steps(self.author(user), room_id, via, membership, versions=VERSIONS)
-        event = await run_async(steps, self.nowhere)
-        if membership == "leave":
-            await run_async(federation.send_membership_steps(event, via), self.nowhere)
-            return event.event_id
+        event = await self.run(
+            federation.ask_template_steps(self.author(user), room_id, via, "join", versions=VERSIONS)
+        )
         room = await self.begin(room_id, event.room_version.identifier, via)
         async with room.lock:
-            join = federation.send_join_steps(event, room.room, via, omit_members=partial)
-            checked = await run_async(join, room, executor=asyncio.to_thread)
+            steps = federation.send_join_steps(event, room.room, via, omit_members=partial)
+            checked = await self.run(steps, room)
             if checked.refused is not False:
                 raise PermissionError(f"the join failed: {'; '.join(map(str, checked.defects))}")
             room.room = replace(room.room, servers=frozenset([via, *checked.servers]))
-            servers = json.dumps([*room.room.servers])
             sql = "UPDATE rooms SET servers = ? WHERE room_id = ?"
-            await self.database.write((sql, [servers, room_id]))
+            await self.database.write((sql, [json.dumps([*room.room.servers]), room_id]))
         self.start(f"complete {room_id}", self.complete(room))
         return event.event_id
 
     async def act_locally(self, http: web.Request) -> web.Response:
         """Act for a user: see docs/homeserver.md."""
-        body: dict[str, Any] = await http.json()
-        match http.match_info["action"]:
-            case "make_room":
-                return web.json_response({"room_id": await self.make_room(**body)})
-            case "join" | "leave" as membership:
-                return web.json_response({"event_id": await self.change_membership(membership, **body)})
-            case "invite":
-                more = {"type": "m.room.member", "content": {"membership": "invite"}}
-                body |= {**more, "state_key": body.pop("target")}
-            case "kick":
-                more = {"type": "m.room.member", "content": {"membership": "leave"}}
-                body |= {**more, "state_key": body.pop("target")}
-            case "redact":
-                body |= {"type": "m.room.redaction", "content": {}, "redacts": body.pop("event_id")}
-        room, kind = self.rooms[body.pop("room_id")], body.pop("type")
-        return web.json_response({"event_id": await self.act(room, body.pop("user"), kind, **body)})
+        action, body = http.match_info["action"], await http.json()
+        if action == "make_room":
+            return web.json_response({"room_id": await self.make_room(**body)})
+        if action == "join":
+            return web.json_response({"event_id": await self.join(**body)})
+        room = self.rooms[body.pop("room_id")]
+        if action == "backfill":
+            async with room.lock:
+                steps = federation.backfill_steps([*room.states], room.room, body["via"])
+                return web.json_response({"events": await self.run(steps, room)})
+        if action in MEMBERSHIPS:
+            body |= {"type": "m.room.member", "content": MEMBERSHIPS[action], "state_key": body.pop("target")}
+        elif action == "redact":
+            body |= {"type": "m.room.redaction", "content": {}, "redacts": body.pop("event_id")}
+        event_id = await self.act(room, body.pop("user"), body.pop("type"), **body)
+        return web.json_response({"event_id": event_id})
 
     async def show(self, http: web.Request) -> web.Response:
         """Show what is stored of a room."""
         room = self.rooms[http.query["room_id"]]
-        state = await run_async(state_before_steps(room.extremities, graph=room.room.graph), room)
-        known = sorted(state.state.known.items()) if state.state else []
+        state = (await self.run(federation.current_state_steps(room.room), room)).known
         rows = await room.rows("SELECT *, state IS NULL AS outlier FROM events WHERE room_id = ?")
-        events = [{**dict(row), "pdu": json.loads(row["pdu"])} for row in rows]
-        return web.json_response({
-            "state": [[*key, event_id] for key, event_id in known],
-            "event_ids": sorted(room.extremities),
-            "events": events,
-        })  # fmt: skip
-
-    async def backfill(self, http: web.Request) -> web.Response:
-        """Fetch the history of a room from before it was joined."""
-        body = await http.json()
-        room = self.rooms[body["room_id"]]
-        async with room.lock:
-            steps = federation.backfill_steps([*room.states], room.room, body["via"])
-            return web.json_response({"events": await run_async(steps, room)})
+        body = {"events": [{**dict(row), "pdu": json.loads(row["pdu"])} for row in rows]}
+        entries = [[*key, event_id] for key, event_id in sorted(state.items())]
+        return web.json_response({**body, "state": entries, "event_ids": sorted(room.extremities)})
 
 
 @web.middleware
@@ -278,7 +252,6 @@ async def serve(name: ServerName, port: int, path: str, peers: dict[ServerName, 
         application = web.Application(middlewares=[errors], client_max_size=2**26)
         application.router.add_get("/_matrix/key/v2/server", server.answer_keys)
         application.router.add_route("*", "/_matrix/federation/{path:.*}", server.answer)
-        application.router.add_post("/local/backfill", server.backfill)
         application.router.add_post("/local/{action}", server.act_locally)
         application.router.add_get("/local/{what}", server.show)
         runner = web.AppRunner(application)

@@ -1,8 +1,10 @@
 """The rooms of the example homeserver in SQLite: each is a `roomver.federation.AsyncFederationStore`."""
 
+# pyright: strict
+
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from sqlite3 import Row
 
@@ -52,7 +54,7 @@ class Database:
 
 
 @asynccontextmanager
-async def opened(path: str) -> AsyncIterator[Database]:
+async def opened(path: str) -> AsyncGenerator[Database, None]:
     """Open a database, and create its tables if it is new."""
     connect = aiosqlite.connect
     # Without an isolation level, a transaction begins where we say.

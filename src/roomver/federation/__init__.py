@@ -46,7 +46,13 @@ from .needs import (
     run,
     run_async,
 )
-from .receiving import backfill_steps, complete_steps, servers_steps, take_steps
+from .receiving import (
+    backfill_steps,
+    complete_steps,
+    current_servers_steps,
+    current_state_steps,
+    take_steps,
+)
 from .requests import Request, check_request_steps, read_request, sign_request
 
 __all__ = [
@@ -77,6 +83,8 @@ __all__ = [
     "check_request_steps",
     "complete_steps",
     "create_room",
+    "current_servers_steps",
+    "current_state_steps",
     "fetch_keys_steps",
     "first_levels",
     "read_request",
@@ -85,7 +93,6 @@ __all__ = [
     "send_join_steps",
     "send_membership_steps",
     "send_steps",
-    "servers_steps",
     "sign_request",
     "take_steps",
 ]

@@ -31,7 +31,7 @@ from .needs import FederationSteps, LocalRoom, NeedResponse
 from .receiving import PREFIX, attempt, keep_steps, path_part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Author:
     """What makes an event of a user: who, when, and with which key.
 

@@ -13,14 +13,14 @@ from ..hashing import compute_event_id
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
-from ..receive import ReceiptStatus, state_before_steps
+from ..receive import ReceiptStatus
 from ..signing import countersign
 from ..state import State
-from ..steps import Current, NeedCurrent, NeedEvents, Stored
+from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
 from ..versions import RoomVersion
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import servers_steps, take_steps
+from .receiving import current_servers_steps, servers_steps, take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100
@@ -43,7 +43,7 @@ def answer_steps(
     request: Request,
     room: LocalRoom,
     *,
-    origin_server_ts: int,
+    now: int,
     key: SigningKey,
     versions: Iterable[RoomVersion | str],
     answered: Answer | None = None,
@@ -60,7 +60,7 @@ def answer_steps(
     Args:
         request: the request. `check_request_steps` must have checked it.
         room: the room. If this server is not in it, nothing of it is stored.
-        origin_server_ts: the time, in milliseconds since the epoch.
+        now: the time, in milliseconds since the epoch.
         key: the signing key of this server. It signs invites of its users.
         versions: the room versions that this server supports.
         answered: of a transaction, the answer for the rooms before this one. Its results are added to.
@@ -77,10 +77,10 @@ def answer_steps(
             case "invite", 2:
                 return (yield from _invite(request, room, key, versions))
             case (("make_join" | "make_leave" | "make_knock"), 2):
-                return (yield from _template(request, membership, rest[1], room, origin_server_ts))
+                return (yield from _template(request, membership, rest[1], room, now))
             case (("send_join" | "send_leave" | "send_knock"), 2):
                 return (yield from _sent(request, membership, rest[1], room))
-        here = yield from servers_steps((yield from _current(room)), room)
+        here = yield from current_servers_steps(room)
         if request.origin not in here:
             return refusal(403, "M_FORBIDDEN", f"{request.origin} is not in the room")
         body = yield from _read(request, endpoint, rest)
@@ -90,7 +90,7 @@ def answer_steps(
         return refusal(400, "M_BAD_JSON", error)
     if body is None:
         return refusal(404, _NOT_FOUND, "the event or endpoint was not found")
-    head: JsonObject = {"origin": room.server, "origin_server_ts": origin_server_ts}
+    head: JsonObject = {"origin": room.server, "origin_server_ts": now}
     return Answer(200, {**head, **body} if endpoint in ("event", "backfill") else body)
 
 
@@ -224,15 +224,6 @@ def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | Non
         return {"pdus": _pdus(state), "auth_chain": _pdus(chain)}
     ids: list[list[JsonValue]] = [[one.event_id for one in part] for part in (state, chain)]
     return {"pdu_ids": ids[0], "auth_chain_ids": ids[1]}
-
-
-def _current(room: LocalRoom) -> FederationSteps[State[EventId]]:
-    """Return the current state."""
-    current: Current = yield NeedCurrent()
-    found = yield from state_before_steps(current.extremities, graph=room.graph)
-    if found.state is None:
-        raise MissingEvents(found.missing, "the current state")
-    return found.state
 
 
 def _events_of(event_ids: Iterable[EventId]) -> FederationSteps[list[Event]]:

@@ -72,10 +72,10 @@ def answer_keys(server: ServerName, key: SigningKey, *, valid_until_ts: int) -> 
 def send_steps(
     pdus: Collection[JsonObject],
     transaction_id: str,
-    *,
     server: ServerName,
+    *,
     origin: ServerName,
-    origin_server_ts: int,
+    now: int,
 ) -> FederationSteps[bool]:
     """Send events to another server (``/send``).
 
@@ -86,11 +86,11 @@ def send_steps(
         transaction_id: names the transaction. Use it again only to send the same events again.
         server: the other server.
         origin: this server.
-        origin_server_ts: the time, in milliseconds since the epoch.
+        now: the time, in milliseconds since the epoch.
 
     Returns:
         Whether the server has taken the transaction. If not, send it again later.
     """
-    content: JsonObject = {"origin": origin, "origin_server_ts": origin_server_ts, "pdus": [*pdus]}
+    content: JsonObject = {"origin": origin, "origin_server_ts": now, "pdus": [*pdus]}
     response = yield NeedResponse(server, "PUT", f"{PREFIX}/v1/send/{path_part(transaction_id)}", content)
     return response.body is not None

@@ -10,7 +10,7 @@ The needs are:
   when that is done, and rely on it: a later need must see what was stored.
 """
 
-from collections.abc import Callable, Collection, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -143,35 +143,35 @@ FederationSteps: TypeAlias = Generator[FederationNeed, Any, T]
 """Steps with such needs."""
 
 
-AnswerKeys: TypeAlias = Callable[[frozenset[tuple[ServerName, KeyId]]], Coroutine[Any, Any, KeyRing]]
+AnswerKeys: TypeAlias = Callable[[frozenset[tuple[ServerName, KeyId]]], Awaitable[KeyRing]]
 """The type of `AsyncStore.keys`. It is the same for all rooms of a server."""
 
-Ask: TypeAlias = Callable[[NeedResponse], Coroutine[Any, Any, object]]
+Ask: TypeAlias = Callable[[NeedResponse], Awaitable[object]]
 """The type of `AsyncFederationStore.response`, which too is the same for all rooms of a server."""
 
 
 class AsyncFederationStore(AsyncStore, Protocol):
     """What a server has stored of one room, and its way to other servers."""
 
-    async def response(self, need: NeedResponse, /) -> object:
+    def response(self, need: NeedResponse, /) -> Awaitable[object]:
         """Return the body of another server's response; None if it fails."""
 
-    async def states_before(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, State[EventId]]:
+    def states_before(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, State[EventId]]]:
         """Return the states before some events, where they are stored."""
 
-    async def redactions(self, event_id: EventId, /) -> Mapping[EventId, Stored]:
+    def redactions(self, event_id: EventId, /) -> Awaitable[Mapping[EventId, Stored]]:
         """Return the stored events that redact an event."""
 
-    async def waiting(self) -> Collection[JsonObject]:
+    def waiting(self) -> Awaitable[Collection[JsonObject]]:
         """Return the PDUs that wait."""
 
-    async def keep(self, need: Keep, /) -> None:
+    def keep(self, need: Keep, /) -> Awaitable[None]:
         """Store an event, in one transaction."""
 
-    async def wait(self, need: Wait, /) -> None:
+    def wait(self, need: Wait, /) -> Awaitable[None]:
         """Store an event among those that wait."""
 
-    async def complete(self, need: Complete, /) -> None:
+    def complete(self, need: Complete, /) -> Awaitable[None]:
         """Add entries to a state, and to all states made from it."""
 
 

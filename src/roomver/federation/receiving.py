@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ..canonical import plain_object
-from ..errors import MalformedEvent, WrongRoom
+from ..errors import MalformedEvent, MissingEvents, WrongRoom
 from ..event import Event, parse_event
 from ..identifiers import server_of
 from ..receive import (
@@ -21,6 +21,7 @@ from ..receive import (
     check_redaction_steps,
     check_state_steps,
     receive_steps,
+    state_before_steps,
 )
 from ..state import State, entries_of, unknown_of
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
@@ -228,6 +229,24 @@ def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[
         if one.event.content.get("membership") == "join"
     }
     return frozenset(joined | room.servers if unknown_of(state) else joined)
+
+
+def current_state_steps(room: LocalRoom) -> FederationSteps[State[EventId]]:
+    """Return the current state of a room; the empty state if nothing of it is stored.
+
+    Raises:
+        MissingEvents: naming the events that leave it unknown.
+    """
+    current: Current = yield NeedCurrent()
+    found = yield from state_before_steps(current.extremities, graph=room.graph)
+    if found.state is None:
+        raise MissingEvents(found.missing, "the current state")
+    return found.state
+
+
+def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
+    """Return the servers with a joined user in the current state of a room, as `servers_steps` does."""
+    return (yield from servers_steps((yield from current_state_steps(room)), room))
 
 
 def given_state_steps(

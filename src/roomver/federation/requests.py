@@ -16,6 +16,7 @@ from ..signatures import verify_json
 from ..steps import NeedKeys, Steps
 from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName
 from ..unpadded import encode_unpadded
+from .needs import NeedResponse
 
 # Parameters are `name=value` or `name="value"`, with commas between them. Names are case-insensitive.
 _PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))')
@@ -84,36 +85,26 @@ class Request:
         return self.endpoint in ("send", "send_join", "send_leave", "send_knock")
 
 
-def sign_request(
-    method: str,
-    uri: str,
-    *,
-    origin: ServerName,
-    destination: ServerName,
-    key: SigningKey,
-    content: JsonObject | None = None,
-) -> str:
+def sign_request(need: NeedResponse, *, origin: ServerName, key: SigningKey) -> str:
     """Return the ``Authorization`` header of a request to another server.
 
     Source: https://spec.matrix.org/latest/server-server-api/#request-authentication
 
     Args:
-        method, uri: the request line: the URI begins with ``/_matrix``, and has the query.
+        need: the request.
         origin: this server.
-        destination: the other server.
         key: this server's key.
-        content: the JSON body; None without one.
 
     Raises:
         NotCanonical: if the body cannot be encoded as canonical JSON.
 
     >>> key = SigningKey.from_seed("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
-    >>> sign_request("GET", "/_matrix/x", origin="a.org", destination="b.org", key=key)[:62]
+    >>> sign_request(NeedResponse("b.org", "GET", "/_matrix/x"), origin="a.org", key=key)[:63]
     'X-Matrix origin="a.org",destination="b.org",key="ed25519:1",sig'
     """
-    message = encode_canonical(_signed(method, uri, origin, destination, content), strict=False)
-    signature = encode_unpadded(key.sign(message))
-    named = f'origin="{origin}",destination="{destination}",key="{key.key_id}",sig="{signature}"'
+    signed = _signed(need.method, need.uri, origin, need.server, need.content)
+    signature = encode_unpadded(key.sign(encode_canonical(signed, strict=False)))
+    named = f'origin="{origin}",destination="{need.server}",key="{key.key_id}",sig="{signature}"'
     return f"X-Matrix {named}"
 
 
