@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from roomver import Event, parse_event, replay_room
 
@@ -29,7 +29,7 @@ Death = int | float | None
 
 
 def by_statement(most: int) -> Iterator[Death]:
-    """Die before the first statement, then before the second, and so on; after `most` from the first again."""
+    """Die before the first statement, then before the second, and so on, and after `most` begin again."""
     while True:
         yield from range(1, most + 1)
 
