@@ -4,6 +4,7 @@
   signed.
 - `template_steps` answers ``/make_join``, ``/make_leave`` and ``/make_knock``; `complete_template` makes the
   event of such an answer; `check_sent` checks it where it arrives.
+- `check_send_join_steps` and `check_send_knock_steps` check what is then answered.
 - `stripped_state_steps`, `check_invite_steps` and `take_signature` are for invites.
 
 Time, keys, room IDs and event IDs of versions 1 and 2 are handed in: nothing here reads a clock or draws
@@ -31,13 +32,18 @@ from ..versions import RoomVersion, version_record
 from .authoriser import find_authoriser_steps
 from .drafts import Wanted, draft
 from .handshake import Template, check_sent, complete_template, template_steps
-from .invite import InviteCheck, check_invite_steps, stripped_state_steps, take_signature
+from .invite import InviteCheck, StrippedState, check_invite_steps, stripped_state_steps, take_signature
+from .joined import JoinCheck, check_send_join_steps, check_send_knock_steps
 
 __all__ = [
     "InviteCheck",
+    "JoinCheck",
     "Made",
+    "StrippedState",
     "Template",
     "check_invite_steps",
+    "check_send_join_steps",
+    "check_send_knock_steps",
     "check_sent",
     "complete_template",
     "find_authoriser_steps",

@@ -3,7 +3,7 @@
 Source: https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, NoReturn, cast
 
 from ..canonical import join_path, plain_object, shorten
@@ -130,27 +130,60 @@ def check_invite_steps(
     if record is None:
         expected = "a room version that is supported"
         raise MalformedEvent([Defect("room_version", expected, shorten(named))], shorten(named))
-    entries = fields.get("invite_room_state", [])
-    listed = entries if type(entries) is list else []
-    values: list[JsonValue] = [fields.get("event"), *listed[:_MOST_ENTRIES]]
-    checks = yield from _checked(values, record)
-    invite = checks[0]
-    defects = _defects_of(invite, "event")
+    (invite,), stripped = yield from check_stripped(
+        [fields.get("event")], fields, "invite_room_state", record, room_id
+    )
+    defects = defects_of(invite, "event")
     event = invite.usable
     if event is not None:
         defects += _not_an_invite(event, room_id, origin, server, event_id)
-    state_defects: list[Defect] = []
+    return InviteCheck(
+        None if defects else event,
+        record,
+        stripped.events,
+        tuple(defects),
+        stripped.defects,
+        tuple(dict.fromkeys((*invite.unknown_keys, *stripped.unknown_keys))),
+    )
+
+
+class StrippedState(NamedTuple):
+    """The stripped state of an invite or of a knock, checked."""
+
+    events: tuple[Event, ...]
+    """The usable events."""
+    defects: tuple[Defect, ...]
+    """What is wrong with the others."""
+    unknown_keys: tuple[tuple[ServerName, KeyId], ...]
+    """Keys that are missing to check signatures, up to 10 of each event."""
+
+
+def check_stripped(
+    alone: list[JsonValue], body: Mapping[str, JsonValue], name: str, version: RoomVersion, room_id: RoomId
+) -> Steps[tuple[list[EventCheck], StrippedState]]:
+    """Check events by themselves, and the stripped state of a room.
+
+    Args:
+        alone: PDUs to check.
+        body: what has the stripped state.
+        name: the name of the array with it.
+        version, room_id: of the room.
+    """
+    entries = body.get(name, [])
+    listed = entries if type(entries) is list else []
+    values = [*alone, *listed[:_MOST_ENTRIES]]
+    checks = yield from _verified(values, version)
+    defects: list[Defect] = []
     state = []
     if type(entries) is not list:
-        state_defects.append(Defect("invite_room_state", "an array", shorten(entries)))
+        defects.append(Defect(name, "an array", shorten(entries)))
     if len(listed) > _MOST_ENTRIES:
-        most = f"at most {_MOST_ENTRIES} events"
-        state_defects.append(Defect("invite_room_state", most, f"{len(listed)} events"))
-    for number, check in enumerate(checks[1:]):
-        path = join_path("invite_room_state", number)
+        defects.append(Defect(name, f"at most {_MOST_ENTRIES} events", f"{len(listed)} events"))
+    for number, check in enumerate(checks[len(alone) :]):
+        path = join_path(name, number)
         # "One or more entries in `invite_room_state` are not formatted according to the room's version. One
         # or more events fails a signature check."
-        found = _defects_of(check, path)
+        found = defects_of(check, path)
         one = check.usable
         # "One or more events does not reside in the same room as the invite. Note: Some room versions may
         # require calculating the room ID for an event rather than relying on the presence of `room_id`."
@@ -158,22 +191,15 @@ def check_invite_steps(
             found.append(Defect(below(path, "room_id"), shorten(room_id), shorten(one.room_id)))
         if one is not None and not found:
             state.append(one)
-        state_defects += found
+        defects += found
     # "The `m.room.create` event is missing from `invite_room_state`."
     if not any((one.type, one.state_key) == CREATE for one in state):
-        state_defects.append(Defect("invite_room_state", "the m.room.create event of the room", "none"))
-    unknown = [key for check in checks for key in check.unknown_keys]
-    return InviteCheck(
-        None if defects else event,
-        record,
-        tuple(state),
-        tuple(defects),
-        tuple(state_defects),
-        tuple(dict.fromkeys(unknown)),
-    )
+        defects.append(Defect(name, "the m.room.create event of the room", "none"))
+    unknown = tuple(dict.fromkeys(key for check in checks[len(alone) :] for key in check.unknown_keys))
+    return checks[: len(alone)], StrippedState(tuple(state), tuple(defects), unknown)
 
 
-def _checked(values: list[JsonValue], version: RoomVersion) -> Steps[list[EventCheck]]:
+def _verified(values: list[JsonValue], version: RoomVersion) -> Steps[list[EventCheck]]:
     """Check events by themselves, with the keys that they need."""
     checks = [check_event(value, version, keys=NO_KEYS) for value in values]
     wanted = frozenset(key for check in checks for key in keys_wanted(check))
@@ -186,7 +212,7 @@ def _checked(values: list[JsonValue], version: RoomVersion) -> Steps[list[EventC
     ]
 
 
-def _defects_of(check: EventCheck, path: str) -> list[Defect]:
+def defects_of(check: EventCheck, path: str) -> list[Defect]:
     """Return why an event cannot be used."""
     if check.usable is not None:
         return []

@@ -28,17 +28,22 @@ from ..types import EventId, StateMap
 from ..versions import RoomVersion, version_record
 from .checks import check_alone, check_by_auth_events, check_by_policy_server, check_by_state
 from .extremities import extremities_after
+from .given import GivenState, check_state_steps
 from .known import Known
 from .memory import MemoryStore
 from .receipt import Lacking, Receipt, ReceiptStatus
+from .redaction import check_redaction_steps
 from .states import StateBefore, merged_before, state_before_steps
 
 __all__ = [
+    "GivenState",
     "Lacking",
     "MemoryStore",
     "Receipt",
     "ReceiptStatus",
     "StateBefore",
+    "check_redaction_steps",
+    "check_state_steps",
     "receive_checked_steps",
     "receive_steps",
     "state_before_steps",

@@ -44,11 +44,17 @@ class Known:
                 continue
             if stored.event.event_id != event_id:
                 raise ValueError(f"asked for {event_id}, was sent {stored.event.event_id}")
-            self.events[event_id] = stored.event
-            if stored.rejected:
-                self.rejected.add(event_id)
-            elif stored.soft_failed:
-                self.soft_failed.add(event_id)
+            self.add(stored)
+
+    def add(self, stored: Stored) -> None:
+        """Add an event, with what was decided about it."""
+        event_id = stored.event.event_id
+        self.events[event_id] = stored.event
+        self._missing.discard(event_id)
+        if stored.rejected:
+            self.rejected.add(event_id)
+        elif stored.soft_failed:
+            self.soft_failed.add(event_id)
 
     def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
         """Fetch events, all of which are needed.
