@@ -9,7 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from functools import partial
+from urllib.parse import quote as quote_part
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from unpaddedbase64 import encode_base64
@@ -48,6 +49,7 @@ from .store import Database, RoomStore, opened
 
 VERSIONS = [str(number) for number in range(1, 13)]
 FEDERATION = "/_matrix/federation"
+quote = partial(quote_part, safe="")  # event IDs of version 3 have slashes
 FAILURES = (ClientError, TimeoutError, RoomverError, KeyError, ValueError)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -76,6 +76,10 @@ class World:
         self.sides = sides
         self.link = link
 
+    def logs(self) -> str:
+        """Return the last lines that both servers printed."""
+        return "\n".join(f"{side.name}:\n{side.log_tail()}" for side in self.sides)
+
     def play(self, seed: int, actions: int) -> Played:
         """Play one room, and compare what the two servers have of it at the end."""
         begun = time.monotonic()
@@ -203,6 +207,8 @@ def main() -> int:
             played = world.play(seed, arguments.actions)
             print(f"seed {seed}: {played}", flush=True)
             failed += bool(played.wrong)
+            if played.wrong:
+                print(world.logs(), flush=True)
     print(f"{arguments.seeds - failed} of {arguments.seeds} rooms are the same on both servers")
     return 1 if failed else 0
 

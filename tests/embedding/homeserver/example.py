@@ -180,3 +180,6 @@ class ExampleSide:
     def has(self, room_id: str, event_id: str) -> bool:
         events = self._server.ask("events", room_id=room_id)["events"]
         return any(event["event_id"] == event_id for event in events)
+
+    def log_tail(self) -> str:
+        return self._server.log_tail()
