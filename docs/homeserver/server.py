@@ -164,6 +164,8 @@ class Homeserver:
         steps = receive_steps(pdu, room.version, graph=room.graph, **options)
         receipt = await run_async(steps, room, executor=asyncio.to_thread)
         event, before = receipt.event, receipt.state_before
+        if event is not None and await room.states_after(frozenset([event.event_id])):
+            return receipt
         if event is None or before is None or not receipt.decided or event.room_id != room.room_id:
             return receipt
         destinations = await room.servers(before) - {self.name, server_of(event.sender)} if relay else set()
@@ -197,6 +199,8 @@ class Homeserver:
         async with room.lock:
             receipt = await self.attempt(room, pdu, **options)
             event = receipt.event
+            if event is not None and await room.states_after(frozenset([event.event_id])):
+                return receipt
             if event is None or (receipt.decided and receipt.state_before is not None):
                 return receipt
             try:

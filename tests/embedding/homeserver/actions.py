@@ -26,7 +26,7 @@ OTHER_NAME = "small.example"
 # The chances that the link is cut or healed before an action.
 CUT = 0.04
 HEAL = 0.06
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 40
 LEAST_DONE = 0.4
 
 
@@ -134,6 +134,7 @@ class World:
             for user in side.users[1:3]:
                 side.join(room_id, user)
         self._settle(room_id, played)
+        assert not played.wrong, "\n".join([*played.wrong, self.logs()])
         return room_id
 
     def _settle(self, room_id: str, played: Played) -> None:

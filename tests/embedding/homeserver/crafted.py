@@ -194,7 +194,7 @@ class Peer:
         with self._lock:
             steps = make_steps(
                 self.version, "m.room.message", user, {"body": body}, room_id=self.script.room_id,
-                origin_server_ts=1_800_000_000_000 + self._serial, key=KEY, graph=self.store.graph, **options,
+                origin_server_ts=1_760_000_000_000 + self._serial, key=KEY, graph=self.store.graph, **options,
             )  # fmt: skip
             made = run(steps, self.store)
         assert made.event is not None, made.verdict
