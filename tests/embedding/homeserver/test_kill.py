@@ -9,7 +9,7 @@ import pytest
 for module in ("aiohttp", "aiosqlite", "synapse"):
     pytest.importorskip(module, reason=f"{module}, of the extra `peer`, is not installed")
 
-from tests.embedding.homeserver.killed import Death, Fed, Feeding, by_statement, by_time  # noqa: E402
+from .killed import Death, Fed, Feeding, by_statement, by_time  # noqa: E402
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
