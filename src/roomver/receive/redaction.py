@@ -37,8 +37,9 @@ def check_redaction_steps(
     >>> from roomver import parse_event
     >>> from roomver.receive import MemoryStore
     >>> from roomver.steps import run
-    >>> pdu = {"type": "m.room.message", "sender": "@a:b.org", "room_id": "!r:b.org", "content": {}, "depth": 1,
-    ...        "origin_server_ts": 1, "hashes": {"sha256": ""}, "prev_events": [], "auth_events": []}
+    >>> pdu = {"type": "m.room.message", "sender": "@a:b.org", "room_id": "!r:b.org", "content": {},
+    ...        "depth": 1, "origin_server_ts": 1, "hashes": {"sha256": ""}, "prev_events": [],
+    ...        "auth_events": []}
     >>> message = parse_event(pdu, "11")
     >>> redaction = parse_event({**pdu, "type": "m.room.redaction", "content": {"redacts": "$x"}}, "11")
     >>> run(check_redaction_steps(redaction, message, {}), MemoryStore()).reason

@@ -1,0 +1,378 @@
+"""Receive events from other servers, with the events before them that are missing, and store them.
+
+`take_steps` is the whole of what a server does with an event of a transaction. `complete_steps` completes a
+room that was joined without members, and `backfill_steps` fetches history.
+
+What another server sends is not trusted: each event is received with `roomver.receive`, and what it lacks is
+asked for again, up to limits. An event that stays undecided waits.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from ..canonical import plain_object
+from ..errors import MalformedEvent, WrongRoom
+from ..event import Event, parse_event
+from ..identifiers import server_of
+from ..receive import (
+    Receipt,
+    ReceiptStatus,
+    check_redaction_steps,
+    check_state_steps,
+    receive_steps,
+)
+from ..state import State, entries_of, unknown_of
+from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
+from ..types import EventId, JsonObject, ServerName, StateMap
+from .needs import (
+    Complete,
+    FederationSteps,
+    Keep,
+    LocalRoom,
+    NeedRedactions,
+    NeedResponse,
+    NeedStatesBefore,
+    NeedWaiting,
+    Response,
+    Wait,
+)
+
+PREFIX: Final = "/_matrix/federation"
+# How many missing events are fetched at most before an event is received with a given state instead.
+_MOST_MISSING: Final = 2_000
+# How many events of a state are fetched one by one; if more are missing, the whole state is.
+_MOST_SINGLE: Final = 20
+_LIMIT: Final = 50
+
+
+def take_steps(
+    pdu: object,
+    room: LocalRoom,
+    origin: ServerName,
+    *,
+    relay: bool = False,
+) -> FederationSteps[Receipt | None]:
+    """Receive an event from another server, after the events before it that are missing, and store it.
+
+    - If prev events are missing, the server asks for the events in between (``/get_missing_events``), until
+      nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
+      ``/event`` or ``/state``).
+    - If auth events are missing, it asks for the auth chain (``/event_auth``).
+    - An event that is still undecided waits, and is received again after each event that is stored.
+
+    Run it with `run_async`, for one event of a room at a time.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#backfilling-and-retrieving-missing-events
+
+    Args:
+        pdu: the PDU. Any value has an answer.
+        room: its room.
+        origin: the server that sent it, which is asked for what is missing.
+        relay: send the event to the other servers in the room, if it is accepted: for one that came by
+            ``/send_join``, ``/send_leave`` or ``/send_knock``.
+
+    Returns:
+        The receipt; None if the event is stored already, with a state.
+
+    Raises:
+        WrongRoom: if the event is of another room.
+        CyclicGraph: as in `roomver.receive.receive_steps`.
+    """
+    event = _parsed(pdu, room)
+    if event is None or event.room_id != room.room_id:
+        if event is not None:
+            raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
+        return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
+    if (yield NeedStates(frozenset([event.event_id]))):
+        return None
+    receipt = yield from attempt(event.pdu, room, relay=relay)
+    if not _is_settled(receipt):
+        missing = yield from _fetch_missing(event, room, origin)
+        for one in sorted(missing.values(), key=lambda one: one.depth):
+            if not (yield NeedStates(frozenset([one.event_id]))):
+                yield from _settle(one, room, origin)
+        receipt = yield from _settle(event, room, origin, relay=relay)
+    if receipt.decided:
+        yield from _retry(room)
+    return receipt
+
+
+def complete_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[bool]:
+    """Complete the state before an event that is known in part: of a join without members.
+
+    Then the events that wait are received again.
+
+    Args:
+        event_id: the event: the join.
+        room: the room. Its `servers` are asked in turn.
+
+    Returns:
+        Whether the state is complete now. If not, try again later.
+    """
+    states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
+    known = entries_of(states[event_id])
+    for server in sorted(room.servers - {room.server}):
+        given = yield from given_state_steps(event_id, room, server)
+        if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+            continue
+        yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
+        yield from _retry(room)
+        return True
+    return False
+
+
+def backfill_steps(
+    event_ids: Iterable[EventId], room: LocalRoom, server: ServerName, *, limit: int = _MOST_MISSING
+) -> FederationSteps[int]:
+    """Fetch the history of a room (``/backfill``), and store it with the states in it.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
+
+    Args:
+        event_ids: stored events; what comes before them is fetched: the join.
+        room: the room.
+        server: the server that is asked.
+        limit: how many events are fetched at most.
+
+    Returns:
+        The number of events that were stored.
+    """
+    start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
+    found: dict[EventId, Event] = {}
+    todo = yield from _unknown_before({one: stored.event for one, stored in start.items()}, room)
+    while todo and len(found) < limit:
+        query = "&".join(f"v={path_part(one)}" for one in todo[:_LIMIT])
+        body = yield from _ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={_LIMIT}&{query}")
+        new = {one.event_id: one for one in _events(body, "pdus", room) if one.event_id not in found}
+        if not new:
+            break
+        found |= new
+        todo = yield from _unknown_before(found, room)
+    stored = 0
+    for one in sorted(found.values(), key=lambda one: one.depth):
+        if not (yield NeedStates(frozenset([one.event_id]))):
+            stored += _is_settled((yield from attempt(one.pdu, room, from_history=True)))
+    return stored
+
+
+def attempt(
+    pdu: JsonObject,
+    room: LocalRoom,
+    *,
+    relay: bool = False,
+    from_history: bool = False,
+    state_before: StateMap[EventId] | None = None,
+) -> FederationSteps[Receipt]:
+    """Receive an event with what is stored. Store it if it is decided and the state before it is known."""
+    receipt = yield from receive_steps(
+        pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
+    )
+    if _is_settled(receipt):
+        yield from keep_steps(receipt, room, relay=relay)
+    return receipt
+
+
+def keep_steps(
+    receipt: Receipt,
+    room: LocalRoom,
+    *,
+    relay: bool = False,
+    forward_extremities: frozenset[EventId] | None = None,
+) -> FederationSteps[None]:
+    """Store what a receipt says, with the redactions that take effect and the servers to send it to."""
+    stored, before = receipt.stored, receipt.state_before
+    if stored is None:
+        return
+    event = stored.event
+    accepted = receipt.status is ReceiptStatus.ACCEPTED
+    redacted: list[Event] = []
+    destinations: frozenset[ServerName] = frozenset()
+    if before is not None:
+        earlier: Mapping[EventId, Stored] = yield NeedRedactions(event.event_id)
+        states = yield NeedStatesBefore(frozenset(earlier))
+        pairs = [
+            (one.event, event, states[event_id])
+            for event_id, one in sorted(earlier.items())
+            if not one.rejected and not one.soft_failed and event_id in states
+        ]
+        if accepted and event.redacts is not None:
+            targets: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.redacts]))
+            pairs += [(event, one.event, before) for one in targets.values()]
+        for redaction, target, state in pairs:
+            decision = yield from check_redaction_steps(redaction, target, state)
+            if decision.applies:
+                redacted.append(target)
+        if relay and accepted:
+            here = yield from servers_steps(before, room)
+            destinations = here - {room.server, server_of(event.sender)}
+    yield Keep(
+        stored=stored,
+        state_before=before,
+        forward_extremities=forward_extremities or receipt.forward_extremities,
+        destinations=destinations,
+        redacted=tuple(redacted),
+    )
+
+
+def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
+    """Return the servers with a joined user in a state, this one included.
+
+    If members are unknown, the servers that the response to the join named are added.
+    """
+    members = frozenset(one for key, one in entries_of(state).items() if key[0] == "m.room.member")
+    events: Mapping[EventId, Stored] = yield NeedEvents(members)
+    joined = {
+        server_of(one.event.sender)
+        for one in events.values()
+        if one.event.content.get("membership") == "join"
+    }
+    return frozenset(joined | room.servers if unknown_of(state) else joined)
+
+
+def given_state_steps(
+    event_id: EventId, room: LocalRoom, server: ServerName
+) -> FederationSteps[State[EventId] | None]:
+    """Ask a server for the state before an event, and store the events of it that are missing.
+
+    It asks for the IDs, and then for the missing events: for each of them, or for the whole state if there
+    are many.
+
+    Returns:
+        The state; None if it is unknown.
+    """
+    where = f"{path_part(room.room_id)}?event_id={quote(event_id, safe='')}"
+    body = yield from _ask(server, f"/v1/state_ids/{where}")
+    parts = [_ids(body, name) for name in ("pdu_ids", "auth_chain_ids")]
+    wanted = frozenset(one for part in parts for one in part)
+    stored: Mapping[EventId, Stored] = yield NeedEvents(wanted)
+    pdus: dict[EventId, object] = {one: found.event.pdu for one, found in stored.items()}
+    missing = sorted(wanted - pdus.keys())
+    response: object
+    if len(missing) > _MOST_SINGLE:
+        response = yield from _ask(server, f"/v1/state/{where}")
+    else:
+        for one in missing:
+            answer = yield from _ask(server, f"/v1/event/{path_part(one)}")
+            pdus |= {event.event_id: event.pdu for event in _events(answer, "pdus", room)}
+        listed = [[pdus[one] for one in part if one in pdus] for part in parts]
+        # An entry that is left out must not be taken for absent.
+        response = dict(zip(("pdus", "auth_chain"), listed, strict=True)) if wanted <= pdus.keys() else None
+    return (yield from _checked_state(response, room))
+
+
+def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
+    """Check and store the events of a response to ``/state``, and return the state."""
+    given = yield from check_state_steps(response, room.version, room_id=room.room_id)
+    for receipt in given.receipts:
+        yield from keep_steps(receipt, room)
+    return given.state
+
+
+def _settle(
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False
+) -> FederationSteps[Receipt]:
+    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
+    receipt = yield from attempt(event.pdu, room, relay=relay)
+    if _is_settled(receipt) or receipt.event is None:
+        return receipt
+    state = None
+    if receipt.lacking.auth_events:
+        where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
+        chain = plain_object((yield from _ask(origin, f"/v1/event_auth/{where}"))) or {}
+        yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
+    if receipt.lacking.prev_events:
+        state = yield from given_state_steps(event.event_id, room, origin)
+    receipt = yield from attempt(event.pdu, room, relay=relay, state_before=state)
+    if receipt.decided and not _is_settled(receipt):
+        yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
+    elif not receipt.decided and not receipt.lacking.keys:
+        # One whose signatures cannot be checked may be anybody's, so it does not wait.
+        yield Wait(event.event_id, event.pdu)
+    return receipt
+
+
+def _retry(room: LocalRoom) -> FederationSteps[None]:
+    """Receive the events that wait again, as long as that decides some of them."""
+    settled = True
+    while settled:
+        waiting: Collection[JsonObject] = yield NeedWaiting()
+        settled = False
+        for pdu in waiting:
+            settled |= _is_settled((yield from attempt(pdu, room)))
+
+
+def _fetch_missing(
+    event: Event, room: LocalRoom, origin: ServerName
+) -> FederationSteps[dict[EventId, Event]]:
+    """Fetch the events between those that are stored and an event, as far as the other server tells them."""
+    found: dict[EventId, Event] = {}
+    latest = [event]
+    while latest and len(found) < _MOST_MISSING:
+        current = yield from _extremities()
+        content: JsonObject = {
+            "earliest_events": [*current],
+            "latest_events": [one.event_id for one in latest],
+            "limit": _LIMIT,
+        }
+        uri = f"{PREFIX}/v1/get_missing_events/{path_part(room.room_id)}"
+        body = (yield NeedResponse(origin, "POST", uri, content)).body
+        new = [one for one in _events(body, "events", room) if one.event_id not in found]
+        if not new:
+            break
+        found |= {one.event_id: one for one in new}
+        unknown = frozenset((yield from _unknown_before(found, room)))
+        latest = [one for one in found.values() if not unknown.isdisjoint(one.prev_event_ids)][:_LIMIT]
+    return found
+
+
+def _unknown_before(events: Mapping[EventId, Event], room: LocalRoom) -> FederationSteps[list[EventId]]:
+    """Return the prev events of some events that are neither among them nor stored with a state, sorted."""
+    previous = frozenset(prev for one in events.values() for prev in one.prev_event_ids) - events.keys()
+    states = yield NeedStates(previous)
+    return sorted(previous - states.keys())
+
+
+def _is_settled(receipt: Receipt) -> bool:
+    """Tell whether an event is decided, and its place in the states of the room is known."""
+    known = receipt.state_before is not None or receipt.event is None or receipt.cites_itself
+    return receipt.decided and known
+
+
+def _extremities() -> FederationSteps[list[EventId]]:
+    """Return the forward extremities, sorted."""
+    current: Current = yield NeedCurrent()
+    return sorted(current.extremities)
+
+
+def _ask(server: ServerName, path: str) -> FederationSteps[object]:
+    """Return the body of another server's response; None without one."""
+    answer: Response = yield NeedResponse(server, "GET", PREFIX + path)
+    return answer.body
+
+
+def path_part(part: str) -> str:
+    """Return an ID as a part of a path."""
+    return quote(part, safe="")
+
+
+def _ids(body: object, name: str) -> list[EventId]:
+    """Return the event IDs in a list of a response that is not trusted."""
+    found = (plain_object(body) or {}).get(name)
+    return [one for one in found if type(one) is str] if type(found) is list else []
+
+
+def _events(body: object, name: str, room: LocalRoom) -> list[Event]:
+    """Return the events of the room in a list of a response that is not trusted."""
+    found = (plain_object(body) or {}).get(name)
+    events = [_parsed(one, room) for one in found] if type(found) is list else []
+    return [one for one in events if one is not None and one.room_id == room.room_id]
+
+
+def _parsed(pdu: object, room: LocalRoom) -> Event | None:
+    """Return a PDU as an event; None if it is malformed."""
+    fields = plain_object(pdu)
+    try:
+        return None if fields is None else parse_event(fields, room.version)
+    except MalformedEvent:
+        return None
