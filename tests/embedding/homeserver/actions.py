@@ -26,7 +26,7 @@ OTHER_NAME = "small.example"
 # The chances that the link is cut or healed before an action.
 CUT = 0.04
 HEAL = 0.06
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 40
 LEAST_DONE = 0.4
 
 
@@ -75,6 +75,10 @@ class World:
     def __init__(self, sides: tuple[Side, Side], link: Link) -> None:
         self.sides = sides
         self.link = link
+
+    def logs(self) -> str:
+        """Return the last lines that both servers printed."""
+        return "\n".join(f"{side.name}:\n{side.log_tail()}" for side in self.sides)
 
     def play(self, seed: int, actions: int) -> Played:
         """Play one room, and compare what the two servers have of it at the end."""
@@ -130,6 +134,7 @@ class World:
             for user in side.users[1:3]:
                 side.join(room_id, user)
         self._settle(room_id, played)
+        assert not played.wrong, "\n".join([*played.wrong, self.logs()])
         return room_id
 
     def _settle(self, room_id: str, played: Played) -> None:
@@ -203,6 +208,8 @@ def main() -> int:
             played = world.play(seed, arguments.actions)
             print(f"seed {seed}: {played}", flush=True)
             failed += bool(played.wrong)
+            if played.wrong:
+                print(world.logs(), flush=True)
     print(f"{arguments.seeds - failed} of {arguments.seeds} rooms are the same on both servers")
     return 1 if failed else 0
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from roomver import parse_event, replay_room
 
+from .link import Json
 from .sides import Facts, StateKey
 
 
@@ -14,6 +15,10 @@ def differences(version: str, ours: Facts, theirs: Facts) -> list[str]:
     the events, as either of them has them, must come to that state, and reject the same events.
     """
     found = [*_sets("events", set(ours.pdus), set(theirs.pdus))]
+    apart = set(ours.pdus) ^ set(theirs.pdus)
+    found += [
+        f"    {_described(event_id, (ours.pdus | theirs.pdus)[event_id])}" for event_id in sorted(apart)[:8]
+    ]
     found += _sets("accepted events", ours.accepted, theirs.accepted)
     found += _sets("forward extremities", ours.extremities, theirs.extremities)
     found += _states("the two servers", ours.state, theirs.state)
@@ -33,6 +38,12 @@ def differences(version: str, ours: Facts, theirs: Facts) -> list[str]:
         else:
             found += _states(f"{name}, replayed", facts.state, dict(replay.current_state))
     return found
+
+
+def _described(event_id: str, pdu: Json) -> str:
+    more = "" if "state_key" not in pdu else f" {pdu['state_key']!r}"
+    membership = pdu["content"].get("membership", "")
+    return f"{event_id}: {pdu['type']}{more} {membership} of {pdu['sender']}, depth {pdu['depth']}"
 
 
 def _sets(what: str, ours: Iterable[str], theirs: Iterable[str]) -> list[str]:

@@ -61,18 +61,21 @@ class Example:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        if wait and not self.answers():
+            raise AssertionError(f"the server does not answer:\n{self.log_tail()}")
+
+    def answers(self) -> bool:
+        """Wait until the process answers. Return False if it has ended, or does not answer in time."""
+        process = self.process
         deadline = time.monotonic() + START_SECONDS
-        while wait and time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log_tail()}")
+        while process is not None and process.poll() is None and time.monotonic() < deadline:
             try:
                 http("GET", f"{self.base}/_matrix/key/v2/server")
             except OSError:
                 time.sleep(0.05)
             else:
-                return
-        if wait:
-            raise AssertionError(f"the server did not answer within {START_SECONDS} s:\n{self.log_tail()}")
+                return True
+        return False
 
     def stop(self) -> None:
         """Stop the process, and kill it if it does not stop in time."""
@@ -177,3 +180,6 @@ class ExampleSide:
     def has(self, room_id: str, event_id: str) -> bool:
         events = self._server.ask("events", room_id=room_id)["events"]
         return any(event["event_id"] == event_id for event in events)
+
+    def log_tail(self) -> str:
+        return self._server.log_tail()

@@ -67,6 +67,9 @@ class Side(Protocol):
     def has(self, room_id: str, event_id: str) -> bool:
         """Tell whether the server has stored an event."""
 
+    def log_tail(self) -> str:
+        """Return the last lines that the server printed."""
+
 
 class SynapseSide:
     """A Synapse."""
@@ -137,3 +140,6 @@ class SynapseSide:
     def has(self, room_id: str, event_id: str) -> bool:
         found = self._server.query("SELECT 1 FROM events WHERE event_id = ? AND NOT outlier", event_id)
         return bool(found)
+
+    def log_tail(self) -> str:
+        return self._server.log_tail()
