@@ -131,8 +131,10 @@ class Homeserver:
     async def complete(self, room: RoomStore) -> None:
         """Ask for the members that were left out when a room was joined, until they are known."""
         while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND partial"):
+            state = rows[0]["state"]
+            response = await self.run(federation.fetch_state_steps(state, room.room), room)
             async with room.lock:
-                done = await self.run(federation.complete_steps(rows[0]["state"], room.room), room)
+                done = await self.run(federation.complete_steps(state, response, room.room), room)
             await asyncio.sleep(0 if done else 0.5)
 
     # Our own users

@@ -3,8 +3,8 @@
 A server that embeds this keeps the database, the network, the clock and its key. The steps say what to ask
 other servers for, and what to store: see `AsyncFederationStore`, and docs/homeserver.md for a whole server.
 
-- `take_steps` receives an event, fetches what is missing before it, and stores it. `complete_steps` completes
-  a room that was joined without members, and `backfill_steps` fetches history.
+- `take_steps` receives an event, fetches what is missing before it, and stores it. `fetch_state_steps` and
+  `complete_steps` complete a room that was joined without members, and `backfill_steps` fetches history.
 - `answer_steps` answers other servers.
 - `act_steps` makes an event of a user of this server. `ask_template_steps`, `send_join_steps` and
   `send_membership_steps` join and leave rooms of other servers.
@@ -51,6 +51,7 @@ from .receiving import (
     complete_steps,
     current_servers_steps,
     current_state_steps,
+    fetch_state_steps,
     take_steps,
 )
 from .requests import Request, check_request_steps, read_request, sign_request
@@ -86,6 +87,7 @@ __all__ = [
     "current_servers_steps",
     "current_state_steps",
     "fetch_keys_steps",
+    "fetch_state_steps",
     "first_levels",
     "read_request",
     "run",

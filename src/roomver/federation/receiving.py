@@ -99,28 +99,46 @@ def take_steps(
     return receipt
 
 
-def complete_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[bool]:
-    """Complete the state before an event that is known in part: of a join without members.
+def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[object]:
+    """Ask the servers in a room for the state before an event, for `complete_steps`.
 
-    Then the events that wait are received again.
+    It stores nothing, so events may be received and made meanwhile.
 
     Args:
         event_id: the event: the join.
         room: the room. Its `servers` are asked in turn.
 
     Returns:
-        Whether the state is complete now. If not, try again later.
+        The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.
+    """
+    for server in sorted(room.servers - {room.server}):
+        response = yield from _fetch_state(event_id, room, server)
+        if response is not None:
+            return response
+    return None
+
+
+def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
+    """Complete the state before an event that is known in part: of a join without members.
+
+    Then the events that wait are received again.
+
+    Args:
+        event_id: the event: the join.
+        response: what `fetch_state_steps` has returned.
+        room: the room.
+
+    Returns:
+        Whether the state is complete now. If not, fetch the state again later.
     """
     states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
     known = entries_of(states[event_id])
-    for server in sorted(room.servers - {room.server}):
-        given = yield from given_state_steps(event_id, room, server)
-        if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
-            continue
-        yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
-        yield from _retry(room)
-        return True
-    return False
+    given = yield from _checked_state(response, room)
+    if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+        return False
+    yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
+    yield from _retry(room)
+    return True
 
 
 def backfill_steps(
@@ -249,35 +267,29 @@ def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerNa
     return (yield from servers_steps((yield from current_state_steps(room)), room))
 
 
-def given_state_steps(
-    event_id: EventId, room: LocalRoom, server: ServerName
-) -> FederationSteps[State[EventId] | None]:
-    """Ask a server for the state before an event, and store the events of it that are missing.
-
-    It asks for the IDs, and then for the missing events: for each of them, or for the whole state if there
-    are many.
+def _fetch_state(event_id: EventId, room: LocalRoom, server: ServerName) -> FederationSteps[object]:
+    """Ask a server for the state before an event: for the IDs, and then for the events that are missing.
 
     Returns:
-        The state; None if it is unknown.
+        The response to ``/state``, or one that is put together from single events; None without one.
     """
-    where = f"{path_part(room.room_id)}?event_id={quote(event_id, safe='')}"
+    where = f"{path_part(room.room_id)}?event_id={path_part(event_id)}"
     body = yield from _ask(server, f"/v1/state_ids/{where}")
+    if body is None:
+        return None
     parts = [_ids(body, name) for name in ("pdu_ids", "auth_chain_ids")]
     wanted = frozenset(one for part in parts for one in part)
     stored: Mapping[EventId, Stored] = yield NeedEvents(wanted)
     pdus: dict[EventId, object] = {one: found.event.pdu for one, found in stored.items()}
     missing = sorted(wanted - pdus.keys())
-    response: object
     if len(missing) > _MOST_SINGLE:
-        response = yield from _ask(server, f"/v1/state/{where}")
-    else:
-        for one in missing:
-            answer = yield from _ask(server, f"/v1/event/{path_part(one)}")
-            pdus |= {event.event_id: event.pdu for event in _events(answer, "pdus", room)}
-        listed = [[pdus[one] for one in part if one in pdus] for part in parts]
-        # An entry that is left out must not be taken for absent.
-        response = dict(zip(("pdus", "auth_chain"), listed, strict=True)) if wanted <= pdus.keys() else None
-    return (yield from _checked_state(response, room))
+        return (yield from _ask(server, f"/v1/state/{where}"))
+    for one in missing:
+        answer = yield from _ask(server, f"/v1/event/{path_part(one)}")
+        pdus |= {event.event_id: event.pdu for event in _events(answer, "pdus", room)}
+    if not wanted <= pdus.keys():
+        return None  # an entry that is left out must not be taken for absent
+    return dict(zip(("pdus", "auth_chain"), ([pdus[one] for one in part] for part in parts), strict=True))
 
 
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
@@ -301,7 +313,8 @@ def _settle(
         chain = plain_object((yield from _ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
     if receipt.lacking.prev_events:
-        state = yield from given_state_steps(event.event_id, room, origin)
+        response = yield from _fetch_state(event.event_id, room, origin)
+        state = yield from _checked_state(response, room)
     receipt = yield from attempt(event.pdu, room, relay=relay, state_before=state)
     if receipt.decided and not _is_settled(receipt):
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown

@@ -5,6 +5,7 @@ A gate of the recorder stands in front of each of the two servers. Both pass all
 
 import sys
 import threading
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -32,18 +33,24 @@ __all__ = [
 _CUT = (502, b'{"errcode": "M_UNKNOWN", "error": "The link is cut"}')
 
 
-class _CutGate(Gate):
-    """A gate that passes nothing while its link is cut."""
+class CountingGate(Gate):
+    """A gate that passes nothing while its link is cut, and counts what it passes."""
 
     def __init__(self, link: "Link", base: str, folder: Path | None) -> None:
         super().__init__(base, folder)
         self._link = link
+        self._passed: Counter[str] = Counter()
+
+    def counted(self, endpoint: str) -> int:
+        """Return how many requests to an endpoint have passed."""
+        return self._passed[endpoint]
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         if self._link.is_cut():
             return _CUT
         answer = super().answer(method, path, headers, body)
         self._link.passed += 1
+        self._passed[path.split("/")[4] if path.count("/") > 3 else path] += 1
         # The link may have been cut in between: the request then arrived, and its answer is lost.
         return _CUT if self._link.is_cut() else answer
 
@@ -65,7 +72,7 @@ class Link:
         self.passed = 0
         self._cut = threading.Event()
         self._gates = [
-            _CutGate(self, base, folder if secure else None)
+            CountingGate(self, base, folder if secure else None)
             for base, secure in zip((second, first), tls, strict=True)
         ]
         self.to_second, self.to_first = (f"127.0.0.1:{gate.port}" for gate in self._gates)
@@ -78,6 +85,16 @@ class Link:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def first_gate(self) -> "CountingGate":
+        """The gate through which the second server reaches the first."""
+        return self._gates[1]
+
+    @property
+    def second_gate(self) -> "CountingGate":
+        """The gate through which the first server reaches the second."""
+        return self._gates[0]
 
     def is_cut(self) -> bool:
         return self._cut.is_set()

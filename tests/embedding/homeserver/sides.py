@@ -143,3 +143,7 @@ class SynapseSide:
 
     def log_tail(self) -> str:
         return self._server.log_tail()
+
+    def redacted(self, room_id: str, user: str, event_id: str) -> bool:
+        """Tell whether a user is shown an event redacted."""
+        return self._people[user].redacted_by(room_id, event_id) is not None
