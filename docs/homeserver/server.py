@@ -1,29 +1,26 @@
-"""A small homeserver: it federates, and acts for its users through a control API. See docs/homeserver.md."""
+"""A small homeserver: it federates, and acts for its users. See docs/homeserver.md."""
 
 # pyright: strict
 
-import argparse
 import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
-from unpaddedbase64 import encode_base64
 from yarl import URL
 
-from roomver import EventId, JsonObject, KeyRing, RoomverError, SigningKey, federation, get_room_version
+from roomver import EventId, JsonObject, KeyRing, SigningKey, federation, get_room_version
 from roomver.federation import LocalRoom, NeedResponse, run_async
 from roomver.types import KeyId, RoomId, ServerName, UserId
 
-from .store import Database, RoomStore, opened, put
+from .store import Database, RoomStore, put
 
 VERSIONS = [str(number) for number in range(1, 13)]
-MEMBERSHIPS = {"invite": {"membership": "invite"}, "kick": {"membership": "leave"}}
 DAY_MS = 86_400_000
 T = TypeVar("T")
 
@@ -200,75 +197,3 @@ class Homeserver:
             await self.database.write((sql, [json.dumps([*room.room.servers]), room_id]))
         self.start(f"complete {room_id}", self.complete(room))
         return event.event_id
-
-    async def act_locally(self, http: web.Request) -> web.Response:
-        """Act for a user: see docs/homeserver.md."""
-        action, body = http.match_info["action"], await http.json()
-        if action == "make_room":
-            return web.json_response({"room_id": await self.make_room(**body)})
-        if action == "join":
-            return web.json_response({"event_id": await self.join(**body)})
-        room = self.rooms[body.pop("room_id")]
-        if action == "backfill":
-            async with room.lock:
-                steps = federation.backfill_steps([*room.states], room.room, body["via"])
-                return web.json_response({"events": await self.run(steps, room)})
-        if action in MEMBERSHIPS:
-            body |= {"type": "m.room.member", "content": MEMBERSHIPS[action], "state_key": body.pop("target")}
-        elif action == "redact":
-            body |= {"type": "m.room.redaction", "content": {}, "redacts": body.pop("event_id")}
-        event_id = await self.act(room, body.pop("user"), body.pop("type"), **body)
-        return web.json_response({"event_id": event_id})
-
-    async def show(self, http: web.Request) -> web.Response:
-        """Show what is stored of a room."""
-        room = self.rooms[http.query["room_id"]]
-        state = (await self.run(federation.current_state_steps(room.room), room)).known
-        rows = await room.rows("SELECT *, state IS NULL AS outlier FROM events WHERE room_id = ?")
-        body = {"events": [{**dict(row), "pdu": json.loads(row["pdu"])} for row in rows]}
-        entries = [[*key, event_id] for key, event_id in sorted(state.items())]
-        return web.json_response({**body, "state": entries, "event_ids": sorted(room.extremities)})
-
-
-@web.middleware
-async def errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Answer what is refused, and what is malformed, with an error."""
-    try:
-        return await handler(request)
-    except PermissionError as error:
-        return web.json_response({"errcode": "M_FORBIDDEN", "error": str(error)}, status=403)
-    except (RoomverError, LookupError, TypeError, ValueError) as error:
-        return web.json_response({"errcode": "M_BAD_JSON", "error": repr(error)}, status=400)
-
-
-async def serve(name: ServerName, port: int, path: str, peers: dict[ServerName, str]) -> None:
-    """Run the server until it is stopped."""
-    async with opened(path) as database:
-        seed = encode_base64(secrets.token_bytes(32))
-        await database.write(("INSERT OR IGNORE INTO settings VALUES ('seed', ?)", [seed]))
-        (row,) = await database.rows("SELECT value FROM settings")
-        server = Homeserver(name, SigningKey.from_seed("ed25519:1", row["value"]), peers, database)
-        await server.load()
-        application = web.Application(middlewares=[errors], client_max_size=2**26)
-        application.router.add_get("/_matrix/key/v2/server", server.answer_keys)
-        application.router.add_route("*", "/_matrix/federation/{path:.*}", server.answer)
-        application.router.add_post("/local/{action}", server.act_locally)
-        application.router.add_get("/local/{what}", server.show)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        await asyncio.Event().wait()
-
-
-def main() -> None:
-    """Read the command line, and serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="the server name")
-    parser.add_argument("--port", required=True, type=int, help="where to listen, on 127.0.0.1")
-    parser.add_argument("--database", required=True, help="the SQLite file")
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL", help="where a server is")
-    arguments = parser.parse_args()
-    peers = dict(peer.split("=", 1) for peer in arguments.peer)
-    asyncio.run(serve(arguments.name, arguments.port, arguments.database, peers))
