@@ -93,9 +93,8 @@ class RoomStore:
             self.extremities = frozenset(json.loads(row["extremities"]))
         for row in await self.rows("SELECT * FROM states WHERE room_id = ? ORDER BY position"):
             before = self.states[row["previous"]] if row["previous"] else RoomState()
-            state = before.changed(
-                {(kind, key): event_id for kind, key, event_id in json.loads(row["delta"])}
-            )
+            changes = {(kind, key): event_id for kind, key, event_id in json.loads(row["delta"])}
+            state = before.changed(changes)
             unknown = [Unknown.everything("members omitted")] if row["partial"] else []
             self.states[row["state"]] = PartialState(state, unknown) if unknown else state
         for stored in self.stored(await self.rows("SELECT * FROM events WHERE room_id = ?")).values():

@@ -58,7 +58,7 @@ def ordered(cases: Iterable[Case], module: str) -> list[Case]:
     return sorted(able, key=lambda case: case.operation not in first)
 
 
-class _Changed(MetaPathFinder, Loader):
+class Changed(MetaPathFinder, Loader):
     """Imports one module of the package from a changed tree."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
@@ -122,7 +122,7 @@ def _run(module: str, tree: ast.Module, cases: Sequence[Case]) -> str | None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the process ends
     for name in [name for name in sys.modules if name.partition(".")[0] == "roomver"]:
         del sys.modules[name]
-    sys.meta_path.insert(0, _Changed(module, tree))
+    sys.meta_path.insert(0, Changed(module, tree))
     from roomver.suite.document import run_case  # noqa: PLC0415 - of the changed package
 
     for case in cases:

@@ -5,7 +5,9 @@
 - `template_steps` answers ``/make_join``, ``/make_leave`` and ``/make_knock``; `complete_template` makes the
   event of such an answer; `check_sent` checks it where it arrives.
 - `check_send_join_steps` and `check_send_knock_steps` check what is then answered.
-- `stripped_state_steps`, `check_invite_steps` and `take_signature` are for invites.
+- `stripped_state_steps`, `check_invite_steps` and `take_signature` are for invites;
+  `exchange_third_party_invite_steps` completes one that was sent to an e-mail address.
+- `take_policy_signature` adds the signature of the room's policy server.
 
 Time, keys, room IDs and event IDs of versions 1 and 2 are handed in: nothing here reads a clock or draws
 random numbers. Whether an event is allowed is a verdict; an event that is not allowed is not signed.
@@ -32,8 +34,10 @@ from ..versions import RoomVersion, version_record
 from .authoriser import find_authoriser_steps
 from .drafts import Wanted, draft
 from .handshake import Template, check_sent, complete_template, template_steps
-from .invite import InviteCheck, StrippedState, check_invite_steps, stripped_state_steps, take_signature
+from .invite import InviteCheck, StrippedState, check_invite_steps, stripped_state_steps
 from .joined import JoinCheck, check_send_join_steps, check_send_knock_steps
+from .returned import take_policy_signature, take_signature
+from .third_party import read_exchange
 
 __all__ = [
     "InviteCheck",
@@ -46,9 +50,11 @@ __all__ = [
     "check_send_knock_steps",
     "check_sent",
     "complete_template",
+    "exchange_third_party_invite_steps",
     "find_authoriser_steps",
     "make_steps",
     "stripped_state_steps",
+    "take_policy_signature",
     "take_signature",
     "template_steps",
 ]
@@ -68,7 +74,8 @@ class Made(NamedTuple):
     authorising user of a restricted join. An invited server is not among them, because no other server checks
     that it signed."""
     policy_server: PolicyServer | None = None
-    """The policy server of the room, if it must sign the event before it is sent; otherwise None."""
+    """The policy server of the room, if it must sign the event before it is sent; otherwise None. See
+    `take_policy_signature`."""
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".event")
@@ -150,3 +157,52 @@ def make_steps(  # noqa: PLR0913 - all but four are options by keyword
     event = parse_event(sign_event(drafted.pdu, record, server, key), record)
     unsigned_by = tuple(one for one in list_required_signers(event) if one != server)
     return Made(event, drafted.verdict, drafted.state, unsigned_by, drafted.policy_server)
+
+
+def exchange_third_party_invite_steps(  # noqa: PLR0913 - all but two are options by keyword
+    version: RoomVersion | str,
+    body: object,
+    *,
+    room_id: RoomId,
+    server: ServerName,
+    origin_server_ts: int,
+    key: SigningKey,
+    event_id: EventId | None = None,
+    graph: RoomGraph | None = None,
+) -> Steps[Made]:
+    """Answer ``/exchange_third_party_invite``: make the invite that completes a third-party invite.
+
+    The rules check that the sender sent that third-party invite, and that one of its keys has signed the
+    user ID. Whether such a key was revoked, only the ``key_validity_url`` of the third-party invite tells.
+    Then send the invite to the invited user's server, like any other. A server that is in the room makes it
+    with `make_steps` instead.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#put_matrixfederationv1exchange_third_party_inviteroomid
+
+    Args:
+        version: the version of the room.
+        body: the body of the request. It is not trusted.
+        room_id: as in the path.
+        server: the server that received it. The sender must be one of its users.
+        origin_server_ts, key, event_id, graph: as in `make_steps`.
+
+    Raises:
+        MalformedEvent: naming what is not as in such a request, or as in `make_steps`.
+        MissingEvents, UnknownState, UnknownRoomVersion, WrongRoom: as in `make_steps`.
+    """
+    record = version_record(version)
+    sender, target, content = read_exchange(body, room_id, server, record)
+    return (
+        yield from make_steps(
+            record,
+            "m.room.member",
+            sender,
+            content,
+            state_key=target,
+            room_id=room_id,
+            origin_server_ts=origin_server_ts,
+            key=key,
+            event_id=event_id,
+            graph=graph,
+        )
+    )

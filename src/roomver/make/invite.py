@@ -1,4 +1,4 @@
-"""Invites: the state that goes with them, the check where they arrive, and the signature that comes back.
+"""Invites: the state that goes with them, and the check where they arrive.
 
 Source: https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 """
@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, NoReturn, cast
 from ..canonical import join_path, plain_object, shorten
 from ..check import check_event
 from ..errors import Defect, MalformedEvent, refuse_truth
-from ..event import Event, parse_event
+from ..event import Event
 from ..findings import EventCheck
 from ..identifiers import server_of
 from ..keys import NO_KEYS, KeyRing
-from ..pdu import copied, scanned_copy
+from ..pdu import copied
 from ..power import CREATE
 from ..receive.checks import keys_wanted
 from ..receive.known import Known
@@ -246,35 +246,3 @@ def _not_an_invite(
         for path, good, expected, found in holds
         if not good
     ]
-
-
-def take_signature(event: Event, response: object, server: ServerName) -> Event:
-    """Return an invite with the signature of the invited server, from its response. Nothing else is taken.
-
-    Source: https://spec.matrix.org/latest/server-server-api/#put_matrixfederationv2inviteroomideventid: "The
-    event with the invited server's signature added. All other fields of the events should remain untouched."
-
-    Args:
-        event: the invite, as it was sent.
-        response: the body of the response, ``{"event": …}``. It is not trusted. The signature is not checked:
-            no server requires it.
-        server: the invited server.
-
-    Raises:
-        MalformedEvent: if the response has no signature of the server, or the invite would be too large with
-            it.
-    """
-    body = plain_object(response) or {}
-    returned = body.get("event")
-    signatures = returned.get("signatures") if type(returned) is dict else None
-    mine = signatures.get(server) if type(signatures) is dict else None
-    if type(mine) is not dict or not mine:
-        path = join_path("event.signatures", server)
-        raise MalformedEvent(
-            [Defect(path, "signatures of the server", shorten(mine))], event.room_version.identifier
-        )
-    has = event.signatures.get(server)
-    added: JsonObject = {**mine, **(has if type(has) is dict else {})}
-    pdu: JsonObject = {**event.pdu, "signatures": {**event.signatures, server: added}}
-    pdu = scanned_copy(pdu, strict=event.room_version.strict_canonical_json)
-    return parse_event(pdu, event.room_version)

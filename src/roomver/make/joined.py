@@ -7,12 +7,14 @@ https://spec.matrix.org/latest/server-server-api/#put_matrixfederationv1send_kno
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, NoReturn
 
 from ..canonical import plain_object, shorten
 from ..check import check_event
 from ..errors import Defect, MalformedEvent, MissingEvents, refuse_truth
 from ..event import Event, parse_event
+from ..findings import EventCheck
 from ..hashing import compute_reference_hash
 from ..keys import NO_KEYS
 from ..receive.checks import check_by_auth_events, keys_wanted
@@ -20,12 +22,14 @@ from ..receive.given import GivenState, check_given_steps
 from ..receive.known import Known
 from ..receive.receipt import Receipt
 from ..rules import Verdict
+from ..selection import select_auth_types
 from ..signatures import list_required_signers
-from ..state import State
+from ..state import PartialState, State, changed_entries
 from ..steps import NeedKeys, Steps
 from ..types import EventId, JsonObject, KeyId, ServerName
 from .handshake import below
-from .invite import StrippedState, check_stripped, defects_of, take_signature
+from .invite import StrippedState, check_stripped, defects_of
+from .returned import take_signature
 
 # The second name of each is that of servers before it was in the specification.
 _OMITTED: Final = ("members_omitted", "org.matrix.msc3706.partial_state")
@@ -37,6 +41,8 @@ class JoinCheck(NamedTuple):
 
     join: Event
     """The join, with the signatures of the response that it needs."""
+    check: EventCheck
+    """Checks 1 to 3 of the join."""
     given: GivenState
     """The state before the join, and the receipts of the other events, which are to be stored."""
     verdict: Verdict | None
@@ -48,8 +54,11 @@ class JoinCheck(NamedTuple):
     """The servers in the room, if the response names them."""
     defects: tuple[Defect, ...]
     """Why the response must be refused. Try to join through another server."""
-    unknown_keys: tuple[tuple[ServerName, KeyId], ...]
-    """The missing keys of the join's signatures."""
+
+    @property
+    def unknown_keys(self) -> tuple[tuple[ServerName, KeyId], ...]:
+        """The missing keys of the join's signatures. `GivenState.unknown_keys` are those of other events."""
+        return self.check.unknown_keys
 
     @property
     def state(self) -> State[EventId] | None:
@@ -75,7 +84,9 @@ class JoinCheck(NamedTuple):
         refuse_truth(self, ".refused")
 
 
-def check_send_join_steps(response: object, join: Event, *, signatures: bool = True) -> Steps[JoinCheck]:
+def check_send_join_steps(
+    response: object, join: Event, *, same_server: bool = False, signatures: bool = True
+) -> Steps[JoinCheck]:
     """Check the response to ``/send_join``: the state before the join, its auth chain, and the join in it.
 
     This is a generator: run it with `roomver.steps.run` or `roomver.steps.run_async`. It asks for keys, and
@@ -95,6 +106,10 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     Args:
         response: the body of the response of version 1 or 2. It is not trusted.
         join: the join as it was sent: see `complete_template`.
+        same_server: whether the server that answers also gave the template. Then the auth events of the join
+            are what this server says of its state. So if members are omitted, those that the join depends on
+            are known nevertheless: the join is decided, and its user can send events before the state is
+            complete.
         signatures: check the signatures. Leave this out only for made-up events, which have none.
 
     >>> from roomver import parse_event
@@ -115,7 +130,8 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     body, defects = _body_of(response)
     if body is None:
         nothing = GivenState(None, (), tuple(defects))
-        return JoinCheck(join, nothing, None, False, (), tuple(defects), ())
+        check = check_event(join.pdu, version, keys=None)
+        return JoinCheck(join, check, nothing, None, False, (), tuple(defects))
     # Anything but false: what is left out must never be taken for absent.
     omitted = any(body.get(name, False) is not False for name in _OMITTED)
     servers, of_servers = _servers_of(body, omitted=omitted)
@@ -123,6 +139,8 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     given = yield from check_given_steps(
         body, version, join.room_id, known, "state", omitted=omitted, signatures=signatures
     )
+    if same_server and isinstance(given.state, PartialState):
+        given = given._replace(state=_with_cited(given.state, join, known))
     join, of_join = _signed(join, body)
     check = check_event(join.pdu, version, keys=NO_KEYS if signatures else None)
     wanted = keys_wanted(check)
@@ -133,7 +151,7 @@ def check_send_join_steps(response: object, join: Event, *, signatures: bool = T
     except MissingEvents:
         verdict = None
     defects = [*given.defects, *of_servers, *of_join, *defects_of(check, "event")]
-    return JoinCheck(join, given, verdict, omitted, servers, tuple(defects), check.unknown_keys)
+    return JoinCheck(join, check, given, verdict, omitted, servers, tuple(defects))
 
 
 def check_send_knock_steps(response: object, knock: Event) -> Steps[StrippedState]:
@@ -172,6 +190,20 @@ def _servers_of(body: Mapping[str, object], *, omitted: bool) -> tuple[tuple[Ser
         return (), []
     found = shorten(listed) if name in body else "nothing"
     return (), [Defect(name, "an array of server names", found)]
+
+
+# "The `auth_events` […] should be the following subset of the room state".
+def _with_cited(state: PartialState[EventId], join: Event, known: Known) -> PartialState[EventId]:
+    """Return a state with the members that a join cites, and without those that it would have to cite."""
+    selected = {key for key in select_auth_types(join) if key[0] == "m.room.member"}
+    cited = [known.events.get(event_id) for event_id in join.auth_event_ids]
+    if None in cited or known.rejected.intersection(join.auth_event_ids):
+        return state
+    found = {(one.type, one.state_key): one.event_id for one in cited if one is not None}
+    added = {key: found[key] for key in selected - state.known.keys() if key in found}
+    absent = selected - state.known.keys() - added.keys()
+    unknown = [replace(one, absent=frozenset(absent)) if one.types else one for one in state.unknown]
+    return PartialState(changed_entries(state.known, added), unknown)
 
 
 # "`event`: The membership event sent to the resident server, including a signature from the resident server.

@@ -15,6 +15,7 @@ from ..findings import EventCheck
 from ..resolution import RoomGraph
 from ..signature_results import SigningStatus
 from ..state import (
+    PartialState,
     RoomState,
     State,
     Unknown,
@@ -217,7 +218,9 @@ def _now(
         return replace(
             receipt, status=ReceiptStatus.ACCEPTED, forward_extremities=frozenset([event.event_id])
         )
-    if before is not None and extremities == set(event.prev_event_ids):
+    # A kept state that is known in part may stand for more than the state before the event.
+    kept = isinstance(current.state, PartialState)
+    if before is not None and not kept and extremities == set(event.prev_event_ids):
         state = before.state
         by_current = receipt.by_state
     else:

@@ -20,6 +20,7 @@ class MemoryStore:
         stored: the events, each with what was decided about it, by event ID, in the order in which they came.
         states: the state after each event, where it is known.
         extremities: the forward extremities.
+        current_state: the current state; None to resolve it from the states after the extremities.
         graph: the room's graph, for `roomver.receive.receive_steps`.
 
     >>> from roomver.receive import receive_steps
@@ -35,6 +36,7 @@ class MemoryStore:
         self.stored: dict[EventId, Stored] = {}
         self.states: dict[EventId, State[EventId]] = {}
         self.extremities: frozenset[EventId] = frozenset()
+        self.current_state: State[EventId] | None = None
         self.graph: RoomGraph = RoomGraph()
 
     def take(self, receipt: Receipt) -> None:
@@ -66,5 +68,5 @@ class MemoryStore:
         return {event_id: self.states[event_id] for event_id in event_ids if event_id in self.states}
 
     def current(self) -> Current:
-        """Return the forward extremities. The current state is resolved when it is needed."""
-        return Current(self.extremities)
+        """Return the forward extremities, and the current state if it is kept."""
+        return Current(self.extremities, self.current_state)

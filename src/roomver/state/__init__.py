@@ -18,6 +18,7 @@ from .partial import contradict as contradict
 from .partial import forget_strange as forget_strange
 from .partial import lack_of as lack_of
 from .partial import refuse_unknown as refuse_unknown
+from .partial import same_unknown as same_unknown
 from .room_state import RoomState
 
 __all__ = [

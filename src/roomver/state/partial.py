@@ -36,6 +36,7 @@ class Unknown:
         event_id: the event that the reason speaks of, in a replay: the undecided event, the event that the
             state is given for, or the event before which states could not be merged.
         lack: what would tell them.
+        absent: keys of these types that are known to have no entry.
     """
 
     reason: str
@@ -43,6 +44,7 @@ class Unknown:
     keys: frozenset[StateKey] = frozenset()
     event_id: EventId | None = field(default=None, compare=False)
     lack: Lack = Lack.STATE
+    absent: frozenset[StateKey] = frozenset()
 
     @classmethod
     def everything(cls, reason: str, event_id: EventId | None = None, lack: Lack = Lack.STATE) -> "Unknown":
@@ -50,12 +52,14 @@ class Unknown:
         return cls(reason, None, event_id=event_id, lack=lack)
 
     @classmethod
-    def members(cls, reason: str = "members omitted") -> "Unknown":
-        """Say that every user without a member event may have one."""
-        return cls(reason, frozenset({"m.room.member"}))
+    def members(cls, reason: str = "members omitted", *, absent: Iterable[StateKey] = ()) -> "Unknown":
+        """Say that every user without a member event may have one, except at the keys in `absent`."""
+        return cls(reason, frozenset({"m.room.member"}), absent=frozenset(absent))
 
     def covers(self, key: StateKey) -> bool:
         """Tell whether a key without an entry is unknown."""
+        if key in self.absent:
+            return False
         return self.types is None or key[0] in self.types or key in self.keys
 
     def may_hold(self, kind: str | None, state_key: str | None) -> bool:
@@ -85,12 +89,18 @@ class Unknown:
         return replace(self)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the values as JSON values; ``types`` is None if all types are unknown."""
-        return {
+        """Return the values as JSON values; ``types`` is None if all types are unknown.
+
+        ``absent`` is left out if it is empty.
+        """
+        found: dict[str, object] = {
             "reason": self.reason,
             "types": None if self.types is None else sorted(self.types),
             "keys": [list(key) for key in sorted(self.keys)],
         }
+        if self.absent:
+            found["absent"] = [list(key) for key in sorted(self.absent)]
+        return found
 
     def __str__(self) -> str:
         if self.types is None:

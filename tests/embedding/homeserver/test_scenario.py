@@ -82,22 +82,10 @@ def body_of(facts: Facts, event_id: str) -> object:
     return facts.pdus[event_id]["content"].get("body")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
+def join_in_part(pair: Pair, room: str) -> None:
+    """Join without members, which come later, and fetch the history from before the join."""
     big, small, link = pair.big, pair.small, pair.link
-    big.register([f"{name}{version}" for name in ("alice", "bob", "carol", "dora")])
-    small.register([f"{name}{version}" for name in ("anna", "ben")])
-    (alice, bob, carol, dora), (anna, ben) = big.users, small.users
-    levels: Json = {"users": {alice: 100, anna: 60}, "invite": 50}
-    if version == "12":
-        del levels["users"][alice]
-    room = big.make_room(alice, version, levels)
-    big.join(room, bob)
-    # Without a name, some members would be told to name the room by.
-    big.send(room, alice, "m.room.name", {"name": "Theirs"}, "")
-    pair.message(room, big, bob, "Before anybody came")
-
-    # A partial join, completed later, and the history before it.
+    (anna, _), bob = small.users, big.users[1]
     link.first_gate.released.clear()
     pair.example.tell("join", room_id=room, user=anna, via=SYNAPSE, partial=True)
     assert (MEMBER, bob) not in small.facts(room).state  # a member that was omitted
@@ -107,7 +95,11 @@ def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
     wait_for("all members", lambda: (MEMBER, bob) in small.facts(room).state)
     assert pair.example.tell("backfill", room_id=room, via=SYNAPSE)["events"] > 0
 
-    # Messages both ways, and redactions of both.
+
+def redact(pair: Pair, room: str) -> None:
+    """Send messages both ways, and redact both."""
+    big, small = pair.big, pair.small
+    (alice, bob, *_), anna = big.users, small.users[0]
     ours, theirs = pair.message(room, small, anna, "Regretted"), pair.message(room, big, bob, "Rude")
     pair.arrived(room, big, ours)
     pair.arrived(room, small, theirs)
@@ -117,7 +109,11 @@ def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
         assert body_of(small.facts(room), event_id) is None
         assert big.redacted(room, alice, event_id)
 
-    # A fork, with state on both sides, that is merged.
+
+def fork(pair: Pair, room: str) -> None:
+    """Send state on both sides of a cut, and merge it."""
+    big, small, link = pair.big, pair.small, pair.link
+    alice, anna = big.users[0], small.users[0]
     pair.settle(room, alice, anna)
     link.cut()
     big.send(room, alice, "m.room.topic", {"topic": "Theirs"}, "")
@@ -129,7 +125,11 @@ def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
     link.heal()
     pair.settle(room, alice, anna)
 
-    # A gap: events are lost, and Synapse tells none of those in between, so the state is asked for.
+
+def leave_a_gap(pair: Pair, room: str) -> None:
+    """Lose events. Synapse tells none of those in between, so the state is asked for."""
+    big, small, link = pair.big, pair.small, pair.link
+    alice, anna = big.users[0], small.users[0]
     asked = link.first_gate.counted("state_ids")
     link.second_gate.lost.add(room)
     for number in range(5):
@@ -144,7 +144,11 @@ def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
     pair.example.tell("backfill", room_id=room, via=SYNAPSE)
     pair.settle(room, alice, anna)
 
-    # Invites both ways, and kicks both ways.
+
+def invite_and_kick(pair: Pair, room: str) -> None:
+    """Invite both ways, and kick both ways."""
+    big, small = pair.big, pair.small
+    (alice, bob, carol, dora), (anna, ben) = big.users, small.users
     pair.arrived(room, small, big.send(room, alice, "m.room.join_rules", {"join_rule": "invite"}, ""))
     with pytest.raises(HttpError):
         small.join(room, ben)
@@ -163,6 +167,29 @@ def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
     assert [contents[MEMBER, user]["membership"] for user in (bob, ben, carol)] == ["leave", "leave", "join"]
     with pytest.raises(HttpError):
         pair.message(room, small, ben, "I was kicked")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_example_joins_a_room_of_synapse(pair: Pair, version: str) -> None:
+    big, small = pair.big, pair.small
+    big.register([f"{name}{version}" for name in ("alice", "bob", "carol", "dora")])
+    small.register([f"{name}{version}" for name in ("anna", "ben")])
+    (alice, bob, *_), anna = big.users, small.users[0]
+    levels: Json = {"users": {alice: 100, anna: 60}, "invite": 50}
+    if version == "12":
+        del levels["users"][alice]
+    room = big.make_room(alice, version, levels)
+    big.join(room, bob)
+    # Without a name, some members would be told to name the room by.
+    big.send(room, alice, "m.room.name", {"name": "Theirs"}, "")
+    pair.message(room, big, bob, "Before anybody came")
+
+    join_in_part(pair, room)
+    redact(pair, room)
+    pair.settle(room, alice, anna)
+    fork(pair, room)
+    leave_a_gap(pair, room)
+    invite_and_kick(pair, room)
     assert differences(version, *pair.facts(room)) == []
 
 
@@ -192,3 +219,26 @@ def test_synapse_joins_a_room_of_the_example(pair: Pair, version: str) -> None:
     # Synapse has the state from before it joined, and not the messages.
     assert first.accepted <= second.accepted
     assert not second.rejected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_invites_into_rooms_in_which_the_other_server_is_not(pair: Pair, version: str) -> None:
+    big, small = pair.big, pair.small
+    big.register([f"ida{version}"])
+    small.register([f"jon{version}"])
+    (ida,), (jon,) = big.users, small.users
+    theirs = big.make_room(ida, version, {})
+    big.send(theirs, ida, "m.room.join_rules", {"join_rule": "invite"}, "")
+    ours = pair.example.tell("make_room", user=jon, version=version, join_rule="invite")["room_id"]
+    with pytest.raises(HttpError):
+        small.join(theirs, jon, SYNAPSE)
+    with pytest.raises(HttpError):
+        big.join(ours, ida, EXAMPLE)
+    big.member(theirs, ida, jon, "invite")
+    small.member(ours, jon, ida, "invite")
+    small.join(theirs, jon, SYNAPSE)
+    big.join(ours, ida, EXAMPLE)
+    for room in (theirs, ours):
+        pair.settle(room, ida, jon)
+        first, second = pair.facts(room)
+        assert first.state == second.state
