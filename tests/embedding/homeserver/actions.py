@@ -5,6 +5,7 @@ servers is cut and healed at random. At the end it is healed, and both servers m
 """
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -96,10 +97,11 @@ class World:
         everyone = [user for side in self.sides for user in side.users]
         room_id = self._begin(sides, played, anchors)
         dice = Dice(seed, anchors, everyone)
+        cuts = random.Random(f"cuts {seed}")  # apart, so that a seed has the same cuts in every run
         recent: dict[str, list[str]] = {side.name: [] for side in sides}
         states: dict[str, Mapping[StateKey, Json]] = {}
         for number in range(actions):
-            if dice.random.random() < (HEAL if self.link.is_cut() else CUT):
+            if cuts.random() < (HEAL if self.link.is_cut() else CUT):
                 played.cuts += not self.link.is_cut()
                 self.link.heal() if self.link.is_cut() else self.link.cut()
             side = dice.random.choice(self.sides)
