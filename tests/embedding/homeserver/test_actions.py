@@ -1,4 +1,4 @@
-"""The example server and Synapse are in the same state after random actions, cuts and healing between them."""
+"""The example server and Synapse agree after random actions, with cuts and healing between them."""
 
 from collections.abc import Iterator
 
