@@ -189,10 +189,10 @@ class Homeserver:
         room = await self.begin(room_id, event.room_version.identifier, via)
         async with room.lock:
             steps = federation.send_join_steps(event, room.room, via, omit_members=partial)
-            checked = await self.run(steps, room)
-            if checked.refused is not False:
-                raise PermissionError(f"the join failed: {'; '.join(map(str, checked.defects))}")
-            room.room = replace(room.room, servers=frozenset([via, *checked.servers]))
+            joined = await self.run(steps, room)
+            if not joined.accepted:
+                raise PermissionError(f"the join failed: {joined}")
+            room.room = replace(room.room, servers=frozenset([via, *joined.check.servers]))
             sql = "UPDATE rooms SET servers = ? WHERE room_id = ?"
             await self.database.write((sql, [json.dumps([*room.room.servers]), room_id]))
         self.start(f"complete {room_id}", self.complete(room))

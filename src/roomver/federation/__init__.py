@@ -18,6 +18,7 @@ Source: https://spec.matrix.org/latest/server-server-api/
 from .acting import (
     Acted,
     Author,
+    Joined,
     act_steps,
     ask_template_steps,
     create_room,
@@ -68,6 +69,7 @@ __all__ = [
     "FederationNeed",
     "FederationSteps",
     "FederationStore",
+    "Joined",
     "Keep",
     "LocalRoom",
     "NeedFollowed",

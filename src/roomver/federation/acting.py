@@ -5,7 +5,7 @@ are handed in.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from ..errors import MalformedEvent, refuse_truth
@@ -178,14 +178,34 @@ def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[b
     return response.body is not None
 
 
+class Joined(NamedTuple):
+    """A join through another server. It has no truth value: use `accepted`."""
+
+    check: JoinCheck
+    """The check of the other server's response."""
+    receipt: Receipt | None
+    """The receipt of the join; None if the response cannot be used."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the join was accepted, and the room was stored."""
+        return self.receipt is not None and self.receipt.status is ReceiptStatus.ACCEPTED
+
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
+        refuse_truth(self, ".accepted")
+
+    def __str__(self) -> str:
+        """Say why the join was not accepted, or that it was."""
+        return str(self.receipt) if self.receipt is not None else "; ".join(map(str, self.check.defects))
+
+
 def send_join_steps(
     event: Event, room: LocalRoom, server: ServerName, *, omit_members: bool = False
-) -> FederationSteps[JoinCheck]:
+) -> FederationSteps[Joined]:
     """Send a join to a server in the room, check its response, and store the room with the join.
 
-    If members were omitted, the state before the join is known in part. Then the join is accepted because the
-    other server accepted it, and `complete_steps` decides what was open. The forward extremities are replaced
-    by the join: whatever this server had of the room before is history.
+    If members were omitted, the state before the join is known in part, until `complete_steps` has completed
+    it. The forward extremities are replaced by the join: what this server had of the room before is history.
 
     Args:
         event: what `ask_template_steps` returned.
@@ -194,7 +214,7 @@ def send_join_steps(
         omit_members: ask for a response without members, which is much smaller.
 
     Returns:
-        The check of the response. If its `refused` is not False, nothing was stored.
+        The check of the response, and the receipt of the join.
 
     Raises:
         WrongRoom, CyclicGraph: as in `roomver.receive.receive_steps`.
@@ -202,19 +222,18 @@ def send_join_steps(
     query = f"omit_members={'true' if omit_members else 'false'}"
     uri = f"{PREFIX}/v2/send_join/{path_part(event.room_id)}/{path_part(event.event_id)}?{query}"
     response = yield NeedResponse(server, "PUT", uri, event.pdu)
-    checked = yield from check_send_join_steps(response.body, event)
+    checked = yield from check_send_join_steps(response.body, event, same_server=True)
     if checked.refused is not False:
-        return checked
-    for receipt in checked.receipts:
-        yield from keep_steps(receipt, room)
+        return Joined(checked, None)
+    for one in checked.receipts:
+        yield from keep_steps(one, room)
+    # Check 6 would be against what this server has of the room from before it left.
     receipt = yield from receive_steps(
         checked.join.pdu, room.version, state_before=checked.state, from_history=True, graph=room.graph
     )
-    if not receipt.decided:
-        delta = {("m.room.member", event.sender): event.event_id}
-        receipt = replace(receipt, status=ReceiptStatus.ACCEPTED, delta=delta)
-    yield from keep_steps(receipt, room, forward_extremities=frozenset([event.event_id]))
-    return checked
+    if receipt.status is ReceiptStatus.ACCEPTED:
+        yield from keep_steps(receipt, room, forward_extremities=frozenset([event.event_id]))
+    return Joined(checked, receipt)
 
 
 def create_room(

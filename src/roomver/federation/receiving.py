@@ -371,9 +371,27 @@ def _fetch_missing(
         if not new:
             break
         found |= {one.event_id: one for one in new}
-        unknown = frozenset((yield from _unknown_before(found, room)))
-        latest = [one for one in found.values() if not unknown.isdisjoint(one.prev_event_ids)][:_LIMIT]
-    return found
+        between = yield from _between(event, found)
+        unknown = frozenset((yield from _unknown_before({event.event_id: event, **between}, room)))
+        latest = [one for one in between.values() if not unknown.isdisjoint(one.prev_event_ids)][:_LIMIT]
+    return (yield from _between(event, found))
+
+
+def _between(event: Event, found: Mapping[EventId, Event]) -> FederationSteps[dict[EventId, Event]]:
+    """Return those of some events that an event follows, without the history before what is stored.
+
+    The other server may not know what is stored here, and tell events from before that. They would be taken
+    for new ones, and become forward extremities.
+    """
+    stored: Mapping[EventId, State[EventId]] = yield NeedStates(frozenset(found))
+    between: dict[EventId, Event] = {}
+    todo = [*event.prev_event_ids]
+    while todo:
+        one = todo.pop()
+        if one in found and one not in stored and one not in between and one != event.event_id:
+            between[one] = found[one]
+            todo += found[one].prev_event_ids
+    return between
 
 
 def _unknown_before(events: Mapping[EventId, Event], room: LocalRoom) -> FederationSteps[list[EventId]]:
@@ -406,10 +424,15 @@ def path_part(part: str) -> str:
     return quote(part, safe="")
 
 
+def is_encodable(text: str) -> bool:
+    """Tell whether a text can be a part of a URI: JSON may hold half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _ids(body: object, name: str) -> list[EventId]:
     """Return the event IDs in a list of a response that is not trusted."""
     found = (plain_object(body) or {}).get(name)
-    return [one for one in found if type(one) is str] if type(found) is list else []
+    return [one for one in found if type(one) is str and is_encodable(one)] if type(found) is list else []
 
 
 def _events(body: object, name: str, room: LocalRoom) -> list[Event]:
