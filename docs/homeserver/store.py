@@ -181,8 +181,8 @@ class RoomStore:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
                 partial = bool(before.unknown) and not previous
                 statements.append(put("states", state=state, partial=partial, **row))
-            if not rejected and not soft_failed:
-                statements += [put("edges", prev=prev, event_id=event_id) for prev in event.prev_event_ids]
+        if not rejected and not soft_failed:
+            statements += [put("edges", prev=prev, event_id=event_id) for prev in event.prev_event_ids]
         row = {"event_id": event_id, "room_id": room_id, "redacts": event.redacts, "state": state}
         statements.append(put("events", pdu=pdu, rejected=rejected, soft_failed=soft_failed, **row))
         for one in need.redacted:

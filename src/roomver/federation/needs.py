@@ -81,7 +81,8 @@ class NeedStatesBefore:
 class NeedFollowed:
     """A need to know which events are prev events of a stored event. The answer is a collection of their IDs.
 
-    Only stored events count that were accepted, were not soft-failed, and have a stored state before them.
+    Stored events that were rejected or soft-failed do not count. Those without a stored state do: they are of
+    a state or an auth chain, so they come before an event that the server has.
     """
 
     event_ids: frozenset[EventId]

@@ -43,15 +43,15 @@ def _replayed(name: str, version: str, facts: Facts, pdus: dict[str, Json]) -> l
     events = {event_id: parse_event(pdu, version) for event_id, pdu in pdus.items()}
     if wrong := [event_id for event_id, event in events.items() if event.event_id != event_id]:
         return [f"{name}: other event IDs than they say: {' '.join(wrong)}"]
-    replay = replay_room(
-        events.values(), soft_failure=facts.in_order, policy_server=False, resets=False
-    )
+    replay = replay_room(events.values(), soft_failure=facts.in_order, policy_server=False, resets=False)
     found = _sets(f"{name}: rejected, replayed", facts.rejected, replay.rejected)
     checked = facts.soft_failed - replay.unchecked.keys()
     if facts.in_order:
         found += _sets(f"{name}: soft-failed, replayed", checked, replay.soft_failed)
         apart = sorted(checked ^ replay.soft_failed.keys())
-        found += [f"    {_described(one, pdus[one])}; replayed: {replay.soft_failed.get(one)}" for one in apart]
+        found += [
+            f"    {_described(one, pdus[one])}; replayed: {replay.soft_failed.get(one)}" for one in apart
+        ]
     found += _sets(f"{name}: extremities, replayed", facts.extremities, replay.forward_extremities)
     if replay.undecided:
         found.append(f"{name}: {len(replay.undecided)} events are undecided in the replay")
