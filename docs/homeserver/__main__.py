@@ -49,7 +49,9 @@ class Control:
         """Show what is stored of a room."""
         room = self.server.rooms[http.query["room_id"]]
         state = (await self.server.run(federation.current_state_steps(room.room), room)).known
-        rows = await room.rows("SELECT *, state IS NULL AS outlier FROM events WHERE room_id = ?")
+        rows = await room.rows(
+            "SELECT *, state IS NULL AS outlier FROM events WHERE room_id = ? ORDER BY position"
+        )
         body = {"events": [{**dict(row), "pdu": json.loads(row["pdu"])} for row in rows]}
         entries = [[*key, event_id] for key, event_id in sorted(state.items())]
         return web.json_response({**body, "state": entries, "event_ids": sorted(room.extremities)})

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT U
     rejected INT, soft_failed INT, redacts TEXT, state TEXT);
 CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT UNIQUE, room_id TEXT,
     previous TEXT, delta TEXT, partial INT);
+CREATE TABLE IF NOT EXISTS edges (prev TEXT, event_id TEXT, PRIMARY KEY (prev, event_id));
 CREATE TABLE IF NOT EXISTS waiting (event_id TEXT PRIMARY KEY, room_id TEXT, pdu TEXT);
 CREATE TABLE IF NOT EXISTS outbox (position INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, pdu TEXT);
 CREATE INDEX IF NOT EXISTS events_of_room ON events (room_id, redacts);
@@ -65,9 +66,11 @@ async def opened(path: str) -> AsyncGenerator[Database, None]:
 
 
 def put(table: str, **row: Value) -> Statement:
-    """Return the statement that inserts a row, in the place of an earlier one with its key."""
+    """Return the statement that inserts a row, or changes the one with its key, which keeps its position."""
     columns, marks = ", ".join(row), ", ".join("?" * len(row))
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", [*row.values()]
+    changes = ", ".join(f"{column} = excluded.{column}" for column in row)
+    sql = f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {changes}"
+    return sql, [*row.values()]
 
 
 def dumped(delta: Mapping[StateKey, EventId | None]) -> str:
@@ -97,7 +100,9 @@ class RoomStore:
             state = before.changed(changes)
             unknown = [Unknown.everything("members omitted")] if row["partial"] else []
             self.states[row["state"]] = PartialState(state, unknown) if unknown else state
-        for stored in self.stored(await self.rows("SELECT * FROM events WHERE room_id = ?")).values():
+        for stored in self.stored(
+            await self.rows("SELECT * FROM events WHERE room_id = ? ORDER BY position")
+        ).values():
             self.add(stored)
 
     def add(self, stored: Stored) -> None:
@@ -142,6 +147,11 @@ class RoomStore:
         """Return the forward extremities. roomver resolves the states after them."""
         return Current(self.extremities)
 
+    async def followed(self, event_ids: Collection[EventId], /) -> list[EventId]:
+        """Return the events that are prev events of a stored event."""
+        sql = "SELECT DISTINCT prev FROM edges WHERE prev IN (SELECT value FROM json_each(?))"
+        return [row["prev"] for row in await self.database.rows(sql, json.dumps([*event_ids]))]
+
     async def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:
         """Return the stored events that redact an event."""
         return self.stored(
@@ -171,6 +181,8 @@ class RoomStore:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
                 partial = bool(before.unknown) and not previous
                 statements.append(put("states", state=state, partial=partial, **row))
+        if not rejected and not soft_failed:
+            statements += [put("edges", prev=prev, event_id=event_id) for prev in event.prev_event_ids]
         row = {"event_id": event_id, "room_id": room_id, "redacts": event.redacts, "state": state}
         statements.append(put("events", pdu=pdu, rejected=rejected, soft_failed=soft_failed, **row))
         for one in need.redacted:

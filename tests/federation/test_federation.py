@@ -22,11 +22,14 @@ from roomver.federation import (
     sign_request,
     take_steps,
 )
+from roomver.make import make_steps
+from roomver.receive import ReceiptStatus
 from roomver.state import PartialState
+from roomver.steps import Stored
 
 from .two_servers import VERSIONS, Server
 
-ALICE, BOB, CAROL = "@alice:a.org", "@bob:b.org", "@carol:b.org"
+ALICE, BOB, CAROL, DAN = "@alice:a.org", "@bob:b.org", "@carol:b.org", "@dan:a.org"
 MEMBER = "m.room.member"
 every_version = pytest.mark.parametrize("version", VERSIONS)
 
@@ -300,6 +303,32 @@ def quoted(part: str) -> str:
 
 
 PLAYED = joined("11")
+
+
+@every_version
+def test_history_from_before_a_join_does_not_become_a_forward_extremity(version: str) -> None:
+    a, b = servers()
+    room_id = a.make_room(ALICE, version)
+    a.act(room_id, DAN, MEMBER, {"membership": "join"}, state_key=DAN)
+    first = a.say(room_id, ALICE, "1")
+    a.act(room_id, ALICE, MEMBER, {"membership": "leave"}, state_key=DAN)
+    assert b.join(room_id, BOB, "a.org").accepted
+    here = b.rooms[room_id]
+    (join,) = here.extremities
+    named = {"event_id": "$late:a.org"} if version == "1" else {}
+    steps = make_steps(
+        version, "m.room.message", DAN, {"body": "Late"}, room_id=room_id, origin_server_ts=a.now(),
+        key=a.key, prev_events=[first.event_id], graph=a.rooms[room_id].room.graph, **named,
+    )  # fmt: skip
+    late = a.run(room_id, steps).event
+    assert late is not None
+    # It brings the history before it, and is itself soft-failed.
+    a.rooms[room_id].stored[late.event_id] = Stored(late)
+    receipt = b.run(room_id, take_steps(late.pdu, here.room, "a.org"))
+    assert receipt is not None
+    assert receipt.status is ReceiptStatus.SOFT_FAILED
+    assert first.event_id in here.stored
+    assert here.extremities == {join}
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -71,6 +71,10 @@ class Memory:
     def response(self, need: NeedResponse, /) -> object:
         return self.server.ask(need)
 
+    def followed(self, event_ids: frozenset[EventId], /) -> set[EventId]:
+        followers = [one.event for one in self.stored.values() if not one.rejected and not one.soft_failed]
+        return {prev for event in followers for prev in event.prev_event_ids if prev in event_ids}
+
     def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:
         return {one: stored for one, stored in self.stored.items() if stored.event.redacts == event_id}
 

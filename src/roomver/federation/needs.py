@@ -4,6 +4,7 @@ The needs are:
 
 - `NeedResponse`: the response of another server to a request;
 - `NeedStatesBefore`: the room state before each of some events;
+- `NeedFollowed`: which of some events are followed by stored events;
 - `NeedRedactions`: the redactions of an event that are stored;
 - `NeedWaiting`: the events of the room that wait;
 - `Keep`, `Wait` and `Complete`: to store an event, to let one wait, and to complete a state. The steps go on
@@ -77,6 +78,17 @@ class NeedStatesBefore:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedFollowed:
+    """A need to know which events are prev events of a stored event. The answer is a collection of their IDs.
+
+    Stored events that were rejected or soft-failed do not count. Those without a stored state do: they are of
+    a state or an auth chain, so they come before an event that the server has.
+    """
+
+    event_ids: frozenset[EventId]
+
+
+@dataclass(frozen=True, slots=True)
 class NeedRedactions:
     """A need of the stored events that redact an event. The answer maps their IDs to `Stored`."""
 
@@ -135,7 +147,15 @@ class Complete:
 
 
 FederationNeed: TypeAlias = (
-    Need | NeedResponse | NeedStatesBefore | NeedRedactions | NeedWaiting | Keep | Wait | Complete
+    Need
+    | NeedResponse
+    | NeedStatesBefore
+    | NeedFollowed
+    | NeedRedactions
+    | NeedWaiting
+    | Keep
+    | Wait
+    | Complete
 )
 """What the steps of this package ask for."""
 
@@ -158,6 +178,9 @@ class AsyncFederationStore(AsyncStore, Protocol):
 
     def states_before(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, State[EventId]]]:
         """Return the states before some events, where they are stored."""
+
+    def followed(self, event_ids: frozenset[EventId], /) -> Awaitable[Collection[EventId]]:
+        """Return the events that are prev events of a stored event: see `NeedFollowed`."""
 
     def redactions(self, event_id: EventId, /) -> Awaitable[Mapping[EventId, Stored]]:
         """Return the stored events that redact an event."""
@@ -182,6 +205,8 @@ class FederationStore(Store, Protocol):
 
     def states_before(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, State[EventId]]: ...
 
+    def followed(self, event_ids: frozenset[EventId], /) -> Collection[EventId]: ...
+
     def redactions(self, event_id: EventId, /) -> Mapping[EventId, Stored]: ...
 
     def waiting(self) -> Collection[JsonObject]: ...
@@ -196,6 +221,7 @@ class FederationStore(Store, Protocol):
 _METHODS: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
     NeedResponse: lambda store, need: store.response(need),
     NeedStatesBefore: lambda store, need: store.states_before(need.event_ids),
+    NeedFollowed: lambda store, need: store.followed(need.event_ids),
     NeedRedactions: lambda store, need: store.redactions(need.event_id),
     NeedWaiting: lambda store, _: store.waiting(),
     Keep: lambda store, need: store.keep(need),

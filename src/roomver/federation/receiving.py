@@ -40,6 +40,7 @@ from .needs import (
     FederationSteps,
     Keep,
     LocalRoom,
+    NeedFollowed,
     NeedRedactions,
     NeedStatesBefore,
     NeedWaiting,
@@ -87,13 +88,15 @@ def take_steps(
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
         return None
-    receipt = yield from attempt(event.pdu, room, relay=relay)
+    history = yield from _history({event.event_id: event})
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=bool(history))
     if not _is_settled(receipt):
         missing = yield from fetch_missing(event, room, origin)
+        history = yield from _history({**missing, event.event_id: event})
         for one in sorted(missing.values(), key=lambda one: one.depth):
             if not (yield NeedStates(frozenset([one.event_id]))):
-                yield from _settle(one, room, origin)
-        receipt = yield from _settle(event, room, origin, relay=relay)
+                yield from _settle(one, room, origin, from_history=one.event_id in history)
+        receipt = yield from _settle(event, room, origin, relay=relay, from_history=event.event_id in history)
     if receipt.decided:
         yield from _retry(room)
     return receipt
@@ -256,11 +259,26 @@ def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[E
     return given.state
 
 
+def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
+    """Return those of some events that come before stored events: history that was missing.
+
+    A server that has joined has the state before its join, and not the events before it. Such an event is
+    fetched when another event follows it, too. It must not become a forward extremity.
+    """
+    found: set[EventId] = set((yield NeedFollowed(frozenset(events))))
+    todo = [*found]
+    while todo:
+        new = {one for one in events[todo.pop()].prev_event_ids if one in events and one not in found}
+        found |= new
+        todo += new
+    return found
+
+
 def _settle(
-    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, from_history: bool = False
 ) -> FederationSteps[Receipt]:
     """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
-    receipt = yield from attempt(event.pdu, room, relay=relay)
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history)
     if _is_settled(receipt) or receipt.event is None:
         return receipt
     state = None
@@ -271,7 +289,7 @@ def _settle(
     if receipt.lacking.prev_events:
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
-    receipt = yield from attempt(event.pdu, room, relay=relay, state_before=state)
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history, state_before=state)
     if receipt.decided and not _is_settled(receipt):
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:

@@ -5,20 +5,21 @@ servers is cut and healed at random. At the end it is healed, and both servers m
 """
 
 import argparse
+import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .compared import differences
-from .drawn import START, Action, Dice
+from .drawn import START, Action, Dice, with_action
 from .example import Example, ExampleSide
-from .link import Homeserver, HttpError, Link, settings
-from .sides import Side, SynapseSide
+from .link import Homeserver, HttpError, Json, Link, settings
+from .sides import Side, StateKey, SynapseSide
 
 VERSIONS = ("1", "3", "6", "9", "10", "11", "12")
 SYNAPSE_NAME = "big.example"
@@ -28,6 +29,9 @@ CUT = 0.04
 HEAL = 0.06
 SETTLE_SECONDS = 40
 LEAST_DONE = 0.4
+# After how many actions the states are asked for again, and among how many events one is redacted.
+REFRESH = 10
+RECENT = 20
 
 
 @dataclass
@@ -93,13 +97,17 @@ class World:
         everyone = [user for side in self.sides for user in side.users]
         room_id = self._begin(sides, played, anchors)
         dice = Dice(seed, anchors, everyone)
+        cuts = random.Random(f"cuts {seed}")  # apart, so that a seed has the same cuts in every run
         recent: dict[str, list[str]] = {side.name: [] for side in sides}
-        for _ in range(actions):
-            if dice.random.random() < (HEAL if self.link.is_cut() else CUT):
+        states: dict[str, Mapping[StateKey, Json]] = {}
+        for number in range(actions):
+            if cuts.random() < (HEAL if self.link.is_cut() else CUT):
                 played.cuts += not self.link.is_cut()
                 self.link.heal() if self.link.is_cut() else self.link.cut()
             side = dice.random.choice(self.sides)
-            action = dice.draw(side, side.contents(room_id), recent[side.name][-20:])
+            if number % REFRESH == 0:
+                states = {one.name: one.contents(room_id) for one in sides}
+            action = dice.draw(side, states[side.name], recent[side.name][-RECENT:])
             try:
                 event_id = _perform(side, room_id, action)
             except HttpError as error:
@@ -108,6 +116,7 @@ class World:
                 played.refused[action.what] += 1
             else:
                 played.done[action.what] += 1
+                states[side.name] = with_action(states[side.name], action)
                 recent[side.name] += [event_id] if event_id else []
         self._settle(room_id, played)
         first, second = (side.facts(room_id) for side in self.sides)

@@ -120,9 +120,10 @@ class Peer:
 
     Args:
         script: its room.
-        other: the address of the example server, and its name.
+        other, other_name: the address of the example server, and its name.
 
     Attributes:
+        other: this address.
         store: what it has of the room: what was made before, what it has sent, and what it has received.
         got: the IDs of the events that the example server has sent.
     """
@@ -132,7 +133,7 @@ class Peer:
         self.version = script.version
         self.store = MemoryStore()
         self.got: list[str] = []
-        self._other, self._other_name = other, other_name
+        self.other, self._other_name = other, other_name
         self._lock = threading.Lock()
         self._serial = 0
         for event in script.begun:
@@ -174,6 +175,12 @@ class Peer:
     def __exit__(self, *_: object) -> None:
         self._http.shutdown()
         self._http.server_close()
+
+    def again(self) -> "Peer":
+        """Return a server that knows the same, to listen after this one."""
+        peer = Peer(self.script, self.other, self._other_name)
+        peer.store = self.store
+        return peer
 
     def take(self, pdu: object) -> str:
         """Receive an event, and return its ID."""
@@ -218,7 +225,7 @@ class Peer:
         signature = encode_base64(KEY.sign(encode_canonical(request)))
         header = f'X-Matrix origin="{NAME}",destination="{self._other_name}",'
         header += f'key="{KEY.key_id}",sig="{signature}"'
-        return http(method, self._other + path, content, header)
+        return http(method, self.other + path, content, header)
 
     def send(self, transaction: str, events: Iterable[Event]) -> dict[str, Json]:
         """Send a transaction, and return the result of each of its events."""

@@ -13,7 +13,6 @@ from .link import Json
 from .sides import Side, StateKey
 
 SENSIBLE = 0.85
-RECENT = 40
 
 WEIGHTS = {
     "message": 26,
@@ -58,6 +57,19 @@ class Action:
     kind: str = ""
     content: Any = None
     state_key: str | None = None
+
+
+_MEMBERSHIPS = {"kick": "leave", "unban": "leave"}
+
+
+def with_action(state: Mapping[StateKey, Json], action: Action) -> Mapping[StateKey, Json]:
+    """Return what is known of a state after an action that was done."""
+    if action.what in ("message", "redact"):
+        return state
+    if action.kind:
+        return {**state, (action.kind, action.state_key or ""): action.content}
+    membership = _MEMBERSHIPS.get(action.what, action.what)
+    return {**state, ("m.room.member", action.target): {"membership": membership}}
 
 
 class Dice:

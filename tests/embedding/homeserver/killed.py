@@ -1,9 +1,11 @@
 """Feed the example server with a script of events, and kill it again and again while it stores them."""
 
 import http.client
+import json
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +79,7 @@ class Feeding:
     ) -> None:
         self.fed = Fed()
         self._deaths = iter(deaths)
+        self._module: tuple[str, ...] = MODULE
         self._most = kills
         self._talks = talks
         self._example = Example(EXAMPLE_NAME, folder / "example.db")
@@ -85,9 +88,9 @@ class Feeding:
         self._example.peers = {NAME: self._peer.base}
         self._version = version
         self._room_id = self._script.room_id
-        # What the server said to have done and stored.
-        self._joined = False
-        self._acknowledged: set[str] = set()
+        # What the server said to have done and stored, and when, in nanoseconds.
+        self._joined = 0
+        self._acknowledged: dict[str, int] = {}
         self._timer: threading.Timer | None = None
 
     def run(self) -> Fed:
@@ -98,7 +101,7 @@ class Feeding:
             stack.callback(self._disarm)
             self._revive()
             self._until_done(lambda: self._example.tell("join", room_id=self._room_id, user=USER, via=NAME))
-            self._joined = True
+            self._joined = time.monotonic_ns()
             for number, batch in enumerate(_batches(self._script.events)):
                 for event in self._script.events[: self._script.events.index(batch[-1]) + 1]:
                     if event.event_id not in self._peer.store.stored:
@@ -113,6 +116,31 @@ class Feeding:
             self._finish()
         return self.fed
 
+    def run_copied(self, copies: Path) -> list[str]:
+        """Feed it, and then look at what `kill -9` would have left before each statement that it wrote.
+
+        Args:
+            copies: a new folder for the copies of the database.
+
+        Returns:
+            The statements.
+        """
+        copies.mkdir()
+        self._module = (*dying.MODULE, str(copies))
+        self.run()
+        lines = [json.loads(line) for line in (copies / dying.COPIES).read_text().splitlines()]
+        # The latest time at which each copy is what would be left.
+        latest = {number: when for when, _, number in lines}
+        with self._peer.again() as peer:
+            for number, when in latest.items():
+                acknowledged = [event_id for event_id, said in self._acknowledged.items() if said < when]
+                example = Example(EXAMPLE_NAME, copies / str(number) / "example.db")
+                example.peers = {NAME: peer.base}
+                peer.other = example.base
+                with example:
+                    look_at(example, peer, acknowledged, joined=0 < self._joined < when)
+        return [statement for _, statement, _ in lines]
+
     def _finish(self) -> None:
         """Keep what both have at the end."""
         example, store = self._example, self._peer.store
@@ -122,7 +150,7 @@ class Feeding:
                 break
             waited.wait(0.05)
         self.fed.got = set(self._peer.got)
-        self._check()
+        self._look()
         self.fed.facts = example.facts(self._room_id)
         self.fed.right = Facts(
             pdus={event_id: dict(stored.event.pdu) for event_id, stored in store.stored.items()},
@@ -138,7 +166,7 @@ class Feeding:
         results = self._until_done(lambda: self._peer.send(transaction, events))
         wrong = {event_id: result for event_id, result in results.items() if "error" in result}
         assert not wrong, wrong
-        self._acknowledged |= {event.event_id for event in events}
+        self._acknowledged |= dict.fromkeys((event.event_id for event in events), time.monotonic_ns())
 
     def _talk(self, body: str) -> None:
         content = {
@@ -148,7 +176,7 @@ class Feeding:
             "content": {"body": body},
         }
         event_id = self._until_done(lambda: self._example.tell("send", **content))["event_id"]
-        self._acknowledged.add(event_id)
+        self._acknowledged[event_id] = time.monotonic_ns()
         self.fed.sent.add(event_id)
 
     # Deaths.
@@ -172,7 +200,7 @@ class Feeding:
                 self._example.kill()
                 self.fed.kills += 1
             death = next(self._deaths) if self.fed.kills < self._most else None
-            self._example.module = (*dying.MODULE, str(death)) if isinstance(death, int) else MODULE
+            self._example.module = (*dying.MODULE, str(death)) if isinstance(death, int) else self._module
             self._example.start(wait=False)
             process = self._example.process
             assert process is not None
@@ -182,10 +210,14 @@ class Feeding:
                 self._timer.start()
             if self._example.answers():
                 try:
-                    self._check()
+                    self._look()
                 except GONE:
                     continue
                 return
+            assert death is not None, f"the server does not start again:\n{self._example.log_tail()}"
+
+    def _look(self) -> None:
+        look_at(self._example, self._peer, self._acknowledged, joined=bool(self._joined))
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -193,36 +225,40 @@ class Feeding:
             self._timer.join()
             self._timer = None
 
-    # What it has.
 
-    def _check(self) -> None:
-        """Compare what the server has stored with what it said, and with a replay of what it has stored."""
-        try:
-            facts = self._example.facts(self._room_id)
-        except HttpError:
-            facts = Facts()
-        if not facts.extremities:
-            assert not self._joined, "the room is lost"
-            return
-        assert self._acknowledged <= set(facts.pdus), "an acknowledged event is lost"
-        events = {event_id: parse_event(pdu, self._version) for event_id, pdu in facts.pdus.items()}
-        assert all(event.event_id == event_id for event_id, event in events.items())
-        # In the order in which it received them.
-        replay = replay_room(events.values(), policy_server=False, resets=False)
-        assert facts.rejected == replay.rejected
-        assert not replay.undecided
-        assert facts.soft_failed == set(replay.soft_failed)
-        assert facts.extremities == set(replay.forward_extremities)
-        assert facts.state == dict(replay.current_state or {})
-        received = [event_id for event_id in events if event_id not in self._begun]
-        for event_id in received[-LOOKED_AT:]:
-            before = replay.state_before(event_id)
-            assert before is not None
-            assert self._peer.state_ids(event_id) == set(before.values())
+def look_at(example: Example, peer: Peer, acknowledged: Collection[str], *, joined: bool) -> None:
+    """Compare what a server has stored with what it said, and with a replay of what it has stored.
 
-    @property
-    def _begun(self) -> set[str]:
-        return {event.event_id for event in self._script.begun}
+    Args:
+        example: the server, which runs.
+        peer: the crafted server.
+        acknowledged: the events that it said to have stored.
+        joined: whether it said to have joined the room.
+    """
+    script = peer.script
+    try:
+        facts = example.facts(script.room_id)
+    except HttpError:
+        facts = Facts()
+    if not facts.extremities:
+        assert not joined, "the room is lost"
+        return
+    lost = set(acknowledged) - set(facts.pdus)
+    assert not lost, "acknowledged events are lost"
+    events = {event_id: parse_event(pdu, script.version) for event_id, pdu in facts.pdus.items()}
+    assert all(event.event_id == event_id for event_id, event in events.items())
+    # In the order in which it received them.
+    replay = replay_room(events.values(), policy_server=False, resets=False)
+    assert not replay.undecided
+    assert facts.rejected == replay.rejected
+    assert facts.soft_failed == set(replay.soft_failed)
+    assert facts.extremities == set(replay.forward_extremities)
+    assert facts.state == dict(replay.current_state or {})
+    begun = {event.event_id for event in script.begun}
+    for event_id in [one for one in events if one not in begun][-LOOKED_AT:]:
+        before = replay.state_before(event_id)
+        assert before is not None
+        assert peer.state_ids(event_id) == set(before.values())
 
 
 def _batches(events: list[Event]) -> Iterator[list[Event]]:

@@ -20,6 +20,8 @@ class Facts:
         extremities: the forward extremities.
         rejected: the events that it has rejected.
         soft_failed: the events that it has soft-failed.
+        in_order: whether it stores an event before it looks at the next one. Synapse does not soft-fail its
+            own events, and may store others between its check of an event and storing that.
     """
 
     pdus: dict[str, Json] = field(default_factory=dict)
@@ -27,6 +29,7 @@ class Facts:
     extremities: frozenset[str] = frozenset()
     rejected: frozenset[str] = frozenset()
     soft_failed: frozenset[str] = frozenset()
+    in_order: bool = False
 
     @property
     def accepted(self) -> set[str]:
