@@ -40,6 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "room_check",
         "recording",
         "anonymous",
+        "federation",
         "suite",
         "redacted",
     ),

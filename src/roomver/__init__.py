@@ -29,6 +29,7 @@ in these modules:
 - `roomver.resolution`: state resolution.
 - `roomver.receive`: the seven checks on receipt of an event.
 - `roomver.make`: making events, and the handshakes between servers.
+- `roomver.federation`: the protocol between servers, without I/O.
 - `roomver.room`: a room in memory, to which events come in any order.
 - `roomver.replay`: the replay of a whole room.
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.

@@ -22,6 +22,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, overl
 
 from .event import Event
 from .keys import KeyRing
+from .state import State
 from .types import EventId, KeyId, ServerName, StateMap
 
 __all__ = [
@@ -56,6 +57,13 @@ class Stored(NamedTuple):
     """Whether it was rejected."""
     soft_failed: bool = False
     """Whether it was accepted and soft-failed."""
+
+    def state_after(self, before: State[EventId]) -> State[EventId]:
+        """Return the state after the event, from the state before it."""
+        event = self.event
+        if self.rejected or event.state_key is None:
+            return before
+        return before.changed({(event.type, event.state_key): event.event_id})
 
 
 class FoundEvents(dict[EventId, Event]):
@@ -143,19 +151,21 @@ class Store(EventStore, Protocol):
 
 
 class AsyncEventStore(Protocol):
-    """An `EventStore` that is awaited."""
+    """An `EventStore` that is awaited. Write its method with ``async def``."""
 
-    async def events(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, Stored]: ...
+    def events(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, Stored]]: ...
 
 
 class AsyncStore(AsyncEventStore, Protocol):
-    """A `Store` whose methods are awaited."""
+    """A `Store` whose methods are awaited. Write them with ``async def``."""
 
-    async def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> KeyRing: ...
+    def keys(self, keys: frozenset[tuple[ServerName, KeyId]], /) -> Awaitable[KeyRing]: ...
 
-    async def states_after(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, StateMap[EventId]]: ...
+    def states_after(
+        self, event_ids: frozenset[EventId], /
+    ) -> Awaitable[Mapping[EventId, StateMap[EventId]]]: ...
 
-    async def current(self) -> Current: ...
+    def current(self) -> Awaitable[Current]: ...
 
 
 @overload
@@ -185,7 +195,7 @@ def run(steps: Generator[Any, Any, T], store: EventStore) -> T:
     >>> run(resolve_steps([same, same]), Empty()).state.as_dict()
     {('m.room.name', ''): '$a'}
     """
-    return drive(steps, lambda need: _sent(need, _ask(need, store)))
+    return drive(steps, lambda need: sent_for(need, ask_store(store, need)))
 
 
 @overload
@@ -229,7 +239,7 @@ async def run_async(
     """
 
     async def answer(need: Need) -> Any:
-        return _sent(need, await _ask(need, store))
+        return sent_for(need, await ask_store(store, need))
 
     return await drive_async(steps, answer, executor=executor)
 
@@ -289,7 +299,7 @@ def _advance(steps: Generator[N, A, T], sent: A | None) -> N | _Done[T]:
         return _Done(done.value)
 
 
-def _ask(need: Need, store: Any) -> Any:
+def ask_store(store: Any, need: Need) -> Any:
     """Ask a store for what is needed. An `AsyncStore` returns something to await."""
     match need:
         case NeedEvents():
@@ -304,7 +314,7 @@ def _ask(need: Need, store: Any) -> Any:
             return store.events(need)
 
 
-def _sent(need: Need, answer: Any) -> Any:
+def sent_for(need: object, answer: Any) -> Any:
     """Return what the steps are sent for an answer of a store."""
     if isinstance(need, frozenset):
         found = {event_id: stored.event for event_id, stored in answer.items()}

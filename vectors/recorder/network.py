@@ -26,7 +26,11 @@ REQUEST_SECONDS = 90
 
 
 class Gate:
-    """A TLS listener on 127.0.0.1 in front of a homeserver.
+    """A listener on 127.0.0.1 in front of a homeserver.
+
+    Args:
+        base: the address to which it passes requests on.
+        folder: where its certificate is written; None for a listener without TLS.
 
     Attributes:
         lost: rooms of which no transaction passes. The sender gets a good answer.
@@ -39,7 +43,7 @@ class Gate:
         dropped: how many transactions were lost.
     """
 
-    def __init__(self, base: str, folder: Path) -> None:
+    def __init__(self, base: str, folder: Path | None) -> None:
         self.lost: set[str] = set()
         self.stateless: set[str] = set()
         self.missing_limit: int | None = None
@@ -78,6 +82,8 @@ class Gate:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self.port: int = self._http.server_address[1]
+        if folder is None:
+            return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_certificate(folder))
         # The handshake takes place in the thread of the connection, at its first read.

@@ -33,6 +33,7 @@ from .given import GivenState, check_state_steps
 from .known import Known
 from .memory import MemoryStore
 from .receipt import Lacking, Receipt, ReceiptStatus
+from .redaction import check_redaction_steps
 from .states import StateBefore, merged_before, state_before_steps
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Receipt",
     "ReceiptStatus",
     "StateBefore",
+    "check_redaction_steps",
     "check_state_steps",
     "receive_checked_steps",
     "receive_steps",

@@ -1,0 +1,259 @@
+"""What steps between servers need beside the needs of `roomver.steps`, and the drivers that serve them.
+
+The needs are:
+
+- `NeedResponse`: the response of another server to a request;
+- `NeedStatesBefore`: the room state before each of some events;
+- `NeedFollowed`: which of some events are followed by stored events;
+- `NeedRedactions`: the redactions of an event that are stored;
+- `NeedWaiting`: the events of the room that wait;
+- `Keep`, `Wait` and `Complete`: to store an event, to let one wait, and to complete a state. The steps go on
+  when that is done, and rely on it: a later need must see what was stored.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from ..event import Event
+from ..keys import KeyRing
+from ..resolution import RoomGraph
+from ..state import State
+from ..steps import AsyncStore, Executor, Need, Store, Stored, ask_store, drive, drive_async, sent_for
+from ..types import EventId, JsonObject, KeyId, RoomId, ServerName
+from ..versions import RoomVersion
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRoom:
+    """A room on the server that runs the steps.
+
+    Attributes:
+        server: the name of this server.
+        room_id: the room ID.
+        version: the record of the room version.
+        graph: the room's graph. The store adds each state event to it that it keeps and that was not
+            rejected, and after a restart those that it has.
+        servers: the servers in the room as the response to a join named them. They count while members of
+            the state are unknown.
+    """
+
+    server: ServerName
+    room_id: RoomId
+    version: RoomVersion
+    graph: RoomGraph = field(default_factory=RoomGraph)
+    servers: frozenset[ServerName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class NeedResponse:
+    """A need of another server's response. The answer is a `Response`.
+
+    Attributes:
+        server: whom to ask.
+        method, uri: the request. Send the URI as it is, because the signature covers it.
+        content: the JSON body; None for a request without one.
+    """
+
+    server: ServerName
+    method: str
+    uri: str
+    content: JsonObject | None = None
+
+
+class Response(NamedTuple):
+    """The response of another server."""
+
+    body: object = None
+    """The JSON body of a response with status 200; None if there is no such response."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedStatesBefore:
+    """A need of the states before events. The answer maps the IDs of events to the states that are stored."""
+
+    event_ids: frozenset[EventId]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedFollowed:
+    """A need to know which events are prev events of a stored event. The answer is a collection of their IDs.
+
+    Stored events that were rejected or soft-failed do not count. Those without a stored state do: they are of
+    a state or an auth chain, so they come before an event that the server has.
+    """
+
+    event_ids: frozenset[EventId]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRedactions:
+    """A need of the stored events that redact an event. The answer maps their IDs to `Stored`."""
+
+    event_id: EventId
+
+
+@dataclass(frozen=True, slots=True)
+class NeedWaiting:
+    """A need of all events that wait: see `Wait`. The answer is a sequence of PDUs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """A need to store an event, in one transaction with all that is said here. The answer is true.
+
+    Attributes:
+        stored: the event, and what was decided about it. It may be stored already, without a state.
+        state_before: the state before it; None for an event of the auth chain or of a given state, for which
+            nobody needs it (an outlier).
+        forward_extremities: those of the room from now on; None if they stay as they are.
+        destinations: the servers that it is to be sent to.
+        redacted: stored events, and perhaps this one, to be replaced by their redacted forms.
+    """
+
+    stored: Stored
+    state_before: State[EventId] | None = None
+    forward_extremities: frozenset[EventId] | None = None
+    destinations: frozenset[ServerName] = frozenset()
+    redacted: tuple[Event, ...] = ()
+
+    @property
+    def event(self) -> Event:
+        """The event. Add it to the room's graph if it is a state event that was not rejected."""
+        return self.stored.event
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A need to let an undecided event wait, until `Keep` stores it. The answer is true."""
+
+    event_id: EventId
+    pdu: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A need to complete a state that is known in part, and all states made from it. The answer is true.
+
+    Attributes:
+        event_id: the event that it is the state before.
+        added: the entries to add.
+    """
+
+    event_id: EventId
+    added: Mapping[tuple[str, str], EventId]
+
+
+FederationNeed: TypeAlias = (
+    Need
+    | NeedResponse
+    | NeedStatesBefore
+    | NeedFollowed
+    | NeedRedactions
+    | NeedWaiting
+    | Keep
+    | Wait
+    | Complete
+)
+"""What the steps of this package ask for."""
+
+FederationSteps: TypeAlias = Generator[FederationNeed, Any, T]
+"""Steps with such needs."""
+
+
+AnswerKeys: TypeAlias = Callable[[frozenset[tuple[ServerName, KeyId]]], Awaitable[KeyRing]]
+"""The type of `AsyncStore.keys`. It is the same for all rooms of a server."""
+
+Ask: TypeAlias = Callable[[NeedResponse], Awaitable[object]]
+"""The type of `AsyncFederationStore.response`, which too is the same for all rooms of a server."""
+
+
+class AsyncFederationStore(AsyncStore, Protocol):
+    """What a server has stored of one room, and its way to other servers."""
+
+    def response(self, need: NeedResponse, /) -> Awaitable[object]:
+        """Return the body of another server's response; None if it fails."""
+
+    def states_before(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, State[EventId]]]:
+        """Return the states before some events, where they are stored."""
+
+    def followed(self, event_ids: frozenset[EventId], /) -> Awaitable[Collection[EventId]]:
+        """Return the events that are prev events of a stored event: see `NeedFollowed`."""
+
+    def redactions(self, event_id: EventId, /) -> Awaitable[Mapping[EventId, Stored]]:
+        """Return the stored events that redact an event."""
+
+    def waiting(self) -> Awaitable[Collection[JsonObject]]:
+        """Return the PDUs that wait."""
+
+    def keep(self, need: Keep, /) -> Awaitable[None]:
+        """Store an event, in one transaction."""
+
+    def wait(self, need: Wait, /) -> Awaitable[None]:
+        """Store an event among those that wait."""
+
+    def complete(self, need: Complete, /) -> Awaitable[None]:
+        """Add entries to a state, and to all states made from it."""
+
+
+class FederationStore(Store, Protocol):
+    """An `AsyncFederationStore` whose methods are not awaited."""
+
+    def response(self, need: NeedResponse, /) -> object: ...
+
+    def states_before(self, event_ids: frozenset[EventId], /) -> Mapping[EventId, State[EventId]]: ...
+
+    def followed(self, event_ids: frozenset[EventId], /) -> Collection[EventId]: ...
+
+    def redactions(self, event_id: EventId, /) -> Mapping[EventId, Stored]: ...
+
+    def waiting(self) -> Collection[JsonObject]: ...
+
+    def keep(self, need: Keep, /) -> None: ...
+
+    def wait(self, need: Wait, /) -> None: ...
+
+    def complete(self, need: Complete, /) -> None: ...
+
+
+_METHODS: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
+    NeedResponse: lambda store, need: store.response(need),
+    NeedStatesBefore: lambda store, need: store.states_before(need.event_ids),
+    NeedFollowed: lambda store, need: store.followed(need.event_ids),
+    NeedRedactions: lambda store, need: store.redactions(need.event_id),
+    NeedWaiting: lambda store, _: store.waiting(),
+    Keep: lambda store, need: store.keep(need),
+    Wait: lambda store, need: store.wait(need),
+    Complete: lambda store, need: store.complete(need),
+}
+
+
+def run(steps: FederationSteps[T], store: FederationStore) -> T:
+    """Run steps to their end with a store, as `roomver.steps.run` does, and return their result."""
+
+    def answer(need: FederationNeed) -> Any:
+        method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
+        return _sent(need, method(store, need))
+
+    return drive(steps, answer)
+
+
+async def run_async(
+    steps: FederationSteps[T], store: AsyncFederationStore, *, executor: Executor | None = None
+) -> T:
+    """Run steps to their end with a store that is awaited, as `roomver.steps.run_async` does."""
+
+    async def answer(need: FederationNeed) -> Any:
+        method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
+        return _sent(need, await method(store, need))
+
+    return await drive_async(steps, answer, executor=executor)
+
+
+def _sent(need: FederationNeed, answer: Any) -> Any:
+    """Return what the steps are sent: never None."""
+    if isinstance(need, NeedResponse):
+        return Response(answer)
+    return True if answer is None else sent_for(need, answer)

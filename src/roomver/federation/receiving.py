@@ -1,0 +1,314 @@
+"""Receive events from other servers, with the events before them that are missing, and store them.
+
+`take_steps` is the whole of what a server does with an event of a transaction. `complete_steps` completes a
+room that was joined without members, and `backfill_steps` fetches history.
+
+What another server sends is not trusted: each event is received with `roomver.receive`, and what it lacks is
+asked for again, up to limits. An event that stays undecided waits.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from ..canonical import plain_object
+from ..errors import MissingEvents, WrongRoom
+from ..event import Event
+from ..identifiers import server_of
+from ..receive import (
+    Receipt,
+    ReceiptStatus,
+    check_redaction_steps,
+    check_state_steps,
+    receive_steps,
+    state_before_steps,
+)
+from ..state import State, entries_of, unknown_of
+from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
+from ..types import EventId, JsonObject, ServerName, StateMap
+from .asking import (
+    LIMIT,
+    MOST_MISSING,
+    ask,
+    events_in,
+    fetch_missing,
+    fetch_state,
+    parsed,
+    path_part,
+    unknown_before,
+)
+from .needs import (
+    Complete,
+    FederationSteps,
+    Keep,
+    LocalRoom,
+    NeedFollowed,
+    NeedRedactions,
+    NeedStatesBefore,
+    NeedWaiting,
+    Wait,
+)
+
+
+def take_steps(
+    pdu: object,
+    room: LocalRoom,
+    origin: ServerName,
+    *,
+    relay: bool = False,
+) -> FederationSteps[Receipt | None]:
+    """Receive an event from another server, after the events before it that are missing, and store it.
+
+    - If prev events are missing, the server asks for the events in between (``/get_missing_events``), until
+      nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
+      ``/event`` or ``/state``).
+    - If auth events are missing, it asks for the auth chain (``/event_auth``).
+    - An event that is still undecided waits, and is received again after each event that is stored.
+
+    Run it with `run_async`, for one event of a room at a time.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#backfilling-and-retrieving-missing-events
+
+    Args:
+        pdu: the PDU. Any value has an answer.
+        room: its room.
+        origin: the server that sent it, which is asked for what is missing.
+        relay: send the event to the other servers in the room, if it is accepted: for one that came by
+            ``/send_join``, ``/send_leave`` or ``/send_knock``.
+
+    Returns:
+        The receipt; None if the event is stored already, with a state.
+
+    Raises:
+        WrongRoom: if the event is of another room.
+        CyclicGraph: as in `roomver.receive.receive_steps`.
+    """
+    event = parsed(pdu, room)
+    if event is None or event.room_id != room.room_id:
+        if event is not None:
+            raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
+        return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
+    if (yield NeedStates(frozenset([event.event_id]))):
+        return None
+    history = yield from _history({event.event_id: event})
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=bool(history))
+    if not _is_settled(receipt):
+        missing = yield from fetch_missing(event, room, origin)
+        history = yield from _history({**missing, event.event_id: event})
+        for one in sorted(missing.values(), key=lambda one: one.depth):
+            if not (yield NeedStates(frozenset([one.event_id]))):
+                yield from _settle(one, room, origin, from_history=one.event_id in history)
+        receipt = yield from _settle(event, room, origin, relay=relay, from_history=event.event_id in history)
+    if receipt.decided:
+        yield from _retry(room)
+    return receipt
+
+
+def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
+    """Complete the state before an event that is known in part: of a join without members.
+
+    Then the events that wait are received again.
+
+    Args:
+        event_id: the event: the join.
+        response: what `fetch_state_steps` has returned.
+        room: the room.
+
+    Returns:
+        Whether the state is complete now. If not, fetch the state again later.
+    """
+    states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
+    known = entries_of(states[event_id])
+    given = yield from _checked_state(response, room)
+    if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+        return False
+    yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
+    yield from _retry(room)
+    return True
+
+
+def backfill_steps(
+    event_ids: Iterable[EventId], room: LocalRoom, server: ServerName, *, limit: int = MOST_MISSING
+) -> FederationSteps[int]:
+    """Fetch the history of a room (``/backfill``), and store it with the states in it.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
+
+    Args:
+        event_ids: stored events; what comes before them is fetched: the join.
+        room: the room.
+        server: the server that is asked.
+        limit: how many events are fetched at most.
+
+    Returns:
+        The number of events that were stored.
+    """
+    start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
+    found: dict[EventId, Event] = {}
+    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
+    while todo and len(found) < limit:
+        query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
+        body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
+        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
+        if not new:
+            break
+        found |= new
+        todo = yield from unknown_before(found, room)
+    stored = 0
+    for one in sorted(found.values(), key=lambda one: one.depth):
+        if not (yield NeedStates(frozenset([one.event_id]))):
+            stored += _is_settled((yield from attempt(one.pdu, room, from_history=True)))
+    return stored
+
+
+def attempt(
+    pdu: JsonObject,
+    room: LocalRoom,
+    *,
+    relay: bool = False,
+    from_history: bool = False,
+    state_before: StateMap[EventId] | None = None,
+) -> FederationSteps[Receipt]:
+    """Receive an event with what is stored. Store it if it is decided and the state before it is known."""
+    receipt = yield from receive_steps(
+        pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
+    )
+    if _is_settled(receipt):
+        yield from keep_steps(receipt, room, relay=relay)
+    return receipt
+
+
+def keep_steps(
+    receipt: Receipt,
+    room: LocalRoom,
+    *,
+    relay: bool = False,
+    forward_extremities: frozenset[EventId] | None = None,
+) -> FederationSteps[None]:
+    """Store what a receipt says, with the redactions that take effect and the servers to send it to."""
+    stored, before = receipt.stored, receipt.state_before
+    if stored is None:
+        return
+    event = stored.event
+    accepted = receipt.status is ReceiptStatus.ACCEPTED
+    redacted: list[Event] = []
+    destinations: frozenset[ServerName] = frozenset()
+    if before is not None:
+        earlier: Mapping[EventId, Stored] = yield NeedRedactions(event.event_id)
+        states = yield NeedStatesBefore(frozenset(earlier))
+        pairs = [
+            (one.event, event, states[event_id])
+            for event_id, one in sorted(earlier.items())
+            if not one.rejected and not one.soft_failed and event_id in states
+        ]
+        if accepted and event.redacts is not None:
+            targets: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.redacts]))
+            pairs += [(event, one.event, before) for one in targets.values()]
+        for redaction, target, state in pairs:
+            decision = yield from check_redaction_steps(redaction, target, state)
+            if decision.applies:
+                redacted.append(target)
+        if relay and accepted:
+            here = yield from servers_steps(before, room)
+            destinations = here - {room.server, server_of(event.sender)}
+    yield Keep(
+        stored=stored,
+        state_before=before,
+        forward_extremities=forward_extremities or receipt.forward_extremities,
+        destinations=destinations,
+        redacted=tuple(redacted),
+    )
+
+
+def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
+    """Return the servers with a joined user in a state, this one included.
+
+    If members are unknown, the servers that the response to the join named are added.
+    """
+    members = frozenset(one for key, one in entries_of(state).items() if key[0] == "m.room.member")
+    events: Mapping[EventId, Stored] = yield NeedEvents(members)
+    joined = {
+        server_of(one.event.sender)
+        for one in events.values()
+        if one.event.content.get("membership") == "join"
+    }
+    return frozenset(joined | room.servers if unknown_of(state) else joined)
+
+
+def current_state_steps(room: LocalRoom) -> FederationSteps[State[EventId]]:
+    """Return the current state of a room; the empty state if nothing of it is stored.
+
+    Raises:
+        MissingEvents: naming the events that leave it unknown.
+    """
+    current: Current = yield NeedCurrent()
+    found = yield from state_before_steps(current.extremities, graph=room.graph)
+    if found.state is None:
+        raise MissingEvents(found.missing, "the current state")
+    return found.state
+
+
+def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
+    """Return the servers with a joined user in the current state of a room, as `servers_steps` does."""
+    return (yield from servers_steps((yield from current_state_steps(room)), room))
+
+
+def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
+    """Check and store the events of a response to ``/state``, and return the state."""
+    given = yield from check_state_steps(response, room.version, room_id=room.room_id)
+    for receipt in given.receipts:
+        yield from keep_steps(receipt, room)
+    return given.state
+
+
+def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
+    """Return those of some events that come before stored events: history that was missing.
+
+    A server that has joined has the state before its join, and not the events before it. Such an event is
+    fetched when another event follows it, too. It must not become a forward extremity.
+    """
+    found: set[EventId] = set((yield NeedFollowed(frozenset(events))))
+    todo = [*found]
+    while todo:
+        new = {one for one in events[todo.pop()].prev_event_ids if one in events and one not in found}
+        found |= new
+        todo += new
+    return found
+
+
+def _settle(
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, from_history: bool = False
+) -> FederationSteps[Receipt]:
+    """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history)
+    if _is_settled(receipt) or receipt.event is None:
+        return receipt
+    state = None
+    if receipt.lacking.auth_events:
+        where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
+        chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
+        yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
+    if receipt.lacking.prev_events:
+        response = yield from fetch_state(event.event_id, room, origin)
+        state = yield from _checked_state(response, room)
+    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history, state_before=state)
+    if receipt.decided and not _is_settled(receipt):
+        yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
+    elif not receipt.decided and not receipt.lacking.keys:
+        # One whose signatures cannot be checked may be anybody's, so it does not wait.
+        yield Wait(event.event_id, event.pdu)
+    return receipt
+
+
+def _retry(room: LocalRoom) -> FederationSteps[None]:
+    """Receive the events that wait again, as long as that decides some of them."""
+    settled = True
+    while settled:
+        waiting: Collection[JsonObject] = yield NeedWaiting()
+        settled = False
+        for pdu in waiting:
+            settled |= _is_settled((yield from attempt(pdu, room)))
+
+
+def _is_settled(receipt: Receipt) -> bool:
+    """Tell whether an event is decided, and its place in the states of the room is known."""
+    known = receipt.state_before is not None or receipt.event is None or receipt.cites_itself
+    return receipt.decided and known

@@ -1,0 +1,175 @@
+"""The signatures of requests between servers: the ``Authorization`` header, made and checked.
+
+Source: https://spec.matrix.org/latest/server-server-api/#request-authentication
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..canonical import encode_canonical, load_json, plain_object
+from ..errors import NotCanonical
+from ..keys import KeyRing, SigningKey
+from ..signatures import verify_json
+from ..steps import NeedKeys, Steps
+from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName
+from ..unpadded import encode_unpadded
+from .needs import NeedResponse
+
+# Parameters are `name=value` or `name="value"`, with commas between them. Names are case-insensitive.
+_PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request of another server. Who sent it is what it says, until `check_request_steps` has checked it.
+
+    Attributes:
+        method, uri: as in the request line.
+        origin: the server that says it sent the request.
+        destination: whom it is for; None if it does not say.
+        key_id, signature: of its signature.
+        content: the JSON body; None without one.
+        parts: the parts of the path, decoded; empty ones are left out.
+        query: the parameters of the query, decoded.
+    """
+
+    method: str
+    uri: str
+    origin: ServerName
+    destination: ServerName | None
+    key_id: KeyId
+    signature: str
+    content: JsonValue
+    parts: tuple[str, ...]
+    query: Mapping[str, list[str]]
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the endpoint, such as ``make_join``; empty if it is not one of federation."""
+        return self.parts[3] if len(self.parts) > 3 and self.parts[:2] == ("_matrix", "federation") else ""
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """The parts of the path after the endpoint."""
+        return self.parts[4:]
+
+    @property
+    def room_ids(self) -> tuple[RoomId, ...]:
+        """The rooms that it is about: those of the PDUs of a transaction, or the one in the path.
+
+        Empty for ``event``, whose room is that of the `event_id`.
+        """
+        if self.endpoint == "send":
+            return tuple(dict.fromkeys(room_id for _, room_id in self.pdus))
+        return self.rest[:1] if self.endpoint not in ("", "event") else ()
+
+    @property
+    def event_id(self) -> EventId | None:
+        """The event that is asked for, of ``event``."""
+        return self.rest[0] if self.endpoint == "event" and self.rest else None
+
+    @property
+    def pdus(self) -> tuple[tuple[JsonObject, RoomId], ...]:
+        """The PDUs of a transaction, at most 50, each with the room that it says it is of."""
+        content = plain_object(self.content) or {}
+        found = content.get("pdus") if self.endpoint == "send" else None
+        fields = [plain_object(one) or {} for one in found[:50]] if type(found) is list else []
+        return tuple((one, room_id) for one in fields if type(room_id := one.get("room_id")) is str)
+
+    @property
+    def changes(self) -> bool:
+        """Whether answering it stores something: answer one at a time in a room."""
+        return self.endpoint in ("send", "send_join", "send_leave", "send_knock")
+
+
+def sign_request(need: NeedResponse, *, origin: ServerName, key: SigningKey) -> str:
+    """Return the ``Authorization`` header of a request to another server.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#request-authentication
+
+    Args:
+        need: the request.
+        origin: this server.
+        key: this server's key.
+
+    Raises:
+        NotCanonical: if the body cannot be encoded as canonical JSON.
+
+    >>> key = SigningKey.from_seed("ed25519:1", "YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
+    >>> sign_request(NeedResponse("b.org", "GET", "/_matrix/x"), origin="a.org", key=key)[:63]
+    'X-Matrix origin="a.org",destination="b.org",key="ed25519:1",sig'
+    """
+    signed = _signed(need.method, need.uri, origin, need.server, need.content)
+    signature = encode_unpadded(key.sign(encode_canonical(signed, strict=False)))
+    named = f'origin="{origin}",destination="{need.server}",key="{key.key_id}",sig="{signature}"'
+    return f"X-Matrix {named}"
+
+
+def read_request(method: str, uri: str, authorization: str, body: str | bytes = b"") -> Request | None:
+    """Read a request of another server, without checking its signature.
+
+    Args:
+        method, uri: the request line, as it came.
+        authorization: the ``Authorization`` header.
+        body: the body.
+
+    Returns:
+        The request; None if the header or the body is malformed. Answer with status 401 then.
+    """
+    scheme, _, rest = authorization.partition(" ")
+    fields = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
+    if scheme.lower() != "x-matrix" or not fields.keys() >= {"origin", "key", "sig"}:
+        return None
+    try:
+        content = load_json(body) if body else None
+        path = urlsplit(uri)
+    except (NotCanonical, ValueError):
+        return None
+    return Request(
+        method=method,
+        uri=uri,
+        origin=fields["origin"],
+        destination=fields.get("destination"),
+        key_id=fields["key"],
+        signature=fields["sig"],
+        content=content,
+        parts=tuple(unquote(part) for part in path.path.split("/") if part),
+        query=parse_qs(path.query),
+    )
+
+
+def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
+    """Tell whether a request was signed by its origin, for a server. It asks for one key.
+
+    Args:
+        request: the request, as `read_request` returns it.
+        server: the name of this server.
+
+    Returns:
+        Whether it was. If not, answer with status 401.
+    """
+    if request.destination not in (None, server):
+        return False
+    ring: KeyRing = yield NeedKeys(frozenset([(request.origin, request.key_id)]))
+    signed = _signed(request.method, request.uri, request.origin, server, request.content)
+    if request.destination is None:
+        del signed["destination"]
+    signed["signatures"] = {request.origin: {request.key_id: request.signature}}
+    keys = ring.find(request.origin, request.key_id)
+    try:
+        return any(
+            verify_json(signed, request.origin, {request.key_id: key}, strict=False).valid for key in keys
+        )
+    except NotCanonical:
+        return False
+
+
+def _signed(
+    method: str, uri: str, origin: ServerName, destination: ServerName, content: JsonValue
+) -> JsonObject:
+    """Return what is signed of a request."""
+    signed: JsonObject = {"method": method, "uri": uri, "origin": origin, "destination": destination}
+    return signed if content is None else {**signed, "content": content}
