@@ -35,7 +35,7 @@ def test_a_random_history_changes_what_is_soft_failed_and_what_is_an_extremity()
         rng = Random(f"history/{seed}")
         events = played(rng, VERSIONS[seed % len(VERSIONS)], 20)
         plain, found = same_as_reference(events), same_as_reference(events, drawn_history(rng, events))
-        soft_failed += plain.soft_failed != found.soft_failed
+        soft_failed += plain.soft_failed.keys() != found.soft_failed.keys()
         extremities += plain.extremities != found.extremities
     assert min(soft_failed, extremities) > 15
 
@@ -53,7 +53,7 @@ def test_a_branch_that_is_soft_failed_and_then_merged_is_received_likewise(versi
     room = base_room(version)
     _, topic, merge = banned_beside_a_topic(room)
     expected = same_as_reference(list(room.events.values()))
-    assert expected.soft_failed == {topic.event_id}
+    assert expected.soft_failed.keys() == {topic.event_id}
     assert expected.extremities == {merge.event_id}
 
 
