@@ -526,7 +526,7 @@ class Fold:
         # An undecided auth event has not been accepted, and may still be rejected.
         undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
         try:
-            if undecided:
+            if undecided and event.type != "m.room.create":  # the rules on create events read none
                 raise MissingEvents(undecided)
             by_auth_events = check_auth(event, None, self.cited, rejected=self.rejected)
         except MissingEvents as error:
