@@ -77,6 +77,7 @@ LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
         Lack.DROPPED: "get valid copies of the dropped events",
         Lack.STATE: "get the whole state",
         Lack.AGREEMENT: "find out which of the contradicting sources is right",
+        Lack.ORDER: "find out when the events arrived",
     }
 )
 """What would decide an undecided event, as it follows the words "a server must"."""

@@ -14,6 +14,8 @@ from .outcome import CurrentCheck, Status
 if TYPE_CHECKING:
     from .result import Replay
 
+_UNPLACED = "nothing tells when the server received the event"
+
 
 def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
     """Return the result of checking an event against the current state at its arrival."""
@@ -32,6 +34,12 @@ def was_checked(replayed: "Replay", event_id: EventId) -> bool:
     """Tell whether an event was checked against the current state at its arrival, with a result."""
     check = _made_at_arrival(replayed, event_id)
     return check.failure is not None or check.allowed is True
+
+
+def is_unknown_at_arrival(replayed: "Replay", event_id: EventId) -> bool:
+    """Tell whether a server makes the check of an event, and its result is unknown here."""
+    check = _made_at_arrival(replayed, event_id)
+    return check.allowed is None and check.made
 
 
 def _made_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
@@ -58,7 +66,7 @@ def _made_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
             why += f": {reason}"
         return CurrentCheck(None, why=why, lack=lack)
     if event_id in replayed.unplaced:
-        return CurrentCheck(None, why="nothing tells when the server received the event")
+        return CurrentCheck(None, why=_UNPLACED, lack=Lack.ORDER)
     if event_id in replayed.backfilled:
         return CurrentCheck(None, why="it was fetched from the history", made=False)
     if event_id in replayed._not_received or event_id not in replayed._before:

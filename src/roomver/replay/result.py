@@ -12,7 +12,7 @@ from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .arrival import check_at_arrival, entries_at_arrival
+from .arrival import check_at_arrival, entries_at_arrival, is_unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
@@ -261,7 +261,7 @@ class Replay:
 
         `current_check` says why. Events for which the check is not made are not among them.
         """
-        return [e for e in self.order if e in self.unchecked or e in self._unchecked_for]
+        return [e for e in self.order if self.outcomes[e].accepted and is_unknown_at_arrival(self, e)]
 
     def current_check(self, event_id: EventId) -> CurrentCheck:
         """Return the result of checking an event against the current state at its arrival.
