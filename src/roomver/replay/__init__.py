@@ -14,7 +14,7 @@ from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
-from ..types import EventId, StateMap
+from ..types import EventId, JsonValue, StateMap
 from ..versions import StateResolution, is_known
 from .current import ENDS_UNCERTAIN
 from .ends import Ends
@@ -157,7 +157,7 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
 
 def _check_one_room(events: Mapping[EventId, Event]) -> None:
     rooms: dict[tuple[str, str], EventId] = {}
-    others: dict[EventId, object] = {}
+    others: dict[EventId, JsonValue] = {}
     made = False
     for event_id, event in events.items():
         rooms.setdefault((event.room_id, event.room_version.identifier), event_id)
