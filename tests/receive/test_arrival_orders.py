@@ -10,7 +10,7 @@ from random import Random
 from builder import ALICE, BOB, CAROL, VERSIONS
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from played_rooms import Sent, played, same_as_reference
+from played_rooms import Sent, drawn_history, played, same_as_reference
 from reference.replay import Replayed
 from replay.rooms import hostile_rooms, merged_rooms
 from replay.test_policy_server import CONTENT, KEY, SERVER
@@ -123,6 +123,24 @@ def test_any_whole_room_is_received_alike_in_any_order_of_arrival(events: list[E
         receipts[event.event_id] = run(receive_checked_steps(checked(event), graph=store.graph), store)
         store.take(receipts[event.event_id])
     check_alike(replayed, receipts, store)
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_events_of_the_history_are_received_as_the_reference_receives_them(version: str, seed: int) -> None:
+    rng = Random(f"{version}/{seed}")
+    events = any_order(rng, drawn_room(rng, version, rng.randrange(3, 30)))
+    history = drawn_history(rng, events)
+    expected, store = same_as_reference(events, history), MemoryStore()
+    for event in events:
+        event_id = event.event_id
+        steps = receive_checked_steps(checked(event), graph=store.graph, from_history=event_id in history)
+        receipt = run(steps, store)
+        store.take(receipt)
+        assert (receipt.status is ReceiptStatus.REJECTED) is (event_id in expected.rejected)
+        assert (receipt.status is ReceiptStatus.SOFT_FAILED) is (event_id in expected.soft_failed)
+        assert receipt.state_after == expected.after[event_id]
+    assert store.extremities == expected.extremities
 
 
 def test_the_random_rooms_have_what_makes_arrival_matter() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roomver import Event, replay_room
+from roomver import Event, UnknownState, replay_room
 from roomver.replay import Replay, ends
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -74,6 +74,8 @@ def test_what_a_bound_leaves_out_is_named() -> None:
     # What was not checked may be soft-failed. It decides nothing.
     assert not room.extremities_known
     assert room.current_unknown == [*room.unchecked]
+    with pytest.raises(UnknownState, match="a bound prevented their checks"):
+        room.resolution_at(None)
     assert {room.events[event_id].sender for event_id in room.unchecked} == {BOB}
     room = replayed("tangle", 300)
     assert room.unsought

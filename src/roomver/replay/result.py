@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, Lack, MissingEvents, UnknownState, counted
 from ..event import Event
@@ -63,6 +63,9 @@ class Reset(NamedTuple):
     kept_by_v2_1: bool | None
 
 
+_UNDECIDED: Final = "undecided events need entries of it that are unknown"
+_UNCHECKED: Final = "events may be soft-failed: a bound prevented their checks against the current state"
+
 Grouped = tuple[RoomState | PartialState[EventId], int]
 """A state, and its group: the number under which it is kept."""
 
@@ -75,10 +78,9 @@ def plain(state: StateMap[EventId]) -> KnownState:
     return PartialState(dict(state.known), state.unknown) if isinstance(state, PartialState) else dict(state)
 
 
-def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
+def _lacking_error(missing: Collection[EventId], why: str = _UNDECIDED) -> MissingEvents | UnknownState:
     """Return the error of a state that is unknown as a whole."""
-    unknown = UnknownState((), "undecided events need entries of it that are unknown")
-    return MissingEvents(missing) if missing else unknown
+    return MissingEvents(missing) if missing else UnknownState((), why)
 
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
@@ -108,8 +110,8 @@ class Replay:
             server it names has not signed, each with the reason.
             The events that a server decided about are not among them.
         unchecked: accepted events that a bound kept from being checked against the current state, each with
-            the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
-            the extremities unknown.)
+            the reason; also later ones that cannot be checked because of them. Whether these are soft-failed
+            is unknown, and so are the forward extremities, until other events follow them.
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
@@ -344,7 +346,7 @@ class Replay:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
             if self.current_state is None or not (self.current_is_given or self.extremities_known):
-                raise _lacking_error(self.lacking(None))
+                raise _lacking_error(self.lacking(None), _UNCHECKED if self.unchecked else _UNDECIDED)
             given, parents = self._given_current, self.forward_extremities
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
