@@ -99,6 +99,38 @@ def test_a_room_a_replay_and_the_reference_agree_in_any_order_of_arrival(version
     received_in_order(events, expected)
 
 
+def of_room(events: list[Event]) -> Room:
+    """Receive events in their order."""
+    here = Room(events[0].room_version, signatures=False)
+    here.receive_all(event.pdu for event in events)
+    assert here.waiting == {}
+    return here
+
+
+@often
+@given(st.sampled_from(VERSIONS), st.integers(0, 2**32))
+def test_a_room_ends_in_the_same_accepted_events_and_states_in_any_order(version: str, seed: int) -> None:
+    """Only soft failure depends on the order, and with it the forward extremities and the current state."""
+    rng = Random(f"{version}/{seed}")
+    events = drawn_room(rng, version, rng.randrange(3, 30))
+    one, *others = (of_room(any_order(rng, events)) for _ in range(3))
+    for other in others:
+        assert other.receipts.keys() == one.receipts.keys() == {event.event_id for event in events}
+        for event_id, receipt in one.receipts.items():
+            again = other.receipts[event_id]
+            accepted = receipt.status is not ReceiptStatus.REJECTED
+            assert (again.status is not ReceiptStatus.REJECTED) is accepted
+            assert (again.by_auth_events, again.by_state) == (receipt.by_auth_events, receipt.by_state)
+            assert other.state_before(event_id) == one.state_before(event_id)
+            assert other.state_after(event_id) == one.state_after(event_id)
+            assert again.delta == receipt.delta
+        statuses = {receipt.status for room in (one, other) for receipt in room.receipts.values()}
+        if ReceiptStatus.SOFT_FAILED not in statuses:
+            assert other.extremities == one.extremities
+        if other.extremities == one.extremities:
+            assert other.current_state == one.current_state
+
+
 def whole(events: list[Event]) -> bool:
     """Tell whether no event is missing or on a cycle."""
     here: set[str] = set()

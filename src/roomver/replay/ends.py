@@ -58,8 +58,8 @@ from .unclear import causes_of, note_unchecked
 # States known in part that are merged at the end at most.
 _STATES: Final = 64
 # Bounds on what a hostile room can make expensive. An honest room does not come near them.
-_COST_PER_EVENT: Final = 4
-_COST: Final = 4_000
+_COST_PER_EVENT: Final = 8
+_COST: Final = 8_000
 # How many events that leave an event unchecked are kept for `Replay.lacking`.
 _CAUSES: Final = 16
 
