@@ -168,6 +168,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
         "current_unknown": unknown_checks_data(result),
+        "order_of_arrival_known": result.gathered.in_order,
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},
