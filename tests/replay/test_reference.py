@@ -10,7 +10,7 @@ from played_rooms import agree, drawn_history, played, same_as_reference
 from strategies import often
 
 from roomver import replay_room
-from roomver.replay import ends, open_states
+from roomver.replay import current_checks, open_states
 
 from .rooms import banned_beside_a_topic, base_room, recorded
 
@@ -76,8 +76,8 @@ def test_what_a_bound_leaves_out_is_unknown_and_all_else_is_as_without_it(versio
     events = played(rng, version, rng.randrange(3, 30), odd=rng.random() < 0.3)
     whole = replay_room(events)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ends, "_COST", rng.choice([-100, 0, 5, 20]))
-        patch.setattr(ends, "_COST_PER_EVENT", 0)
+        patch.setattr(current_checks, "_COST", rng.choice([-100, 0, 5, 20]))
+        patch.setattr(current_checks, "_COST_PER_EVENT", 0)
         patch.setattr(open_states, "_READS", rng.choice([0, 10, 100_000]))
         patch.setattr(open_states, "_READS_PER_EVENT", rng.choice([0, 2]))
         bounded = replay_room(events)

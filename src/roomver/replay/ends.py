@@ -1,7 +1,5 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
-This module has more than 400 lines: each part changes what the others read at every arrival.
-
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -10,8 +8,7 @@ How it works:
   become an end.
 * *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
   the merge of the states after the ends. If that merge is the state before the event too, there is nothing
-  more to check. Otherwise the check needs only a few keys of it, and the ends mostly agree on these. The
-  merge is made where they do not.
+  more to check. Otherwise see `current_checks`.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   be one or follow one (`Holes`). Then no event is checked against the current state. An event that could not
   be checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
@@ -36,18 +33,15 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
-from ..auth import check_against_state
 from ..errors import UnknownState
 from ..event import Event
-from ..power import CREATE
-from ..selection import select_auth_types
-from ..state import EventsOf, PartialState
-from ..types import EventId, StateKey, StateMap
-from .arrival import differing_entries
+from ..state import PartialState
+from ..types import EventId, StateMap
 from .current import agreed_among, resolve_open
+from .current_checks import CurrentChecks
 from .fold import Fold
 from .holes import Holes
-from .open_states import OpenStates, TooManyReads
+from .open_states import OpenStates
 from .order import find_absorbed
 from .outcome import Outcome, SoftFailure, Status
 from .possible import PossibleStates
@@ -57,13 +51,9 @@ from .unclear import causes_of, note_unchecked
 
 # States known in part that are merged at the end at most.
 _STATES: Final = 64
-# Bounds on what a hostile room can make expensive. An honest room does not come near them.
-_COST_PER_EVENT: Final = 8
-_COST: Final = 8_000
 # How many events that leave an event unchecked are kept for `Replay.lacking`.
 _CAUSES: Final = 16
 
-TOO_COSTLY: Final = "merging the states of its branches again and again costs too much"
 AFTER_UNCHECKED: Final = "events that were not checked may be in the current state"
 
 
@@ -89,6 +79,7 @@ class Ends:
         events = fold.events
         told = [events[one] for one in fold.vouched]
         self._open = OpenStates((one.type, one.state_key) for one in told if one.state_key is not None)
+        self._checks = CurrentChecks(fold, self._open, self._recommended)
         # Undecided events that would be ends, rejected events after missing events that would be ends, and
         # ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
@@ -105,7 +96,6 @@ class Ends:
         self._line: EventId | None = None
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
-        self._spent = -_COST  # on merges
         # Whether a decided event has arrived that is not an outlier: then the server is in the room. After
         # one of these undecided events it may be in the room.
         self._entered = False
@@ -174,7 +164,7 @@ class Ends:
             self._unclear[event_id] = None
         if status is not Status.ACCEPTED:
             return
-        self._spent -= _COST_PER_EVENT
+        self._checks.allow()
         if event_id in self._beside:
             result._not_received.add(event_id)
         if event_id in self._soft_failed or event_id in self._beside:
@@ -303,9 +293,8 @@ class Ends:
             self._note_causes(event_id)
             return False
         try:
-            return self._note(
-                event_id, self._against_current(event, None if outcome.by_state is None else before[0])
-            )
+            checked_before = None if outcome.by_state is None else before[0]
+            return self._note(event_id, self._checks.failure(event, checked_before))
         except UnknownState as error:
             self._note_causes(event_id, error)
             return False
@@ -372,62 +361,6 @@ class Ends:
         # If there are none, a state is known in part.
         note_unchecked(self._result, event_id, causes or islice(self._ends, _STATES), error)
 
-    def _against_current(self, event: Event, before: StateMap[EventId] | None) -> SoftFailure | str | None:
-        """Check an event against the current state, by checks 6 and 7.
-
-        Args:
-            event: the event.
-            before: the state before it, if the event was checked against that; otherwise None.
-
-        Returns:
-            Why it fails; None if it does not; a string if a bound prevents the check.
-        """
-        keys = sorted({CREATE, *select_auth_types(event)})
-        state: StateMap[EventId] | None = None
-        if len(self._open) > 1:
-            more: tuple[StateKey, ...] | None = ()
-            if self._recommended is not None:
-                more = None if before is None else self._recommended.keys_read(event, before)
-            try:
-                state = None if more is None else self._open.agreed([*keys, *more])
-            except TooManyReads:
-                return TOO_COSTLY
-            if state is not None and self._recommended is not None:
-                if before is not None and _agree(before, state, [*keys, *(more or ())]):
-                    return self._recommended.check(event, before)
-                state = None
-        if state is None:
-            merged = self._merged()
-            if isinstance(merged, str):
-                return merged
-            state = merged
-        if self._recommended is None and before is not None and _agree(before, state, keys):
-            return None
-        read = differing_entries(event, state, before)
-        if read is not None:
-            self._result._read_at_arrival[event.event_id] = read
-        verdict = check_against_state(event, EventsOf(state, self._fold.events))
-        if not verdict.allowed:
-            return verdict
-        return None if self._recommended is None else self._recommended.check(event, state)
-
-    def _merged(self) -> StateMap[EventId] | str:
-        """Return the current state, resolved from the open states; a string if a bound prevents it."""
-        fold = self._fold
-        states = [state for state in self._open.states if state is not None]
-        if len(states) == 1:
-            return states[0][0]
-        merged = fold.merged.get(tuple(sorted(group for _, group in states)))
-        if merged is None:
-            # The merges for checks may cost as much as those before events, and a little for each event.
-            before_events = fold.merges_cost
-            if self._spent > before_events:
-                return TOO_COSTLY
-            merged = fold.merged_for(None, states)
-            self._spent += fold.merges_cost - before_events
-            fold.merges_cost = before_events
-        return merged.after[0]
-
     # The end
 
     def finish(self) -> None:
@@ -465,11 +398,3 @@ class Ends:
         if not self._ends:
             return None
         return agreed_among(self._possible.shared(self._open))
-
-
-def _agree(one: StateMap[EventId], other: StateMap[EventId], keys: Collection[StateKey]) -> bool:
-    """Tell whether two states are known to have the same entries for some keys."""
-    try:
-        return all(one.get(key) == other.get(key) for key in keys)
-    except UnknownState:
-        return False
