@@ -12,7 +12,7 @@ from played_rooms import forget, played
 from replay.rooms import hostile_rooms, merged_rooms
 from strategies import hostile, hostile_json, often, python_values
 
-from roomver import Event, replay_room
+from roomver import Event, WrongRoom, replay_room
 from roomver.findings import EventCheck
 from roomver.receive import (
     Lacking,
@@ -133,7 +133,14 @@ def test_any_event_has_a_receipt(seed: int, version: str) -> None:
     if rng.randrange(2):
         event["content"] = hostile_value(rng)
     for signatures in (False, True):
-        receipt = run(receive_steps(event, version, graph=store.graph, signatures=signatures), store)
+        steps = receive_steps(event, version, graph=store.graph, signatures=signatures)
+        try:
+            receipt = run(steps, store)
+        except WrongRoom:
+            # The caller finds the room, so it sends a create event of another room elsewhere.
+            assert event.get("type") == "m.room.create"
+            assert event.get("room_id") not in {one.event.room_id for one in store.stored.values()}
+            continue
         assert str(receipt).startswith(receipt.status.value)
         store.take(receipt)
 
