@@ -129,6 +129,25 @@ def test_an_event_beside_a_ban_is_soft_failed(write: Write) -> None:
     assert [kind for kind, _ in findings(found)[beside.event_id]] == ["soft-failed"]
 
 
+def test_where_no_source_tells_the_order_of_arrival_soft_failure_says_so(write: Write) -> None:
+    built = public_room()
+    head, before = built.last, dict(built.state)
+    assert head is not None
+    built.member(BOB, "ban", by=ALICE)
+    built.state = before
+    built.add("m.room.message", BOB, {"body": "beside"}, prev=[head])
+    said = "  no source tells the order of arrival: soft-failed if it is that of the input\n"
+    recorded = recording(built)
+    for lines, known in ((recorded, True), ([line["pdu"] for line in recorded[1:]], False)):
+        file = write("room.jsonl", lines)
+        arguments = ["check", file, "--room-version", "11", "--unsigned"]
+        assert (said in run(*arguments).stdout) is not known
+        (found,) = json.loads(run(*arguments, "--json").stdout)["files"]
+        assert found["room"]["order_of_arrival_known"] is known
+    # Where nothing is soft-failed, nothing is said.
+    assert said not in run("check", write("all.jsonl", [e.pdu for e in public_room().events.values()])).stdout
+
+
 def test_events_that_cite_each_other_are_a_finding(write: Write) -> None:
     # Only in versions 1 and 2 can a sender choose event IDs, and so build a cycle.
     built = public_room("1")

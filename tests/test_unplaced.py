@@ -53,6 +53,8 @@ def test_a_recording_without_a_servers_decisions_cannot_make_an_event_backfilled
     assert made_up.gathered.backfilled == set()
     assert not made_up.replay.extremities_known
     assert isinstance(made_up.replay.current_state, PartialState)
+    assert made_up.replay.current_unknown == [branch[1]]
+    assert not made_up.ok
     for other in (without, told):
         agree_on_state(made_up.replay.current_state, other.replay.current_state)
 
@@ -69,6 +71,7 @@ def test_a_second_file_cannot_make_an_event_backfilled(write: Write) -> None:
     ]
     result = run("check", files[0], "--also", files[1])
     assert "the forward extremities are not certain" in result.stdout
+    assert "nothing tells when the server received the event; the database of a server, or" in result.stdout
     # The second one, alone, tells how its server came by the event.
     assert "the forward extremities are not certain" not in run("check", files[1]).stdout
 

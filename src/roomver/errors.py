@@ -205,12 +205,16 @@ class Lack(Enum):
     """The whole of a state that the input gives in part."""
     AGREEMENT = "agreement"
     """Which is right: sources contradict each other on a state, or a given state contradicts the events."""
+    ORDER = "order of arrival"
+    """When a server received an event."""
 
 
 def gravest(lacks: Iterable[Lack]) -> Lack:
     """Return the one of several lacks that must be mended first; `Lack.STATE` if there are none."""
     found = {*lacks}
-    return next((one for one in (Lack.AGREEMENT, Lack.DROPPED, Lack.MISSING) if one in found), Lack.STATE)
+    return next(
+        (one for one in (Lack.AGREEMENT, Lack.DROPPED, Lack.MISSING, Lack.ORDER) if one in found), Lack.STATE
+    )
 
 
 class UnknownState(RoomverError):

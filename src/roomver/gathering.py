@@ -70,6 +70,7 @@ class Gathered:
             accepted them.
         outliers, extremities, apart, backfilled, unplaced: as in `KnownStates`.
         unsettled: as in `KnownStates`, of the first source.
+        in_order: whether the first source, which decides this, tells the order in which the events arrived.
         unknown_states: for events whose state the server should know and does not, the reason.
         contributions: what each source adds; empty if there is only one.
         differences: where the sources differ, and copies or given states in one source.
@@ -99,6 +100,7 @@ class Gathered:
     backfilled: frozenset[EventId] = frozenset()
     unplaced: frozenset[EventId] = frozenset()
     unsettled: frozenset[EventId] | None = frozenset()
+    in_order: bool = False
     unknown_states: Mapping[EventId, str] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -238,6 +240,7 @@ class Gathered:
         """Merge what the sources know beside the events, and find where they differ."""
         knowns = []
         origins = tally.origins = self.other_rooms.without_strange(tally.origins, tally.has)
+        self.in_order = origins[0].in_order
         for source, origin in enumerate(origins):
             for ids in origin.state_ids:
                 tally.vouched[source] |= self._add_ids(ids, source, origin.name)

@@ -57,6 +57,9 @@ class Stored(NamedTuple):
     """Whether it was rejected."""
     soft_failed: bool = False
     """Whether it was accepted and soft-failed."""
+    from_history: bool = False
+    """Whether the server fetched it from the history of the room. No event takes the place of a forward
+    extremity by way of it, if it was rejected."""
 
     def state_after(self, before: State[EventId]) -> State[EventId]:
         """Return the state after the event, from the state before it."""

@@ -11,6 +11,7 @@ from replay.rooms import LEVELS, TOPIC, Branches, banned_beside_a_topic, base_ro
 from unpaddedbase64 import encode_base64
 
 from roomver import Event, KeyRing, SigningKey, VerifyKey, WrongRoom, parse_event, rules, sign_event
+from roomver.errors import Lack
 from roomver.findings import Finding, FindingKind
 from roomver.policy import PolicyRefusal
 from roomver.receive import (
@@ -445,6 +446,44 @@ def test_states_that_are_known_in_part_are_merged_as_far_as_they_agree() -> None
     assert receipt.state_before.known == ids(room.state)
     assert receipt.status is ReceiptStatus.ACCEPTED
     assert receipt.lacking == Lacking()
+
+
+@pytest.mark.parametrize("lack", Lack)
+def test_what_would_tell_an_unknown_entry_is_kept(lack: Lack) -> None:
+    room, store, topics = forked()
+    bob = Unknown("told by nobody", keys=frozenset([("m.room.member", BOB)]), lack=lack)
+    known = {key: e for key, e in ids(room.state).items() if key not in bob.keys}
+    first, second = (event.event_id for event in topics)
+    store.states[first] = PartialState({**known, TOPIC: first}, [bob])
+    merge = room.make("m.room.message", ALICE, {}, prev=topics)
+    before = receive(store, merge, from_history=True).state_before
+    assert isinstance(before, PartialState)
+    assert {one.lack for one in before.unknown} == {lack}
+    receipt = receive(store, room.make("m.room.message", BOB, {}, prev=topics[:1]))
+    assert receipt.status is ReceiptStatus.UNDECIDED
+    assert (receipt.lacking.why, receipt.lacking.lack) == ("told by nobody", lack)
+    del store.stored[second]
+    store.states[first] = RoomState({**ids(room.state), TOPIC: first})
+    before = receive(store, merge, from_history=True).state_before
+    assert isinstance(before, PartialState)
+    assert {one.lack for one in before.unknown} == {Lack.MISSING}
+
+
+@every_version
+def test_a_rejected_event_of_the_history_replaces_no_extremity(version: str) -> None:
+    room = base_room(version)
+    store = filled(room)
+    last = room.last
+    assert last is not None
+    rejected = room.make("m.room.message", "@nobody:n.example", {})
+    follows = room.make("m.room.message", ALICE, {}, prev=[rejected])
+    both = frozenset([last.event_id, follows.event_id])
+    for from_history, ends in ((True, both), (False, both - {last.event_id})):
+        receipt = receive(store, rejected, from_history=from_history)
+        assert (receipt.status, receipt.from_history) == (ReceiptStatus.REJECTED, from_history)
+        assert receipt.stored == Stored(rejected, rejected=True, from_history=from_history)
+        store.take(receipt)
+        assert receive(store, follows).forward_extremities == ends
 
 
 def test_the_current_state_is_the_state_before_an_event_that_follows_all_extremities() -> None:

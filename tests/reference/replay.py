@@ -7,18 +7,21 @@ Where the pages are silent, this module follows the library:
 
 - A soft-failed event is never a forward extremity. An event that follows it takes the place of the forward
   extremities that the soft-failed event follows. The same holds for rejected events.
-- The first event of a room finds no forward extremity. It is not checked against the current state.
+- The first event of a room finds no forward extremity. It is not checked against the current state, nor for
+  the signature of a policy server.
 - An event that the server fetched from the history of the room is not checked against the current state, and
   is never a forward extremity. It takes the place of none, and no event does so through it.
 
-Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu, checks 4 to 6,
+Source: https://spec.matrix.org/latest/server-server-api/#checks-performed-on-receipt-of-a-pdu, checks 4 to 7,
 and https://spec.matrix.org/latest/server-server-api/#soft-failure
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from roomver import Event, check_against_state, check_auth
+from roomver import Event, Verdict, check_against_state, check_auth
+from roomver.policy import check_policy
+from roomver.replay import SoftFailure
 
 from .resolution import Key, Resolution, State, resolve_v1
 
@@ -28,12 +31,14 @@ class Replayed:
     """What became of the events of a room, in the order in which they arrived."""
 
     events: dict[str, Event]
+    before: dict[str, dict[Key, str]] = field(default_factory=dict)
     after: dict[str, dict[Key, str]] = field(default_factory=dict)
     by_auth_events: set[str] = field(default_factory=set)
     """The events that their auth events reject."""
     by_state: set[str] = field(default_factory=set)
     """The events that the state before them rejects."""
-    soft_failed: set[str] = field(default_factory=set)
+    soft_failed: dict[str, SoftFailure] = field(default_factory=dict)
+    """Accepted events, each with the check that it fails at its arrival."""
     extremities: set[str] = field(default_factory=set)
     backfilled: frozenset[str] = frozenset()
     """The events that the server fetched from the history of the room."""
@@ -44,14 +49,17 @@ class Replayed:
 
     def resolved(self, states: Sequence[State]) -> dict[Key, str]:
         version = next(iter(self.events.values())).room_version.identifier
-        if version == "1":
-            return resolve_v1(states, self.events)
         if not states:
             return {}
+        if version == "1":
+            return resolve_v1(states, self.events)
         return Resolution(states, self.events, v2_1=version == "12", rejected=self.rejected).state
 
-    def allowed(self, event: Event, state: State) -> bool:
-        return check_against_state(event, {key: self.events[i] for key, i in state.items()}).allowed
+    def of_events(self, state: State) -> dict[Key, Event]:
+        return {key: self.events[event_id] for key, event_id in state.items()}
+
+    def checked(self, event: Event, state: State) -> Verdict:
+        return check_against_state(event, self.of_events(state))
 
     def current_state(self) -> dict[Key, str]:
         return self.resolved([self.after[event_id] for event_id in sorted(self.extremities)])
@@ -61,7 +69,7 @@ class Replayed:
         show: rejected and soft-failed ones."""
         found = set(event.prev_event_ids)
         while True:
-            hidden = found & (self.rejected | self.soft_failed) - self.backfilled
+            hidden = found & (self.rejected | self.soft_failed.keys()) - self.backfilled
             larger = found.union(*(self.events[one].prev_event_ids for one in hidden))
             if larger == found:
                 return found & self.extremities
@@ -70,23 +78,33 @@ class Replayed:
     def receive(self, event: Event) -> None:
         event_id = event.event_id
         before = self.resolved([self.after[parent] for parent in dict.fromkeys(event.prev_event_ids)])
-        self.after[event_id] = before
+        self.before[event_id] = self.after[event_id] = before
         # 4. Passes authorization rules based on the event's auth events, otherwise it is rejected.
         # 5. Passes authorization rules based on the state before the event, otherwise it is rejected.
         if not check_auth(event, None, self.events, rejected=self.rejected).allowed:
             self.by_auth_events.add(event_id)
             return
-        if not self.allowed(event, before):
+        if not self.checked(event, before).allowed:
             self.by_state.add(event_id)
             return
         if event.state_key is not None:
             self.after[event_id] = {**before, (event.type, event.state_key): event_id}
         if event_id in self.backfilled:
             return
-        # 6. Passes authorization rules based on the current state of the room, otherwise it is "soft failed".
-        if self.extremities and not self.allowed(event, self.current_state()):
-            self.soft_failed.add(event_id)
-            return
+        if self.extremities:
+            current = self.current_state()
+            # 6. Passes authorization rules based on the current state of the room, otherwise it is "soft
+            #    failed".
+            verdict = self.checked(event, current)
+            if not verdict.allowed:
+                self.soft_failed[event_id] = verdict
+                return
+            # 7. Is validated by the Policy Server, if the room is using a Policy Server, otherwise it is
+            #    "soft failed".
+            refusal = check_policy(event, self.of_events(current))
+            if refusal is not None:
+                self.soft_failed[event_id] = refusal
+                return
         self.extremities = self.extremities - self.superseded(event) | {event_id}
 
 

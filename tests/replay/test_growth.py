@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from roomver import Event, replay_room
-from roomver.replay import Replay, ends
+from roomver import Event, UnknownState, replay_room
+from roomver.replay import Replay, current_checks, ends
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks.crafted import CRAFTED, tangle
+from benchmarks.crafted import BOB, CRAFTED, tangle
 
 # A tangle costs the same per event from the size on at which all keys differ between all branches.
 ROOMS: dict[str, tuple[Callable[[int], list[Event]], int]] = {
@@ -57,18 +57,26 @@ def replayed(name: str, size: int) -> Replay:
     return replay_room(CRAFTED[name](size))
 
 
-def test_what_a_bound_leaves_out_is_named() -> None:
-    room = replayed("many ends", 100)
-    assert set(room.unchecked.values()) == {ends.TOO_MANY_STATES}
-    # The first 64 ends are checked. The others count as ends too, and the current state is known.
-    assert len(room.unchecked) == 100 - 65
-    assert len(room.forward_extremities) == 100
+def test_many_ends_leave_no_check_out() -> None:
+    room = replayed("many ends", 300)
+    assert room.unchecked == {}
+    assert len(room.forward_extremities) == 300
     assert room.current_state is not None
-    assert len([key for key in room.current_state if key[0] == "x.thing"]) == 100
+    assert len([key for key in room.current_state if key[0] == "x.thing"]) == 300
+    assert room.extremities_known
+
+
+def test_what_a_bound_leaves_out_is_named() -> None:
     room = replayed("soft-failed", 300)
-    assert set(room.unchecked.values()) == {ends.TOO_COSTLY}
+    assert set(room.unchecked.values()) == {current_checks.TOO_COSTLY, ends.AFTER_UNCHECKED}
     assert room.soft_failed
     assert not room.soft_failed.keys() & room.unchecked.keys()
+    # What was not checked may be soft-failed. It decides nothing.
+    assert not room.extremities_known
+    assert room.current_unknown == [*room.unchecked]
+    with pytest.raises(UnknownState, match="a bound prevented their checks"):
+        room.resolution_at(None)
+    assert {room.events[event_id].sender for event_id in room.unchecked} == {BOB}
     room = replayed("tangle", 300)
     assert room.unsought
     assert set(room.unsought) <= {merge.event_id for merge in room.merges}

@@ -1,9 +1,9 @@
 """What becomes of each event: accepted, rejected, undecided or on a cycle."""
 
 import pytest
-from builder import ALICE, BOB, VERSIONS
+from builder import ALICE, BOB, VERSIONS, Room, refuses
 
-from roomver import Event, replay_room
+from roomver import Event, replay_room, rules
 from roomver.replay import Outcome, Status
 
 from .rooms import TOPIC, Branches, base_room, ids
@@ -106,3 +106,43 @@ def test_a_state_event_that_cites_a_cycle_is_rejected(version: str) -> None:
     replayed = replay_room([*room.events.values(), itself, cites])
     assert replayed.outcomes[itself.event_id].status is Status.CYCLIC
     assert replayed.outcomes[cites.event_id].status is Status.REJECTED_BY_AUTH_EVENTS
+
+
+@pytest.mark.parametrize("version", ["1", "2", "11"])
+def test_a_create_event_is_decided_without_its_auth_events(version: str) -> None:
+    """Rule 1 reads no auth event, so neither a missing nor an undecided one matters."""
+    room = Room(version, signed=False)
+    room.join(ALICE)
+    lost = room.make("m.room.message", ALICE, {})
+    undecided = room.make("m.room.message", ALICE, {"n": 1}, prev=[lost], auth=[lost])
+    create = room.make(
+        "m.room.create", ALICE, room.create.content, state_key="", prev=[], auth=[lost, undecided]
+    )
+    follows = room.make("m.room.create", ALICE, room.create.content, state_key="", prev=[create], auth=[lost])
+    replayed = replay_room([*room.events.values(), undecided, create, follows])
+    assert replayed.outcomes[undecided.event_id].status is Status.UNDECIDED
+    assert replayed.outcomes[create.event_id].accepted
+    verdict = replayed.outcomes[follows.event_id].by_auth_events
+    assert verdict is not None
+    refuses(verdict, rules.CREATE_HAS_PREV_EVENTS)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_create_event_is_on_a_cycle_only_by_its_prev_events_or_itself(version: str) -> None:
+    room = Room(version, signed=False)
+    create = room.create.content
+
+    def made(name: str, prev: list[str], auth: list[str]) -> Event:
+        return room.make("m.room.create", ALICE, create, state_key="", event_id=name, prev=prev, auth=auth)
+
+    join = room.make(
+        "m.room.member", ALICE, {"membership": "join"}, state_key=ALICE, prev=["$x:a"], auth=["$x:a"]
+    )
+    cited = made("$x:a", [], [join.event_id])
+    replayed = replay_room([join, cited])
+    assert replayed.order == [cited.event_id, join.event_id]
+    assert {outcome.status for outcome in replayed.outcomes.values()} == {Status.ACCEPTED}
+    itself = made("$x:a", [], ["$x:a"])
+    assert replay_room([itself]).outcomes["$x:a"].status is Status.CYCLIC
+    one, two = made("$x:a", ["$y:a"], []), made("$y:a", ["$x:a"], [])
+    assert {outcome.status for outcome in replay_room([one, two]).outcomes.values()} == {Status.CYCLIC}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from builder import ALICE, VERSIONS, Room
+from builder import ALICE, BOB, VERSIONS, Room
 
 from roomver import WrongRoom, replay_room
 from roomver.replay import Status
@@ -36,6 +36,20 @@ def test_a_create_event_that_names_another_known_version_is_an_error(
             replay_room([create])
     else:
         assert replay_room([create]).order == [create.event_id]
+
+
+@pytest.mark.parametrize("version", VERSIONS[:11])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_second_create_event_of_another_version_stops_nothing(version: str, first: bool) -> None:
+    """Any member can send one. Only its rules decide about it."""
+    room = base_room(version)
+    other: dict[str, Any] = {"creator": BOB, "room_version": "9" if version == "10" else "10"}
+    refused = room.make("m.room.create", BOB, other, state_key="", auth=[])
+    beside = room.make("m.room.create", ALICE, other, state_key="", prev=[], auth=[])
+    events = [*room.events.values()]
+    replayed = replay_room([beside, refused, *events] if first else [*events, refused, beside])
+    assert replayed.rejected == {refused.event_id}
+    assert replayed.outcomes[events[-1].event_id].accepted
 
 
 @pytest.mark.parametrize("version", VERSIONS)

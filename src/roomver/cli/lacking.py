@@ -19,6 +19,8 @@ VALID_COPIES: Final = "valid copies of the dropped events decide this"
 
 _AGREEMENT: Final = "the sources contradict each other: find out which one is right"
 
+_ORDER: Final = "the database of a server, or a recording of it, tells the order of arrival"
+
 NO_STATES: Final = "--as-recorded follows the server's decisions; it does not make up for missing events"
 """What to say where a server's decisions are followed and something is unknown all the same."""
 
@@ -30,7 +32,8 @@ def follows_server(replay: Replay) -> bool:
 
 def advice_for(lack: Lack) -> str:
     """Return what to do where a given state is known in part."""
-    return {Lack.DROPPED: VALID_COPIES, Lack.AGREEMENT: _AGREEMENT}.get(lack, WHOLE_STATE)
+    advice = {Lack.DROPPED: VALID_COPIES, Lack.AGREEMENT: _AGREEMENT, Lack.ORDER: _ORDER}
+    return advice.get(lack, WHOLE_STATE)
 
 
 def dropped_data(missing: Iterable[EventId], dropped: Mapping[EventId, Dropped]) -> dict[str, JsonValue]:

@@ -24,6 +24,9 @@ _REFUSED: Final = (
     FindingKind.SOFT_FAILED,
 )
 
+# What the order of arrival decides.
+_AT_ARRIVAL: Final = (FindingKind.SOFT_FAILED, FindingKind.POLICY_SERVER)
+
 CODES: Final = {0: "no problems found", 1: "problems found", 3: "undecided"}
 """What an exit code says about a room."""
 
@@ -120,6 +123,8 @@ class Verdict:
             lines.append(
                 "no server's decisions to compare with: rejected events may be as their server rejected them"
             )
+        if any(self.summary.kinds[one] for one in _AT_ARRIVAL) and not found.gathered.in_order:
+            lines.append("no source tells the order of arrival: soft-failed if it is that of the input")
         if contradictions := found.gathered.contradictions:
             differ = counted(len(contradictions), "contradiction", "contradictions")
             lines.append(f"{differ} between the sources")

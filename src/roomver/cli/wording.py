@@ -77,6 +77,7 @@ LACK_TEXT: Final[Mapping[Lack, str]] = MappingProxyType(
         Lack.DROPPED: "get valid copies of the dropped events",
         Lack.STATE: "get the whole state",
         Lack.AGREEMENT: "find out which of the contradicting sources is right",
+        Lack.ORDER: "find out when the events arrived",
     }
 )
 """What would decide an undecided event, as it follows the words "a server must"."""
@@ -167,6 +168,7 @@ def room_data(result: RoomCheck) -> JsonObject:
         "too_many_states": replayed.too_many_states,
         "soft_failure_unchecked": dict(replayed.unchecked),
         "current_unknown": unknown_checks_data(result),
+        "order_of_arrival_known": result.gathered.in_order,
         "resets_unsought": list(replayed.unsought),
         "merges": len(replayed.merges),
         "gaps": {event_id: list(missing) for event_id, missing in replayed.gaps.items()},

@@ -142,10 +142,12 @@ def receive_checked_steps(
         return Receipt(status=ReceiptStatus.UNDECIDED, check=check, lacking=Lacking(keys=check.unknown_keys))
     # The specification is silent. No server accepts such an event, since it can never have the event first.
     if event.event_id in event.auth_parents or event.event_id in event.prev_event_ids:
-        return Receipt(status=ReceiptStatus.REJECTED, check=check, cites_itself=True)
+        return Receipt(
+            status=ReceiptStatus.REJECTED, check=check, from_history=from_history, cites_itself=True
+        )
 
     known = Known()
-    receipt = Receipt(status=ReceiptStatus.UNDECIDED, check=check)
+    receipt = Receipt(status=ReceiptStatus.UNDECIDED, check=check, from_history=from_history)
     try:
         verdict = yield from check_by_auth_events(event, known)
         receipt = replace(receipt, by_auth_events=verdict)
@@ -260,5 +262,5 @@ def _with_missing(lacking: Lacking, found: StateBefore, *, current: bool = False
 def _with_error(lacking: Lacking, error: MissingEvents | UnknownState) -> Lacking:
     """Add what a check lacks."""
     if isinstance(error, UnknownState):
-        return lacking._replace(entries=error.keys, why=error.reason)
+        return lacking._replace(entries=error.keys, why=error.reason, lack=error.lack)
     return lacking._replace(events=tuple(sorted({*lacking.events, *error.event_ids})))

@@ -24,8 +24,8 @@ def extremities_after(
     """Return the forward extremities after an event that was accepted and not soft-failed.
 
     It takes the place of the extremities that it follows, directly or through events that were rejected or
-    soft-failed. At most 1,000 of these are walked through. An extremity that lies behind more stays one,
-    until another event follows it.
+    soft-failed, and not fetched from the history of the room. At most 1,000 of these are walked through. An
+    extremity that lies behind more stays one, until another event follows it.
     """
     left = set(extremities)
     passed: set[EventId] = set()
@@ -37,6 +37,8 @@ def extremities_after(
             break
         passed |= todo
         yield from known.fetch(sorted(todo))
-        hidden = [one for one in todo if one in known.rejected or one in known.soft_failed]
+        refused = [one for one in todo if one in known.rejected or one in known.soft_failed]
+        # What was fetched from the history came later than what it follows, and replaces nothing.
+        hidden = [one for one in refused if one not in known.from_history]
         todo = {parent for one in hidden for parent in known.events[one].prev_event_ids}
     return frozenset(left | {event.event_id})

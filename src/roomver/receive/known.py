@@ -17,14 +17,16 @@ class Known:
     Attributes:
         events: the events.
         rejected, soft_failed: the IDs of those that were rejected, or accepted and soft-failed.
+        from_history: the IDs of those that were fetched from the history of the room.
     """
 
-    __slots__ = ("_missing", "events", "rejected", "soft_failed")
+    __slots__ = ("_missing", "events", "from_history", "rejected", "soft_failed")
 
     def __init__(self) -> None:
         self.events: dict[EventId, Event] = {}
         self.rejected: set[EventId] = set()
         self.soft_failed: set[EventId] = set()
+        self.from_history: set[EventId] = set()
         self._missing: set[EventId] = set()
 
     def fetch(self, event_ids: Iterable[EventId]) -> Steps[None]:
@@ -55,6 +57,8 @@ class Known:
             self.rejected.add(event_id)
         elif stored.soft_failed:
             self.soft_failed.add(event_id)
+        if stored.from_history:
+            self.from_history.add(event_id)
 
     def need(self, event_ids: Iterable[EventId]) -> Steps[None]:
         """Fetch events, all of which are needed.

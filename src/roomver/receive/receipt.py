@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, NoReturn
 
-from ..errors import listed, refuse_truth
+from ..errors import Lack, listed, refuse_truth
 from ..event import Event
 from ..findings import Action, EventCheck, Finding, FindingKind
 from ..policy import PolicyRefusal
@@ -51,6 +51,8 @@ class Lacking(NamedTuple):
     """Entries of a state known in part that a check reads and that are unknown."""
     why: str = ""
     """Why a state is known in part; empty otherwise."""
+    lack: Lack = Lack.STATE
+    """What would tell these entries."""
 
     def __str__(self) -> str:
         parts = []
@@ -98,6 +100,7 @@ class Receipt:
             not rejected, otherwise empty.
         forward_extremities: the new forward extremities of the room; None if they stay as they are.
         lacking: what is missing.
+        from_history: whether the server fetched the event from the history of the room.
         cites_itself: whether the event has itself among its auth events or prev events. It is rejected then.
     """
 
@@ -111,6 +114,7 @@ class Receipt:
     delta: Mapping[StateKey, EventId] = field(default_factory=dict)
     forward_extremities: frozenset[EventId] | None = None
     lacking: Lacking = NOTHING_LACKING
+    from_history: bool = False
     cites_itself: bool = False
 
     @property
@@ -140,7 +144,10 @@ class Receipt:
         event = self.event
         if event is None or not self.decided:
             return None
-        return Stored(event, self.status is ReceiptStatus.REJECTED, self.status is ReceiptStatus.SOFT_FAILED)
+        rejected, soft_failed = (
+            self.status is status for status in (ReceiptStatus.REJECTED, ReceiptStatus.SOFT_FAILED)
+        )
+        return Stored(event, rejected, soft_failed, self.from_history)
 
     @property
     def state_after(self) -> State[EventId] | None:

@@ -6,7 +6,7 @@ The current state of a room is the state before an event that follows all of its
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ..errors import MissingEvents, UnknownState
+from ..errors import Lack, MissingEvents, UnknownState
 from ..resolution import KnownEvents, Problem, RoomGraph, resolve_split, split_states
 from ..state import PartialState, RoomState, State, Unknown, entries_of
 from ..steps import NeedStates, Steps
@@ -97,10 +97,10 @@ def _merged(states: Sequence[StateMap[EventId]], known: Known, graph: RoomGraph 
         return StateBefore(split.resolved(changes))
     except MissingEvents as error:
         why = "the states before it cannot be resolved without a missing event"
-        unknown = [Unknown.everything(why, one) for one in error.event_ids[:_REASONS_KEPT]]
+        unknown = [Unknown.everything(why, one, Lack.MISSING) for one in error.event_ids[:_REASONS_KEPT]]
         return StateBefore(_agreed(distinct, unknown), error.event_ids)
     except UnknownState as error:
-        return StateBefore(_agreed(distinct, [Unknown.everything(error.reason)]))
+        return StateBefore(_agreed(distinct, [Unknown.everything(error.reason, lack=error.lack)]))
 
 
 def _agreed(states: Sequence[StateMap[EventId]], unknown: Iterable[Unknown]) -> PartialState[EventId]:

@@ -14,7 +14,7 @@ from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..hashing import HashCheck, check_content_hash
 from ..state import entries_of
-from ..types import EventId, StateMap
+from ..types import EventId, JsonValue, StateMap
 from ..versions import StateResolution, is_known
 from .current import ENDS_UNCERTAIN
 from .ends import Ends
@@ -102,8 +102,8 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
 
     Raises:
         MissingEvents: naming the events of a given state that are not in `events`.
-        WrongRoom: if the events are not all from one room and room version, or if the create event names
-            another room version.
+        WrongRoom: if the events are not all from one room and room version, or if every create event that can
+            make the room names another room version.
         ValueError: if there is no such algorithm.
 
     Cost: two checks and small changes to a shared state per event; a third check where open branches do not
@@ -157,18 +157,27 @@ def replay_room(  # noqa: PLR0913 - all but one are options by keyword
 
 def _check_one_room(events: Mapping[EventId, Event]) -> None:
     rooms: dict[tuple[str, str], EventId] = {}
+    others: dict[EventId, JsonValue] = {}
+    made = False
     for event_id, event in events.items():
         rooms.setdefault((event.room_id, event.room_version.identifier), event_id)
-        if event.type == "m.room.create" and event.state_key == "":
+        # One with prev events makes no room: rule 1.1 refuses it, and anybody can send it.
+        if event.type == "m.room.create" and event.state_key == "" and not event.prev_event_ids:
             named = event.content.get("room_version", "1")
             # Up to version 10 redaction removes the room version. Then only the caller knows it.
-            if "room_version" not in event.content and check_content_hash(event) is not HashCheck.INTACT:
-                continue
-            if named != event.room_version.identifier and is_known(named):
-                raise WrongRoom(
-                    f"{event_id} makes a room of version {named}, but it is read as version"
-                    f" {event.room_version}"
-                )
+            redacted = "room_version" not in event.content and (
+                check_content_hash(event) is not HashCheck.INTACT
+            )
+            if redacted or named == event.room_version.identifier or not is_known(named):
+                made = True
+            else:
+                others[event_id] = named
+    for event_id, named in others.items():
+        if not made:
+            version = events[event_id].room_version
+            raise WrongRoom(
+                f"{event_id} makes a room of version {named}, but it is read as version {version}"
+            )
     if len(rooms) > 1:
         listed = ", ".join(f"{event_id} from {room} (version {v})" for (room, v), event_id in rooms.items())
         raise WrongRoom(f"events of more than one room: {listed}")

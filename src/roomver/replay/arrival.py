@@ -14,14 +14,41 @@ from .outcome import CurrentCheck, Status
 if TYPE_CHECKING:
     from .result import Replay
 
+_UNPLACED = "nothing tells when the server received the event"
+
 
 def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
     """Return the result of checking an event against the current state at its arrival."""
-    outcome = replayed.outcomes[event_id]
+    check = _made_at_arrival(replayed, event_id)
+    if check.allowed is not None or not check.made:
+        return check
+    if replayed.outcomes[event_id].status is Status.UNDECIDED:
+        return check._replace(missing=tuple(replayed.lacking(event_id)))
+    causes = replayed._unchecked_for.get(event_id, ())
+    here = [one for one in causes if one in replayed.events]
+    missing = {*replayed.lacking(*here), *(one for one in causes if one not in replayed.events)}
+    return check._replace(missing=tuple(sorted(missing)))
+
+
+def was_checked(replayed: "Replay", event_id: EventId) -> bool:
+    """Tell whether an event was checked against the current state at its arrival, with a result."""
+    check = _made_at_arrival(replayed, event_id)
+    return check.failure is not None or check.allowed is True
+
+
+def is_unknown_at_arrival(replayed: "Replay", event_id: EventId) -> bool:
+    """Tell whether a server makes the check of an event, and its result is unknown here."""
+    check = _made_at_arrival(replayed, event_id)
+    return check.allowed is None and check.made
+
+
+def _made_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
+    """Return what became of the check, without the missing events that leave its result unknown."""
     if event_id in replayed.soft_failed:
         return CurrentCheck(False, replayed.soft_failed[event_id])
+    outcome = replayed.outcomes[event_id]
     if outcome.status is Status.UNDECIDED:
-        return CurrentCheck(None, why="the event is undecided", missing=tuple(replayed.lacking(event_id)))
+        return CurrentCheck(None, why="the event is undecided")
     if not outcome.accepted:
         return CurrentCheck(None, why="the event is rejected", made=False)
     if replayed._decisions is not None and replayed._decisions.made_for(event_id):
@@ -33,16 +60,13 @@ def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
     if event_id in replayed.unchecked:
         return CurrentCheck(None, why=replayed.unchecked[event_id])
     if event_id in replayed._unchecked_for:
-        causes = replayed._unchecked_for[event_id]
-        here = [one for one in causes if one in replayed.events]
-        missing = {*replayed.lacking(*here), *(one for one in causes if one not in replayed.events)}
         why, lack = "the current state is unknown", Lack.STATE
         if event_id in replayed._why_unchecked:
             reason, lack = replayed._why_unchecked[event_id]
             why += f": {reason}"
-        return CurrentCheck(None, why=why, missing=tuple(sorted(missing)), lack=lack)
+        return CurrentCheck(None, why=why, lack=lack)
     if event_id in replayed.unplaced:
-        return CurrentCheck(None, why="nothing tells when the server received the event")
+        return CurrentCheck(None, why=_UNPLACED, lack=Lack.ORDER)
     if event_id in replayed.backfilled:
         return CurrentCheck(None, why="it was fetched from the history", made=False)
     if event_id in replayed._not_received or event_id not in replayed._before:
@@ -52,8 +76,7 @@ def check_at_arrival(replayed: "Replay", event_id: EventId) -> CurrentCheck:
 
 def entries_at_arrival(replayed: "Replay", event_id: EventId) -> StateMap[EventId] | None:
     """Return the entries of the current state at an event's arrival that its check read."""
-    check = check_at_arrival(replayed, event_id)
-    if check.failure is None and check.allowed is not True:
+    if not was_checked(replayed, event_id):
         return None
     kept = replayed._read_at_arrival.get(event_id)
     if kept is not None:

@@ -1,35 +1,19 @@
 """The current state at the end of a replay: the merge of the states after the forward extremities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 from ..errors import MissingEvents
-from ..resolution import RoomState, split_states
-from ..state import (
-    PartialState,
-    Unknown,
-    apply_changes,
-    entries_of,
-    known_in_part,
-    unknown_of,
-)
+from ..resolution import split_states
+from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateMap
 from .fold import Fold, why_undecided
 from .groups import split_groups
-from .result import Grouped, KnownState, Merge, Replay, plain
+from .open_states import Open
+from .result import KnownState, Merge, plain
 
 ENDS_UNCERTAIN: Final = "the forward extremities are not certain"
 """Why a current state is known in part, if the states that may be merged into it agree only in part."""
-
-
-@dataclass(slots=True)
-class Open:
-    """The ends after which the state is the same."""
-
-    state: Grouped | None
-    """That state; None if it is unknown, or was not kept."""
-    ends: dict[EventId, None] = field(default_factory=dict)
 
 
 def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> KnownState | None:
@@ -76,7 +60,12 @@ def resolve_open(fold: Fold, ends: Mapping[int | None, Open], *, most: int) -> K
 
 
 def _merged(fold: Fold, ends: Mapping[int | None, Open], groups: Sequence[int]) -> KnownState:
-    states = {end: _state(fold.result, ends, group) for group in groups for end in ends[group].ends}
+    states = {
+        end: here.state
+        for here in map(ends.__getitem__, groups)
+        if here.state is not None
+        for end in here.ends
+    }
     return plain(fold.merge(None, dict(sorted(states.items())))[0])
 
 
@@ -93,13 +82,3 @@ def agreed_among(states: Sequence[StateMap[EventId]] | None) -> PartialState[Eve
         return None
     agreed = split_states(states).unconflicted
     return PartialState(agreed, [Unknown.everything(ENDS_UNCERTAIN)]) if agreed else None
-
-
-def _state(result: Replay, ends: Mapping[int | None, Open], group: int) -> Grouped:
-    """Return the state of a group of ends, rebuilt if it was not kept."""
-    kept = ends[group].state
-    if kept is not None:
-        return kept
-    state = result._state(group)
-    assert state is not None  # it has a group
-    return cast(Grouped, (known_in_part(RoomState(entries_of(state)), unknown_of(state)), group))

@@ -1,7 +1,5 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
-This module has more than 400 lines: each part changes what the others read at every arrival.
-
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -10,8 +8,7 @@ How it works:
   become an end.
 * *Soft failure* (check 6). Each accepted event is checked against the current state at its arrival, which is
   the merge of the states after the ends. If that merge is the state before the event too, there is nothing
-  more to check. Otherwise the check needs only a few keys of it, and the ends mostly agree on these. The
-  merge is made where they do not.
+  more to check. Otherwise see `current_checks`.
 * *What is unclear.* The ends are not certain if an undecided event may be an end, or if a missing event may
   be one or follow one (`Holes`). Then no event is checked against the current state. An event that could not
   be checked for this reason is unclear too: it may be soft-failed. An event is still clear if all states that
@@ -24,44 +21,40 @@ How it works:
   place through one of them. The same holds for outliers that the server names. Where a missing event may be
   a backfilled one, a given state takes no outlier's place, and an end before it may be hidden for good.
   An event whose arrival is unknown may be one, or an end at any time after its place.
-* *Bounds.* An event is not checked if more than 64 states are open, or once the merges have cost more
-  than the size of the room allows. `Replay.unchecked` names these events. They count as ends.
+* *Bounds.* An event is not checked once the merges for such checks have cost more than the merges before
+  events and the size of the room allow. `Replay.unchecked` names it. It is unclear too, and `unchecked` also
+  names the later events that cannot be checked because of it.
 * *Current state.* It is the merge of the states after the forward extremities. It is unknown if one of these
   states is unknown. If the ends are not certain, it is known in part: the entries on which all states agree
   that may be merged. The events that leave it unknown are kept for `Replay.lacking` (`causes`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
-from ..auth import check_against_state
 from ..errors import UnknownState
 from ..event import Event
-from ..power import CREATE
-from ..selection import select_auth_types
-from ..state import EventsOf, PartialState
+from ..state import PartialState
 from ..types import EventId, StateMap
-from .arrival import differing_entries
-from .current import Open, agreed_among, resolve_open
+from .current import agreed_among, resolve_open
+from .current_checks import CurrentChecks
 from .fold import Fold
 from .holes import Holes
+from .open_states import OpenStates
 from .order import find_absorbed
 from .outcome import Outcome, SoftFailure, Status
-from .possible import PossibleStates, agreed_entries
+from .possible import PossibleStates
 from .recommended import Recommended
 from .result import Grouped, KnownState, plain
 from .unclear import causes_of, note_unchecked
 
-# Bounds on what a hostile room can make expensive. An honest room does not come near them.
+# States known in part that are merged at the end at most.
 _STATES: Final = 64
-_COST_PER_EVENT: Final = 4
-_COST: Final = 4_000
 # How many events that leave an event unchecked are kept for `Replay.lacking`.
 _CAUSES: Final = 16
 
-TOO_MANY_STATES: Final = f"more than {_STATES} states were open"
-TOO_COSTLY: Final = "merging the open states again and again costs too much"
+AFTER_UNCHECKED: Final = "events that were not checked may be in the current state"
 
 
 class Ends:
@@ -83,8 +76,10 @@ class Ends:
         recommended = Recommended(fold.events, fold.given) if soft_failure and policy_server else None
         self._recommended = recommended or None  # None if no policy server can be in use
         self._ends: set[EventId] = set()
-        # The ends by the group of the state after them; None if that state is unknown.
-        self._open: dict[int | None, Open] = {}
+        events = fold.events
+        told = [events[one] for one in fold.vouched]
+        self._open = OpenStates((one.type, one.state_key) for one in told if one.state_key is not None)
+        self._checks = CurrentChecks(fold, self._open, self._recommended)
         # Undecided events that would be ends, rejected events after missing events that would be ends, and
         # ends that could not be checked: something is unknown.
         # Like the next collection, in the order of their arrival: a few of them are kept as causes.
@@ -101,7 +96,6 @@ class Ends:
         self._line: EventId | None = None
         # Events that are not accepted and were walked through already.
         self._passed: set[EventId] = set()
-        self._left = _COST
         # Whether a decided event has arrived that is not an outlier: then the server is in the room. After
         # one of these undecided events it may be in the room.
         self._entered = False
@@ -133,6 +127,7 @@ class Ends:
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
         self._arrive(event, outcome, before, after)
+        self._open.arrive(event)
         if event.event_id in self._history:
             self._fetched = True
         elif event.event_id not in self._outliers:
@@ -169,7 +164,7 @@ class Ends:
             self._unclear[event_id] = None
         if status is not Status.ACCEPTED:
             return
-        self._left += _COST_PER_EVENT
+        self._checks.allow()
         if event_id in self._beside:
             result._not_received.add(event_id)
         if event_id in self._soft_failed or event_id in self._beside:
@@ -212,7 +207,7 @@ class Ends:
 
     def _keep_possible(self, event: Event, before: Grouped | None, after: Grouped | None) -> None:
         """Keep the states after the ends that an unclear event may supersede, and the state after it."""
-        self._possible.keep(here.state for here in self._open.values())
+        self._possible.keep_open(self._open)
         self._possible.keep([after])
         if self._after_a_gap(event):
             # The missing events may be ends. If there is one, the state after it is the one before the event.
@@ -220,23 +215,14 @@ class Ends:
 
     def _add(self, event_id: EventId, after: Grouped | None) -> None:
         self._ends.add(event_id)
-        group = None if after is None else after[1]
-        here = self._open.get(group)
-        if here is None:
-            kept = after if len(self._open) < _STATES else None
-            here = self._open[group] = Open(kept)
-        here.ends[event_id] = None
+        self._open.add(event_id, after)
         if self._holes and self._holes.may_follow(event_id):
             self._doubtful[event_id] = None
 
     def _remove(self, end: EventId) -> None:
-        group = self._result._after.get(end)
         self._ends.discard(end)
         self._doubtful.pop(end, None)
-        here = self._open[group]
-        del here.ends[end]
-        if not here.ends:
-            del self._open[group]
+        self._open.remove(end, self._result._after.get(end))
 
     def _parents(self, event_id: EventId) -> Collection[EventId]:
         """Return the prev events of an event, and the outliers that it takes the place of."""
@@ -285,7 +271,7 @@ class Ends:
 
     def _check(self, event: Event, outcome: Outcome, before: Grouped) -> bool:
         """Check an accepted event against the current state; return False if that is not known."""
-        event_id, groups = event.event_id, self._open.keys()
+        event_id, groups = event.event_id, self._open.by_group.keys()
         # Merging the same states gives the same state, and the event was checked against it.
         same = outcome.by_state is not None and (
             (len(groups) == 1 and before[1] in groups)
@@ -297,23 +283,21 @@ class Ends:
         if outcome.by_state is not None and self._line in event.prev_event_ids and self._is_in_line(event):
             return self._check_policy(event, before[0])
         if unclear or None in groups:
-            open_states = [here.state for here in self._open.values()]
             more = () if self._recommended is None else self._recommended.keys_read(event, before[0])
             if (
                 outcome.by_state is not None
                 and more is not None
-                and self._possible.agree(event, before[0], open_states, more)
+                and self._possible.agree(event, before[0], self._open, more)
             ):
                 return self._check_policy(event, before[0])
             self._note_causes(event_id)
             return False
         try:
-            found = self._against_current(event, None if outcome.by_state is None else before[0])
+            checked_before = None if outcome.by_state is None else before[0]
+            return self._note(event_id, self._checks.failure(event, checked_before))
         except UnknownState as error:
             self._note_causes(event_id, error)
             return False
-        self._note(event_id, found)
-        return True
 
     def _enters_the_room(self, event: Event, superseded: set[EventId]) -> bool:
         """Tell whether everything received before an event came with the state given for it."""
@@ -330,17 +314,20 @@ class Ends:
         """Apply check 7 to an event that the current state allows; return False if the result is unknown."""
         if self._recommended is not None:
             try:
-                self._note(event.event_id, self._recommended.check(event, state))
+                return self._note(event.event_id, self._recommended.check(event, state))
             except UnknownState as error:
                 self._note_causes(event.event_id, error)
                 return False
         return True
 
-    def _note(self, event_id: EventId, found: SoftFailure | str | None) -> None:
+    def _note(self, event_id: EventId, found: SoftFailure | str | None) -> bool:
+        """Keep the result of a check; return False if a bound prevented it."""
         if isinstance(found, str):
             self._result.unchecked[event_id] = found
-        elif found is not None:
+            return False
+        if found is not None:
             self._result.soft_failed[event_id] = found
+        return True
 
     def _is_in_line(self, event: Event) -> bool:
         """Tell whether the current state is the state before an event, whatever is undecided."""
@@ -364,56 +351,15 @@ class Ends:
     def _note_causes(self, event_id: EventId, error: UnknownState | None = None) -> None:
         """Keep some of the events that leave an event unchecked, and why a state is known in part."""
         unclear = [*islice(self._unclear, _CAUSES), *islice(self._lasting, _CAUSES)]
+        if error is None and unclear and all(one in self._result.unchecked for one in unclear):
+            self._result.unchecked[event_id] = AFTER_UNCHECKED
+            return
         causes = causes_of(self._result, unclear)
-        if None in self._open:
-            causes += islice(self._open[None].ends, _CAUSES)
+        if None in self._open.by_group:
+            causes += islice(self._open.by_group[None].ends, _CAUSES)
         causes += sorted(self._holes.following(islice(self._doubtful, 1)))
         # If there are none, a state is known in part.
         note_unchecked(self._result, event_id, causes or islice(self._ends, _STATES), error)
-
-    def _against_current(self, event: Event, before: StateMap[EventId] | None) -> SoftFailure | str | None:
-        """Check an event against the current state, by checks 6 and 7.
-
-        Args:
-            event: the event.
-            before: the state before it, if the event was checked against that; otherwise None.
-
-        Returns:
-            Why it fails; None if it does not; a string if a bound prevents the check.
-        """
-        if len(self._open) > _STATES:
-            return TOO_MANY_STATES
-        states = [here.state for here in self._open.values() if here.state is not None]
-        if len(states) < len(self._open):
-            return TOO_MANY_STATES
-        state = None if self._recommended is not None else agreed_entries(event, states)
-        if state is None:
-            merged = self._merged(states)
-            if isinstance(merged, str):
-                return merged
-            state = merged
-        elif before is not None and all(
-            before.get(key) == state.get(key) for key in (CREATE, *select_auth_types(event))
-        ):
-            return None
-        read = differing_entries(event, state, before)
-        if read is not None:
-            self._result._read_at_arrival[event.event_id] = read
-        verdict = check_against_state(event, EventsOf(state, self._fold.events))
-        if not verdict.allowed:
-            return verdict
-        return None if self._recommended is None else self._recommended.check(event, state)
-
-    def _merged(self, states: Sequence[Grouped]) -> StateMap[EventId] | str:
-        """Return the current state, resolved from the open states; a string if a bound prevents it."""
-        merged = self._fold.merged.get(tuple(sorted(group for _, group in states)))
-        if merged is None:
-            if self._left < 0:
-                return TOO_COSTLY
-            merged = self._fold.merged_for(None, states)
-            conflicted = {} if merged.split is None else merged.split.conflicted
-            self._left -= len(states) + sum(map(len, conflicted.values()))
-        return merged.after[0]
 
     # The end
 
@@ -437,10 +383,10 @@ class Ends:
                 result.forward_extremities = tuple(sorted(self._ends - self._fold.outliers))
             result.current_state = plain(self._fold.current)
             return
-        if None in self._open:
-            unclear.update(self._open[None].ends)
+        if None in self._open.by_group:
+            unclear.update(self._open.by_group[None].ends)
         if not unclear:
-            state = result.current_state = resolve_open(self._fold, self._open, most=_STATES)
+            state = result.current_state = resolve_open(self._fold, self._open.by_group, most=_STATES)
             if isinstance(state, PartialState):
                 result._unclear_ends = tuple(sorted({one.event_id for one in state.unknown if one.event_id}))
             return
@@ -451,4 +397,4 @@ class Ends:
         """Return the entries of the current state that do not depend on which events are ends."""
         if not self._ends:
             return None
-        return agreed_among(self._possible.shared(here.state for here in self._open.values()))
+        return agreed_among(self._possible.shared(self._open))

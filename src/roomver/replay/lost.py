@@ -11,7 +11,7 @@ from ..errors import SHOWN, Lack, gravest
 from ..power import CREATE
 from ..state import PartialState, Unknown, changed_entries, entries_of, known_in_part, unknown_of
 from ..types import EventId, StateMap
-from .outcome import Outcome
+from .arrival import was_checked
 from .result import Replay, plain
 
 # How many lost events an unchecked event names as causes.
@@ -78,26 +78,11 @@ def forget_doubtful(result: Replay, lost: Sequence[Lost]) -> None:
     result._resets = [reset for reset in result._resets if reset.merge is not None]
     causes = tuple(sorted(ids))[:_CAUSES]
     why = "; ".join(one.reason for one in lost[:SHOWN]), gravest(one.lack for one in lost)
-    for event_id, outcome in result.outcomes.items():
-        if _is_checked(result, outcome):
+    for event_id in result.outcomes:
+        event = result.events[event_id]
+        # The rules on create events read no state.
+        if (event.type, event.state_key) != CREATE and was_checked(result, event_id):
             result.soft_failed.pop(event_id, None)
             result._read_at_arrival.pop(event_id, None)
             result._unchecked_for[event_id] = causes
             result._why_unchecked[event_id] = why
-
-
-def _is_checked(result: Replay, outcome: Outcome) -> bool:
-    """Tell whether the check of an event against the current state was made, and depends on that state."""
-    event_id = outcome.event_id
-    if not outcome.accepted or not result._soft_failure:
-        return False
-    event = result.events[event_id]
-    if (event.type, event.state_key) == CREATE:
-        return False
-    if event_id in result.unchecked or event_id in result._unchecked_for:
-        return False
-    if result._decisions is not None and result._decisions.made_for(event_id):
-        return False
-    return event_id in result.soft_failed or not (
-        event_id in result.backfilled or event_id in result._not_received or event_id not in result._before
-    )

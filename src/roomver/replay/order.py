@@ -211,7 +211,14 @@ def find_order(
 
 
 def _parents(event: Event, events: Collection[EventId]) -> Sequence[EventId]:
-    """Return the cited events that are not missing, each once."""
+    """Return the cited events that are not missing, each once: those that must be decided first.
+
+    The rules on create events read no auth event. So these need not come first. But an event that cites
+    itself is on a cycle.
+    """
+    if event.type == "m.room.create":
+        itself = [event.event_id] if event.event_id in event.auth_event_ids else []
+        return list(dict.fromkeys(one for one in (*event.prev_event_ids, *itself) if one in events))
     cited = dict.fromkeys((*event.auth_event_ids, *event.prev_event_ids))
     found = [parent for parent in cited if parent in events]
     # In the state of a room most prev events are missing. Then no list need be kept.

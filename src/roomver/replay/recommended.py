@@ -76,6 +76,7 @@ class Recommended:
 
         If a key has no entry in the state, no event of the room is for it.
         """
+        self._left += _COST_PER_EVENT
         try:
             if self._has_event and state.get(POLICY) is None:
                 return None  # a resolution may put it there

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import SHOWN, Lack, MissingEvents, UnknownState, counted
 from ..event import Event
@@ -13,7 +13,7 @@ from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .again import Resolved, resolve_again
-from .arrival import check_at_arrival, entries_at_arrival
+from .arrival import check_at_arrival, entries_at_arrival, is_unknown_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
@@ -65,6 +65,9 @@ class Reset(NamedTuple):
     kept_by_v2_1: bool | None
 
 
+_UNDECIDED: Final = "undecided events need entries of it that are unknown"
+_UNCHECKED: Final = "events may be soft-failed: a bound prevented their checks against the current state"
+
 Grouped = tuple[RoomState | PartialState[EventId], int]
 """A state, and its group: the number under which it is kept."""
 
@@ -77,10 +80,9 @@ def plain(state: StateMap[EventId]) -> KnownState:
     return PartialState(dict(state.known), state.unknown) if isinstance(state, PartialState) else dict(state)
 
 
-def _lacking_error(missing: Collection[EventId]) -> MissingEvents | UnknownState:
+def _lacking_error(missing: Collection[EventId], why: str = _UNDECIDED) -> MissingEvents | UnknownState:
     """Return the error of a state that is unknown as a whole."""
-    unknown = UnknownState((), "undecided events need entries of it that are unknown")
-    return MissingEvents(missing) if missing else unknown
+    return MissingEvents(missing) if missing else UnknownState((), why)
 
 
 Delta = tuple[tuple[StateKey, EventId | None], ...]
@@ -110,8 +112,8 @@ class Replay:
             server it names has not signed, each with the reason.
             The events that a server decided about are not among them.
         unchecked: accepted events that a bound kept from being checked against the current state, each with
-            the reason. They count as not soft-failed. (Where the current state is unknown, the event leaves
-            the extremities unknown.)
+            the reason; also later ones that cannot be checked because of them. Whether these are soft-failed
+            is unknown, and so are the forward extremities, until other events follow them.
         unsought: the events before the merges whose resets a bound left out; None for the forward
             extremities.
         current_state: the state resolved over the forward extremities, or the given current state. A
@@ -270,7 +272,7 @@ class Replay:
 
         `current_check` says why. Events for which the check is not made are not among them.
         """
-        return [e for e in self.order if e in self.unchecked or e in self._unchecked_for]
+        return [e for e in self.order if self.outcomes[e].accepted and is_unknown_at_arrival(self, e)]
 
     def current_check(self, event_id: EventId) -> CurrentCheck:
         """Return the result of checking an event against the current state at its arrival.
@@ -366,7 +368,7 @@ class Replay:
             if self.too_many_states:
                 raise UnknownState((), "there are too many states after the forward extremities")
             if self.current_state is None or not (self.current_is_given or self.extremities_known):
-                raise _lacking_error(self.lacking(None))
+                raise _lacking_error(self.lacking(None), _UNCHECKED if self.unchecked else _UNDECIDED)
             given, parents = self._given_current, self.forward_extremities
         else:
             given, parents = self._given.get(event_id), self.events[self._here(event_id)].prev_event_ids
