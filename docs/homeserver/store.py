@@ -17,12 +17,13 @@ from roomver.steps import Current, Stored
 
 Value = str | int | None
 Statement = tuple[str, Sequence[Value]]
+MARKS = ("rejected", "soft_failed", "from_history")
 SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS rooms (room_id TEXT PRIMARY KEY, version TEXT, servers TEXT, extremities TEXT);
 CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT UNIQUE, room_id TEXT, pdu TEXT,
-    rejected INT, soft_failed INT, redacts TEXT, state TEXT);
+    rejected INT, soft_failed INT, from_history INT, redacts TEXT, state TEXT);
 CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT UNIQUE, room_id TEXT,
     previous TEXT, delta TEXT, partial INT);
 CREATE TABLE IF NOT EXISTS edges (prev TEXT, event_id TEXT, PRIMARY KEY (prev, event_id));
@@ -124,7 +125,7 @@ class RoomStore:
         version = self.room.version
         events = [Event.trusted(json.loads(row["pdu"]), version, row["event_id"]) for row in rows]
         return {
-            event.event_id: Stored(event, bool(row["rejected"]), bool(row["soft_failed"]))
+            event.event_id: Stored(event, *(bool(row[name]) for name in MARKS))
             for event, row in zip(events, rows, strict=True)
         }
 
@@ -170,7 +171,7 @@ class RoomStore:
 
     async def keep(self, need: Keep, /) -> None:
         """Store an event and all that belongs to it in one transaction."""
-        (event, rejected, soft_failed), before, room_id = need.stored, need.state_before, self.room.room_id
+        (event, *marks), before, room_id = need.stored, need.state_before, self.room.room_id
         event_id, pdu, state, statements = event.event_id, json.dumps(event.pdu), None, list[Statement]()
         if before is not None:
             near = [row["state"] for row in await self.named(event.prev_event_ids[:1])]
@@ -181,10 +182,10 @@ class RoomStore:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
                 partial = bool(before.unknown) and not previous
                 statements.append(put("states", state=state, partial=partial, **row))
-        if not rejected and not soft_failed:
+        if not any(marks[:2]):
             statements += [put("edges", prev=prev, event_id=event_id) for prev in event.prev_event_ids]
         row = {"event_id": event_id, "room_id": room_id, "redacts": event.redacts, "state": state}
-        statements.append(put("events", pdu=pdu, rejected=rejected, soft_failed=soft_failed, **row))
+        statements.append(put("events", pdu=pdu, **dict(zip(MARKS, marks, strict=True)), **row))
         for one in need.redacted:
             form = [json.dumps(redact(one)), one.event_id]
             statements.append(("UPDATE events SET pdu = ? WHERE event_id = ?", form))
