@@ -107,7 +107,7 @@ class Page:
             "extremities_known": replay.extremities_known,
             "lanes": self.lanes,
             "stretches": [number for one in self.stretches for number in one],
-            "tables": _shown_all(self.tables.to_dict(), shown),
+            "tables": self.tables.to_dict(shown),
             "findings": {
                 str(self.number(event_id)): _findings_data(findings, shown)
                 for event_id, findings in _findings(self.found).items()
