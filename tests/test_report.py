@@ -331,6 +331,16 @@ def test_a_missing_event_is_counted_and_named(write: Write, tmp_path: Path) -> N
     assert core["ids"].index(gone["event_id"]) >= core["events"]
 
 
+def test_the_page_does_not_name_the_path_of_the_source(write: Write, tmp_path: Path) -> None:
+    source = write("secret-name.jsonl", Path(RESET).read_bytes())
+    page = made(source, tmp_path)
+    for name, text in page.scripts.items():
+        assert "secret-name" not in (json.dumps(unpacked(text)) if name else text)
+    core = unpacked(page.scripts["core"])
+    assert core["resolve"] == "roomver resolve SOURCE"
+    assert any(line.startswith("to explain the first: roomver resolve SOURCE") for line in core["lines"])
+
+
 # The picture
 
 

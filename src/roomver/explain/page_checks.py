@@ -157,8 +157,11 @@ class Checks:
         # What was compared, by what it depends on: for other events than members that is little.
         self._same: dict[object, int] = {}
 
-    def collect(self) -> dict[EventId, int]:
+    def collect(self, progress: Callable[[int], None] | None = None) -> dict[EventId, int]:
         """Return the number of each event's set of checks, in `CheckTables.sets`.
+
+        Args:
+            progress: called periodically with the number of events done.
 
         Cost: one check's worth of work per event, and one visit to each change of a state.
         """
@@ -171,6 +174,8 @@ class Checks:
         for group, state in self._states(by_group):
             for event_id in by_group[group]:
                 found[event_id] = self._set(event_id, state)
+                if progress is not None and not len(found) % 256:
+                    progress(len(found))
         return {event_id: found[event_id] for event_id in self._replay.order}
 
     def _states(self, wanted: Mapping[int, object]) -> Iterator[tuple[int, StateMap[EventId]]]:
