@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hostile_json, lenient_json
 
-from roomver import replay_room
+from roomver import MalformedEvent, replay_room
 from roomver.federation import (
     Answer,
     NeedResponse,
@@ -179,7 +179,7 @@ def test_a_redaction_applies_whichever_comes_first(version: str) -> None:
 def test_invites_and_kicks(version: str) -> None:
     a, b = servers()
     room_id = a.make_room(ALICE, version, "invite")
-    with pytest.raises(Exception, match="room_version|malformed"):
+    with pytest.raises(MalformedEvent):  # there is no template
         b.join(room_id, BOB, "a.org")
     a.act(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
     assert b.join(room_id, BOB, "a.org").accepted
@@ -204,7 +204,7 @@ def test_an_invite_that_the_other_server_does_not_sign_is_not_made(version: str)
 
 @every_version
 def test_a_join_without_members_is_completed(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b, room_id = joined(version)
+    a, _, room_id = joined(version)
     c = Server("c.org", a.network)
     whole = a.answered
 

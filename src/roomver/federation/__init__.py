@@ -27,6 +27,7 @@ from .acting import (
     send_membership_steps,
 )
 from .answering import Answer, answer_steps
+from .asking import fetch_state_steps
 from .fetching import answer_keys, fetch_keys_steps, send_steps
 from .needs import (
     AnswerKeys,
@@ -53,7 +54,6 @@ from .receiving import (
     complete_steps,
     current_servers_steps,
     current_state_steps,
-    fetch_state_steps,
     take_steps,
 )
 from .requests import Request, check_request_steps, read_request, sign_request

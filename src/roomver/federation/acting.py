@@ -27,8 +27,9 @@ from ..rules import Verdict
 from ..steps import drive
 from ..types import EventId, JsonObject, JsonValue, RoomId, ServerName, UserId
 from ..versions import RoomIdForm, RoomVersion, version_record
+from .asking import PREFIX, path_part
 from .needs import FederationSteps, LocalRoom, NeedResponse
-from .receiving import PREFIX, attempt, keep_steps, path_part
+from .receiving import attempt, keep_steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from ..signatures import read_server_keys
 from ..signing import sign_json
 from ..types import JsonObject, KeyId, ServerName
 from ..unpadded import encode_unpadded
+from .asking import PREFIX, path_part
 from .needs import FederationSteps, NeedResponse
-from .receiving import PREFIX, path_part
 
 _KEYS: Final = "/_matrix/key/v2/server"
 

@@ -8,12 +8,10 @@ asked for again, up to limits. An event that stays undecided waits.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
-from urllib.parse import quote
 
 from ..canonical import plain_object
-from ..errors import MalformedEvent, MissingEvents, WrongRoom
-from ..event import Event, parse_event
+from ..errors import MissingEvents, WrongRoom
+from ..event import Event
 from ..identifiers import server_of
 from ..receive import (
     Receipt,
@@ -26,6 +24,17 @@ from ..receive import (
 from ..state import State, entries_of, unknown_of
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
+from .asking import (
+    LIMIT,
+    MOST_MISSING,
+    ask,
+    events_in,
+    fetch_missing,
+    fetch_state,
+    parsed,
+    path_part,
+    unknown_before,
+)
 from .needs import (
     Complete,
     FederationSteps,
@@ -33,19 +42,10 @@ from .needs import (
     LocalRoom,
     NeedFollowed,
     NeedRedactions,
-    NeedResponse,
     NeedStatesBefore,
     NeedWaiting,
-    Response,
     Wait,
 )
-
-PREFIX: Final = "/_matrix/federation"
-# How many missing events are fetched at most before an event is received with a given state instead.
-_MOST_MISSING: Final = 2_000
-# How many events of a state are fetched one by one; if more are missing, the whole state is.
-_MOST_SINGLE: Final = 20
-_LIMIT: Final = 50
 
 
 def take_steps(
@@ -81,7 +81,7 @@ def take_steps(
         WrongRoom: if the event is of another room.
         CyclicGraph: as in `roomver.receive.receive_steps`.
     """
-    event = _parsed(pdu, room)
+    event = parsed(pdu, room)
     if event is None or event.room_id != room.room_id:
         if event is not None:
             raise WrongRoom(f"{event.event_id} is in room {event.room_id}, not in {room.room_id}")
@@ -91,7 +91,7 @@ def take_steps(
     history = yield from _history({event.event_id: event})
     receipt = yield from attempt(event.pdu, room, relay=relay, from_history=bool(history))
     if not _is_settled(receipt):
-        missing = yield from _fetch_missing(event, room, origin)
+        missing = yield from fetch_missing(event, room, origin)
         history = yield from _history({**missing, event.event_id: event})
         for one in sorted(missing.values(), key=lambda one: one.depth):
             if not (yield NeedStates(frozenset([one.event_id]))):
@@ -100,25 +100,6 @@ def take_steps(
     if receipt.decided:
         yield from _retry(room)
     return receipt
-
-
-def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[object]:
-    """Ask the servers in a room for the state before an event, for `complete_steps`.
-
-    It stores nothing, so events may be received and made meanwhile.
-
-    Args:
-        event_id: the event: the join.
-        room: the room. Its `servers` are asked in turn.
-
-    Returns:
-        The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.
-    """
-    for server in sorted(room.servers - {room.server}):
-        response = yield from _fetch_state(event_id, room, server)
-        if response is not None:
-            return response
-    return None
 
 
 def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
@@ -145,7 +126,7 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
 
 
 def backfill_steps(
-    event_ids: Iterable[EventId], room: LocalRoom, server: ServerName, *, limit: int = _MOST_MISSING
+    event_ids: Iterable[EventId], room: LocalRoom, server: ServerName, *, limit: int = MOST_MISSING
 ) -> FederationSteps[int]:
     """Fetch the history of a room (``/backfill``), and store it with the states in it.
 
@@ -162,15 +143,15 @@ def backfill_steps(
     """
     start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
     found: dict[EventId, Event] = {}
-    todo = yield from _unknown_before({one: stored.event for one, stored in start.items()}, room)
+    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
     while todo and len(found) < limit:
-        query = "&".join(f"v={path_part(one)}" for one in todo[:_LIMIT])
-        body = yield from _ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={_LIMIT}&{query}")
-        new = {one.event_id: one for one in _events(body, "pdus", room) if one.event_id not in found}
+        query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
+        body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
+        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
         if not new:
             break
         found |= new
-        todo = yield from _unknown_before(found, room)
+        todo = yield from unknown_before(found, room)
     stored = 0
     for one in sorted(found.values(), key=lambda one: one.depth):
         if not (yield NeedStates(frozenset([one.event_id]))):
@@ -270,31 +251,6 @@ def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerNa
     return (yield from servers_steps((yield from current_state_steps(room)), room))
 
 
-def _fetch_state(event_id: EventId, room: LocalRoom, server: ServerName) -> FederationSteps[object]:
-    """Ask a server for the state before an event: for the IDs, and then for the events that are missing.
-
-    Returns:
-        The response to ``/state``, or one that is put together from single events; None without one.
-    """
-    where = f"{path_part(room.room_id)}?event_id={path_part(event_id)}"
-    body = yield from _ask(server, f"/v1/state_ids/{where}")
-    if body is None:
-        return None
-    parts = [_ids(body, name) for name in ("pdu_ids", "auth_chain_ids")]
-    wanted = frozenset(one for part in parts for one in part)
-    stored: Mapping[EventId, Stored] = yield NeedEvents(wanted)
-    pdus: dict[EventId, object] = {one: found.event.pdu for one, found in stored.items()}
-    missing = sorted(wanted - pdus.keys())
-    if len(missing) > _MOST_SINGLE:
-        return (yield from _ask(server, f"/v1/state/{where}"))
-    for one in missing:
-        answer = yield from _ask(server, f"/v1/event/{path_part(one)}")
-        pdus |= {event.event_id: event.pdu for event in _events(answer, "pdus", room)}
-    if not wanted <= pdus.keys():
-        return None  # an entry that is left out must not be taken for absent
-    return dict(zip(("pdus", "auth_chain"), ([pdus[one] for one in part] for part in parts), strict=True))
-
-
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
     """Check and store the events of a response to ``/state``, and return the state."""
     given = yield from check_state_steps(response, room.version, room_id=room.room_id)
@@ -328,10 +284,10 @@ def _settle(
     state = None
     if receipt.lacking.auth_events:
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
-        chain = plain_object((yield from _ask(origin, f"/v1/event_auth/{where}"))) or {}
+        chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
     if receipt.lacking.prev_events:
-        response = yield from _fetch_state(event.event_id, room, origin)
+        response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
     receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history, state_before=state)
     if receipt.decided and not _is_settled(receipt):
@@ -352,100 +308,7 @@ def _retry(room: LocalRoom) -> FederationSteps[None]:
             settled |= _is_settled((yield from attempt(pdu, room)))
 
 
-def _fetch_missing(
-    event: Event, room: LocalRoom, origin: ServerName
-) -> FederationSteps[dict[EventId, Event]]:
-    """Fetch the events between those that are stored and an event, as far as the other server tells them."""
-    found: dict[EventId, Event] = {}
-    latest = [event]
-    while latest and len(found) < _MOST_MISSING:
-        current = yield from _extremities()
-        content: JsonObject = {
-            "earliest_events": [*current],
-            "latest_events": [one.event_id for one in latest],
-            "limit": _LIMIT,
-        }
-        uri = f"{PREFIX}/v1/get_missing_events/{path_part(room.room_id)}"
-        body = (yield NeedResponse(origin, "POST", uri, content)).body
-        new = [one for one in _events(body, "events", room) if one.event_id not in found]
-        if not new:
-            break
-        found |= {one.event_id: one for one in new}
-        between = yield from _between(event, found)
-        unknown = frozenset((yield from _unknown_before({event.event_id: event, **between}, room)))
-        latest = [one for one in between.values() if not unknown.isdisjoint(one.prev_event_ids)][:_LIMIT]
-    return (yield from _between(event, found))
-
-
-def _between(event: Event, found: Mapping[EventId, Event]) -> FederationSteps[dict[EventId, Event]]:
-    """Return those of some events that an event follows, without the history before what is stored.
-
-    The other server may not know what is stored here, and tell events from before that. They would be taken
-    for new ones, and become forward extremities.
-    """
-    stored: Mapping[EventId, State[EventId]] = yield NeedStates(frozenset(found))
-    between: dict[EventId, Event] = {}
-    todo = [*event.prev_event_ids]
-    while todo:
-        one = todo.pop()
-        if one in found and one not in stored and one not in between and one != event.event_id:
-            between[one] = found[one]
-            todo += found[one].prev_event_ids
-    return between
-
-
-def _unknown_before(events: Mapping[EventId, Event], room: LocalRoom) -> FederationSteps[list[EventId]]:
-    """Return the prev events of some events that are neither among them nor stored with a state, sorted."""
-    previous = frozenset(prev for one in events.values() for prev in one.prev_event_ids) - events.keys()
-    states = yield NeedStates(previous)
-    return sorted(previous - states.keys())
-
-
 def _is_settled(receipt: Receipt) -> bool:
     """Tell whether an event is decided, and its place in the states of the room is known."""
     known = receipt.state_before is not None or receipt.event is None or receipt.cites_itself
     return receipt.decided and known
-
-
-def _extremities() -> FederationSteps[list[EventId]]:
-    """Return the forward extremities, sorted."""
-    current: Current = yield NeedCurrent()
-    return sorted(current.extremities)
-
-
-def _ask(server: ServerName, path: str) -> FederationSteps[object]:
-    """Return the body of another server's response; None without one."""
-    answer: Response = yield NeedResponse(server, "GET", PREFIX + path)
-    return answer.body
-
-
-def path_part(part: str) -> str:
-    """Return an ID as a part of a path."""
-    return quote(part, safe="")
-
-
-def is_encodable(text: str) -> bool:
-    """Tell whether a text can be a part of a URI: JSON may hold half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _ids(body: object, name: str) -> list[EventId]:
-    """Return the event IDs in a list of a response that is not trusted."""
-    found = (plain_object(body) or {}).get(name)
-    return [one for one in found if type(one) is str and is_encodable(one)] if type(found) is list else []
-
-
-def _events(body: object, name: str, room: LocalRoom) -> list[Event]:
-    """Return the events of the room in a list of a response that is not trusted."""
-    found = (plain_object(body) or {}).get(name)
-    events = [_parsed(one, room) for one in found] if type(found) is list else []
-    return [one for one in events if one is not None and one.room_id == room.room_id]
-
-
-def _parsed(pdu: object, room: LocalRoom) -> Event | None:
-    """Return a PDU as an event; None if it is malformed."""
-    fields = plain_object(pdu)
-    try:
-        return None if fields is None else parse_event(fields, room.version)
-    except MalformedEvent:
-        return None
