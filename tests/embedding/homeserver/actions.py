@@ -151,7 +151,8 @@ class World:
         self.link.heal()
         deadline = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < deadline:
-            for side, other in (self.sides, self.sides[::-1]):
+            # The second first: in a catch-up, Synapse waits for that.
+            for side, other in (self.sides[::-1], self.sides):
                 body = {"msgtype": "m.text", "body": "Do you hear me?"}
                 event_id = side.send(room_id, side.users[0], "m.room.message", body)
                 while not other.has(room_id, event_id):
@@ -181,22 +182,24 @@ def _perform(side: Side, room_id: str, action: Action) -> str | None:
 
 
 @contextmanager
-def two_synapses(folder: Path) -> Iterator[World]:
+def two_synapses(folder: Path, *, catch_up: bool = False) -> Iterator[World]:
     """Start two Synapses: to see that two servers that are surely alike pass."""
     first, second = Homeserver(SYNAPSE_NAME, "a_big1"), Homeserver(OTHER_NAME, "a_sml1")
     with Link(first.base, second.base, folder, (True, True)) as link:
-        first.extra = second.extra = settings({SYNAPSE_NAME: link.to_first, OTHER_NAME: link.to_second})
+        first.extra = second.extra = settings(
+            {SYNAPSE_NAME: link.to_first, OTHER_NAME: link.to_second}, catch_up=catch_up
+        )
         with first, second:
             yield World((SynapseSide(first), SynapseSide(second)), link)
 
 
 @contextmanager
-def synapse_and_example(folder: Path) -> Iterator[World]:
-    """Start a Synapse and the example server."""
+def synapse_and_example(folder: Path, *, catch_up: bool = False) -> Iterator[World]:
+    """Start a Synapse and the example server. `catch_up` is as in `settings`."""
     synapse = Homeserver(SYNAPSE_NAME, "a_big1")
     example = Example(OTHER_NAME, folder / "example.db")
     with Link(synapse.base, example.base, folder) as link:
-        synapse.extra = settings({OTHER_NAME: link.to_second})
+        synapse.extra = settings({OTHER_NAME: link.to_second}, catch_up=catch_up)
         example.peers = {SYNAPSE_NAME: f"http://{link.to_first}"}
         with synapse, example:
             yield World((SynapseSide(synapse), ExampleSide(example)), link)
@@ -209,10 +212,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--actions", type=int, default=1000, help="actions in each (default: 1000)")
     parser.add_argument("--synapses", action="store_true", help="two Synapses, without the example server")
+    parser.add_argument(
+        "--catch-up", action="store_true", help="Synapse sends only the newest event after a cut"
+    )
     arguments = parser.parse_args()
     failed = 0
     servers = two_synapses if arguments.synapses else synapse_and_example
-    with tempfile.TemporaryDirectory() as folder, servers(Path(folder)) as world:
+    with tempfile.TemporaryDirectory() as folder, servers(Path(folder), catch_up=arguments.catch_up) as world:
         for seed in range(arguments.first, arguments.first + arguments.seeds):
             played = world.play(seed, arguments.actions)
             print(f"seed {seed}: {played}", flush=True)

@@ -119,6 +119,7 @@ class Example:
             extremities=frozenset(self.ask("extremities", room_id=room_id)["event_ids"]),
             rejected=frozenset(event["event_id"] for event in events if event["rejected"]),
             soft_failed=frozenset(event["event_id"] for event in events if event["soft_failed"]),
+            outliers=frozenset(event["event_id"] for event in events if event["outlier"]),
             in_order=True,
         )
 

@@ -108,12 +108,15 @@ class Link:
         self._cut.clear()
 
 
-def settings(others: dict[str, str]) -> Json:
+def settings(others: dict[str, str], *, catch_up: bool = False) -> Json:
     """Return the settings with which Synapse finds some servers, and tries again soon after a cut.
 
     Args:
         others: the host and port of each server, by its name.
+        catch_up: do not try again, but wait until the other server sends something. Then send only the newest
+            event, as after a long outage, and not all that were kept.
     """
+    least, most = ("2h", "2h") if catch_up else (100, 200)
     return {
         "ip_range_whitelist": ["127.0.0.0/8"],
         "federation_verify_certificates": False,
@@ -121,9 +124,9 @@ def settings(others: dict[str, str]) -> Json:
             "client_timeout": "30s",
             "max_short_retries": 0,
             "max_long_retries": 0,
-            "destination_min_retry_interval": 100,
+            "destination_min_retry_interval": least,
             "destination_retry_multiplier": 1,
-            "destination_max_retry_interval": 200,
+            "destination_max_retry_interval": most,
         },
         "cleanup_extremities_with_dummy_events": False,
         "modules": [{"module": "probe.Probe", "config": others}],

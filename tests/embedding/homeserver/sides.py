@@ -20,6 +20,7 @@ class Facts:
         extremities: the forward extremities.
         rejected: the events that it has rejected.
         soft_failed: the events that it has soft-failed.
+        outliers: the events of which it does not know the state before them.
         in_order: whether it stores an event before it looks at the next one. Synapse does not soft-fail its
             own events, and may store others between its check of an event and storing that.
     """
@@ -29,6 +30,7 @@ class Facts:
     extremities: frozenset[str] = frozenset()
     rejected: frozenset[str] = frozenset()
     soft_failed: frozenset[str] = frozenset()
+    outliers: frozenset[str] = frozenset()
     in_order: bool = False
 
     @property

@@ -1,31 +1,26 @@
 """The example server and Synapse agree after random actions, with cuts and healing between them."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 for module in ("aiohttp", "aiosqlite", "synapse"):
     pytest.importorskip(module, reason=f"{module}, of the extra `peer`, is not installed")
 
-from .actions import VERSIONS, World, synapse_and_example  # noqa: E402
+from .actions import VERSIONS, synapse_and_example  # noqa: E402
 
 pytestmark = pytest.mark.peer
 
-# Seeds of versions 9 and 12. `python -m tests.embedding.homeserver.actions` plays more, and longer.
-SEEDS = (3, 6)
+# `python -m tests.embedding.homeserver.actions` plays more seeds, and longer.
 ACTIONS = 150
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with synapse_and_example(tmp_path_factory.mktemp("example")) as made:
-        yield made
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_both_servers_are_in_the_same_state(seed: int, world: World) -> None:
-    played = world.play(seed, ACTIONS)
-    assert not played.wrong, f"{played}\n{world.logs()}"
+# After a cut, Synapse sends all that it has kept, or only the newest event.
+@pytest.mark.parametrize(("seed", "catch_up"), [(3, False), (6, True)], ids=["version 9", "version 12"])
+def test_both_servers_are_in_the_same_state(seed: int, catch_up: bool, tmp_path: Path) -> None:
+    with synapse_and_example(tmp_path, catch_up=catch_up) as world:
+        played = world.play(seed, ACTIONS)
+        assert not played.wrong, f"{played}\n{world.logs()}"
     assert played.version == VERSIONS[seed % len(VERSIONS)]
     # There was something to agree on.
     assert played.cuts > 0
