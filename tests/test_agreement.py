@@ -38,7 +38,7 @@ from roomver import (
 from roomver.auth import state_of_auth_events
 from roomver.cli import auth as auth_command
 from roomver.cli import state as state_command
-from roomver.cli.loaded import load_room
+from roomver.cli.loading import load_room
 from roomver.entry import Entry, Place
 from roomver.findings import Action, FindingKind
 from roomver.keys import NO_KEYS, read_key_table

@@ -13,7 +13,7 @@ from played_rooms import drawn, parts, played
 
 from roomver.auth import state_of_auth_events
 from roomver.auth.compared import list_compared
-from roomver.cli.loaded import load_room
+from roomver.cli.loading import load_room
 from roomver.entry import Entry, Place
 from roomver.errors import MissingEvents
 from roomver.explain import merge_steps, page_checks

@@ -36,7 +36,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {"versions": feature_markdown, "unr
 
 MANUAL: Mapping[str, tuple[str, ...]] = {
     "README.md": ("versions",),
-    **{f"docs/{path.name}": () for path in (ROOT / "docs").glob("*.md")},
+    **{path.relative_to(ROOT).as_posix(): () for path in sorted((ROOT / "docs").rglob("*.md"))},
     "docs/sources.md": ("unreadable",),
 }
 """The documents that have generated parts and outputs of commands, and the names of these parts."""

@@ -19,7 +19,7 @@ import synapse_db
 from command_line import run
 
 from roomver import Event
-from roomver.cli.check import _progress
+from roomver.cli.progress import room_progress
 from roomver.cli.sources import Choice, opened_room
 from roomver.entry import Entry
 from roomver.readers import InputError, database, is_database, open_synapse
@@ -277,9 +277,9 @@ def test_the_lock_is_kept_while_a_room_is_read(copy: Path, room_id: str) -> None
 
     with opened_room([str(copy)], None, Choice(room_id)) as room:
         assert not can_be_written()
-        with _progress([str(copy)], room) as entries:
+        with room_progress([str(copy)], room) as shown:
             assert not can_be_written()
-            assert sum(1 for _ in entries) == 9
+            assert sum(1 for _ in shown.entries) == 9
             assert not can_be_written()
     assert can_be_written()
 

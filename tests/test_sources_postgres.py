@@ -478,3 +478,22 @@ def test_no_command_prints_a_password(address: str, tmp_path: Path, form: int) -
     assert f"auth --room '{shown}' --room" in results[0].stdout
     assert f"--also '{shown}'" in results[2].stdout
     assert SECRET not in Path(new).read_text()
+
+
+# A kept replay
+
+
+def test_a_kept_room_is_read_again_when_a_row_changes(own: str, tmp_path: Path) -> None:
+    room_id = next(one for one, room in FACTS["rooms"].items() if room["name"] == "local-v11")
+    cache = tmp_path / "kept"
+    plain = run("state", own, room_id)
+    made = run("state", own, room_id, "--cache", str(cache))
+    before = cache.read_bytes()
+    used = run("state", own, room_id, "--cache", str(cache))
+    assert cache.read_bytes() == before
+    assert (made.output, used.output) == (plain.output, plain.output)
+    change = "UPDATE event_json SET internal_metadata = '{\"soft_failed\": true}'"
+    with psycopg.connect(own, autocommit=True) as connection:
+        connection.execute(f"{change} WHERE room_id = %s", (room_id,))
+    run("state", own, room_id, "--cache", str(cache))
+    assert cache.read_bytes() != before

@@ -87,6 +87,10 @@ class Compactor:
         self._left = as_read
         self._shared: Callable[[Any], Any] = lru_cache(maxsize=_REMEMBERED)(lambda value: value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What it remembers is of no use elsewhere.
+        return Compactor, (self._left,)
+
     def take(self, event: Event) -> Event:
         """Return an equal event: the first few thousand as they are, the others compact."""
         if self._left:

@@ -18,11 +18,16 @@ from .check import check
 from .common import example
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
+from .explain import explain
+from .graph import graph
 from .guidance import guide
+from .history import history
 from .page.command import report
 from .record import record
+from .resets import resets
 from .rooms import rooms
 from .rules import rules
+from .shrink import shrink_command
 from .state import resolve_command, state
 from .vectors import vectors_group
 from .versions import versions
@@ -149,8 +154,12 @@ for _one in (
     check,
     rooms,
     record,
+    graph,
     report,
     auth,
+    explain,
+    history,
+    resets,
     state,
     resolve_command,
     event_id,
@@ -159,6 +168,7 @@ for _one in (
     sign,
     verify,
     canonical,
+    shrink_command,
 ):
     main.add_command(_one)
 for _one in (versions, rules, vectors_group):

@@ -1,16 +1,19 @@
 """What the commands that explain a room are asked: a source, which room of it, and how to read it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from ..types import EventId
 from ..versions import RoomVersion
+from .cache import cache_option
 from .common import also_option, as_recorded_option, call_name, read_key_files, signature_options
-from .loaded import LoadedRoom, load_room
+from .loaded import LoadedRoom
+from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
 from .version_options import room_version_option
 
@@ -30,6 +33,7 @@ class Asked:
         key_files, now, unsigned: how to check signatures.
         as_recorded: whether to follow what the room's server decided.
         as_json: whether to print JSON.
+        cache: the file to keep the replayed room in; None not to.
     """
 
     source: str
@@ -42,6 +46,7 @@ class Asked:
     unsigned: bool
     as_recorded: bool
     as_json: bool
+    cache: Path | None = None
 
     @property
     def call(self) -> str:
@@ -53,10 +58,15 @@ class Asked:
         words += [f"--keys {call_name(one)}" for one in self.key_files]
         words += ["--unsigned"] if self.unsigned else []
         words += ["--as-recorded"] if self.as_recorded else []
+        words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
         return " ".join(words)
 
+    def alone(self, source: str) -> "Asked":
+        """Return the same question about one of the sources alone."""
+        return replace(self, source=source, more_files=(), cache=None)
+
     def load(self, event_id: EventId | None = None, *, algorithm: str | None = None) -> LoadedRoom:
-        """Read, check and replay the room. See `roomver.cli.loaded.load_room`.
+        """Read, check and replay the room. See `roomver.cli.loading.load_room`.
 
         Args:
             event_id: an event of the room, by ID or prefix. A database finds its room by it.
@@ -71,15 +81,19 @@ class Asked:
             choice=self.choice._replace(event_id=event_id),
             as_recorded=self.as_recorded,
             algorithm=algorithm,
+            cache=self.cache,
         )
 
 
-def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F], F]:
+def room_command(
+    rest: str = "", least: int = 0, most: int = 0, *, with_json: bool = True
+) -> Callable[[F], F]:
     """Add the arguments and options of a command on one room. It is passed an `Asked`, first.
 
     Args:
         rest: what the help calls the arguments after the source and the room.
         least, most: how many of them there may be.
+        with_json: whether the command can print JSON.
     """
     json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     room_option = click.option(
@@ -104,7 +118,8 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
             now: int | None,
             unsigned: bool,
             as_recorded: bool,
-            as_json: bool,
+            cache: Path | None,
+            as_json: bool = False,
             **values: Any,
         ) -> Any:
             source, found, others = _split(names, rooms)
@@ -121,12 +136,14 @@ def room_command(rest: str = "", least: int = 0, most: int = 0) -> Callable[[F],
                 unsigned=unsigned,
                 as_recorded=as_recorded,
                 as_json=as_json,
+                cache=cache,
             )
             return command(what, **values)
 
         decorated = asked
         for option in (
-            json_option,
+            *([json_option] if with_json else []),
+            cache_option(),
             signature_options(),
             room_version_option("The room version, if the source does not give it.", required=False),
             as_recorded_option(),

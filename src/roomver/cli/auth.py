@@ -43,6 +43,7 @@ from .answers import (
     refused_data,
 )
 from .auth_names import event_of, room_of
+from .cache import cache_option
 from .common import (
     WIRE_KEYS,
     GivenEvent,
@@ -58,7 +59,8 @@ from .common import (
 )
 from .drafts import complete_draft, is_made_up
 from .guidance import id_hint
-from .loaded import LoadedRoom, load_events, load_room
+from .loaded import LoadedRoom
+from .loading import load_events, load_room
 from .sources import Choice, immutable_option
 from .sums import print_sum, tell_unchecked
 from .version_options import room_version_option
@@ -88,6 +90,7 @@ from .version_options import room_version_option
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @unhashed_option(allowed=False)
+@cache_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     names: tuple[str, ...],
@@ -100,6 +103,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     key_files: tuple[str, ...],
     now: int | None,
     unsigned: bool,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Judge one event by the authorisation rules, and print the rule that decided and what was compared.
@@ -111,8 +115,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     With --room the event is judged as a server judges it on receipt: against its own auth events, against the
     state before it, and, if these allow it, against the current state at its arrival. The last check
     soft-fails an event. Events arrive in the order of the file. With --state the event is judged against the
-    state events in the file. In both cases, an event without a valid signature of the policy server that the
-    room uses is soft-failed.
+    state events in the file. An event that lacks the room's policy server's signature is soft-failed, too.
 
     With --state the event may be a draft: its type, state key, sender and content are enough. The rest may
     also be filled in with made-up values, as long as the event has no signatures, event ID or matching hash.
@@ -139,14 +142,14 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
         if state_file is None:
             reason += f"; if {display_name(event)} is a room: roomver auth {call_name(event)} '$…'"
         raise click.UsageError(reason)
-    if as_recorded and room_file is None:
-        raise click.UsageError("--as-recorded needs --room")
+    for name, is_given in (("--as-recorded", as_recorded), ("--cache", cache is not None)):
+        if is_given and room_file is None:
+            raise click.UsageError(f"{name} needs --room")
     keys = None if unsigned else read_key_files(key_files, now)
     try:
         if room_file is not None:
-            load = partial(
-                load_room, room_file, version, keys, more_files, as_recorded=as_recorded, brief=not unsigned
-            )
+            load = partial(load_room, room_file, version, keys, more_files, brief=not unsigned)
+            load = partial(load, as_recorded=as_recorded, cache=cache)
             answer = _judge_in_room(event, load, Choice(room_id, immutable), is_database(room_file))
         else:
             answer = _judge_against(event, state_file or "", more_files, version, keys)

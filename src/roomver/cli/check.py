@@ -1,20 +1,8 @@
 """``roomver check``: every event of a room, one by one and then together."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import click
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from ..check import check_entries
 from ..copies import is_altered
@@ -22,7 +10,7 @@ from ..entry import Entry
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
-from ..readers import InputError, Room
+from ..readers import InputError
 from ..room_check import check_room
 from ..types import EventId
 from ..versions import RoomVersion
@@ -32,7 +20,6 @@ from .common import (
     also_option,
     as_recorded_option,
     call_name,
-    console,
     display_name,
     example,
     joint_name,
@@ -41,13 +28,11 @@ from .common import (
     split_key_file,
     unhashed_option,
 )
-from .loaded import recorded_beliefs, replay_progress, tell_notes
+from .loading import recorded_beliefs, tell_notes
+from .progress import room_progress
 from .report import JsonReport, Report, TextReport, heading_of
 from .sources import Choice, check_is_room, opened_room, room_option, source_argument
 from .version_options import room_version_option
-
-_LONG_BYTES = 4 * 2**20  # an input of this size takes a few seconds
-_TICK = 500  # events between updates of the progress bar
 
 
 @click.command(
@@ -211,7 +196,8 @@ def _check_file(  # noqa: PLR0913 - one for each option
         tell_notes(room)
         keys = add_room_keys(given, room.keys)
         report.start(file, room)
-        with _progress(files, room) as entries:
+        with room_progress(files, room) as shown:
+            entries = shown.entries
             if alone:
                 summary = Summary()
                 for entry, check in check_entries(entries, room.version, keys=keys):
@@ -221,24 +207,23 @@ def _check_file(  # noqa: PLR0913 - one for each option
                 report.end(summary, keys, code)
                 return code
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
-            with replay_progress("rules and states") as progress:
-                try:
-                    found = check_room(
-                        entries,
-                        room.version,
-                        keys=keys,
-                        beliefs=beliefs,
-                        as_recorded=as_recorded,
-                        algorithm=algorithm,
-                        origins=room.origins,
-                        room_id=room.wanted,
-                        on_check=tell,
-                        progress=progress,
-                    )
-                except (InputError, MissingEvents, UnknownState):
-                    raise
-                except RoomverError as error:
-                    raise InputError(joint_name(file, files[1:]), str(error)) from None
+            try:
+                found = check_room(
+                    entries,
+                    room.version,
+                    keys=keys,
+                    beliefs=beliefs,
+                    as_recorded=as_recorded,
+                    algorithm=algorithm,
+                    origins=room.origins,
+                    room_id=room.wanted,
+                    on_check=tell,
+                    progress=shown.replay,
+                )
+            except (InputError, MissingEvents, UnknownState):
+                raise
+            except RoomverError as error:
+                raise InputError(joint_name(file, files[1:]), str(error)) from None
             check_is_room(name, found, choice.room_id(room))
     for event_id, (entry, check) in altered.items():
         if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
@@ -250,30 +235,3 @@ def _check_file(  # noqa: PLR0913 - one for each option
     code = 1 if bad else 0 if found.ok else 3
     report.end(found.summary, keys, code)
     return code
-
-
-@contextmanager
-def _progress(files: list[str], room: Room) -> Iterator[Iterator[Entry]]:
-    """Show the progress of reading, on a terminal and for long input; yield the entries."""
-    # A database is not opened again: closing a file would give up the lock that its reading has.
-    known = "-" not in files and all(part.stream is not None for part in room.parts)
-    size = None if not known else sum(Path(file).stat().st_size for file in files)
-    if not sys.stderr.isatty() or (size is not None and size < _LONG_BYTES):
-        yield room.entries
-        return
-    columns: tuple[ProgressColumn, ...]
-    if size is None:
-        columns = (TextColumn("{task.description}: {task.completed:,} events read"),)
-    else:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(display_name(files[0]), total=size, visible=size is not None)
-
-        def ticking() -> Iterator[Entry]:
-            for count, entry in enumerate(room.entries):
-                if count % _TICK == 0:
-                    done = count if size is None else room.bytes_read
-                    progress.update(task, completed=done, visible=done > 0)
-                yield entry
-
-        yield ticking()

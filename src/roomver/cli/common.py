@@ -28,6 +28,7 @@ from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution
 from .escaped import json_text, printable
+from .heard import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -354,9 +355,9 @@ def _say(lines: Iterable[str]) -> None:
     """Write lines to standard error. A long sequence is cut off, and the rest is counted."""
     rest = iter(lines)
     for line in islice(rest, SHOWN):
-        click.echo(f"roomver: {printable(line)}", err=True)
+        tell(f"roomver: {printable(line)}")
     if more := sum(1 for _ in rest):
-        click.echo(f"roomver: and {more:,} more like this", err=True)
+        tell(f"roomver: and {more:,} more like this")
 
 
 class _Console(Console):

@@ -1,47 +1,33 @@
 """A room that has been read and checked, for the commands that look at more than one event."""
 
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain, islice
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..claims import disputed_text
 from ..contributions import DifferenceKind
-from ..entry import NO_SOURCE, Entry, Place
-from ..errors import SHOWN, Lack, MissingEvents, RoomverError, UnknownState, counted
+from ..errors import SHOWN, Lack, MissingEvents
 from ..event import Event
-from ..findings import EventCheck, Finding, Summary
-from ..gathering import Gathered, gather_events
+from ..findings import EventCheck, Finding
 from ..identifiers import is_chosen_event_id
-from ..keys import KeyRing
-from ..readers import InputError, Room, fit_entry
+from ..readers import InputError
 from ..readers.several import NEVER_CAME, QUOTE_IDS, nearest_text
 from ..replay import Replay, Status
-from ..room_check import Beliefs, RoomCheck, check_room
+from ..room_check import Beliefs, RoomCheck
 from ..state import Unknown, lack_of
 from ..types import EventId
 from ..undecided import is_contradiction, lack_behind
 from ..versions import EventIdForm, RoomVersion
-from .common import add_room_keys, console, display_name, joint_name
 from .escaped import printable
 from .guidance import cut_id, id_hint
 from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
-from .merged import tell_contradictions, tell_other_rooms
-from .sources import ANY_ROOM, Choice, check_is_room, opened_room
-from .unknown_checks import doubt_lines, signature_lines
 
-_ADDED = "the event"  # what `Place.file` is for an event that was added
+ADDED: Final = "the event"  # what `Place.file` is for an event that was added
 _HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
-_LONG = 20_000  # this many events take a few seconds
-
-ReplayProgress: TypeAlias = Callable[[int, int], None]
-"""Takes the number of events replayed, and the total."""
 
 
 @dataclass(slots=True)
@@ -90,6 +76,12 @@ class LoadedRoom:
     def replay(self) -> Replay:
         """The room, replayed."""
         return self.found.replay
+
+    def names(self, event_id: EventId | None) -> bool:
+        """Tell whether an event of the input has an ID or begins with it; None is named."""
+        if event_id is None or event_id in self.events:
+            return True
+        return any(one.startswith(event_id) for one in chain(self.events, self.found.gathered.left_out))
 
     def event(self, event_id: EventId) -> Event:
         """Return an event by its ID, or by a unique prefix of it.
@@ -222,179 +214,3 @@ class LoadedRoom:
             lines.append(f"  {advice_for(lack)}")
         for line in [f"roomver: {self.file}: {text}{words}", *lines]:
             click.echo(printable(line), err=True)
-
-
-def load_room(  # noqa: PLR0913 - the last two are options by keyword
-    file: str,
-    version: RoomVersion | None,
-    keys: KeyRing | None,
-    more_files: Sequence[str] = (),
-    added: Entry | None = None,
-    *,
-    as_recorded: bool = False,
-    algorithm: str | None = None,
-    unhashed: bool = False,
-    choice: Choice = ANY_ROOM,
-    brief: bool = False,
-) -> LoadedRoom:
-    """Read, check and replay a room, and report on standard error what was left out or not checked.
-
-    Args:
-        file: to read; ``-`` is standard input. It may also be a database.
-        version: the room version, if the file does not give it.
-        keys: in addition to those in the files; None to skip signatures.
-        more_files: with more events of the room.
-        added: an event to judge as the last one of the room.
-        as_recorded: accept and reject events as the header says.
-        algorithm: to resolve states with instead of the room version's.
-        unhashed: take the events and their IDs as given.
-        choice: which room to read, and how to read a database.
-        brief: do not say which signatures were not checked.
-
-    Raises:
-        InputError: if a file cannot be read as a room, if it is another room, or if no event of it is usable.
-    """
-    with opened_room([file, *more_files], version, choice) as room:
-        tell_notes(room)
-        entries = room.entries
-        last: Entry | None = None
-        if added is not None:
-            # The ID that the file gives is compared where the event is read.
-            pdu = fit_entry(added, room.version).pdu
-            last = Entry(Place(None, "", _ADDED), None, pdu, source=NO_SOURCE)
-            entries = chain(entries, (last,))
-        checks: list[EventCheck] = []
-
-        def keep_added(entry: Entry, check: EventCheck) -> None:
-            if entry is last:
-                checks.append(check)
-
-        name = display_name(file)
-        all_keys = add_room_keys(keys, room.keys)
-        beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
-        try:
-            with replay_progress("replay") as progress:
-                found = check_room(
-                    entries,
-                    room.version,
-                    keys=all_keys,
-                    beliefs=beliefs,
-                    as_recorded=as_recorded,
-                    algorithm=algorithm,
-                    origins=room.origins,
-                    room_id=room.wanted,
-                    unhashed=unhashed,
-                    on_check=keep_added,
-                    progress=progress,
-                )
-        except (InputError, MissingEvents, UnknownState):
-            raise
-        except RoomverError as error:
-            raise InputError(joint_name(file, more_files), str(error)) from None
-        check_is_room(name, found, choice.room_id(room))
-    _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
-    tell_other_rooms(found.gathered)
-    tell_contradictions(found.gathered, [file, *more_files], choice)
-    if not unhashed and not brief:
-        _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
-    beliefs = beliefs and found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "", room.lacked)
-
-
-def tell_notes(room: Room) -> None:
-    """Say on standard error what the reader did not read."""
-    for note in room.notes:
-        click.echo(printable(f"roomver: {note}"), err=True)
-
-
-def recorded_beliefs(room: Room, name: str, *, as_recorded: bool) -> Beliefs | None:
-    """Return what the source says that its server decided; None if it does not say.
-
-    Raises:
-        InputError: if the decisions are to be followed and the file does not have them.
-    """
-    beliefs = room.beliefs
-    if beliefs is not None:
-        beliefs = replace(beliefs, others=beliefs.others | {_ADDED})
-    if as_recorded and (beliefs is None or beliefs.rejected is None):
-        reason = "there is no header that says"
-        if beliefs is not None:
-            reason = 'the header has no field "rejected", which says'
-        raise InputError(name, f"{reason} which events were rejected, so --as-recorded has nothing to follow")
-    return beliefs
-
-
-def load_events(
-    file: str, version: RoomVersion | None, keys: KeyRing | None, more_files: Sequence[str] = ()
-) -> tuple[Gathered, KeyRing | None]:
-    """Read the events of a file and others, each checked by itself. Arguments are those of `load_room`.
-
-    Returns:
-        The events, and the keys joined with those in the files.
-
-    Raises:
-        InputError: if a file cannot be read as events, or none of them is usable.
-    """
-    with opened_room([file, *more_files], version, may_mix=True) as room:
-        if any(part.database for part in room.parts):
-            raise InputError(display_name(file), "a database is not one state: judge the event with --room")
-        all_keys = add_room_keys(keys, room.keys)
-        tell_notes(room)
-        gathered = gather_events(
-            room.entries,
-            room.version,
-            keys=all_keys,
-            origins=room.origins,
-            room_id=room.wanted,
-        )
-    name = display_name(file)
-    summary, whole = Summary(), Summary()
-    for check in gathered.checks.values():
-        summary.add(check)
-    for one in (gathered.summary, summary):
-        whole.merge(one)
-    _tell_of_dropped(name, gathered, whole, all_keys)
-    tell_other_rooms(gathered)
-    tell_contradictions(gathered, [file, *more_files], ANY_ROOM)
-    _tell_of_signatures(name, summary, all_keys)
-    return gathered, all_keys
-
-
-def _tell_of_dropped(name: str, gathered: Gathered, summary: Summary, keys: KeyRing | None) -> None:
-    for line in doubt_lines(summary, keys):
-        click.echo(f"roomver: {name}: {line}", err=True)
-    if not gathered.events:
-        first = ""
-        if gathered.first_dropped is not None:
-            place, finding = gathered.first_dropped
-            first = f" ({place}: {finding.reasons[0]})"
-        raise InputError(name, f"it has no usable event{first}")
-    if gathered.dropped:
-        events = counted(gathered.dropped, "event is", "events are")
-        click.echo(f"roomver: {name}: {events} left out: see `roomver check`", err=True)
-        for event_id, finding in islice(gathered.left_out.items(), SHOWN):
-            place = gathered.left_out_at[event_id]
-            click.echo(printable(f"  {event_id}: {finding.reasons[0]} ({place})"), err=True)
-        if len(gathered.left_out) > SHOWN:
-            click.echo(f"  and {len(gathered.left_out) - SHOWN:,} more", err=True)
-
-
-def _tell_of_signatures(name: str, summary: Summary, keys: KeyRing | None, *, database: bool = False) -> None:
-    for line in signature_lines(summary, keys, brief=True, database=database):
-        click.echo(f"roomver: {name}: {line}", err=True)
-
-
-@contextmanager
-def replay_progress(what: str) -> Iterator[ReplayProgress | None]:
-    """Show the progress of a replay, on a terminal and for a long room; yield what to call."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None, visible=False)
-
-        def tell(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, visible=total >= _LONG)
-
-        yield tell

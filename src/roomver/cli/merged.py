@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Final
 
-import click
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from ..replay import Replay
 from ..types import JsonObject, JsonValue
 from .common import call_name
 from .escaped import printable
+from .heard import tell
 from .sources import Choice
 from .wording import capped, key_text
 
@@ -220,7 +220,7 @@ def other_room_lines(gathered: Gathered) -> list[str]:
 def tell_other_rooms(gathered: Gathered) -> None:
     """Say on standard error which sources have events of other rooms."""
     for line in other_room_lines(gathered):
-        click.echo(f"roomver: {line}", err=True)
+        tell(f"roomver: {line}")
 
 
 def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice) -> None:
@@ -230,7 +230,7 @@ def tell_contradictions(gathered: Gathered, files: Sequence[str], choice: Choice
         return
     command = check_call(files, choice)
     what = f"{counted(number, 'contradiction', 'contradictions')} {_where(gathered)}"
-    click.echo(printable(f"roomver: {what}; to list them: {command}"), err=True)
+    tell(printable(f"roomver: {what}; to list them: {command}"))
 
 
 def check_call(files: Sequence[str], choice: Choice) -> str:

@@ -2,11 +2,8 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, BinaryIO, cast
 
 import click
@@ -30,16 +27,14 @@ from .common import (
     example,
     keys_option,
     read_key_files,
-    write_json,
 )
 from .escaped import printable
-from .loaded import replay_progress, tell_notes
+from .loading import tell_notes
 from .merged import contradiction_lines, differences_data, tell_contradictions, tell_other_rooms
+from .progress import room_progress
 from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
-
-_BESIDE = ("-wal", "-shm", "-journal")
-_EXISTS = "it exists: give --force to replace it"
+from .written import written
 
 
 @click.command(
@@ -105,7 +100,7 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         # A file of keys may be SERVER=FILE.
         inputs = [source, *more_files, *key_files, *(name.partition("=")[2] for name in key_files)]
-        with _written(output, [name for name in inputs if name], force=force) as out:
+        with written(output, [name for name in inputs if name], force=force) as out:
             with opened_room([source, *more_files], version, choice) as room:
                 keys = add_room_keys(given, room.keys)
                 recording, found = _read(room, keys, choice, [source, *more_files], whole=anonymised)
@@ -147,16 +142,16 @@ def _read(
     found = None
     # Of several sources, the events may contradict a current state that is given.
     if whole or len(room.origins) > 1:
-        with replay_progress("rules and states") as progress:
+        with room_progress(files, room) as shown:
             found = check_room(
-                room.entries,
+                shown.entries,
                 room.version,
                 keys=keys,
                 beliefs=beliefs,
                 origins=room.origins,
                 room_id=room.wanted,
                 on_check=lambda entry, check: checked.append((entry, check)),
-                progress=progress,
+                progress=shown.replay,
             )
         gathered = found.gathered
     else:
@@ -208,15 +203,15 @@ def _write_anonymised(
     out.seek(0)
     room = read_room(cast(BinaryIO, out), "the anonymised room", made.recording.version)
     keys = None if unsigned else room.keys
-    with replay_progress("the anonymised room") as progress:
+    with room_progress(["-"], room, "the anonymised room") as shown:
         new = check_room(
-            room.entries,
+            shown.entries,
             room.version,
             keys=keys,
             beliefs=room.beliefs,
             origins=room.origins,
             room_id=room.wanted,
-            progress=progress,
+            progress=shown.replay,
         )
     out.seek(0, os.SEEK_END)
     changes = compare(old, new, made.names)
@@ -259,57 +254,3 @@ def _fields(room: Room, gathered: Gathered) -> JsonObject:
         earlier = fields.get("contradictions")
         fields["contradictions"] = [*(earlier if type(earlier) is list else []), *found]
     return fields
-
-
-@contextmanager
-def _written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO[bytes]]:
-    """Yield a file to write to, which takes its name when it is complete.
-
-    Raises:
-        InputError: if the file exists and may not be replaced, or cannot be written.
-    """
-    if output == "-":
-        with TemporaryFile() as spool:
-            yield spool
-            spool.seek(0)
-            for line in spool:
-                write_json(line.rstrip(b"\n"))
-        return
-    path = Path(output)
-    name = display_name(output)
-    try:
-        if path.exists():
-            # SQLite keeps changes in files beside the database.
-            beside = [Path(source + end) for source in sources for end in ("", *_BESIDE) if source != "-"]
-            if any(one.exists() and path.samefile(one) for one in beside):
-                raise InputError(name, "this is the input: it is not overwritten, give another name")
-            if not path.is_file():
-                raise InputError(name, "it is not a file; - is standard output")
-            if not force:
-                raise InputError(name, _EXISTS)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as out:
-            try:
-                yield out
-                out.flush()
-                os.fsync(out.fileno())
-                _name(Path(out.name), path, name, force=force)
-            finally:
-                Path(out.name).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(name, f"it cannot be written: {error.strerror or error}") from None
-
-
-def _name(written: Path, path: Path, name: str, *, force: bool) -> None:
-    # A new file of this kind is readable by its owner only.
-    mask = os.umask(0)
-    os.umask(mask)
-    written.chmod(0o666 & ~mask)
-    if force:
-        written.replace(path)
-        return
-    try:
-        path.hardlink_to(written)  # fails if another program has made the file meanwhile
-    except FileExistsError:
-        raise InputError(name, _EXISTS) from None
-    except OSError:  # a file system without links
-        written.replace(path)

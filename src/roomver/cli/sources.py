@@ -1,5 +1,6 @@
 """Opening what people hold of a room: files, or a server's database."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -17,6 +18,7 @@ from ..readers import (
     Room,
     RoomPart,
     RoomSource,
+    SynapseSource,
     is_database,
     named_room,
     open_synapses,
@@ -28,11 +30,15 @@ from ..room_check import RoomCheck
 from ..state_document import OF_STATE
 from ..types import EventId, RoomId
 from ..versions import RoomVersion
-from .common import all_opened, call_name, display_name
+from .common import all_opened, call_name, display_name, opened
 from .escaped import printable
 from .guidance import kind_of_id, wrong_room_id
+from .heard import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+_BLOCK: Final = 1 << 20  # bytes
 
 
 class Choice(NamedTuple):
@@ -173,11 +179,12 @@ def opened_source(name: str, *, immutable: bool = False) -> Iterator[RoomSource]
             yield FileSource(inputs)
         return
     with _opened_databases([name], immutable=immutable) as databases:
+        _tell_notes(databases)
         yield from filter(None, databases)
 
 
 @contextmanager
-def _opened_databases(names: Sequence[str], *, immutable: bool) -> Iterator[list[RoomSource | None]]:
+def _opened_databases(names: Sequence[str], *, immutable: bool) -> Iterator[list[SynapseSource | None]]:
     """Open databases, with None for one that has only the states of another.
 
     Raises:
@@ -185,13 +192,16 @@ def _opened_databases(names: Sequence[str], *, immutable: bool) -> Iterator[list
     """
     opened = open_synapses(names, immutable=immutable)
     try:
-        for database in filter(None, opened):
-            for note in database.notes:
-                click.echo(printable(f"roomver: {database.name}: {note}"), err=True)
-        yield [*opened]
+        yield opened
     finally:
         for database in filter(None, opened):
             database.close()
+
+
+def _tell_notes(databases: Sequence[SynapseSource | None]) -> None:
+    for database in filter(None, databases):
+        for note in database.notes:
+            tell(printable(f"roomver: {database.name}: {note}"))
 
 
 @contextmanager
@@ -237,10 +247,11 @@ def opened_room(
         known, said_by = version, ""
         of_databases: list[RoomPart] = []
         given = [name for name in names if name not in files]
-        opened = stack.enter_context(_opened_databases(given, immutable=choice.immutable))
-        only_states = {name for name, source in zip(given, opened, strict=True) if source is None}
+        databases = stack.enter_context(_opened_databases(given, immutable=choice.immutable))
+        _tell_notes(databases)
+        only_states = {name for name, source in zip(given, databases, strict=True) if source is None}
         names = [name for name in names if name not in only_states]
-        sources = filter(None, opened)
+        sources = filter(None, databases)
         for number, name in enumerate(names):
             if name in files:
                 continue
@@ -261,9 +272,42 @@ def opened_room(
             of_databases += room.parts
         has_room = any(part.origin.has_room for part in of_databases)
         known, of_files = read_parts(inputs, known, said_by, alone=not has_room, room_id=room_id)
-        databases, rest = iter(of_databases), iter(of_files)
-        parts = [next(rest if name in files else databases) for name in names]
+        from_databases, rest = iter(of_databases), iter(of_files)
+        parts = [next(rest if name in files else from_databases) for name in names]
         yield Room.of(parts, known, room_id)
+
+
+def stamp_sources(names: Sequence[str], choice: Choice) -> list[object]:
+    """Return what each source is now: it differs if a source has changed.
+
+    Raises:
+        InputError: if one cannot be read, or is standard input.
+    """
+    given = [name for name in names if is_database(name)]
+    found: dict[str, object] = {name: stamp_file(name) for name in names if name not in given}
+    if given:
+        with _opened_databases(given, immutable=choice.immutable) as databases:
+            for name, source in zip(given, databases, strict=True):
+                try:
+                    found[name] = source and source.stamp(choice.named, choice.event_id)
+                except NoSuchRoom as error:
+                    found[name] = str(error)
+    return [found[name] for name in names]
+
+
+def stamp_file(file: str) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        InputError: if it is standard input, or cannot be read.
+    """
+    if file == "-":
+        raise InputError(display_name(file), "--cache needs a file or a database: this is read only once")
+    digest = hashlib.sha256()
+    with opened(file) as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:

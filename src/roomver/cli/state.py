@@ -2,6 +2,7 @@
 
 import json
 from difflib import get_close_matches
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from ..selection import select_auth_types
 from ..state import entries_of, lack_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import RoomVersion, StateResolution
+from .cache import cache_option
 from .common import (
     UNHASHED,
     algorithm_option,
@@ -28,7 +30,8 @@ from .common import (
     unhashed_option,
 )
 from .escaped import printable
-from .loaded import LoadedRoom, load_room
+from .loaded import LoadedRoom
+from .loading import load_room
 from .merged import check_call
 from .recorded import server_lines
 from .resolved import (
@@ -65,6 +68,7 @@ _State = dict[StateKey, EventId]
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @unhashed_option()
+@cache_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def state(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -81,6 +85,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
     now: int | None,
     unsigned: bool,
     unhashed: bool,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Print the state of a room, current or at an event.
@@ -107,6 +112,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         as_recorded=as_recorded,
         algorithm=algorithm,
         unhashed=unhashed,
+        cache=cache,
     )
     replayed = loaded.replay
     event_id: EventId | None = None
@@ -183,6 +189,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
 @unhashed_option()
+@cache_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     room: str,
@@ -199,6 +206,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     now: int | None,
     unsigned: bool,
     unhashed: bool,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
     """Resolve states of a room, and print the result and how it differs from each.
@@ -229,6 +237,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
         choice=choice._replace(event_id=at),
         as_recorded=as_recorded,
         unhashed=unhashed,
+        cache=cache,
     )
     at_event = None if at is None else loaded.event(at).event_id
     given = _read_sets(loaded, set_files)

@@ -21,7 +21,7 @@ from .rooms import (
 from .several import RoomSummary
 from .source import NoSuchRoom, RoomSource
 from .state_ids import read_state_ids
-from .synapse import open_synapse, open_synapses
+from .synapse import SynapseSource, open_synapse, open_synapses
 from .version_files import read_version
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "RoomPart",
     "RoomSource",
     "RoomSummary",
+    "SynapseSource",
     "fit_entry",
     "is_database",
     "named_room",

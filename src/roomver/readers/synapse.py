@@ -22,6 +22,7 @@ from .synapse_reading import Reading
 from .synapse_room import read_standings
 from .synapse_rooms import count_by_room, count_rejected, find_names
 from .synapse_schema import NO_STATES, check_schema, missing_state_table
+from .synapse_stamp import stamp_database
 
 
 class SynapseSource:
@@ -105,13 +106,7 @@ class SynapseSource:
             NoSuchRoom: if there is no such room, or it has no events.
             InputError: if it cannot be read, if a room must be chosen, or if the event is in another room.
         """
-        if room_id is not None and room_id.startswith("#"):
-            room_id = room_of_alias(self._database, room_id)
-        elif room_id is not None:
-            room_id = self._whole_id(room_id)
-        if event_id is not None:
-            room_id = room_of_event(self._database, event_id, room_id)
-        chosen, said = self._choose(room_id)
+        chosen, said = self._chosen(room_id, event_id)
         known = self._version(chosen, said, version, f" as {said_by} says" if said_by else "")
         reading = Reading(self._database, chosen, known, self._states)
         if not reading.has_events():
@@ -132,6 +127,25 @@ class SynapseSource:
             part.notes = [f"{self.name}: {named}, but the database has no row for it"]
             part.lacked = event_id
         return Room.of([part], known, chosen)
+
+    def stamp(self, room_id: RoomId | None, event_id: EventId | None = None) -> list[object]:
+        """Return what tells whether a room has changed since. Arguments are those of `open_room`.
+
+        Raises:
+            NoSuchRoom, InputError: as `open_room`.
+        """
+        chosen, _ = self._chosen(room_id, event_id)
+        return [chosen, *stamp_database(self._database, self._states, chosen)]
+
+    def _chosen(self, room_id: RoomId | None, event_id: EventId | None) -> tuple[RoomId, str | None]:
+        """Return the room that is meant, and the version that the database says it has."""
+        if room_id is not None and room_id.startswith("#"):
+            room_id = room_of_alias(self._database, room_id)
+        elif room_id is not None:
+            room_id = self._whole_id(room_id)
+        if event_id is not None:
+            room_id = room_of_event(self._database, event_id, room_id)
+        return self._choose(room_id)
 
     def _choose(self, room_id: RoomId | None) -> tuple[RoomId, str | None]:
         if room_id is not None:

@@ -1,6 +1,6 @@
 """The result of a replay: the outcome of each event, the states, and the merges of branches."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -12,10 +12,12 @@ from ..resolution import Resolution, RoomGraph, RoomState, Split, resolve
 from ..state import PartialState, Unknown, apply_changes
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
+from .again import Resolved, resolve_again
 from .arrival import check_at_arrival, entries_at_arrival
 from .causes import find_causes
 from .order import find_missing
 from .outcome import CurrentCheck, Decisions, KnownRejected, Outcome, SoftFailure, Status
+from .values import KeyValues
 
 
 @dataclass(slots=True)
@@ -219,6 +221,13 @@ class Replay:
             raise MissingEvents([event_id])
         return event_id
 
+    def values_of(self, key: StateKey) -> KeyValues:
+        """Return the event of one key in the state before and after each event.
+
+        Cost: linear in the events and in the entries of given states. Reading a value from it is one lookup.
+        """
+        return KeyValues(self._groups, self._unknown, self._before, self._after, key)
+
     def lacking(self, *event_ids: EventId | None) -> list[EventId]:
         """Return the missing events that leave events undecided, or the states before them unknown.
 
@@ -324,6 +333,19 @@ class Replay:
             algorithm=self._algorithm if algorithm is None else algorithm,
             trace=True,
         )
+
+    def resolve_again(self, event_ids: Collection[EventId | None]) -> Iterator[Resolved]:
+        """Resolve many merges once more, each with a trace. It is much faster than `resolution_at` for each.
+
+        Args:
+            event_ids: the events before which states are merged; None stands for the forward extremities.
+
+        Yields:
+            Each merge with its states and its resolution, in the order in which the states were made.
+
+        Cost: one pass over the changes of all states, and a resolution for each merge.
+        """
+        return resolve_again(self, event_ids)
 
     def states_met(self, event_id: EventId | None) -> dict[EventId | None, KnownState]:
         """Return the states that are merged before an event, keyed by the event that each state follows.

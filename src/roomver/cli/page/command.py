@@ -15,7 +15,8 @@ from ...types import JsonObject
 from ..asked import Asked, room_command
 from ..common import console, example
 from ..escaped import printable
-from ..loaded import LoadedRoom, replay_progress
+from ..loaded import LoadedRoom
+from ..progress import work_progress
 from ..wording import room_lines
 from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
@@ -53,7 +54,7 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if asked.as_json and target == "-":
         raise click.UsageError("--json and -o - both write to standard output")
     room = asked.load()
-    with replay_progress("checks") as progress:
+    with work_progress("checks") as progress:
         page = page_of(room.found, progress)
     try:
         data = picture_of(page) if png else _document(page, room)
@@ -83,7 +84,7 @@ def _lacking(library: str) -> str:
 def _document(page: Page, room: LoadedRoom) -> bytes:
     # The page may be given to others, whom the path of the file does not concern.
     lines = room_lines(room.found, "SOURCE", _LINES)
-    with replay_progress("page") as progress:
+    with work_progress("page") as progress:
         return document_of(page, lines, verdict_of(page), "roomver resolve SOURCE", progress)
 
 

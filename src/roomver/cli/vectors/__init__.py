@@ -2,6 +2,7 @@
 
 import click
 
+from .capture import capture_command
 from .coverage import coverage_command
 from .export import export_command
 from .list import list_command
@@ -24,5 +25,6 @@ for _command in (
     serve_command,
     report_command,
     coverage_command,
+    capture_command,
 ):
     vectors_group.add_command(_command)

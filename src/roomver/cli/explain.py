@@ -1,0 +1,125 @@
+"""``roomver explain``: why an event has its outcome, in one paragraph, and then the checks."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import click
+
+from ..event import Event
+from ..explain.event import explain_event, explain_left_out
+from ..explain.explained import Explained, Judged, Verdicted
+from .asked import Asked, room_command
+from .common import console, example
+from .escaped import printable
+from .lacking import advice_for, missing_words
+from .loaded import LoadedRoom
+from .said import Teller, call_text, listed_ids, print_lines
+
+_CODES: Final = {Judged.ACCEPTED: 0, Judged.UNDECIDED: 3, Judged.NOT_JUDGED: 3}
+_MISSING: Final = 10  # missing events that are listed
+
+
+@click.command(
+    short_help="Say why an event was accepted, rejected or soft-failed.",
+    epilog=example(
+        "roomver explain homeserver.db '$eventid'\n"
+        "roomver explain room.jsonl '$eventid'\n"
+        "roomver explain room.jsonl '$eventid' --json"
+    ),
+)
+@room_command("EVENT", 1, 1)
+def explain(asked: Asked) -> None:
+    """Say in words why an event was accepted, soft-failed, rejected or dropped, and show its checks.
+
+    EVENT is an event ID or a unique prefix of it, in single quotes. If an event is rejected because it cites
+    a rejected one, the paragraph goes back to the first event that was refused. For a state event it says
+    what the event replaced, what became of it, and whether state resolution undid it. What leaves an event
+    undecided is named, with what would decide it.
+
+    Times are those that the servers of the senders gave. Event IDs are shortened as far as they stay unique;
+    --json has whole ones.
+
+    Exit code: 0 accepted, 1 soft-failed, rejected or dropped, 2 usage error or unreadable file, 3 undecided.
+    """
+    (name,) = asked.rest
+    loaded = asked.load(name)
+    found = loaded.find(name)
+    if isinstance(found, Event):
+        explained = explain_event(loaded.found, found.event_id, loaded.recorded(found.event_id))
+    else:
+        explained = explain_left_out(*found, loaded.recorded(found[0]))
+    teller = teller_of(loaded)
+    because = [] if explained.event_id is None else _contradictions(loaded, explained)
+    if asked.as_json:
+        data = {"summary": teller.fresh(explained.why), **explained.to_dict(), "contradictions": because}
+        click.echo(json.dumps(data, indent=2))
+    else:
+        _print(explained, teller, loaded, because)
+        click.echo(f"\n{_more(asked, explained)}")
+    code = _CODES.get(explained.judged, 1)
+    undecided = code == 0 and any(check.result == "undecided" for check in explained.checks)
+    raise click.exceptions.Exit(3 if undecided else code)
+
+
+def teller_of(loaded: LoadedRoom) -> Teller:
+    """Return what shows the sentences about a room."""
+    return Teller(loaded.events, (*loaded.found.gathered.left_out, *loaded.replay.missing))
+
+
+def _contradictions(loaded: LoadedRoom, explained: Explained) -> list[str]:
+    """Return the contradictions between sources that leave the event undecided, in words."""
+    event_id = explained.event_id
+    if event_id not in loaded.replay.outcomes or not explained.lacks:
+        return []
+    at_arrival = explained.judged is Judged.ACCEPTED
+    return [printable(one) for one in loaded.contradictions_behind(event_id, at_arrival=at_arrival)]
+
+
+def _print(explained: Explained, teller: Teller, loaded: LoadedRoom, because: Sequence[str]) -> None:
+    out = console()
+    print_lines([teller.fresh(explained.why)], out)
+    before: Verdicted | None = None
+    for check in explained.checks:
+        out.print(f"\nagainst {check.against}: {check.result}", style="bold")
+        if before is not None and before.facts and replace(check, against=before.against) == before:
+            out.print("  the same rule and the same values")
+        else:
+            print_lines(_check_lines(check, teller), out)
+        before = check
+    if explained.lacks:
+        out.print("\nwhat would tell", style="bold")
+        words = missing_words(explained.missing, loaded.found.dropped)
+        lines = [f"  {words}:", *listed_ids(explained.missing, _MISSING)] if explained.missing else []
+        if not explained.missing:
+            lines += [f"  {advice_for(lack)}" for lack in explained.lacks]
+        print_lines([*lines, *(f"  behind it: {one}" for one in because)], out)
+
+
+def _check_lines(check: Verdicted, teller: Teller) -> list[str]:
+    lines = []
+    if check.url is not None:
+        number = "" if check.number is None else f"rule {check.number}, "
+        lines.append(f"  {number}{check.rule}: {check.sense}")
+        if check.result == "refused":
+            lines.append(f"  {teller.text(check.why)}")
+            lines.append(f"  {check.url}")
+    elif check.why:
+        lines.append(f"  {teller.text(check.why)}")
+    return lines + [f"  {teller.fact(fact)}" for fact in check.facts]
+
+
+def _more(asked: Asked, explained: Explained) -> str:
+    """Return the one call that shows more."""
+    call, change, joint = asked.call, explained.change, explained.joint
+    if (change is not None and change.undone) or (joint is not None and joint.resets):
+        return f"more: roomver resets {call}"
+    command = "auth"
+    words: Sequence[str] = () if explained.event_id is None else (explained.event_id,)
+    if explained.refused:
+        command, words = "explain", explained.refused[-1:]
+    elif change is not None and explained.judged is Judged.ACCEPTED:
+        command, words = "history", change.key if change.key[1] else change.key[:1]
+    rest = call_text(*words) if words and explained.judged is not Judged.DROPPED else None
+    return f"more: roomver check {call} --all" if rest is None else f"more: roomver {command} {call} {rest}"

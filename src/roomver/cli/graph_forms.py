@@ -1,0 +1,186 @@
+"""The graph of a room for Graphviz, for Mermaid, and as an SVG picture.
+
+Each form escapes the text of events in its own way, on top of what makes it safe on a terminal:
+
+* DOT: in a quoted string, ``"`` and ``\\`` are escaped, and ``&``, which begins an entity there.
+* Mermaid: everything but ASCII letters, digits and a few harmless characters is an entity.
+* SVG: the library that writes XML escapes. There are no scripts, styles, links or other namespaces.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from ..explain.drawing import Drawing, Kind, Node
+from ..explain.lanes import Row, lay_out, stretches, widest
+from ..explain.marks import Standing
+from .graph_words import Said, Words
+
+# Standing or kind to the colour of the line and of the area.
+_COLOURS: Final = {
+    "reset": ("#b30000", "#ffd6d6"),
+    "undone": ("#b30000", "#ffffff"),
+    Standing.REJECTED.value: ("#b30000", "#ffe9e9"),
+    Standing.SOFT_FAILED.value: ("#8a6d00", "#fff6cc"),
+    Standing.UNDECIDED.value: ("#7a1fa2", "#f5e6fa"),
+    Standing.ACCEPTED.value: ("#333333", "#ffffff"),
+    "several": ("#777777", "#f2f2f2"),
+}
+_HARMLESS: Final = re.compile(r"[^A-Za-z0-9 .,_-]")
+_LANE_COLOURS: Final = ("#2e7d32", "#1565c0", "#8e24aa", "#00838f", "#b26a00", "#5d4037")
+_MISSING: Final = 5  # missing events that one event has in a picture; the rest is in its text
+
+
+def _look(node: Node) -> str:
+    if node.kind not in (Kind.EVENT, Kind.JUNCTION):
+        return "several"
+    if node.mark.undone and node.mark.standing is Standing.ACCEPTED:
+        return "undone"
+    return "reset" if node.mark.resets else node.mark.standing.value
+
+
+def _lines(said: Said) -> list[str]:
+    return [line for line in (said.head, said.text, *said.notes) if line]
+
+
+def dot_text(text: str) -> str:
+    """Return a text as a quoted string of DOT that shows it.
+
+    >>> dot_text('say "\\\\N" & go')
+    '"say \\\\"\\\\\\\\N\\\\" &amp; go"'
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
+    return f'"{escaped}"'
+
+
+def dot_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
+    """Yield the lines of a DOT file. Edges lead to what an event follows."""
+    yield "digraph room {"
+    yield f"  graph [label={dot_text('; '.join(words.summary()))}, labelloc=t, rankdir=TB];"
+    yield '  node [shape=box, style="filled,rounded", fontname="sans-serif", fontsize=10];'
+    missing: dict[str, int] = {}
+    for number, node in enumerate(drawing.nodes):
+        line, area = _COLOURS[_look(node)]
+        label = "\\n".join(dot_text(one)[1:-1] for one in _lines(words(node)))
+        full = words.full(node)
+        tip = f", tooltip={dot_text(full)}" if full else ""
+        yield f'  n{number} [label="{label}", color="{line}", fillcolor="{area}"{tip}];'
+        for parent in node.parents:
+            yield f"  n{number} -> n{parent};"
+        for one in node.mark.missing[:_MISSING]:
+            name = f"m{missing.setdefault(one, len(missing))}"
+            yield f"  {name} [label={dot_text(f'missing: {words.short(one)}')}, style=dashed];"
+            yield f"  n{number} -> {name} [style=dashed];"
+    yield "}"
+
+
+def mermaid_text(text: str) -> str:
+    """Return a text as a quoted label of Mermaid that shows it.
+
+    >>> mermaid_text('a "b" <c>')
+    '"a #34;b#34; #60;c#62;"'
+    """
+    return f'"{_HARMLESS.sub(lambda found: f"#{ord(found[0])};", text)}"'
+
+
+def mermaid_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
+    """Yield the lines of a Mermaid flowchart."""
+    yield "flowchart TB"
+    names = {look: f"c{number}" for number, look in enumerate(_COLOURS)}
+    for look, (line, area) in _COLOURS.items():
+        yield f"  classDef {names[look]} fill:{area},stroke:{line},color:#000000"
+    missing: dict[str, int] = {}
+    for number, node in enumerate(drawing.nodes):
+        label = "<br/>".join(mermaid_text(one)[1:-1] for one in _lines(words(node)))
+        yield f'  n{number}["{label}"]:::{names[_look(node)]}'
+        for parent in node.parents:
+            yield f"  n{number} --> n{parent}"
+        for one in node.mark.missing[:_MISSING]:
+            name = f"m{missing.setdefault(one, len(missing))}"
+            yield f"  n{number} -.-> {name}[{mermaid_text(f'missing: {words.short(one)}')}]"
+
+
+_ROW: Final = 26  # pixels
+_LANE: Final = 16
+_TEXT: Final = 7.3  # pixels that a character takes, at most
+_SVG: Final = "http://www.w3.org/2000/svg"
+
+
+def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
+    """Yield the parts of an SVG picture: lanes, and the text of each row beside them."""
+    rows = list(lay_out(node.parents for node in drawing.nodes))
+    said = [words(node) for node in drawing.nodes]
+    left = _x(widest(rows)) + 4
+    texts = [" · ".join(_lines(one)) for one in said]
+    heads = words.summary()
+    width = left + max(map(len, (*texts, *heads)), default=0) * _TEXT
+    top = _ROW * (len(heads) + 1)
+    size = f"{width:.0f}", f"{top + _ROW * len(rows):.0f}"
+    root = Element(
+        "svg",
+        {
+            "xmlns": _SVG,
+            "width": size[0],
+            "height": size[1],
+            "viewBox": f"0 0 {size[0]} {size[1]}",
+            "font-family": "sans-serif",
+            "font-size": "13",
+        },
+    )
+    start, end = tostring(root, encoding="unicode", short_empty_elements=False).split("></")
+    yield f"{start}>"
+    yield _element("rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
+    for number, line in enumerate(heads):
+        yield _element("text", {"x": "8", "y": f"{_ROW * (number + 1)}", "font-weight": "bold"}, line)
+    for one in stretches(rows):
+        if one.bottom > one.top + 1:
+            x = f"{_x(one.lane)}"
+            ends = {"x1": x, "x2": x, "y1": f"{_y(top, one.top + 1)}", "y2": f"{_y(top, one.bottom)}"}
+            yield _element("line", {**ends, **_stroke(one.lane)})
+    for row, node, text in zip(rows, drawing.nodes, texts, strict=True):
+        yield from _svg_row(row, node, text, top, left, words.full(node))
+    yield f"</{end}"
+
+
+def _svg_row(row: Row, node: Node, text: str, top: int, left: float, title: str) -> Iterator[str]:
+    y, below = _y(top, row.number), _y(top, row.number + 1)
+    bends = [(row.lane, edge.lane) for edge in row.edges]
+    if row.moved is not None:
+        bends.append((row.moved, row.lane))
+    for above_lane, lane in bends:
+        x, to = _x(above_lane), _x(lane)
+        path = f"M {x} {y} C {x} {y + _ROW / 2} {to} {below - _ROW / 2} {to} {below}"
+        yield _element("path", {"d": path, "fill": "none", **_stroke(max(above_lane, lane))})
+    line, area = _COLOURS[_look(node)]
+    circle = {"cx": f"{_x(row.lane)}", "cy": f"{y}", "r": "5", "stroke": line, "stroke-width": "2"}
+    yield _element("circle", {**circle, "fill": area}, title=title)
+    yield _element("text", {"x": f"{left}", "y": f"{y + 4}", "fill": line}, text)
+
+
+def _x(lane: int) -> float:
+    return 12 + _LANE * lane
+
+
+def _y(top: int, row: int) -> float:
+    return top + _ROW * row
+
+
+def _stroke(lane: int) -> dict[str, str]:
+    return {"stroke": _LANE_COLOURS[lane % len(_LANE_COLOURS)], "stroke-width": "2"}
+
+
+def _element(name: str, attributes: Mapping[str, str], text: str = "", title: str = "") -> str:
+    element = Element(name, dict(attributes))
+    element.text = text or None
+    if title:
+        SubElement(element, "title").text = title
+    return tostring(element, encoding="unicode")
+
+
+FORMS: Final[Mapping[str, Callable[[Drawing, Words], Iterator[str]]]] = {
+    "dot": dot_chunks,
+    "mermaid": mermaid_chunks,
+    "svg": svg_chunks,
+}
+"""The forms by the names of their options."""

@@ -1,0 +1,182 @@
+"""``roomver history``: every value that a key of the room state had, oldest first."""
+
+import json
+from difflib import get_close_matches
+from typing import Final
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import counted
+from ..explain.explained import Judged
+from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Valued, list_keys, tell_history
+from ..types import EventId
+from .asked import Asked, room_command
+from .common import console, example
+from .explain import teller_of
+from .loaded import LoadedRoom
+from .people import few_words, short_id
+from .said import Teller, call_text, folded, key_words
+from .tables import print_table
+
+_INDENT: Final = 13  # where the words of a step begin
+
+
+@click.command(
+    short_help="Say which values a key of the state had, and who set them.",
+    epilog=example(
+        "roomver history homeserver.db '!roomid' m.room.topic\n"
+        "roomver history room.jsonl m.room.member @bob:example.org\n"
+        "roomver history room.jsonl m.room.power_levels --json"
+    ),
+)
+@room_command("TYPE [KEY]", 1, 2)
+def history(asked: Asked) -> None:
+    """List every value that a key of the room state had: by whom, when, and what became of it.
+
+    TYPE is an event type and KEY a state key. Without KEY it is the empty key, if an event of the room has
+    it; otherwise all keys of the type are listed. The order is that of the replay, oldest first. A merge is
+    listed if the key had different values on its branches; RESET marks a change that a merge undid.
+
+    Exit code: 0 answered, 2 usage error or unreadable file, 3 the current value is unknown.
+    """
+    kind, *rest = asked.rest
+    loaded = asked.load()
+    teller = teller_of(loaded)
+    keys = list_keys(loaded.found, kind) if not rest else ()
+    if not rest and not any(line.key[1] == "" for line in keys) and keys:
+        unknown = not all(line.known_now for line in keys)
+        if asked.as_json:
+            data = {"type": kind, "keys": [line.to_dict() for line in keys]}
+            click.echo(json.dumps(data, indent=2))
+        else:
+            _print_keys(kind, keys, teller, asked)
+    else:
+        told = tell_history(loaded.found, (kind, rest[0] if rest else ""))
+        unknown = not told.known_now
+        if asked.as_json:
+            click.echo(json.dumps({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
+        else:
+            _print(told, teller, asked)
+            if not told.steps:
+                _hint(loaded, kind)
+    raise click.exceptions.Exit(3 if unknown else 0)
+
+
+def _hint(loaded: LoadedRoom, kind: str) -> None:
+    """Say on standard error which type of the room may be meant."""
+    kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
+    for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
+        click.echo(f"roomver: {loaded.file}: did you mean {few_words(close)}?", err=True)
+
+
+def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Asked) -> None:
+    out = console()
+    have = counted(sum(line.now is not None for line in keys), "has a current value", "have current values")
+    out.print(folded(f"{few_words(kind)}: {counted(len(keys), 'key', 'keys')}; {have}.", out.width))
+    out.print()
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("key", overflow="fold")
+    table.add_column("events", justify="right", no_wrap=True)
+    table.add_column("current value")
+    for line in keys:
+        now = "unknown" if not line.known_now else "none" if line.now is None else teller.event(line.now)
+        table.add_row(Text(few_words(line.key[1])), f"{line.events:,}", Text(now))
+    print_table(table)
+    rest = call_text(kind, keys[0].key[1])
+    command = "check" if rest is None else "history"
+    click.echo(f"\nmore: roomver {command} {asked.call}{'' if rest is None else f' {rest}'}")
+
+
+def _summary(told: History, teller: Teller) -> str:
+    """Return the first line: how often the key changed, and its value."""
+    teller.again()
+    merges = sum(isinstance(step, Merged) for step in told.steps)
+    numbers = [counted(sum(isinstance(step, Valued) for step in told.steps), "event", "events")]
+    numbers += [counted(merges, "merge of different values", "merges of different values")] if merges else []
+    numbers += [counted(len(told.lost), "reset", "resets")] if told.lost else []
+    if not told.known_now:
+        now = "Its current value is unknown."
+    elif told.now is None:
+        now = "It has no current value." if told.steps else "It never had a value."
+    else:
+        now = f"The current value is {teller.event(told.now)}."
+    return f"{key_words(told.key)}: {', '.join(numbers)}. {now}"
+
+
+def _print(told: History, teller: Teller, asked: Asked) -> None:
+    out = console()
+    out.print(folded(_summary(told, teller), out.width), soft_wrap=True)
+    if told.steps:
+        out.print()
+    for step in told.steps:
+        for word, text in _step_lines(step, teller):
+            line = f"{word:<{_INDENT}}{text}" if word else f"{'':<{_INDENT}}{text}"
+            style = "bold" if word == "RESET" else None
+            out.print(_hung(line, out.width), style=style, soft_wrap=True)
+    click.echo(f"\n{_more(told, asked)}")
+
+
+def _hung(line: str, width: int) -> str:
+    """Return a line broken to a width, so that the words of a step stay in their column."""
+    head, rest = line[:_INDENT], line[_INDENT:]
+    lines = folded(rest, max(20, width - _INDENT) if width < 200 else width).split("\n")
+    return "\n".join([head + lines[0], *(" " * _INDENT + one for one in lines[1:])])
+
+
+def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
+    """Return what happened, as pairs of a word and a text."""
+    match step:
+        case Valued():
+            lines = [(step.judged.value, teller.event(step.event_id))]
+            if step.why:
+                lines.append(("", step.why))
+            if step.judged is Judged.ACCEPTED:
+                lines.append(("", f"replaced {_value(step.known_before, step.before, teller)}"))
+            return lines
+        case Given():
+            value = _value(True, step.value, teller)
+            return [
+                ("given", f"{value}: a source gave it with the state before {teller.short(step.event_id)}")
+            ]
+        case Merged():
+            if step.event_id is None:
+                where = "of the newest events"
+            else:
+                where = f"before {teller.event(step.event_id)}"
+            sides = "; ".join(_side(side, teller) for side in step.sides)
+            value = _value(step.known, step.value, teller)
+            lines = [("merge", where), ("", f"of {sides}"), ("", f"the value is then {value}")]
+            return lines + [
+                ("RESET", f"{teller.event(one)} was lost, although it is newer") for one in step.lost
+            ]
+
+
+def _side(side: Side, teller: Teller) -> str:
+    if side.value == side.after:
+        return _name(side.after, teller)
+    return f"{_value(side.known, side.value, teller)} after {_name(side.after, teller)}"
+
+
+def _name(event_id: EventId, teller: Teller) -> str:
+    return teller.short(event_id) if event_id in teller.events else short_id(event_id)
+
+
+def _value(known: bool, value: EventId | None, teller: Teller) -> str:
+    if not known:
+        return "an unknown value"
+    return "nothing" if value is None else _name(value, teller)
+
+
+def _more(told: History, asked: Asked) -> str:
+    """Return the one call that shows more."""
+    if told.lost:
+        return f"more: roomver resets {asked.call}"
+    refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]
+    about = refused[-1].event_id if refused else told.now
+    rest = None if about is None else call_text(about)
+    return (
+        f"more: roomver state {asked.call}" if rest is None else f"more: roomver explain {asked.call} {rest}"
+    )

@@ -1,0 +1,155 @@
+"""``roomver resets``: each state reset of a room, the check that decided, and whether somebody meant it."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from ..errors import counted
+from ..explain.change import where_said
+from ..explain.history import Side
+from ..explain.resets import MERGES, ExplainedReset, Intent, explain_resets
+from .asked import Asked, room_command
+from .common import console, example
+from .explain import teller_of
+from .loaded import LoadedRoom
+from .said import Teller, call_text, folded, key_words, print_lines
+
+_SHOWN: Final = 20  # resets that are listed
+_V2_1: Final = {
+    True: "version 12's algorithm would keep it",
+    False: "version 12's algorithm would undo it too",
+    None: "what version 12's algorithm would do is unknown: events are missing",
+}
+_CLASSES: Final = {
+    Intent.NOBODY: "that nobody meant",
+    Intent.UNKNOWN: "not classified",
+    Intent.DESIGNED: "as designed",
+}
+
+
+@click.command(
+    short_help="List state resets: what was lost, and why.",
+    epilog=example("roomver resets homeserver.db '!roomid'\nroomver resets room.jsonl --all --json"),
+)
+@room_command()
+@click.option("--all", "all_of_them", is_flag=True, help="List every reset, and classify all of them.")
+def resets(asked: Asked, all_of_them: bool) -> None:
+    """List the state resets of a room: keys that went back, at a merge, to an older event.
+
+    A reset is as designed if somebody on another branch meant it: the sender was banned, removed or demoted
+    there, or the target was. Otherwise nobody meant it: this is what people call a state reset. The trace of
+    the resolution tells which check decided. The resets that nobody meant come first.
+
+    Exit code: 0 no reset that nobody meant, 1 there is one, 2 usage error or unreadable file, 3 undecided: a
+    reset is not classified, or some were not searched for because events are missing or there are too many.
+    """
+    loaded = asked.load()
+    explained = explain_resets(loaded.found, None if all_of_them else MERGES)
+    teller = teller_of(loaded)
+    notes = _notes(loaded)
+    if asked.as_json:
+        data = {
+            "summary": _summary(explained, loaded, teller),
+            "resets": [{"text": _why(one, teller), **one.to_dict()} for one in explained],
+            "not_searched": [*loaded.replay.unsought],
+            "notes": notes,
+        }
+        click.echo(json.dumps(data, indent=2))
+    else:
+        _print(explained, loaded, teller, asked, all_of_them=all_of_them)
+        print_lines(["", *notes] if notes else [])
+        click.echo(f"\n{_more(explained, asked)}")
+    classes = Counter(one.intent for one in explained)
+    code = 1 if classes[Intent.NOBODY] else 3 if classes[Intent.UNKNOWN] or notes else 0
+    raise click.exceptions.Exit(code)
+
+
+def _notes(loaded: LoadedRoom) -> list[str]:
+    """Say what leaves resets unknown."""
+    replayed = loaded.replay
+    notes = []
+    if replayed.unsought:
+        merges = counted(len(replayed.unsought), "merge was", "merges were")
+        notes.append(f"{merges} not searched for resets, because there are too many events or resets")
+    if replayed.gaps:
+        events = counted(len(replayed.gaps), "event", "events")
+        notes.append(f"the state before {events} is unknown, so resets there are not seen")
+    return notes
+
+
+def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Teller) -> str:
+    """Return the first line: how many resets there are of each class, and the first one."""
+    merges = counted(len(loaded.replay.merges), "merge of differing states", "merges of differing states")
+    if not explained:
+        return f"No state reset in {merges}."
+    classes = Counter(one.intent for one in explained)
+    numbers = ", ".join(f"{classes[one]:,} {text}" for one, text in _CLASSES.items() if classes[one])
+    first = explained[0]
+    teller.again()
+    kept = sum(one.kept_by_v2_1 is True for one in explained)
+    newer = f" Version 12's algorithm would have kept {kept:,} of these changes." if kept else ""
+    return (
+        f"{counted(len(explained), 'state reset', 'state resets')} in {merges}: {numbers}.{newer} The first:"
+        f" {teller.event(first.lost)} was lost."
+    )
+
+
+def _print(
+    explained: Sequence[ExplainedReset],
+    loaded: LoadedRoom,
+    teller: Teller,
+    asked: Asked,
+    *,
+    all_of_them: bool,
+) -> None:
+    out = console()
+    print_lines([_summary(explained, loaded, teller)], out)
+    shown = explained if all_of_them else explained[:_SHOWN]
+    for one in shown:
+        out.print(f"\n{folded(f'{key_words(one.key)}: {one.intent.value}', out.width)}", style="bold")
+        print_lines(_lines(one, teller), out)
+    if len(explained) > len(shown):
+        print_lines(["", f"and {len(explained) - len(shown):,} more: --all lists them"], out)
+
+
+def _lines(one: ExplainedReset, teller: Teller) -> list[str]:
+    teller.again()
+    back = "nothing" if one.restored is None else teller.event(one.restored)
+    lines = [
+        f"  lost      {teller.event(one.lost)}",
+        f"  restored  {back}",
+        f"  where     {teller.text(where_said(one.merge))}",
+        *(f"  branch    {_side(side, teller)}" for side in one.sides),
+        f"  why       {_why(one, teller)}",
+    ]
+    if one.verdict is not None:
+        number = "" if one.verdict.number is None else f"rule {one.verdict.number}, "
+        of = "" if one.checked in (None, one.lost) else f" (of {teller.short(one.checked)})"
+        lines.append(f"  check     {number}{one.verdict.rule.name}{of}")
+    return [*lines, f"  v2.1      {_V2_1[one.kept_by_v2_1]}"]
+
+
+def _side(side: Side, teller: Teller) -> str:
+    value = "unknown" if not side.known else "nothing" if side.value is None else teller.short(side.value)
+    told = side.after in teller.events and side.after != side.value
+    return f"{value} after {teller.short(side.after)}" if told else value
+
+
+def _why(one: ExplainedReset, teller: Teller) -> str:
+    text = teller.fresh(one.why)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _more(explained: Sequence[ExplainedReset], asked: Asked) -> str:
+    """Return the one call that shows more."""
+    if not explained:
+        return f"more: roomver check {asked.call}"
+    first = explained[0]
+    at = None if first.merge is None else call_text(first.merge)
+    why = call_text(*first.key) if first.merge is None or at is not None else None
+    if why is None:
+        return f"more: roomver check {asked.call} --all"
+    return f"more: roomver resolve {asked.call}{'' if at is None else f' --at {at}'} --why {why}"

@@ -1,0 +1,191 @@
+"""What an accepted state event changed, what became of it, and what a merge event brought together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import counted
+from ..event import Event
+from ..replay import Replay, Reset
+from ..state import PartialState, entries_of
+from ..types import EventId, JsonObject, StateKey
+from .said import Said, entry, event, joined, said
+
+__all__ = ["Change", "Joint", "change_said", "find_change", "find_joint", "joint_said"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an accepted state event changed.
+
+    Attributes:
+        event_id: the event.
+        key: its key.
+        known_before: whether the value before it is known.
+        before: that value: the event that it replaced; None if the key had none.
+        replaced_by: the first accepted events that replaced it, each on a branch, in order.
+        undone: the merges at which state resolution undid it, each with the value that came back. A merge of
+            None is that of the forward extremities.
+        known_now: whether the current value of the key is known.
+        now: the current value; None if the key has none.
+    """
+
+    event_id: EventId
+    key: StateKey
+    known_before: bool
+    before: EventId | None
+    replaced_by: tuple[EventId, ...]
+    undone: tuple[tuple[EventId | None, EventId | None], ...]
+    known_now: bool
+    now: EventId | None
+
+    def to_dict(self) -> JsonObject:
+        """Return the change as a JSON object."""
+        return {
+            "event_id": self.event_id,
+            "type": self.key[0],
+            "state_key": self.key[1],
+            "known_before": self.known_before,
+            "before": self.before,
+            "replaced_by": [*self.replaced_by],
+            "undone": [{"merge": merge, "restored": restored} for merge, restored in self.undone],
+            "known_now": self.known_now,
+            "now": self.now,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A merge of states that did not agree.
+
+    Attributes:
+        event_id: the event before which they were merged.
+        parents: the events that the merged states follow.
+        conflicted: the number of keys on which they differ.
+        keys: the first of these keys.
+        resets: the number of changes that state resolution undid there.
+    """
+
+    event_id: EventId
+    parents: tuple[EventId, ...]
+    conflicted: int
+    keys: tuple[StateKey, ...]
+    resets: int
+
+    def to_dict(self) -> JsonObject:
+        """Return the merge as a JSON object."""
+        return {
+            "event_id": self.event_id,
+            "parents": [*self.parents],
+            "conflicted": self.conflicted,
+            "keys": [[*key] for key in self.keys],
+            "resets": self.resets,
+        }
+
+
+def current_value(replay: Replay, key: StateKey) -> tuple[bool, EventId | None]:
+    """Return whether the current value of a key is known, and the value."""
+    state = replay.current_state
+    if state is None or (isinstance(state, PartialState) and state.why_unknown(key) is not None):
+        return False, None
+    return True, entries_of(state).get(key)
+
+
+def find_change(replay: Replay, subject: Event) -> Change:
+    """Return what an accepted state event changed.
+
+    Cost: one pass over the events of the room.
+    """
+    assert subject.state_key is not None
+    key = (subject.type, subject.state_key)
+    values = replay.values_of(key)
+    own = subject.event_id
+    known, before = values.before(own)
+    replaced_by = [
+        event_id
+        for event_id in replay.order
+        if _is_for(replay.events[event_id], key)
+        and replay.outcomes[event_id].accepted
+        and values.before(event_id) == (True, own)
+    ]
+    undone = [(one.merge, one.restored) for one in replay.resets() if one.key == key and one.lost == own]
+    return Change(own, key, known, before, tuple(replaced_by), tuple(undone), *current_value(replay, key))
+
+
+def _is_for(one: Event, key: StateKey) -> bool:
+    return one.type == key[0] and one.state_key == key[1]
+
+
+def change_said(change: Change, *, soft_failed: bool) -> Said:
+    """Say what an accepted state event changed, and what became of it."""
+    if soft_failed:
+        # It is a value on its own branch only, until that is merged.
+        return _now_said(change, soft_failed=True)
+    key = entry(change.key)
+    sentences: list[Said] = []
+    if change.before is not None:
+        sentences.append(said("It replaced {before}.", before=event(change.before)))
+    elif change.known_before:
+        sentences.append(said("It was the first value of {key}.", key=key))
+    else:
+        sentences.append(said("What it replaced is unknown."))
+    if change.replaced_by:
+        sentences.append(said("Later {after} replaced it.", after=event(change.replaced_by[0])))
+    for merge, restored in change.undone[:1]:
+        sentences.append(
+            said(
+                "State resolution undid it {where}: {back} came back.",
+                where=where_said(merge),
+                back="no value" if restored is None else event(restored),
+            )
+        )
+        more = len(change.undone) - 1
+        if more:
+            sentences.append(said("{more} undid it too.", more=counted(more, "other merge", "other merges")))
+    sentences.append(_now_said(change, soft_failed=soft_failed))
+    return joined(sentences)
+
+
+def _now_said(change: Change, *, soft_failed: bool) -> Said:
+    if not change.known_now:
+        return said("Whether it is the current value is unknown.")
+    if change.now is None:
+        return said("Today this key has no value.")
+    if change.now == change.event_id:
+        return said("It is the current value.")
+    if change.replaced_by[:1] == (change.now,) and not soft_failed:
+        return said("That is the current value.")
+    return said("The current value is {now}.", now=event(change.now))
+
+
+def where_said(merge: EventId | None) -> Said:
+    """Say where states were merged."""
+    if merge is None:
+        return said("at the merge of the newest events")
+    return said("at the merge before {merge}", merge=event(merge))
+
+
+def find_joint(replay: Replay, event_id: EventId) -> Joint | None:
+    """Return the merge of states that an event makes; None if its previous events agree on the state."""
+    for merge in replay.merges:
+        if merge.event_id == event_id:
+            resets: Sequence[Reset] = [one for one in replay.resets() if one.merge == event_id]
+            return Joint(event_id, merge.parents, merge.conflicted, merge.keys, len(resets))
+    return None
+
+
+def joint_said(joint: Joint) -> Said:
+    """Say what a merge event brought together."""
+    keys = joined([said("{key}", key=entry(key)) for key in joint.keys[:3]], ", ")
+    more = joint.conflicted - min(3, len(joint.keys))
+    named = said("{keys} and {more} more", keys=keys, more=f"{more:,}") if more > 0 else keys
+    branches = counted(len(joint.parents), "branch", "branches")
+    text = (
+        "It joins {branches} whose states differ in {number} ({keys}); state resolution undid {resets} there."
+    )
+    return said(
+        text,
+        branches=branches,
+        number=counted(joint.conflicted, "entry", "entries"),
+        keys=named,
+        resets=counted(joint.resets, "change", "changes") if joint.resets else "nothing",
+    )

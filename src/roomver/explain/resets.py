@@ -1,0 +1,168 @@
+"""State resets: what was lost and restored, the check that decided, and whether somebody meant it.
+
+A reset is a key that went back, at a merge, to an event that one branch had already replaced
+(`roomver.replay.resets`). It is classified by the trace of the resolution. Let L be the event that was lost.
+
+*As designed*: the rules refused L when the resolution tried it, and the refusal rests on an act of another
+branch: on an event that neither comes before L nor after it, by which
+
+* L's sender was banned or removed, or left; or L's target was banned or removed;
+* L's sender was demoted: the refusal is about a level, these power levels refuse L, and those that they
+  replaced on their branch allow it.
+
+It is also as designed if the event that L cites for that right (its auth event for the same key) was refused
+in the same resolution for such an act: L falls with the event that allowed it.
+
+*Nobody's intent*: everything else that the trace tells. The resolution allowed L, and put an older event in
+its place because of the order in which it tries events; or it did not try L at all; or it refused L although
+nobody took the right away, for example because it had lost the power levels that L relies on. A new join rule
+on another branch is not an act against those who joined before they had it.
+
+*Not classified*: the resolution cannot be repeated because events are missing, the state of its check cannot
+be rebuilt, whether an event is of another branch is unknown because of missing events, or a bound is reached.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..replay import Reset
+from ..replay.again import Resolved
+from ..room_check import RoomCheck
+from ..rules import Verdict
+from ..state import PartialState, entries_of
+from ..types import EventId, JsonObject, StateKey, StateMap
+from .history import Side
+from .intent import Intent, IntentFinder, Judgement
+from .said import Said, said, said_data
+
+__all__ = ["ExplainedReset", "Intent", "explain_resets"]
+
+MERGES: Final = 100
+"""How many merges are resolved once more, unless the caller asks for more."""
+
+_IMPORTANT: Final = ("m.room.create", "m.room.power_levels", "m.room.join_rules", "m.room.member")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedReset:
+    """A state reset, and why it came about.
+
+    Attributes:
+        merge: the event before which the states were merged; None for the newest events of the room.
+        key: the key that went back.
+        lost: the newer event.
+        restored: the older event, which came back; None if the key has no event after the merge.
+        sides: the value of the key on each branch; empty if the merge was not resolved once more.
+        kept_by_v2_1: whether room version 12's algorithm would have kept the newer event; None if unknown.
+        intent: whether somebody meant it.
+        why: the reason, in words.
+        checked: the event whose check decided; None if that is not known.
+        verdict: what the rules said in that check; None if they allowed the event or were not asked.
+        act: the event of another branch on which an intended reset rests.
+    """
+
+    merge: EventId | None
+    key: StateKey
+    lost: EventId
+    restored: EventId | None
+    sides: tuple[Side, ...]
+    kept_by_v2_1: bool | None
+    intent: Intent
+    why: Said
+    checked: EventId | None
+    verdict: Verdict | None
+    act: EventId | None
+
+    def to_dict(self) -> JsonObject:
+        """Return the reset as a JSON object."""
+        verdict = self.verdict
+        return {
+            "merge": self.merge,
+            "type": self.key[0],
+            "state_key": self.key[1],
+            "lost": self.lost,
+            "restored": self.restored,
+            "sides": [side.to_dict() for side in self.sides],
+            "kept_by_v2_1": self.kept_by_v2_1,
+            "class": self.intent.value,
+            "why": said_data(self.why),
+            "checked": self.checked,
+            "rule": None if verdict is None else verdict.rule.name,
+            "number": None if verdict is None else verdict.number,
+            "sense": None if verdict is None else verdict.reason,
+            "act": self.act,
+        }
+
+
+def explain_resets(found: RoomCheck, most: int | None = MERGES) -> tuple[ExplainedReset, ...]:
+    """Explain the state resets of a room.
+
+    Args:
+        found: the checked room.
+        most: the number of merges to resolve once more; None for all. The resets of other merges are not
+            classified.
+
+    Returns:
+        The resets: those that nobody meant first, then those that are not classified; the most important keys
+        first among each.
+
+    Cost: a resolution for each of these merges, and the states before it.
+    """
+    resets = found.replay.resets()
+    by_merge: dict[EventId | None, list[Reset]] = {}
+    for reset in resets:
+        by_merge.setdefault(reset.merge, []).append(reset)
+    # Merges with important keys first, if not all are resolved.
+    ordered = sorted(by_merge, key=lambda merge: min(_rank(reset) for reset in by_merge[merge]))
+    finder = IntentFinder(found)
+    tried = ordered if most is None else ordered[:most]
+    explained: list[ExplainedReset] = []
+    for resolved in found.replay.resolve_again(tried):
+        explained += _judge_merge(finder, resolved, by_merge.pop(resolved.event_id))
+    why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
+    for left in by_merge.values():
+        explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
+    classes = [Intent.NOBODY, Intent.UNKNOWN, Intent.DESIGNED]
+    return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
+
+
+def _rank(reset: Reset) -> int:
+    return _rank_key(reset.key)
+
+
+def _rank_key(key: StateKey) -> int:
+    return _IMPORTANT.index(key[0]) if key[0] in _IMPORTANT else len(_IMPORTANT)
+
+
+def _judge_merge(finder: IntentFinder, resolved: Resolved, resets: Sequence[Reset]) -> list[ExplainedReset]:
+    if resolved.resolution is None:
+        why = said("the merge cannot be resolved once more, because events or parts of states are missing")
+        return [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in resets]
+    judging = finder.at(resolved.resolution)
+    return [_explained(reset, judging.judge(reset), _sides(reset.key, resolved.states)) for reset in resets]
+
+
+def _sides(key: StateKey, states: Mapping[EventId | None, StateMap[EventId]]) -> tuple[Side, ...]:
+    """Return the value of a key on each branch of a merge."""
+    found = []
+    for parent, state in states.items():
+        known = not isinstance(state, PartialState) or state.why_unknown(key) is None
+        found.append(Side(parent or "", known, entries_of(state).get(key)))
+    return tuple(found)
+
+
+def _explained(reset: Reset, judged: Judgement, sides: tuple[Side, ...] = ()) -> ExplainedReset:
+    return ExplainedReset(
+        merge=reset.merge,
+        key=reset.key,
+        lost=reset.lost,
+        restored=reset.restored,
+        sides=sides,
+        kept_by_v2_1=reset.kept_by_v2_1,
+        intent=judged.intent,
+        why=judged.why,
+        checked=judged.checked,
+        verdict=judged.verdict,
+        act=judged.act,
+    )

@@ -1,0 +1,307 @@
+"""`roomver explain`, `history` and `resets`: text for people, JSON by its schema, hostile rooms."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB
+from click.testing import Result
+from command_line import Write, case, entries, header, public_room, run
+from explain.rooms import nasty_room
+from homeservers import room_named, unpacked_sqlite
+from jsonschema import Draft202012Validator
+from played_rooms import played
+from replay.rooms import Branches, base_room
+
+from roomver.cli.escaped import is_printable
+
+SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
+
+
+def valid(command: str, result: Result) -> Any:
+    """Return what a command printed, which must be as its schema says."""
+    schema = json.loads((SCHEMAS / f"{command}.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    data = json.loads(result.stdout)
+    Draft202012Validator(schema).validate(data)
+    return data
+
+
+def ask(command: str, *arguments: str) -> tuple[Result, Any]:
+    """Run a command as text and as JSON. Both have the same exit code."""
+    text, as_json = run(command, *arguments), run(command, *arguments, "--json")
+    assert text.exit_code == as_json.exit_code, text.output
+    return text, valid(command, as_json)
+
+
+def flat(result: Result) -> str:
+    """Return the output as one line, whatever its width."""
+    return " ".join(result.stdout.split())
+
+
+def assert_safe(text: str) -> None:
+    """Assert that a terminal shows text line by line, and nothing is hidden or executed."""
+    for line in text.split("\n"):
+        assert is_printable(line), ascii(line)
+        marks = 0
+        for character in line:
+            marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+            assert marks <= 2, ascii(line)
+
+
+def test_every_schema_is_closed_and_described() -> None:
+    def look(value: Any, where: str) -> None:
+        if isinstance(value, dict):
+            if value.get("type") == "object":
+                assert value["additionalProperties"] is False, where
+                for name, inner in value["properties"].items():
+                    assert "description" in inner or "$ref" in inner or "const" in inner, f"{where}.{name}"
+            for name, inner in value.items():
+                look(inner, f"{where}.{name}")
+        elif isinstance(value, list):
+            for inner in value:
+                look(inner, where)
+
+    for command in ("explain", "history", "resets"):
+        path = SCHEMAS / f"{command}.schema.json"
+        look(json.loads(path.read_text(encoding="utf-8")), command)
+
+
+# Reported rooms
+
+
+def test_a_soft_failed_event_of_a_recording_is_explained() -> None:
+    room = case("f4_soft_fail.jsonl")
+    text, data = ask("explain", room, "--unsigned", "$4hXAeMmB")
+    assert text.exit_code == 1
+    assert data["outcome"] == "soft-failed"
+    assert "was soft-failed: when it arrived, the current state already said that m.room.message.sf" in flat(
+        text
+    )
+    assert "needs level 50 (for this type in @ann:one.example's power levels ($_2lpc2DY" in flat(text)
+    assert text.stdout.splitlines()[-1].startswith("more: roomver auth ")
+
+
+def test_the_first_rejected_event_of_a_chain_is_named_with_the_call_for_it() -> None:
+    room = case("l_10715_recording.jsonl")
+    text, data = ask("explain", room, "--unsigned", "$kDcwiked")
+    assert text.exit_code == 1
+    root = data["refused"][-1]
+    assert root.startswith("$bk9IUr5q")
+    assert "The server that recorded the room decided otherwise: it accepted it." in flat(text)
+    assert f"'{root}'" in text.stdout.splitlines()[-1]
+
+
+def test_a_dropped_event_is_explained() -> None:
+    text, data = ask("explain", case("o_1407_sendjoin.json"), "--keys", case("o_1407.keys.json"), "$rwDOdIDX")
+    assert text.exit_code == 1
+    assert data["outcome"] == "dropped"
+    assert "lacks a valid required signature" in flat(text)
+    assert "A server drops it" in flat(text)
+
+
+def test_an_event_without_the_signature_of_the_policy_server_is_explained() -> None:
+    options = (case("k_policy.jsonl"), "--keys", case("k_policy.keys.json"))
+    found = json.loads(run("check", *options, "--json").stdout)["files"][0]["events"]
+    softly = [e["event_id"] for e in found if any(f["kind"] == "policy-server" for f in e["findings"])]
+    text, data = ask("explain", *options, softly[0])
+    assert (text.exit_code, data["outcome"]) == (1, "soft-failed")
+    assert "The policy server is" in flat(text)
+
+
+def test_the_members_of_a_room_whose_join_rule_was_reset_were_removed_by_nobody() -> None:
+    text, data = ask(
+        "resets", case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"), "--all"
+    )
+    assert text.exit_code == 1
+    assert flat(text).startswith("12 state resets in 1 merge of differing states: 12 that nobody meant.")
+    assert {one["class"] for one in data["resets"]} == {"nobody's intent"}
+    assert text.stdout.splitlines()[-1].startswith("more: roomver resolve ")
+
+
+def test_the_last_line_is_a_call_that_works() -> None:
+    def follow(result: Result) -> Result:
+        last = result.stdout.splitlines()[-1]
+        assert last.startswith("more: roomver "), last
+        return run(*shlex.split(last)[2:])
+
+    options = (case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"))
+    for result in (
+        run("resets", *options),
+        run("history", *options, "m.room.join_rules"),
+        run("history", *options, "m.room.member"),
+        run("explain", *options, "$Wq7RicAE"),
+        run("explain", case("f4_soft_fail.jsonl"), "--unsigned", "$4hXAeMmB"),
+        run("explain", case("l_10715_recording.jsonl"), "--unsigned", "$kDcwiked"),
+    ):
+        assert follow(result).exit_code in (0, 1)
+
+
+def test_rooms_of_a_database_are_explained(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    room = room_named("local-v12")
+    text, data = ask("resets", database, room)
+    assert text.exit_code == 0
+    assert [one["class"] for one in data["resets"]] == ["as designed"]
+    text, data = ask("history", database, room, "m.room.topic")
+    assert text.exit_code == 0
+    assert "RESET" in text.stdout
+    lost = next(one for step in data["steps"] if step["kind"] == "merge" for one in step["lost"])
+    text, data = ask("explain", database, room, lost)
+    assert data["change"]["undone"]
+    assert text.stdout.splitlines()[-1].startswith("more: roomver resets ")
+
+
+# Partial rooms
+
+
+def test_an_undecided_event_ends_with_3_and_names_what_is_missing(write: Write) -> None:
+    built = public_room()
+    gone = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    message = built.add("m.room.message", BOB, {"body": "x"})
+    lines = [one for one in entries(built) if one["event_id"] != gone.event_id]
+    room = write("room.jsonl", [header(), *lines])
+    text, data = ask("explain", room, message.event_id)
+    assert text.exit_code == 3
+    assert data["missing"] == [gone.event_id]
+    assert f"missing events:\n  {gone.event_id}" in text.stdout
+    text, data = ask("history", room, "m.room.topic")
+    assert text.exit_code == 3
+    assert "Its current value is unknown" in text.stdout
+    text, data = ask("resets", room)
+    assert text.exit_code == 3
+    assert data["notes"]
+
+
+def test_omitted_members_leave_an_event_undecided(tmp_path: Path) -> None:
+    options = (str(unpacked_sqlite(tmp_path)), room_named("partial-v11"))
+    (found,) = json.loads(run("check", *options, "--json").stdout)["files"]
+    undecided = [
+        one["event_id"]
+        for one in found["events"]
+        if any(finding["kind"] == "state-unknown" for finding in one["findings"])
+    ]
+    text, data = ask("explain", *options, undecided[0])
+    assert (text.exit_code, data["outcome"], data["missing"]) == (3, "undecided", [])
+    assert "its check needs entries of the state before it that are unknown: m.room.member for" in flat(text)
+    assert "the whole state decides this" in flat(text)
+    assert "The server that recorded the room accepted it." in flat(text)
+
+
+def test_an_event_whose_auth_event_is_missing_names_it() -> None:
+    options = ("--also", case("b_after.json"), "--keys", case("b_room.keys.json"))
+    text, data = ask("explain", case("b_sendjoin_partial.json"), *options, "$Cjh6fTI0")
+    (gone,) = data["missing"]
+    assert (text.exit_code, data["outcome"]) == (3, "undecided")
+    assert f"of the events that it cites as auth events, {gone} is missing" in flat(text)
+
+
+# Requests that cannot be answered
+
+
+def test_a_type_that_the_room_does_not_have_is_answered(write: Write) -> None:
+    room = write("room.jsonl", [header(), *entries(public_room())])
+    text, data = ask("history", room, "m.room.topi")
+    assert (text.exit_code, data["steps"]) == (0, [])
+    assert "never had a value" in text.stdout
+    assert "did you mean" not in text.stderr  # the room has no topic
+    assert "did you mean m.room.join_rules?" in run("history", room, "m.room.join_rule").stderr
+    assert run("history", room).exit_code == 2
+    assert run("explain", room).exit_code == 2
+    assert run("explain", room, "$nothing").exit_code == 2
+    assert run("resets", room).stdout.startswith("No state reset in 0 merges")
+
+
+# Hostile rooms
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_form_of_a_hostile_room_reaches_the_terminal(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    room = write("room.jsonl", [header(built.version.identifier), *entries(built)])
+    for event_id in [*built.events][::3]:
+        text, data = ask("explain", room, event_id)
+        assert_safe(text.stdout)
+        assert_safe(data["summary"])
+    kinds = {one.type for one in built.events.values() if one.state_key is not None}
+    for kind in sorted(kinds):
+        text, _ = ask("history", room, kind)
+        assert_safe(text.stdout)
+    text, _ = ask("resets", room)
+    assert_safe(text.stdout)
+
+
+def test_64_kb_of_combining_marks_stay_short(write: Write) -> None:
+    built = public_room()
+    topic = built.add("m.room.topic", ALICE, {"topic": "a" + "\u0301" * 30_000}, state_key="")
+    room = write("room.jsonl", [header(), *entries(built)])
+    for result in (run("explain", room, topic.event_id), run("history", room, "m.room.topic")):
+        assert_safe(result.stdout)
+        assert len(result.stdout) < 5_000
+
+
+# Random rooms
+
+
+@pytest.mark.parametrize("version", ["1", "2", "6", "11", "12"])
+def test_json_of_random_rooms_is_as_the_schemas_say(version: str, write: Write) -> None:
+    for seed in range(3):
+        events = played(Random(f"{version}/{seed}"), version, 40, odd=True)
+        events = [one for number, one in enumerate(events) if number < 8 or number % 11]
+        lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+        room = write("room.jsonl", [header(version), *lines])
+        for one in events[::4]:
+            ask("explain", room, "--unsigned", one.event_id)
+        for key in (["m.room.topic"], ["m.room.member"], ["m.room.member", BOB]):
+            ask("history", room, "--unsigned", *key)
+        ask("resets", room, "--unsigned")
+
+
+def test_text_fits_80_columns(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    built = base_room("11")
+    built.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = Branches(built)
+    fork.branch()
+    built.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    new = built.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    fork.merge()
+    room = write("room.jsonl", [header(), *entries(built)])
+    for arguments in (
+        ("explain", room, new.event_id),
+        ("history", room, "m.room.topic"),
+        ("history", room, "m.room.member"),
+        ("resets", room),
+    ):
+        lines = run(*arguments, "--unsigned").stdout.splitlines()
+        assert len(lines) > 5
+        assert [line for line in lines if len(line) > 80 and "roomver " not in line] == []
+
+
+def test_the_answer_is_the_same_whatever_the_hash_seed(write: Write) -> None:
+    events = played(Random("1"), "11", 50, odd=True)
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+    room = write("room.jsonl", [header(), *lines])
+
+    def answers(seed: str) -> list[bytes]:
+        calls = (["resets", room], ["history", room, "m.room.topic"], ["explain", room, events[-1].event_id])
+        program = [sys.executable, "-m", "roomver"]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        return [
+            subprocess.run(
+                [*program, *call, "--unsigned"], check=False, capture_output=True, env=environment, timeout=60
+            ).stdout
+            for call in calls
+        ]
+
+    assert answers("1") == answers("2")
