@@ -71,6 +71,28 @@ def test_an_event_shows_its_checks_with_levels_and_where_they_come_from(open_roo
     assert page.locator(".row[aria-selected=true] .what").inner_text() == "power levels"
 
 
+def test_back_comes_back(open_room: Open) -> None:
+    opened = open_room(RESET)
+    page = opened.page
+    page.locator("#right dd a[data-event]").first.click()
+    page.wait_for_selector("#right h2:has-text('join')")
+    page.go_back()
+    page.wait_for_selector("#right h2:has-text('merge')")
+    page.go_forward()
+    page.wait_for_selector("#right h2:has-text('join')")
+
+
+def test_two_ids_that_look_alike_are_two_events(open_room: Open, write: Write) -> None:
+    built = public_room("1")
+    for number, text in enumerate(("\u202e", "\\u202e")):
+        built.add("m.room.message", ALICE, {"body": f"{number}"}, event_id=f"${text}:a.example")
+    page = open_room(write("room.jsonl", [header("1"), *entries(built)])).page
+    page.locator("dt:has-text('Follows') + dd a").click()
+    page.wait_for_selector("#right h2:has-text('message \"0\"')")
+    page.locator("dt:has-text('Followed by') + dd a").click()
+    page.wait_for_selector("#right h2:has-text('message \"1\"')")
+
+
 def test_an_event_shows_the_change_it_makes_and_the_state_before(open_room: Open) -> None:
     page = open_room(RESET).page
     page.click(".row:has-text('join rule \"invite\"')")

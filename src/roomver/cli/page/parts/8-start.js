@@ -3,12 +3,20 @@
 function fromAddress(focus) {
   let text = location.hash.slice(1);
   try { text = decodeURIComponent(text); } catch { return false; }
+  if (chosen !== null && text === (chosen < 0 ? "current" : idOf(chosen))) return true; // it is chosen already
   if (text === "current") { choose(-1, { focus }); return true; }
   const found = text.startsWith("$") ? findId(text) : undefined;
   if (found === undefined || !isHere(found)) return false;
   if (!shown.includes(found)) clearFilters();
   choose(found, { focus });
   return true;
+}
+
+// Goes to an event by its number: two hostile IDs may look alike. The address changes, so that "back" comes back.
+function go(event) {
+  if (event >= 0 && !shown.includes(event)) clearFilters();
+  choose(event);
+  location.hash = "#" + encodeURIComponent(event < 0 ? "current" : idOf(event));
 }
 
 function keys(event) {
@@ -45,10 +53,11 @@ async function start() {
   document.addEventListener("keydown", keys);
   document.addEventListener("click", (event) => {
     const to = event.target.closest("a[data-event]");
-    // The address may already be that of the event.
-    if (to && to.getAttribute("href") === location.hash) { event.preventDefault(); fromAddress(false); }
+    if (!to || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(Number(to.dataset.event));
   });
-  if (!fromAddress(false) && D.events) choose(D.resets.length && D.resets[0][0] >= 0 ? D.resets[0][0] : 0);
+  if (!fromAddress(false) && D.events) choose(D.resets.length && D.resets[0][0] >= 0 ? D.resets[0][0] : 0, { write: true });
   $("list").focus({ preventScroll: true });
   document.documentElement.dataset.ready = "yes";
 }
