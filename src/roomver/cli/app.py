@@ -21,6 +21,7 @@ from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
 from .guidance import guide
 from .history import history
+from .may import may_command
 from .record import record
 from .resets import resets
 from .rooms import rooms
@@ -156,6 +157,7 @@ for _one in (
     explain,
     history,
     resets,
+    may_command,
     state,
     resolve_command,
     event_id,

@@ -1,0 +1,139 @@
+"""`roomver may`, `keys`, `compare` and `repair`: text, JSON by its schema, hostile and partial rooms."""
+
+import json
+import shlex
+from random import Random
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB
+from click.testing import Result
+from command_line import Write, case, entries, header, run
+from explain.rooms import nasty_room
+from jsonschema import Draft202012Validator
+from played_rooms import played
+from test_cli_why import SCHEMAS, ask, assert_safe, flat
+
+RESET = (case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"))
+
+
+def followed(result: Result) -> Result:
+    """Run the call that the last line of an output names."""
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("more: roomver "), last
+    return run(*shlex.split(last)[2:])
+
+
+def assert_fits(result: Result) -> None:
+    assert [line for line in result.stdout.splitlines() if len(line) > 80 and "roomver " not in line] == []
+
+
+def random_room(write: Write, version: str, seed: int) -> str:
+    """Write a random room from which events are missing."""
+    events = played(Random(f"{version}/{seed}"), version, 40, odd=True)
+    events = [one for number, one in enumerate(events) if number < 8 or number % 11]
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+    return write(f"room{seed}.jsonl", [header(version), *lines])
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_object_of_a_schema_is_closed_and_described(path: Any) -> None:
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    todo = [schema]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo += one
+        elif isinstance(one, dict):
+            if one.get("type") == "object":
+                assert one.get("additionalProperties") is not None
+            todo += one.values()
+
+
+# may
+
+
+def test_a_refused_join_names_the_join_rule_and_who_may_invite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text, data = ask("may", *RESET, "@m00:x0.example", "join")
+    assert (text.exit_code, data["answer"], data["able_to"]) == (1, "no", "invite")
+    assert flat(text).startswith(
+        "No: @m00:x0.example may not join, because the join rule is invite (@mod:two"
+    )
+    assert [one["user"] for one in data["able"]] == ["@ann:one.example", "@mod:two.example"]
+    assert_fits(text)
+    assert followed(text).exit_code == 0
+
+
+def test_the_state_after_an_event_is_asked_about() -> None:
+    arguments = ("@m00:x0.example", "send", "m.room.message")
+    assert ask("may", *RESET, *arguments)[0].exit_code == 1
+    text, data = ask("may", *RESET, *arguments, "--at", "$Wq7RicAE")
+    assert (text.exit_code, data["answer"]) == (0, "yes")
+    assert data["at"].startswith("$Wq7RicAE")
+    assert text.stdout.startswith("In the state after @m00:x0.example's join ($Wq7RicAE")
+
+
+def test_content_is_judged_if_it_is_given() -> None:
+    arguments = ("@mod:two.example", "send", "m.room.power_levels")
+    assert ask("may", *RESET, *arguments)[0].exit_code == 0
+    assert ask("may", *RESET, *arguments, "--content", '{"ban": 90}')[0].exit_code == 1
+    for wrong in ("[]", "{", "[" * 99_999):
+        assert run("may", *RESET, *arguments, "--content", wrong).exit_code == 2
+
+
+def test_an_omitted_member_leaves_the_answer_unknown() -> None:
+    room = (case("b_sendjoin_partial.json"), "--keys", case("b_room.keys.json"))
+    text, data = ask("may", *room, "@bob:two.example", "send", "m.room.topic")
+    assert (text.exit_code, data["answer"]) == (3, "unknown")
+    assert data["unknown"] == [["m.room.member", "@bob:two.example"]]
+    assert "the whole state decides this" in flat(text)
+
+
+def test_questions_about_nothing_end_with_2() -> None:
+    for words in (
+        ("bob", "join"),
+        ("@bob:b", "fly"),
+        ("@bob:b",),
+        ("@bob:b", "kick", "x"),
+        ("@bob:b", "redact", "$nothing"),
+        ("@bob:b", "send", "m.room.member"),
+        ("@bob:b", "send", "x" * 300),
+    ):
+        assert run("may", *RESET, *words).exit_code == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_form_of_a_hostile_room_reaches_the_terminal_of_may(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    room = write("room.jsonl", [header(built.version.identifier), *entries(built)])
+    some = [one for one in built.events.values() if one.type == "m.room.message"]
+    kinds = {one.type for one in built.events.values() if one.type.startswith("x.")}
+    for words in (
+        ("join",),
+        ("leave",),
+        ("kick", ALICE),
+        ("unban", ALICE),
+        ("set-level", ALICE, "5"),
+        *(("send", kind) for kind in sorted(kinds)),
+        *(("redact", one.event_id) for one in some[:2]),
+    ):
+        for who in (BOB, "@e\u0301\u202e\x1b[2J:x.example"):
+            text, data = ask("may", room, "--unsigned", who, *words)
+            assert text.exit_code in (0, 1, 3)
+            assert_safe(text.stdout)
+            assert_safe(data["summary"])
+
+
+@pytest.mark.parametrize("version", ["1", "6", "11", "12"])
+def test_may_answers_in_random_rooms(version: str, write: Write) -> None:
+    for seed in range(2):
+        room = random_room(write, version, seed)
+        for words in (("join",), ("send", "m.room.topic"), ("ban", ALICE), ("knock",), ("invite", "@x:y")):
+            result = run("may", room, "--unsigned", BOB, *words, "--json")
+            if result.stdout:
+                text, _ = ask("may", room, "--unsigned", BOB, *words)
+                assert text.exit_code in (0, 1, 3)
+            else:
+                assert result.exit_code == 3
