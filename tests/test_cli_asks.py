@@ -6,10 +6,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB
+from builder import ALICE, BOB, public_key
 from click.testing import Result
-from command_line import Write, case, entries, header, run
-from explain.rooms import nasty_room
+from command_line import KEYS, Write, case, entries, header, public_room, run
+from explain.rooms import NASTY, nasty_room
 from jsonschema import Draft202012Validator
 from played_rooms import played
 from test_cli_why import SCHEMAS, ask, assert_safe, flat
@@ -137,3 +137,51 @@ def test_may_answers_in_random_rooms(version: str, write: Write) -> None:
                 assert text.exit_code in (0, 1, 3)
             else:
                 assert result.exit_code == 3
+
+
+# keys
+
+
+def test_the_request_for_a_key_that_is_missing_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text, data = ask("keys", case("partial-keys-v11.jsonl"), "--keys", case("one-server-key.json"))
+    assert text.exit_code == 3
+    assert flat(text).startswith(
+        "The room needs 2 keys of 2 servers: 1 known, 1 unknown. 8 of 100 events wait for a key."
+    )
+    assert "https://HOMESERVER/_matrix/key/v2/query/remote.example\n" in text.stdout
+    assert len(data["keys"][0]["events"]) == 8
+    assert_fits(text)
+    assert followed(text).exit_code == 0
+
+
+def test_an_expired_key_and_a_forged_event_are_named() -> None:
+    text, _ = ask("keys", case("c1_room.jsonl"), "--keys", case("c1_keys.json"))
+    assert text.exit_code == 1
+    assert "2 made after the key had expired: $r1Yk01ug, $8xW74iRi" in flat(text)
+    text, data = ask("keys", case("o_1407_sendjoin.json"), "--keys", case("o_1407.keys.json"))
+    assert text.exit_code == 1
+    assert data["keys"][0]["counts"]["does not verify"] == 1
+    assert run("keys", case("c1_room.jsonl"), "--unsigned").exit_code == 2
+
+
+def test_a_lapsed_key_asks_for_a_newer_response(write: Write) -> None:
+    built = public_room()
+    keys = {"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 1}}}
+    lines = [{**header(), "keys": {**KEYS, **keys}}, *entries(built)]
+    text, data = ask("keys", write("room.jsonl", lines))
+    assert text.exit_code == 3
+    last = data["keys"][0]["last"]
+    assert f"/_matrix/key/v2/query/a.example?minimum_valid_until_ts={last}" in text.stdout
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_server_names_and_key_ids_stay_on_their_lines(seed: int, write: Write) -> None:
+    built = nasty_room(seed)
+    lines = entries(built)
+    for line, text_ in zip(lines[2:], NASTY, strict=False):
+        pdu = line["pdu"]
+        pdu["signatures"] = {server: {f"ed25519:{text_}": "A" * 86} for server in pdu["signatures"]}
+    text, _ = ask("keys", write("room.jsonl", [header(), *lines]))
+    assert text.exit_code in (1, 3)
+    assert_safe(text.stdout)

@@ -21,6 +21,7 @@ from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
 from .guidance import guide
 from .history import history
+from .keys import keys_command
 from .may import may_command
 from .record import record
 from .resets import resets
@@ -158,6 +159,7 @@ for _one in (
     history,
     resets,
     may_command,
+    keys_command,
     state,
     resolve_command,
     event_id,
