@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from builder import ALICE, BOB, public_key
 from click.testing import Result
 from command_line import KEYS, Write, case, entries, header, public_room, run
 from explain.rooms import NASTY, nasty_room
+from homeservers import room_named, unpacked_sqlite
 from jsonschema import Draft202012Validator
 from played_rooms import played
 from test_cli_why import SCHEMAS, ask, assert_safe, flat
@@ -185,3 +187,54 @@ def test_hostile_server_names_and_key_ids_stay_on_their_lines(seed: int, write: 
     text, _ = ask("keys", write("room.jsonl", [header(), *lines]))
     assert text.exit_code in (1, 3)
     assert_safe(text.stdout)
+
+
+# compare
+
+
+def test_the_first_event_that_one_source_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    sources = (case("f4_recording.jsonl"), case("f4_until_sf2.jsonl"), "--unsigned")
+    text, data = ask("compare", *sources)
+    assert (text.exit_code, data["parting"]["kind"], data["parting"]["lacks"]) == (1, "missing event", "B")
+    assert data["parting"]["event_id"].startswith("$a0rYuIYb")
+    assert flat(text).startswith("The sources differ: 2 events are only in A, the current state is the same.")
+    assert_fits(text)
+    assert followed(text).exit_code in (0, 1)
+    text, data = ask("compare", sources[0], sources[0], "--unsigned")
+    assert (text.exit_code, data["parting"]) == (0, None)
+    assert "The sources agree. They have the same 11 events" in flat(text)
+
+
+def test_a_database_is_compared_with_what_was_recorded_from_it(tmp_path: Path) -> None:
+    database, room = str(unpacked_sqlite(tmp_path)), room_named("local-v11")
+    recording = str(tmp_path / "room.jsonl")
+    assert run("record", database, room, "-o", recording).exit_code == 0
+    for sources in ((database, recording, room), (recording, database), (database, room, recording)):
+        text, data = ask("compare", *sources)
+        assert text.exit_code in (0, 3), text.stdout
+        assert (data["only"], data["state"]) == ([[], []], [])
+    assert run("compare", recording, database, room, "--also", recording).exit_code == 2
+    assert run("compare", recording, database, "x").exit_code == 2
+    assert run("compare", recording).exit_code == 2
+
+
+def test_an_event_that_one_source_drops_leads_to_the_keys() -> None:
+    forged, keys = case("o_1407_sendjoin.json"), case("o_1407.keys.json")
+    text, data = ask("compare", forged, case("b_sendjoin_full.json"), "--keys", keys)
+    assert text.exit_code == 1
+    assert data["parting"] is not None
+    text, data = ask("compare", forged, forged, "--keys", keys)
+    assert text.exit_code == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_rooms_are_compared(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    lines = entries(built)
+    one = write("one.jsonl", [header(built.version.identifier), *lines])
+    for cut in (lines[:-1], lines[:6] + lines[8:], [*lines[:4], *reversed(lines[4:])]):
+        other = write("other.jsonl", [header(built.version.identifier), *cut])
+        text, data = ask("compare", one, other, "--unsigned")
+        assert_safe(text.stdout)
+        assert_safe(data["parted"] or "")

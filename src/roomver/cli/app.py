@@ -16,6 +16,7 @@ from ..readers.several import QUOTE_IDS
 from .auth import auth
 from .check import check
 from .common import example
+from .compare import compare_command
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
@@ -160,6 +161,7 @@ for _one in (
     resets,
     may_command,
     keys_command,
+    compare_command,
     state,
     resolve_command,
     event_id,
