@@ -16,8 +16,10 @@ from roomver.auth.compared import list_compared
 from roomver.cli.loading import load_room
 from roomver.entry import Entry, Place
 from roomver.errors import MissingEvents
-from roomver.explain import merge_steps, page_checks
+from roomver.explain import merge_steps, page_checks, page_words
+from roomver.explain.event import explain_event
 from roomver.explain.page import STATUSES, UNKNOWN, Page, page_of
+from roomver.explain.resets import explain_resets
 from roomver.explain.room_facts import members_of
 from roomver.explain.tables import Table
 from roomver.findings import EventCheck
@@ -275,6 +277,35 @@ def test_merges_with_resets_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     ((merge,), left_out) = page_of(events).merges
     assert merge.event_id in {reset.merge for reset in events.resets}
     assert left_out > 0
+
+
+def test_every_event_of_a_small_room_is_explained_as_the_command_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built = public_room()
+    refused = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    found = checked(built.events.values(), "11")
+    page = page_of(found)
+    assert page.explained == {e: explain_event(found, e).why for e in found.replay.order}
+    data = page.to_dict()
+    assert {*data["explained"]} == {str(number) for number in range(len(page.order))}
+    words = data["explained"][str(page.number(refused.event_id))]
+    assert ["event", page.number(refused.event_id)] in words
+    assert ["user", BOB] in words
+    # Of a large room, those that are not accepted are explained first.
+    monkeypatch.setattr(page_words, "MOST_STEPS", 0)
+    for _ in range(40):
+        built.add("m.room.message", ALICE, {"body": "x"})
+    page = page_of(checked(built.events.values(), "11"))
+    assert len(page.explained) == 20
+    assert next(iter(page.explained)) == refused.event_id
+
+
+def test_the_resets_are_those_of_the_command() -> None:
+    found = load_room(str(CASES / "m_16629_reset.jsonl"), None, None).found
+    page = page_of(found)
+    assert page.resets == explain_resets(found)
+    assert [one[5] for one in page.to_dict()["resets"]] == [one.intent.value for one in page.resets]
 
 
 def test_the_progress_grows_to_the_whole() -> None:

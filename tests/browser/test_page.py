@@ -149,6 +149,10 @@ def test_a_room_with_refused_events_says_why(open_room: Open, tmp_path: Path) ->
     assert "the sender does not have the required power level" in page.inner_text(".finding")
     assert "A server must reject the event." in page.inner_text(".finding")
     assert page.locator(".tag.refused").count() >= 1
+    why = page.inner_text("p.why")
+    assert "was rejected" in why
+    assert "needs level 50" in why
+    assert page.locator("p.why a[data-event]").count() >= 1
 
 
 # Merges
@@ -159,6 +163,7 @@ def test_a_reset_is_shown_with_its_merge_and_both_sides(open_room: Open) -> None
     page = opened.page
     assert page.get_attribute("#tab-resets", "aria-selected") == "true"
     assert page.locator("#panel tbody tr").count() == 12
+    assert page.locator("#panel tbody tr").first.inner_text().count("nobody's intent") == 1
     assert opened.chosen() == '@ann:one.example\'s message "merge"'
     text = page.inner_text("#right")
     assert "Merge: the resolution step by step" in text

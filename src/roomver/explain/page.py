@@ -20,7 +20,10 @@ from ..types import EventId, StateKey
 from .lanes import LANES, lay_out, stretches
 from .merge_steps import MOST_MERGES, MergeSteps, merge_steps, steps_data
 from .page_checks import Checks, CheckTables
+from .page_words import explain_events, said_numbers
+from .resets import ExplainedReset, explain_resets
 from .room_facts import Member, Server, members_of, servers_of
+from .said import Said
 from .tables import Table
 
 STATUSES = ("accepted", "soft-failed", "rejected", "undecided")
@@ -58,6 +61,8 @@ class Page:
         members: the members in the current state.
         taking_part: the servers.
         left_out: what is not among the events.
+        resets: the resets, the least expected first.
+        explained: why some of the events have their outcomes.
     """
 
     found: RoomCheck
@@ -77,10 +82,16 @@ class Page:
     members: tuple[Member, ...]
     taking_part: tuple[Server, ...]
     left_out: tuple[LeftOut, ...]
+    resets: tuple[ExplainedReset, ...]
+    explained: dict[EventId, Said]
 
     def number(self, event_id: EventId | None) -> int:
         """Return the number of an event ID; -1 for None. One that is new gets the next number."""
         return -1 if event_id is None else self.ids(event_id)
+
+    def sentence(self, said: Said, shown: Callable[[object], str]) -> list[Any]:
+        """Return a sentence as JSON."""
+        return said_numbers(said, self.number, self.keys, shown)
 
     def to_dict(self, shown: Callable[[object], str] = str) -> dict[str, Any]:
         """Return the page as JSON values.
@@ -126,9 +137,15 @@ class Page:
                     self.number(reset.lost),
                     self.number(reset.restored),
                     reset.kept_by_v2_1,
+                    reset.intent.value,
+                    self.sentence(reset.why, shown),
                 ]
-                for reset in self.found.resets
+                for reset in self.resets
             ],
+            "explained": {
+                str(self.number(event_id)): self.sentence(why, shown)
+                for event_id, why in self.explained.items()
+            },
             "members": [
                 [shown(one.user), self.number(one.event_id), shown(one.membership), one.level]
                 for one in self.members
@@ -172,6 +189,7 @@ def page_of(found: RoomCheck, progress: Callable[[int, int], None] | None = None
     no_checks = tables.sets(())
     rows = [*lay_out(_parents(order, ids, placed))]
     members = members_of(found)
+    status = tuple(_status(replay, event.event_id) for event in order)
     return Page(
         found,
         order,
@@ -180,7 +198,7 @@ def page_of(found: RoomCheck, progress: Callable[[int, int], None] | None = None
         Table(event.sender for event in order),
         Table(server_of(event.sender) for event in order),
         Table(event.type for event in order),
-        tuple(_status(replay, event.event_id) for event in order),
+        status,
         tuple(checked.get(event.event_id, no_checks) for event in order),
         tables,
         states,
@@ -191,6 +209,8 @@ def page_of(found: RoomCheck, progress: Callable[[int, int], None] | None = None
         tuple(members),
         tuple(servers_of(found, members)),
         tuple(LeftOut(e, str(one.place), one.finding) for e, one in found.dropped.items()),
+        explain_resets(found),
+        explain_events(found, order, status),
     )
 
 

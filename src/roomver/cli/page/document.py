@@ -36,6 +36,7 @@ _REST: Final = (
     "tables",
     "check",
     "merges",
+    "explained",
 )
 
 _SCRIPTS: Final = (
@@ -112,6 +113,7 @@ def page_data(page: Page, lines: Sequence[str], verdict: str, resolve_call: str)
     for event_id, findings in data["findings"].items():
         data["findings"][event_id] = [_with_words(one) for one in findings]
     data["left_out"] = [[e, place, _with_words(finding)] for e, place, finding in data["left_out"]]
+    data["finding_texts"] = _TEXTS
     data |= {"lines": [shown(line) for line in lines], "verdict": shown(verdict), "chunk": CHUNK}
     data |= {"resolve": shown(resolve_call), "short": _length_of_short(page)}
     return data

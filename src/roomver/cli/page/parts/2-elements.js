@@ -39,6 +39,22 @@ function linked(text) {
   });
 }
 
+// A sentence: words, and between them events, users and values.
+function sentence(parts) {
+  const told = new Set();
+  return parts.map((part) => {
+    if (typeof part === "string") return part;
+    const [kind, value] = part;
+    if (kind === "event") {
+      const again = told.has(value);
+      told.add(value);
+      return again && isHere(value) ? link(value, shortId(value)) : link(value);
+    }
+    if (kind === "key") return keyText(value);
+    return kind === "finding" ? D.finding_texts[value] : value;
+  });
+}
+
 // A link to another page, which opens only if it is clicked.
 function outside(url, text) {
   if (!url.startsWith("https://")) return text;

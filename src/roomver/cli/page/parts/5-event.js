@@ -7,7 +7,7 @@ async function showEvent(event, focus) {
   const detail = await rest();
   if (mine !== showing) return;
   const box = $("right");
-  box.replaceChildren(...(event < 0 ? currentParts(detail) : eventParts(detail, event)));
+  box.replaceChildren(...(event < 0 ? currentParts(detail) : eventParts(detail, event)).filter(Boolean));
   box.scrollTop = 0;
   if (focus) box.focus();
   const place = shown.indexOf(event);
@@ -22,6 +22,7 @@ function eventParts(detail, event) {
     el("h2", null, senderOf(event) + "'s " + wordsOf(event)),
     el("p", null, tag(status), " ", D.prev[event].length > 1 && tag("merge", "merges " + D.prev[event].length + " branches"), " ",
       resetsHere.length > 0 && tag("reset", counted(resetsHere.length, "reset", "resets"))),
+    detail.explained[event] && el("p", { class: "why" }, sentence(detail.explained[event])),
     ...findingParts(event),
     ...lostParts(event),
     facts(detail, event),
@@ -44,11 +45,12 @@ function findingParts(event) {
 
 // What state resolution undid of the event.
 function lostParts(event) {
-  return D.resets.filter((one) => one[2] === event || one[3] === event).map(([merge, key, lost, restored, kept]) =>
+  return D.resets.filter((one) => one[2] === event || one[3] === event).map(([merge, key, lost, restored, kept, intent, why]) =>
     el("div", { class: "finding reset" },
       el("p", null, lost === event ? "State resolution undid this event: " : "A state reset went back to this event: ",
         keyText(key) + " went back to ", restored < 0 ? "nothing" : link(restored), ", from ", link(lost), ", at ",
         merge < 0 ? link(-1) : el("span", null, "the merge before ", link(merge)), "."),
+      el("p", null, el("b", null, intent), ": ", sentence(why), "."),
       el("p", { class: "muted" }, keptText(kept))));
 }
 

@@ -17,10 +17,10 @@ function summaryPanel() {
 
 function resetsPanel() {
   if (!D.resets.length) return el("p", null, "State resolution undid no change.");
-  return longList(D.resets, ([merge, key, lost, restored, kept]) => [
+  return longList(D.resets, ([merge, key, lost, restored, kept, intent, why]) => [
     el("b", null, keyText(key)), brief(lost), restored < 0 ? "no event" : brief(restored),
-    brief(merge), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
-  ], (rows) => table(["Entry", "Lost", "Back to", "At the merge before", "v2.1"], rows));
+    brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why)), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
+  ], (rows) => table(["Entry", "Lost", "Back to", "At the merge before", "Meant?", "v2.1"], rows));
 }
 
 function findingsPanel() {
