@@ -25,6 +25,7 @@ from .history import history
 from .keys import keys_command
 from .may import may_command
 from .record import record
+from .repair import repair_command
 from .resets import resets
 from .rooms import rooms
 from .rules import rules
@@ -162,6 +163,7 @@ for _one in (
     may_command,
     keys_command,
     compare_command,
+    repair_command,
     state,
     resolve_command,
     event_id,
