@@ -1,7 +1,10 @@
 """`roomver may`, `keys`, `compare` and `repair`: text, JSON by its schema, hostile and partial rooms."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -330,3 +333,34 @@ def test_hostile_rooms_are_repaired(seed: int, write: Write) -> None:
         text, data = ask("repair", write(f"{number}.jsonl", [top, *lines]), "--unsigned")
         assert_safe(text.stdout)
         assert_safe(data["summary"])
+
+
+def test_the_answers_are_the_same_whatever_the_hash_seed(write: Write) -> None:
+    events = played(Random("asks"), "11", 50, odd=True)
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+    state = [one.event_id for one in events[:9] if one.state_key is not None]
+    room = write("room.jsonl", [header(rejected=[], state=state), *lines])
+    other = write("other.jsonl", [header(), *lines[:20], *lines[21:]])
+
+    def answers(seed: str) -> list[bytes]:
+        calls = (
+            ["may", room, "--unsigned", BOB, "send", "m.room.topic", "--json"],
+            ["keys", *RESET, "--json"],
+            ["compare", room, other, "--unsigned", "--json"],
+            ["repair", room, "--unsigned", "--json"],
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        return [
+            subprocess.run(
+                [sys.executable, "-m", "roomver", *call],
+                check=False,
+                capture_output=True,
+                env=environment,
+                timeout=120,
+            ).stdout
+            for call in calls
+        ]
+
+    first = answers("1")
+    assert all(first)
+    assert first == answers("2")
