@@ -7,6 +7,7 @@ stacks of combining marks. What a renderer for another form needs on top, it add
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 
 from ..event import Event
@@ -61,6 +62,8 @@ def few_words(text: object, limit: int = _WORDS) -> str:
     if type(text) is not str:
         return printable(text, limit)
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut
     shown: list[str] = []
     marks = 0
     for character in cut:
@@ -114,15 +117,17 @@ class ShortIds:
     def __init__(self, event_ids: Iterable[EventId]) -> None:
         known = sorted(event_ids)
         self._length: dict[EventId, int] = {}
-        for before, one, after in zip(["", *known[:-1]], known, [*known[1:], ""], strict=True):
-            same = max(_shared(before, one), _shared(one, after))
-            if same >= _SHORT:
-                self._length[one] = same + 1
+        begins = [one[:_SHORT] for one in known]
+        for at, (one, other) in enumerate(pairwise(begins)):
+            if one == other:
+                same = _shared(known[at], known[at + 1])
+                for event_id in known[at : at + 2]:
+                    self._length[event_id] = max(self._length.get(event_id, 0), same + 1)
 
     def __call__(self, event_id: EventId) -> str:
         """Return the short form of an event ID."""
         length = self._length.get(event_id)
-        return short_id(event_id) if length is None else printable(event_id[:length])
+        return short_id(event_id) if length is None else few_words(event_id[:length], length)
 
 
 def _shared(one: str, other: str) -> int:
