@@ -4,7 +4,6 @@ Every text that is returned here is safe on a terminal: it is one line, without 
 stacks of combining marks. What a renderer for another form needs on top, it adds.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -12,12 +11,11 @@ from typing import Final
 
 from ..event import Event
 from ..types import EventId, JsonValue, UserId
-from .escaped import escape_of, printable
+from .escaped import printable
 
 _WORDS: Final = 40  # characters of content that are shown
 _NAME: Final = 40  # characters of a user ID that are shown
 _SHORT: Final = 9  # characters of an event ID that are shown at least, with its "$"
-_MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
 _LATEST: Final = 253_402_300_799_999  # the last millisecond of the year 9999
 _MEMBERSHIPS: Final = {"join": "join", "leave": "leave", "invite": "invite", "ban": "ban", "knock": "knock"}
 
@@ -59,21 +57,7 @@ def few_words(text: object, limit: int = _WORDS) -> str:
     >>> few_words("\\u0301" * 3)
     '\\\\u0301\\u0301\\\\u0301'
     """
-    if type(text) is not str:
-        return printable(text, limit)
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    if cut.isascii() and cut.isprintable():
-        return cut
-    shown: list[str] = []
-    marks = 0
-    for character in cut:
-        if unicodedata.category(character) in ("Mn", "Me"):
-            marks += 1
-            shown.append(character if marks <= _MARKS and shown else escape_of(character))
-        else:
-            marks = 0
-            shown.append(character)
-    return printable("".join(shown), 10 * limit)
+    return printable(text, limit)
 
 
 def user_text(user: UserId) -> str:
