@@ -24,24 +24,33 @@ class Source(NamedTuple):
         state_event: the ID of an event with hostile type, key and content.
         refused: that of an event of a hostile user that the rules refuse.
         merge: that of its last event, which merges branches.
+        user: the ID of a hostile user.
+        other: the name of a file with a part of the room.
     """
 
     file: str
     state_event: str
     refused: str
     merge: str
+    user: str
+    other: str
+
+
+def hostile_source(version: str, folder: Path) -> Source:
+    """Write a hostile room of a version into a folder."""
+    lines = hostile_lines(version)
+    file = write_into(folder)("room.jsonl", lines)
+    pdus = [(line["event_id"], line["pdu"]) for line in lines if "event_id" in line]
+    (hostile, *_) = (one for one, pdu in pdus if pdu["type"] == TEXTS[8])
+    topics = [(one, pdu["sender"]) for one, pdu in pdus if pdu["type"] == "m.room.topic"]
+    ((refused, user), *_) = (one for one in topics if one[1].startswith("@\x1b"))
+    other = write_into(folder)("other.jsonl", lines[:-8])
+    return Source(file, hostile, refused, pdus[-1][0], user, other)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
-    lines = hostile_lines(request.param)
-    file = write_into(tmp_path_factory.mktemp("hostile"))("room.jsonl", lines)
-    pdus = [(line["event_id"], line["pdu"]) for line in lines if "event_id" in line]
-    (hostile, *_) = (one for one, pdu in pdus if pdu["type"] == TEXTS[8])
-    refused = [
-        one for one, pdu in pdus if pdu["type"] == "m.room.topic" and pdu["sender"].startswith("@\x1b")
-    ]
-    return Source(file, hostile, refused[0], pdus[-1][0])
+    return hostile_source(request.param, tmp_path_factory.mktemp("hostile"))
 
 
 CALLS = (
@@ -66,6 +75,12 @@ CALLS = (
     "graph FILE",
     "graph FILE --all",
     "graph FILE --around MERGE",
+    "may FILE USER send TYPE KEY",
+    "may FILE @bob:b.example send TYPE KEY",
+    "may FILE USER join",
+    "may FILE @alice:a.example unban USER",
+    "keys FILE",
+    "compare FILE OTHER",
 )
 FORMS = (
     "graph FILE --dot --all",
@@ -86,6 +101,9 @@ JSON = (
     "history FILE TYPE KEY --json",
     "history FILE m.room.member --json",
     "resets FILE --json",
+    "may FILE USER join --json",
+    "keys FILE --json",
+    "compare FILE OTHER --json",
     "graph FILE --json --all",
     "graph FILE --tardis --all",
     "vectors capture FILE STATE --as-is",
@@ -102,6 +120,8 @@ def words(call: str, source: Source) -> list[str]:
         "MERGE": source.merge,
         "TYPE": TEXTS[8],
         "KEY": TEXTS[8],
+        "USER": source.user,
+        "OTHER": source.other,
     }
     return [values.get(word, word) for word in call.split()]
 
@@ -197,15 +217,8 @@ def in_terminal(*arguments: str) -> str:
 
 @pytest.mark.skipif(os.name != "posix", reason="opens a terminal of its own")
 @pytest.mark.parametrize("call", TERMINAL)
-def test_what_a_terminal_shows_is_harmless(call: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    lines = hostile_lines("1")
-    file = write_into(tmp_path_factory.mktemp("terminal"))("room.jsonl", lines)
-    pdus = [(line["event_id"], line["pdu"]) for line in lines if "event_id" in line]
-    (hostile, *_) = (one for one, pdu in pdus if pdu["type"] == TEXTS[8])
-    (refused, *_) = (
-        one for one, pdu in pdus if pdu["type"] == "m.room.topic" and pdu["sender"][:2] == "@\x1b"
-    )
-    shown = in_terminal(*words(call, Source(file, hostile, refused, pdus[-1][0])))
+def test_what_a_terminal_shows_is_harmless(call: str, tmp_path: Path) -> None:
+    shown = in_terminal(*words(call, hostile_source("1", tmp_path)))
     assert shown
     assert_harmless(shown.replace("\r\n", "\n"))
     if "json" in call:

@@ -16,12 +16,15 @@ from ..readers.several import QUOTE_IDS
 from .auth import auth
 from .check import check
 from .common import example
+from .compare import compare_command
 from .escaped import printable
 from .events import canonical, event_id, hash_command, redact, sign, verify
 from .explain import explain
 from .graph import graph
 from .guidance import guide
 from .history import history
+from .keys import keys_command
+from .may import may_command
 from .page.command import report
 from .record import record
 from .resets import resets
@@ -160,6 +163,9 @@ for _one in (
     explain,
     history,
     resets,
+    may_command,
+    keys_command,
+    compare_command,
     state,
     resolve_command,
     event_id,

@@ -14,6 +14,7 @@ from ..errors import SHOWN, Lack, MissingEvents
 from ..event import Event
 from ..findings import EventCheck, Finding
 from ..identifiers import is_chosen_event_id
+from ..keys import KeyRing
 from ..readers import InputError
 from ..readers.several import NEVER_CAME, QUOTE_IDS, nearest_text
 from ..replay import Replay, Status
@@ -41,6 +42,8 @@ class LoadedRoom:
         beliefs: what the room's server decided; None if the source does not say.
         of_database: whether the first source is a server's database.
         lacked: the events that were asked for, and that a source names and lacks.
+        keys: what signatures were checked with; None if they were not.
+        unsigned: the events that were dropped for their signatures, each with its check.
     """
 
     file: str
@@ -49,6 +52,8 @@ class LoadedRoom:
     beliefs: Beliefs | None = None
     of_database: bool = False
     lacked: Sequence[EventId] = ()
+    keys: KeyRing | None = None
+    unsigned: Sequence[tuple[Event, EventCheck]] = ()
 
     def recorded(self, event_id: EventId) -> str:
         """Return what the room's server did with an event: ``accepted``, ``rejected`` or ``soft-failed``.

@@ -6,13 +6,14 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import click
 
 from ..entry import NO_SOURCE, Entry, Place
 from ..errors import SHOWN, MissingEvents, RoomverError, UnknownState, counted
-from ..findings import EventCheck, Summary
+from ..event import Event
+from ..findings import EventCheck, FindingKind, Summary
 from ..gathering import Gathered, gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
@@ -27,6 +28,8 @@ from .merged import tell_contradictions, tell_other_rooms
 from .progress import room_progress
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room, stamp_sources
 from .unknown_checks import doubt_lines, signature_lines
+
+_UNSIGNED: Final = frozenset({FindingKind.SIGNATURE, FindingKind.SIGNATURE_MISSING})
 
 
 def load_room(  # noqa: PLR0913 - the last two are options by keyword
@@ -130,9 +133,13 @@ def _load_room(  # noqa: PLR0913 - one for each option
             entries = chain(entries, (last,))
         checks: list[EventCheck] = []
 
-        def keep_added(entry: Entry, check: EventCheck) -> None:
+        unsigned: list[tuple[Event, EventCheck]] = []
+
+        def keep_check(entry: Entry, check: EventCheck) -> None:
             if entry is last:
                 checks.append(check)
+            if check.event is not None and any(one.kind in _UNSIGNED for one in check.findings):
+                unsigned.append((check.event, check))
 
         name = display_name(file)
         all_keys = add_room_keys(keys, room.keys)
@@ -148,7 +155,7 @@ def _load_room(  # noqa: PLR0913 - one for each option
                 origins=room.origins,
                 room_id=room.wanted,
                 unhashed=unhashed,
-                on_check=keep_added,
+                on_check=keep_check,
                 progress=shown.replay,
             )
         except (InputError, MissingEvents, UnknownState):
@@ -162,7 +169,16 @@ def _load_room(  # noqa: PLR0913 - one for each option
     if not unhashed and not brief:
         _tell_of_signatures(name, found.summary, all_keys, database=room.database != "")
     beliefs = beliefs and found.gathered.narrowed(beliefs)
-    return LoadedRoom(name, found, checks[0] if checks else None, beliefs, room.database != "", room.lacked)
+    return LoadedRoom(
+        file=name,
+        found=found,
+        added=checks[0] if checks else None,
+        beliefs=beliefs,
+        of_database=room.database != "",
+        lacked=room.lacked,
+        keys=None if unhashed else all_keys,
+        unsigned=unsigned,
+    )
 
 
 def tell_notes(room: Room) -> None:

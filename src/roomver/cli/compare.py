@@ -1,0 +1,193 @@
+"""``roomver compare``: how two sources of one room differ, and where they part first."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+import click
+
+from ..errors import counted
+from ..explain.compared import Compared, EntryDiffers, Part
+from ..explain.comparing import Side, compare
+from ..types import EventId
+from .asked import Asked, room_command
+from .common import call_name, console, example
+from .loaded import LoadedRoom
+from .people import few_words
+from .said import Teller, call_text, key_words, print_lines
+
+_SHOWN: Final = 8  # events and entries that are listed of each kind
+_NAME: Final = 200  # characters of the name of a source
+
+
+@click.command(
+    "compare",
+    short_help="Say how two sources of a room differ, and where they part.",
+    epilog=example(
+        "roomver compare mine.db theirs.jsonl '!roomid'\n"
+        "roomver compare before.jsonl after.jsonl\n"
+        "roomver compare mine.db theirs.db '!roomid' --json"
+    ),
+)
+@room_command("OTHER ['!ROOM']", 1, 2)
+def compare_command(asked: Asked) -> None:
+    """Compare two sources of one room, A and B: each is read, checked and replayed alone.
+
+    It lists the events that only one has, events with different outcomes (by the rules, and as the servers
+    recorded them), the entries at which the current states differ, and the forward extremities. First it
+    names the event at which they part: the first one, parents before children, that one of them lacks,
+    drops or decides otherwise. What comes later may only follow from it.
+
+    The room version and --keys apply to both. Use --also in other commands to read both as one room.
+
+    Exit code: 0 they agree, 1 they differ, 2 usage error or unreadable file, 3 they agree as far as they can
+    be compared, and parts are undecided.
+    """
+    if asked.more_files:
+        raise click.UsageError("compare reads two sources apart: give the second one without --also")
+    if asked.cache is not None:
+        raise click.UsageError("--cache keeps one room, and compare reads two: leave it out")
+    other, *more = asked.rest
+    if more:
+        if asked.choice.named is not None or more[0][:1] not in ("!", "#"):
+            raise click.UsageError("compare reads two sources of one room: A B '!ROOM'")
+        asked = replace(asked, choice=asked.choice._replace(named=more[0]))
+    one = asked.alone(asked.source).load()
+    same = replace(asked, choice=asked.choice._replace(named=one.found.gathered.room_id))
+    two = same.alone(other).load()
+    compared = compare(_side(one), _side(two))
+    rooms = (one, two)
+    others = [e for room in rooms for e in (*room.found.gathered.left_out, *room.replay.missing)]
+    teller = Teller({**two.events, **one.events}, others)
+    if asked.as_json:
+        summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
+        why = {} if compared.parting is None else {"parted": teller.fresh(compared.parting.why)}
+        click.echo(json.dumps({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
+    else:
+        _print(compared, teller, rooms)
+        click.echo(f"\n{_more(compared, same, other)}")
+    raise click.exceptions.Exit(1 if not compared.agree else 3 if compared.unknown else 0)
+
+
+def _side(loaded: LoadedRoom) -> Side:
+    beliefs = loaded.beliefs
+    state = None if beliefs is None or beliefs.partial else beliefs.state
+    return Side(loaded.found, loaded.recorded, state)
+
+
+def _summary(compared: Compared) -> str:
+    """Return the first line: what differs, in numbers."""
+    if compared.agree:
+        state = compared.entries[0]
+        known = "an unknown current state" if state is None else f"a current state of {state:,} entries"
+        events = counted(compared.common, "event", "events")
+        part = " as far as they are known: parts are undecided" if compared.unknown else ""
+        return f"The sources agree{part}. They have the same {events}, decisions, and {known}."
+    told = []
+    if compared.versions[0] != compared.versions[1]:
+        told.append("the room version differs")
+    for name, ids in zip("AB", compared.only, strict=True):
+        if ids:
+            are = "is" if len(ids) == 1 else "are"
+            told.append(f"{counted(len(ids), 'event', 'events')} {are} only in {name}")
+    if compared.verdicts:
+        differ = "has a different outcome" if len(compared.verdicts) == 1 else "have different outcomes"
+        told.append(f"{counted(len(compared.verdicts), 'event', 'events')} {differ}")
+    for entries, what in ((compared.state, "current state"), (compared.recorded_state, "recorded state")):
+        if entries:
+            differ = "differs" if len(entries) == 1 else "differ"
+            told.append(f"{counted(len(entries), 'entry', 'entries')} of the {what} {differ}")
+    if not told:
+        told.append("the forward extremities differ")
+    if not compared.state and not any(compared.state_unknown):
+        told.append("the current state is the same")
+    return f"The sources differ: {', '.join(told)}."
+
+
+def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRoom]) -> None:
+    out = console()
+    print_lines([_summary(compared)], out)
+    for name, room, number in zip("AB", rooms, compared.events, strict=True):
+        version = few_words(room.version.identifier)
+        events = counted(number, "event", "events")
+        print_lines([f"  {name}: {few_words(room.file, _NAME)}, {events}, version {version}"], out)
+    if compared.parting is not None:
+        out.print(f"\nwhere they part: {compared.parting.part.value}", style="bold")
+        print_lines([f"  {teller.fresh(compared.parting.why)}", f"  {_ADVICE[compared.parting.part]}"], out)
+    _print_entries("current state", compared.state, teller)
+    _print_entries("current state as recorded", compared.recorded_state or (), teller)
+    for name, unknown in zip("AB", compared.state_unknown, strict=True):
+        if unknown:
+            print_lines(
+                ["", f"the current state of {name} is unknown, or known in part: not all is compared"]
+            )
+    if compared.verdicts:
+        out.print("\ndifferent outcomes", style="bold")
+        lines = []
+        for one in compared.verdicts[:_SHOWN]:
+            lines.append(f"  {teller.event(one.event_id)}")
+            lines.append(f"    A {one.computed[0]}, B {one.computed[1]}{_recorded(one.recorded)}")
+        print_lines([*lines, *_rest(len(compared.verdicts))], out)
+    for name, ids in zip("AB", compared.only, strict=True):
+        _print_events(f"only in {name}", ids, teller)
+    for name, ends in zip("AB", compared.extremities or (), strict=False):
+        _print_events(f"forward extremities only in {name}", ends, teller)
+
+
+_ADVICE: Final = {
+    Part.MISSING: "Get it from a server that has it: GET /_matrix/federation/v1/event/EVENT",
+    Part.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
+    Part.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
+    Part.ARRIVAL: "Nothing needs repair: servers that received the events in another order differ like this.",
+    Part.UNDECIDED: "More events decide it: the source in which it is undecided lacks some.",
+    Part.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
+    Part.STATE: "`roomver check` on each source compares its state with what its events give.",
+}
+
+
+def _print_entries(title: str, entries: tuple[EntryDiffers, ...], teller: Teller) -> None:
+    if not entries:
+        return
+    console().print(f"\n{title}: {counted(len(entries), 'entry differs', 'entries differ')}", style="bold")
+    lines = []
+    for one in entries[:_SHOWN]:
+        lines.append(f"  {key_words(one.key)}")
+        lines += [f"    A {_value(one.a, teller)}", f"    B {_value(one.b, teller)}"]
+        if one.why:
+            lines.append(f"    {teller.text(one.why)}")
+    print_lines([*lines, *_rest(len(entries))])
+
+
+def _print_events(title: str, event_ids: tuple[EventId, ...], teller: Teller) -> None:
+    if not event_ids:
+        return
+    console().print(f"\n{title}: {counted(len(event_ids), 'event', 'events')}", style="bold")
+    print_lines([*(f"  {teller.event(one)}" for one in event_ids[:_SHOWN]), *_rest(len(event_ids))])
+
+
+def _rest(number: int) -> list[str]:
+    return [f"  and {number - _SHOWN:,} more: --json lists all"] if number > _SHOWN else []
+
+
+def _value(event_id: EventId | None, teller: Teller) -> str:
+    return "no event" if event_id is None else teller.event(event_id)
+
+
+def _recorded(recorded: tuple[str, str]) -> str:
+    told = [f"{name} {did}" for name, did in zip("AB", recorded, strict=True) if did]
+    return f"; the servers recorded: {', '.join(told)}" if told else ""
+
+
+def _more(compared: Compared, asked: Asked, other: str) -> str:
+    """Return the one call that shows more."""
+    parting = compared.parting
+    one, two = asked.alone(asked.source).call, asked.alone(other).call
+    if parting is None or parting.event_id is None:
+        return f"more: roomver check {one}"
+    if parting.part is Part.DROPPED:
+        return f"more: roomver keys {one if parting.lacks == 'A' else two}"
+    event = call_text(parting.event_id)
+    if parting.lacks or event is None:
+        first, second = (one, other) if parting.lacks == "A" else (two, asked.source)
+        return f"more: roomver check {first} --also {call_name(second)}"
+    return f"more: roomver explain {one} {event}"

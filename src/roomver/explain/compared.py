@@ -1,0 +1,158 @@
+"""What differs between two sources of one room, as data."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, cast
+
+from ..types import EventId, JsonObject, JsonValue, StateKey
+from .said import Said, said_data
+
+__all__ = ["UNDECIDED", "Compared", "EntryDiffers", "Part", "Parting", "VerdictDiffers"]
+
+UNDECIDED: Final = "undecided"
+"""The outcome of an event that more events decide."""
+
+
+class Part(Enum):
+    """Why two sources part at an event."""
+
+    MISSING = "missing event"
+    DROPPED = "dropped event"
+    DECISION = "different decision"
+    ARRIVAL = "soft-failed in one"
+    UNDECIDED = "undecided in one"
+    RECORDED = "different recorded decision"
+    STATE = "different state"
+    """Both have the same events and decisions. What they give or recorded as the state differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """The first event, in an order of parents before children, at which two sources part.
+
+    Attributes:
+        event_id: the event; None if the sources have the same events and decisions.
+        part: the kind of the reason.
+        lacks: the source that lacks the event, ``A`` or ``B``; empty if both have it.
+        why: the reason in words: whole sentences.
+    """
+
+    event_id: EventId | None
+    part: Part
+    lacks: str
+    why: Said
+
+    def to_dict(self) -> JsonObject:
+        """Return it as a JSON object."""
+        return {
+            "event_id": self.event_id,
+            "kind": self.part.value,
+            "lacks": self.lacks or None,
+            "why": said_data(self.why),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictDiffers:
+    """An event of both sources with different outcomes.
+
+    Attributes:
+        event_id: the event.
+        computed: the outcome by the rules with the events of each source.
+        recorded: what the server of each source did; empty if it does not say.
+    """
+
+    event_id: EventId
+    computed: tuple[str, str]
+    recorded: tuple[str, str]
+
+    def to_dict(self) -> JsonObject:
+        """Return it as a JSON object."""
+        return {
+            "event_id": self.event_id,
+            "computed": [*self.computed],
+            "recorded": [one or None for one in self.recorded],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDiffers:
+    """A key at which two states differ.
+
+    Attributes:
+        key: the key.
+        a, b: the event of each; None for none.
+        why: the reason in words.
+    """
+
+    key: StateKey
+    a: EventId | None
+    b: EventId | None
+    why: Said = ()
+
+    def to_dict(self) -> JsonObject:
+        """Return it as a JSON object."""
+        kind, state_key = self.key
+        return {"type": kind, "state_key": state_key, "a": self.a, "b": self.b, "why": said_data(self.why)}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How two sources of one room differ. The first one is A, the other B.
+
+    Attributes:
+        versions: the room version of each.
+        events: the number of usable events of each.
+        common: the number of events of both.
+        only: the events that only one has, parents before children.
+        verdicts: events with different outcomes, parents before children.
+        state: the keys of the computed current states that differ, sorted. Unknown entries are left out.
+        entries: the number of known entries of each; None for a state that is unknown.
+        state_unknown: whether parts of each are unknown.
+        recorded_state: the keys of the recorded current states that differ; None if a source has none.
+        extremities: the forward extremities that only one has; None if one's are uncertain.
+        parting: the first event at which they part; None if nothing differs.
+    """
+
+    versions: tuple[str, str]
+    events: tuple[int, int]
+    common: int
+    only: tuple[tuple[EventId, ...], tuple[EventId, ...]]
+    verdicts: tuple[VerdictDiffers, ...]
+    state: tuple[EntryDiffers, ...]
+    entries: tuple[int | None, int | None]
+    state_unknown: tuple[bool, bool]
+    recorded_state: tuple[EntryDiffers, ...] | None
+    extremities: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None
+    parting: Parting | None = None
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing that is known differs."""
+        ends = self.extremities is None or not any(self.extremities)
+        same = self.versions[0] == self.versions[1] and not any(self.only) and ends
+        return same and not self.verdicts and not self.state and not self.recorded_state
+
+    @property
+    def unknown(self) -> bool:
+        """Whether something could not be compared."""
+        open_ = any(UNDECIDED in one.computed for one in self.verdicts)
+        return open_ or any(self.state_unknown) or None in self.entries
+
+    def to_dict(self) -> JsonObject:
+        """Return it as a JSON object."""
+        recorded = self.recorded_state
+        ends = self.extremities
+        return {
+            "room_versions": [*self.versions],
+            "events": [*self.events],
+            "common": self.common,
+            "only": [[*ids] for ids in self.only],
+            "verdicts": [one.to_dict() for one in self.verdicts],
+            "state": [one.to_dict() for one in self.state],
+            "entries": [*self.entries],
+            "state_unknown": [*self.state_unknown],
+            "recorded_state": None if recorded is None else [one.to_dict() for one in recorded],
+            "extremities": None if ends is None else cast(JsonValue, [[*ids] for ids in ends]),
+            "parting": None if self.parting is None else self.parting.to_dict(),
+        }

@@ -1,0 +1,277 @@
+"""Two sources of one room compared: events, decisions and current states, and where they part first."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import cast
+
+from ..errors import UnknownState
+from ..event import Event
+from ..replay import Status
+from ..room_check import RoomCheck
+from ..state import entries_of, unknown_of
+from ..types import EventId, StateKey, StateMap
+from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
+from .event import explain_event
+from .outcome_words import finding_said
+from .said import Said, event, joined, said
+
+__all__ = ["Side", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two sources.
+
+    Attributes:
+        found: the checked room.
+        recorded: returns what the server of the source did with an event; empty if it does not say.
+        state: the IDs of the current state that its server recorded; None if it does not say.
+    """
+
+    found: RoomCheck
+    recorded: Callable[[EventId], str]
+    state: frozenset[EventId] | None = None
+
+    @property
+    def events(self) -> Mapping[EventId, Event]:
+        """Its usable events."""
+        return self.found.gathered.events
+
+    def status(self, event_id: EventId) -> str:
+        """Return what became of an event by the rules; ``dropped`` and ``missing`` too."""
+        gathered = self.found.gathered
+        if event_id not in gathered.events or event_id in self.found.dropped:
+            return "dropped" if event_id in gathered.left_out or event_id in self.found.dropped else "missing"
+        outcome = self.found.replay.outcomes.get(event_id)
+        if outcome is None:
+            return "not judged"
+        if outcome.status is Status.UNDECIDED:
+            return UNDECIDED
+        if not outcome.accepted:
+            return "rejected"
+        return "soft-failed" if event_id in self.found.replay.soft_failed else "accepted"
+
+
+def compare(a: Side, b: Side) -> Compared:
+    """Compare two sources of one room.
+
+    An event is compared by its ID. That one source is behind counts as a difference. What is unknown in
+    one source, because events are missing, is not compared, and `Compared.unknown` says so.
+
+    Cost: linear in the events and in the entries of the current states.
+    """
+    order = _joint_order(a, b)
+    sides = (a, b)
+    only = tuple(
+        tuple(one for one in order if one in mine.events and one not in other.events)
+        for mine, other in (sides, (b, a))
+    )
+    verdicts, parting = [], None
+    for event_id in order:
+        both = event_id in a.events and event_id in b.events
+        differs = _verdict(event_id, a, b) if both else None
+        if differs is not None:
+            verdicts.append(differs)
+        if parting is None and (differs is not None or not both):
+            parting = _part(event_id, differs, a, b)
+    states = [one.found.replay.current_state for one in sides]
+    state = _entries(states[0], states[1], a, b) if None not in states else ()
+    compared = Compared(
+        versions=cast("tuple[str, str]", tuple(one.found.gathered.version.identifier for one in sides)),
+        events=(len(a.events), len(b.events)),
+        common=sum(1 for one in a.events if one in b.events),
+        only=cast("tuple[tuple[EventId, ...], tuple[EventId, ...]]", only),
+        verdicts=tuple(verdicts),
+        state=state,
+        entries=cast(
+            "tuple[int | None, int | None]",
+            tuple(None if one is None else len(entries_of(one)) for one in states),
+        ),
+        state_unknown=cast(
+            "tuple[bool, bool]", tuple(one is None or bool(unknown_of(one)) for one in states)
+        ),
+        recorded_state=_recorded_entries(a, b),
+        extremities=_ends(a, b),
+        parting=parting,
+    )
+    if parting is None and not compared.agree:
+        return _with_state_parting(compared)
+    return compared
+
+
+def _joint_order(a: Side, b: Side) -> list[EventId]:
+    """Return the events of both sources, parents before children as far as they are not on a cycle."""
+    seen: set[EventId] = set()
+    order: list[EventId] = []
+    for start in chain(a.found.replay.order, b.found.replay.order, a.events, b.events):
+        todo = [start]
+        while todo:
+            event_id = todo[-1]
+            found = a.events.get(event_id) or b.events[event_id]
+            if event_id not in seen:
+                seen.add(event_id)
+                cited = (*found.prev_event_ids, *found.auth_event_ids)
+                before = [one for one in cited if one not in seen and (one in a.events or one in b.events)]
+                todo += reversed(before)
+                if before:
+                    continue
+            todo.pop()
+            order.append(event_id)
+    return [*dict.fromkeys(order)]
+
+
+def _verdict(event_id: EventId, a: Side, b: Side) -> VerdictDiffers | None:
+    computed = a.status(event_id), b.status(event_id)
+    recorded = a.recorded(event_id), b.recorded(event_id)
+    if computed[0] == computed[1] and (recorded[0] == recorded[1] or not all(recorded)):
+        return None
+    return VerdictDiffers(event_id, computed, recorded)
+
+
+def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -> Parting:
+    """Say why the sources part at an event."""
+    named = event(event_id)
+    if differs is None:
+        mine, lacking, other = ("A", "B", b) if event_id in a.events else ("B", "A", a)
+        gathered = other.found.gathered
+        if event_id in gathered.left_out:
+            text = "{named} is only used in {mine}: {lacking} has it too, but it is dropped there: {reason}."
+            why = said(
+                text,
+                named=named,
+                mine=mine,
+                lacking=lacking,
+                reason=finding_said(gathered.left_out[event_id]),
+            )
+            return Parting(event_id, Part.DROPPED, lacking, why)
+        citing = other.found.replay.missing.get(event_id, ())
+        found = (a if mine == "A" else b).events[event_id]
+        ends = {*other.found.replay.forward_extremities}
+        text = "{named} is missing in {lacking}, and no event there cites it."
+        if citing:
+            text = "{named} is missing in {lacking}, though {citing} there cites it: {lacking} has a gap."
+        elif found.prev_event_ids and ends.issuperset(found.prev_event_ids):
+            text = "{named} is missing in {lacking}. It follows the newest events there: {lacking} is behind."
+        elif all(one in other.events for one in found.prev_event_ids):
+            text = "{named} is missing in {lacking}, which has the events before it. No event there cites it."
+        citing_part: Said = (event(citing[0]),) if citing else ()
+        return Parting(
+            event_id, Part.MISSING, lacking, said(text, named=named, lacking=lacking, citing=citing_part)
+        )
+    return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b))
+
+
+def _kind(differs: VerdictDiffers) -> Part:
+    one, other = differs.computed
+    if one == other:
+        return Part.RECORDED
+    if UNDECIDED in differs.computed or "not judged" in differs.computed:
+        return Part.UNDECIDED
+    return Part.ARRIVAL if {one, other} == {"accepted", "soft-failed"} else Part.DECISION
+
+
+def _both(event_id: EventId, differs: VerdictDiffers, a: Side, b: Side) -> Said:
+    """Say what became of an event in both sources."""
+    if differs.computed[0] == differs.computed[1]:
+        return said(
+            "The server of A {one} {named}, and the server of B {other} it. By the rules it is {computed} in"
+            " both.",
+            named=event(event_id),
+            one=differs.recorded[0],
+            other=differs.recorded[1],
+            computed=differs.computed[0],
+        )
+    sentences = [
+        said(
+            "{named} is {one} in A and {other} in B.",
+            named=event(event_id),
+            one=differs.computed[0],
+            other=differs.computed[1],
+        ),
+        *(
+            said("{name}: {why}", name=name, why=explain_event(side.found, event_id).why)
+            for name, side in (("A", a), ("B", b))
+        ),
+    ]
+    if _kind(differs) is Part.ARRIVAL:
+        sentences.append(said("The order in which events arrive decides this, so both may be right."))
+    return joined(sentences)
+
+
+def _entries(
+    one: StateMap[EventId] | None, other: StateMap[EventId] | None, a: Side, b: Side
+) -> tuple[EntryDiffers, ...]:
+    """Return the keys that two states are known to differ at."""
+    assert one is not None
+    assert other is not None
+    found = []
+    for key in dict.fromkeys(chain(entries_of(one), entries_of(other))):
+        try:
+            values = one.get(key), other.get(key)
+        except UnknownState:
+            continue
+        if values[0] != values[1]:
+            found.append(EntryDiffers(key, *values, joined([*_why_entry(*values, a, b)])))
+    return tuple(sorted(found, key=lambda entry: entry.key))
+
+
+def _why_entry(one: EventId | None, other: EventId | None, a: Side, b: Side) -> Iterator[Said]:
+    """Say what keeps each source from having the other's event."""
+    told = False
+    for value, mine, name, side in ((one, "A", "B", b), (other, "B", "A", a)):
+        if value is None:
+            continue
+        status = side.status(value)
+        if status != "accepted":
+            words = "lacks" if status == "missing" else "has not judged" if status == "not judged" else status
+            verb = f"{name} {words}" if words in ("lacks", "has not judged") else f"in {name} it is {words}"
+            if words in ("lacks", "has not judged"):
+                yield said("{verb} the event of {mine}.", verb=verb, mine=mine)
+            else:
+                yield said("The event of {mine}: {verb}.", mine=mine, verb=verb)
+            told = True
+    if not told:
+        yield said("Both have accepted the events of both, and state resolution or the history differs.")
+
+
+def _recorded_entries(a: Side, b: Side) -> tuple[EntryDiffers, ...] | None:
+    """Return the keys that the recorded current states differ at; None if a source has none."""
+    if a.state is None or b.state is None:
+        return None
+    states: list[dict[StateKey, EventId]] = []
+    for side in (a, b):
+        state: dict[StateKey, EventId] = {}
+        for event_id in sorted(side.state or ()):
+            found = a.events.get(event_id) or b.events.get(event_id)
+            if found is not None and found.state_key is not None:
+                state[found.type, found.state_key] = event_id
+        states.append(state)
+    keys = {*states[0], *states[1]}
+    differing = sorted(key for key in keys if states[0].get(key) != states[1].get(key))
+    return tuple(EntryDiffers(key, states[0].get(key), states[1].get(key)) for key in differing)
+
+
+def _ends(a: Side, b: Side) -> tuple[tuple[EventId, ...], tuple[EventId, ...]] | None:
+    """Return the forward extremities that only one has; None if one's are uncertain."""
+    if not (a.found.replay.extremities_known and b.found.replay.extremities_known):
+        return None
+    one, other = ({*side.found.replay.forward_extremities} for side in (a, b))
+    return tuple(sorted(one - other)), tuple(sorted(other - one))
+
+
+def _with_state_parting(compared: Compared) -> Compared:
+    """Return the same, with the reason why sources with the same events and decisions differ."""
+    if compared.versions[0] != compared.versions[1]:
+        text = "The sources are read as different room versions, so other rules and another algorithm apply."
+    elif compared.state:
+        text = "The events and decisions are the same. The states that the sources give at gaps differ."
+    elif compared.recorded_state:
+        text = (
+            "The events and decisions are the same, and give the same state. The servers recorded different"
+            " states: one of them resolved otherwise, or was not up to date."
+        )
+    else:
+        text = "The events and decisions are the same. Only the forward extremities differ."
+    parting = Parting(None, Part.STATE, "", said(text))
+    return replace(compared, parting=parting)

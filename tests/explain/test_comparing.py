@@ -1,0 +1,111 @@
+"""How two sources of one room differ, and where they part."""
+
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+from builder import ALICE, BOB, VERSIONS
+from played_rooms import played
+from replay.rooms import TOPIC, Branches, base_room
+
+from roomver import Event
+from roomver.explain.compared import Compared, Part
+from roomver.explain.comparing import Side, compare
+
+from .rooms import checked
+
+
+def side(events: Iterable[Event], version: str, recorded: dict[str, str] | None = None) -> Side:
+    return Side(checked(events, version), lambda event_id: (recorded or {}).get(event_id, ""))
+
+
+def compared(one: Iterable[Event], other: Iterable[Event], version: str = "11") -> Compared:
+    return compare(side(one, version), side(other, version))
+
+
+def text(found: Compared) -> str:
+    assert found.parting is not None
+    return "".join(str(part.value) for part in found.parting.why)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_room_agrees_with_itself_and_parts_from_a_smaller_one_at_what_that_lacks(version: str) -> None:
+    for seed in range(6):
+        rng = Random(f"{version}/{seed}")
+        events = played(rng, version, 40, odd=True)
+        same = compared(events, events, version)
+        assert (same.agree, same.parting) == (True, None)
+        gone = rng.choice(events[6:])
+        less = [one for one in events if one is not gone]
+        found = compared(events, less, version)
+        assert found.only == ((gone.event_id,), ())
+        assert found.parting is not None
+        assert (found.parting.event_id, found.parting.part) == (gone.event_id, Part.MISSING)
+        assert found.parting.lacks == "B"
+        mirrored = compared(less, events, version)
+        assert mirrored.only == ((), (gone.event_id,))
+        assert {(one.key, one.b, one.a) for one in mirrored.state} == {(e.key, e.a, e.b) for e in found.state}
+        assert {one.event_id for one in mirrored.verdicts} == {one.event_id for one in found.verdicts}
+
+
+def test_what_a_source_that_is_behind_lacks_says_so() -> None:
+    room = base_room("11")
+    room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    *events, last = room.events.values()
+    found = compared([*events, last], events)
+    assert "B is behind" in text(found)
+    ((entry),) = found.state
+    assert (entry.key, entry.a, entry.b) == (TOPIC, last.event_id, None)
+    assert "B lacks the event of A." in "".join(str(part.value) for part in entry.why)
+
+
+def test_a_gap_is_told_apart_from_being_behind() -> None:
+    room = base_room("11")
+    gone = room.add("m.room.message", ALICE, {})
+    room.add("m.room.message", ALICE, {})
+    events = [*room.events.values()]
+    found = compared(events, [one for one in events if one is not gone])
+    assert "B has a gap" in text(found)
+    assert found.unknown
+
+
+def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    message = room.add("m.room.message", BOB, {"body": "x"})
+    fork.end()
+    events = [one for one in room.events.values() if one not in (ban, message)]
+    found = compared([*events, ban, message], [*events, message, ban])
+    assert found.parting is not None
+    assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
+    assert [one.computed for one in found.verdicts] == [("soft-failed", "accepted")]
+    assert "The order in which events arrive decides this" in text(found)
+
+
+def test_recorded_decisions_that_differ_are_found() -> None:
+    room = base_room("11")
+    message = room.add("m.room.message", ALICE, {})
+    one = side(room.events.values(), "11", {message.event_id: "accepted"})
+    other = side(room.events.values(), "11", {message.event_id: "rejected"})
+    found = compare(one, other)
+    assert found.parting is not None
+    assert (found.agree, found.parting.part) == (False, Part.RECORDED)
+    assert "The server of A accepted" in text(found)
+    assert "the server of B rejected it" in text(found)
+
+
+def test_recorded_states_that_differ_are_found() -> None:
+    room = base_room("11")
+    topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    ids = frozenset(one.event_id for one in room.state.values())
+    found_room = checked(room.events.values(), "11")
+    found = compare(
+        Side(found_room, lambda _: "", ids), Side(found_room, lambda _: "", ids - {topic.event_id})
+    )
+    assert found.parting is not None
+    assert found.parting.part is Part.STATE
+    assert [(one.key, one.a, one.b) for one in found.recorded_state or ()] == [(TOPIC, topic.event_id, None)]

@@ -1,0 +1,240 @@
+"""`roomver may`, `keys`, `compare` and `repair`: text, JSON by its schema, hostile and partial rooms."""
+
+import json
+import shlex
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from builder import ALICE, BOB, public_key
+from click.testing import Result
+from command_line import KEYS, Write, case, entries, header, public_room, run
+from explain.rooms import NASTY, nasty_room
+from homeservers import room_named, unpacked_sqlite
+from jsonschema import Draft202012Validator
+from played_rooms import played
+from test_cli_why import SCHEMAS, ask, assert_safe, flat
+
+RESET = (case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"))
+
+
+def followed(result: Result) -> Result:
+    """Run the call that the last line of an output names."""
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("more: roomver "), last
+    return run(*shlex.split(last)[2:])
+
+
+def assert_fits(result: Result) -> None:
+    assert [line for line in result.stdout.splitlines() if len(line) > 80 and "roomver " not in line] == []
+
+
+def random_room(write: Write, version: str, seed: int) -> str:
+    """Write a random room from which events are missing."""
+    events = played(Random(f"{version}/{seed}"), version, 40, odd=True)
+    events = [one for number, one in enumerate(events) if number < 8 or number % 11]
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+    return write(f"room{seed}.jsonl", [header(version), *lines])
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_object_of_a_schema_is_closed_and_described(path: Any) -> None:
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    todo = [schema]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo += one
+        elif isinstance(one, dict):
+            if one.get("type") == "object":
+                assert one.get("additionalProperties") is not None
+            todo += one.values()
+
+
+# may
+
+
+def test_a_refused_join_names_the_join_rule_and_who_may_invite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text, data = ask("may", *RESET, "@m00:x0.example", "join")
+    assert (text.exit_code, data["answer"], data["able_to"]) == (1, "no", "invite")
+    assert flat(text).startswith(
+        "No: @m00:x0.example may not join, because the join rule is invite (@mod:two"
+    )
+    assert [one["user"] for one in data["able"]] == ["@ann:one.example", "@mod:two.example"]
+    assert_fits(text)
+    assert followed(text).exit_code == 0
+
+
+def test_the_state_after_an_event_is_asked_about() -> None:
+    arguments = ("@m00:x0.example", "send", "m.room.message")
+    assert ask("may", *RESET, *arguments)[0].exit_code == 1
+    text, data = ask("may", *RESET, *arguments, "--at", "$Wq7RicAE")
+    assert (text.exit_code, data["answer"]) == (0, "yes")
+    assert data["at"].startswith("$Wq7RicAE")
+    assert text.stdout.startswith("In the state after @m00:x0.example's join ($Wq7RicAE")
+
+
+def test_content_is_judged_if_it_is_given() -> None:
+    arguments = ("@mod:two.example", "send", "m.room.power_levels")
+    assert ask("may", *RESET, *arguments)[0].exit_code == 0
+    assert ask("may", *RESET, *arguments, "--content", '{"ban": 90}')[0].exit_code == 1
+    for wrong in ("[]", "{", "[" * 99_999):
+        assert run("may", *RESET, *arguments, "--content", wrong).exit_code == 2
+
+
+def test_an_omitted_member_leaves_the_answer_unknown() -> None:
+    room = (case("b_sendjoin_partial.json"), "--keys", case("b_room.keys.json"))
+    text, data = ask("may", *room, "@bob:two.example", "send", "m.room.topic")
+    assert (text.exit_code, data["answer"]) == (3, "unknown")
+    assert data["unknown"] == [["m.room.member", "@bob:two.example"]]
+    assert "the whole state decides this" in flat(text)
+
+
+def test_questions_about_nothing_end_with_2() -> None:
+    for words in (
+        ("bob", "join"),
+        ("@bob:b", "fly"),
+        ("@bob:b",),
+        ("@bob:b", "kick", "x"),
+        ("@bob:b", "redact", "$nothing"),
+        ("@bob:b", "send", "m.room.member"),
+        ("@bob:b", "send", "x" * 300),
+    ):
+        assert run("may", *RESET, *words).exit_code == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_form_of_a_hostile_room_reaches_the_terminal_of_may(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    room = write("room.jsonl", [header(built.version.identifier), *entries(built)])
+    some = [one for one in built.events.values() if one.type == "m.room.message"]
+    kinds = {one.type for one in built.events.values() if one.type.startswith("x.")}
+    for words in (
+        ("join",),
+        ("leave",),
+        ("kick", ALICE),
+        ("unban", ALICE),
+        ("set-level", ALICE, "5"),
+        *(("send", kind) for kind in sorted(kinds)),
+        *(("redact", one.event_id) for one in some[:2]),
+    ):
+        for who in (BOB, "@e\u0301\u202e\x1b[2J:x.example"):
+            text, data = ask("may", room, "--unsigned", who, *words)
+            assert text.exit_code in (0, 1, 3)
+            assert_safe(text.stdout)
+            assert_safe(data["summary"])
+
+
+@pytest.mark.parametrize("version", ["1", "6", "11", "12"])
+def test_may_answers_in_random_rooms(version: str, write: Write) -> None:
+    for seed in range(2):
+        room = random_room(write, version, seed)
+        for words in (("join",), ("send", "m.room.topic"), ("ban", ALICE), ("knock",), ("invite", "@x:y")):
+            result = run("may", room, "--unsigned", BOB, *words, "--json")
+            if result.stdout:
+                text, _ = ask("may", room, "--unsigned", BOB, *words)
+                assert text.exit_code in (0, 1, 3)
+            else:
+                assert result.exit_code == 3
+
+
+# keys
+
+
+def test_the_request_for_a_key_that_is_missing_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text, data = ask("keys", case("partial-keys-v11.jsonl"), "--keys", case("one-server-key.json"))
+    assert text.exit_code == 3
+    assert flat(text).startswith(
+        "The room needs 2 keys of 2 servers: 1 known, 1 unknown. 8 of 100 events wait for a key."
+    )
+    assert "https://HOMESERVER/_matrix/key/v2/query/remote.example\n" in text.stdout
+    assert len(data["keys"][0]["events"]) == 8
+    assert_fits(text)
+    assert followed(text).exit_code == 0
+
+
+def test_an_expired_key_and_a_forged_event_are_named() -> None:
+    text, _ = ask("keys", case("c1_room.jsonl"), "--keys", case("c1_keys.json"))
+    assert text.exit_code == 1
+    assert "2 made after the key had expired: $r1Yk01ug, $8xW74iRi" in flat(text)
+    text, data = ask("keys", case("o_1407_sendjoin.json"), "--keys", case("o_1407.keys.json"))
+    assert text.exit_code == 1
+    assert data["keys"][0]["counts"]["does not verify"] == 1
+    assert run("keys", case("c1_room.jsonl"), "--unsigned").exit_code == 2
+
+
+def test_a_lapsed_key_asks_for_a_newer_response(write: Write) -> None:
+    built = public_room()
+    keys = {"a.example": {"ed25519:1": {"key": public_key("a.example"), "valid_until_ts": 1}}}
+    lines = [{**header(), "keys": {**KEYS, **keys}}, *entries(built)]
+    text, data = ask("keys", write("room.jsonl", lines))
+    assert text.exit_code == 3
+    last = data["keys"][0]["last"]
+    assert f"/_matrix/key/v2/query/a.example?minimum_valid_until_ts={last}" in text.stdout
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_server_names_and_key_ids_stay_on_their_lines(seed: int, write: Write) -> None:
+    built = nasty_room(seed)
+    lines = entries(built)
+    for line, text_ in zip(lines[2:], NASTY, strict=False):
+        pdu = line["pdu"]
+        pdu["signatures"] = {server: {f"ed25519:{text_}": "A" * 86} for server in pdu["signatures"]}
+    text, _ = ask("keys", write("room.jsonl", [header(), *lines]))
+    assert text.exit_code in (1, 3)
+    assert_safe(text.stdout)
+
+
+# compare
+
+
+def test_the_first_event_that_one_source_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    sources = (case("f4_recording.jsonl"), case("f4_until_sf2.jsonl"), "--unsigned")
+    text, data = ask("compare", *sources)
+    assert (text.exit_code, data["parting"]["kind"], data["parting"]["lacks"]) == (1, "missing event", "B")
+    assert data["parting"]["event_id"].startswith("$a0rYuIYb")
+    assert flat(text).startswith("The sources differ: 2 events are only in A, the current state is the same.")
+    assert_fits(text)
+    assert followed(text).exit_code in (0, 1)
+    text, data = ask("compare", sources[0], sources[0], "--unsigned")
+    assert (text.exit_code, data["parting"]) == (0, None)
+    assert "The sources agree. They have the same 11 events" in flat(text)
+
+
+def test_a_database_is_compared_with_what_was_recorded_from_it(tmp_path: Path) -> None:
+    database, room = str(unpacked_sqlite(tmp_path)), room_named("local-v11")
+    recording = str(tmp_path / "room.jsonl")
+    assert run("record", database, room, "-o", recording).exit_code == 0
+    for sources in ((database, recording, room), (recording, database), (database, room, recording)):
+        text, data = ask("compare", *sources)
+        assert text.exit_code in (0, 3), text.stdout
+        assert (data["only"], data["state"]) == ([[], []], [])
+    assert run("compare", recording, database, room, "--also", recording).exit_code == 2
+    assert run("compare", recording, database, "x").exit_code == 2
+    assert run("compare", recording).exit_code == 2
+
+
+def test_an_event_that_one_source_drops_leads_to_the_keys() -> None:
+    forged, keys = case("o_1407_sendjoin.json"), case("o_1407.keys.json")
+    text, data = ask("compare", forged, case("b_sendjoin_full.json"), "--keys", keys)
+    assert text.exit_code == 1
+    assert data["parting"] is not None
+    text, data = ask("compare", forged, forged, "--keys", keys)
+    assert text.exit_code == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_rooms_are_compared(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    lines = entries(built)
+    one = write("one.jsonl", [header(built.version.identifier), *lines])
+    for cut in (lines[:-1], lines[:6] + lines[8:], [*lines[:4], *reversed(lines[4:])]):
+        other = write("other.jsonl", [header(built.version.identifier), *cut])
+        text, data = ask("compare", one, other, "--unsigned")
+        assert_safe(text.stdout)
+        assert_safe(data["parted"] or "")
