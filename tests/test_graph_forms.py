@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import hostile_rooms
 import pytest
-from builder import ALICE, BOB
-from command_line import CASES, Write, entries, header, public_room, run
+from command_line import CASES, Write, entries, header, run
 from drawn import random_room
 from homeservers import room_named, unpacked_sqlite
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from test_cli_graph import forked
-from test_escaped import HOSTILE, hostile_room, is_safe
+from test_escaped import hostile_room, is_safe
 
 from roomver.cli.graph_forms import dot_text, mermaid_text, svg_chunks
 from roomver.cli.graph_words import Words
@@ -31,39 +31,16 @@ SCHEMA = Path(__file__).parents[1] / "docs" / "schemas" / "graph.schema.json"
 SVG = "{http://www.w3.org/2000/svg}"
 FORMS = ("", "--dot", "--mermaid", "--svg", "--json", "--tardis")
 
-NASTY = [
-    HOSTILE,
-    "[bold red]rich[/bold red] [link=http://x]y[/link]",
-    "<script>alert(1)</script><img src=x onerror=alert(1)>",
-    '"];\nend\nclick n0 href "javascript:alert(1)"\nn0[["',
-    '" ]; evil -> x; n0 [URL="http://x", label="',
-    '\\" \\N \\G \\l\\',
-    "&#34; &quot; &lt;b&gt; #34; #quot; #lt; %%{init: {}}%%",
-    "]]><x/><!-- --> <?xml?>",
-    "`**markdown**`",
-    "a\u0301" + "\u0301" * 30_000,
-    "宽" * 100,
-    "subgraph end style click",
-    "\U0001f600\U000e0041\ufe0f",
-    "$(touch owned) `id`",
-    "\\u0022 \x1b[2J",
-]
 
-
-def nasty_lines(version: str = "11") -> list[dict[str, Any]]:
-    """A room whose types, keys and texts have the syntax of every form."""
-    built = public_room(version)
-    for text in NASTY:
-        built.add("m.room.topic", ALICE, {"topic": text}, state_key="")
-        built.add("m.room.message", BOB, {"body": text})
-        built.add(text[:60], BOB, {"body": text}, state_key=text[:60])
-        built.add("m.room.member", ALICE, {"membership": text}, state_key=BOB)
-    return [header(version), *entries(built)]
+@cache
+def hostile_events() -> list[dict[str, Any]]:
+    """The lines of a room whose types, keys and texts have the syntax of every form."""
+    return entries(hostile_rooms.hostile_room())
 
 
 @pytest.fixture
 def nasty(write: Write) -> str:
-    return write("nasty.jsonl", nasty_lines())
+    return write("nasty.jsonl", [header(), *hostile_events()])
 
 
 def printed(file: str, form: str, *more: str) -> str:
@@ -80,7 +57,7 @@ def test_every_form_is_safe_to_print(form: str, nasty: str, monkeypatch: pytest.
     assert re.search("\u0301{3}", shown) is None
     if not form:
         rows = [line for line in shown.splitlines() if " $" in line[:6]]
-        assert len(rows) == len(nasty_lines()) - 1
+        assert len(rows) == len(hostile_events())
         assert all(cell_len(line) <= 80 for line in rows)
 
 
@@ -193,7 +170,7 @@ def test_a_picture_is_xml_without_anything_that_acts(nasty: str) -> None:
     texts = [element.text for element in root.iter(f"{SVG}text")]
     assert [re.sub(" · ", " ", text or "") for text in texts][2:] == said(nasty)
     ids = {title.text for title in root.iter(f"{SVG}title")}
-    assert ids == {line["event_id"] for line in nasty_lines()[1:]}
+    assert ids == {line["event_id"] for line in hostile_events()}
 
 
 @given(st.integers(0, 200))

@@ -69,6 +69,12 @@ def test_short_ids_are_unique_prefixes(event_ids: list[str]) -> None:
         assert not others or called == one
 
 
+def test_short_ids_of_senders_have_no_stacks_of_marks() -> None:
+    marks = "$a" + "\u0301" * 20
+    for event_id in (event_ids := [f"{marks}:a.example", f"{marks}:b.example"]):
+        assert "\u0301" * 3 not in ShortIds(event_ids)(event_id)
+
+
 @pytest.mark.parametrize("value", [-1, 2**60, None, "x", 1.5, True, []])
 def test_a_time_that_is_not_one_is_still_shown(value: object) -> None:
     assert time_text(value).endswith(" ms")  # type: ignore[arg-type]

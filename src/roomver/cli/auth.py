@@ -1,6 +1,5 @@
 """``roomver auth``: judge one event, and show what was compared."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -58,6 +57,7 @@ from .common import (
     unhashed_option,
 )
 from .drafts import complete_draft, is_made_up
+from .escaped import ascii_json
 from .guidance import id_hint
 from .loaded import LoadedRoom
 from .loading import load_events, load_room
@@ -155,12 +155,12 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
             answer = _judge_against(event, state_file or "", more_files, version, keys)
     except Refused as refused:
         if as_json:
-            click.echo(json.dumps(refused_data(refused), indent=2))
+            click.echo(ascii_json(refused_data(refused), indent=2))
         else:
             print_refused(refused, event)
         raise click.exceptions.Exit(1 if refused.decided else 3) from None
     if as_json:
-        click.echo(json.dumps(answer_data(answer), indent=2))
+        click.echo(ascii_json(answer_data(answer), indent=2))
     else:
         print_sum(answer)
         print_answer(answer)

@@ -35,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _MAGIC: Final = b"roomver cache 1\n"
 _DIGEST: Final = hashlib.sha256().digest_size
 _PROTOCOL: Final = 5
+_MANY: Final = 200_000  # objects that the garbage collector looks at
 
 # All that a cache may hold, besides enumerations and what pickle has operations for.
 _ALLOWED: Final = frozenset(
@@ -241,13 +242,18 @@ def write_kept(file: Path, asked: bytes, kept: Kept) -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector from looking at millions of new objects again and again."""
+    """Keep the garbage collector from looking at millions of new objects again and again.
+
+    If so many are left, they are a long room, which stays until the command ends: it never looks at them.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collects:
+            if gc.get_count()[0] >= _MANY:
+                gc.freeze()
             gc.enable()
 
 

@@ -4,7 +4,10 @@ There is one function per form. Whatever prints text that comes from a file or f
 through one of them, last.
 """
 
+import json
 import re
+import unicodedata
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Final
 
@@ -17,6 +20,11 @@ _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
+_MARK: Final = ("Mn", "Me")
+_MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
+# Where a character may have to be escaped although Python calls it printable.
+_HARMFUL: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
+
 # ":" and "@" begin links, which some renderers make of bare addresses.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE)
 
@@ -25,7 +33,8 @@ def printable(text: object, limit: int = _LONGEST) -> str:
     """Return a text as one line that is safe on a terminal.
 
     Text in events comes from untrusted servers. Control characters, line ends, invisible
-    characters and marks that change the writing direction are escaped.
+    characters and marks that change the writing direction are escaped, and so are stacks of combining marks,
+    which can cover the lines around them.
 
     Args:
         text: the text. Any other JSON value is described.
@@ -38,22 +47,22 @@ def printable(text: object, limit: int = _LONGEST) -> str:
         return shorten(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text if text.isascii() else _INVISIBLE.sub(_escaped, text)
-    return "".join(c if _shows(c) else escape_of(c) for c in text)
+    return text if is_printable(text) else "".join(_parts(text, escape_of))
 
 
 def is_printable(text: str) -> bool:
     """Tell whether `printable` would escape nothing in a text."""
-    return text.isprintable() and (text.isascii() or _INVISIBLE.search(text) is None)
+    return text.isprintable() and (text.isascii() or _HARMFUL.search(text) is None)
 
 
-def _shows(character: str) -> bool:
-    return character.isprintable() and (character.isascii() or _INVISIBLE.match(character) is None)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return escape_of(found[0])
+def _parts(text: str, escape: Callable[[str], str]) -> Iterator[str]:
+    """Yield the characters of a text, or their escapes."""
+    marks, first = 0, True
+    for character in text:
+        marks = marks + 1 if not character.isascii() and unicodedata.category(character) in _MARK else 0
+        harms = marks > _MARKS or (marks and first) or _INVISIBLE.match(character) is not None
+        yield character if character.isprintable() and not harms else escape(character)
+        first = False
 
 
 def escape_of(character: str) -> str:
@@ -62,12 +71,21 @@ def escape_of(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
+def ascii_json(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON of plain ASCII, in which every character that is not shown is escaped.
+
+    >>> ascii_json({"a": "\x7f"})
+    '{"a": "\\u007f"}'
+    """
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
+
+
 def json_text(text: str) -> str:
     """Return JSON text in which characters that `printable` escapes have the escapes of JSON.
 
     It is the same JSON value, in one line if the text had no line ends between its values.
     """
-    return text if is_printable(text) else "".join(c if _shows(c) else _json_escape(c) for c in text)
+    return text if is_printable(text) else "".join(_parts(text, _json_escape))
 
 
 def _json_escape(character: str) -> str:

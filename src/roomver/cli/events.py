@@ -1,7 +1,5 @@
 """The commands that take one event: IDs, hashes, redaction, signatures, canonical JSON."""
 
-import json
-
 import click
 
 from ..canonical import encode_canonical, scan
@@ -29,7 +27,7 @@ from .common import (
     read_key_files,
     write_json,
 )
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .version_options import room_version_option
 
 _VERSION_HELP = "The version of the event's room."
@@ -77,7 +75,7 @@ def hash_command(file: str, version: RoomVersion, as_json: bool) -> None:
         "check": check_content_hash(event, version).value,
     }
     if as_json:
-        click.echo(json.dumps(result))
+        click.echo(ascii_json(result))
     else:
         for name, value in result.items():
             click.echo(f"{name:<14} {value}")

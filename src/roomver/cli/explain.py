@@ -1,6 +1,5 @@
 """``roomver explain``: why an event has its outcome, in one paragraph, and then the checks."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -12,7 +11,7 @@ from ..explain.event import explain_event, explain_left_out
 from ..explain.explained import Explained, Judged, Verdicted
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
 from .said import Teller, call_text, listed_ids, print_lines
@@ -54,7 +53,7 @@ def explain(asked: Asked) -> None:
     because = [] if explained.event_id is None else _contradictions(loaded, explained)
     if asked.as_json:
         data = {"summary": teller.fresh(explained.why), **explained.to_dict(), "contradictions": because}
-        click.echo(json.dumps(data, indent=2))
+        click.echo(ascii_json(data, indent=2))
     else:
         _print(explained, teller, loaded, because)
         click.echo(f"\n{_more(asked, explained)}")

@@ -171,7 +171,8 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words) -> 
             text.rstrip()
             out.print(text, soft_wrap=True)  # it fits, or is a call to copy
         else:
-            click.echo("".join(part.text for part in line).rstrip())
+            # `click.echo` would flush each of a hundred thousand lines.
+            sys.stdout.write("".join(part.text for part in line).rstrip() + "\n")
 
     for one in words.summary():
         show([Part(wrapped(one, out.width), "bold")])

@@ -1,6 +1,5 @@
 """The graph of a room as JSON, and as a scenario for the viewer TARDIS. Both are written row by row."""
 
-import json
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from ..explain.drawing import Drawing, Kind, Node
 from ..explain.lanes import LANES, lay_out
 from ..types import EventId
+from .escaped import ascii_json
 from .graph_words import Words
 from .loaded import LoadedRoom
 
@@ -29,7 +29,7 @@ def json_chunks(loaded: LoadedRoom, drawing: Drawing) -> Iterator[str]:
     }
     ends = set(replayed.forward_extremities)
     rows = (
-        json.dumps({**row.to_dict(), **_about(loaded, drawing, drawing.nodes[row.number], ends)})
+        ascii_json({**row.to_dict(), **_about(loaded, drawing, drawing.nodes[row.number], ends)})
         for row in lay_out((node.parents for node in drawing.nodes), LANES)
     )
     return _document(head, "rows", rows)
@@ -37,7 +37,7 @@ def json_chunks(loaded: LoadedRoom, drawing: Drawing) -> Iterator[str]:
 
 def _document(head: dict[str, Any], name: str, items: Iterator[str]) -> Iterator[str]:
     """Yield the lines of an object with some members, and an array whose items have a line each."""
-    yield f'{json.dumps(head)[:-1]}, "{name}": ['
+    yield f'{ascii_json(head)[:-1]}, "{name}": ['
     last: str | None = None
     for item in chain(items, (None,)):
         if last is not None:
@@ -92,5 +92,5 @@ def tardis_chunks(loaded: LoadedRoom, drawing: Drawing, words: Words) -> Iterato
         "annotations": {"title": "\n".join(words.summary()), "titles": {}, "events": notes},
     }
     events = loaded.replay.events
-    items = (json.dumps({"event_id": one, **events[one].pdu}) for node in shown for one in node.events)
+    items = (ascii_json({"event_id": one, **events[one].pdu}) for node in shown for one in node.events)
     return _document(head, "events", items)

@@ -1,6 +1,5 @@
 """``roomver history``: every value that a key of the room state had, oldest first."""
 
-import json
 from difflib import get_close_matches
 from typing import Final
 
@@ -15,6 +14,7 @@ from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Value
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
+from .escaped import ascii_json
 from .explain import teller_of
 from .loaded import LoadedRoom
 from .people import few_words, short_id
@@ -50,14 +50,14 @@ def history(asked: Asked) -> None:
         unknown = not all(line.known_now for line in keys)
         if asked.as_json:
             data = {"type": kind, "keys": [line.to_dict() for line in keys]}
-            click.echo(json.dumps(data, indent=2))
+            click.echo(ascii_json(data, indent=2))
         else:
             _print_keys(kind, keys, teller, asked)
     else:
         told = tell_history(loaded.found, (kind, rest[0] if rest else ""))
         unknown = not told.known_now
         if asked.as_json:
-            click.echo(json.dumps({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
+            click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))
         else:
             _print(told, teller, asked)
             if not told.steps:

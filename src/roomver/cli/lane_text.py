@@ -174,6 +174,8 @@ def cut_to(text: str, cells: int) -> str:
     >>> cut_to("Hello", 4), cut_to("Hello", 5)
     ('Hel…', 'Hello')
     """
+    if text.isascii():
+        return text if len(text) <= cells else f"{text[: cells - 1]}…"
     if cell_len(text) <= cells:
         return text
     used = 0

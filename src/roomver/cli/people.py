@@ -4,19 +4,18 @@ Every text that is returned here is safe on a terminal: it is one line, without 
 stacks of combining marks. What a renderer for another form needs on top, it adds.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final
 
 from ..event import Event
 from ..types import EventId, JsonValue, UserId
-from .escaped import escape_of, printable
+from .escaped import printable
 
 _WORDS: Final = 40  # characters of content that are shown
 _NAME: Final = 40  # characters of a user ID that are shown
 _SHORT: Final = 9  # characters of an event ID that are shown at least, with its "$"
-_MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
 _LATEST: Final = 253_402_300_799_999  # the last millisecond of the year 9999
 _MEMBERSHIPS: Final = {"join": "join", "leave": "leave", "invite": "invite", "ban": "ban", "knock": "knock"}
 
@@ -58,19 +57,7 @@ def few_words(text: object, limit: int = _WORDS) -> str:
     >>> few_words("\\u0301" * 3)
     '\\\\u0301\\u0301\\\\u0301'
     """
-    if type(text) is not str:
-        return printable(text, limit)
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    shown: list[str] = []
-    marks = 0
-    for character in cut:
-        if unicodedata.category(character) in ("Mn", "Me"):
-            marks += 1
-            shown.append(character if marks <= _MARKS and shown else escape_of(character))
-        else:
-            marks = 0
-            shown.append(character)
-    return printable("".join(shown), 10 * limit)
+    return printable(text, limit)
 
 
 def user_text(user: UserId) -> str:
@@ -114,15 +101,17 @@ class ShortIds:
     def __init__(self, event_ids: Iterable[EventId]) -> None:
         known = sorted(event_ids)
         self._length: dict[EventId, int] = {}
-        for before, one, after in zip(["", *known[:-1]], known, [*known[1:], ""], strict=True):
-            same = max(_shared(before, one), _shared(one, after))
-            if same >= _SHORT:
-                self._length[one] = same + 1
+        begins = [one[:_SHORT] for one in known]
+        for at, (one, other) in enumerate(pairwise(begins)):
+            if one == other:
+                same = _shared(known[at], known[at + 1])
+                for event_id in known[at : at + 2]:
+                    self._length[event_id] = max(self._length.get(event_id, 0), same + 1)
 
     def __call__(self, event_id: EventId) -> str:
         """Return the short form of an event ID."""
         length = self._length.get(event_id)
-        return short_id(event_id) if length is None else printable(event_id[:length])
+        return short_id(event_id) if length is None else few_words(event_id[:length], length)
 
 
 def _shared(one: str, other: str) -> int:

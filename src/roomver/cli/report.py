@@ -3,7 +3,6 @@
 Both are written event by event. Findings are never held in memory.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from shlex import quote
@@ -24,7 +23,7 @@ from ..readers.addresses import shown
 from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue, ServerName
 from .common import call_name, console, display_name, event_title
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .listing import Keys, Listing, failed_keys
 from .merged import (
     contradicted_lines,
@@ -125,7 +124,7 @@ class JsonReport:
             "path": place.path,
             "claimed_id": claimed_id,
         }
-        line = json.dumps({**where, **heading_of(pdu), **data})
+        line = ascii_json({**where, **heading_of(pdu), **data})
         click.echo(("," if self._events else "") + "\n" + line, nl=False)
         self._events += 1
 
@@ -135,15 +134,15 @@ class JsonReport:
         self._good &= found.state_agrees and not found.replay.current_unknown and not found.recorded_missing
         self._good &= not found.contradicted and not found.lost
         data = {**room_data(found), **recorded_data(found)}
-        self._room = f', "room": {json.dumps(data)}'
+        self._room = f', "room": {ascii_json(data)}'
         if (sources := sources_data(found.gathered)) is not None:
-            self._room += f', "sources": {json.dumps(sources)}'
+            self._room += f', "sources": {ascii_json(sources)}'
 
     def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
         """End a file. Arguments are those of `Report.end`."""
         del keys, code
         self._good &= not summary.bad and not summary.undecided
-        end = f'{chr(10) if self._events else ""}], "summary": {json.dumps(summary_data(summary))}'
+        end = f'{chr(10) if self._events else ""}], "summary": {ascii_json(summary_data(summary))}'
         click.echo(f"{end}{self._room}}}", nl=False)
         self._room = ""
         self._open = False
@@ -153,7 +152,7 @@ class JsonReport:
         self._good = False
         error = {"error": reason, "error_in": name}
         if self._open:
-            click.echo(f"], {json.dumps(error)[1:]}", nl=False)
+            click.echo(f"], {ascii_json(error)[1:]}", nl=False)
             self._open = False
         else:
             self._begin({"file": display_name(file), **error})
@@ -163,11 +162,11 @@ class JsonReport:
         """Write the rest of the report."""
         if not self._files:
             click.echo('{"files": [', nl=False)
-        click.echo(f'\n], "ok": {json.dumps(self._good)}}}')
+        click.echo(f'\n], "ok": {ascii_json(self._good)}}}')
 
     def _begin(self, head: JsonObject) -> None:
         click.echo('{"files": [\n' if not self._files else ",\n", nl=False)
-        click.echo(json.dumps(head)[:-1], nl=False)
+        click.echo(ascii_json(head)[:-1], nl=False)
         self._files += 1
 
 

@@ -1,6 +1,5 @@
 """``roomver resets``: each state reset of a room, the check that decided, and whether somebody meant it."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -13,6 +12,7 @@ from ..explain.history import Side
 from ..explain.resets import MERGES, ExplainedReset, Intent, explain_resets
 from .asked import Asked, room_command
 from .common import console, example
+from .escaped import ascii_json
 from .explain import teller_of
 from .loaded import LoadedRoom
 from .said import Teller, call_text, folded, key_words, print_lines
@@ -57,7 +57,7 @@ def resets(asked: Asked, all_of_them: bool) -> None:
             "not_searched": [*loaded.replay.unsought],
             "notes": notes,
         }
-        click.echo(json.dumps(data, indent=2))
+        click.echo(ascii_json(data, indent=2))
     else:
         _print(explained, loaded, teller, asked, all_of_them=all_of_them)
         print_lines(["", *notes] if notes else [])

@@ -9,7 +9,7 @@ from ..resolution import Resolution
 from ..state import PartialState, Unknown, entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from .common import console
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .loaded import LoadedRoom
 from .trace import trace_data, trace_lines
 
@@ -111,5 +111,5 @@ def print_resolution(
         out.print(printable(f"against {name}: {differ}"), style="bold", soft_wrap=True)
         for key, given, resolved in different:
             click.echo(
-                printable(f"  {key[0]} {json.dumps(key[1])}: {given or 'absent'} -> {resolved or 'absent'}")
+                printable(f"  {key[0]} {ascii_json(key[1])}: {given or 'absent'} -> {resolved or 'absent'}")
             )

@@ -1,7 +1,5 @@
 """``roomver rooms``: the rooms of a source."""
 
-import json
-
 import click
 from rich import box
 from rich.table import Table
@@ -9,7 +7,7 @@ from rich.text import Text
 
 from ..readers import RoomSummary
 from .common import console, example
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .sources import immutable_option, opened_source
 
 _MOST = 50
@@ -44,7 +42,7 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     with opened_source(source, immutable=immutable) as opened:
         found = opened.list_rooms()
     if as_json:
-        click.echo(json.dumps([room._asdict() for room in found], indent=1))
+        click.echo(ascii_json([room._asdict() for room in found], indent=1))
     elif found:
         _print(found, None if all_rooms else _MOST)
     else:

@@ -1,6 +1,5 @@
 """``roomver state`` and ``roomver resolve``: the state of a room, and how it was resolved."""
 
-import json
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from .common import (
     signature_options,
     unhashed_option,
 )
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .loaded import LoadedRoom
 from .loading import load_room
 from .merged import check_call
@@ -147,7 +146,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
             whole["unknown"] = [one.to_dict() for one in unknown]
         if unhashed:
             whole["unhashed"] = True
-        click.echo(json.dumps(whole if len(whole) > 1 else entries, indent=1))
+        click.echo(ascii_json(whole if len(whole) > 1 else entries, indent=1))
     else:
         if unhashed:
             click.echo(UNHASHED)
@@ -275,7 +274,7 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     explained = None if unknown else why
     if as_json:
         data = resolution_data(loaded, names, sets, resolution, explained, trace)
-        click.echo(json.dumps({**data, "unhashed": True} if unhashed else data, indent=1))
+        click.echo(ascii_json({**data, "unhashed": True} if unhashed else data, indent=1))
     else:
         if unhashed:
             click.echo(UNHASHED)

@@ -1,6 +1,5 @@
 """``roomver report``: a room as a page that opens offline, or as a picture."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from ...readers import InputError
 from ...types import JsonObject
 from ..asked import Asked, room_command
 from ..common import console, example
-from ..escaped import printable
+from ..escaped import ascii_json, printable
 from ..loaded import LoadedRoom
 from ..progress import work_progress
 from ..wording import room_lines
@@ -66,7 +65,7 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if target == "-":
         return
     if asked.as_json:
-        click.echo(json.dumps(_written(page, target, data, png=png)))
+        click.echo(ascii_json(_written(page, target, data, png=png)))
         return
     out = console()
     out.print(printable(verdict_of(page)), soft_wrap=False)

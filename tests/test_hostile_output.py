@@ -1,0 +1,225 @@
+"""No command executes, hides or breaks anything of a hostile room, in any form of output."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from command_line import run, write_into
+from hostile_rooms import TEXTS, harms, hostile_lines
+from rich.cells import cell_len
+
+VERSIONS = ("1", "2", "6", "11", "12")
+
+
+class Source(NamedTuple):
+    """A hostile room in a file.
+
+    Attributes:
+        file: its name.
+        state_event: the ID of an event with hostile type, key and content.
+        refused: that of an event of a hostile user that the rules refuse.
+        merge: that of its last event, which merges branches.
+        user: the ID of a hostile user.
+        other: the name of a file with a part of the room.
+    """
+
+    file: str
+    state_event: str
+    refused: str
+    merge: str
+    user: str
+    other: str
+
+
+def hostile_source(version: str, folder: Path) -> Source:
+    """Write a hostile room of a version into a folder."""
+    lines = hostile_lines(version)
+    file = write_into(folder)("room.jsonl", lines)
+    pdus = [(line["event_id"], line["pdu"]) for line in lines if "event_id" in line]
+    (hostile, *_) = (one for one, pdu in pdus if pdu["type"] == TEXTS[8])
+    topics = [(one, pdu["sender"]) for one, pdu in pdus if pdu["type"] == "m.room.topic"]
+    ((refused, user), *_) = (one for one in topics if one[1].startswith("@\x1b"))
+    other = write_into(folder)("other.jsonl", lines[:-8])
+    return Source(file, hostile, refused, pdus[-1][0], user, other)
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return hostile_source(request.param, tmp_path_factory.mktemp("hostile"))
+
+
+CALLS = (
+    "check FILE",
+    "check FILE --all",
+    "check FILE --alone",
+    "rooms FILE",
+    "state FILE",
+    "state FILE --at MERGE",
+    "auth FILE STATE",
+    "auth FILE REFUSED",
+    "resolve FILE --at MERGE",
+    "resolve FILE --at MERGE --why TYPE KEY",
+    "explain FILE STATE",
+    "explain FILE REFUSED",
+    "history FILE TYPE",
+    "history FILE TYPE KEY",
+    "history FILE m.room.topic",
+    "history FILE m.room.member",
+    "resets FILE",
+    "resets FILE --all",
+    "graph FILE",
+    "graph FILE --all",
+    "graph FILE --around MERGE",
+    "may FILE USER send TYPE KEY",
+    "may FILE @bob:b.example send TYPE KEY",
+    "may FILE USER join",
+    "may FILE @alice:a.example unban USER",
+    "keys FILE",
+    "compare FILE OTHER",
+)
+FORMS = (
+    "graph FILE --dot --all",
+    "graph FILE --mermaid --all",
+    "graph FILE --svg --all",
+    "vectors capture FILE REFUSED",
+    "shrink FILE --keep reset",
+    "record FILE -o - --anonymise",
+)
+JSON = (
+    "check FILE --json",
+    "rooms FILE --json",
+    "state FILE --json",
+    "auth FILE STATE --json",
+    "resolve FILE --at MERGE --json",
+    "explain FILE STATE --json",
+    "explain FILE REFUSED --json",
+    "history FILE TYPE KEY --json",
+    "history FILE m.room.member --json",
+    "resets FILE --json",
+    "may FILE USER join --json",
+    "keys FILE --json",
+    "compare FILE OTHER --json",
+    "graph FILE --json --all",
+    "graph FILE --tardis --all",
+    "vectors capture FILE STATE --as-is",
+)
+TERMINAL = (*JSON, "record FILE -o -", "graph FILE --all", "check FILE --all")
+
+
+def words(call: str, source: Source) -> list[str]:
+    """Return the arguments of a call of `CALLS`."""
+    values = {
+        "FILE": source.file,
+        "STATE": source.state_event,
+        "REFUSED": source.refused,
+        "MERGE": source.merge,
+        "TYPE": TEXTS[8],
+        "KEY": TEXTS[8],
+        "USER": source.user,
+        "OTHER": source.other,
+    }
+    return [values.get(word, word) for word in call.split()]
+
+
+def assert_harmless(text: str) -> None:
+    assert (harm := harms(text)) is None, harm
+
+
+@pytest.mark.parametrize("width", ["80", ""])
+@pytest.mark.parametrize("call", CALLS)
+def test_text_is_harmless(call: str, width: str, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    if width:
+        monkeypatch.setenv("COLUMNS", width)
+    else:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    result = run(*words(call, source))
+    assert result.exit_code in (0, 1, 3), result.stderr
+    assert result.stdout
+    assert_harmless(result.stdout)
+    assert_harmless(result.stderr)
+    if call.startswith("graph") and width:
+        rows = [line for line in result.stdout.splitlines() if re.search(r" \$.* 2023-", line)]
+        assert len(rows) > 10
+        assert all(cell_len(line) <= 80 for line in rows)
+
+
+@pytest.mark.parametrize("call", FORMS)
+def test_other_forms_are_harmless(call: str, source: Source) -> None:
+    result = run(*words(call, source))
+    assert result.exit_code in (0, 1, 3), result.stderr
+    assert result.stdout
+    assert_harmless(result.stderr)
+    assert_harmless(result.stdout)
+
+
+@pytest.mark.parametrize("call", JSON)
+def test_json_is_json(call: str, source: Source) -> None:
+    result = run(*words(call, source))
+    assert result.exit_code in (0, 1, 3), result.stderr
+    json.loads(result.stdout)
+    assert_harmless(result.stderr)
+
+
+@pytest.mark.parametrize("form", ["html", "png"])
+def test_the_report_is_harmless(form: str, source: Source, tmp_path: Path) -> None:
+    target = tmp_path / f"room.{form}"
+    result = run("report", source.file, "-o", str(target), *(["--png"] if form == "png" else []))
+    assert result.exit_code in (0, 1, 3), result.stderr
+    assert_harmless(result.stdout)
+    assert_harmless(result.stderr)
+    if form == "html":
+        page = target.read_text(encoding="utf-8")
+        assert_harmless(page)
+        assert not [text for text in TEXTS if "<" in text and text in page]
+
+
+def test_written_files_have_the_room_as_it_is(source: Source, tmp_path: Path) -> None:
+    target = tmp_path / "room.jsonl"
+    assert run("record", source.file, "-o", str(target)).exit_code == 0
+    for line in target.read_text(encoding="utf-8").split("\n")[:-1]:
+        json.loads(line)
+    again = tmp_path / "again.jsonl"
+    assert run("record", str(target), "-o", str(again)).exit_code == 0
+    assert again.read_bytes() == target.read_bytes()
+
+
+def in_terminal(*arguments: str) -> str:
+    """Return what a command writes to a terminal."""
+    controller, terminal = os.openpty()
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, "-m", "roomver", *arguments]
+    with subprocess.Popen(command, stdout=terminal, stderr=subprocess.DEVNULL, env=environment) as process:
+        os.close(terminal)
+        parts = []
+        while True:
+            try:
+                part = os.read(controller, 65_536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+        process.wait(60)
+    os.close(controller)
+    return b"".join(parts).decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal of its own")
+@pytest.mark.parametrize("call", TERMINAL)
+def test_what_a_terminal_shows_is_harmless(call: str, tmp_path: Path) -> None:
+    shown = in_terminal(*words(call, hostile_source("1", tmp_path)))
+    assert shown
+    assert_harmless(shown.replace("\r\n", "\n"))
+    if "json" in call:
+        json.loads(shown)
