@@ -1,13 +1,16 @@
 """`roomver may`, `keys`, `compare` and `repair`: text, JSON by its schema, hostile and partial rooms."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from builder import ALICE, BOB, public_key
+from builder import ALICE, BOB, Room, public_key
 from click.testing import Result
 from command_line import KEYS, Write, case, entries, header, public_room, run
 from explain.rooms import NASTY, nasty_room
@@ -238,3 +241,126 @@ def test_hostile_rooms_are_compared(seed: int, write: Write) -> None:
         text, data = ask("compare", one, other, "--unsigned")
         assert_safe(text.stdout)
         assert_safe(data["parted"] or "")
+
+
+# repair
+
+
+def server_behind(write: Write, *, gap: bool = False) -> tuple[Room, str, str]:
+    """Write what a server recorded that lacks a topic, and what another source has."""
+    built = public_room()
+    state = [one.event_id for one in built.state.values()]
+    gone = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    built.add("m.room.message", ALICE, {"body": "x"})
+    lines = [one for one in entries(built) if one["event_id"] != gone.event_id]
+    mine = write("mine.jsonl", [header(rejected=[], soft_failed=[], state=state), *lines])
+    theirs = write("theirs.jsonl", entries(built)[-2 if not gap else -1 :])
+    return built, mine, theirs
+
+
+def test_the_repaired_state_is_told_and_resolve_reads_its_ids(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    built, mine, theirs = server_behind(write)
+    text, data = ask("repair", mine, "--also", theirs)
+    assert text.exit_code == 1
+    assert flat(text).startswith("1 entry of the server's state would change: by its events, the room has")
+    topic = built.state["m.room.topic", ""].event_id
+    (change,) = data["changes"]
+    assert (change["type"], change["before"], change["after"]) == ("m.room.topic", None, topic)
+    assert sorted(data["pdu_ids"]) == sorted(one.event_id for one in built.state.values())
+    assert_fits(text)
+    assert followed(text).exit_code == 0
+    ids = run("repair", mine, "--also", theirs, "--ids")
+    assert ids.exit_code == 1
+    assert ids.stdout.split() == data["pdu_ids"]
+    for form in (write("ids.txt", ids.stdout), write("repair.json", data)):
+        resolved = run("resolve", mine, "--also", theirs, "--sets", form, "--sets", form)
+        assert resolved.exit_code == 0, resolved.output
+        assert run("repair", mine, "--also", theirs, "--against", form).exit_code == 0
+
+
+def test_a_gap_that_nothing_fills_leaves_the_state_unknown(write: Write) -> None:
+    _, mine, theirs = server_behind(write, gap=True)
+    for more in ((), ("--also", theirs)):
+        text, data = ask("repair", mine, *more)
+        assert text.exit_code == 3
+        assert data["pdu_ids"] is None
+        assert data["missing"]
+        ids = run("repair", mine, *more, "--ids")
+        assert (ids.exit_code, ids.stdout) == (3, "")
+
+
+def test_the_answer_of_another_server_tells_what_the_events_do_not(write: Write) -> None:
+    """A message is missing. So the state at the end is unknown, until another server gives it."""
+    built = public_room()
+    state = [one.event_id for one in built.state.values()]
+    gone = built.add("m.room.message", ALICE, {"body": "x"})
+    topic = built.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    lines = [one for one in entries(built) if one["event_id"] != gone.event_id]
+    mine = write("mine.jsonl", [header(rejected=[], soft_failed=[], state=state), *lines])
+    assert ask("repair", mine)[0].exit_code == 3
+    pdus = [one.pdu for one in built.state.values()]
+    answer = write("state.json", {"pdus": pdus, "auth_chain": []})
+    text, data = ask("repair", mine, "--also", answer)
+    assert (text.exit_code, data["basis"], data["sources"]) == (1, "answers", [answer])
+    assert [one["after"] for one in data["changes"]] == [topic.event_id]
+    less = write("less.json", {"pdus": [one for one in pdus if one is not topic.pdu], "auth_chain": []})
+    text, data = ask("repair", mine, "--also", answer, "--also", less)
+    assert (text.exit_code, data["pdu_ids"]) == (3, None)
+    assert "m.room.topic" not in {one["type"] for one in data["known"]}
+    ids = write("ids.json", {"pdu_ids": [one.event_id for one in built.state.values()], "auth_chain_ids": []})
+    text, data = ask("repair", mine, "--also", ids)
+    assert (text.exit_code, data["basis"]) == (1, "answers")
+
+
+def test_a_database_whose_state_is_right_needs_no_repair(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    text, data = ask("repair", database, room_named("local-v11"))
+    assert (text.exit_code, data["changes"], data["basis"]) == (0, [], "events")
+    text, data = ask("repair", database, room_named("partial-v11"))
+    assert text.exit_code == 3
+    assert run("repair", database, room_named("local-v11"), "--ids", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hostile_rooms_are_repaired(seed: int, write: Write) -> None:
+    built = nasty_room(seed, ["11", "12", "1"][seed % 3])
+    state = [one.event_id for one in [*built.events.values()][:5]]
+    top = header(built.version.identifier, rejected=[], state=state)
+    for number, lines in enumerate((entries(built), entries(built)[:6] + entries(built)[8:])):
+        text, data = ask("repair", write(f"{number}.jsonl", [top, *lines]), "--unsigned")
+        assert_safe(text.stdout)
+        assert_safe(data["summary"])
+
+
+def test_the_answers_are_the_same_whatever_the_hash_seed(write: Write) -> None:
+    events = played(Random("asks"), "11", 50, odd=True)
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in events]
+    state = [one.event_id for one in events[:9] if one.state_key is not None]
+    room = write("room.jsonl", [header(rejected=[], state=state), *lines])
+    other = write("other.jsonl", [header(), *lines[:20], *lines[21:]])
+
+    def answers(seed: str) -> list[bytes]:
+        calls = (
+            ["may", room, "--unsigned", BOB, "send", "m.room.topic", "--json"],
+            ["keys", *RESET, "--json"],
+            ["compare", room, other, "--unsigned", "--json"],
+            ["repair", room, "--unsigned", "--json"],
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        return [
+            subprocess.run(
+                [sys.executable, "-m", "roomver", *call],
+                check=False,
+                capture_output=True,
+                env=environment,
+                timeout=120,
+            ).stdout
+            for call in calls
+        ]
+
+    first = answers("1")
+    assert all(first)
+    assert first == answers("2")

@@ -171,6 +171,19 @@ class Gathered:
         added = replace(self._beside, entries=entries)
         return known_in_part(entries_of(added.as_map()), [*unknown_of(states[0]), *added.lost()])
 
+    def current_given(
+        self, *, without_first: bool = False
+    ) -> tuple[StateMap[EventId] | None, tuple[str, ...]]:
+        """Return the current state that sources give together, and their names.
+
+        Args:
+            without_first: leave out what the first source gives.
+        """
+        claims = [one for one in self._claims.get(None, ()) if one.source or not without_first]
+        if not claims:
+            return None, ()
+        return merge_states(claims, find_contested(claims)), tuple(sorted({one.name for one in claims}))
+
     def find_lost(self, usable: Mapping[EventId, Event], first: int = 0) -> list[Lost]:
         """Return what sources, from the first one on, name as newest and is not among the usable events."""
         unusable = {*self.left_out, *self.other_rooms.events, *(self.events.keys() - usable.keys())}

@@ -11,6 +11,8 @@ from replay.rooms import TOPIC, Branches, base_room
 from roomver import Event
 from roomver.explain.compared import Compared, Part
 from roomver.explain.comparing import Side, compare
+from roomver.state import entries_of
+from roomver.versions import StateResolution
 
 from .rooms import checked
 
@@ -109,3 +111,23 @@ def test_recorded_states_that_differ_are_found() -> None:
     assert found.parting is not None
     assert found.parting.part is Part.STATE
     assert [(one.key, one.a, one.b) for one in found.recorded_state or ()] == [(TOPIC, topic.event_id, None)]
+
+
+def test_a_recorded_state_that_another_algorithm_gives_names_the_algorithm() -> None:
+    for seed in range(200):
+        events = played(Random(seed), "2", 30, odd=True)
+        found_room = checked(events, "2")
+        replayed = found_room.replay
+        own = frozenset(entries_of(replayed.current_state or {}).values())
+        other = frozenset(
+            entries_of(replayed.resolution_at(None, algorithm=StateResolution.V1).state).values()
+        )
+        if own != other:
+            break
+    else:
+        pytest.fail("no room of these depends on the algorithm")
+    found = compare(Side(found_room, lambda _: "", own), Side(found_room, lambda _: "", other))
+    assert "The state of B is what the algorithm v1 gives, and room version 2 has the algorithm v2." in text(
+        found
+    )
+    assert "The state of A" not in text(found)

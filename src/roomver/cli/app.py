@@ -27,6 +27,7 @@ from .keys import keys_command
 from .may import may_command
 from .page.command import report
 from .record import record
+from .repair import repair_command
 from .resets import resets
 from .rooms import rooms
 from .rules import rules
@@ -166,6 +167,7 @@ for _one in (
     may_command,
     keys_command,
     compare_command,
+    repair_command,
     state,
     resolve_command,
     event_id,

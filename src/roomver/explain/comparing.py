@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
-from ..errors import UnknownState
+from ..errors import MissingEvents, UnknownState
 from ..event import Event
 from ..replay import Status
 from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
+from ..versions import StateResolution
 from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
 from .event import explain_event
 from .outcome_words import finding_said
@@ -96,7 +97,7 @@ def compare(a: Side, b: Side) -> Compared:
         parting=parting,
     )
     if parting is None and not compared.agree:
-        return _with_state_parting(compared)
+        return _with_state_parting(compared, a, b)
     return compared
 
 
@@ -260,7 +261,7 @@ def _ends(a: Side, b: Side) -> tuple[tuple[EventId, ...], tuple[EventId, ...]] |
     return tuple(sorted(one - other)), tuple(sorted(other - one))
 
 
-def _with_state_parting(compared: Compared) -> Compared:
+def _with_state_parting(compared: Compared, a: Side, b: Side) -> Compared:
     """Return the same, with the reason why sources with the same events and decisions differ."""
     if compared.versions[0] != compared.versions[1]:
         text = "The sources are read as different room versions, so other rules and another algorithm apply."
@@ -271,7 +272,30 @@ def _with_state_parting(compared: Compared) -> Compared:
             "The events and decisions are the same, and give the same state. The servers recorded different"
             " states: one of them resolved otherwise, or was not up to date."
         )
+        text = " ".join([text, *_other_algorithms(a, b)])
     else:
         text = "The events and decisions are the same. Only the forward extremities differ."
     parting = Parting(None, Part.STATE, "", said(text))
     return replace(compared, parting=parting)
+
+
+def _other_algorithms(a: Side, b: Side) -> Iterator[str]:
+    """Say which recorded states are those of another algorithm than the room version's."""
+    for name, side in (("A", a), ("B", b)):
+        replayed, version = side.found.replay, side.found.gathered.version
+        if replayed.current_is_given:
+            continue  # it is used alone, and no algorithm resolves anything
+        own = version.state_resolution
+        try:
+            states = {
+                one: frozenset(entries_of(replayed.resolution_at(None, algorithm=one).state).values())
+                for one in StateResolution
+            }
+        except (MissingEvents, UnknownState):
+            continue
+        for one, state in states.items():
+            if state == side.state and state != states[own]:
+                yield (
+                    f"The state of {name} is what the algorithm {one.value} gives, and room version"
+                    f" {version.identifier} has the algorithm {own.value}."
+                )

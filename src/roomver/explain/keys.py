@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from ..errors import SHOWN, RoomverError
 from ..event import Event
@@ -13,6 +13,7 @@ from ..signature_results import POLICY_SERVER_KEY
 from ..signatures import count_verified, list_required_signers
 from ..types import EventId, JsonObject, JsonValue, KeyId, ServerName
 from ..unpadded import encode_unpadded
+from ..versions import RoomVersion
 
 __all__ = ["Hangs", "KeyNeeds", "KnownKey", "NeededKey", "find_key_needs"]
 
@@ -197,6 +198,13 @@ def find_key_needs(
     return counted.needs()
 
 
+class _Unpacked(NamedTuple):
+    """A PDU and its room version."""
+
+    pdu: JsonObject
+    room_version: RoomVersion
+
+
 class _Counted:
     """Counts the signatures of events by key."""
 
@@ -209,12 +217,14 @@ class _Counted:
 
     def add(self, event: Event, check: EventCheck) -> None:
         """Count the signatures of an event that it needs."""
+        pdu = event.pdu  # once: in a large room it is unpacked each time
         try:
-            signers = list_required_signers(event)
+            signers = list_required_signers(_Unpacked(pdu, event.room_version))
         except RoomverError:
             return  # that the signers cannot be told is a finding of its own
         self._events += bool(signers)
-        signatures, lacking = event.signatures, []
+        signed, lacking = pdu.get("signatures"), list[ServerName]()
+        signatures: JsonObject = signed if type(signed) is dict else {}
         for server in signers:
             found = signatures.get(server)
             key_ids = [one for one in found if one.startswith(f"{ALGORITHM}:")] if type(found) is dict else []

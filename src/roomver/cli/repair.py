@@ -1,0 +1,163 @@
+"""``roomver repair``: which state a room would have if nothing were missing, and what would change."""
+
+import json
+from collections.abc import Collection
+from typing import Final
+
+import click
+
+from ..errors import counted, listed
+from ..explain.repairing import Basis, Repaired, repair
+from ..readers.state_ids import read_state_ids
+from ..types import EventId
+from .asked import Asked, room_command
+from .common import console, display_name, example, opened
+from .escaped import printable
+from .explain import teller_of
+from .lacking import advice_for, missing_words
+from .loaded import LoadedRoom
+from .people import few_words
+from .said import Teller, call_text, key_words, listed_ids, print_lines
+
+_SHOWN: Final = 20  # changes that are listed
+_MISSING: Final = 10  # missing events that are listed
+
+
+@click.command(
+    "repair",
+    short_help="Say which state a room should have, and what would change.",
+    epilog=example(
+        "roomver repair mine.db '!roomid' --also theirs.db\n"
+        "roomver repair mine.db '!roomid' --also state-of-theirs.json\n"
+        "roomver repair room.jsonl --against state_ids-of-mine.json\n"
+        "roomver repair mine.db '!roomid' --also theirs.db --ids > state.txt"
+    ),
+)
+@room_command()
+@click.option(
+    "--against",
+    "against",
+    metavar="FILE",
+    help="The current state of the server to repair, as event IDs: a response to /state_ids, or one ID per"
+    " line. Otherwise it is what the first source recorded.",
+)
+@click.option(
+    "--ids",
+    "only_ids",
+    is_flag=True,
+    help="Print only the IDs of the repaired state, one per line, as `roomver resolve --sets` reads them.",
+)
+def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
+    """Say which state a room would have if nothing were missing, and what of a server's state would change.
+
+    SOURCE is what the server has that may be wrong. --also adds what knows more: another server's database,
+    its answers to /state, /state_ids, /event_auth or /backfill. The state is resolved from all their events
+    and from the states that they give at gaps. If events are missing all the same, the current states that
+    the other sources give are used. What two of them contradict each other on is unknown, and so is what
+    nothing but the server's own state tells.
+
+    Nothing is written anywhere. The list of IDs is only printed if the state is known in whole.
+
+    Exit code: 0 nothing would change, 1 entries would change, 2 usage error or unreadable file, 3 undecided:
+    the state, or a part of it, is unknown.
+    """
+    if only_ids and asked.as_json:
+        raise click.UsageError("--ids and --json are two forms: give one (--json has the IDs as pdu_ids)")
+    loaded = asked.load()
+    beliefs = loaded.beliefs
+    server: Collection[EventId] | None = None
+    if against is not None:
+        with opened(against) as stream:
+            server = read_state_ids(stream, display_name(against))
+    elif beliefs is not None and beliefs.state is not None and not beliefs.partial:
+        server = beliefs.state
+    gathered = loaded.found.gathered
+    own = beliefs is not None and beliefs.state is not None and against is None
+    repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
+    code = 3 if not repaired.whole or repaired.lost else 1 if repaired.changes else 0
+    if only_ids:
+        if repaired.ids is None:
+            loaded.say("the state is not known in whole, so its IDs are not printed", repaired.missing, None)
+            raise click.exceptions.Exit(3)
+        click.echo("\n".join(map(printable, repaired.ids)))
+        raise click.exceptions.Exit(code)
+    teller = teller_of(loaded)
+    if asked.as_json:
+        click.echo(json.dumps({"summary": _summary(repaired), **repaired.to_dict()}, indent=1))
+    else:
+        _print(repaired, teller, loaded)
+        click.echo(f"\n{_more(repaired, asked)}")
+    raise click.exceptions.Exit(code)
+
+
+def _summary(repaired: Repaired) -> str:
+    """Return the first line: what would change, and on what that rests."""
+    if repaired.basis is Basis.NOTHING:
+        return (
+            "Unknown: no source tells which state the room would have. The server's own state is not a reason"
+            " for itself."
+        )
+    entries = counted(len(repaired.state), "entry", "entries")
+    state = f"a state of {entries}" if repaired.whole else f"a state of which {entries} are known"
+    where = "its events" if repaired.basis is Basis.EVENTS else "what the other sources give"
+    if not repaired.compared:
+        return f"By {where}, the room has {state}. No server's state is given to compare it with: --against."
+    if repaired.changes:
+        change = counted(len(repaired.changes), "entry", "entries")
+        return f"{change} of the server's state would change: by {where}, the room has {state}."
+    agree = "agrees" if repaired.whole and not repaired.lost else "agrees as far as that is known"
+    return f"Nothing would change: by {where}, the room has {state}, and the server {agree}."
+
+
+def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom) -> None:
+    out = console()
+    print_lines([_summary(repaired)], out)
+    if repaired.sources:
+        print_lines([f"  given by {few_words(listed(repaired.sources), 300)}"], out)
+    if repaired.changes:
+        out.print("\nwhat would change", style="bold")
+        lines = []
+        for one in repaired.changes[:_SHOWN]:
+            lines.append(f"  {key_words(one.key)}")
+            lines.append(f"    now     {_value(one.before, teller)}")
+            lines.append(f"    becomes {_value(one.after, teller)}")
+            lines.append(f"    {teller.text(one.why)}")
+        if len(repaired.changes) > _SHOWN:
+            lines.append(f"  and {len(repaired.changes) - _SHOWN:,} more: --json lists all")
+        print_lines(lines, out)
+    if not repaired.whole or repaired.lost:
+        out.print("\nwhat is unknown", style="bold")
+        print_lines(_unknown_lines(repaired, loaded), out)
+
+
+def _unknown_lines(repaired: Repaired, loaded: LoadedRoom) -> list[str]:
+    lines = [f"  {few_words(str(one), 300)}" for one in repaired.unknown[:_MISSING]]
+    if repaired.lost:
+        lines.append("  events of the server's state that no source has, so their keys are unknown:")
+        lines += [f"  {one}" for one in listed_ids(repaired.lost, _MISSING)]
+    if repaired.missing:
+        lines.append(f"  {missing_words(repaired.missing, loaded.found.dropped)} that would tell:")
+        lines += [f"  {one}" for one in listed_ids(repaired.missing, _MISSING)]
+    elif repaired.unknown:
+        lines += [f"  {advice_for(one)}" for one in dict.fromkeys(one.lack for one in repaired.unknown)]
+    if repaired.basis is Basis.NOTHING:
+        lines.append("  --also adds another server's answer to /state or /state_ids, or its database")
+    return lines
+
+
+def _value(event_id: EventId | None, teller: Teller) -> str:
+    return "no event" if event_id is None else teller.event(event_id)
+
+
+def _more(repaired: Repaired, asked: Asked) -> str:
+    """Return the one call that shows more."""
+    if repaired.changes:
+        kind, key = repaired.changes[0].key
+        words = call_text(kind, key) if key else call_text(kind)
+        if words is not None:
+            return f"more: roomver history {asked.call} {words}"
+    return (
+        f"more: roomver check {asked.call} --all"
+        if not repaired.whole
+        else f"more: roomver state {asked.call}"
+    )
