@@ -22,6 +22,7 @@ from roomver.federation import (
     sign_request,
     take_steps,
 )
+from roomver.federation.requests import ENDPOINTS
 from roomver.make import make_steps
 from roomver.receive import ReceiptStatus
 from roomver.state import PartialState
@@ -243,7 +244,7 @@ def test_others_are_told_nothing_of_a_room_that_they_are_not_in() -> None:
     for path in ("event/$E", "state_ids/R?event_id=$E", "event_auth/R/$E", "backfill/R?v=$E&limit=9", "x/R"):
         uri = "/_matrix/federation/v1/" + path.replace("$E", event_id).replace("R", room_id)
         assert b.ask(NeedResponse("a.org", "GET", uri)) is None
-    assert a.asked == ["event", "state_ids", "event_auth", "backfill", "x"]
+    assert a.asked == ["event", "state_ids", "event_auth", "backfill", ""]
 
 
 def test_a_request_must_be_signed_by_its_origin() -> None:
@@ -268,20 +269,23 @@ def test_a_header_that_is_not_understood(header: str) -> None:
     assert read_request("GET", "/", header) is None
 
 
-ENDPOINTS = [
-    *("send", "invite", "make_join", "make_leave", "make_knock", "send_join", "send_leave", "send_knock"),
-    *("event", "event_auth", "state", "state_ids", "get_missing_events", "backfill", "unknown"),
-]
-
-
-@given(st.sampled_from(ENDPOINTS), st.lists(st.text(max_size=3), max_size=3), lenient_json, st.booleans())
+@given(
+    st.sampled_from([*ENDPOINTS, "unknown"]),
+    st.lists(st.text(min_size=1, max_size=3), max_size=3),
+    lenient_json,
+    st.booleans(),
+)
 def test_any_request_has_an_answer(endpoint: str, rest: list[str], body: object, here: bool) -> None:
-    _, b, room_id = PLAYED
-    path = "/".join([endpoint, *([room_id] if here else []), *map(quoted, rest)])
+    a, b, room_id = PLAYED
+    method, version, count = ENDPOINTS.get(endpoint, ("PUT", "v1", 1))
+    parts = [*([room_id] if here else []), *map(quoted, rest), "$x", "$y"][:count]
+    uri = f"/_matrix/federation/{version}/{'/'.join([endpoint, *parts])}?limit=x&event_id=$x&ver=11"
     content: Any = {"pdus": [body, {"room_id": room_id}], "event": body, "latest_events": body, "limit": body}
     bodies: list[Any] = [content, body if type(body) is dict else {}]
     for one in bodies:
-        b.ask(NeedResponse("a.org", "PUT", f"/_matrix/federation/v1/{path}?limit=x&event_id=$x", one))
+        a.asked.clear()
+        b.ask(NeedResponse("a.org", method, uri, one))
+        assert a.asked == [endpoint if endpoint in ENDPOINTS else ""]
 
 
 @given(hostile_json, st.sampled_from(["11", "12"]))

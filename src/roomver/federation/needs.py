@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ..event import Event
+from ..identifiers import is_server_name
 from ..keys import KeyRing
 from ..resolution import RoomGraph
 from ..state import State
@@ -50,6 +51,8 @@ class LocalRoom:
 @dataclass(frozen=True, slots=True)
 class NeedResponse:
     """A need of another server's response. The answer is a `Response`.
+
+    `run` and `run_async` do not ask a server with a malformed name: there is no response.
 
     Attributes:
         server: whom to ask.
@@ -234,6 +237,8 @@ def run(steps: FederationSteps[T], store: FederationStore) -> T:
     """Run steps to their end with a store, as `roomver.steps.run` does, and return their result."""
 
     def answer(need: FederationNeed) -> Any:
+        if _has_no_server(need):
+            return Response()
         method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
         return _sent(need, method(store, need))
 
@@ -246,10 +251,21 @@ async def run_async(
     """Run steps to their end with a store that is awaited, as `roomver.steps.run_async` does."""
 
     async def answer(need: FederationNeed) -> Any:
+        if _has_no_server(need):
+            return Response()
         method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
         return _sent(need, await method(store, need))
 
     return await drive_async(steps, answer, executor=executor)
+
+
+def _has_no_server(need: FederationNeed) -> bool:
+    """Tell whether a request is for a server with a malformed name.
+
+    Other servers tell many of these names. In a URL, such a name could lead to another host, or to another
+    path than that of the request.
+    """
+    return isinstance(need, NeedResponse) and not is_server_name(need.server)
 
 
 def _sent(need: FederationNeed, answer: Any) -> Any:
