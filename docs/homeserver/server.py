@@ -104,6 +104,7 @@ class Homeserver:
                     request, room.room, now=now(), key=self.key, versions=VERSIONS, answered=answer
                 )
                 answer = await self.run(steps, room)
+            self.start(f"complete {room_id}", self.complete(room))
         await self.send()
         assert answer is not None
         return web.json_response(answer.body, status=answer.status)
@@ -126,12 +127,14 @@ class Homeserver:
                 await asyncio.sleep(0.5)
 
     async def complete(self, room: RoomStore) -> None:
-        """Ask for the members that were left out when a room was joined, until they are known."""
+        """Ask for what is unknown in states, such as the members of a room that was joined without them."""
+        turn = 0
         while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND partial"):
             state = rows[0]["state"]
-            response = await self.run(federation.fetch_state_steps(state, room.room), room)
+            response = await self.run(federation.fetch_state_steps(state, room.room, turn=turn), room)
             async with room.lock:
                 done = await self.run(federation.complete_steps(state, response, room.room), room)
+            turn += 1
             await asyncio.sleep(0 if done else 0.5)
 
     # Our own users

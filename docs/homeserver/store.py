@@ -10,7 +10,7 @@ from sqlite3 import Row
 
 import aiosqlite
 
-from roomver import Event, EventId, JsonObject, PartialState, StateKey, redact
+from roomver import Event, EventId, JsonObject, PartialState, StateKey, UnknownState, redact
 from roomver.federation import AnswerKeys, Ask, Complete, Keep, LocalRoom, Wait
 from roomver.state import RoomState, State, Unknown
 from roomver.steps import Current, Stored
@@ -176,7 +176,10 @@ class RoomStore:
         if before is not None:
             near = [row["state"] for row in await self.named(event.prev_event_ids[:1])]
             previous = near[0] if near else None
-            changes = before.changes_since(self.states[previous]) if previous else before.known
+            try:
+                changes = before.changes_since(self.states[previous]) if previous else before.known
+            except UnknownState:  # members are unknown in one of them, or in each in another way
+                previous, changes = None, before.known
             state = previous if previous and not changes else event_id
             if state != previous:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}

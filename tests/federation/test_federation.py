@@ -230,6 +230,7 @@ def test_a_join_without_members_is_completed(version: str, monkeypatch: pytest.M
     response = c.run(room_id, fetch_state_steps(join, room.room))
     assert not c.run(room_id, complete_steps(join, None, room.room))
     assert c.run(room_id, complete_steps(join, response, room.room))
+    assert c.run(room_id, complete_steps(join, None, room.room))  # it is complete already
     assert b_event in room.stored
     c.deliver()
     a.say(room_id, ALICE, "Both branches")

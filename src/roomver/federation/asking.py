@@ -26,19 +26,23 @@ LIMIT: Final = 50
 _MOST_SINGLE: Final = 20
 
 
-def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[object]:
+def fetch_state_steps(event_id: EventId, room: LocalRoom, *, turn: int = 0) -> FederationSteps[object]:
     """Ask the servers in a room for the state before an event, for `complete_steps`.
 
     It stores nothing, so events may be received and made meanwhile.
 
     Args:
         event_id: the event: the join.
-        room: the room. Its `servers` are asked in turn.
+        room: the room. Its `servers` are asked, one after the other, until one tells the state.
+        turn: how often this was tried before. Each turn begins with another server, because `complete_steps`
+            may not be able to use what a server tells.
 
     Returns:
         The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.
     """
-    for server in sorted(room.servers - {room.server}):
+    servers = sorted(room.servers - {room.server})
+    first = turn % len(servers) if servers else 0
+    for server in servers[first:] + servers[:first]:
         response = yield from fetch_state(event_id, room, server)
         if response is not None:
             return response

@@ -21,7 +21,7 @@ from ..receive import (
     receive_steps,
     state_before_steps,
 )
-from ..state import State, entries_of, unknown_of
+from ..state import State, contradict, entries_of, unknown_of
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
 from .asking import (
@@ -103,7 +103,7 @@ def take_steps(
 
 
 def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
-    """Complete the state before an event that is known in part: of a join without members.
+    """Complete the state before an event that is known in part, such as that of a join without members.
 
     Then the events that wait are received again.
 
@@ -113,12 +113,20 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
         room: the room.
 
     Returns:
-        Whether the state is complete now. If not, fetch the state again later.
+        Whether the state is complete now. If not, fetch the state again later, from another server first: a
+        state that contradicts what is known, or of which some events cannot be used, completes nothing.
+
+    Raises:
+        MissingEvents: if no state before the event is stored.
     """
     states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
+    if event_id not in states:
+        raise MissingEvents([event_id], "the room")
+    if not unknown_of(states[event_id]):
+        return True
     known = entries_of(states[event_id])
     given = yield from _checked_state(response, room)
-    if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+    if given is None or unknown_of(given) or contradict(states[event_id], given):
         return False
     yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
     yield from _retry(room)
