@@ -7,6 +7,7 @@ import pytest
 
 from roomver import MissingEvents, UnknownState
 from roomver.federation import (
+    Answer,
     NeedResponse,
     ask_template_steps,
     complete_steps,
@@ -17,7 +18,7 @@ from roomver.federation import (
 from roomver.state import PartialState
 
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined
-from .two_servers import Answer, Server
+from .two_servers import Server
 
 DAN = "@dan:c.org"
 
