@@ -6,7 +6,7 @@ are handed in.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from ..errors import MalformedEvent, refuse_truth
 from ..event import Event
@@ -19,6 +19,7 @@ from ..make import (
     complete_template,
     make_steps,
     stripped_state_steps,
+    take_policy_signature,
     take_signature,
 )
 from ..policy import PolicyServer
@@ -30,6 +31,8 @@ from ..versions import RoomIdForm, RoomVersion, version_record
 from .asking import PREFIX, path_part
 from .needs import FederationSteps, LocalRoom, NeedResponse
 from .receiving import attempt, keep_steps
+
+_SIGN: Final = "/_matrix/policy/v1/sign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class Acted(NamedTuple):
     event: Event | None
     """The event, which was stored; None if it was refused."""
     reason: Verdict | Receipt | PolicyServer | ServerName
-    """The verdict on it. If there is no event: the verdict or receipt that refuses it, the policy server or
-    another server that must sign it, or the server that did not sign an invite."""
+    """The verdict on it. If there is no event: the verdict or receipt that refuses it, the policy server that
+    did not sign it, another server that must sign it, or the server that did not sign an invite."""
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".event")
@@ -73,8 +76,12 @@ def act_steps(
 ) -> FederationSteps[Acted]:
     """Make an event of a user of this server, store it, and say to which servers it is to be sent.
 
-    An invite of a user of another server is first signed by that server (``/invite``), with the state that
-    identifies the room.
+    If the room uses a policy server, that server signs the event first (``/sign``). An invite of a user of
+    another server is also signed by that server (``/invite``), which is told the state that identifies the
+    room.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#asking-for-a-policy-server-signature-on-an-event
+    and https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 
     Args:
         author: who makes the event.
@@ -101,8 +108,15 @@ def act_steps(
         graph=room.graph,
     )
     event = made.event
-    if event is None or made.policy_server is not None or made.unsigned_by:
-        return Acted(None, made.policy_server or next(iter(made.unsigned_by), made.verdict))
+    if event is None or made.unsigned_by:
+        return Acted(None, next(iter(made.unsigned_by), made.verdict))
+    if made.policy_server is not None:
+        # "*all* servers in that room MUST ask that Policy Server for a signature before sending an event."
+        response = yield NeedResponse(made.policy_server.name, "POST", _SIGN, event.pdu)
+        try:
+            event = take_policy_signature(event, response.body, made.policy_server)
+        except MalformedEvent:
+            return Acted(None, made.policy_server)
     membership = event.content.get("membership") if kind == "m.room.member" else None
     invited = server_of(state_key) if membership == "invite" and state_key is not None else room.server
     if invited != room.server:
