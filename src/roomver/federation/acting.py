@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn
 
-from ..errors import MalformedEvent, refuse_truth
+from ..errors import Defect, MalformedEvent, refuse_truth
 from ..event import Event
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import (
     JoinCheck,
     Made,
+    StrippedState,
     check_send_join_steps,
+    check_send_knock_steps,
     complete_template,
     make_steps,
     stripped_state_steps,
@@ -163,6 +165,8 @@ def ask_template_steps(
     query = "&".join(f"ver={path_part(one.identifier)}" for one in records)
     uri = f"{PREFIX}/v1/make_{membership}/{path_part(room_id)}/{path_part(author.user)}?{query}"
     response = yield NeedResponse(server, "GET", uri)
+    if response.body is None:
+        raise MalformedEvent([Defect("response", "a template", f"no answer or a refusal by {server}")], "any")
     return complete_template(
         response.body,
         membership=membership,
@@ -176,7 +180,7 @@ def ask_template_steps(
     )
 
 
-def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[bool]:
+def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[StrippedState | None]:
     """Send a leave or a knock to a server in the room, which this server is not in.
 
     Args:
@@ -184,13 +188,16 @@ def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[b
         server: the server that gave the template.
 
     Returns:
-        Whether the server accepted it.
+        None if the server did not accept it. After a knock, the stripped state of the room, to be shown to
+        the user: see `roomver.make.check_send_knock_steps`. After a leave it is empty.
     """
-    membership = event.content["membership"]
-    version = "v1" if membership == "knock" else "v2"
-    uri = f"{PREFIX}/{version}/send_{membership}/{path_part(event.room_id)}/{path_part(event.event_id)}"
+    knocks = event.content["membership"] == "knock"
+    version, endpoint = ("v1", "send_knock") if knocks else ("v2", "send_leave")
+    uri = f"{PREFIX}/{version}/{endpoint}/{path_part(event.room_id)}/{path_part(event.event_id)}"
     response = yield NeedResponse(server, "PUT", uri, event.pdu)
-    return response.body is not None
+    if response.body is None:
+        return None
+    return (yield from check_send_knock_steps(response.body, event)) if knocks else StrippedState((), (), ())
 
 
 class Joined(NamedTuple):
