@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ..canonical import plain_object
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..hashing import compute_event_id
+from ..hashing import compute_event_id, compute_reference_hash
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
@@ -76,11 +76,14 @@ def answer_steps(
                 return (yield from _transaction(request, room, answered))
             case "invite", 2:
                 return (yield from _invite(request, room, key, versions))
+        here = yield from current_servers_steps(room)
+        if room.server not in here:
+            return refusal(404, _NOT_FOUND, "this server is not in the room")
+        match endpoint, len(rest):
             case (("make_join" | "make_leave" | "make_knock"), 2):
                 return (yield from _template(request, membership, rest[1], room, now))
             case (("send_join" | "send_leave" | "send_knock"), 2):
                 return (yield from _sent(request, membership, rest[1], room))
-        here = yield from current_servers_steps(room)
         if request.origin not in here:
             return refusal(403, "M_FORBIDDEN", f"{request.origin} is not in the room")
         body = yield from _read(request, endpoint, rest)
@@ -189,7 +192,11 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
     if defects:
         return refusal(400, "M_INVALID_PARAM", "; ".join(map(str, defects)))
     receipt = yield from take_steps(event.pdu, room, request.origin, relay=True)
-    if receipt is not None and receipt.status is not ReceiptStatus.ACCEPTED:
+    if receipt is None:
+        # It came before. If it was refused then, nothing is told now either.
+        if not (yield from _was_accepted(event)):
+            return refusal(403, "M_FORBIDDEN", "an event with this ID was refused, or is another event")
+    elif receipt.status is not ReceiptStatus.ACCEPTED:
         return refusal(403, "M_FORBIDDEN", receipt)
     if membership == "knock":
         stripped: list[JsonValue] = [*(yield from stripped_state_steps(graph=room.graph))]
@@ -211,6 +218,15 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
             "servers_in_room": servers,
         },
     )
+
+
+def _was_accepted(event: Event) -> FederationSteps[bool]:
+    """Tell whether this very event is stored and was accepted. In versions 1 and 2 IDs are chosen."""
+    stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.event_id]))
+    one = stored.get(event.event_id)
+    if one is None or one.rejected or one.soft_failed:
+        return False
+    return compute_reference_hash(one.event) == compute_reference_hash(event)
 
 
 def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | None]:

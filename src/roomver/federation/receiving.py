@@ -8,6 +8,7 @@ asked for again, up to limits. An event that stays undecided waits.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
@@ -88,15 +89,14 @@ def take_steps(
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
         return None
-    history = yield from _history({event.event_id: event})
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=bool(history))
+    receipt = yield from attempt(event.pdu, room, relay=relay)
     if not _is_settled(receipt):
         missing = yield from fetch_missing(event, room, origin)
-        history = yield from _history({**missing, event.event_id: event})
+        followed = yield from _followed({**missing, event.event_id: event})
         for one in sorted(missing.values(), key=lambda one: one.depth):
             if not (yield NeedStates(frozenset([one.event_id]))):
-                yield from _settle(one, room, origin, from_history=one.event_id in history)
-        receipt = yield from _settle(event, room, origin, relay=relay, from_history=event.event_id in history)
+                yield from _settle(one, room, origin, followed=one.event_id in followed)
+        receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
     if receipt.decided:
         yield from _retry(room)
     return receipt
@@ -165,12 +165,25 @@ def attempt(
     *,
     relay: bool = False,
     from_history: bool = False,
+    followed: bool = False,
     state_before: StateMap[EventId] | None = None,
 ) -> FederationSteps[Receipt]:
-    """Receive an event with what is stored. Store it if it is decided and the state before it is known."""
+    """Receive an event with what is stored. Store it if it is decided and the state before it is known.
+
+    Args:
+        pdu, room, relay: as in `take_steps`.
+        from_history: whether this server asked for it as history: it is not checked against the current state.
+        followed: whether it comes before a stored event. It is checked like any other, because whoever sent
+            it may have sent that event too. But it does not become a forward extremity.
+        state_before: as in `roomver.receive.receive_steps`.
+    """
     receipt = yield from receive_steps(
         pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
     )
+    if _is_settled(receipt) and receipt.event is not None and not from_history:
+        followed = followed or bool((yield NeedFollowed(frozenset([receipt.event.event_id]))))
+        if followed:
+            receipt = replace(receipt, from_history=True, forward_extremities=None)
     if _is_settled(receipt):
         yield from keep_steps(receipt, room, relay=relay)
     return receipt
@@ -259,7 +272,7 @@ def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[E
     return given.state
 
 
-def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
+def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
     """Return those of some events that come before stored events: history that was missing.
 
     A server that has joined has the state before its join, and not the events before it. Such an event is
@@ -275,10 +288,10 @@ def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
 
 
 def _settle(
-    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, from_history: bool = False
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, followed: bool = False
 ) -> FederationSteps[Receipt]:
     """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history)
+    receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed)
     if _is_settled(receipt) or receipt.event is None:
         return receipt
     state = None
@@ -289,7 +302,7 @@ def _settle(
     if receipt.lacking.prev_events:
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history, state_before=state)
+    receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed, state_before=state)
     if receipt.decided and not _is_settled(receipt):
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
