@@ -1,12 +1,13 @@
 """A hostile server: what it must not get, and what it must not make another server believe."""
 
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from roomver import Event, JsonObject, MalformedEvent, parse_event
+from roomver import Event, JsonObject, parse_event
 from roomver.federation import (
     NeedResponse,
     check_request_steps,
@@ -16,12 +17,12 @@ from roomver.federation import (
     sign_request,
     take_steps,
 )
-from roomver.keys import KeyRing, VerifyKey
-from roomver.make import make_steps
+from roomver.keys import VALIDITY_CAP_MS, KeyRing, VerifyKey
 from roomver.receive import ReceiptStatus
-from roomver.signing import sign_event
+from roomver.signing import sign_event, sign_json
+from roomver.unpadded import encode_unpadded
 
-from .test_federation import ALICE, BOB, CAROL, MEMBER, every_version, joined, servers
+from .test_federation import ALICE, BOB, MEMBER, every_version, joined, servers
 from .two_servers import Memory, Server
 
 MALLORY, EVE = "@mallory:b.org", "@eve:b.org"
@@ -161,7 +162,87 @@ def test_a_soft_failure_cannot_be_avoided_by_an_event_that_follows(version: str,
 
     vars(a)["ask"] = lying
     receipt = a.run(room_id, take_steps(after.pdu, here.room, EVIL))
-    assert receipt is not None and receipt.status is ReceiptStatus.ACCEPTED, str(receipt)
+    assert receipt is not None
+    assert receipt.status is ReceiptStatus.ACCEPTED, str(receipt)
     a.run(room_id, take_steps(late.pdu, here.room, EVIL))
     assert here.stored[late.event_id].soft_failed
     assert here.extremities == {after.event_id}
+
+
+# Requests that are not what they say
+
+
+NOW = 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("key", "good"),
+    [
+        ({}, True),
+        ({"valid_until_ts": NOW}, True),
+        ({"valid_until_ts": NOW - 1}, False),
+        ({"expired_ts": NOW - 1}, False),
+        ({"expired_ts": NOW + 1, "valid_until_ts": NOW + 1}, False),
+    ],
+)
+def test_a_key_that_is_no_longer_used_signs_no_request(key: dict[str, int], good: bool) -> None:
+    """Whoever finds an old key may otherwise speak for the server."""
+    a, b = servers()
+    need = NeedResponse("a.org", "GET", "/_matrix/federation/v1/x")
+    header = sign_request(need, origin=EVIL, key=b.key)
+    request = read_request("GET", need.uri, header)
+    assert request is not None
+    ring = KeyRing.of({EVIL: {"ed25519:1": VerifyKey(b.key.verify_key.key, **key)}}, now=NOW)
+    vars(a)["keys"] = lambda _: ring
+    assert run(check_request_steps(request, "a.org"), a.nowhere) is good
+
+
+def test_the_destination_is_signed_even_if_the_header_does_not_name_it() -> None:
+    """Older servers do not name it. What another server got must not be good here."""
+    a, b = servers()
+    uri = "/_matrix/federation/v1/x"
+    for meant, good in (("a.org", True), ("c.org", False)):
+        header = sign_request(NeedResponse(meant, "GET", uri), origin=EVIL, key=b.key)
+        request = read_request("GET", uri, header.replace(f'destination="{meant}",', ""))
+        assert request is not None
+        assert request.destination is None
+        assert run(check_request_steps(request, "a.org"), a.nowhere) is good
+
+
+@pytest.mark.parametrize("origin", ["", "127.0.0.1:80/x?", "me@b.org", "b.org#", "b.org\n", "b org", "ä.org"])
+def test_an_origin_that_is_no_server_name_is_asked_for_no_key(origin: str) -> None:
+    header = f'X-Matrix origin="{origin}",key="ed25519:1",sig="x"'
+    assert read_request("GET", "/_matrix/federation/v1/x", header) is None
+
+
+@pytest.mark.parametrize(
+    "uri", ["/x?" + "a=1&" * 5, "//[", "/%ff/%00", "", "?", "/\ud800", "http://x:y/", "*"]
+)
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 200_000, b'{"a": NaN}', b'"\\ud800"', b"9" * 5_000])
+def test_any_request_line_and_body_has_a_result(uri: str, body: bytes) -> None:
+    a, _ = servers()
+    header = 'X-Matrix origin=b.org,key="ed25519:1",sig="x"'
+    request = read_request("GET", uri, header, body)
+    if request is not None:
+        assert run(check_request_steps(request, "a.org"), a.nowhere) is False
+
+
+def test_only_the_wanted_keys_are_kept_and_not_for_ever() -> None:
+    """A server may publish any number of keys, and others whenever it is asked."""
+    a, b = servers()
+    key = encode_unpadded(b.key.verify_key.key)
+    body: JsonObject = {
+        "server_name": EVIL, "verify_keys": {"ed25519:1": {"key": key}}, "valid_until_ts": NOW * 2,
+        "old_verify_keys": {f"ed25519:old{n}": {"key": key, "expired_ts": 1} for n in range(50)},
+    }  # fmt: skip
+    vars(a)["ask"] = lambda _: sign_json(body, EVIL, b.key)
+    ring = run(fetch_keys_steps([(EVIL, "ed25519:1")], KeyRing.of({}), NOW), a.nowhere)
+    assert [*ring.keys[EVIL]] == ["ed25519:1"]
+    (found,) = ring.find(EVIL, "ed25519:1")
+    assert found.valid_until_ts == NOW + VALIDITY_CAP_MS
+
+
+def test_a_long_header_is_read_fast() -> None:
+    begin = time.perf_counter()
+    assert read_request("GET", "/", "X-Matrix " + "a" * 100_000) is None
+    assert time.perf_counter() - begin < 1

@@ -172,7 +172,8 @@ def attempt(
 
     Args:
         pdu, room, relay: as in `take_steps`.
-        from_history: whether this server asked for it as history: it is not checked against the current state.
+        from_history: whether this server asked for it as history. It is not checked against the current
+            state.
         followed: whether it comes before a stored event. It is checked like any other, because whoever sent
             it may have sent that event too. But it does not become a forward extremity.
         state_before: as in `roomver.receive.receive_steps`.

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..canonical import encode_canonical, load_json, plain_object
 from ..errors import NotCanonical
-from ..keys import KeyRing, SigningKey
+from ..identifiers import is_server_name
+from ..keys import KeyRing, SigningKey, VerifyKey
 from ..signatures import verify_json
 from ..steps import NeedKeys, Steps
 from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName
@@ -19,7 +20,8 @@ from ..unpadded import encode_unpadded
 from .needs import NeedResponse
 
 # Parameters are `name=value` or `name="value"`, with commas between them. Names are case-insensitive.
-_PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))')
+# The lookbehind keeps a long word from being tried from each of its letters.
+_PARAMETER: Final = re.compile(r'(?<![A-Za-z])([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,9 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
     fields = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
     if scheme.lower() != "x-matrix" or not fields.keys() >= {"origin", "key", "sig"}:
         return None
+    # Its keys are asked for before anything is known of it, so it must not be a path or a user name.
+    if not is_server_name(fields["origin"]):
+        return None
     try:
         content = load_json(body) if body else None
         path = urlsplit(uri)
@@ -144,6 +149,9 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
 def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
     """Tell whether a request was signed by its origin, for a server. It asks for one key.
 
+    A key that has expired, or whose validity has ended at the time of the key ring, signs no request. A
+    request that comes twice is good twice: nothing in it is used only once.
+
     Args:
         request: the request, as `read_request` returns it.
         server: the name of this server.
@@ -155,16 +163,21 @@ def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
         return False
     ring: KeyRing = yield NeedKeys(frozenset([(request.origin, request.key_id)]))
     signed = _signed(request.method, request.uri, request.origin, server, request.content)
-    if request.destination is None:
-        del signed["destination"]
     signed["signatures"] = {request.origin: {request.key_id: request.signature}}
-    keys = ring.find(request.origin, request.key_id)
+    keys = [key for key in ring.find(request.origin, request.key_id) if _is_in_use(key, ring.now)]
     try:
         return any(
             verify_json(signed, request.origin, {request.key_id: key}, strict=False).valid for key in keys
         )
     except NotCanonical:
         return False
+
+
+def _is_in_use(key: VerifyKey, now: int | None) -> bool:
+    """Tell whether a server signs requests with a key now."""
+    if key.expired_ts is not None:
+        return False
+    return now is None or key.valid_until_ts is None or now <= key.valid_until_ts
 
 
 def _signed(
