@@ -246,3 +246,84 @@ def test_a_long_header_is_read_fast() -> None:
     begin = time.perf_counter()
     assert read_request("GET", "/", "X-Matrix " + "a" * 100_000) is None
     assert time.perf_counter() - begin < 1
+
+
+# Work and space without end
+
+
+@pytest.mark.parametrize("version", ["1", "12"])
+@pytest.mark.parametrize("at_once", [1, 3_000])
+def test_an_event_makes_a_bounded_number_of_requests(version: str, at_once: int) -> None:
+    """A server tells missing events without end. Each lacks its auth events and the state before it."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    chain: list[Event] = []
+    for number in range(3_000):
+        prev = chain[-1].event_id if chain else lost(version, 0)
+        chain.append(
+            crafted(
+                b, there, version, type="m.room.message", sender=BOB, prev_events=[prev], depth=10 + number,
+                auth_events=[lost(version, number)],
+            )
+        )  # fmt: skip
+    asked: list[str] = []
+    left = [event.pdu for event in chain[:-1]]
+
+    def endless(need: NeedResponse) -> object:
+        asked.append(need.uri)
+        if "get_missing_events" in need.uri:
+            told, left[-at_once:] = left[-at_once:], []
+            return {"events": told}
+        ids = [lost(version, 10_000 + len(asked) * 20 + one) for one in range(20)]
+        return {"pdu_ids": ids, "auth_chain_ids": [], "auth_chain": [], "pdus": []}
+
+    vars(a)["ask"] = endless
+    receipt = a.run(room_id, take_steps(chain[-1].pdu, here.room, EVIL))
+    assert receipt is not None
+    assert not receipt.decided
+    assert len(asked) < 600
+    assert len(here.waits) <= 100
+
+
+def lost(version: str, number: int) -> str:
+    """Return the ID of an event that nobody has."""
+    return f"$lost{number}:b.org" if version == "1" else "$" + f"{number:043d}"
+
+
+@every_version
+def test_a_server_cannot_make_another_keep_events_without_end(version: str) -> None:
+    """Undecided events wait, and each is received again after every event that is stored."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    vars(a)["ask"] = lambda _: None
+    for number in range(120):
+        event = crafted(
+            b, there, version, type="m.room.message", sender=BOB, prev_events=[lost(version, number)],
+            auth_events=named(there, version, ("m.room.power_levels", ""), (MEMBER, BOB)),
+        )  # fmt: skip
+        a.run(room_id, take_steps(event.pdu, here.room, EVIL))
+    assert len(here.waits) == 100
+
+
+@every_version
+def test_the_depth_of_an_event_does_not_decide_when_it_is_received(version: str) -> None:
+    """Events are received after those before them, even if their depth says otherwise."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    (prev,) = there.extremities
+    made = []
+    for depth in (9_000, 20, 5_000, 30, 40):
+        event = crafted(
+            b, there, version, type="m.room.message", sender=BOB, prev_events=[prev], depth=depth,
+            auth_events=named(there, version, ("m.room.power_levels", ""), (MEMBER, BOB)),
+        )  # fmt: skip
+        prev = event.event_id
+        made.append(event)
+
+    def ask(need: NeedResponse) -> object:
+        return {"events": [one.pdu for one in made[3::-1]]} if "get_missing" in need.uri else None
+
+    vars(a)["ask"] = ask
+    a.run(room_id, take_steps(made[-1].pdu, here.room, EVIL))
+    assert here.order[-5:] == [one.event_id for one in made]
+    assert here.extremities == {prev}

@@ -9,6 +9,7 @@ asked for again, up to limits. An event that stays undecided waits.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
@@ -32,6 +33,7 @@ from .asking import (
     events_in,
     fetch_missing,
     fetch_state,
+    oldest_first,
     parsed,
     path_part,
     unknown_before,
@@ -48,6 +50,11 @@ from .needs import (
     Wait,
 )
 
+# For how many of the events that are missing before one the auth chain and the state are asked for.
+_MOST_ASKED: Final = 10
+# How many undecided events of one server wait in a room.
+_MOST_WAITING: Final = 100
+
 
 def take_steps(
     pdu: object,
@@ -62,7 +69,13 @@ def take_steps(
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
       ``/event`` or ``/state``).
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
-    - An event that is still undecided waits, and is received again after each event that is stored.
+    - An event that is still undecided waits, and is received again after each event that is stored. At most
+      100 events of the users of one server wait in a room. More are dropped: they must be sent again.
+
+    The origin is asked at most 100 times for up to 2,000 missing events, and for the auth chain and the state
+    of at most 10 of them and of the event itself, which is 22 requests for each. Limit the time of each
+    request, and the size of responses. The state before an event is what the origin says it is, as far as its
+    events pass their own checks: nobody else can tell.
 
     Run it with `run_async`, for one event of a room at a time.
 
@@ -93,9 +106,13 @@ def take_steps(
     if not _is_settled(receipt):
         missing = yield from fetch_missing(event, room, origin)
         followed = yield from _followed({**missing, event.event_id: event})
-        for one in sorted(missing.values(), key=lambda one: one.depth):
+        asked = 0
+        for one in oldest_first(missing):
             if not (yield NeedStates(frozenset([one.event_id]))):
-                yield from _settle(one, room, origin, followed=one.event_id in followed)
+                early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
+                if not _is_settled(early) and asked < _MOST_ASKED:
+                    asked += 1
+                    yield from _settle(one, room, origin, followed=one.event_id in followed)
         receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
     if receipt.decided:
         yield from _retry(room)
@@ -153,7 +170,7 @@ def backfill_steps(
         found |= new
         todo = yield from unknown_before(found, room)
     stored = 0
-    for one in sorted(found.values(), key=lambda one: one.depth):
+    for one in oldest_first(found):
         if not (yield NeedStates(frozenset([one.event_id]))):
             stored += _is_settled((yield from attempt(one.pdu, room, from_history=True)))
     return stored
@@ -308,7 +325,10 @@ def _settle(
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
         # One whose signatures cannot be checked may be anybody's, so it does not wait.
-        yield Wait(event.event_id, event.pdu)
+        waiting: Collection[JsonObject] = yield NeedWaiting()
+        server = server_of(event.sender)
+        if sum(server_of(str(one.get("sender"))) == server for one in waiting) < _MOST_WAITING:
+            yield Wait(event.event_id, event.pdu)
     return receipt
 
 
