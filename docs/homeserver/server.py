@@ -73,11 +73,11 @@ class Homeserver:
     async def ask(self, need: NeedResponse) -> object:
         """Send a signed request, and return the body of the response; None if it fails."""
         headers = {"Authorization": federation.sign_request(need, origin=self.name, key=self.key)}
-        url = URL(self.peers.get(need.server, f"https://{need.server}") + need.uri, encoded=True)
-        try:
+        try:  # other servers choose the names of servers, too
+            url = URL(self.peers.get(need.server, f"https://{need.server}") + need.uri, encoded=True)
             async with self.session.request(need.method, url, json=need.content, headers=headers) as response:
                 return await response.json()
-        except (ClientError, TimeoutError, ValueError):
+        except (ClientError, TimeoutError, ValueError, RecursionError):
             return None
 
     async def keys(self, keys: frozenset[tuple[ServerName, KeyId]]) -> KeyRing:
@@ -161,10 +161,11 @@ class Homeserver:
 
     async def begin(self, room_id: RoomId, version: str, via: ServerName) -> RoomStore:
         """Return the store of a room that may be new here."""
-        if room_id not in self.rooms:
+        if room_id not in self.rooms or not self.rooms[room_id].extremities:  # nor has a join succeeded
             row = put("rooms", room_id=room_id, version=version, servers=json.dumps([via]), extremities="[]")
             await self.database.write(row)
             self.rooms[room_id] = self.room(room_id, version, [via])
+            await self.rooms[room_id].load()
         return self.rooms[room_id]
 
     async def make_room(self, user: UserId, version: str, join_rule: str = "public") -> RoomId:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from ..canonical import plain_object
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..hashing import compute_event_id
+from ..hashing import compute_event_id, compute_reference_hash
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
@@ -88,10 +88,10 @@ def answer_steps(
             case "invite":
                 return (yield from _invite(request, room, key, versions))
         here = yield from current_servers_steps(room)
-        if membership in ("join", "leave", "knock"):
+        if room.server not in here:
             # What is stored of a room that this server has left is out of date.
-            if room.server not in here:
-                return refusal(404, _NOT_FOUND, f"{room.server} is not in the room")
+            return refusal(404, _NOT_FOUND, "this server is not in the room")
+        if membership in ("join", "leave", "knock"):
             if endpoint.startswith("make_"):
                 return (yield from _template(request, membership, rest[1], room, now))
             return (yield from _sent(request, membership, rest[1], room))
@@ -220,7 +220,11 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
         # The response is the whole state. Without it the join would be in the room, and its server would not.
         return refusal(404, _NOT_FOUND, "members of the room are unknown: join through another server")
     receipt = yield from take_steps(event.pdu, room, request.origin, relay=True)
-    if receipt is not None and receipt.status is not ReceiptStatus.ACCEPTED:
+    if receipt is None:
+        # It came before. If it was refused then, nothing is told now either.
+        if not (yield from _was_accepted(event)):
+            return refusal(403, "M_FORBIDDEN", "an event with this ID was refused, or is another event")
+    elif receipt.status is not ReceiptStatus.ACCEPTED:
         return refusal(403, "M_FORBIDDEN", receipt)
     if membership == "knock":
         stripped: list[JsonValue] = [*(yield from stripped_state_steps(graph=room.graph))]
@@ -242,6 +246,15 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
             "servers_in_room": servers,
         },
     )
+
+
+def _was_accepted(event: Event) -> FederationSteps[bool]:
+    """Tell whether this very event is stored and was accepted. In versions 1 and 2 IDs are chosen."""
+    stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.event_id]))
+    one = stored.get(event.event_id)
+    if one is None or one.rejected or one.soft_failed:
+        return False
+    return compute_reference_hash(one.event) == compute_reference_hash(event)
 
 
 def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | None]:

@@ -20,7 +20,8 @@ from ..unpadded import encode_unpadded
 from .needs import NeedResponse
 
 # Parameters are `name=value` or `name="value"`, with commas between them. Names are case-insensitive.
-_PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))')
+# The lookbehind keeps a long word from being tried from each of its letters.
+_PARAMETER: Final = re.compile(r'(?<![A-Za-z])([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))')
 # "A backslash-character pair is replaced by the character that follows the backslash."
 _ESCAPED: Final = re.compile(r"\\(.)")
 
@@ -171,6 +172,7 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
     }
     if scheme.lower() != "x-matrix" or not fields.keys() >= {"origin", "key", "sig"}:
         return None
+    # Its keys are asked for before anything is known of it, so it must not be a path or a user name.
     if not is_server_name(fields["origin"]):
         return None
     try:
@@ -194,8 +196,8 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
 def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
     """Tell whether a request was signed by its origin, for a server. It asks for one key.
 
-    A key that the origin no longer uses, or whose validity has ended, does not count: it may be in other
-    hands. The time is that of the key ring.
+    A key that has expired, or whose validity has ended at the time of the key ring, signs no request. A
+    request that comes twice is good twice: nothing in it is used only once.
 
     Args:
         request: the request, as `read_request` returns it.
@@ -208,10 +210,8 @@ def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
         return False
     ring: KeyRing = yield NeedKeys(frozenset([(request.origin, request.key_id)]))
     signed = _signed(request.method, request.uri, request.origin, server, request.content)
-    if request.destination is None:
-        del signed["destination"]
     signed["signatures"] = {request.origin: {request.key_id: request.signature}}
-    keys = [key for key in ring.find(request.origin, request.key_id) if _signs_requests(key, ring.now)]
+    keys = [key for key in ring.find(request.origin, request.key_id) if _is_in_use(key, ring.now)]
     try:
         return any(
             verify_json(signed, request.origin, {request.key_id: key}, strict=False).valid for key in keys
@@ -222,10 +222,11 @@ def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
 
 # "`verify_keys` that are valid for signing federation requests […] and for signing events. […]
 # `old_verify_keys` which are only valid for signing events."
-def _signs_requests(key: VerifyKey, now: int | None) -> bool:
-    """Tell whether a server signs its requests with a key now, as far as its last response tells."""
-    lapsed = now is not None and key.valid_until_ts is not None and key.valid_until_ts < now
-    return key.expired_ts is None and not lapsed
+def _is_in_use(key: VerifyKey, now: int | None) -> bool:
+    """Tell whether a server signs requests with a key now."""
+    if key.expired_ts is not None:
+        return False
+    return now is None or key.valid_until_ts is None or now <= key.valid_until_ts
 
 
 def _signed(
