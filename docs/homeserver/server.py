@@ -127,7 +127,7 @@ class Homeserver:
 
     async def complete(self, room: RoomStore) -> None:
         """Ask for the members that were left out when a room was joined, until they are known."""
-        while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND partial"):
+        while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND unknown != '[]'"):
             state = rows[0]["state"]
             response = await self.run(federation.fetch_state_steps(state, room.room), room)
             async with room.lock:
