@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-from ..errors import MalformedEvent, refuse_truth
+from ..errors import MalformedEvent, RequestRefused, refuse_truth
 from ..event import Event
 from ..identifiers import server_of
 from ..keys import SigningKey
@@ -28,7 +28,7 @@ from ..steps import drive
 from ..types import EventId, JsonObject, JsonValue, RoomId, ServerName, UserId
 from ..versions import RoomIdForm, RoomVersion, version_record
 from .asking import PREFIX, path_part
-from .needs import FederationSteps, LocalRoom, NeedResponse
+from .needs import FederationSteps, LocalRoom, NeedResponse, Response
 from .receiving import attempt, keep_steps
 
 
@@ -54,12 +54,19 @@ class Acted(NamedTuple):
 
     event: Event | None
     """The event, which was stored; None if it was refused."""
-    reason: Verdict | Receipt | PolicyServer | ServerName
+    reason: Verdict | Receipt | PolicyServer | ServerName | RequestRefused
     """The verdict on it. If there is no event: the verdict or receipt that refuses it, the policy server or
-    another server that must sign it, or the server that did not sign an invite."""
+    another server that must sign it, the server whose signature of an invite is not valid, or the refusal of
+    that server."""
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".event")
+
+    def __str__(self) -> str:
+        """Say why there is no event, or which verdict allows it."""
+        if isinstance(self.reason, PolicyServer):
+            return f"the policy server {self.reason.name} must sign the event"
+        return f"{self.reason} must sign the event" if isinstance(self.reason, str) else str(self.reason)
 
 
 def act_steps(
@@ -113,7 +120,9 @@ def act_steps(
             "invite_room_state": stripped,
         }
         uri = f"{PREFIX}/v2/invite/{path_part(room.room_id)}/{path_part(event.event_id)}"
-        response = yield NeedResponse(invited, "PUT", uri, body)
+        response: Response = yield NeedResponse(invited, "PUT", uri, body)
+        if response.body is None:
+            return Acted(None, response.refused(invited, "invite"))
         try:
             event = take_signature(event, response.body, invited)
         except MalformedEvent:
@@ -143,12 +152,15 @@ def ask_template_steps(
         content: more content, such as ``displayname``.
 
     Raises:
-        MalformedEvent: if the server refuses or does not answer, or if its response is not as asked for.
+        RequestRefused: if the server refuses or does not answer.
+        MalformedEvent: if its response is not as asked for.
     """
     records = [version_record(version) for version in versions]
     query = "&".join(f"ver={path_part(one.identifier)}" for one in records)
     uri = f"{PREFIX}/v1/make_{membership}/{path_part(room_id)}/{path_part(author.user)}?{query}"
-    response = yield NeedResponse(server, "GET", uri)
+    response: Response = yield NeedResponse(server, "GET", uri)
+    if response.body is None:
+        raise response.refused(server, f"make_{membership}")
     return complete_template(
         response.body,
         membership=membership,
@@ -218,11 +230,15 @@ def send_join_steps(
         The check of the response, and the receipt of the join.
 
     Raises:
+        RequestRefused: if the server refuses or does not answer. In the second case it may have accepted the
+            join nevertheless.
         WrongRoom, CyclicGraph: as in `roomver.receive.receive_steps`.
     """
     query = f"omit_members={'true' if omit_members else 'false'}"
     uri = f"{PREFIX}/v2/send_join/{path_part(event.room_id)}/{path_part(event.event_id)}?{query}"
-    response = yield NeedResponse(server, "PUT", uri, event.pdu)
+    response: Response = yield NeedResponse(server, "PUT", uri, event.pdu)
+    if response.body is None:
+        raise response.refused(server, "send_join")
     checked = yield from check_send_join_steps(response.body, event, same_server=True)
     if checked.refused is not False:
         return Joined(checked, None)
