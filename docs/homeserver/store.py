@@ -25,11 +25,9 @@ CREATE TABLE IF NOT EXISTS rooms (room_id TEXT PRIMARY KEY, version TEXT, server
 CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT, room_id TEXT, pdu TEXT,
     rejected INT, soft_failed INT, from_history INT, redacts TEXT, state TEXT, UNIQUE (event_id, room_id));
 CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT, room_id TEXT,
-    previous TEXT, delta TEXT, partial INT, UNIQUE (state, room_id));
-CREATE TABLE IF NOT EXISTS edges (room_id TEXT, prev TEXT, event_id TEXT,
-    PRIMARY KEY (room_id, prev, event_id));
-CREATE TABLE IF NOT EXISTS waiting (event_id TEXT, room_id TEXT, pdu TEXT,
-    PRIMARY KEY (event_id, room_id));
+    previous TEXT, delta TEXT, unknown TEXT, UNIQUE (state, room_id));
+CREATE TABLE IF NOT EXISTS edges (room_id TEXT, prev TEXT, event_id TEXT, UNIQUE (room_id, prev, event_id));
+CREATE TABLE IF NOT EXISTS waiting (event_id TEXT, room_id TEXT, pdu TEXT, UNIQUE (event_id, room_id));
 CREATE TABLE IF NOT EXISTS outbox (position INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, pdu TEXT);
 CREATE INDEX IF NOT EXISTS events_of_room ON events (room_id, redacts);
 """
@@ -101,11 +99,10 @@ class RoomStore:
             before = self.states[row["previous"]] if row["previous"] else RoomState()
             changes = {(kind, key): event_id for kind, key, event_id in json.loads(row["delta"])}
             state = before.changed(changes)
-            unknown = [Unknown.everything("members omitted")] if row["partial"] else []
+            unknown = [Unknown.from_dict(one) for one in json.loads(row["unknown"])]
             self.states[row["state"]] = PartialState(state, unknown) if unknown else state
-        for stored in self.stored(
-            await self.rows("SELECT * FROM events WHERE room_id = ? ORDER BY position")
-        ).values():
+        rows = await self.rows("SELECT * FROM events WHERE room_id = ? ORDER BY position")
+        for stored in self.stored(rows).values():
             self.add(stored)
 
     def add(self, stored: Stored) -> None:
@@ -157,9 +154,8 @@ class RoomStore:
 
     async def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:
         """Return the stored events that redact an event."""
-        return self.stored(
-            await self.rows("SELECT * FROM events WHERE room_id = ? AND redacts = ?", event_id)
-        )
+        sql = "SELECT * FROM events WHERE room_id = ? AND redacts = ?"
+        return self.stored(await self.rows(sql, event_id))
 
     async def waiting(self) -> list[JsonObject]:
         """Return the events that wait for others."""
@@ -178,16 +174,16 @@ class RoomStore:
         here: dict[str, Value] = {"event_id": event_id, "room_id": room_id}
         if before is not None:
             near = [row["state"] for row in await self.named(event.prev_event_ids[:1])]
-            previous = near[0] if near else None
+            previous, unknown = near[0] if near else None, list[Unknown]()
             try:
-                changes = before.changes_since(self.states[previous]) if previous else before.known
-            except UnknownState:  # members are unknown in one of them, or in each in another way
-                previous, changes = None, before.known
+                changes = before.changes_since(self.states[previous] if previous else RoomState())
+            except UnknownState:  # other entries are unknown than in that state: members were left out
+                previous, changes, unknown = None, {**before.known}, [*before.unknown]
             state = previous if previous and not changes else event_id
             if state != previous:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
-                partial = bool(before.unknown) and not previous
-                statements.append(put("states", state=state, partial=partial, **row))
+                row["unknown"] = json.dumps([one.to_dict() for one in unknown])
+                statements.append(put("states", state=state, **row))
         if not any(marks[:2]):
             statements += [put("edges", prev=prev, **here) for prev in event.prev_event_ids]
         row = {**here, "redacts": event.redacts, "state": state}
@@ -209,6 +205,6 @@ class RoomStore:
     async def complete(self, need: Complete, /) -> None:
         """Add entries to a state. The states that are stored as changes from it have them then, too."""
         delta = dumped({**self.states[need.event_id].known, **need.added})
-        sql = "UPDATE states SET delta = ?, partial = 0 WHERE state = ? AND room_id = ?"
+        sql = "UPDATE states SET delta = ?, unknown = '[]' WHERE state = ? AND room_id = ?"
         await self.database.write((sql, [delta, need.event_id, self.room.room_id]))
         await self.load()

@@ -97,9 +97,24 @@ def test_the_raw_pdu_is_that_of_the_event(open_room: Open) -> None:
     lines = [json.loads(line) for line in Path(RESET).read_text("utf-8").splitlines()]
     assert shown in [line.get("pdu", line) for line in lines]
     assert shown["content"]["body"] == "merge"
+    text = page.locator("details pre").inner_text()
+    assert text.startswith('{\n  "auth_events": [\n    "$')
+    assert text.endswith('"type": "m.room.message"\n}')
     assert event_id.startswith("$fYNbD3w5")
     page.locator("details pre a").first.click()
     page.wait_for_selector("#right h2:not(:has-text('merge'))")
+
+
+def test_a_raw_pdu_keeps_large_numbers_and_odd_texts(open_room: Open, write: Write) -> None:
+    built = public_room("1")
+    content = {"n": 2**60 + 1, "text": 'a"{}[],:\\', "empty": [{}, []], "deep": [[[1]]]}
+    built.add("m.room.message", ALICE, {**content, "body": "odd"})
+    page = open_room(write("room.jsonl", [header("1"), *entries(built)])).page
+    page.click("summary:has-text('Raw PDU')")
+    text = page.locator("details pre").inner_text()
+    assert json.loads(text)["content"] == {**content, "body": "odd"}
+    assert '"n": 1152921504606846977' in text
+    assert "{},\n" in text
 
 
 def test_a_room_with_refused_events_says_why(open_room: Open, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ NOW = 1_700_000_000_000
         ({"expired_ts": NOW + 1, "valid_until_ts": NOW + 1}, False),
     ],
 )
-def test_a_key_that_is_no_longer_used_signs_no_request(key: dict[str, int], good: bool) -> None:
+def test_a_key_that_is_no_longer_used_signs_no_request(key: Any, good: bool) -> None:
     """Whoever finds an old key may otherwise speak for the server."""
     a, b = servers()
     need = NeedResponse("a.org", "GET", "/_matrix/federation/v1/x")

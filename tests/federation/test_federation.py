@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hostile_json, lenient_json
 
-from roomver import MalformedEvent, replay_room
+from roomver import replay_room
+from roomver.errors import RequestRefused
 from roomver.federation import (
     Answer,
     NeedResponse,
+    Response,
     backfill_steps,
     check_request_steps,
     complete_steps,
@@ -180,7 +182,7 @@ def test_a_redaction_applies_whichever_comes_first(version: str) -> None:
 def test_invites_and_kicks(version: str) -> None:
     a, b = servers()
     room_id = a.make_room(ALICE, version, "invite")
-    with pytest.raises(MalformedEvent):  # there is no template
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /make_join: "):
         b.join(room_id, BOB, "a.org")
     a.act(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
     assert b.join(room_id, BOB, "a.org").accepted
@@ -199,8 +201,34 @@ def test_an_invite_that_the_other_server_does_not_sign_is_not_made(version: str)
     b.refused = {"invite"}
     acted = a.acted(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
     assert acted.event is None
-    assert acted.reason == "b.org"
+    assert acted.reason == RequestRefused("b.org", "invite", '"M_UNKNOWN"')
+    b.refused = set()
+    answered = b.answered
+    vars(b)["answered"] = lambda *request: answered(*request)._replace(body={})
+    acted = a.acted(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
+    assert (acted.event, acted.reason, str(acted)) == (None, "b.org", "b.org must sign the event")
     assert (MEMBER, BOB) not in a.rooms[room_id].state
+
+
+def test_a_server_says_why_it_refuses() -> None:
+    a, b = servers()
+    room_id = a.make_room(ALICE, "11", join_rule="invite")
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /make_join: .*M_FORBIDDEN.* rule 4"):
+        b.join(room_id, BOB, "a.org")
+    a.act(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
+    a.refused = {"send_join"}
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /send_join: "):
+        b.join(room_id, BOB, "a.org")
+    for body, reason in (
+        ("<html>", '"<html>"'),
+        ([], "[]"),
+        ({"errcode": 1, "error": "\x1b"}, r'"\u001b"'),
+    ):
+        assert Response(None, body).refused("a.org", "invite").reason == reason
+    vars(b)["ask"] = lambda _: None
+    b.refusal = None
+    with pytest.raises(RequestRefused, match=r"^a\.org did not answer /make_join;"):
+        b.join(room_id, BOB, "a.org")
 
 
 @every_version

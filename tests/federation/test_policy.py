@@ -53,7 +53,13 @@ def test_an_event_that_the_policy_server_does_not_sign_is_not_stored(version: st
     a, _, room_id = joined(version)
     policy = a.act(room_id, ALICE, "m.room.policy", POLICY, state_key="")
     before = [*a.rooms[room_id].order]
+    answered = a.ask
+    acted = a.acted(room_id, ALICE, "m.room.message", {"body": "Bad"})  # it does not know the endpoint
+    assert acted.event is None
+    assert str(acted).startswith("b.org refused /sign: ")
+    vars(a)["ask"] = lambda need: {} if "policy" in need.uri else answered(need)
     acted = a.acted(room_id, ALICE, "m.room.message", {"body": "Bad"})
     assert acted.event is None
     assert acted.reason == PolicyServer("b.org", KEY.verify_key.key, policy.event_id)
+    assert str(acted) == 'the policy server "b.org" must sign the event'
     assert a.rooms[room_id].order == before

@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 
-from roomver import KeyRing, RoomGraph, get_room_version
+from roomver import RoomGraph, get_room_version
 from roomver.federation import (
     Answer,
     LocalRoom,
     NeedResponse,
-    Request,
     Response,
     answer_steps,
-    check_request_steps,
     fetch_state_steps,
     read_request,
     run,
@@ -36,38 +34,6 @@ def asked(origin: Server, server: Server, method: str, uri: str, content: Any = 
     request = replace(request, content=content)
     room = server.rooms.get(next(iter(request.room_ids), ""), server.nowhere)
     return run(answer_steps(request, room.room, now=1, key=server.key, versions=VERSIONS), room)
-
-
-def signed(origin: Server, **changed: Any) -> Request:
-    """Return a request that a server has signed, with something changed."""
-    need = NeedResponse("a.org", "GET", f"{V1}/event/$x")
-    request = read_request("GET", need.uri, sign_request(need, origin=origin.name, key=origin.key))
-    assert request is not None
-    return replace(request, **changed)
-
-
-@pytest.mark.parametrize(
-    ("until", "expired", "now", "good"),
-    [
-        (None, None, 5, True),
-        (5, None, 5, True),
-        (5, None, 6, False),
-        (5, None, None, True),
-        (None, 9, 5, False),  # "`old_verify_keys` which are only valid for signing events"
-        (None, 1, None, False),
-    ],
-)
-def test_a_key_that_is_no_longer_used_signs_no_request(
-    until: int | None, expired: int | None, now: int | None, good: bool
-) -> None:
-    _, b = servers()
-    key = replace(b.key.verify_key, valid_until_ts=until, expired_ts=expired)
-    ring = KeyRing.of({"b.org": {"ed25519:1": key}}, now=now)
-    steps = check_request_steps(signed(b), "a.org")
-    next(steps)
-    with pytest.raises(StopIteration) as done:
-        steps.send(ring)
-    assert done.value.value is good
 
 
 @pytest.mark.parametrize("origin", ["", "b.org/x?", "b.org\n", "127.0.0.1:80/local", "b@c.org", "é.org"])

@@ -4,7 +4,7 @@ The room's own algorithm gives what happened. The others show what another room 
 states. How many merges and how many steps of each are kept is bounded, and what is left out is counted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -100,10 +100,17 @@ class MergeSteps:
     error: str = ""
 
 
-def merge_steps(replay: Replay, tables: CheckTables) -> tuple[list[MergeSteps], int]:
+def merge_steps(
+    replay: Replay, tables: CheckTables, progress: Callable[[int], None] | None = None
+) -> tuple[list[MergeSteps], int]:
     """Resolve the merges of a replay by each algorithm.
 
     Merges with resets come first, then that of the forward extremities, then the newest.
+
+    Args:
+        replay: the replay.
+        tables: where the verdicts are kept.
+        progress: called with the number of merges done.
 
     Returns:
         The merges, and how many are left out.
@@ -121,10 +128,12 @@ def merge_steps(replay: Replay, tables: CheckTables) -> tuple[list[MergeSteps], 
     )
     rejected = KnownRejected(replay.rejected, replay.undecided)
     left = MOST_ENTRIES
-    found = []
+    found: list[MergeSteps] = []
     for merge in merges[:MOST_MERGES]:
         if left <= 0:
             break
+        if progress is not None:
+            progress(len(found))
         try:
             states = replay.states_met(merge.event_id)
         except RoomverError as error:

@@ -18,7 +18,7 @@ from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey
 from .lanes import LANES, lay_out, stretches
-from .merge_steps import MergeSteps, merge_steps, steps_data
+from .merge_steps import MOST_MERGES, MergeSteps, merge_steps, steps_data
 from .page_checks import Checks, CheckTables
 from .room_facts import Member, Server, members_of, servers_of
 from .tables import Table
@@ -107,7 +107,7 @@ class Page:
             "extremities_known": replay.extremities_known,
             "lanes": self.lanes,
             "stretches": [number for one in self.stretches for number in one],
-            "tables": _shown_all(self.tables.to_dict(), shown),
+            "tables": self.tables.to_dict(shown),
             "findings": {
                 str(self.number(event_id)): _findings_data(findings, shown)
                 for event_id, findings in _findings(self.found).items()
@@ -141,11 +141,15 @@ class Page:
         return data
 
 
-def page_of(found: RoomCheck) -> Page:
+_MERGE = 100  # a merge counts like this many events, for the progress
+
+
+def page_of(found: RoomCheck, progress: Callable[[int, int], None] | None = None) -> Page:
     """Return what the page shows of a room.
 
     Args:
         found: the room, checked and replayed.
+        progress: called periodically with the work done, and all work: about the number of events.
 
     Cost: linear in the events and in the changes of states, and the resolutions of `merge_steps`.
     """
@@ -157,7 +161,14 @@ def page_of(found: RoomCheck) -> Page:
     ids = Table(event.event_id for event in order)
     tables = CheckTables(ids)
     states = kept_states(replay)
-    checked = Checks(replay, states, tables).collect()
+    events = len(replay.order)
+    total = events + _MERGE * min(MOST_MERGES, len(replay.merges))
+
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(done, total)
+
+    checked = Checks(replay, states, tables).collect(tell)
     no_checks = tables.sets(())
     rows = [*lay_out(_parents(order, ids, placed))]
     members = members_of(found)
@@ -176,7 +187,7 @@ def page_of(found: RoomCheck) -> Page:
         tuple(row.lane for row in rows),
         # Lanes beyond the limit are not drawn, and there may be any number of them.
         tuple((one.lane, one.top, one.bottom, one.parent) for one in stretches(rows) if one.lane < LANES),
-        merge_steps(replay, tables),
+        merge_steps(replay, tables, lambda done: tell(events + _MERGE * done)),
         tuple(members),
         tuple(servers_of(found, members)),
         tuple(LeftOut(e, str(one.place), one.finding) for e, one in found.dropped.items()),
@@ -209,7 +220,6 @@ def _room_data(found: RoomCheck, shown: Callable[[object], str]) -> dict[str, An
         "id": shown(found.gathered.room_id),
         "version": shown(version.label),
         "algorithm": version.state_resolution.value,
-        "rules": f"{version.page_url}#authorisation-rules",
         "name": shown(_content_of(found, "m.room.name", "name")),
         "topic": shown(_content_of(found, "m.room.topic", "topic")),
         "missing": len(replay.missing),

@@ -3,7 +3,7 @@
 The verdicts are those of the replay. Nothing is decided here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -40,10 +40,6 @@ class KeptVerdict(NamedTuple):
     allowed: bool
     rule: int
     detail: tuple[tuple[str, str], ...]
-
-    def to_list(self) -> list[Any]:
-        """Return the verdict as JSON."""
-        return [int(self.allowed), self.rule, [list(one) for one in self.detail]]
 
 
 class KeptRule(NamedTuple):
@@ -121,17 +117,27 @@ class CheckTables:
             return self.compared((one.what, str(one.value), one.source, -1))
         return self.compared((one.what, str(one.value), words, number))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the tables as JSON values."""
+    def to_dict(self, shown: Callable[[object], str] = str) -> dict[str, Any]:
+        """Return the tables as JSON values.
+
+        Args:
+            shown: makes text from events safe to show.
+        """
         return {
             "rules": self.rules.rows(list),
-            "verdicts": self.verdicts.rows(KeptVerdict.to_list),
-            "compared": self.compared.rows(list),
-            "rows": self.rows.rows(list),
-            "checks": self.checks.rows(list),
+            "verdicts": [
+                [int(one.allowed), one.rule, [[name, shown(value)] for name, value in one.detail]]
+                for one in self.verdicts.values
+            ],
+            "compared": [
+                [what, shown(value), shown(words), number]
+                for what, value, words, number in self.compared.values
+            ],
+            "rows": self.rows.values,
+            "checks": [[*numbers, shown(why)] for *numbers, why in self.checks.values],
             "against": AGAINST,
             "results": RESULTS,
-            "sets": self.sets.rows(list),
+            "sets": self.sets.values,
         }
 
 
@@ -151,8 +157,11 @@ class Checks:
         # What was compared, by what it depends on: for other events than members that is little.
         self._same: dict[object, int] = {}
 
-    def collect(self) -> dict[EventId, int]:
+    def collect(self, progress: Callable[[int], None] | None = None) -> dict[EventId, int]:
         """Return the number of each event's set of checks, in `CheckTables.sets`.
+
+        Args:
+            progress: called periodically with the number of events done.
 
         Cost: one check's worth of work per event, and one visit to each change of a state.
         """
@@ -165,6 +174,8 @@ class Checks:
         for group, state in self._states(by_group):
             for event_id in by_group[group]:
                 found[event_id] = self._set(event_id, state)
+                if progress is not None and not len(found) % 256:
+                    progress(len(found))
         return {event_id: found[event_id] for event_id in self._replay.order}
 
     def _states(self, wanted: Mapping[int, object]) -> Iterator[tuple[int, StateMap[EventId]]]:

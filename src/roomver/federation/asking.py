@@ -37,8 +37,8 @@ def fetch_state_steps(event_id: EventId, room: LocalRoom, *, turn: int = 0) -> F
     Args:
         event_id: the event: the join.
         room: the room. Its `servers` are asked, one after the other, until one tells the state.
-        turn: how often this was tried before. Each turn begins with another server, because `complete_steps`
-            may not be able to use what a server tells.
+        turn: says with which server it begins: another number each time. `complete_steps` may not be able to
+            use what one server tells, and then another one should be asked.
 
     Returns:
         The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.

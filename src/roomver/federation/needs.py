@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from ..canonical import plain_object, shorten
+from ..errors import RequestRefused
 from ..event import Event
 from ..identifiers import is_server_name
 from ..keys import KeyRing
@@ -71,6 +73,16 @@ class Response(NamedTuple):
 
     body: object = None
     """The JSON body of a response with status 200; None if there is no such response."""
+    refusal: object = None
+    """The JSON body of a response with another status; None if there is none. It only explains an error."""
+
+    def refused(self, server: ServerName, request: str) -> RequestRefused:
+        """Return the error of a request without a response of status 200."""
+        if self.refusal is None:
+            return RequestRefused(server, request)
+        body = plain_object(self.refusal) or {}
+        told = [one for one in (body.get("errcode"), body.get("error")) if type(one) is str]
+        return RequestRefused(server, request, shorten(": ".join(told) if told else self.refusal, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +189,10 @@ class AsyncFederationStore(AsyncStore, Protocol):
     """What a server has stored of one room, and its way to other servers."""
 
     def response(self, need: NeedResponse, /) -> Awaitable[object]:
-        """Return the body of another server's response; None if it fails."""
+        """Return the body of another server's response of status 200; None if there is none.
+
+        Return a `Response` instead to tell why the other server refuses: `Response.refusal`.
+        """
 
     def states_before(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, State[EventId]]]:
         """Return the states before some events, where they are stored."""
@@ -271,5 +286,5 @@ def _has_no_server(need: FederationNeed) -> bool:
 def _sent(need: FederationNeed, answer: Any) -> Any:
     """Return what the steps are sent: never None."""
     if isinstance(need, NeedResponse):
-        return Response(answer)
+        return answer if isinstance(answer, Response) else Response(answer)
     return True if answer is None else sent_for(need, answer)

@@ -1,9 +1,7 @@
 """The example server keeps what it has, whatever other servers do."""
 
 import asyncio
-import importlib
-import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,19 +12,17 @@ from roomver.federation import Keep, LocalRoom, NeedResponse
 from roomver.state import RoomState
 from roomver.steps import Stored
 
+from .modules import example_module
+
 for module in ("aiohttp", "aiosqlite"):
     pytest.importorskip(module, reason=f"needs {module}, of the extra `example`")
 
 T = TypeVar("T")
-DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.fixture(scope="module")
-def example() -> Iterator[Any]:
-    sys.path.insert(0, str(DOCS))
-    importlib.import_module("homeserver.store")
-    yield importlib.import_module("homeserver.server")
-    sys.path.remove(str(DOCS))
+def example() -> Any:
+    return example_module("server")
 
 
 def message(room_id: str, event_id: str, kind: str = "m.room.message") -> Event:
@@ -41,7 +37,7 @@ def message(room_id: str, event_id: str, kind: str = "m.room.message") -> Event:
 def test_events_of_two_rooms_may_have_one_id(example: Any, tmp_path: Path) -> None:
     """In versions 1 and 2 a server chooses the IDs of its events, and may choose one twice."""
     database = str(tmp_path / "x.db")
-    store = sys.modules["homeserver.store"]
+    store = example_module("store")
 
     def room(room_id: str, opened: Any) -> Any:
         local = LocalRoom("b.org", room_id, get_room_version("1"))
@@ -85,7 +81,7 @@ def with_server(example: Any, folder: Path, work: Callable[[Any], Awaitable[T]])
     """Return what a server does."""
 
     async def done() -> T:
-        async with sys.modules["homeserver.store"].opened(str(folder / "x.db")) as opened:
+        async with example_module("store").opened(str(folder / "x.db")) as opened:
             here = example.Homeserver("b.org", SigningKey.from_seed("ed25519:1", "A" * 43), {}, opened)
             try:
                 await here.load()

@@ -54,9 +54,10 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if asked.as_json and target == "-":
         raise click.UsageError("--json and -o - both write to standard output")
     room = asked.load()
-    page = page_of(room.found)
+    with work_progress("checks") as progress:
+        page = page_of(room.found, progress)
     try:
-        data = picture_of(page) if png else _document(page, room, asked)
+        data = picture_of(page) if png else _document(page, room)
     except NoTemplates:
         raise InputError("report", _lacking("Jinja2")) from None
     except NoPictures:
@@ -80,10 +81,11 @@ def _lacking(library: str) -> str:
     return f"it needs {library}, the extra roomver[report]: pip install 'roomver[report]'"
 
 
-def _document(page: Page, room: LoadedRoom, asked: Asked) -> bytes:
-    lines = room_lines(room.found, asked.call, _LINES)
+def _document(page: Page, room: LoadedRoom) -> bytes:
+    # The page may be given to others, whom the path of the file does not concern.
+    lines = room_lines(room.found, "SOURCE", _LINES)
     with work_progress("page") as progress:
-        return document_of(page, lines, verdict_of(page), f"roomver resolve {asked.call}", progress)
+        return document_of(page, lines, verdict_of(page), "roomver resolve SOURCE", progress)
 
 
 def verdict_of(page: Page) -> str:

@@ -34,18 +34,15 @@ def words_of(events: Iterable[Event]) -> list[str]:
 
 
 def pdu_text(pdu: JsonObject) -> str:
-    """Return a PDU as indented JSON that shows what is in it: the same JSON value, with escapes.
+    """Return a PDU as JSON in one line that shows what is in it: the same JSON value, with escapes.
 
     >>> print(pdu_text({"type": "a\\u202eb"}))
-    {
-     "type": "a\\u202eb"
-    }
+    {"type":"a\\u202eb"}
     """
-    text = json.dumps(pdu, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(pdu, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     if text.isascii() and "\x7f" not in text:
         return text
-    lines = "\n".join(map(json_text, text.split("\n")))
-    return _MAY_STACK.sub(_unstacked, lines)
+    return _MAY_STACK.sub(_unstacked, json_text(text))
 
 
 def _unstacked(found: re.Match[str]) -> str:

@@ -26,7 +26,24 @@ function chunk(number) {
 const wholePdu = (text) => text.replace(/\x7f(\d+)\x7f/g, (_, number) => D.ids[number]);
 
 async function pdu(event) {
-  return wholePdu((await chunk(Math.floor(event / D.chunk)))[event % D.chunk]);
+  return indented(wholePdu((await chunk(Math.floor(event / D.chunk)))[event % D.chunk]));
+}
+
+// JSON text with a line for each value. The text of each value stays as it is: numbers may be larger than those
+// of JavaScript.
+function indented(text) {
+  const lines = [];
+  let depth = 0, before = "";
+  for (const [part] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g)) {
+    const closes = part === "}" || part === "]";
+    if (closes) depth--;
+    const empty = closes && (before === "{" || before === "[");
+    if (!empty && (closes || before === "{" || before === "[" || before === ",")) lines.push("\n" + "  ".repeat(depth));
+    lines.push(part === ":" ? ": " : part);
+    if (part === "{" || part === "[") depth++;
+    before = part;
+  }
+  return lines.join("");
 }
 
 function rest() {
