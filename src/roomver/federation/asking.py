@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ..canonical import plain_object
 from ..errors import MalformedEvent
 from ..event import Event, parse_event
+from ..ordering import in_order_despite_cycles
 from ..state import State
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName
@@ -22,23 +23,29 @@ PREFIX: Final = "/_matrix/federation"
 MOST_MISSING: Final = 2_000
 # How many events are asked for at a time.
 LIMIT: Final = 50
+# How many requests for missing events are made at most. A server may tell fewer at a time.
+_MOST_REQUESTS: Final = 100
 # How many events of a state are fetched one by one; if more are missing, the whole state is.
 _MOST_SINGLE: Final = 20
 
 
-def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[object]:
+def fetch_state_steps(event_id: EventId, room: LocalRoom, *, turn: int = 0) -> FederationSteps[object]:
     """Ask the servers in a room for the state before an event, for `complete_steps`.
 
     It stores nothing, so events may be received and made meanwhile.
 
     Args:
         event_id: the event: the join.
-        room: the room. Its `servers` are asked in turn.
+        room: the room. Its `servers` are asked, one after the other, until one tells the state.
+        turn: says with which server it begins: another number each time. `complete_steps` may not be able to
+            use what one server tells, and then another one should be asked.
 
     Returns:
         The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.
     """
-    for server in sorted(room.servers - {room.server}):
+    servers = sorted(room.servers - {room.server})
+    first = turn % len(servers) if servers else 0
+    for server in servers[first:] + servers[:first]:
         response = yield from fetch_state(event_id, room, server)
         if response is not None:
             return response
@@ -48,8 +55,9 @@ def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[obj
 def fetch_missing(event: Event, room: LocalRoom, origin: ServerName) -> FederationSteps[dict[EventId, Event]]:
     """Fetch the events between those that are stored and an event, as far as the other server tells them."""
     found: dict[EventId, Event] = {}
-    latest = [event]
-    while latest and len(found) < MOST_MISSING:
+    latest, requests = [event], 0
+    while latest and len(found) < MOST_MISSING and requests < _MOST_REQUESTS:
+        requests += 1
         current = yield from _extremities()
         content: JsonObject = {
             "earliest_events": [*current],
@@ -146,10 +154,19 @@ def ids_in(body: object, name: str) -> list[EventId]:
 
 
 def events_in(body: object, name: str, room: LocalRoom) -> list[Event]:
-    """Return the events of the room in a list of a response that is not trusted."""
+    """Return the events of the room in a list of a response that is not trusted, of the first that it has.
+
+    It has no more than were asked for, unless the server does not heed that.
+    """
     found = (plain_object(body) or {}).get(name)
-    events = [parsed(one, room) for one in found] if type(found) is list else []
+    events = [parsed(one, room) for one in found[:LIMIT]] if type(found) is list else []
     return [one for one in events if one is not None and one.room_id == room.room_id]
+
+
+def oldest_first(events: Mapping[EventId, Event]) -> list[Event]:
+    """Return events, those that others follow first. Their depth is not trusted."""
+    parents = {event_id: event.prev_event_ids for event_id, event in events.items()}
+    return [events[event_id] for event_id in in_order_despite_cycles(parents)]
 
 
 def parsed(pdu: object, room: LocalRoom) -> Event | None:
