@@ -1,5 +1,6 @@
 """A hostile server: what it must not get, and what it must not make another server believe."""
 
+import contextlib
 import json
 import time
 from typing import Any
@@ -7,11 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
-from roomver import Event, JsonObject, parse_event
+from roomver import Event, JsonObject, MalformedEvent, parse_event
 from roomver.federation import (
+    Answer,
     NeedResponse,
+    ask_template_steps,
     check_request_steps,
+    complete_steps,
     fetch_keys_steps,
+    fetch_state_steps,
     read_request,
     run,
     sign_request,
@@ -20,6 +25,7 @@ from roomver.federation import (
 from roomver.keys import VALIDITY_CAP_MS, KeyRing, VerifyKey
 from roomver.receive import ReceiptStatus
 from roomver.signing import sign_event, sign_json
+from roomver.state import PartialState
 from roomver.unpadded import encode_unpadded
 
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined, servers
@@ -185,7 +191,7 @@ NOW = 1_700_000_000_000
         ({"expired_ts": NOW + 1, "valid_until_ts": NOW + 1}, False),
     ],
 )
-def test_a_key_that_is_no_longer_used_signs_no_request(key: dict[str, int], good: bool) -> None:
+def test_a_key_that_is_no_longer_used_signs_no_request(key: dict[str, Any], good: bool) -> None:
     """Whoever finds an old key may otherwise speak for the server."""
     a, b = servers()
     need = NeedResponse("a.org", "GET", "/_matrix/federation/v1/x")
@@ -327,3 +333,82 @@ def test_the_depth_of_an_event_does_not_decide_when_it_is_received(version: str)
     a.run(room_id, take_steps(made[-1].pdu, here.room, EVIL))
     assert here.order[-5:] == [one.event_id for one in made]
     assert here.extremities == {prev}
+
+
+# Responses that lie
+
+
+@pytest.mark.parametrize("value", [1.5, 2**60, "\ud800", [[]], float("nan"), {"a": {}}])
+@pytest.mark.parametrize("version", ["5", "12"])
+def test_an_invite_that_is_signed_with_anything(version: str, value: object) -> None:
+    a, _ = servers()
+    room_id = a.make_room(ALICE, version)
+    vars(a)["ask"] = lambda _: {"event": {"signatures": {"b.org": {"ed25519:1": value}}}}
+    acted = a.acted(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
+    assert acted.event is None
+
+
+@pytest.mark.parametrize("value", [1.5, 2**60, "\ud800", float("nan")])
+@pytest.mark.parametrize("version", ["5", "12"])
+@pytest.mark.parametrize("field", ["content", "depth", "prev_events", "auth_events", "x"])
+def test_a_template_with_anything_is_malformed_or_good(version: str, value: object, field: str) -> None:
+    a, b = servers()
+    room_id = b.make_room(BOB, version)
+    whole = Server.ask
+
+    def ask(need: NeedResponse) -> object:
+        body: Any = whole(a, need)
+        body["event"][field] = {**body["event"]["content"], "x": value} if field == "content" else value
+        return body
+
+    vars(a)["ask"] = ask
+    steps = ask_template_steps(a.author(ALICE), room_id, EVIL, "join", versions=[version])
+    with contextlib.suppress(MalformedEvent):
+        assert run(steps, a.nowhere).content["membership"] == "join"
+
+
+def partial_join(version: str, more: Any = None) -> tuple[Server, Server, str]:
+    """Return a server and one that joined a room of it without members, after a lie about these."""
+    a, _, room_id = joined(version)
+    c = Server("c.org", a.network)
+    whole = a.answered
+
+    def omitting(*request: str) -> Answer:
+        answer = whole(*request)
+        if "send_join" not in request[1] or answer.status != 200:
+            return answer
+        body: Any = answer.body
+        state = [one for one in body["state"] if one["type"] != MEMBER]
+        return answer._replace(body={**body, "state": state, "members_omitted": True, **(more or {})})
+
+    vars(a)["answered"] = omitting
+    assert c.join(room_id, DAN, "a.org", partial=True).accepted
+    return a, c, room_id
+
+
+DAN = "@dan:c.org"
+
+
+@every_version
+def test_a_state_that_contradicts_what_was_known_does_not_complete_a_join(version: str) -> None:
+    """What was decided rests on it: that the user who joined was not banned, and that a key had no entry."""
+    a, c, room_id = partial_join(version)
+    here, there = c.rooms[room_id], a.rooms[room_id]
+    (join,) = here.extremities
+    response: Any = c.run(room_id, fetch_state_steps(join, here.room))
+    a.act(room_id, ALICE, "m.room.topic", {"topic": "After the join"}, state_key="")
+    a.act(room_id, ALICE, MEMBER, {"membership": "ban"}, state_key=DAN)
+    for key in ((MEMBER, DAN), ("m.room.topic", "")):
+        lie = {**response, "pdus": [*response["pdus"], there.stored[there.state[key]].event.pdu]}
+        lie["auth_chain"] = [one.event.pdu for one in there.stored.values()]
+        assert not c.run(room_id, complete_steps(join, lie, here.room)), key
+        assert isinstance(here.state, PartialState)
+    assert c.run(room_id, complete_steps(join, response, here.room))
+
+
+@every_version
+def test_a_server_that_is_said_to_be_in_a_room_has_the_form_of_a_name(version: str) -> None:
+    """It is asked, and events are sent to it."""
+    names = ["a.org", "b.org/x?", "", "me@c.org", "a b", "\ud800", "[::1]:80"]
+    _, c, room_id = partial_join(version, {"servers_in_room": names})
+    assert c.rooms[room_id].room.servers == {"a.org", "[::1]:80"}

@@ -23,7 +23,7 @@ from ..receive import (
     receive_steps,
     state_before_steps,
 )
-from ..state import State, entries_of, unknown_of
+from ..state import State, contradict, entries_of, unknown_of
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
 from .asking import (
@@ -130,12 +130,13 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
         room: the room.
 
     Returns:
-        Whether the state is complete now. If not, fetch the state again later.
+        Whether the state is complete now. If not, or if it contradicts what is known of it, fetch the state
+        again later.
     """
     states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
     known = entries_of(states[event_id])
     given = yield from _checked_state(response, room)
-    if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+    if given is None or unknown_of(given) or contradict(states[event_id], given):
         return False
     yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
     yield from _retry(room)
