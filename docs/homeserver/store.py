@@ -185,7 +185,7 @@ class RoomStore:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
                 partial = bool(before.unknown) and not previous
                 statements.append(put("states", state=state, partial=partial, **row))
-        if not any(marks[:2]):
+        if not any(marks[:2]) and (before is not None or need.stored.from_history):
             statements += [put("edges", prev=prev, **here) for prev in event.prev_event_ids]
         row = {**here, "redacts": event.redacts, "state": state}
         statements.append(put("events", pdu=pdu, **dict(zip(MARKS, marks, strict=True)), **row))

@@ -26,6 +26,7 @@ from roomver.keys import VALIDITY_CAP_MS, KeyRing, VerifyKey
 from roomver.receive import ReceiptStatus
 from roomver.signing import sign_event, sign_json
 from roomver.state import PartialState
+from roomver.steps import Stored
 from roomver.unpadded import encode_unpadded
 
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined, servers
@@ -412,3 +413,91 @@ def test_a_server_that_is_said_to_be_in_a_room_has_the_form_of_a_name(version: s
     names = ["a.org", "b.org/x?", "", "me@c.org", "a b", "\ud800", "[::1]:80"]
     _, c, room_id = partial_join(version, {"servers_in_room": names})
     assert c.rooms[room_id].room.servers == {"a.org", "[::1]:80"}
+
+
+def with_lies(server: Server, there: Memory, state: list[str], chain: list[JsonObject]) -> None:
+    """Make a server be told a state that is a lie, and nothing else."""
+    pdus = [there.stored[one].event.pdu for one in state]
+
+    def ask(need: NeedResponse) -> object:
+        if "/state_ids/" in need.uri:
+            return {"pdu_ids": state, "auth_chain_ids": []}
+        return {"pdus": pdus, "auth_chain": chain} if "/state/" in need.uri else None
+
+    vars(server)["ask"] = ask
+
+
+@every_version
+def test_the_state_is_not_asked_of_a_server_that_is_not_in_the_room(version: str) -> None:
+    """It would make an event of another server rejected for good: it says that its sender never joined."""
+    a, b, room_id = joined(version)
+    c = Server("c.org", a.network)
+    here, there = b.rooms[room_id], a.rooms[room_id]
+    one, two = a.say(room_id, ALICE, "1"), a.say(room_id, ALICE, "2")
+    lie = [event_id for key, event_id in there.state.items() if key[1] != ALICE]
+    with_lies(b, there, lie, [stored.event.pdu for stored in there.stored.values()])
+    receipt = b.run(room_id, take_steps(two.pdu, here.room, c.name))
+    assert receipt is not None
+    assert not receipt.decided
+    assert two.event_id in here.waits
+    del vars(b)["ask"]
+    b.run(room_id, take_steps(one.pdu, here.room, "a.org"))
+    assert here.extremities == {two.event_id}
+
+
+@pytest.mark.parametrize("version", ["1", "6", "11"])
+def test_a_state_with_another_create_event_is_not_taken(version: str) -> None:
+    """The server in the room ID can make a second one. Only from version 12 on is its hash the room ID."""
+    a, b, room_id = joined(version)
+    here, there = b.rooms[room_id], a.rooms[room_id]
+    content = {"room_version": version, "creator": ALICE, "n": 2}
+    create = crafted(a, there, version, type="m.room.create", state_key="", sender=ALICE, content=content)
+    auth = [create.event_id]
+    join = crafted(
+        a, there, version, type=MEMBER, state_key=ALICE, sender=ALICE, content={"membership": "join"},
+        prev_events=auth, auth_events=auth,
+    )  # fmt: skip
+    for event in (create, join):
+        there.stored[event.event_id] = Stored(event)
+    spoken = crafted(
+        a, there, version, type="m.room.message", sender=ALICE, prev_events=[lost(version, 1)],
+        auth_events=[*auth, join.event_id],
+    )  # fmt: skip
+    with_lies(b, there, [*auth, join.event_id], [])
+    b.run(room_id, take_steps(spoken.pdu, here.room, "a.org"))
+    assert spoken.event_id not in here.states_before(frozenset([spoken.event_id]))
+    assert here.extremities == {here.state[MEMBER, BOB]}
+
+
+@every_version
+def test_an_outlier_does_not_hide_an_event(version: str) -> None:
+    """Eve's server makes another keep an event that follows a ban which has not come yet."""
+    a, b, room_id = joined(version)
+    b.act(room_id, EVE, MEMBER, {"membership": "join"}, state_key=EVE)
+    c = Server("c.org", a.network)
+    b.deliver()
+    assert c.join(room_id, DAN, "a.org").accepted
+    a.deliver()
+    here, there = c.rooms[room_id], b.rooms[room_id]
+    a.act(room_id, ALICE, MEMBER, {"membership": "ban"}, state_key=EVE)
+    ban = a.rooms[room_id].stored[a.rooms[room_id].state[MEMBER, EVE]].event
+    eve = next(one for one, stored in there.stored.items() if stored.event.state_key == EVE)
+    levels = named(there, version, ("m.room.power_levels", ""))
+    outlier, hidden = (
+        crafted(
+            b, there, version, type=MEMBER, state_key=EVE, sender=EVE, prev_events=[ban.event_id],
+            content={"membership": "join", "n": number},
+            auth_events=[*levels, eve, *named(there, "12", ("m.room.join_rules", ""))],
+        )
+        for number in range(2)
+    )  # fmt: skip
+    trigger = crafted(
+        b, there, version, type="m.room.message", sender=EVE, prev_events=[*there.extremities],
+        auth_events=[*levels, hidden.event_id],
+    )  # fmt: skip
+    told = {"auth_chain": [outlier.pdu, hidden.pdu]}
+    vars(c)["ask"] = lambda need: told if "/event_auth/" in need.uri else None
+    c.run(room_id, take_steps(trigger.pdu, here.room, EVIL))
+    assert outlier.event_id in here.stored
+    c.run(room_id, take_steps(ban.pdu, here.room, "a.org"))
+    assert ban.event_id in here.extremities

@@ -20,7 +20,7 @@ from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
 from ..versions import RoomVersion
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import current_servers_steps, servers_steps, take_steps
+from .receiving import is_here_steps, servers_steps, take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100
@@ -76,15 +76,14 @@ def answer_steps(
                 return (yield from _transaction(request, room, answered))
             case "invite", 2:
                 return (yield from _invite(request, room, key, versions))
-        here = yield from current_servers_steps(room)
-        if room.server not in here:
+        if not (yield from is_here_steps(room.server, room)):
             return refusal(404, _NOT_FOUND, "this server is not in the room")
         match endpoint, len(rest):
             case (("make_join" | "make_leave" | "make_knock"), 2):
                 return (yield from _template(request, membership, rest[1], room, now))
             case (("send_join" | "send_leave" | "send_knock"), 2):
                 return (yield from _sent(request, membership, rest[1], room))
-        if request.origin not in here:
+        if not (yield from is_here_steps(request.origin, room)):
             return refusal(403, "M_FORBIDDEN", f"{request.origin} is not in the room")
         body = yield from _read(request, endpoint, rest)
     except (MissingEvents, UnknownState) as error:
