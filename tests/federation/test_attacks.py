@@ -422,7 +422,8 @@ def with_lies(server: Server, there: Memory, state: list[str], chain: list[JsonO
     def ask(need: NeedResponse) -> object:
         if "/state_ids/" in need.uri:
             return {"pdu_ids": state, "auth_chain_ids": []}
-        return {"pdus": pdus, "auth_chain": chain} if "/state/" in need.uri else None
+        found = "/state/" in need.uri or "/event/" in need.uri
+        return {"pdus": pdus, "auth_chain": chain} if found else None
 
     vars(server)["ask"] = ask
 
