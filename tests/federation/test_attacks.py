@@ -13,6 +13,7 @@ from roomver.federation import (
     Answer,
     NeedResponse,
     ask_template_steps,
+    backfill_steps,
     check_request_steps,
     complete_steps,
     fetch_keys_steps,
@@ -502,3 +503,27 @@ def test_an_outlier_does_not_hide_an_event(version: str) -> None:
     assert outlier.event_id in here.stored
     c.run(room_id, take_steps(ban.pdu, here.room, "a.org"))
     assert ban.event_id in here.extremities
+
+
+@every_version
+def test_only_what_comes_before_is_history(version: str) -> None:
+    """History is not checked against the current state, so a redaction of a banned moderator would apply."""
+    a, b, room_id, _ = banned(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    mallory = next(one for one, stored in there.stored.items() if stored.event.state_key == MALLORY)
+    spoken = a.say(room_id, ALICE, "Before")
+    c = Server("c.org", a.network)
+    assert c.join(room_id, DAN, "a.org").accepted
+    room = c.rooms[room_id]
+    (join,) = room.extremities
+    late = crafted(
+        b, there, version, type="m.room.message", sender=MALLORY, prev_events=[mallory],
+        auth_events=[*named(there, version, ("m.room.power_levels", "")), mallory],
+    )  # fmt: skip
+    told = [late.pdu, *(stored.event.pdu for stored in here.stored.values())]
+    vars(c)["ask"] = lambda need: {"pdus": told} if "/backfill/" in need.uri else Server.ask(c, need)
+    after = crafted(b, there, version, type="m.room.message", sender=MALLORY, prev_events=[late.event_id])
+    room.stored[after.event_id] = Stored(after, soft_failed=True)
+    assert c.run(room_id, backfill_steps([after.event_id, join], room.room, EVIL)) > 3
+    assert spoken.event_id in room.states_before(frozenset([spoken.event_id]))
+    assert late.event_id not in room.stored

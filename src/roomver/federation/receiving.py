@@ -31,6 +31,7 @@ from .asking import (
     LIMIT,
     MOST_MISSING,
     ask,
+    before_steps,
     events_in,
     fetch_missing,
     fetch_state,
@@ -149,10 +150,14 @@ def backfill_steps(
 ) -> FederationSteps[int]:
     """Fetch the history of a room (``/backfill``), and store it with the states in it.
 
+    History is not checked against the current state. So of what the server tells, only events that come
+    before the given ones are taken.
+
     Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
 
     Args:
-        event_ids: stored events; what comes before them is fetched: the join.
+        event_ids: stored events, such as the join; what comes before them is fetched. Those that were rejected
+            or soft-failed are left out.
         room: the room.
         server: the server that is asked.
         limit: how many events are fetched at most.
@@ -162,14 +167,19 @@ def backfill_steps(
     """
     start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
     found: dict[EventId, Event] = {}
-    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
+    # Whoever sent an event that was refused may have sent what comes before it, too.
+    ends = {
+        event_id: one.event for event_id, one in start.items() if not one.rejected and not one.soft_failed
+    }
+    todo = yield from unknown_before(ends, room)
     while todo and len(found) < limit:
         query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
         body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
-        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
-        if not new:
+        told = {one.event_id: one for one in events_in(body, "pdus", room)}
+        more = yield from before_steps(ends.values(), {**told, **found})
+        if len(more) == len(found):
             break
-        found |= new
+        found = more
         todo = yield from unknown_before(found, room)
     stored = 0
     for one in oldest_first(found):
