@@ -15,6 +15,7 @@ from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..identifiers import server_of
+from ..power import CREATE
 from ..receive import (
     Receipt,
     ReceiptStatus,
@@ -30,6 +31,7 @@ from .asking import (
     LIMIT,
     MOST_MISSING,
     ask,
+    before_steps,
     events_in,
     fetch_missing,
     fetch_state,
@@ -67,7 +69,7 @@ def take_steps(
 
     - If prev events are missing, the server asks for the events in between (``/get_missing_events``), until
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
-      ``/event`` or ``/state``).
+      ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
     - An event that is still undecided waits, and is received again after each event that is stored. At most
       100 events of the users of one server wait in a room. More are dropped: they must be sent again.
@@ -155,10 +157,14 @@ def backfill_steps(
 ) -> FederationSteps[int]:
     """Fetch the history of a room (``/backfill``), and store it with the states in it.
 
+    History is not checked against the current state. So of what the server tells, only events that come
+    before the given ones are taken.
+
     Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
 
     Args:
-        event_ids: stored events; what comes before them is fetched: the join.
+        event_ids: stored events, such as the join; what comes before them is fetched. Those that were rejected
+            or soft-failed are left out.
         room: the room.
         server: the server that is asked.
         limit: how many events are fetched at most.
@@ -168,14 +174,19 @@ def backfill_steps(
     """
     start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
     found: dict[EventId, Event] = {}
-    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
+    # Whoever sent an event that was refused may have sent what comes before it, too.
+    ends = {
+        event_id: one.event for event_id, one in start.items() if not one.rejected and not one.soft_failed
+    }
+    todo = yield from unknown_before(ends, room)
     while todo and len(found) < limit:
         query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
         body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
-        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
-        if not new:
+        told = {one.event_id: one for one in events_in(body, "pdus", room)}
+        more = yield from before_steps(ends.values(), {**told, **found})
+        if len(more) == len(found):
             break
-        found |= new
+        found = more
         todo = yield from unknown_before(found, room)
     stored = 0
     for one in oldest_first(found):
@@ -290,9 +301,48 @@ def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerNa
     return (yield from servers_steps((yield from current_state_steps(room)), room))
 
 
+def is_here_steps(server: ServerName, room: LocalRoom) -> FederationSteps[bool]:
+    """Tell whether a server has a joined user in the current state of a room: see `servers_steps`.
+
+    Of the members, only those of the server are fetched.
+
+    Raises:
+        MissingEvents: as in `current_state_steps`.
+    """
+    state = yield from current_state_steps(room)
+    members = frozenset(
+        event_id
+        for (kind, user), event_id in entries_of(state).items()
+        if kind == "m.room.member" and server_of(user) == server
+    )
+    events: Mapping[EventId, Stored] = yield NeedEvents(members)
+    if any(one.event.content.get("membership") == "join" for one in events.values()):
+        return True
+    return bool(unknown_of(state)) and server in room.servers
+
+
+def _may_tell(server: ServerName, room: LocalRoom) -> FederationSteps[bool]:
+    """Tell whether a server has a say in what the state was: not if it has left, or was never here."""
+    try:
+        return (yield from is_here_steps(server, room))
+    except MissingEvents:
+        return False
+
+
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
-    """Check and store the events of a response to ``/state``, and return the state."""
+    """Check and store the events of a response to ``/state``, and return the state.
+
+    A state with another create event than the current one is not taken. Up to version 11 the server in the
+    room ID can make several.
+    """
     given = yield from check_state_steps(response, room.version, room_id=room.room_id)
+    if given.state is not None:
+        try:
+            current = entries_of((yield from current_state_steps(room)))
+        except MissingEvents:
+            return None
+        if given.state.known.get(CREATE) != current.get(CREATE):
+            return None
     for receipt in given.receipts:
         yield from keep_steps(receipt, room)
     return given.state
@@ -325,7 +375,7 @@ def _settle(
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
         chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
-    if receipt.lacking.prev_events:
+    if receipt.lacking.prev_events and (yield from _may_tell(origin, room)):
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
     receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed, state_before=state)
