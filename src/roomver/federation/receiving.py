@@ -156,8 +156,8 @@ def backfill_steps(
     Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
 
     Args:
-        event_ids: stored events, such as the join; what comes before them is fetched. Those that were rejected
-            or soft-failed are left out.
+        event_ids: stored events, such as the join; what comes before them is fetched. Those that were
+            rejected or soft-failed are left out.
         room: the room.
         server: the server that is asked.
         limit: how many events are fetched at most.
