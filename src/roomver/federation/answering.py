@@ -19,8 +19,9 @@ from ..state import State, unknown_of
 from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
 from ..versions import RoomVersion, version_record
+from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import current_state_steps, is_here_steps, servers_steps, take_steps
+from .receiving import take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100

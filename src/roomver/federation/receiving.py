@@ -22,10 +22,9 @@ from ..receive import (
     check_redaction_steps,
     check_state_steps,
     receive_steps,
-    state_before_steps,
 )
 from ..state import State, contradict, entries_of, unknown_of
-from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
+from ..steps import NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
 from .asking import (
     LIMIT,
@@ -40,6 +39,7 @@ from .asking import (
     path_part,
     unknown_before,
 )
+from .members import current_state_steps, may_tell_steps, servers_steps
 from .needs import (
     Complete,
     FederationSteps,
@@ -268,67 +268,6 @@ def keep_steps(
     )
 
 
-def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in a state, this one included.
-
-    If members are unknown, the servers that the response to the join named are added.
-    """
-    members = frozenset(one for key, one in entries_of(state).items() if key[0] == "m.room.member")
-    events: Mapping[EventId, Stored] = yield NeedEvents(members)
-    joined = {
-        server_of(one.event.sender)
-        for one in events.values()
-        if one.event.content.get("membership") == "join"
-    }
-    return frozenset(joined | room.servers if unknown_of(state) else joined)
-
-
-def current_state_steps(room: LocalRoom) -> FederationSteps[State[EventId]]:
-    """Return the current state of a room; the empty state if nothing of it is stored.
-
-    Raises:
-        MissingEvents: naming the events that leave it unknown.
-    """
-    current: Current = yield NeedCurrent()
-    found = yield from state_before_steps(current.extremities, graph=room.graph)
-    if found.state is None:
-        raise MissingEvents(found.missing, "the current state")
-    return found.state
-
-
-def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in the current state of a room, as `servers_steps` does."""
-    return (yield from servers_steps((yield from current_state_steps(room)), room))
-
-
-def is_here_steps(server: ServerName, room: LocalRoom) -> FederationSteps[bool]:
-    """Tell whether a server has a joined user in the current state of a room: see `servers_steps`.
-
-    Of the members, only those of the server are fetched.
-
-    Raises:
-        MissingEvents: as in `current_state_steps`.
-    """
-    state = yield from current_state_steps(room)
-    members = frozenset(
-        event_id
-        for (kind, user), event_id in entries_of(state).items()
-        if kind == "m.room.member" and server_of(user) == server
-    )
-    events: Mapping[EventId, Stored] = yield NeedEvents(members)
-    if any(one.event.content.get("membership") == "join" for one in events.values()):
-        return True
-    return bool(unknown_of(state)) and server in room.servers
-
-
-def _may_tell(server: ServerName, room: LocalRoom) -> FederationSteps[bool]:
-    """Tell whether a server has a say in what the state was: not if it has left, or was never here."""
-    try:
-        return (yield from is_here_steps(server, room))
-    except MissingEvents:
-        return False
-
-
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
     """Check and store the events of a response to ``/state``, and return the state.
 
@@ -375,7 +314,7 @@ def _settle(
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
         chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
-    if receipt.lacking.prev_events and (yield from _may_tell(origin, room)):
+    if receipt.lacking.prev_events and (yield from may_tell_steps(origin, room)):
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
     receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed, state_before=state)
