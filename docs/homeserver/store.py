@@ -184,7 +184,7 @@ class RoomStore:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
                 row["unknown"] = json.dumps([one.to_dict() for one in unknown])
                 statements.append(put("states", state=state, **row))
-        if not any(marks[:2]):
+        if not any(marks[:2]) and (before is not None or need.stored.from_history):
             statements += [put("edges", prev=prev, **here) for prev in event.prev_event_ids]
         row = {**here, "redacts": event.redacts, "state": state}
         statements.append(put("events", pdu=pdu, **dict(zip(MARKS, marks, strict=True)), **row))

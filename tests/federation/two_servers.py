@@ -74,7 +74,12 @@ class Memory:
         return Response(refusal=self.server.refusal) if body is None else body
 
     def followed(self, event_ids: frozenset[EventId], /) -> set[EventId]:
-        followers = [one.event for one in self.stored.values() if not one.rejected and not one.soft_failed]
+        states = self.states_before(frozenset(self.stored))
+        followers = [
+            one.event
+            for event_id, one in self.stored.items()
+            if not one.rejected and not one.soft_failed and (event_id in states or one.from_history)
+        ]
         return {prev for event in followers for prev in event.prev_event_ids if prev in event_ids}
 
     def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:

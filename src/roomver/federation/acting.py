@@ -5,7 +5,7 @@ are handed in.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, NoReturn
 
 from ..canonical import shorten
@@ -265,7 +265,7 @@ def send_join_steps(
     if checked.refused is not False:
         return Joined(checked, None)
     for one in checked.receipts:
-        yield from keep_steps(one, room)
+        yield from keep_steps(replace(one, from_history=True), room)
     # Check 6 would be against what this server has of the room from before it left.
     receipt = yield from receive_steps(
         checked.join.pdu, room.version, state_before=checked.state, from_history=True, graph=room.graph

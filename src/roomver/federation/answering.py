@@ -19,8 +19,9 @@ from ..state import State, unknown_of
 from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
 from ..versions import RoomVersion, version_record
+from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import current_servers_steps, current_state_steps, servers_steps, take_steps
+from .receiving import take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100
@@ -87,15 +88,14 @@ def answer_steps(
                 return (yield from _transaction(request, room, answered))
             case "invite":
                 return (yield from _invite(request, room, key, versions))
-        here = yield from current_servers_steps(room)
-        if room.server not in here:
+        if not (yield from is_here_steps(room.server, room)):
             # What is stored of a room that this server has left is out of date.
             return refusal(404, _NOT_FOUND, "this server is not in the room")
         if membership in ("join", "leave", "knock"):
             if endpoint.startswith("make_"):
                 return (yield from _template(request, membership, rest[1], room, now))
             return (yield from _sent(request, membership, rest[1], room))
-        if request.origin not in here:
+        if not (yield from is_here_steps(request.origin, room)):
             return refusal(403, "M_FORBIDDEN", f"{request.origin} is not in the room")
         body = yield from _read(request, endpoint, rest)
     except (MissingEvents, UnknownState) as error:

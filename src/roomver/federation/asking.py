@@ -5,7 +5,7 @@ What they answer is not trusted: of a response, whatever is not an event of the 
 Source: https://spec.matrix.org/latest/server-server-api/#backfilling-and-retrieving-missing-events
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -70,24 +70,27 @@ def fetch_missing(event: Event, room: LocalRoom, origin: ServerName) -> Federati
         if not new:
             break
         found |= {one.event_id: one for one in new}
-        between = yield from _between(event, found)
+        between = yield from before_steps([event], found)
         unknown = frozenset((yield from unknown_before({event.event_id: event, **between}, room)))
         latest = [one for one in between.values() if not unknown.isdisjoint(one.prev_event_ids)][:LIMIT]
-    return (yield from _between(event, found))
+    return (yield from before_steps([event], found))
 
 
-def _between(event: Event, found: Mapping[EventId, Event]) -> FederationSteps[dict[EventId, Event]]:
-    """Return those of some events that an event follows, without the history before what is stored.
+def before_steps(
+    events: Collection[Event], found: Mapping[EventId, Event]
+) -> FederationSteps[dict[EventId, Event]]:
+    """Return those of the found events that come before some events, up to what is stored with a state.
 
-    The other server may not know what is stored here, and tell events from before that. They would be taken
-    for new ones, and become forward extremities.
+    Of others, nobody but the other server says that they belong there. It may also not know what is stored
+    here, and tell events from before that. They would be taken for new ones, and become forward extremities.
     """
     stored: Mapping[EventId, State[EventId]] = yield NeedStates(frozenset(found))
     between: dict[EventId, Event] = {}
-    todo = [*event.prev_event_ids]
+    ends = {event.event_id for event in events}
+    todo = [prev for event in events for prev in event.prev_event_ids]
     while todo:
         one = todo.pop()
-        if one in found and one not in stored and one not in between and one != event.event_id:
+        if one in found and one not in stored and one not in between and one not in ends:
             between[one] = found[one]
             todo += found[one].prev_event_ids
     return between

@@ -96,8 +96,9 @@ class NeedStatesBefore:
 class NeedFollowed:
     """A need to know which events are prev events of a stored event. The answer is a collection of their IDs.
 
-    Stored events that were rejected or soft-failed do not count. Those without a stored state do: they are of
-    a state or an auth chain, so they come before an event that the server has.
+    Stored events that were rejected or soft-failed do not count. Those without a stored state count only if
+    they are `Stored.from_history`: they are of the state with which the room was joined, so they come before
+    the join. Of others, any server may have said that they are of a state or an auth chain.
     """
 
     event_ids: frozenset[EventId]

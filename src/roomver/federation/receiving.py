@@ -15,21 +15,22 @@ from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..identifiers import server_of
+from ..power import CREATE
 from ..receive import (
     Receipt,
     ReceiptStatus,
     check_redaction_steps,
     check_state_steps,
     receive_steps,
-    state_before_steps,
 )
 from ..state import State, contradict, entries_of, unknown_of
-from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
+from ..steps import NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
 from .asking import (
     LIMIT,
     MOST_MISSING,
     ask,
+    before_steps,
     events_in,
     fetch_missing,
     fetch_state,
@@ -38,6 +39,7 @@ from .asking import (
     path_part,
     unknown_before,
 )
+from .members import current_state_steps, may_tell_steps, servers_steps
 from .needs import (
     Complete,
     FederationSteps,
@@ -67,7 +69,7 @@ def take_steps(
 
     - If prev events are missing, the server asks for the events in between (``/get_missing_events``), until
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
-      ``/event`` or ``/state``).
+      ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
     - An event that is still undecided waits, and is received again after each event that is stored. At most
       100 events of the users of one server wait in a room. More are dropped: they must be sent again.
@@ -155,10 +157,14 @@ def backfill_steps(
 ) -> FederationSteps[int]:
     """Fetch the history of a room (``/backfill``), and store it with the states in it.
 
+    History is not checked against the current state. So of what the server tells, only events that come
+    before the given ones are taken.
+
     Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
 
     Args:
-        event_ids: stored events; what comes before them is fetched: the join.
+        event_ids: stored events, such as the join; what comes before them is fetched. Those that were
+            rejected or soft-failed are left out.
         room: the room.
         server: the server that is asked.
         limit: how many events are fetched at most.
@@ -168,14 +174,19 @@ def backfill_steps(
     """
     start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
     found: dict[EventId, Event] = {}
-    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
+    # Whoever sent an event that was refused may have sent what comes before it, too.
+    ends = {
+        event_id: one.event for event_id, one in start.items() if not one.rejected and not one.soft_failed
+    }
+    todo = yield from unknown_before(ends, room)
     while todo and len(found) < limit:
         query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
         body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
-        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
-        if not new:
+        told = {one.event_id: one for one in events_in(body, "pdus", room)}
+        more = yield from before_steps(ends.values(), {**told, **found})
+        if len(more) == len(found):
             break
-        found |= new
+        found = more
         todo = yield from unknown_before(found, room)
     stored = 0
     for one in oldest_first(found):
@@ -257,42 +268,20 @@ def keep_steps(
     )
 
 
-def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in a state, this one included.
-
-    If members are unknown, the servers that the response to the join named are added.
-    """
-    members = frozenset(one for key, one in entries_of(state).items() if key[0] == "m.room.member")
-    events: Mapping[EventId, Stored] = yield NeedEvents(members)
-    joined = {
-        server_of(one.event.sender)
-        for one in events.values()
-        if one.event.content.get("membership") == "join"
-    }
-    return frozenset(joined | room.servers if unknown_of(state) else joined)
-
-
-def current_state_steps(room: LocalRoom) -> FederationSteps[State[EventId]]:
-    """Return the current state of a room; the empty state if nothing of it is stored.
-
-    Raises:
-        MissingEvents: naming the events that leave it unknown.
-    """
-    current: Current = yield NeedCurrent()
-    found = yield from state_before_steps(current.extremities, graph=room.graph)
-    if found.state is None:
-        raise MissingEvents(found.missing, "the current state")
-    return found.state
-
-
-def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in the current state of a room, as `servers_steps` does."""
-    return (yield from servers_steps((yield from current_state_steps(room)), room))
-
-
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
-    """Check and store the events of a response to ``/state``, and return the state."""
+    """Check and store the events of a response to ``/state``, and return the state.
+
+    A state with another create event than the current one is not taken. Up to version 11 the server in the
+    room ID can make several.
+    """
     given = yield from check_state_steps(response, room.version, room_id=room.room_id)
+    if given.state is not None:
+        try:
+            current = entries_of((yield from current_state_steps(room)))
+        except MissingEvents:
+            return None
+        if given.state.known.get(CREATE) != current.get(CREATE):
+            return None
     for receipt in given.receipts:
         yield from keep_steps(receipt, room)
     return given.state
@@ -325,7 +314,7 @@ def _settle(
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
         chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
-    if receipt.lacking.prev_events:
+    if receipt.lacking.prev_events and (yield from may_tell_steps(origin, room)):
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
     receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed, state_before=state)
