@@ -250,6 +250,8 @@ def _fields(room: Room, gathered: Gathered) -> JsonObject:
     if room.header is not None:
         kept = ("server", "redacted_by", "contradictions")
         fields = {name: room.header.fields[name] for name in kept if name in room.header.fields}
+    if not gathered.in_order:
+        fields["in_order"] = False
     if found := differences_data(gathered.contradictions):
         earlier = fields.get("contradictions")
         fields["contradictions"] = [*(earlier if type(earlier) is list else []), *found]

@@ -96,9 +96,9 @@ def _check_fields(header: JsonObject) -> None:
     for key in ("room_id", "server"):
         if key in header and type(header[key]) is not str:
             raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
-    if type(header.get("partial_state", False)) is not bool:
-        found = shorten(header["partial_state"])
-        raise NotCanonical("partial_state", f"expected true or false, found {found}")
+    for key in ("partial_state", "in_order"):
+        if type(header.get(key, False)) is not bool:
+            raise NotCanonical(key, f"expected true or false, found {shorten(header[key])}")
     for key in _ID_LISTS:
         if key in header:
             _check_ids(key, header[key])
