@@ -15,7 +15,7 @@ from ..state import EventsOf
 from ..types import EventId, StateMap
 from .refused import find_first_refused, find_refused_join
 from .rule_words import rule_said
-from .said import Said, entry, event, joined, said, value
+from .said import Part, Said, entry, event, joined, said, value
 
 __all__ = ["OutcomeWords", "auth_state", "finding_said", "state_at_arrival", "state_before", "why_refused"]
 
@@ -135,7 +135,7 @@ class OutcomeWords:
         if len(chain) > 1:
             text = "That goes back over {number} rejected events to the first: {root}."
             first = joined([first, said(text, number=f"{len(chain):,}", root=event(root))])
-        return joined([first, why_refused(self.found, root)])
+        return joined([first, why_refused(self.found, root, after_it=True)])
 
     def _refused_join(self, verdict: Verdict) -> list[Said]:
         """Say that a join of the sender was refused before, if that is why the sender is not in the room."""
@@ -146,7 +146,7 @@ class OutcomeWords:
             return []
         return [
             said("An earlier join, {join}, did not count.", join=event(join)),
-            why_refused(self.found, join),
+            why_refused(self.found, join, after_it=True),
         ]
 
     def _cyclic(self, named: Said) -> Said:
@@ -207,26 +207,40 @@ def was_word(subject: Event) -> str:
     return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
 
 
-def why_refused(found: RoomCheck, event_id: EventId) -> Said:
-    """Return one sentence: why a rejected or soft-failed event was refused, after it was named."""
+def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) -> Said:
+    """Return one sentence: why a rejected or soft-failed event was refused.
+
+    Args:
+        found: the checked room.
+        event_id: the event.
+        after_it: whether it was named last before the sentence, so that "that one" is clear.
+    """
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
+    named: Said | Part = event(event_id)
+    was = was_word(subject)
+    if after_it:
+        named, was = said("That one"), "was"
     if outcome.status is Status.CYCLIC:
-        return said("That one cites itself, directly or through others.")
+        return said("{event} cites itself, directly or through others.", event=named)
     if outcome.status is Status.UNDECIDED:
-        return said("That one is undecided.")
+        return said("{event} is undecided.", event=named)
     verdict = outcome.deciding
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("That one was soft-failed: {why}.", why=why)
-        return said("The server that recorded the room rejected that one; the rules allow it.")
+            return said("{event} {was} soft-failed: {why}.", event=named, was=was, why=why)
+        return said(
+            "{event} {was} rejected by the server that recorded the room; the rules allow it.",
+            event=named,
+            was=was,
+        )
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("That one was rejected by the state before it: {why}.", why=why)
+        return said("{event} {was} rejected by the state before it: {why}.", event=named, was=was, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("That one was rejected by its own auth events: {why}.", why=why)
+    return said("{event} {was} rejected by its own auth events: {why}.", event=named, was=was, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:
