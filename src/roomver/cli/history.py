@@ -102,10 +102,11 @@ def _summary(told: History, teller: Teller) -> str:
     if not told.known_now:
         now = "Its current value is unknown."
     elif told.now is None:
-        now = "It has no current value." if told.steps else "It never had a value."
+        now = "It has no current value."
     else:
         now = f"The current value is {teller.event(told.now)}."
-    return f"{key_words(told.key)}: {', '.join(numbers)}. {now}"
+    happened = ", ".join(numbers) if told.steps else "no event here sets it"
+    return f"{key_words(told.key)}: {happened}. {now}"
 
 
 def _print(told: History, teller: Teller, asked: Asked) -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ..auth import state_of_auth_events
-from ..errors import SHOWN
+from ..auth import check_against_state, state_of_auth_events
+from ..errors import SHOWN, RoomverError
 from ..event import Event
 from ..findings import Finding
 from ..policy import PolicyRefusal
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..room_check import RoomCheck
 from ..rules import Verdict
+from ..selection import select_auth_types
 from ..state import EventsOf
 from ..types import EventId, StateMap
 from .refused import find_first_refused, find_refused_join
@@ -128,7 +129,7 @@ class OutcomeWords:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
             text = "{event} {was} rejected by its own auth events: {why}."
             first = said(text, event=named, was=self.was, why=why)
-            return joined([first, *self._refused_join(verdict)])
+            return joined([first, *self._not_cited(), *self._refused_join(verdict)])
         text = "{event} {was} rejected because it cites {cited}, which was rejected too."
         first = said(text, event=named, was=self.was, cited=event(chain[0]))
         root = chain[-1]
@@ -136,6 +137,22 @@ class OutcomeWords:
             text = "That goes back over {number} rejected events to the first: {root}."
             first = joined([first, said(text, number=f"{len(chain):,}", root=event(root))])
         return joined([first, why_refused(self.found, root, after_it=True)])
+
+    def _not_cited(self) -> list[Said]:
+        """Name what the event should have cited, if the state before it allows it."""
+        subject, cited = self.event, {*self.event.auth_event_ids}
+        before = state_before(self.found, subject.event_id)
+        try:
+            if not before or not check_against_state(subject, before).allowed:
+                return []
+            found = [before.get(key) for key in select_auth_types(subject)]
+        except RoomverError:
+            return []
+        lacking = [one.event_id for one in found if one is not None and one.event_id not in cited]
+        if not lacking:
+            return []
+        text = "The state before it allows it: it does not cite {events} of that state."
+        return [said(text, events=_listed(lacking))]
 
     def _refused_join(self, verdict: Verdict) -> list[Said]:
         """Say that a join of the sender was refused before, if that is why the sender is not in the room."""
