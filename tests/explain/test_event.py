@@ -223,3 +223,18 @@ def test_a_content_that_does_not_match_its_hash_is_said() -> None:
     assert explained.judged is Judged.ACCEPTED
     assert explained.checks[0].result == "redacted form used"
     assert "only its redacted form is used" in text(explained)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_event_that_does_not_cite_what_allows_it_names_that(version: str) -> None:
+    room = base_room(version)
+    levels = room.state["m.room.power_levels", ""].event_id
+    join = room.state["m.room.member", BOB].event_id
+    auth = [] if version == "12" else [room.state["m.room.create", ""].event_id]
+    message = room.add("m.room.message", BOB, {"body": "x"}, auth=[*auth, levels])
+    explained = explain_event(found_in(room), message.event_id)
+    assert explained.judged is Judged.REJECTED
+    assert f"The state before it allows it: it does not cite <{join}> of that state." in text(explained)
+    room.member(BOB, "leave", by=ALICE)
+    message = room.add("m.room.message", BOB, {"body": "x"}, auth=[*auth, levels])
+    assert "The state before it allows it" not in text(explain_event(found_in(room), message.event_id))

@@ -102,6 +102,16 @@ def test_a_restricted_join_depends_on_another_room_and_on_who_vouches(version: s
     assert asked(room, EVE, "join").answered is Answered.YES
 
 
+def test_a_restricted_join_by_an_unknown_condition_names_no_room() -> None:
+    room = base_room("11")
+    rule = {"join_rule": "restricted", "allow": [{"type": "x.other"}]}
+    room.add("m.room.join_rules", ALICE, rule, state_key="")
+    answer = asked(room, EVE, "join")
+    assert (answer.answered, answer.rooms, answer.able_to) == (Answered.DEPENDS, (), "vouch")
+    assert "below" not in text(answer)
+    assert "if they meet the conditions of the join rule" in text(answer)
+
+
 def test_nobody_joins_a_restricted_room_in_which_nobody_may_invite() -> None:
     """The room of a public report: its creator may not invite, so nobody can join."""
     room = base_room("11")

@@ -15,7 +15,7 @@ from .common import also_option, as_recorded_option, call_name, read_key_files, 
 from .loaded import LoadedRoom
 from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
-from .version_options import room_version_option
+from .version_options import room_version_option, version_file_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +30,7 @@ class Asked:
         choice: which room of the source.
         rest: the arguments that follow the source and the room.
         version: the room version, if it was given.
+        version_file: the name of the file that defines it; None if none does.
         key_files, now, unsigned: how to check signatures.
         as_recorded: whether to follow what the room's server decided.
         as_json: whether to print JSON.
@@ -47,23 +48,41 @@ class Asked:
     as_recorded: bool
     as_json: bool
     cache: Path | None = None
+    version_file: str | None = None
 
     @property
     def call(self) -> str:
         """The arguments of a call that reads the same room, quoted for a shell. Secrets are left out."""
+        cache = [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
+        return " ".join([self.check_call, *cache])
+
+    @property
+    def check_call(self) -> str:
+        """The same for `roomver check`, which has no ``--cache``."""
         words = [call_name(self.source)]
         if self.choice.named is not None:
             words.append(f"--room {call_name(self.choice.named)}")
+        words += ["--immutable"] if self.choice.immutable else []
         words += [f"--also {call_name(one)}" for one in self.more_files]
+        if self.version_file is not None:
+            words.append(f"--room-version-file {call_name(self.version_file)}")
+        elif self.version is not None:
+            words.append(f"--room-version {call_name(self.version.identifier)}")
         words += [f"--keys {call_name(one)}" for one in self.key_files]
+        words += [] if self.now is None else [f"--now {self.now}"]
         words += ["--unsigned"] if self.unsigned else []
         words += ["--as-recorded"] if self.as_recorded else []
-        words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
         return " ".join(words)
 
     def alone(self, source: str) -> "Asked":
         """Return the same question about one of the sources alone."""
         return replace(self, source=source, more_files=(), cache=None)
+
+    def of(self, loaded: LoadedRoom) -> "Asked":
+        """Return the same question about a room that a database found by an event: calls must name it."""
+        if self.choice.named is not None or not loaded.of_database:
+            return self
+        return replace(self, choice=self.choice._replace(named=loaded.found.gathered.room_id))
 
     def load(self, event_id: EventId | None = None, *, algorithm: str | None = None) -> LoadedRoom:
         """Read, check and replay the room. See `roomver.cli.loading.load_room`.
@@ -137,6 +156,7 @@ def room_command(
                 as_recorded=as_recorded,
                 as_json=as_json,
                 cache=cache,
+                version_file=version_file_name(),
             )
             return command(what, **values)
 

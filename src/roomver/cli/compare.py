@@ -14,7 +14,7 @@ from .asked import Asked, room_command
 from .common import call_name, console, example
 from .loaded import LoadedRoom
 from .people import few_words
-from .said import Teller, call_text, key_words, print_lines
+from .said import Teller, call_text, key_words, listed_ids, print_lines
 
 _SHOWN: Final = 8  # events and entries that are listed of each kind
 _NAME: Final = 200  # characters of the name of a source
@@ -97,6 +97,8 @@ def _summary(compared: Compared) -> str:
         if entries:
             differ = "differs" if len(entries) == 1 else "differ"
             told.append(f"{counted(len(entries), 'entry', 'entries')} of the {what} {differ}")
+    if any(compared.recorded_lost) and not compared.recorded_state:
+        told.append("the recorded states differ")
     if not told:
         told.append("the forward extremities differ")
     if not compared.state and not any(compared.state_unknown):
@@ -116,6 +118,17 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
         print_lines([f"  {teller.fresh(compared.parting.why)}", f"  {_ADVICE[compared.parting.part]}"], out)
     _print_entries("current state", compared.state, teller)
     _print_entries("current state as recorded", compared.recorded_state or (), teller)
+    for name, ids in zip("AB", compared.recorded_lost, strict=True):
+        if ids:
+            events = counted(len(ids), "event", "events")
+            lines = [
+                f"only {name} recorded {events} as state that neither source has:",
+                *listed_ids(ids, _SHOWN),
+            ]
+            print_lines(["", *lines])
+    if compared.open:
+        events = counted(compared.open, "event of both is", "events of both are")
+        print_lines(["", f"{events} undecided, or perhaps soft-failed, in a source: not compared"])
     for name, unknown in zip("AB", compared.state_unknown, strict=True):
         if unknown:
             print_lines(

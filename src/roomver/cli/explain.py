@@ -56,7 +56,7 @@ def explain(asked: Asked) -> None:
         click.echo(ascii_json(data, indent=2))
     else:
         _print(explained, teller, loaded, because)
-        click.echo(f"\n{_more(asked, explained)}")
+        click.echo(f"\n{_more(asked.of(loaded), explained)}")
     code = _CODES.get(explained.judged, 1)
     undecided = code == 0 and any(check.result == "undecided" for check in explained.checks)
     raise click.exceptions.Exit(3 if undecided else code)
@@ -121,4 +121,6 @@ def _more(asked: Asked, explained: Explained) -> str:
     elif change is not None and explained.judged is Judged.ACCEPTED:
         command, words = "history", change.key if change.key[1] else change.key[:1]
     rest = call_text(*words) if words and explained.judged is not Judged.DROPPED else None
-    return f"more: roomver check {call} --all" if rest is None else f"more: roomver {command} {call} {rest}"
+    if rest is None:
+        return f"more: roomver check {asked.check_call} --all"
+    return f"more: roomver {command} {call} {rest}"

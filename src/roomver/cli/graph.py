@@ -95,7 +95,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
     )
     words = Words(loaded, drawing)
     if form == "text":
-        _print(asked, loaded, drawing, words)
+        _print(asked.of(loaded), loaded, drawing, words)
         return
     if form == "json":
         chunks: Iterable[str] = json_chunks(loaded, drawing)

@@ -86,8 +86,10 @@ def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Ask
         table.add_row(Text(few_words(line.key[1])), f"{line.events:,}", Text(now))
     print_table(table)
     rest = call_text(kind, keys[0].key[1])
-    command = "check" if rest is None else "history"
-    click.echo(f"\nmore: roomver {command} {asked.call}{'' if rest is None else f' {rest}'}")
+    if rest is None:
+        click.echo(f"\nmore: roomver check {asked.check_call}")
+    else:
+        click.echo(f"\nmore: roomver history {asked.call} {rest}")
 
 
 def _summary(told: History, teller: Teller) -> str:
@@ -100,10 +102,11 @@ def _summary(told: History, teller: Teller) -> str:
     if not told.known_now:
         now = "Its current value is unknown."
     elif told.now is None:
-        now = "It has no current value." if told.steps else "It never had a value."
+        now = "It has no current value."
     else:
         now = f"The current value is {teller.event(told.now)}."
-    return f"{key_words(told.key)}: {', '.join(numbers)}. {now}"
+    happened = ", ".join(numbers) if told.steps else "no event here sets it"
+    return f"{key_words(told.key)}: {happened}. {now}"
 
 
 def _print(told: History, teller: Teller, asked: Asked) -> None:

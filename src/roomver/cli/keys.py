@@ -61,7 +61,7 @@ def keys_command(asked: Asked) -> None:
         click.echo(json.dumps({"summary": _summary(needs), **needs.to_dict()}, indent=1))
     else:
         _print(needs, teller)
-        click.echo(f"\nmore: roomver check {asked.call} --all")
+        click.echo(f"\nmore: roomver check {asked.check_call} --all")
     raise click.exceptions.Exit(1 if needs.wrong else 3 if needs.unknown else 0)
 
 

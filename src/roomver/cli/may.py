@@ -96,7 +96,7 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
         if at_event is not None:
             print_lines([f"In the state after {teller.event(at_event.event_id)}:"])
         _print(answer, teller, loaded, missing)
-        click.echo(f"\n{_more(asked, answer)}")
+        click.echo(f"\n{_more(asked.of(loaded), answer)}")
     raise click.exceptions.Exit(_CODES[answer.answered])
 
 

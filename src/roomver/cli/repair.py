@@ -157,7 +157,7 @@ def _more(repaired: Repaired, asked: Asked) -> str:
         if words is not None:
             return f"more: roomver history {asked.call} {words}"
     return (
-        f"more: roomver check {asked.call} --all"
+        f"more: roomver check {asked.check_call} --all"
         if not repaired.whole
         else f"more: roomver state {asked.call}"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -12,6 +12,8 @@ from ..versions import RoomVersion, get_room_version
 from .common import display_name, opened
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FILE: Final = "roomver.version_file"  # the name of that file, in the metadata of the context
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
@@ -49,10 +51,17 @@ def _known_version(_: click.Context, __: click.Parameter, identifier: str | None
         raise click.BadParameter(str(error)) from None
 
 
-def _defined_version(_: click.Context, __: click.Parameter, file: str | None) -> RoomVersion | None:
+def version_file_name() -> str | None:
+    """Return the name that the running command was given for ``--room-version-file``; None without it."""
+    name: str | None = click.get_current_context().meta.get(_FILE)
+    return name
+
+
+def _defined_version(context: click.Context, __: click.Parameter, file: str | None) -> RoomVersion | None:
     if file is None:
         return None
     if file == "-":
         raise click.BadParameter("the definition of a room version must be in a file of its own")
+    context.meta[_FILE] = file
     with opened(file) as stream:
         return read_version(stream, display_name(file))

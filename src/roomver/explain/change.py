@@ -125,7 +125,7 @@ def change_said(change: Change, *, soft_failed: bool) -> Said:
     if change.before is not None:
         sentences.append(said("It replaced {before}.", before=event(change.before)))
     elif change.known_before:
-        sentences.append(said("It was the first value of {key}.", key=key))
+        sentences.append(said("{key} had no value before it.", key=key))
     else:
         sentences.append(said("What it replaced is unknown."))
     if change.replaced_by:

@@ -109,7 +109,11 @@ class Compared:
         state: the keys of the computed current states that differ, sorted. Unknown entries are left out.
         entries: the number of known entries of each; None for a state that is unknown.
         state_unknown: whether parts of each are unknown.
+        open: how many events of both may have different outcomes: undecided ones, and accepted ones of which
+            it is unknown in a source whether they are soft-failed.
         recorded_state: the keys of the recorded current states that differ; None if a source has none.
+        recorded_lost: the events of each recorded state that the other does not have, and that neither source
+            has, so that their keys are unknown.
         extremities: the forward extremities that only one has; None if one's are uncertain.
         parting: the first event at which they part; None if nothing differs.
     """
@@ -122,7 +126,9 @@ class Compared:
     state: tuple[EntryDiffers, ...]
     entries: tuple[int | None, int | None]
     state_unknown: tuple[bool, bool]
+    open: int
     recorded_state: tuple[EntryDiffers, ...] | None
+    recorded_lost: tuple[tuple[EventId, ...], tuple[EventId, ...]]
     extremities: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None
     parting: Parting | None = None
 
@@ -131,13 +137,20 @@ class Compared:
         """Whether nothing that is known differs."""
         ends = self.extremities is None or not any(self.extremities)
         same = self.versions[0] == self.versions[1] and not any(self.only) and ends
-        return same and not self.verdicts and not self.state and not self.recorded_state
+        recorded = self.recorded_state or any(self.recorded_lost)
+        return same and not self.verdicts and not self.state and not recorded
 
     @property
     def unknown(self) -> bool:
         """Whether something could not be compared."""
-        open_ = any(UNDECIDED in one.computed for one in self.verdicts)
-        return open_ or any(self.state_unknown) or None in self.entries
+        undecided = any(UNDECIDED in one.computed for one in self.verdicts)
+        return (
+            undecided
+            or self.open > 0
+            or any(self.recorded_lost)
+            or any(self.state_unknown)
+            or None in self.entries
+        )
 
     def to_dict(self) -> JsonObject:
         """Return it as a JSON object."""
@@ -152,6 +165,8 @@ class Compared:
             "state": [one.to_dict() for one in self.state],
             "entries": [*self.entries],
             "state_unknown": [*self.state_unknown],
+            "open": self.open,
+            "recorded_lost": [[*ids] for ids in self.recorded_lost],
             "recorded_state": None if recorded is None else [one.to_dict() for one in recorded],
             "extremities": None if ends is None else cast(JsonValue, [[*ids] for ids in ends]),
             "parting": None if self.parting is None else self.parting.to_dict(),

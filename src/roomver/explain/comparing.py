@@ -1,7 +1,7 @@
 """Two sources of one room compared: events, decisions and current states, and where they part first."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import cast
 
@@ -15,7 +15,7 @@ from ..versions import StateResolution
 from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
 from .event import explain_event
 from .outcome_words import finding_said
-from .said import Said, event, joined, said
+from .said import Said, event, joined, said, value
 
 __all__ = ["Side", "compare"]
 
@@ -33,6 +33,11 @@ class Side:
     found: RoomCheck
     recorded: Callable[[EventId], str]
     state: frozenset[EventId] | None = None
+    unsure: frozenset[EventId] = field(init=False)
+    """The accepted events of which it is unknown whether they are soft-failed."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unsure", frozenset(self.found.replay.current_unknown))
 
     @property
     def events(self) -> Mapping[EventId, Event]:
@@ -68,16 +73,19 @@ def compare(a: Side, b: Side) -> Compared:
         tuple(one for one in order if one in mine.events and one not in other.events)
         for mine, other in (sides, (b, a))
     )
-    verdicts, parting = [], None
+    verdicts, parting, open_ = [], None, 0
     for event_id in order:
         both = event_id in a.events and event_id in b.events
         differs = _verdict(event_id, a, b) if both else None
         if differs is not None:
             verdicts.append(differs)
+        elif both:
+            open_ += _is_open(event_id, a, b)
         if parting is None and (differs is not None or not both):
             parting = _part(event_id, differs, a, b)
     states = [one.found.replay.current_state for one in sides]
     state = _entries(states[0], states[1], a, b) if None not in states else ()
+    recorded_state, recorded_lost = _recorded_entries(a, b)
     compared = Compared(
         versions=cast("tuple[str, str]", tuple(one.found.gathered.version.identifier for one in sides)),
         events=(len(a.events), len(b.events)),
@@ -92,7 +100,9 @@ def compare(a: Side, b: Side) -> Compared:
         state_unknown=cast(
             "tuple[bool, bool]", tuple(one is None or bool(unknown_of(one)) for one in states)
         ),
-        recorded_state=_recorded_entries(a, b),
+        open=open_,
+        recorded_state=recorded_state,
+        recorded_lost=recorded_lost,
         extremities=_ends(a, b),
         parting=parting,
     )
@@ -125,9 +135,18 @@ def _joint_order(a: Side, b: Side) -> list[EventId]:
 def _verdict(event_id: EventId, a: Side, b: Side) -> VerdictDiffers | None:
     computed = a.status(event_id), b.status(event_id)
     recorded = a.recorded(event_id), b.recorded(event_id)
-    if computed[0] == computed[1] and (recorded[0] == recorded[1] or not all(recorded)):
+    unsure = event_id in a.unsure or event_id in b.unsure
+    same = computed[0] == computed[1] or (unsure and {*computed} == {"accepted", "soft-failed"})
+    if same and (recorded[0] == recorded[1] or not all(recorded)):
         return None
     return VerdictDiffers(event_id, computed, recorded)
+
+
+def _is_open(event_id: EventId, a: Side, b: Side) -> bool:
+    """Tell whether the outcomes of an event are not known to be the same, nor to differ."""
+    if event_id in a.unsure or event_id in b.unsure:
+        return True
+    return a.status(event_id) in (UNDECIDED, "not judged")
 
 
 def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -> Parting:
@@ -220,10 +239,10 @@ def _entries(
 def _why_entry(one: EventId | None, other: EventId | None, a: Side, b: Side) -> Iterator[Said]:
     """Say what keeps each source from having the other's event."""
     told = False
-    for value, mine, name, side in ((one, "A", "B", b), (other, "B", "A", a)):
-        if value is None:
+    for theirs, mine, name, side in ((one, "A", "B", b), (other, "B", "A", a)):
+        if theirs is None:
             continue
-        status = side.status(value)
+        status = side.status(theirs)
         if status != "accepted":
             words = "lacks" if status == "missing" else "has not judged" if status == "not judged" else status
             verb = f"{name} {words}" if words in ("lacks", "has not judged") else f"in {name} it is {words}"
@@ -236,21 +255,36 @@ def _why_entry(one: EventId | None, other: EventId | None, a: Side, b: Side) -> 
         yield said("Both have accepted the events of both, and state resolution or the history differs.")
 
 
-def _recorded_entries(a: Side, b: Side) -> tuple[EntryDiffers, ...] | None:
-    """Return the keys that the recorded current states differ at; None if a source has none."""
+def _recorded_entries(
+    a: Side, b: Side
+) -> tuple[tuple[EntryDiffers, ...] | None, tuple[tuple[EventId, ...], tuple[EventId, ...]]]:
+    """Return the keys that the recorded current states differ at; None if a source has none.
+
+    Also the events that only one of these states has and that neither source has: their keys are unknown, so
+    the other state may have an event for a key that this one seems to lack.
+    """
     if a.state is None or b.state is None:
-        return None
+        return None, ((), ())
     states: list[dict[StateKey, EventId]] = []
-    for side in (a, b):
+    lost: list[tuple[EventId, ...]] = []
+    for mine, other in ((a.state, b.state), (b.state, a.state)):
         state: dict[StateKey, EventId] = {}
-        for event_id in sorted(side.state or ()):
+        unknown = []
+        for event_id in sorted(mine):
             found = a.events.get(event_id) or b.events.get(event_id)
             if found is not None and found.state_key is not None:
                 state[found.type, found.state_key] = event_id
+            elif found is None and event_id not in other:
+                unknown.append(event_id)
         states.append(state)
-    keys = {*states[0], *states[1]}
-    differing = sorted(key for key in keys if states[0].get(key) != states[1].get(key))
-    return tuple(EntryDiffers(key, states[0].get(key), states[1].get(key)) for key in differing)
+        lost.append(tuple(unknown))
+    differing = []
+    for key in sorted({*states[0], *states[1]}):
+        values = states[0].get(key), states[1].get(key)
+        lacking = any(one is None and ids for one, ids in zip(values, lost, strict=True))
+        if values[0] != values[1] and not lacking:
+            differing.append(EntryDiffers(key, *values))
+    return tuple(differing), (lost[0], lost[1])
 
 
 def _ends(a: Side, b: Side) -> tuple[tuple[EventId, ...], tuple[EventId, ...]] | None:
@@ -267,19 +301,20 @@ def _with_state_parting(compared: Compared, a: Side, b: Side) -> Compared:
         text = "The sources are read as different room versions, so other rules and another algorithm apply."
     elif compared.state:
         text = "The events and decisions are the same. The states that the sources give at gaps differ."
-    elif compared.recorded_state:
+    elif compared.recorded_state or any(compared.recorded_lost):
         text = (
             "The events and decisions are the same, and give the same state. The servers recorded different"
             " states: one of them resolved otherwise, or was not up to date."
         )
-        text = " ".join([text, *_other_algorithms(a, b)])
+        parting = Parting(None, Part.STATE, "", joined([said(text), *_other_algorithms(a, b)]))
+        return replace(compared, parting=parting)
     else:
         text = "The events and decisions are the same. Only the forward extremities differ."
     parting = Parting(None, Part.STATE, "", said(text))
     return replace(compared, parting=parting)
 
 
-def _other_algorithms(a: Side, b: Side) -> Iterator[str]:
+def _other_algorithms(a: Side, b: Side) -> Iterator[Said]:
     """Say which recorded states are those of another algorithm than the room version's."""
     for name, side in (("A", a), ("B", b)):
         replayed, version = side.found.replay, side.found.gathered.version
@@ -295,7 +330,11 @@ def _other_algorithms(a: Side, b: Side) -> Iterator[str]:
             continue
         for one, state in states.items():
             if state == side.state and state != states[own]:
-                yield (
-                    f"The state of {name} is what the algorithm {one.value} gives, and room version"
-                    f" {version.identifier} has the algorithm {own.value}."
+                yield said(
+                    "The state of {name} is what the algorithm {one} gives, and room version {version} has"
+                    " the algorithm {own}.",
+                    name=name,
+                    one=one.value,
+                    version=value(version.identifier),
+                    own=own.value,
                 )

@@ -191,12 +191,13 @@ class _Asker:
                 nobody="no joined user may invite" if whole else "the members are known in part",
             )
         else:
+            where = "the room below" if len(rooms) == 1 else "one of the rooms below"
             why = said(
-                "It depends: {who} may join if they are in {room}, and a server of this room vouches for the"
-                " join. This room does not tell who is in {it}.",
+                "It depends: {who} may join if they {meet}, and a server of this room vouches for the join."
+                " This room does not tell {it}.",
                 who=user(self.who),
-                room="the room below" if len(rooms) == 1 else "one of the rooms below",
-                it="another one",
+                meet=f"are in {where}" if rooms else "meet the conditions of the join rule",
+                it=f"who is in {'it' if len(rooms) == 1 else 'them'}" if rooms else "whether they do",
             )
         lack = Lack.STATE if answered is Answered.UNKNOWN else None
         return May(

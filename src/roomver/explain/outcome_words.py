@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ..auth import state_of_auth_events
-from ..errors import SHOWN
+from ..auth import check_against_state, state_of_auth_events
+from ..errors import SHOWN, RoomverError
 from ..event import Event
 from ..findings import Finding
 from ..policy import PolicyRefusal
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..room_check import RoomCheck
 from ..rules import Verdict
+from ..selection import select_auth_types
 from ..state import EventsOf
 from ..types import EventId, StateMap
 from .refused import find_first_refused, find_refused_join
 from .rule_words import rule_said
-from .said import Said, entry, event, joined, said, value
+from .said import Part, Said, entry, event, joined, said, value
 
 __all__ = ["OutcomeWords", "auth_state", "finding_said", "state_at_arrival", "state_before", "why_refused"]
 
@@ -128,14 +129,30 @@ class OutcomeWords:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
             text = "{event} {was} rejected by its own auth events: {why}."
             first = said(text, event=named, was=self.was, why=why)
-            return joined([first, *self._refused_join(verdict)])
+            return joined([first, *self._not_cited(), *self._refused_join(verdict)])
         text = "{event} {was} rejected because it cites {cited}, which was rejected too."
         first = said(text, event=named, was=self.was, cited=event(chain[0]))
         root = chain[-1]
         if len(chain) > 1:
             text = "That goes back over {number} rejected events to the first: {root}."
             first = joined([first, said(text, number=f"{len(chain):,}", root=event(root))])
-        return joined([first, why_refused(self.found, root)])
+        return joined([first, why_refused(self.found, root, after_it=True)])
+
+    def _not_cited(self) -> list[Said]:
+        """Name what the event should have cited, if the state before it allows it."""
+        subject, cited = self.event, {*self.event.auth_event_ids}
+        before = state_before(self.found, subject.event_id)
+        try:
+            if not before or not check_against_state(subject, before).allowed:
+                return []
+            found = [before.get(key) for key in select_auth_types(subject)]
+        except RoomverError:
+            return []
+        lacking = [one.event_id for one in found if one is not None and one.event_id not in cited]
+        if not lacking:
+            return []
+        text = "The state before it allows it: it does not cite {events} of that state."
+        return [said(text, events=_listed(lacking))]
 
     def _refused_join(self, verdict: Verdict) -> list[Said]:
         """Say that a join of the sender was refused before, if that is why the sender is not in the room."""
@@ -146,7 +163,7 @@ class OutcomeWords:
             return []
         return [
             said("An earlier join, {join}, did not count.", join=event(join)),
-            why_refused(self.found, join),
+            why_refused(self.found, join, after_it=True),
         ]
 
     def _cyclic(self, named: Said) -> Said:
@@ -207,26 +224,40 @@ def was_word(subject: Event) -> str:
     return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
 
 
-def why_refused(found: RoomCheck, event_id: EventId) -> Said:
-    """Return one sentence: why a rejected or soft-failed event was refused, after it was named."""
+def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) -> Said:
+    """Return one sentence: why a rejected or soft-failed event was refused.
+
+    Args:
+        found: the checked room.
+        event_id: the event.
+        after_it: whether it was named last before the sentence, so that "that one" is clear.
+    """
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
+    named: Said | Part = event(event_id)
+    was = was_word(subject)
+    if after_it:
+        named, was = said("That one"), "was"
     if outcome.status is Status.CYCLIC:
-        return said("That one cites itself, directly or through others.")
+        return said("{event} cites itself, directly or through others.", event=named)
     if outcome.status is Status.UNDECIDED:
-        return said("That one is undecided.")
+        return said("{event} is undecided.", event=named)
     verdict = outcome.deciding
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("That one was soft-failed: {why}.", why=why)
-        return said("The server that recorded the room rejected that one; the rules allow it.")
+            return said("{event} {was} soft-failed: {why}.", event=named, was=was, why=why)
+        return said(
+            "{event} {was} rejected by the server that recorded the room; the rules allow it.",
+            event=named,
+            was=was,
+        )
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("That one was rejected by the state before it: {why}.", why=why)
+        return said("{event} {was} rejected by the state before it: {why}.", event=named, was=was, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("That one was rejected by its own auth events: {why}.", why=why)
+    return said("{event} {was} rejected by its own auth events: {why}.", event=named, was=was, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:
