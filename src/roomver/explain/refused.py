@@ -43,8 +43,8 @@ def find_first_refused(replay: Replay, event_id: EventId) -> tuple[EventId, ...]
 def find_refused_join(replay: Replay, subject: Event) -> EventId | None:
     """Return the last join of an event's sender before the event that was not accepted, or was soft-failed.
 
-    None if no join was refused, or if another change of the membership was accepted after it: then that is why
-    the sender is not in the room. Only an event that comes before in the order of the replay counts.
+    None if no join was refused, or if another change of the membership was accepted after it: then that is
+    why the sender is not in the room. Only an event that comes before in the order of the replay counts.
     """
     found: EventId | None = None
     for event_id in replay.order:
