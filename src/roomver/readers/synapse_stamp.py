@@ -1,7 +1,7 @@
 """What tells whether a room in a database has changed since it was read.
 
 An SQLite file is told by its size and times, with those of the files that SQLite keeps beside it: whatever
-writes to it changes them. A program may set back the time of the last write, but not the time of the last change.
+writes to it changes them. A program may set back the time of the last write, but not that of the last change.
 PostgreSQL has nothing like that, so the rows are asked: those of the events in part, and all that the server
 decided about them.
 """
