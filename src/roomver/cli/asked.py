@@ -9,9 +9,16 @@ from typing import Any, TypeVar, cast
 import click
 
 from ..types import EventId
-from ..versions import RoomVersion
+from ..versions import RoomVersion, get_room_version, is_known
 from .cache import cache_option
-from .common import also_option, as_recorded_option, call_name, read_key_files, signature_options
+from .common import (
+    also_option,
+    as_recorded_option,
+    call_name,
+    call_word,
+    read_key_files,
+    signature_options,
+)
 from .loaded import LoadedRoom
 from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
@@ -53,13 +60,21 @@ class Asked:
         """The arguments of a call that reads the same room, quoted for a shell. Secrets are left out."""
         words = [call_name(self.source)]
         if self.choice.named is not None:
-            words.append(f"--room {call_name(self.choice.named)}")
+            words.append(f"--room {call_word(self.choice.named)}")
+        words += ["--immutable"] if self.choice.immutable else []
+        words += [] if self.version is None else [_version_words(self.version)]
         words += [f"--also {call_name(one)}" for one in self.more_files]
         words += [f"--keys {call_name(one)}" for one in self.key_files]
+        words += [] if self.now is None else [f"--now {self.now}"]
         words += ["--unsigned"] if self.unsigned else []
         words += ["--as-recorded"] if self.as_recorded else []
         words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
         return " ".join(words)
+
+    @property
+    def check_call(self) -> str:
+        """The same for `roomver check`, which keeps no cache: it reads every event."""
+        return replace(self, cache=None).call
 
     def alone(self, source: str) -> "Asked":
         """Return the same question about one of the sources alone."""
@@ -83,6 +98,13 @@ class Asked:
             algorithm=algorithm,
             cache=self.cache,
         )
+
+
+def _version_words(version: RoomVersion) -> str:
+    """Return the option that names a room version. The file that defines one is not known here."""
+    if is_known(version.identifier) and get_room_version(version.identifier) == version:
+        return f"--room-version {call_word(version.identifier)}"
+    return "--room-version-file FILE"
 
 
 def room_command(

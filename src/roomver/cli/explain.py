@@ -121,4 +121,8 @@ def _more(asked: Asked, explained: Explained) -> str:
     elif change is not None and explained.judged is Judged.ACCEPTED:
         command, words = "history", change.key if change.key[1] else change.key[:1]
     rest = call_text(*words) if words and explained.judged is not Judged.DROPPED else None
-    return f"more: roomver check {call} --all" if rest is None else f"more: roomver {command} {call} {rest}"
+    return (
+        f"more: roomver check {asked.check_call} --all"
+        if rest is None
+        else f"more: roomver {command} {call} {rest}"
+    )

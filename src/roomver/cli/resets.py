@@ -146,10 +146,10 @@ def _why(one: ExplainedReset, teller: Teller) -> str:
 def _more(explained: Sequence[ExplainedReset], asked: Asked) -> str:
     """Return the one call that shows more."""
     if not explained:
-        return f"more: roomver check {asked.call}"
+        return f"more: roomver check {asked.check_call}"
     first = explained[0]
     at = None if first.merge is None else call_text(first.merge)
     why = call_text(*first.key) if first.merge is None or at is not None else None
     if why is None:
-        return f"more: roomver check {asked.call} --all"
+        return f"more: roomver check {asked.check_call} --all"
     return f"more: roomver resolve {asked.call}{'' if at is None else f' --at {at}'} --why {why}"
