@@ -1,6 +1,5 @@
 """``roomver compare``: how two sources of one room differ, and where they part first."""
 
-import json
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +11,7 @@ from ..explain.comparing import Side, compare
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import call_name, console, example
+from .escaped import ascii_json
 from .loaded import LoadedRoom
 from .people import few_words
 from .said import Teller, call_text, key_words, listed_ids, print_lines
@@ -62,7 +62,7 @@ def compare_command(asked: Asked) -> None:
     if asked.as_json:
         summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
         why = {} if compared.parting is None else {"parted": teller.fresh(compared.parting.why)}
-        click.echo(json.dumps({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
+        click.echo(ascii_json({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
     else:
         _print(compared, teller, rooms)
         click.echo(f"\n{_more(compared, same, other)}")

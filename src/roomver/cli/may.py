@@ -16,6 +16,7 @@ from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from .asked import Asked, room_command
 from .common import console, display_name, example
+from .escaped import ascii_json
 from .explain import teller_of
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
@@ -91,7 +92,7 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
             **answer.to_dict(),
             "missing": missing,
         }
-        click.echo(json.dumps(data, indent=2))
+        click.echo(ascii_json(data, indent=2))
     else:
         if at_event is not None:
             print_lines([f"In the state after {teller.event(at_event.event_id)}:"])

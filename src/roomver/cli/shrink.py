@@ -30,7 +30,7 @@ from ..rules import RULES
 from ..types import EventId, JsonObject
 from ..versions import StateResolution
 from .asked import Asked, room_command
-from .common import console, display_name, example
+from .common import call_name, console, example
 from .loaded import LoadedRoom
 from .vectors.implementation import Implementation
 from .vectors.meeting import ImplementationDiffers
@@ -117,7 +117,7 @@ def shrink_command(
     left = counted(len(found.cut.events), "event is", "events are")
     click.echo(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}", err=True)
     if output != "-":
-        click.echo(f"roomver: to look at it: roomver check {shlex.quote(display_name(output))}", err=True)
+        click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
 
 
 def _events_of(loaded: Sequence[LoadedRoom]) -> list[Event]:
