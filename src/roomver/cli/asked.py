@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -15,9 +15,11 @@ from .common import also_option, as_recorded_option, call_name, read_key_files, 
 from .loaded import LoadedRoom
 from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
-from .version_options import room_version_option
+from .version_options import given_version_file, room_version_option
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_WITHOUT_CACHE: Final = frozenset({"check"})  # commands that do not take --cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Asked:
         as_recorded: whether to follow what the room's server decided.
         as_json: whether to print JSON.
         cache: the file to keep the replayed room in; None not to.
+        version_file: the file that defines the room version, if it was given so.
     """
 
     source: str
@@ -47,18 +50,34 @@ class Asked:
     as_recorded: bool
     as_json: bool
     cache: Path | None = None
+    version_file: str | None = None
 
-    @property
-    def call(self) -> str:
-        """The arguments of a call that reads the same room, quoted for a shell. Secrets are left out."""
-        words = [call_name(self.source)]
-        if self.choice.named is not None:
-            words.append(f"--room {call_name(self.choice.named)}")
+    def call(self, command: str, loaded: LoadedRoom | None = None) -> str:
+        """Return a call that reads the same room in the same way, quoted for a shell. Secrets are left out.
+
+        Args:
+            command: the command to call.
+            loaded: the room. Give it for a command that is not given an event: a database finds its room by
+                an event, and otherwise needs the room's ID.
+        """
+        words = [f"roomver {command} {call_name(self.source)}"]
+        room = self.choice.named
+        if room is None and loaded is not None and loaded.of_database:
+            room = loaded.found.gathered.room_id
+        if room is not None:
+            words.append(f"--room {call_name(room)}")
         words += [f"--also {call_name(one)}" for one in self.more_files]
         words += [f"--keys {call_name(one)}" for one in self.key_files]
         words += ["--unsigned"] if self.unsigned else []
         words += ["--as-recorded"] if self.as_recorded else []
-        words += [] if self.cache is None else [f"--cache {call_name(str(self.cache))}"]
+        if self.version_file is not None:
+            words.append(f"--room-version-file {call_name(self.version_file)}")
+        elif self.version is not None:
+            words.append(f"--room-version {call_name(self.version.identifier)}")
+        words += [] if self.now is None else [f"--now {self.now}"]
+        words += ["--immutable"] if self.choice.immutable else []
+        if self.cache is not None and command not in _WITHOUT_CACHE:
+            words.append(f"--cache {call_name(str(self.cache))}")
         return " ".join(words)
 
     def alone(self, source: str) -> "Asked":
@@ -137,6 +156,7 @@ def room_command(
                 as_recorded=as_recorded,
                 as_json=as_json,
                 cache=cache,
+                version_file=given_version_file(),
             )
             return command(what, **values)
 

@@ -56,7 +56,7 @@ def explain(asked: Asked) -> None:
         click.echo(ascii_json(data, indent=2))
     else:
         _print(explained, teller, loaded, because)
-        click.echo(f"\n{_more(asked, explained)}")
+        click.echo(f"\nmore: {_more(asked, explained, loaded)}")
     code = _CODES.get(explained.judged, 1)
     undecided = code == 0 and any(check.result == "undecided" for check in explained.checks)
     raise click.exceptions.Exit(3 if undecided else code)
@@ -109,11 +109,11 @@ def _check_lines(check: Verdicted, teller: Teller) -> list[str]:
     return lines + [f"  {teller.fact(fact)}" for fact in check.facts]
 
 
-def _more(asked: Asked, explained: Explained) -> str:
+def _more(asked: Asked, explained: Explained, loaded: LoadedRoom) -> str:
     """Return the one call that shows more."""
-    call, change, joint = asked.call, explained.change, explained.joint
+    change, joint = explained.change, explained.joint
     if (change is not None and change.undone) or (joint is not None and joint.resets):
-        return f"more: roomver resets {call}"
+        return asked.call("resets", loaded)
     command = "auth"
     words: Sequence[str] = () if explained.event_id is None else (explained.event_id,)
     if explained.refused:
@@ -121,4 +121,7 @@ def _more(asked: Asked, explained: Explained) -> str:
     elif change is not None and explained.judged is Judged.ACCEPTED:
         command, words = "history", change.key if change.key[1] else change.key[:1]
     rest = call_text(*words) if words and explained.judged is not Judged.DROPPED else None
-    return f"more: roomver check {call} --all" if rest is None else f"more: roomver {command} {call} {rest}"
+    if rest is None:
+        return f"{asked.call('check', loaded)} --all"
+    # A database finds the room by the event.
+    return f"{asked.call(command, loaded if command == 'history' else None)} {rest}"

@@ -33,11 +33,12 @@ def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callab
 
 
 @click.command(
+    short_help="Draw the graph of a room: forks, merges, rejections, resets.",
     epilog=example(
         "roomver graph room.jsonl | head -n 50\n"
         "roomver graph homeserver.db '!roomid' --around '$eventid' --count 10\n"
         "roomver graph room.jsonl --type m.room.power_levels --svg > room.svg"
-    )
+    ),
 )
 @room_command()
 @click.option("--around", metavar="EVENT", help="Draw the rows around an event, by ID or prefix of it.")
@@ -205,6 +206,7 @@ def _more(asked: Asked, loaded: LoadedRoom, kinds: Collection[Kind]) -> Iterable
         yield "Folded events: --all, or --around EVENT"
     if Kind.NEWER in kinds or Kind.OLDER in kinds:
         yield "More rows: --count N"
-    what = "resets" if loaded.found.resets else "explain"
-    event = "" if loaded.found.resets else " 'EVENT'"
-    yield f"{'The resets' if loaded.found.resets else 'One event'}: roomver {what} {asked.call}{event}"
+    if loaded.found.resets:
+        yield f"The resets: {asked.call('resets', loaded)}"
+    else:
+        yield f"One event: {asked.call('explain', loaded)} 'EVENT'"

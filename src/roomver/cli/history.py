@@ -87,7 +87,7 @@ def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Ask
     print_table(table)
     rest = call_text(kind, keys[0].key[1])
     command = "check" if rest is None else "history"
-    click.echo(f"\nmore: roomver {command} {asked.call}{'' if rest is None else f' {rest}'}")
+    click.echo(f"\nmore: {asked.call(command)}{'' if rest is None else f' {rest}'}")
 
 
 def _summary(told: History, teller: Teller) -> str:
@@ -173,10 +173,8 @@ def _value(known: bool, value: EventId | None, teller: Teller) -> str:
 def _more(told: History, asked: Asked) -> str:
     """Return the one call that shows more."""
     if told.lost:
-        return f"more: roomver resets {asked.call}"
+        return f"more: {asked.call('resets')}"
     refused = [step for step in told.steps if isinstance(step, Valued) and step.judged is not Judged.ACCEPTED]
     about = refused[-1].event_id if refused else told.now
     rest = None if about is None else call_text(about)
-    return (
-        f"more: roomver state {asked.call}" if rest is None else f"more: roomver explain {asked.call} {rest}"
-    )
+    return f"more: {asked.call('state')}" if rest is None else f"more: {asked.call('explain')} {rest}"

@@ -92,7 +92,7 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
         if at_event is not None:
             print_lines([f"In the state after {teller.event(at_event.event_id)}:"])
         _print(answer, teller, loaded, missing)
-        click.echo(f"\n{_more(asked, answer)}")
+        click.echo(f"\n{_more(asked, answer, loaded)}")
     raise click.exceptions.Exit(_CODES[answer.answered])
 
 
@@ -172,7 +172,7 @@ def _able_lines(answer: May) -> list[str]:
     return lines
 
 
-def _more(asked: Asked, answer: May) -> str:
+def _more(asked: Asked, answer: May, loaded: LoadedRoom) -> str:
     """Return the one call that shows more: where the deciding value comes from."""
     facts = () if answer.check is None else answer.check.facts
     rule = "" if answer.check is None else answer.check.rule or ""
@@ -180,5 +180,5 @@ def _more(asked: Asked, answer: May) -> str:
     if rule == "sender.not_joined" or rule.endswith((".banned", "sender_not_joined", "leave.self")):
         kinds = ["m.room.member", answer.user]
     if any(fact.event_id for fact in facts) and (words := call_text(*kinds)) is not None:
-        return f"more: roomver history {asked.call} {words}"
-    return f"more: roomver state {asked.call}"
+        return f"more: {asked.call('history', loaded)} {words}"
+    return f"more: {asked.call('state', loaded)}"

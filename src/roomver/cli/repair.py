@@ -155,9 +155,5 @@ def _more(repaired: Repaired, asked: Asked) -> str:
         kind, key = repaired.changes[0].key
         words = call_text(kind, key) if key else call_text(kind)
         if words is not None:
-            return f"more: roomver history {asked.call} {words}"
-    return (
-        f"more: roomver check {asked.call} --all"
-        if not repaired.whole
-        else f"more: roomver state {asked.call}"
-    )
+            return f"more: {asked.call('history')} {words}"
+    return f"more: {asked.call('state')}" if repaired.whole else f"more: {asked.call('check')} --all"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -12,6 +12,8 @@ from ..versions import RoomVersion, get_room_version
 from .common import display_name, opened
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FILE: Final = "roomver.version_file"  # where the context of a command keeps the name of the file
 
 
 def room_version_option(text: str, *, required: bool = True) -> Callable[[F], F]:
@@ -49,9 +51,15 @@ def _known_version(_: click.Context, __: click.Parameter, identifier: str | None
         raise click.BadParameter(str(error)) from None
 
 
-def _defined_version(_: click.Context, __: click.Parameter, file: str | None) -> RoomVersion | None:
+def given_version_file() -> str | None:
+    """Return the file that ``--room-version-file`` of the running command names; None if it was not given."""
+    return cast("str | None", click.get_current_context().meta.get(_FILE))
+
+
+def _defined_version(context: click.Context, __: click.Parameter, file: str | None) -> RoomVersion | None:
     if file is None:
         return None
+    context.meta[_FILE] = file
     if file == "-":
         raise click.BadParameter("the definition of a room version must be in a file of its own")
     with opened(file) as stream:

@@ -74,6 +74,11 @@ class OutcomeWords:
                 assert verdict is not None
                 why = rule_said(self.event, verdict, state_before(self.found, self.event.event_id))
                 text = "{event} {was} rejected by the state before it: {why}. Its own auth events allow it."
+                if self.was == "were":
+                    text = (
+                        "{event} {was} rejected by the state before them: {why}. Their own auth events allow"
+                        " them."
+                    )
                 return joined([said(text, event=named, was=self.was, why=why), *self._refused_join(verdict)])
             case Status.CYCLIC:
                 return self._cyclic(named)
@@ -126,11 +131,13 @@ class OutcomeWords:
         chain = find_first_refused(self.replay, self.event.event_id)
         if not chain:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
-            text = "{event} {was} rejected by its own auth events: {why}."
-            first = said(text, event=named, was=self.was, why=why)
+            text = "{event} {was} rejected by {own} own auth events: {why}."
+            own = "their" if self.was == "were" else "its"
+            first = said(text, event=named, was=self.was, own=own, why=why)
             return joined([first, *self._refused_join(verdict)])
-        text = "{event} {was} rejected because it cites {cited}, which was rejected too."
-        first = said(text, event=named, was=self.was, cited=event(chain[0]))
+        text = "{event} {was} rejected because {they} {cited}, which was rejected too."
+        they = "they cite" if self.was == "were" else "it cites"
+        first = said(text, event=named, was=self.was, they=they, cited=event(chain[0]))
         root = chain[-1]
         if len(chain) > 1:
             text = "That goes back over {number} rejected events to the first: {root}."
@@ -207,26 +214,41 @@ def was_word(subject: Event) -> str:
     return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
 
 
-def why_refused(found: RoomCheck, event_id: EventId) -> Said:
-    """Return one sentence: why a rejected or soft-failed event was refused, after it was named."""
+def why_refused(found: RoomCheck, event_id: EventId, *, named: bool = False) -> Said:
+    """Return one sentence: why a rejected or soft-failed event was refused.
+
+    Args:
+        found: the checked room.
+        event_id: the event.
+        named: whether to name it. Otherwise it is "that one", and was named before.
+    """
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
+    words: dict[str, Said | str] = {"one": "That one", "was": "was", "own": "its"}
+    if named:
+        was = was_word(subject)
+        words = {
+            "one": said("{event}", event=event(event_id)),
+            "was": was,
+            "own": "their" if was == "were" else "its",
+        }
     if outcome.status is Status.CYCLIC:
-        return said("That one cites itself, directly or through others.")
+        return said("{one} {was} rejected for citing itself, directly or through others.", words)
     if outcome.status is Status.UNDECIDED:
-        return said("That one is undecided.")
+        return said("Whether the rules allow it is undecided.")
     verdict = outcome.deciding
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("That one was soft-failed: {why}.", why=why)
-        return said("The server that recorded the room rejected that one; the rules allow it.")
+            return said("{one} {was} soft-failed: {why}.", words, why=why)
+        text = "{one} {was} rejected by the server that recorded the room; the rules allow it."
+        return said(text, words)
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("That one was rejected by the state before it: {why}.", why=why)
+        return said("{one} {was} rejected by the state before it: {why}.", words, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("That one was rejected by its own auth events: {why}.", why=why)
+    return said("{one} {was} rejected by {own} own auth events: {why}.", words, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:
