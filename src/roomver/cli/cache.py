@@ -92,7 +92,7 @@ _ALLOWED: Final = frozenset(
         "roomver.rules.Verdict",
         "roomver.rules._rule_named",
         "roomver.state.partial.PartialState",
-        "roomver.state.partial.Unknown",
+        "roomver.state.unknown.Unknown",
         "roomver.state.room_state._restored",
         "roomver.state_document.StateDocument",
         "roomver.undecided.Dropped",

@@ -47,10 +47,10 @@ def printable(text: object, limit: int = _LONGEST) -> str:
         return shorten(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return text if _is_plain(text) else "".join(_parts(text, escape_of))
+    return text if is_printable(text) else "".join(_parts(text, escape_of))
 
 
-def _is_plain(text: str) -> bool:
+def is_printable(text: str) -> bool:
     """Tell quickly that nothing in a text is escaped. False only says that it must be looked at."""
     return text.isprintable() and (text.isascii() or _HARMFUL.search(text) is None)
 
@@ -85,7 +85,7 @@ def json_text(text: str) -> str:
 
     It is the same JSON value, in one line if the text had no line ends between its values.
     """
-    return text if _is_plain(text) else "".join(_parts(text, _json_escape))
+    return text if is_printable(text) else "".join(_parts(text, _json_escape))
 
 
 def _json_escape(character: str) -> str:
