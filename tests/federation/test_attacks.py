@@ -246,3 +246,14 @@ def test_a_long_header_is_read_fast() -> None:
     begin = time.perf_counter()
     assert read_request("GET", "/", "X-Matrix " + "a" * 100_000) is None
     assert time.perf_counter() - begin < 1
+
+
+@every_version
+def test_what_no_signature_covers_is_not_kept(version: str) -> None:
+    """Any server may add to it, for example that the event was redacted."""
+    a, b, room_id = joined(version)
+    here, there = a.rooms[room_id], b.rooms[room_id]
+    spoken = b.say(room_id, BOB, "Hello")
+    pdu = {**spoken.pdu, "unsigned": {"redacted_because": there.stored[spoken.event_id].event.pdu}}
+    a.run(room_id, take_steps(pdu, here.room, EVIL))
+    assert here.stored[spoken.event_id].event.pdu == spoken.pdu

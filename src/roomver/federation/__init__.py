@@ -49,13 +49,8 @@ from .needs import (
     run,
     run_async,
 )
-from .receiving import (
-    backfill_steps,
-    complete_steps,
-    current_servers_steps,
-    current_state_steps,
-    take_steps,
-)
+from .present import current_servers_steps, current_state_steps
+from .receiving import backfill_steps, complete_steps, take_steps
 from .requests import Request, check_request_steps, read_request, sign_request
 
 __all__ = [

@@ -20,7 +20,8 @@ from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
 from ..versions import RoomVersion
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import is_here_steps, servers_steps, take_steps
+from .present import is_here_steps, servers_steps
+from .receiving import take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100
