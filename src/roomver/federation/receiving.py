@@ -238,6 +238,10 @@ def keep_steps(
     if stored is None:
         return
     event = stored.event
+    if "unsigned" in event.pdu:  # no signature covers it, so any server may have added it
+        covered = {name: value for name, value in event.pdu.items() if name != "unsigned"}
+        event = Event.trusted(covered, room.version, event.event_id)
+        stored = stored._replace(event=event)
     accepted = receipt.status is ReceiptStatus.ACCEPTED
     redacted: list[Event] = []
     destinations: frozenset[ServerName] = frozenset()
