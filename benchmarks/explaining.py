@@ -173,7 +173,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         source = Path(folder) / "room.jsonl"
         source.write_text("".join(f"{line}\n" for line in room.lines), encoding="utf-8")
         kept = ["--cache", str(Path(folder) / "kept")]
-        runs = [("without a cache", call, []) for call in commands(room)]
+        plain: list[str] = []
+        runs = [("without a cache", call, plain) for call in commands(room)]
         runs.append(("makes the cache", ["resets"], kept))
         runs += [("with the cache", call, kept) for call in commands(room)]
         for how, (name, *rest), more in runs:
