@@ -23,7 +23,7 @@ _INVISIBLE: Final = re.compile(
 _MARK: Final = ("Mn", "Me")
 _MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
 # Where a character may have to be escaped although Python calls it printable.
-_HARMFUL: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
+_MAY_HARM: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
 
 # ":" and "@" begin links, which some renderers make of bare addresses.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE)
@@ -51,8 +51,10 @@ def printable(text: object, limit: int = _LONGEST) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Tell quickly that nothing in a text is escaped. False only says that it must be looked at."""
-    return text.isprintable() and (text.isascii() or _HARMFUL.search(text) is None)
+    """Tell whether `printable` would escape nothing in a text."""
+    if text.isascii() or _MAY_HARM.search(text) is None:
+        return text.isprintable()
+    return "".join(_parts(text, escape_of)) == text
 
 
 def _parts(text: str, escape: Callable[[str], str]) -> Iterator[str]:

@@ -155,14 +155,15 @@ def _read(
             )
         gathered = found.gathered
     else:
-        gathered = gather_events(
-            room.entries,
-            room.version,
-            keys=keys,
-            origins=room.origins,
-            room_id=room.wanted,
-            on_check=lambda entry, check: checked.append((entry, check)),
-        )
+        with room_progress(files, room) as shown:
+            gathered = gather_events(
+                shown.entries,
+                room.version,
+                keys=keys,
+                origins=room.origins,
+                room_id=room.wanted,
+                on_check=lambda entry, check: checked.append((entry, check)),
+            )
     tell_other_rooms(gathered)
     tell_contradictions(gathered, files, choice)
     for line in contradiction_lines(gathered):
