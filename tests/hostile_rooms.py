@@ -41,10 +41,11 @@ TEXTS: Final = (
 )
 
 
-def hostile_room(version: str = "11") -> Room:
+def hostile_room(version: str = "11", *, merged: bool = True) -> Room:
     """Return a room in which every text that can be is one of `TEXTS`, also in events that are refused.
 
-    At the end it has a merge at which keys were reset whose types and keys are such texts.
+    If it is to be merged, it has at the end a merge at which keys were reset whose types and keys are such
+    texts.
     """
     built = Room(version)
     built.join(ALICE)
@@ -68,7 +69,8 @@ def hostile_room(version: str = "11") -> Room:
         built.member(user, "ban", by=ALICE, more={"reason": text, "displayname": short})
         built.add("m.room.message", user, {"body": text})  # refused
     built.add("m.room.name", ALICE, {"name": TEXTS[0]}, state_key="")
-    _add_merge(built, levels)
+    if merged:
+        _add_merge(built, levels)
     return built
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from command_line import CASES, Write, run, write_into
 from homeservers import SQLITE, facts_of, packed, unpacked
 
+from roomver.cli import loading
 from roomver.cli.cache import Kept, question, read_kept, write_kept
+from roomver.cli.sources import stamp_sources
 from roomver.readers import InputError
 
 RESET = CASES / "m_16629_reset.jsonl"
@@ -102,6 +105,49 @@ def test_a_database_that_was_written_is_read_again(database: Path, tmp_path: Pat
     os.utime(copy, ns=(1, 1))
     run("state", str(copy), room_id, "--cache", str(cache))
     assert cache.read_bytes()[:100] != before[:100]
+
+
+def test_a_database_whose_time_was_set_back_is_read_again(database: Path, tmp_path: Path) -> None:
+    copy, cache = tmp_path / "copy.db", tmp_path / "kept"
+    shutil.copy(database, copy)
+    room_id = next(iter(facts_of(SQLITE)["rooms"]))
+    run("state", str(copy), room_id, "--cache", str(cache))
+    before, time = cache.read_bytes(), copy.stat().st_mtime_ns
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE event_json SET json = replace(json, 'local', 'LOCAL')")
+    connection.close()
+    os.utime(copy, ns=(time, time))
+    run("state", str(copy), room_id, "--cache", str(cache))
+    assert cache.read_bytes()[:100] != before[:100]
+
+
+def test_a_room_that_changed_while_it_was_read_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, cache = tmp_path / "room.jsonl", tmp_path / "kept"
+    lines = RESET.read_text().splitlines(keepends=True)
+    room.write_text("".join(lines[:-1]))
+    stamped = stamp_sources
+
+    def stamp_then_change(*arguments: Any) -> list[object]:
+        stamps = stamped(*arguments)
+        room.write_text("".join(lines))
+        return stamps
+
+    monkeypatch.setattr(loading, "stamp_sources", stamp_then_change)
+    assert run("state", str(room), "--json", "--cache", str(cache)).exit_code == 0
+    assert not cache.exists()
+    monkeypatch.undo()
+    room.write_text("".join(lines[:-1]))
+    both("state", str(room), "--json", cache=cache)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names need POSIX")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    found = run("state", str(RESET), "--cache", str(tmp_path / "pipe"))
+    assert found.exit_code == 2
+    assert "must be a regular file" in found.stderr
 
 
 def test_a_file_that_is_not_a_cache_is_kept(tmp_path: Path) -> None:

@@ -96,6 +96,15 @@ def test_an_omitted_member_leaves_the_answer_unknown() -> None:
     assert "the whole state decides this" in flat(text)
 
 
+def test_a_gap_leaves_the_answer_unknown_and_names_the_missing_event(write: Write) -> None:
+    _, mine, _ = server_behind(write)
+    text, data = ask("may", mine, BOB, "send", "m.room.topic")
+    assert (text.exit_code, data["answer"], data["draft"]) == (3, "unknown", None)
+    assert data["missing"]
+    assert f"missing events:\n  {data['missing'][0]}" in text.stdout
+    assert run("may", mine, BOB, "fly").exit_code == 2
+
+
 def test_questions_about_nothing_end_with_2() -> None:
     for words in (
         ("bob", "join"),
@@ -136,12 +145,8 @@ def test_may_answers_in_random_rooms(version: str, write: Write) -> None:
     for seed in range(2):
         room = random_room(write, version, seed)
         for words in (("join",), ("send", "m.room.topic"), ("ban", ALICE), ("knock",), ("invite", "@x:y")):
-            result = run("may", room, "--unsigned", BOB, *words, "--json")
-            if result.stdout:
-                text, _ = ask("may", room, "--unsigned", BOB, *words)
-                assert text.exit_code in (0, 1, 3)
-            else:
-                assert result.exit_code == 3
+            text, data = ask("may", room, "--unsigned", BOB, *words)
+            assert text.exit_code == {"yes": 0, "no": 1}.get(data["answer"], 3)
 
 
 # keys
@@ -364,3 +369,63 @@ def test_the_answers_are_the_same_whatever_the_hash_seed(write: Write) -> None:
     first = answers("1")
     assert all(first)
     assert first == answers("2")
+
+
+# The call in the last line
+
+
+def test_the_last_line_names_the_room_that_a_database_found_by_an_event(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    room = room_named("local-v11")
+    drawn = run("graph", database, room)
+    assert drawn.stdout.splitlines()[-1].startswith("The resets: roomver resets ")
+    found = json.loads(run("resets", database, room, "--json").stdout)["resets"][0]
+    for words in (
+        ("explain", database, found["lost"]),
+        ("explain", database, found["merge"]),
+        ("explain", database, found["restored"]),
+        ("may", database, "@alice:hs.example", "join", "--at", found["merge"]),
+    ):
+        text = run(*words)
+        assert f"--room '{room}'" in text.stdout.splitlines()[-1]
+        assert followed(text).exit_code in (0, 1), text.stdout
+    last = run("graph", database, "--around", found["merge"]).stdout.splitlines()[-1]
+    assert run(*shlex.split(last.removeprefix("The resets: roomver "))).exit_code == 0
+
+
+def test_the_last_line_has_every_option_that_read_the_room() -> None:
+    options = ("--now", "1760000100000", "--room-version", "10")
+    for words in (
+        ("resets", *RESET),
+        ("keys", *RESET),
+        ("explain", *RESET, "$Wq7RicAE"),
+        ("may", *RESET, "@m00:x0.example", "join"),
+    ):
+        text = run(*words, *options, "--immutable")
+        call = shlex.split(text.stdout.splitlines()[-1])
+        assert [call[call.index(one) + 1] for one in options[::2]] == [*options[1::2]]
+        assert "--immutable" in call
+        assert followed(text).exit_code in (0, 1), text.stdout
+
+
+def test_the_last_line_names_the_file_that_defines_the_room_version(tmp_path: Path) -> None:
+    version = tmp_path / "a version.toml"
+    version.write_text('identifier = "org.example.x"\nbased_on = "10"\n', encoding="utf-8")
+    lines = [json.loads(line) for line in Path(RESET[0]).read_text(encoding="utf-8").splitlines()]
+    events = [one.get("pdu", one) for one in lines if "type" in one.get("pdu", one)]
+    room = tmp_path / "room.jsonl"
+    # Without the create event, which names another version.
+    room.write_text("".join(f"{json.dumps(one)}\n" for one in events[1:]), encoding="utf-8")
+    text = run("history", str(room), "m.room.topic", "--room-version-file", str(version))
+    call = text.stdout.splitlines()[-1]
+    assert f"--room-version-file {shlex.quote(str(version))}" in call
+    assert followed(text).exit_code in (0, 3), text.stdout
+
+
+def test_the_last_line_names_the_cache_only_to_commands_that_have_one(tmp_path: Path) -> None:
+    cache = str(tmp_path / "cache")
+    for words in (("resets", case("f4_recording.jsonl")), ("explain", RESET[0], "$Wq7RicAE")):
+        text = run(*words, "--cache", cache)
+        call = text.stdout.splitlines()[-1]
+        assert ("--cache" in call) == (" check " not in call)
+        assert followed(text).exit_code in (0, 1), text.stdout

@@ -128,6 +128,41 @@ def test_the_members_of_a_room_whose_join_rule_was_reset_were_removed_by_nobody(
     assert flat(text).startswith("12 state resets in 1 merge of differing states: 12 that nobody meant.")
     assert {one["class"] for one in data["resets"]} == {"nobody's intent"}
     assert text.stdout.splitlines()[-1].startswith("more: roomver resolve ")
+    assert text.stdout.count("  why ") == 12
+
+
+def test_resets_with_the_same_reason_are_told_once() -> None:
+    text, data = ask("resets", case("m_16629_reset.jsonl"), "--keys", case("m_16629_reset.keys.json"))
+    first, *others = data["resets"]
+    why = first["text"].split("refused it: ")[1][:25]
+    paragraph, _, rest = text.stdout.partition("\n\n")
+    assert why in " ".join(paragraph.split())
+    assert "11 others have the same reason, at the same merge." in " ".join(paragraph.split())
+    assert text.stdout.count("  why ") == 1
+    assert "likewise  11 more changes lost here, for the same reason:" in rest
+    for one in others:
+        assert f"    {one['state_key']}'s join (" in rest
+
+
+def test_resets_of_other_keys_and_merges_are_told_apart(write: Write) -> None:
+    room = base_room("10")
+    for kind in ("m.room.topic", "m.room.name", "m.room.topic"):
+        room.add(kind, ALICE, {"x": 1}, state_key="")
+        fork = Branches(room)
+        fork.branch()
+        room.member(BOB, "ban", by=ALICE)
+        fork.end()
+        fork.branch()
+        room.add(kind, BOB, {"x": 2}, state_key="")
+        fork.end()
+        fork.merge()
+        room.member(BOB, "leave", by=ALICE)
+        room.member(BOB, "invite", by=ALICE)
+        room.member(BOB, "join")
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in room.events.values()]
+    text = run("resets", write("room.jsonl", [header("10"), *lines]), "--unsigned")
+    assert text.stdout.count("  why ") == 3, text.stdout
+    assert "likewise" not in text.stdout
 
 
 def test_the_last_line_is_a_call_that_works() -> None:

@@ -80,6 +80,16 @@ ERRORS: list[tuple[RoomverError, dict[str, object], str]] = [
         {"reason": "cut off"},
         "these bytes are not a kept graph: cut off; build the graph again from the events",
     ),
+    (
+        errors.RequestRefused("b.org", "make_join", '{"errcode":"M_FORBIDDEN"}'),
+        {"server": "b.org", "request": "make_join", "reason": '{"errcode":"M_FORBIDDEN"}'},
+        'b.org refused /make_join: {"errcode":"M_FORBIDDEN"}',
+    ),
+    (
+        errors.RequestRefused("b.org", "send_join"),
+        {"server": "b.org", "request": "send_join", "reason": ""},
+        "b.org did not answer /send_join; try again later, or another server",
+    ),
     (WrongRoom("two rooms"), {"detail": "two rooms"}, "two rooms"),
     (
         BadKey("x.org ed25519:1", "too short"),

@@ -35,7 +35,7 @@ FORMS = ("", "--dot", "--mermaid", "--svg", "--json", "--tardis")
 @cache
 def hostile_events() -> list[dict[str, Any]]:
     """The lines of a room whose types, keys and texts have the syntax of every form."""
-    return entries(hostile_rooms.hostile_room())
+    return entries(hostile_rooms.hostile_room(merged=False))
 
 
 @pytest.fixture

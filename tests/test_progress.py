@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from builder import ALICE, Room
+
+from roomver.hashing import compute_event_id
 
 EVENTS = 9_000
 
@@ -66,10 +69,99 @@ def test_reading_shows_its_progress(long_room: Path) -> None:
     assert told.rstrip().endswith(b"(--unsigned)") or b"\x1b[2K" in told
 
 
-def test_an_interrupted_command_leaves_nothing(long_room: Path) -> None:
-    cache = long_room.parent / "kept"
-    arguments = ("state", str(long_room), "--unsigned", "--room-version", "11", "--cache", str(cache))
-    code, told = in_terminal(*arguments, until=b" events")
+# A command that reads one room, and writes to FOLDER if it writes.
+CALLS = (
+    "check FILE",
+    "state FILE",
+    "auth FILE EVENT",
+    "resolve FILE",
+    "explain FILE EVENT",
+    "history FILE m.room.member",
+    "resets FILE",
+    "graph FILE",
+    "report FILE -o FOLDER/room.html",
+    "report FILE --png -o FOLDER/room.png",
+    "record FILE -o FOLDER/record.jsonl",
+    "shrink FILE --keep reset -o FOLDER/small.jsonl",
+    "vectors capture FILE EVENT -o FOLDER/case.json",
+    "may FILE @alice:a.example join",
+    "keys FILE",
+    "compare FILE FILE",
+    "repair FILE",
+    "state FILE --cache FOLDER/kept",
+    "resets FILE --cache FOLDER/kept",
+)
+
+
+def arguments(call: str, file: Path) -> list[str]:
+    """Return the arguments of a call of `CALLS`."""
+    pdu = json.loads(file.read_text().partition("\n")[0])
+    event_id = pdu.get("event_id") or compute_event_id(pdu, "11")
+    values = {"FILE": str(file), "EVENT": event_id}
+    words = [values.get(word, word).replace("FOLDER", str(file.parent)) for word in call.split()]
+    # These two have nothing to leave unchecked.
+    unsigned = [] if words[0] in ("record", "keys") else ["--unsigned"]
+    return [*words, *unsigned, "--room-version", "11"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_interrupted_command_leaves_nothing(call: str, long_room: Path) -> None:
+    code, told = in_terminal(*arguments(call, long_room), until=b" events")
     assert code == 130
     assert b"Traceback" not in told
     assert [path.name for path in long_room.parent.iterdir()] == ["room.jsonl"]
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if "FOLDER" in call])
+def test_a_command_that_is_interrupted_later_leaves_no_part_of_a_file(call: str, long_room: Path) -> None:
+    code, told = in_terminal(*arguments(call, long_room), until=b"rules and states")
+    assert code in (0, 1, 2, 130)
+    assert b"Traceback" not in told
+    left = [path for path in long_room.parent.iterdir() if path != long_room]
+    assert not [path.name for path in left if path.name.startswith(".")]
+    for path in left:
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def short_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    room = Room("11")
+    room.join(ALICE)
+    path = tmp_path_factory.mktemp("short") / "room.jsonl"
+    path.write_text("".join(json.dumps(event.pdu) + "\n" for event in room.events.values()))
+    return path
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *CALLS,
+        "check FILE --json",
+        "state FILE --json",
+        "explain FILE EVENT --json",
+        "history FILE m.room.member --json",
+        "resets FILE --json",
+        "graph FILE --json",
+        "graph FILE --svg",
+        "graph FILE --dot",
+        "record FILE -o -",
+        "vectors capture FILE EVENT -o -",
+        "may FILE @alice:a.example join --json",
+        "keys FILE --json",
+        "compare FILE FILE --json",
+        "repair FILE --json",
+    ],
+)
+def test_a_reader_that_has_gone_ends_a_command_quietly(call: str, short_room: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "roomver", *arguments(call, short_room)]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=120)
+    os.close(theirs)
+    for path in short_room.parent.iterdir():
+        if path != short_room:
+            path.unlink()
+    told = done.stderr.decode()
+    assert not re.search("Traceback|Broken|Exception|Errno", told)
+    silent = "FOLDER" in call and not call.startswith(("report", "state", "resets"))
+    assert done.returncode in ((0, 2, 141) if silent else (141,)), told

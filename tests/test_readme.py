@@ -40,7 +40,7 @@ MANUAL: Mapping[str, tuple[str, ...]] = {
     "docs/sources.md": ("unreadable",),
 }
 """The documents that have generated parts and outputs of commands, and the names of these parts."""
-WITHOUT_OUTPUTS = frozenset({"docs/room-versions.md", "docs/servers.md"})
+WITHOUT_OUTPUTS = frozenset({"docs/homeserver.md", "docs/room-versions.md", "docs/servers.md"})
 
 DOCUMENTS = (*MANUAL, "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
 

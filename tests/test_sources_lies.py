@@ -351,6 +351,8 @@ def test_an_unfinished_partial_join_differs_from_nothing_also_once_recorded(
     assert in_part == [False, True, True] * 2
     broken = write("broken.jsonl", [{**header, "partial_state": "yes"}])
     assert "partial_state: expected true or false" in run("check", broken).stderr
+    not_told = write("order.jsonl", [{**header, "in_order": 3}])
+    assert "in_order: expected true or false" in run("check", not_told).stderr
 
 
 # Signatures

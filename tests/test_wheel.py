@@ -73,13 +73,14 @@ def test_the_suite_is_one_archive_beside_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         names = opened.namelist()
     kinds = {Path(name).suffix for name in names if name.startswith("roomver/")}
-    assert kinds == {".py", ".typed", ".xz"}
+    # The page of `roomver report` is made of the others.
+    assert kinds == {".py", ".typed", ".xz", ".html", ".css", ".js", ".md", ".txt"}
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "roomver").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
     assert f"roomver/{ARCHIVE}" in names
 
 
-def test_an_install_takes_less_than_7_5_mb_beyond_its_dependencies(site: Path) -> None:
+def test_an_install_takes_less_than_10_mb_beyond_its_dependencies(site: Path) -> None:
     """The suite must not become most of it again: the modules are as large, with their compiled form."""
     mine = [path for path in site.iterdir() if path.name.startswith("roomver")]
     assert len(mine) == 2, "the package and its dist-info"
@@ -87,7 +88,7 @@ def test_an_install_takes_less_than_7_5_mb_beyond_its_dependencies(site: Path) -
     assert any(file.suffix == ".pyc" for file in files), "pip has compiled the modules"
     assert (site / "roomver" / ARCHIVE).stat().st_size < 2_500_000
     # What a file system with blocks of 4 KiB takes.
-    assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 7_500_000
+    assert sum(-(-file.stat().st_size // 4096) * 4096 for file in files) < 10_000_000
 
 
 def test_the_suite_passes_from_an_install(site: Path, tmp_path: Path) -> None:

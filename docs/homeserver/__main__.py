@@ -12,6 +12,7 @@ from aiohttp import web
 from unpaddedbase64 import encode_base64
 
 from roomver import RoomverError, SigningKey, federation
+from roomver.errors import RequestRefused
 from roomver.types import ServerName
 
 from .server import Homeserver
@@ -64,7 +65,7 @@ async def errors(
     """Answer what is refused, and what is malformed, with an error."""
     try:
         return await handler(request)
-    except PermissionError as error:
+    except (PermissionError, RequestRefused) as error:
         return web.json_response({"errcode": "M_FORBIDDEN", "error": str(error)}, status=403)
     except (RoomverError, LookupError, TypeError, ValueError) as error:
         return web.json_response({"errcode": "M_BAD_JSON", "error": repr(error)}, status=400)

@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from yarl import URL
 
 from roomver import EventId, JsonObject, KeyRing, SigningKey, federation, get_room_version
-from roomver.federation import LocalRoom, NeedResponse, run_async
+from roomver.federation import LocalRoom, NeedResponse, Response, run_async
 from roomver.types import KeyId, RoomId, ServerName, UserId
 
 from .store import Database, RoomStore, put
@@ -37,7 +37,7 @@ class Homeserver:
         self, name: ServerName, key: SigningKey, peers: dict[ServerName, str], database: Database
     ) -> None:
         self.name, self.key, self.peers, self.database = name, key, peers, database
-        self.session = ClientSession(timeout=ClientTimeout(total=30), raise_for_status=True)
+        self.session = ClientSession(timeout=ClientTimeout(total=30))
         self.ring = KeyRing.of({name: {key.key_id: key.verify_key}})
         self.rooms: dict[RoomId, RoomStore] = {}
         self.nowhere = self.room("", "1")
@@ -71,13 +71,14 @@ class Homeserver:
     # Other servers
 
     async def ask(self, need: NeedResponse) -> object:
-        """Send a signed request, and return the body of the response; None if it fails."""
+        """Send a signed request, and return the body of the response, or why there is none."""
         headers = {"Authorization": federation.sign_request(need, origin=self.name, key=self.key)}
-        url = URL(self.peers.get(need.server, f"https://{need.server}") + need.uri, encoded=True)
-        try:
+        try:  # other servers choose the names of servers, too
+            url = URL(self.peers.get(need.server, f"https://{need.server}") + need.uri, encoded=True)
             async with self.session.request(need.method, url, json=need.content, headers=headers) as response:
-                return await response.json()
-        except (ClientError, TimeoutError, ValueError):
+                body: object = await response.json()
+                return body if response.ok else Response(refusal=body)
+        except (ClientError, TimeoutError, ValueError, RecursionError):
             return None
 
     async def keys(self, keys: frozenset[tuple[ServerName, KeyId]]) -> KeyRing:
@@ -104,6 +105,7 @@ class Homeserver:
                     request, room.room, now=now(), key=self.key, versions=VERSIONS, answered=answer
                 )
                 answer = await self.run(steps, room)
+            self.start(f"complete {room_id}", self.complete(room))
         await self.send()
         assert answer is not None
         return web.json_response(answer.body, status=answer.status)
@@ -126,10 +128,10 @@ class Homeserver:
                 await asyncio.sleep(0.5)
 
     async def complete(self, room: RoomStore) -> None:
-        """Ask for the members that were left out when a room was joined, until they are known."""
-        while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND partial"):
+        """Ask for what is unknown in states, such as the members of a room that was joined without them."""
+        while rows := await room.rows("SELECT state FROM states WHERE room_id = ? AND unknown != '[]'"):
             state = rows[0]["state"]
-            response = await self.run(federation.fetch_state_steps(state, room.room), room)
+            response = await self.run(federation.fetch_state_steps(state, room.room, turn=now()), room)
             async with room.lock:
                 done = await self.run(federation.complete_steps(state, response, room.room), room)
             await asyncio.sleep(0 if done else 0.5)
@@ -152,16 +154,17 @@ class Homeserver:
             steps = federation.act_steps(self.author(user), room.room, kind, content, **options)
             acted = await self.run(steps, room)
         if acted.event is None:
-            raise PermissionError(str(acted.reason))
+            raise PermissionError(str(acted))
         await self.send()
         return acted.event.event_id
 
     async def begin(self, room_id: RoomId, version: str, via: ServerName) -> RoomStore:
         """Return the store of a room that may be new here."""
-        if room_id not in self.rooms:
+        if room_id not in self.rooms or not self.rooms[room_id].extremities:  # nor has a join succeeded
             row = put("rooms", room_id=room_id, version=version, servers=json.dumps([via]), extremities="[]")
             await self.database.write(row)
             self.rooms[room_id] = self.room(room_id, version, [via])
+            await self.rooms[room_id].load()
         return self.rooms[room_id]
 
     async def make_room(self, user: UserId, version: str, join_rule: str = "public") -> RoomId:

@@ -10,7 +10,7 @@ from sqlite3 import Row
 
 import aiosqlite
 
-from roomver import Event, EventId, JsonObject, PartialState, StateKey, redact
+from roomver import Event, EventId, JsonObject, PartialState, StateKey, UnknownState, redact
 from roomver.federation import AnswerKeys, Ask, Complete, Keep, LocalRoom, Wait
 from roomver.state import RoomState, State, Unknown
 from roomver.steps import Current, Stored
@@ -22,12 +22,12 @@ SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS rooms (room_id TEXT PRIMARY KEY, version TEXT, servers TEXT, extremities TEXT);
-CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT UNIQUE, room_id TEXT, pdu TEXT,
-    rejected INT, soft_failed INT, from_history INT, redacts TEXT, state TEXT);
-CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT UNIQUE, room_id TEXT,
-    previous TEXT, delta TEXT, partial INT);
-CREATE TABLE IF NOT EXISTS edges (prev TEXT, event_id TEXT, PRIMARY KEY (prev, event_id));
-CREATE TABLE IF NOT EXISTS waiting (event_id TEXT PRIMARY KEY, room_id TEXT, pdu TEXT);
+CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY, event_id TEXT, room_id TEXT, pdu TEXT,
+    rejected INT, soft_failed INT, from_history INT, redacts TEXT, state TEXT, UNIQUE (event_id, room_id));
+CREATE TABLE IF NOT EXISTS states (position INTEGER PRIMARY KEY, state TEXT, room_id TEXT,
+    previous TEXT, delta TEXT, unknown TEXT, UNIQUE (state, room_id));
+CREATE TABLE IF NOT EXISTS edges (room_id TEXT, prev TEXT, event_id TEXT, UNIQUE (room_id, prev, event_id));
+CREATE TABLE IF NOT EXISTS waiting (event_id TEXT, room_id TEXT, pdu TEXT, UNIQUE (event_id, room_id));
 CREATE TABLE IF NOT EXISTS outbox (position INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT, pdu TEXT);
 CREATE INDEX IF NOT EXISTS events_of_room ON events (room_id, redacts);
 """
@@ -99,11 +99,10 @@ class RoomStore:
             before = self.states[row["previous"]] if row["previous"] else RoomState()
             changes = {(kind, key): event_id for kind, key, event_id in json.loads(row["delta"])}
             state = before.changed(changes)
-            unknown = [Unknown.everything("members omitted")] if row["partial"] else []
+            unknown = [Unknown.from_dict(one) for one in json.loads(row["unknown"])]
             self.states[row["state"]] = PartialState(state, unknown) if unknown else state
-        for stored in self.stored(
-            await self.rows("SELECT * FROM events WHERE room_id = ? ORDER BY position")
-        ).values():
+        rows = await self.rows("SELECT * FROM events WHERE room_id = ? ORDER BY position")
+        for stored in self.stored(rows).values():
             self.add(stored)
 
     def add(self, stored: Stored) -> None:
@@ -148,16 +147,15 @@ class RoomStore:
         """Return the forward extremities. roomver resolves the states after them."""
         return Current(self.extremities)
 
-    async def followed(self, event_ids: Collection[EventId], /) -> list[EventId]:
+    async def followed(self, event_ids: Collection[EventId], /) -> set[EventId]:
         """Return the events that are prev events of a stored event."""
-        sql = "SELECT DISTINCT prev FROM edges WHERE prev IN (SELECT value FROM json_each(?))"
-        return [row["prev"] for row in await self.database.rows(sql, json.dumps([*event_ids]))]
+        sql = "SELECT prev FROM edges WHERE room_id = ? AND prev IN (SELECT value FROM json_each(?))"
+        return {row["prev"] for row in await self.rows(sql, json.dumps([*event_ids]))}
 
     async def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:
         """Return the stored events that redact an event."""
-        return self.stored(
-            await self.rows("SELECT * FROM events WHERE room_id = ? AND redacts = ?", event_id)
-        )
+        sql = "SELECT * FROM events WHERE room_id = ? AND redacts = ?"
+        return self.stored(await self.rows(sql, event_id))
 
     async def waiting(self) -> list[JsonObject]:
         """Return the events that wait for others."""
@@ -173,27 +171,31 @@ class RoomStore:
         """Store an event and all that belongs to it in one transaction."""
         (event, *marks), before, room_id = need.stored, need.state_before, self.room.room_id
         event_id, pdu, state, statements = event.event_id, json.dumps(event.pdu), None, list[Statement]()
+        here: dict[str, Value] = {"event_id": event_id, "room_id": room_id}
         if before is not None:
             near = [row["state"] for row in await self.named(event.prev_event_ids[:1])]
-            previous = near[0] if near else None
-            changes = before.changes_since(self.states[previous]) if previous else before.known
+            previous, unknown = near[0] if near else None, list[Unknown]()
+            try:
+                changes = before.changes_since(self.states[previous] if previous else RoomState())
+            except UnknownState:  # other entries are unknown than in that state: members were left out
+                previous, changes, unknown = None, {**before.known}, [*before.unknown]
             state = previous if previous and not changes else event_id
             if state != previous:
                 row = {"previous": previous, "delta": dumped(changes), "room_id": room_id}
-                partial = bool(before.unknown) and not previous
-                statements.append(put("states", state=state, partial=partial, **row))
-        if not any(marks[:2]):
-            statements += [put("edges", prev=prev, event_id=event_id) for prev in event.prev_event_ids]
-        row = {"event_id": event_id, "room_id": room_id, "redacts": event.redacts, "state": state}
+                row["unknown"] = json.dumps([one.to_dict() for one in unknown])
+                statements.append(put("states", state=state, **row))
+        if not any(marks[:2]) and (before is not None or need.stored.from_history):
+            statements += [put("edges", prev=prev, **here) for prev in event.prev_event_ids]
+        row = {**here, "redacts": event.redacts, "state": state}
         statements.append(put("events", pdu=pdu, **dict(zip(MARKS, marks, strict=True)), **row))
         for one in need.redacted:
-            form = [json.dumps(redact(one)), one.event_id]
-            statements.append(("UPDATE events SET pdu = ? WHERE event_id = ?", form))
+            form = [json.dumps(redact(one)), one.event_id, room_id]
+            statements.append(("UPDATE events SET pdu = ? WHERE event_id = ? AND room_id = ?", form))
         if need.forward_extremities is not None:
             ends = [json.dumps([*need.forward_extremities]), room_id]
             statements.append(("UPDATE rooms SET extremities = ? WHERE room_id = ?", ends))
         statements += [put("outbox", server=server, pdu=pdu) for server in sorted(need.destinations)]
-        statements.append(("DELETE FROM waiting WHERE event_id = ?", [event_id]))
+        statements.append(("DELETE FROM waiting WHERE event_id = ? AND room_id = ?", [event_id, room_id]))
         await self.database.write(*statements)
         if before is not None and state is not None:
             self.states.setdefault(state, before)
@@ -203,6 +205,6 @@ class RoomStore:
     async def complete(self, need: Complete, /) -> None:
         """Add entries to a state. The states that are stored as changes from it have them then, too."""
         delta = dumped({**self.states[need.event_id].known, **need.added})
-        sql = "UPDATE states SET delta = ?, partial = 0 WHERE state = ?"
-        await self.database.write((sql, [delta, need.event_id]))
+        sql = "UPDATE states SET delta = ?, unknown = '[]' WHERE state = ? AND room_id = ?"
+        await self.database.write((sql, [delta, need.event_id, self.room.room_id]))
         await self.load()

@@ -20,6 +20,7 @@ __all__ = [
     "NotAGraph",
     "NotAState",
     "NotCanonical",
+    "RequestRefused",
     "RoomverError",
     "UnknownRoomVersion",
     "UnknownState",
@@ -312,6 +313,31 @@ class NotAGraph(RoomverError):
 
     def __str__(self) -> str:
         return f"these bytes are not a kept graph: {self.reason}; build the graph again from the events"
+
+
+class RequestRefused(RoomverError):
+    """A request that another server refused, or did not answer.
+
+    Attributes:
+        server: the other server.
+        request: the endpoint, such as ``make_join``.
+        reason: the response of the server, cut; empty if it did not answer.
+    """
+
+    server: str
+    request: str
+    reason: str
+
+    def __init__(self, server: str, request: str, reason: str = "") -> None:
+        self.server = server
+        self.request = request
+        self.reason = reason
+        super().__init__(server, request, reason)
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"{self.server} refused /{self.request}: {self.reason}"
+        return f"{self.server} did not answer /{self.request}; try again later, or another server"
 
 
 class BadKey(RoomverError):

@@ -59,6 +59,20 @@ def in_order(parents_of: Mapping[K, Iterable[K]], placed: Collection[K] = ()) ->
     return order
 
 
+def in_order_despite_cycles(parents_of: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return keys, parents before children. Parents that are not in the mapping are ignored.
+
+    Keys on a cycle, or between two cycles, come before all others: no order has all of their parents first.
+    """
+    here = {key: [one for one in parents if one in parents_of] for key, parents in parents_of.items()}
+    try:
+        return in_order(here)
+    except CyclicGraph as error:
+        cycles = {*error.event_ids}
+        left = {key: parents for key, parents in here.items() if key not in cycles}
+        return [*error.event_ids, *in_order(left, cycles)]
+
+
 def _on_cycles(waiting: Mapping[K, int], children: Mapping[K, list[K]]) -> list[K]:
     """Return the keys that could not be ordered, without those that are only descendants of a cycle."""
     # The children of a key that could not be ordered could not be ordered either, so they are all here.

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from .contributions import DifferenceKind
 from .entry import Entry
-from .errors import Lack, RoomverError
+from .errors import RoomverError
 from .event_format import find_defects
 from .findings import EventCheck
 from .gathering import Gathered
@@ -18,7 +18,7 @@ from .hashing import compute_event_id
 from .keys import NO_KEYS, KeyRing, VerifyKey
 from .known_states import KnownStates
 from .room_check import Beliefs
-from .state import Unknown, entries_of, unknown_of
+from .state import entries_of, unknown_of
 from .types import EventId, JsonObject, JsonValue, RoomId, StateMap
 from .unpadded import encode_unpadded
 from .versions import RoomVersion
@@ -282,12 +282,8 @@ def _states(states: KnownStates) -> JsonObject:
 def _state(state: StateMap[EventId]) -> JsonObject:
     one: JsonObject = {"state": cast(JsonValue, sorted(entries_of(state).values()))}
     if unknown := unknown_of(state):
-        one["unknown"] = cast(JsonValue, [{**part.to_dict(), **_lack(part)} for part in unknown])
+        one["unknown"] = cast(JsonValue, [part.to_dict() for part in unknown])
     return one
-
-
-def _lack(part: Unknown) -> JsonObject:
-    return {} if part.lack is Lack.STATE else {"lack": part.lack.value}
 
 
 def key_tables(keys: KeyRing) -> list[JsonObject]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from homeservers import room_named, unpacked_sqlite
 from hostile_rooms import hostile_room
 
 from browser.conftest import Open
+from roomver.explain import merge_steps
 
 RESET = str(CASES / "m_16629_reset.jsonl")
 
@@ -397,6 +399,38 @@ def test_where_the_browser_is_too_old_it_says_so(browser: Any, tmp_path: Path) -
 
 
 # Hostile rooms
+
+
+def test_a_printed_call_runs_nothing_of_an_event_id(
+    open_room: Open, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge_steps, "MOST_MERGES", 0)
+    room = public_room("1")
+    first = room.last
+    assert first is not None
+    ends = [
+        room.add("m.room.topic", ALICE, {"topic": text}, state_key="", prev=[first]) for text in ("a", "b")
+    ]
+    event_id = "$a'; touch harmed; '$(id)`id`\\' :a.example"
+    room.add("m.room.message", ALICE, {}, prev=ends, event_id=event_id)
+    page = open_room(str(write("room.jsonl", [header("1"), *entries(room)]))).page
+    call = page.inner_text("#right pre")
+    assert shlex.split(call) == ["roomver", "resolve", "SOURCE", "--at", event_id, "--trace"]
+
+
+def test_any_number_of_types_and_ends_is_shown_in_part(open_room: Open, write: Write) -> None:
+    room = public_room("11")
+    first = room.last
+    assert first is not None
+    for number in range(1100):
+        room.add(f"x.{number}", ALICE, {}, prev=[first])
+    page = open_room(str(write("room.jsonl", [header("11"), *entries(room)]))).page
+    options = page.locator("#type option").all_inner_texts()
+    assert len(options) == 1002
+    assert options[-1].startswith("and 1")
+    page.evaluate("location.hash = '#current'")
+    page.wait_for_selector("#right button:has-text('Show more: 1,000 left')")
+    assert page.locator("#right > div > ul.plain > li").count() == 100
 
 
 @pytest.mark.parametrize("version", ["1", "11"])

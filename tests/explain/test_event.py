@@ -105,6 +105,51 @@ def test_a_change_that_a_merge_undid_says_so(version: str) -> None:
     assert (joint.conflicted, joint.resets) == (2, 1)
 
 
+def test_a_soft_failed_event_did_not_replace_the_current_value() -> None:
+    room = base_room("11")
+    topic = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")
+    fork = Branches(room)
+    room.member(BOB, "ban", by=ALICE)
+    fork.branch()
+    failed = room.add("m.room.topic", BOB, {"topic": "y"}, state_key="")
+    found = found_in(room)
+    assert failed.event_id in found.replay.soft_failed
+    explained = explain_event(found, topic.event_id)
+    assert text(explained).endswith("had no value. It is the current value.")
+    assert explained.change is not None
+    assert explained.change.replaced_by == ()
+
+
+def test_a_value_that_was_replaced_on_one_branch_only_is_current_all_the_same() -> None:
+    room = base_room("11")
+    old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
+    fork = Branches(room)
+    room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
+    fork.end()
+    fork.branch()
+    room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.merge()
+    assert text(explain_event(found_in(room), old.event_id)).endswith("It is the current value all the same.")
+
+
+def test_a_refused_join_before_a_later_kick_is_not_why_its_sender_is_not_in_the_room() -> None:
+    room = base_room("11")
+    room.join_rule("invite")
+    state = dict(room.state)
+    refused = room.member("@eve:e.example", "join")
+    room.state = state
+    room.member("@eve:e.example", "invite", by=ALICE)
+    kick = room.member("@eve:e.example", "leave", by=ALICE)
+    message = room.add("m.room.message", "@eve:e.example", {})
+    found = found_in(room)
+    assert not found.replay.outcomes[refused.event_id].accepted
+    explained = explain_event(found, message.event_id)
+    assert explained.judged is Judged.REJECTED
+    assert f"<{kick.event_id}>" in text(explained)
+    assert "An earlier join" not in text(explained)
+
+
 def test_an_undecided_event_names_what_is_missing() -> None:
     room = base_room("11")
     gone = room.add("m.room.topic", ALICE, {"topic": "x"}, state_key="")

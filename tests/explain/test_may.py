@@ -144,6 +144,27 @@ def test_a_redaction_that_servers_do_not_apply_is_a_no(version: str) -> None:
     assert asked(room, ALICE, "redact", own.event_id, redacts=own).answered is Answered.YES
 
 
+@pytest.mark.parametrize("version", versions_from(3))
+def test_who_may_send_a_redaction_that_servers_do_not_apply_is_not_among_those_who_may(version: str) -> None:
+    levels = {"users": {BOB: 30} if version == "12" else {ALICE: 100, BOB: 30}}
+    room = base_room(version)
+    room.power({**levels, "events": {"m.room.redaction": 30}, "redact": 50})
+    target = room.add("m.room.message", ALICE, {})
+    answer = asked(room, EVE, "redact", target.event_id, redacts=target)
+    assert (answer.answered, answer.able_to) == (Answered.NO, "do it")
+    assert [one.user for one in answer.able] == [ALICE]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("who", [ALICE, BOB, EVE])
+def test_nobody_may_create_a_room_again(version: str, who: str) -> None:
+    room = base_room(version)
+    for key in ("", "x"):
+        content = {**room.create.content}
+        answer = asked(room, who, "send", "m.room.create", key, content=content)
+        assert (answer.answered, answer.able) == (Answered.NO, ())
+
+
 def test_levels_above_ones_own_are_refused_and_the_present_ones_are_kept() -> None:
     room = base_room("11", **{BOB: 50})
     assert asked(room, BOB, "set-level", CAROL, "51").answered is Answered.NO

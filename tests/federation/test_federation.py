@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import hostile_json, lenient_json
 
-from roomver import MalformedEvent, replay_room
+from roomver import replay_room
+from roomver.errors import RequestRefused
 from roomver.federation import (
     Answer,
     NeedResponse,
+    Response,
     backfill_steps,
     check_request_steps,
     complete_steps,
@@ -22,6 +24,7 @@ from roomver.federation import (
     sign_request,
     take_steps,
 )
+from roomver.federation.requests import ENDPOINTS
 from roomver.make import make_steps
 from roomver.receive import ReceiptStatus
 from roomver.state import PartialState
@@ -179,7 +182,7 @@ def test_a_redaction_applies_whichever_comes_first(version: str) -> None:
 def test_invites_and_kicks(version: str) -> None:
     a, b = servers()
     room_id = a.make_room(ALICE, version, "invite")
-    with pytest.raises(MalformedEvent):  # there is no template
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /make_join: "):
         b.join(room_id, BOB, "a.org")
     a.act(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
     assert b.join(room_id, BOB, "a.org").accepted
@@ -198,8 +201,34 @@ def test_an_invite_that_the_other_server_does_not_sign_is_not_made(version: str)
     b.refused = {"invite"}
     acted = a.acted(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
     assert acted.event is None
-    assert acted.reason == "b.org"
+    assert acted.reason == RequestRefused("b.org", "invite", '"M_UNKNOWN"')
+    b.refused = set()
+    answered = b.answered
+    vars(b)["answered"] = lambda *request: answered(*request)._replace(body={})
+    acted = a.acted(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
+    assert (acted.event, acted.reason, str(acted)) == (None, "b.org", "b.org must sign the event")
     assert (MEMBER, BOB) not in a.rooms[room_id].state
+
+
+def test_a_server_says_why_it_refuses() -> None:
+    a, b = servers()
+    room_id = a.make_room(ALICE, "11", join_rule="invite")
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /make_join: .*M_FORBIDDEN.* rule 4"):
+        b.join(room_id, BOB, "a.org")
+    a.act(room_id, ALICE, MEMBER, {"membership": "invite"}, state_key=BOB)
+    a.refused = {"send_join"}
+    with pytest.raises(RequestRefused, match=r"^a\.org refused /send_join: "):
+        b.join(room_id, BOB, "a.org")
+    for body, reason in (
+        ("<html>", '"<html>"'),
+        ([], "[]"),
+        ({"errcode": 1, "error": "\x1b"}, r'"\u001b"'),
+    ):
+        assert Response(None, body).refused("a.org", "invite").reason == reason
+    vars(b)["ask"] = lambda _: None
+    b.refusal = None
+    with pytest.raises(RequestRefused, match=r"^a\.org did not answer /make_join;"):
+        b.join(room_id, BOB, "a.org")
 
 
 @every_version
@@ -229,6 +258,7 @@ def test_a_join_without_members_is_completed(version: str, monkeypatch: pytest.M
     response = c.run(room_id, fetch_state_steps(join, room.room))
     assert not c.run(room_id, complete_steps(join, None, room.room))
     assert c.run(room_id, complete_steps(join, response, room.room))
+    assert c.run(room_id, complete_steps(join, None, room.room))  # it is complete already
     assert b_event in room.stored
     c.deliver()
     a.say(room_id, ALICE, "Both branches")
@@ -243,7 +273,7 @@ def test_others_are_told_nothing_of_a_room_that_they_are_not_in() -> None:
     for path in ("event/$E", "state_ids/R?event_id=$E", "event_auth/R/$E", "backfill/R?v=$E&limit=9", "x/R"):
         uri = "/_matrix/federation/v1/" + path.replace("$E", event_id).replace("R", room_id)
         assert b.ask(NeedResponse("a.org", "GET", uri)) is None
-    assert a.asked == ["event", "state_ids", "event_auth", "backfill", "x"]
+    assert a.asked == ["event", "state_ids", "event_auth", "backfill", ""]
 
 
 def test_a_request_must_be_signed_by_its_origin() -> None:
@@ -268,20 +298,23 @@ def test_a_header_that_is_not_understood(header: str) -> None:
     assert read_request("GET", "/", header) is None
 
 
-ENDPOINTS = [
-    *("send", "invite", "make_join", "make_leave", "make_knock", "send_join", "send_leave", "send_knock"),
-    *("event", "event_auth", "state", "state_ids", "get_missing_events", "backfill", "unknown"),
-]
-
-
-@given(st.sampled_from(ENDPOINTS), st.lists(st.text(max_size=3), max_size=3), lenient_json, st.booleans())
+@given(
+    st.sampled_from([*ENDPOINTS, "unknown"]),
+    st.lists(st.text(min_size=1, max_size=3), max_size=3),
+    lenient_json,
+    st.booleans(),
+)
 def test_any_request_has_an_answer(endpoint: str, rest: list[str], body: object, here: bool) -> None:
-    _, b, room_id = PLAYED
-    path = "/".join([endpoint, *([room_id] if here else []), *map(quoted, rest)])
+    a, b, room_id = PLAYED
+    method, version, count = ENDPOINTS.get(endpoint, ("PUT", "v1", 1))
+    parts = [*([room_id] if here else []), *map(quoted, rest), "$x", "$y"][:count]
+    uri = f"/_matrix/federation/{version}/{'/'.join([endpoint, *parts])}?limit=x&event_id=$x&ver=11"
     content: Any = {"pdus": [body, {"room_id": room_id}], "event": body, "latest_events": body, "limit": body}
     bodies: list[Any] = [content, body if type(body) is dict else {}]
     for one in bodies:
-        b.ask(NeedResponse("a.org", "PUT", f"/_matrix/federation/v1/{path}?limit=x&event_id=$x", one))
+        a.asked.clear()
+        b.ask(NeedResponse("a.org", method, uri, one))
+        assert a.asked == [endpoint if endpoint in ENDPOINTS else ""]
 
 
 @given(hostile_json, st.sampled_from(["11", "12"]))

@@ -17,6 +17,7 @@ from roomver.federation import (
     Keep,
     LocalRoom,
     NeedResponse,
+    Response,
     Wait,
     act_steps,
     answer_keys,
@@ -69,10 +70,16 @@ class Memory:
         return Current(self.extremities)
 
     def response(self, need: NeedResponse, /) -> object:
-        return self.server.ask(need)
+        body = self.server.ask(need)
+        return Response(refusal=self.server.refusal) if body is None else body
 
     def followed(self, event_ids: frozenset[EventId], /) -> set[EventId]:
-        followers = [one.event for one in self.stored.values() if not one.rejected and not one.soft_failed]
+        states = self.states_before(frozenset(self.stored))
+        followers = [
+            one.event
+            for event_id, one in self.stored.items()
+            if not one.rejected and not one.soft_failed and (event_id in states or one.from_history)
+        ]
         return {prev for event in followers for prev in event.prev_event_ids if prev in event_ids}
 
     def redactions(self, event_id: EventId, /) -> dict[EventId, Stored]:
@@ -124,6 +131,7 @@ class Server:
         outbox: the servers that events are to be sent to, and the events.
         refused: the endpoints to which the server does not answer.
         asked: the endpoints that others have asked for, in order.
+        refusal: what another server has said to the last request, if it refused that.
     """
 
     def __init__(self, name: str, network: "dict[str, Server]") -> None:
@@ -136,6 +144,7 @@ class Server:
         self.outbox: list[tuple[str, Event]] = []
         self.refused: set[str] = set()
         self.asked: list[str] = []
+        self.refusal: object = None
         self.nowhere = Memory(self, LocalRoom(name, "", get_room_version("1")))
         self._serial = itertools.count(1)
 
@@ -152,7 +161,9 @@ class Server:
         body = "" if need.content is None else json.dumps(need.content)
         header = sign_request(need, origin=self.name, key=self.key)
         answer = other.answered(need.method, need.uri, header, body)
-        return json.loads(json.dumps(answer.body)) if answer.status == 200 else None
+        body = json.loads(json.dumps(answer.body))
+        self.refusal = None if answer.status == 200 else body
+        return body if answer.status == 200 else None
 
     def answered(self, method: str, uri: str, header: str, body: str) -> Answer:
         if uri == "/_matrix/key/v2/server":
@@ -162,7 +173,7 @@ class Server:
             return Answer(401, {})
         self.asked.append(request.endpoint)
         if request.endpoint in self.refused:
-            return Answer(500, {})
+            return Answer(500, {"errcode": "M_UNKNOWN"})
         answer = None
         known = [room_id for room_id, room in self.rooms.items() if request.event_id in room.stored]
         for room_id in request.room_ids or known or [""]:

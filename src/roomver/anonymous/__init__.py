@@ -80,7 +80,7 @@ class _Header:
         """Return the recording with new entries."""
         old, names = self._old, self._names
         held = old.beliefs
-        fields: JsonObject = {}
+        fields: JsonObject = {"in_order": False} if old.fields.get("in_order") is False else {}
         if type(redactions := old.fields.get("redacted_by")) is dict:
             by_id = cast(dict[EventId, list[EventId]], redactions)
             fields["redacted_by"] = {

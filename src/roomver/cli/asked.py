@@ -11,7 +11,14 @@ import click
 from ..types import EventId
 from ..versions import RoomVersion
 from .cache import cache_option
-from .common import also_option, as_recorded_option, call_name, read_key_files, signature_options
+from .common import (
+    also_option,
+    as_recorded_option,
+    call_name,
+    call_word,
+    read_key_files,
+    signature_options,
+)
 from .loaded import LoadedRoom
 from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name
@@ -61,13 +68,13 @@ class Asked:
         """The same for `roomver check`, which has no ``--cache``."""
         words = [call_name(self.source)]
         if self.choice.named is not None:
-            words.append(f"--room {call_name(self.choice.named)}")
+            words.append(f"--room {call_word(self.choice.named)}")
         words += ["--immutable"] if self.choice.immutable else []
         words += [f"--also {call_name(one)}" for one in self.more_files]
         if self.version_file is not None:
             words.append(f"--room-version-file {call_name(self.version_file)}")
         elif self.version is not None:
-            words.append(f"--room-version {call_name(self.version.identifier)}")
+            words.append(f"--room-version {call_word(self.version.identifier)}")
         words += [f"--keys {call_name(one)}" for one in self.key_files]
         words += [] if self.now is None else [f"--now {self.now}"]
         words += ["--unsigned"] if self.unsigned else []

@@ -92,7 +92,7 @@ _ALLOWED: Final = frozenset(
         "roomver.rules.Verdict",
         "roomver.rules._rule_named",
         "roomver.state.partial.PartialState",
-        "roomver.state.partial.Unknown",
+        "roomver.state.unknown.Unknown",
         "roomver.state.room_state._restored",
         "roomver.state_document.StateDocument",
         "roomver.undecided.Dropped",
@@ -160,7 +160,7 @@ def read_kept(file: Path, asked: bytes) -> Kept | None:
     """
     name = display_name(str(file))
     try:
-        with file.open("rb") as stream:
+        with open(file, "rb", opener=_open_at_once) as stream:
             _check_owner(name, os.fstat(stream.fileno()))
             head = stream.read(len(_MAGIC))
             if head != _MAGIC:
@@ -183,6 +183,11 @@ def read_kept(file: Path, asked: bytes) -> Kept | None:
     if not isinstance(found, Kept):
         raise InputError(name, "it cannot be read as a cache: delete it")
     return found
+
+
+def _open_at_once(file: str, flags: int) -> int:
+    """Open a file without waiting for whoever writes to it, if it is a pipe."""
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_owner(name: str, found: os.stat_result) -> None:

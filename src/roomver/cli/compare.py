@@ -1,17 +1,18 @@
 """``roomver compare``: how two sources of one room differ, and where they part first."""
 
-import json
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote as quote_url
 
 import click
 
 from ..errors import counted
-from ..explain.compared import Compared, EntryDiffers, Part
+from ..explain.compared import Compared, EntryDiffers, Part, Parting
 from ..explain.comparing import Side, compare
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import call_name, console, example
+from .escaped import ascii_json
 from .loaded import LoadedRoom
 from .people import few_words
 from .said import Teller, call_text, key_words, listed_ids, print_lines
@@ -62,7 +63,7 @@ def compare_command(asked: Asked) -> None:
     if asked.as_json:
         summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
         why = {} if compared.parting is None else {"parted": teller.fresh(compared.parting.why)}
-        click.echo(json.dumps({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
+        click.echo(ascii_json({**summary, "parted": None, **why, **compared.to_dict()}, indent=1))
     else:
         _print(compared, teller, rooms)
         click.echo(f"\n{_more(compared, same, other)}")
@@ -115,7 +116,7 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
         print_lines([f"  {name}: {few_words(room.file, _NAME)}, {events}, version {version}"], out)
     if compared.parting is not None:
         out.print(f"\nwhere they part: {compared.parting.part.value}", style="bold")
-        print_lines([f"  {teller.fresh(compared.parting.why)}", f"  {_ADVICE[compared.parting.part]}"], out)
+        print_lines([f"  {teller.fresh(compared.parting.why)}", *_advice(compared.parting)], out)
     _print_entries("current state", compared.state, teller)
     _print_entries("current state as recorded", compared.recorded_state or (), teller)
     for name, ids in zip("AB", compared.recorded_lost, strict=True):
@@ -148,7 +149,7 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
 
 
 _ADVICE: Final = {
-    Part.MISSING: "Get it from a server that has it: GET /_matrix/federation/v1/event/EVENT",
+    Part.MISSING: "Get it from a server that has it, by federation:",
     Part.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
     Part.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
     Part.ARRIVAL: "Nothing needs repair: servers that received the events in another order differ like this.",
@@ -156,6 +157,14 @@ _ADVICE: Final = {
     Part.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
     Part.STATE: "`roomver check` on each source compares its state with what its events give.",
 }
+
+
+def _advice(parting: Parting) -> list[str]:
+    """Say what to do about the event at which the sources part."""
+    lines = [f"  {_ADVICE[parting.part]}"]
+    if parting.part is Part.MISSING and parting.event_id is not None:
+        lines.append(f"    GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
+    return lines
 
 
 def _print_entries(title: str, entries: tuple[EntryDiffers, ...], teller: Teller) -> None:

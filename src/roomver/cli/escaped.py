@@ -23,7 +23,7 @@ _INVISIBLE: Final = re.compile(
 _MARK: Final = ("Mn", "Me")
 _MARKS: Final = 2  # combining marks on one character; more can cover the lines around it
 # Where a character may have to be escaped although Python calls it printable.
-_HARMFUL: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
+_MAY_HARM: Final = re.compile(rf"{_INVISIBLE.pattern}|^[\u0300-\U0010ffff]|[\u0300-\U0010ffff]{{3}}")
 
 # ":" and "@" begin links, which some renderers make of bare addresses.
 _MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>|~&#!:@$]|(?<=www)\.", re.IGNORECASE)
@@ -47,12 +47,14 @@ def printable(text: object, limit: int = _LONGEST) -> str:
         return shorten(text)
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return text if _is_plain(text) else "".join(_parts(text, escape_of))
+    return text if is_printable(text) else "".join(_parts(text, escape_of))
 
 
-def _is_plain(text: str) -> bool:
-    """Tell quickly that nothing in a text is escaped. False only says that it must be looked at."""
-    return text.isprintable() and (text.isascii() or _HARMFUL.search(text) is None)
+def is_printable(text: str) -> bool:
+    """Tell whether `printable` would escape nothing in a text."""
+    if text.isascii() or _MAY_HARM.search(text) is None:
+        return text.isprintable()
+    return "".join(_parts(text, escape_of)) == text
 
 
 def _parts(text: str, escape: Callable[[str], str]) -> Iterator[str]:
@@ -85,7 +87,7 @@ def json_text(text: str) -> str:
 
     It is the same JSON value, in one line if the text had no line ends between its values.
     """
-    return text if _is_plain(text) else "".join(_parts(text, _json_escape))
+    return text if is_printable(text) else "".join(_parts(text, _json_escape))
 
 
 def _json_escape(character: str) -> str:

@@ -86,10 +86,8 @@ def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Ask
         table.add_row(Text(few_words(line.key[1])), f"{line.events:,}", Text(now))
     print_table(table)
     rest = call_text(kind, keys[0].key[1])
-    if rest is None:
-        click.echo(f"\nmore: roomver check {asked.check_call}")
-    else:
-        click.echo(f"\nmore: roomver history {asked.call} {rest}")
+    call = f"check {asked.check_call}" if rest is None else f"history {asked.call} {rest}"
+    click.echo(f"\nmore: roomver {call}")
 
 
 def _summary(told: History, teller: Teller) -> str:

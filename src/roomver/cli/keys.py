@@ -1,6 +1,5 @@
 """``roomver keys``: which server keys a room needs, which are known, and which events hang on each."""
 
-import json
 from typing import Final
 from urllib.parse import quote as quote_url
 
@@ -10,6 +9,7 @@ from ..errors import counted
 from ..explain.keys import Hangs, KeyNeeds, KnownKey, NeededKey, find_key_needs
 from .asked import Asked, room_command
 from .common import console, example
+from .escaped import ascii_json
 from .explain import teller_of
 from .people import few_words, time_text
 from .said import Teller, call_text, print_lines
@@ -58,7 +58,7 @@ def keys_command(asked: Asked) -> None:
     needs = find_key_needs(loaded.events, gathered.checks, loaded.unsigned, loaded.keys)
     teller = teller_of(loaded)
     if asked.as_json:
-        click.echo(json.dumps({"summary": _summary(needs), **needs.to_dict()}, indent=1))
+        click.echo(ascii_json({"summary": _summary(needs), **needs.to_dict()}, indent=1))
     else:
         _print(needs, teller)
         click.echo(f"\nmore: roomver check {asked.check_call} --all")

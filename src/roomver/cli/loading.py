@@ -83,9 +83,10 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
     if added is not None:
         raise click.UsageError("--cache keeps a room, not one with another event: leave it out")
     names = [file, *more_files]
+    stamps = stamp_sources(names, choice)
     asked = question(
         names,
-        stamp_sources(names, choice),
+        stamps,
         version=pickle.dumps(version),
         keys=pickle.dumps(keys),
         as_recorded=as_recorded,
@@ -102,7 +103,8 @@ def load_room(  # noqa: PLR0913 - the last two are options by keyword
         return cast(LoadedRoom, kept.room)
     with uncollected(), hearing() as heard:
         room = load()
-    if kept is None and room.names(choice.event_id):
+    # What was read may be newer than the stamps, and a later call may find the sources as they were.
+    if kept is None and room.names(choice.event_id) and stamp_sources(names, choice) == stamps:
         write_kept(cache, asked, Kept(room, heard))
     return room
 

@@ -5,16 +5,18 @@ from typing import Final
 
 import click
 
-from ..errors import UnknownState
+from ..errors import Lack, UnknownState
 from ..event import Event
 from ..explain.actions import Action, parse_action
 from ..explain.answered import Answered, May
 from ..explain.may import may
+from ..explain.said import said, user
 from ..identifiers import is_user_id
 from ..state import EventsOf
 from ..types import EventId, JsonObject, StateMap
 from .asked import Asked, room_command
 from .common import console, display_name, example
+from .escaped import ascii_json
 from .explain import teller_of
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
@@ -72,11 +74,14 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
     loaded = asked.load(at)
     at_event = None if at is None else loaded.event(at)
     ids = loaded.replay.current_state if at_event is None else loaded.replay.state_after(at_event.event_id)
+    action = _action(words, loaded, {} if ids is None else ids, given)
     if ids is None:
-        what = "the current state" if at_event is None else f"the state after {at_event.event_id}"
-        loaded.say_missing(what, None if at_event is None else at_event.event_id)
-        raise click.exceptions.Exit(3)
-    answer = may(who, _action(words, loaded, ids, given), ids, loaded.events)
+        what = "the current state" if at_event is None else "the state there"
+        text = "Unknown: {what} is unknown, so nothing tells whether {who} may {action}."
+        why = said(text, what=what, who=user(who), action=action.words)
+        answer = May(Answered.UNKNOWN, who, None, why, None, lack=Lack.STATE)
+    else:
+        answer = may(who, action, ids, loaded.events)
     teller = teller_of(loaded)
     where = None if at_event is None else at_event.event_id
     missing = loaded.replay.lacking(where) if answer.lack is not None else []
@@ -87,7 +92,7 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
             **answer.to_dict(),
             "missing": missing,
         }
-        click.echo(json.dumps(data, indent=2))
+        click.echo(ascii_json(data, indent=2))
     else:
         if at_event is not None:
             print_lines([f"In the state after {teller.event(at_event.event_id)}:"])

@@ -155,14 +155,15 @@ def _read(
             )
         gathered = found.gathered
     else:
-        gathered = gather_events(
-            room.entries,
-            room.version,
-            keys=keys,
-            origins=room.origins,
-            room_id=room.wanted,
-            on_check=lambda entry, check: checked.append((entry, check)),
-        )
+        with room_progress(files, room) as shown:
+            gathered = gather_events(
+                shown.entries,
+                room.version,
+                keys=keys,
+                origins=room.origins,
+                room_id=room.wanted,
+                on_check=lambda entry, check: checked.append((entry, check)),
+            )
     tell_other_rooms(gathered)
     tell_contradictions(gathered, files, choice)
     for line in contradiction_lines(gathered):
@@ -250,6 +251,8 @@ def _fields(room: Room, gathered: Gathered) -> JsonObject:
     if room.header is not None:
         kept = ("server", "redacted_by", "contradictions")
         fields = {name: room.header.fields[name] for name in kept if name in room.header.fields}
+    if not gathered.in_order:
+        fields["in_order"] = False
     if found := differences_data(gathered.contradictions):
         earlier = fields.get("contradictions")
         fields["contradictions"] = [*(earlier if type(earlier) is list else []), *found]

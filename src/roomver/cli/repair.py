@@ -1,6 +1,5 @@
 """``roomver repair``: which state a room would have if nothing were missing, and what would change."""
 
-import json
 from collections.abc import Collection
 from typing import Final
 
@@ -12,7 +11,7 @@ from ..readers.state_ids import read_state_ids
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, display_name, example, opened
-from .escaped import printable
+from .escaped import ascii_json, printable
 from .explain import teller_of
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
@@ -72,7 +71,9 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
     elif beliefs is not None and beliefs.state is not None and not beliefs.partial:
         server = beliefs.state
     gathered = loaded.found.gathered
-    own = beliefs is not None and beliefs.state is not None and against is None
+    # The state of the server to repair is the same one, wherever it is read from.
+    held = None if beliefs is None else beliefs.state
+    own = held is not None and (against is None or frozenset(server or ()) == held)
     repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
     code = 3 if not repaired.whole or repaired.lost else 1 if repaired.changes else 0
     if only_ids:
@@ -83,7 +84,7 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
         raise click.exceptions.Exit(code)
     teller = teller_of(loaded)
     if asked.as_json:
-        click.echo(json.dumps({"summary": _summary(repaired), **repaired.to_dict()}, indent=1))
+        click.echo(ascii_json({"summary": _summary(repaired), **repaired.to_dict()}, indent=1))
     else:
         _print(repaired, teller, loaded)
         click.echo(f"\n{_more(repaired, asked)}")

@@ -10,6 +10,7 @@ from ..errors import counted
 from ..explain.change import where_said
 from ..explain.history import Side
 from ..explain.resets import MERGES, ExplainedReset, Intent, explain_resets
+from ..explain.said import event, said
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json
@@ -17,7 +18,8 @@ from .explain import teller_of
 from .loaded import LoadedRoom
 from .said import Teller, call_text, folded, key_words, print_lines
 
-_SHOWN: Final = 20  # resets that are listed
+_SHOWN: Final = 20  # resets that are listed with everything about them
+_ALIKE: Final = 12  # resets that are listed as the same as another one
 _V2_1: Final = {
     True: "version 12's algorithm would keep it",
     False: "version 12's algorithm would undo it too",
@@ -38,6 +40,8 @@ _CLASSES: Final = {
 @click.option("--all", "all_of_them", is_flag=True, help="List every reset, and classify all of them.")
 def resets(asked: Asked, all_of_them: bool) -> None:
     """List the state resets of a room: keys that went back, at a merge, to an older event.
+
+    Resets of one merge that have the same reason are listed as one, unless you give --all.
 
     A reset is as designed if somebody on another branch meant it: the sender was banned, removed or demoted
     there, or the target was. Otherwise nobody meant it: this is what people call a state reset. The trace of
@@ -84,16 +88,21 @@ def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Te
     """Return the first line: how many resets there are of each class, and the first one."""
     merges = counted(len(loaded.replay.merges), "merge of differing states", "merges of differing states")
     if not explained:
-        return f"No state reset in {merges}."
+        known = ", as far as they were searched" if _notes(loaded) else ""
+        return f"No state reset in {merges}{known}."
     classes = Counter(one.intent for one in explained)
     numbers = ", ".join(f"{classes[one]:,} {text}" for one, text in _CLASSES.items() if classes[one])
-    first = explained[0]
+    first, *others = explained
     teller.again()
     kept = sum(one.kept_by_v2_1 is True for one in explained)
     newer = f" Version 12's algorithm would have kept {kept:,} of these changes." if kept else ""
+    like = _likeness(first, loaded)
+    alike = sum(_likeness(one, loaded) == like for one in others)
+    same = f" {counted(alike, 'other has', 'others have')} the same reason, at the same merge."
+    lost = teller.text(said("{lost}", lost=event(first.lost)))
     return (
         f"{counted(len(explained), 'state reset', 'state resets')} in {merges}: {numbers}.{newer} The first:"
-        f" {teller.event(first.lost)} was lost."
+        f" {lost} was lost. {_sentence(teller.text(first.why))}{same if alike else ''}"
     )
 
 
@@ -107,12 +116,44 @@ def _print(
 ) -> None:
     out = console()
     print_lines([_summary(explained, loaded, teller)], out)
-    shown = explained if all_of_them else explained[:_SHOWN]
-    for one in shown:
+    groups = [[one] for one in explained] if all_of_them else _grouped(explained, loaded)
+    shown = groups if all_of_them else groups[:_SHOWN]
+    for one, *alike in shown:
         out.print(f"\n{folded(f'{key_words(one.key)}: {one.intent.value}', out.width)}", style="bold")
         print_lines(_lines(one, teller), out)
-    if len(explained) > len(shown):
-        print_lines(["", f"and {len(explained) - len(shown):,} more: --all lists them"], out)
+        if alike:
+            print_lines(_alike_lines(alike, teller), out)
+    left = sum(map(len, groups[len(shown) :]))
+    if left:
+        print_lines(["", f"and {left:,} more: --all lists them"], out)
+
+
+def _grouped(explained: Sequence[ExplainedReset], loaded: LoadedRoom) -> list[list[ExplainedReset]]:
+    """Return the resets, those of one merge together that have the same reason."""
+    groups: dict[object, list[ExplainedReset]] = {}
+    for one in explained:
+        groups.setdefault(_likeness(one, loaded), []).append(one)
+    return [*groups.values()]
+
+
+def _likeness(one: ExplainedReset, loaded: LoadedRoom) -> object:
+    """Return what two resets of a merge with the same reason have in common: all but whom they concern."""
+    lost = loaded.events[one.lost]
+    own = {one.lost: "lost", lost.sender: "sender", one.key[1]: "key"}
+    why = tuple((part.kind, own.get(str(part.value), str(part.value))) for part in one.why)
+    rule = None if one.verdict is None else one.verdict.rule.name
+    undone = (one.restored is None, one.kept_by_v2_1)
+    return one.merge, one.key[0], one.intent, rule, one.act, undone, why
+
+
+def _alike_lines(alike: Sequence[ExplainedReset], teller: Teller) -> list[str]:
+    lines = [
+        f"  likewise  {counted(len(alike), 'more change', 'more changes')} lost here, for the same reason:"
+    ]
+    lines += [f"    {teller.event(one.lost)}" for one in alike[:_ALIKE]]
+    if len(alike) > _ALIKE:
+        lines.append(f"    and {len(alike) - _ALIKE:,} more: --all lists them")
+    return lines
 
 
 def _lines(one: ExplainedReset, teller: Teller) -> list[str]:
@@ -139,7 +180,10 @@ def _side(side: Side, teller: Teller) -> str:
 
 
 def _why(one: ExplainedReset, teller: Teller) -> str:
-    text = teller.fresh(one.why)
+    return _sentence(teller.fresh(one.why))
+
+
+def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -117,8 +117,10 @@ def call_text(*words: str) -> str | None:
     """Return words from a room as arguments of a printed call, quoted for a shell.
 
     None if a shell or a terminal would not take one of them as it is: an option, or other than plain ASCII.
+    None too if the first would be taken for the room.
     """
     plain = all(word.isascii() and word.isprintable() and not word.startswith("-") for word in words)
+    plain = plain and words[0][:1] not in ("!", "#")
     return " ".join(map(quote, words)) if plain else None
 
 

@@ -27,10 +27,10 @@ from ..explain.shrinking import (
 from ..readers import InputError
 from ..recording import Recording, recording_lines
 from ..rules import RULES
-from ..types import EventId
+from ..types import EventId, JsonObject
 from ..versions import StateResolution
 from .asked import Asked, room_command
-from .common import console, display_name, example
+from .common import call_name, console, example
 from .loaded import LoadedRoom
 from .vectors.implementation import Implementation
 from .vectors.meeting import ImplementationDiffers
@@ -117,7 +117,7 @@ def shrink_command(
     left = counted(len(found.cut.events), "event is", "events are")
     click.echo(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}", err=True)
     if output != "-":
-        click.echo(f"roomver: to look at it: roomver check {shlex.quote(display_name(output))}", err=True)
+        click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
 
 
 def _events_of(loaded: Sequence[LoadedRoom]) -> list[Event]:
@@ -133,7 +133,9 @@ def _events_of(loaded: Sequence[LoadedRoom]) -> list[Event]:
 def _recording(found: Shrunk, loaded: LoadedRoom) -> Recording:
     events, keys = signed_anew(found.cut)
     entries = [Entry(Place(None, ""), event.event_id, event.pdu) for event in events]
-    return Recording(loaded.version, entries, loaded.found.gathered.room_id, keys)
+    gathered = loaded.found.gathered
+    fields: JsonObject = {} if gathered.in_order else {"in_order": False}
+    return Recording(loaded.version, entries, gathered.room_id, keys, fields=fields)
 
 
 def _parse(

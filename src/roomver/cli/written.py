@@ -32,10 +32,7 @@ def written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO[
     name = display_name(output)
     try:
         if path.exists():
-            # SQLite keeps changes in files beside the database.
-            beside = [Path(source + end) for source in sources for end in ("", *_BESIDE) if source != "-"]
-            if any(one.exists() and path.samefile(one) for one in beside):
-                raise InputError(name, "this is the input: it is not overwritten, give another name")
+            check_not_input(output, sources)
             if not path.is_file():
                 raise InputError(name, "it is not a file; - is standard output")
             if not force:
@@ -50,6 +47,25 @@ def written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO[
                 Path(out.name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(name, f"it cannot be written: {error.strerror or error}") from None
+
+
+def check_not_input(output: str, sources: Sequence[str]) -> None:
+    """Check that a file to write is not among those that are read.
+
+    Raises:
+        InputError: if it is.
+    """
+    # SQLite keeps changes in files beside the database.
+    beside = [Path(source + end) for source in sources for end in ("", *_BESIDE) if source != "-"]
+    if any(_is_same(Path(output), one) for one in beside):
+        raise InputError(display_name(output), "this is the input: it is not overwritten, give another name")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False  # one of them is not a file
 
 
 def _name(written: Path, path: Path, name: str, *, force: bool) -> None:

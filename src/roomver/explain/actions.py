@@ -180,6 +180,9 @@ def draft_of(
     pdu: JsonObject = {"type": action.kind, "sender": sender, "content": _content(action, state, more)}
     if key is not None:
         pdu["state_key"] = key
+    if action.kind == "m.room.create":
+        # Whatever is sent into a room follows something there, which a create event must not.
+        pdu["prev_events"] = [[create.event_id, {}] if version.references_carry_hashes else create.event_id]
     if action.redacts is not None:
         target = action.redacts.event_id
         if version.redacts_in_content:

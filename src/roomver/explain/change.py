@@ -22,7 +22,8 @@ class Change:
         key: its key.
         known_before: whether the value before it is known.
         before: that value: the event that it replaced; None if the key had none.
-        replaced_by: the first accepted events that replaced it, each on a branch, in order.
+        replaced_by: the first accepted events that replaced it, each on a branch, in order. Soft-failed ones
+            are left out: each is a value on its own branch only.
         undone: the merges at which state resolution undid it, each with the value that came back. A merge of
             None is that of the forward extremities.
         known_now: whether the current value of the key is known.
@@ -105,6 +106,7 @@ def find_change(replay: Replay, subject: Event) -> Change:
         for event_id in replay.order
         if _is_for(replay.events[event_id], key)
         and replay.outcomes[event_id].accepted
+        and event_id not in replay.soft_failed
         and values.before(event_id) == (True, own)
     ]
     undone = [(one.merge, one.restored) for one in replay.resets() if one.key == key and one.lost == own]
@@ -151,7 +153,8 @@ def _now_said(change: Change, *, soft_failed: bool) -> Said:
     if change.now is None:
         return said("Today this key has no value.")
     if change.now == change.event_id:
-        return said("It is the current value.")
+        again = " all the same" if change.replaced_by else ""
+        return said("It is the current value{again}.", again=again)
     if change.replaced_by[:1] == (change.now,) and not soft_failed:
         return said("That is the current value.")
     return said("The current value is {now}.", now=event(change.now))

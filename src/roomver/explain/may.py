@@ -135,8 +135,15 @@ class _Asker:
             action = member_action(able_to, self.who)
         elif name == "leave":
             return May(Answered.NO, self.who, _shown(draft), sentence, check, notes=notes)
-        able, whole = self._able(action)
+        able, whole = self._able(action, self._applies())
         return May(Answered.NO, self.who, _shown(draft), sentence, check, able_to, able, whole, notes=notes)
+
+    def _applies(self) -> Callable[[Event], bool] | None:
+        """Return what tells whether servers apply a redaction that is allowed; None if they all do."""
+        target = self.action.redacts
+        if target is None or self.version.redaction_rule:
+            return None
+        return lambda draft: redaction_applies(draft, target, self.state).applies
 
     def _redacting(self, draft: Event, check: Verdicted, sentence: Said, notes: tuple[Said, ...]) -> May:
         """Say whether servers would apply a redaction: from version 3 on they may accept it all the same."""
@@ -158,9 +165,7 @@ class _Asker:
         whole, able_to = True, ""
         if target.type != "m.room.create":
             able_to = "do it"
-            able, whole = self._able(
-                self.action, lambda one: redaction_applies(one, target, self.state).applies
-            )
+            able, whole = self._able(self.action, self._applies())
         return May(Answered.NO, self.who, _shown(draft), why, check, able_to, able, whole, notes=notes)
 
     def _restricted(self, draft: Event, check: Verdicted, sentence: Said, notes: tuple[Said, ...]) -> May:

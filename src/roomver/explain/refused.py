@@ -43,7 +43,8 @@ def find_first_refused(replay: Replay, event_id: EventId) -> tuple[EventId, ...]
 def find_refused_join(replay: Replay, subject: Event) -> EventId | None:
     """Return the last join of an event's sender before the event that was not accepted, or was soft-failed.
 
-    None if no join was refused. Only an event that comes before in the order of the replay counts.
+    None if no join was refused, or if another change of the membership was accepted after it: then that is
+    why the sender is not in the room. Only an event that comes before in the order of the replay counts.
     """
     found: EventId | None = None
     for event_id in replay.order:
@@ -52,11 +53,12 @@ def find_refused_join(replay: Replay, subject: Event) -> EventId | None:
         one = replay.events[event_id]
         if one.type != "m.room.member" or one.state_key != subject.sender:
             continue
-        if one.content.get("membership") != "join":
-            continue
         outcome = replay.outcomes[event_id]
         if outcome.status is Status.UNDECIDED:
             continue
         refused = not outcome.accepted or event_id in replay.soft_failed
-        found = event_id if refused else None
+        if not refused:
+            found = None
+        elif one.content.get("membership") == "join":
+            found = event_id
     return found

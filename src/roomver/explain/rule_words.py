@@ -20,7 +20,7 @@ __all__ = ["SENTENCES", "fields_of", "rule_said"]
 
 _CREATE_LIKE: Final = "it creates the room, and the rules on create events allow it"
 _SENT: Final = "{sender_was}, and only joined users may do this"
-_ALTERS: Final = "it changes {entry} from {current} to {new}, and {sender_level}"
+_ALTERS: Final = "{entry} would change from {current} to {new}, and {sender_level}"
 
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -117,7 +117,7 @@ _ACCEPTANCES: Final[Mapping[str, str]] = MappingProxyType(
         "member.knock.allowed": "the join rule was {join_rule}, and {sender_was}",
         "third_party_invite.level": "{invite_needed}, and {sender_level}",
         "power_levels.first": "these are the first power levels of the room",
-        "power_levels.allowed": "{needed}, {sender_level}, and it changes no level beyond that",
+        "power_levels.allowed": "{needed}, {sender_level}, and no level beyond that changes",
         "redaction.level": "{redact_needed}, and {sender_level}",
         "redaction.same_domain": "the redacted event {redacts} is from the same server",
         "otherwise": "{sender_was}, {needed}, and {sender_level}",

@@ -29,6 +29,7 @@ from .acting import (
 from .answering import Answer, answer_steps
 from .asking import fetch_state_steps
 from .fetching import answer_keys, fetch_keys_steps, send_steps
+from .members import current_servers_steps, current_state_steps
 from .needs import (
     AnswerKeys,
     Ask,
@@ -52,8 +53,6 @@ from .needs import (
 from .receiving import (
     backfill_steps,
     complete_steps,
-    current_servers_steps,
-    current_state_steps,
     take_steps,
 )
 from .requests import Request, check_request_steps, read_request, sign_request

@@ -5,20 +5,24 @@ are handed in.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, NoReturn
 
-from ..errors import MalformedEvent, refuse_truth
+from ..canonical import shorten
+from ..errors import MalformedEvent, RequestRefused, refuse_truth
 from ..event import Event
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import (
     JoinCheck,
     Made,
+    StrippedState,
     check_send_join_steps,
+    check_send_knock_steps,
     complete_template,
     make_steps,
     stripped_state_steps,
+    take_policy_signature,
     take_signature,
 )
 from ..policy import PolicyServer
@@ -28,8 +32,10 @@ from ..steps import drive
 from ..types import EventId, JsonObject, JsonValue, RoomId, ServerName, UserId
 from ..versions import RoomIdForm, RoomVersion, version_record
 from .asking import PREFIX, path_part
-from .needs import FederationSteps, LocalRoom, NeedResponse
+from .needs import FederationSteps, LocalRoom, NeedResponse, Response
 from .receiving import attempt, keep_steps
+
+_SIGN: Final = "/_matrix/policy/v1/sign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,19 @@ class Acted(NamedTuple):
 
     event: Event | None
     """The event, which was stored; None if it was refused."""
-    reason: Verdict | Receipt | PolicyServer | ServerName
-    """The verdict on it. If there is no event: the verdict or receipt that refuses it, the policy server or
-    another server that must sign it, or the server that did not sign an invite."""
+    reason: Verdict | Receipt | PolicyServer | ServerName | RequestRefused
+    """The verdict on it. If there is no event: the verdict or receipt that refuses it; the policy server or
+    the invited server whose signature is not valid, or the refusal of that server; or another server that
+    must sign it."""
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it never returns
         refuse_truth(self, ".event")
+
+    def __str__(self) -> str:
+        """Say why there is no event, or which verdict allows it."""
+        if isinstance(self.reason, PolicyServer):
+            return f"the policy server {shorten(self.reason.name)} must sign the event"
+        return f"{self.reason} must sign the event" if isinstance(self.reason, str) else str(self.reason)
 
 
 def act_steps(
@@ -73,8 +86,12 @@ def act_steps(
 ) -> FederationSteps[Acted]:
     """Make an event of a user of this server, store it, and say to which servers it is to be sent.
 
-    An invite of a user of another server is first signed by that server (``/invite``), with the state that
-    identifies the room.
+    If the room uses a policy server, that server signs the event first (``/sign``). An invite of a user of
+    another server is also signed by that server (``/invite``), which is told the state that identifies the
+    room.
+
+    Source: https://spec.matrix.org/latest/server-server-api/#asking-for-a-policy-server-signature-on-an-event
+    and https://spec.matrix.org/latest/server-server-api/#inviting-to-a-room
 
     Args:
         author: who makes the event.
@@ -101,8 +118,17 @@ def act_steps(
         graph=room.graph,
     )
     event = made.event
-    if event is None or made.policy_server is not None or made.unsigned_by:
-        return Acted(None, made.policy_server or next(iter(made.unsigned_by), made.verdict))
+    if event is None or made.unsigned_by:
+        return Acted(None, next(iter(made.unsigned_by), made.verdict))
+    if made.policy_server is not None:
+        # "*all* servers in that room MUST ask that Policy Server for a signature before sending an event."
+        response: Response = yield NeedResponse(made.policy_server.name, "POST", _SIGN, event.pdu)
+        if response.body is None:
+            return Acted(None, response.refused(made.policy_server.name, "sign"))
+        try:
+            event = take_policy_signature(event, response.body, made.policy_server)
+        except MalformedEvent:
+            return Acted(None, made.policy_server)
     membership = event.content.get("membership") if kind == "m.room.member" else None
     invited = server_of(state_key) if membership == "invite" and state_key is not None else room.server
     if invited != room.server:
@@ -114,6 +140,8 @@ def act_steps(
         }
         uri = f"{PREFIX}/v2/invite/{path_part(room.room_id)}/{path_part(event.event_id)}"
         response = yield NeedResponse(invited, "PUT", uri, body)
+        if response.body is None:
+            return Acted(None, response.refused(invited, "invite"))
         try:
             event = take_signature(event, response.body, invited)
         except MalformedEvent:
@@ -143,12 +171,15 @@ def ask_template_steps(
         content: more content, such as ``displayname``.
 
     Raises:
-        MalformedEvent: if the server refuses or does not answer, or if its response is not as asked for.
+        RequestRefused: if the server refuses or does not answer.
+        MalformedEvent: if its response is not as asked for.
     """
     records = [version_record(version) for version in versions]
     query = "&".join(f"ver={path_part(one.identifier)}" for one in records)
     uri = f"{PREFIX}/v1/make_{membership}/{path_part(room_id)}/{path_part(author.user)}?{query}"
-    response = yield NeedResponse(server, "GET", uri)
+    response: Response = yield NeedResponse(server, "GET", uri)
+    if response.body is None:
+        raise response.refused(server, f"make_{membership}")
     return complete_template(
         response.body,
         membership=membership,
@@ -162,7 +193,7 @@ def ask_template_steps(
     )
 
 
-def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[bool]:
+def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[StrippedState | None]:
     """Send a leave or a knock to a server in the room, which this server is not in.
 
     Args:
@@ -170,13 +201,16 @@ def send_membership_steps(event: Event, server: ServerName) -> FederationSteps[b
         server: the server that gave the template.
 
     Returns:
-        Whether the server accepted it.
+        None if the server did not accept it. After a knock, the stripped state of the room, to be shown to
+        the user: see `roomver.make.check_send_knock_steps`. After a leave it is empty.
     """
-    membership = event.content["membership"]
-    version = "v1" if membership == "knock" else "v2"
-    uri = f"{PREFIX}/{version}/send_{membership}/{path_part(event.room_id)}/{path_part(event.event_id)}"
+    knocks = event.content["membership"] == "knock"
+    version, endpoint = ("v1", "send_knock") if knocks else ("v2", "send_leave")
+    uri = f"{PREFIX}/{version}/{endpoint}/{path_part(event.room_id)}/{path_part(event.event_id)}"
     response = yield NeedResponse(server, "PUT", uri, event.pdu)
-    return response.body is not None
+    if response.body is None:
+        return None
+    return (yield from check_send_knock_steps(response.body, event)) if knocks else StrippedState((), (), ())
 
 
 class Joined(NamedTuple):
@@ -218,16 +252,20 @@ def send_join_steps(
         The check of the response, and the receipt of the join.
 
     Raises:
+        RequestRefused: if the server refuses or does not answer. In the second case it may have accepted the
+            join nevertheless.
         WrongRoom, CyclicGraph: as in `roomver.receive.receive_steps`.
     """
     query = f"omit_members={'true' if omit_members else 'false'}"
     uri = f"{PREFIX}/v2/send_join/{path_part(event.room_id)}/{path_part(event.event_id)}?{query}"
-    response = yield NeedResponse(server, "PUT", uri, event.pdu)
+    response: Response = yield NeedResponse(server, "PUT", uri, event.pdu)
+    if response.body is None:
+        raise response.refused(server, "send_join")
     checked = yield from check_send_join_steps(response.body, event, same_server=True)
     if checked.refused is not False:
         return Joined(checked, None)
     for one in checked.receipts:
-        yield from keep_steps(one, room)
+        yield from keep_steps(replace(one, from_history=True), room)
     # Check 6 would be against what this server has of the room from before it left.
     receipt = yield from receive_steps(
         checked.join.pdu, room.version, state_before=checked.state, from_history=True, graph=room.graph

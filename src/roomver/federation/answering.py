@@ -9,18 +9,19 @@ from typing import Final, NamedTuple
 from ..canonical import plain_object
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..event import Event, parse_event
-from ..hashing import compute_event_id
+from ..hashing import compute_event_id, compute_reference_hash
 from ..identifiers import server_of
 from ..keys import SigningKey
 from ..make import check_invite_steps, check_sent, stripped_state_steps, template_steps
 from ..receive import ReceiptStatus
 from ..signing import countersign
-from ..state import State
+from ..state import State, unknown_of
 from ..steps import NeedEvents, Stored
 from ..types import EventId, JsonObject, JsonValue, UserId
-from ..versions import RoomVersion
+from ..versions import RoomVersion, version_record
+from .members import current_state_steps, is_here_steps, servers_steps
 from .needs import FederationSteps, LocalRoom, NeedStatesBefore
-from .receiving import current_servers_steps, servers_steps, take_steps
+from .receiving import take_steps
 from .requests import Request
 
 _MOST_EVENTS: Final = 100
@@ -53,9 +54,15 @@ def answer_steps(
     These endpoints are answered: ``send``, ``invite``, ``make_join``, ``make_leave``, ``make_knock``,
     ``send_join``, ``send_leave``, ``send_knock``, ``event``, ``event_auth``, ``state``, ``state_ids``,
     ``get_missing_events`` and ``backfill``. Events that are sent are received and stored. Of the history of a
-    room, only servers with a joined user in it are told.
+    room, only servers with a joined user in it are told. While members of the room are unknown, nobody can
+    join through this server.
 
     Call it for each of `Request.room_ids`. Of a transaction, it takes the events of this room.
+
+    The caller checks server access control lists before, and blocks whom it does not want to serve. A
+    restricted join is refused unless the user is invited. All of the history is told: `history visibility
+    <https://spec.matrix.org/latest/client-server-api/#room-history-visibility>`_ is for the caller. An
+    invite is signed, not stored: it is ``event`` in the response, for the client of the invited user.
 
     Args:
         request: the request. `check_request_steps` must have checked it.
@@ -70,18 +77,25 @@ def answer_steps(
     """
     endpoint, rest = request.endpoint, request.rest
     membership = endpoint.partition("_")[2]
+    if not request.has_method:
+        # "If a request for an unsupported (or unknown) endpoint is received then the server must respond with
+        # a 404 `M_UNRECOGNIZED` error. Similarly, a 405 `M_UNRECOGNIZED` error is used to denote an
+        # unsupported method".
+        return refusal(405 if endpoint else 404, "M_UNRECOGNIZED", "the endpoint or method is unknown")
     try:
-        match endpoint, len(rest):
-            case "send", _:
+        match endpoint:
+            case "send":
                 return (yield from _transaction(request, room, answered))
-            case "invite", 2:
+            case "invite":
                 return (yield from _invite(request, room, key, versions))
-            case (("make_join" | "make_leave" | "make_knock"), 2):
+        if not (yield from is_here_steps(room.server, room)):
+            # What is stored of a room that this server has left is out of date.
+            return refusal(404, _NOT_FOUND, "this server is not in the room")
+        if membership in ("join", "leave", "knock"):
+            if endpoint.startswith("make_"):
                 return (yield from _template(request, membership, rest[1], room, now))
-            case (("send_join" | "send_leave" | "send_knock"), 2):
-                return (yield from _sent(request, membership, rest[1], room))
-        here = yield from current_servers_steps(room)
-        if request.origin not in here:
+            return (yield from _sent(request, membership, rest[1], room))
+        if not (yield from is_here_steps(request.origin, room)):
             return refusal(403, "M_FORBIDDEN", f"{request.origin} is not in the room")
         body = yield from _read(request, endpoint, rest)
     except (MissingEvents, UnknownState) as error:
@@ -94,9 +108,17 @@ def answer_steps(
     return Answer(200, {**head, **body} if endpoint in ("event", "backfill") else body)
 
 
+def _incompatible(room_version: JsonValue) -> Answer:
+    """Return the response about a room version that the other server, or this one, does not support."""
+    response = refusal(400, "M_INCOMPATIBLE_ROOM_VERSION", "the room version is not supported")
+    return response._replace(body={**response.body, "room_version": room_version})
+
+
 # "`pdus`: A map of event IDs to PDU Processing Results."
 def _transaction(request: Request, room: LocalRoom, answered: Answer | None) -> FederationSteps[Answer]:
     """Receive the events of a transaction that are of one room."""
+    if request.too_large:
+        return refusal(400, "M_TOO_LARGE", "more than 50 PDUs")
     earlier = None if answered is None else plain_object(answered.body.get("pdus"))
     results: JsonObject = {**(earlier or {})}
     for pdu, room_id in request.pdus:
@@ -117,12 +139,16 @@ def _invite(
 ) -> FederationSteps[Answer]:
     """Check and sign an invite of one of our users."""
     room_id, event_id = request.rest
+    records = [version_record(version) for version in versions]
+    named = (plain_object(request.content) or {}).get("room_version")
+    if named not in [one.identifier for one in records]:
+        return _incompatible(named)
     checked = yield from check_invite_steps(
         request.content,
         room_id=room_id,
         origin=request.origin,
         server=room.server,
-        versions=versions,
+        versions=records,
         event_id=event_id,
     )
     if checked.refused is not False or checked.event is None:
@@ -138,7 +164,8 @@ def _read(request: Request, endpoint: str, rest: tuple[str, ...]) -> FederationS
             found: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event_id]))
             return {"pdus": _pdus(one.event for one in found.values())} if found else None
         case "event_auth", (_, event_id):
-            return {"auth_chain": _pdus((yield from _auth_chain([event_id])))}
+            asked: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event_id]))
+            return {"auth_chain": _pdus((yield from _auth_chain([event_id])))} if asked else None
         case (("state" | "state_ids"), (_,)):
             return (yield from _given(request.query.get("event_id", [""])[0], endpoint))
         case "backfill", (_,):
@@ -149,7 +176,9 @@ def _read(request: Request, endpoint: str, rest: tuple[str, ...]) -> FederationS
             latest: Mapping[EventId, Stored] = yield NeedEvents(_ids(content.get("latest_events")))
             before = [prev for one in latest.values() for prev in one.event.prev_event_ids]
             stop, limit = _ids(content.get("earliest_events")), _number(content.get("limit", 10))
-            found_events = yield from _walk(before, _prev, stop=stop, limit=limit)
+            least = content.get("min_depth", 0)
+            min_depth = least if type(least) is int else 0
+            found_events = yield from _walk(before, _prev, stop=stop, limit=limit, min_depth=min_depth)
             return {"events": _pdus(reversed(found_events))}
         case _:
             return None
@@ -163,8 +192,7 @@ def _template(
         return refusal(403, "M_FORBIDDEN", f"not a user of {request.origin}")
     # "`ver`: The room versions the sending server has support for. Defaults to `["1"]`."
     if membership != "leave" and room.version.identifier not in request.query.get("ver", ["1"]):
-        body: JsonObject = {"errcode": "M_INCOMPATIBLE_ROOM_VERSION", "error": "another room version"}
-        return Answer(400, {**body, "room_version": room.version.identifier})
+        return _incompatible(room.version.identifier)
     steps = template_steps(
         room.version,
         membership,
@@ -188,8 +216,15 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
     )
     if defects:
         return refusal(400, "M_INVALID_PARAM", "; ".join(map(str, defects)))
+    if membership == "join" and unknown_of((yield from current_state_steps(room))):
+        # The response is the whole state. Without it the join would be in the room, and its server would not.
+        return refusal(404, _NOT_FOUND, "members of the room are unknown: join through another server")
     receipt = yield from take_steps(event.pdu, room, request.origin, relay=True)
-    if receipt is not None and receipt.status is not ReceiptStatus.ACCEPTED:
+    if receipt is None:
+        # It came before. If it was refused then, nothing is told now either.
+        if not (yield from _was_accepted(event)):
+            return refusal(403, "M_FORBIDDEN", "an event with this ID was refused, or is another event")
+    elif receipt.status is not ReceiptStatus.ACCEPTED:
         return refusal(403, "M_FORBIDDEN", receipt)
     if membership == "knock":
         stripped: list[JsonValue] = [*(yield from stripped_state_steps(graph=room.graph))]
@@ -211,6 +246,15 @@ def _sent(request: Request, membership: str, event_id: EventId, room: LocalRoom)
             "servers_in_room": servers,
         },
     )
+
+
+def _was_accepted(event: Event) -> FederationSteps[bool]:
+    """Tell whether this very event is stored and was accepted. In versions 1 and 2 IDs are chosen."""
+    stored: Mapping[EventId, Stored] = yield NeedEvents(frozenset([event.event_id]))
+    one = stored.get(event.event_id)
+    if one is None or one.rejected or one.soft_failed:
+        return False
+    return compute_reference_hash(one.event) == compute_reference_hash(event)
 
 
 def _given(event_id: EventId, endpoint: str) -> FederationSteps[JsonObject | None]:
@@ -256,13 +300,18 @@ def _walk(
     *,
     stop: Collection[EventId] = (),
     limit: int | None = None,
+    min_depth: int = 0,
 ) -> FederationSteps[list[Event]]:
-    """Return stored events and those before them, the newest first: as many as the limit allows."""
+    """Return stored events and those before them, the newest first: as many as the limit allows.
+
+    The walk ends at the events in `stop` and at those of a smaller depth, which are not returned.
+    """
     found: dict[EventId, Event] = {}
     todo = set(start).difference(stop)
     while todo and (limit is None or len(found) < limit):
         answer: Mapping[EventId, Stored] = yield NeedEvents(frozenset(todo))
-        new = {event_id: answer[event_id].event for event_id in sorted(answer)}
+        events = {event_id: answer[event_id].event for event_id in sorted(answer)}
+        new = {event_id: event for event_id, event in events.items() if event.depth >= min_depth}
         found |= new
         todo = {one for event in new.values() for one in parents(event)}.difference(found, stop)
     return [*found.values()][:limit]

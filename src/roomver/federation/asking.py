@@ -5,13 +5,14 @@ What they answer is not trusted: of a response, whatever is not an event of the 
 Source: https://spec.matrix.org/latest/server-server-api/#backfilling-and-retrieving-missing-events
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote
 
 from ..canonical import plain_object
 from ..errors import MalformedEvent
 from ..event import Event, parse_event
+from ..ordering import in_order_despite_cycles
 from ..state import State
 from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName
@@ -22,23 +23,29 @@ PREFIX: Final = "/_matrix/federation"
 MOST_MISSING: Final = 2_000
 # How many events are asked for at a time.
 LIMIT: Final = 50
+# How many requests for missing events are made at most. A server may tell fewer at a time.
+_MOST_REQUESTS: Final = 100
 # How many events of a state are fetched one by one; if more are missing, the whole state is.
 _MOST_SINGLE: Final = 20
 
 
-def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[object]:
+def fetch_state_steps(event_id: EventId, room: LocalRoom, *, turn: int = 0) -> FederationSteps[object]:
     """Ask the servers in a room for the state before an event, for `complete_steps`.
 
     It stores nothing, so events may be received and made meanwhile.
 
     Args:
         event_id: the event: the join.
-        room: the room. Its `servers` are asked in turn.
+        room: the room. Its `servers` are asked, one after the other, until one tells the state.
+        turn: says with which server it begins: another number each time. `complete_steps` may not be able to
+            use what one server tells, and then another one should be asked.
 
     Returns:
         The state, in the form of a response to ``/state``. It is not trusted. None if no server tells it.
     """
-    for server in sorted(room.servers - {room.server}):
+    servers = sorted(room.servers - {room.server})
+    first = turn % len(servers) if servers else 0
+    for server in servers[first:] + servers[:first]:
         response = yield from fetch_state(event_id, room, server)
         if response is not None:
             return response
@@ -48,8 +55,9 @@ def fetch_state_steps(event_id: EventId, room: LocalRoom) -> FederationSteps[obj
 def fetch_missing(event: Event, room: LocalRoom, origin: ServerName) -> FederationSteps[dict[EventId, Event]]:
     """Fetch the events between those that are stored and an event, as far as the other server tells them."""
     found: dict[EventId, Event] = {}
-    latest = [event]
-    while latest and len(found) < MOST_MISSING:
+    latest, requests = [event], 0
+    while latest and len(found) < MOST_MISSING and requests < _MOST_REQUESTS:
+        requests += 1
         current = yield from _extremities()
         content: JsonObject = {
             "earliest_events": [*current],
@@ -62,24 +70,27 @@ def fetch_missing(event: Event, room: LocalRoom, origin: ServerName) -> Federati
         if not new:
             break
         found |= {one.event_id: one for one in new}
-        between = yield from _between(event, found)
+        between = yield from before_steps([event], found)
         unknown = frozenset((yield from unknown_before({event.event_id: event, **between}, room)))
         latest = [one for one in between.values() if not unknown.isdisjoint(one.prev_event_ids)][:LIMIT]
-    return (yield from _between(event, found))
+    return (yield from before_steps([event], found))
 
 
-def _between(event: Event, found: Mapping[EventId, Event]) -> FederationSteps[dict[EventId, Event]]:
-    """Return those of some events that an event follows, without the history before what is stored.
+def before_steps(
+    events: Collection[Event], found: Mapping[EventId, Event]
+) -> FederationSteps[dict[EventId, Event]]:
+    """Return those of the found events that come before some events, up to what is stored with a state.
 
-    The other server may not know what is stored here, and tell events from before that. They would be taken
-    for new ones, and become forward extremities.
+    Of others, nobody but the other server says that they belong there. It may also not know what is stored
+    here, and tell events from before that. They would be taken for new ones, and become forward extremities.
     """
     stored: Mapping[EventId, State[EventId]] = yield NeedStates(frozenset(found))
     between: dict[EventId, Event] = {}
-    todo = [*event.prev_event_ids]
+    ends = {event.event_id for event in events}
+    todo = [prev for event in events for prev in event.prev_event_ids]
     while todo:
         one = todo.pop()
-        if one in found and one not in stored and one not in between and one != event.event_id:
+        if one in found and one not in stored and one not in between and one not in ends:
             between[one] = found[one]
             todo += found[one].prev_event_ids
     return between
@@ -146,10 +157,19 @@ def ids_in(body: object, name: str) -> list[EventId]:
 
 
 def events_in(body: object, name: str, room: LocalRoom) -> list[Event]:
-    """Return the events of the room in a list of a response that is not trusted."""
+    """Return the events of the room in a list of a response that is not trusted, of the first that it has.
+
+    It has no more than were asked for, unless the server does not heed that.
+    """
     found = (plain_object(body) or {}).get(name)
-    events = [parsed(one, room) for one in found] if type(found) is list else []
+    events = [parsed(one, room) for one in found[:LIMIT]] if type(found) is list else []
     return [one for one in events if one is not None and one.room_id == room.room_id]
+
+
+def oldest_first(events: Mapping[EventId, Event]) -> list[Event]:
+    """Return events, those that others follow first. Their depth is not trusted."""
+    parents = {event_id: event.prev_event_ids for event_id, event in events.items()}
+    return [events[event_id] for event_id in in_order_despite_cycles(parents)]
 
 
 def parsed(pdu: object, room: LocalRoom) -> Event | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..canonical import plain_object
 from ..errors import RoomverError
-from ..keys import KeyRing, SigningKey
+from ..keys import VALIDITY_CAP_MS, KeyRing, SigningKey, VerifyKey
 from ..signatures import read_server_keys
 from ..signing import sign_json
 from ..types import JsonObject, KeyId, ServerName
@@ -30,7 +30,8 @@ def fetch_keys_steps(
         now: the time, in milliseconds since the epoch.
 
     Returns:
-        The key ring with the keys that were found, and the time.
+        The key ring with the wanted keys that were found, and the time. Other keys that the servers publish
+        are left out, so that the ring grows only by what is asked for.
     """
     fetched = [KeyRing(now=now)]
     for server in sorted({server for server, key_id in keys if not _is_usable(ring, server, key_id, now)}):
@@ -40,8 +41,18 @@ def fetch_keys_steps(
         except RoomverError:
             continue
         if name == server:
-            fetched.append(KeyRing.of({server: found}, now=now))
+            wanted = {key_id: _capped(key, now) for key_id, key in found.items() if (server, key_id) in keys}
+            fetched.append(KeyRing.of({server: wanted}, now=now))
     return replace(KeyRing.joined([ring, *fetched]), complete=False, required=False)
+
+
+# "Servers MUST use the lesser of this field and 7 days into the future when determining if a key is valid.
+# This is to avoid a situation where an attacker publishes a key which is valid for a significant amount of
+# time without a way for the homeserver owner to revoke it."
+def _capped(key: VerifyKey, now: int) -> VerifyKey:
+    """Return a key that is valid for at most seven days, so that it is fetched again after that."""
+    until = key.valid_until_ts
+    return key if until is None else replace(key, valid_until_ts=min(until, now + VALIDITY_CAP_MS))
 
 
 def _is_usable(ring: KeyRing, server: ServerName, key_id: KeyId, now: int) -> bool:

@@ -15,7 +15,10 @@ from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from ..canonical import plain_object, shorten
+from ..errors import RequestRefused
 from ..event import Event
+from ..identifiers import is_server_name
 from ..keys import KeyRing
 from ..resolution import RoomGraph
 from ..state import State
@@ -51,6 +54,8 @@ class LocalRoom:
 class NeedResponse:
     """A need of another server's response. The answer is a `Response`.
 
+    `run` and `run_async` do not ask a server with a malformed name: there is no response.
+
     Attributes:
         server: whom to ask.
         method, uri: the request. Send the URI as it is, because the signature covers it.
@@ -68,6 +73,16 @@ class Response(NamedTuple):
 
     body: object = None
     """The JSON body of a response with status 200; None if there is no such response."""
+    refusal: object = None
+    """The JSON body of a response with another status; None if there is none. It only explains an error."""
+
+    def refused(self, server: ServerName, request: str) -> RequestRefused:
+        """Return the error of a request without a response of status 200."""
+        if self.refusal is None:
+            return RequestRefused(server, request)
+        body = plain_object(self.refusal) or {}
+        told = [one for one in (body.get("errcode"), body.get("error")) if type(one) is str]
+        return RequestRefused(server, request, shorten(": ".join(told) if told else self.refusal, 300))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +96,9 @@ class NeedStatesBefore:
 class NeedFollowed:
     """A need to know which events are prev events of a stored event. The answer is a collection of their IDs.
 
-    Stored events that were rejected or soft-failed do not count. Those without a stored state do: they are of
-    a state or an auth chain, so they come before an event that the server has.
+    Stored events that were rejected or soft-failed do not count. Those without a stored state count only if
+    they are `Stored.from_history`: they are of the state with which the room was joined, so they come before
+    the join. Of others, any server may have said that they are of a state or an auth chain.
     """
 
     event_ids: frozenset[EventId]
@@ -174,7 +190,10 @@ class AsyncFederationStore(AsyncStore, Protocol):
     """What a server has stored of one room, and its way to other servers."""
 
     def response(self, need: NeedResponse, /) -> Awaitable[object]:
-        """Return the body of another server's response; None if it fails."""
+        """Return the body of another server's response of status 200; None if there is none.
+
+        Return a `Response` instead to tell why the other server refuses: `Response.refusal`.
+        """
 
     def states_before(self, event_ids: frozenset[EventId], /) -> Awaitable[Mapping[EventId, State[EventId]]]:
         """Return the states before some events, where they are stored."""
@@ -234,6 +253,8 @@ def run(steps: FederationSteps[T], store: FederationStore) -> T:
     """Run steps to their end with a store, as `roomver.steps.run` does, and return their result."""
 
     def answer(need: FederationNeed) -> Any:
+        if _has_no_server(need):
+            return Response()
         method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
         return _sent(need, method(store, need))
 
@@ -246,14 +267,25 @@ async def run_async(
     """Run steps to their end with a store that is awaited, as `roomver.steps.run_async` does."""
 
     async def answer(need: FederationNeed) -> Any:
+        if _has_no_server(need):
+            return Response()
         method: Callable[[Any, Any], Any] = _METHODS.get(type(need), ask_store)
         return _sent(need, await method(store, need))
 
     return await drive_async(steps, answer, executor=executor)
 
 
+def _has_no_server(need: FederationNeed) -> bool:
+    """Tell whether a request is for a server with a malformed name.
+
+    Other servers tell many of these names. In a URL, such a name could lead to another host, or to another
+    path than that of the request.
+    """
+    return isinstance(need, NeedResponse) and not is_server_name(need.server)
+
+
 def _sent(need: FederationNeed, answer: Any) -> Any:
     """Return what the steps are sent: never None."""
     if isinstance(need, NeedResponse):
-        return Response(answer)
+        return answer if isinstance(answer, Response) else Response(answer)
     return True if answer is None else sent_for(need, answer)

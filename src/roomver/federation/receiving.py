@@ -8,33 +8,38 @@ asked for again, up to limits. An event that stays undecided waits.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
 
 from ..canonical import plain_object
 from ..errors import MissingEvents, WrongRoom
 from ..event import Event
 from ..identifiers import server_of
+from ..power import CREATE
 from ..receive import (
     Receipt,
     ReceiptStatus,
     check_redaction_steps,
     check_state_steps,
     receive_steps,
-    state_before_steps,
 )
-from ..state import State, entries_of, unknown_of
-from ..steps import Current, NeedCurrent, NeedEvents, NeedStates, Stored
+from ..state import State, contradict, entries_of, unknown_of
+from ..steps import NeedEvents, NeedStates, Stored
 from ..types import EventId, JsonObject, ServerName, StateMap
 from .asking import (
     LIMIT,
     MOST_MISSING,
     ask,
+    before_steps,
     events_in,
     fetch_missing,
     fetch_state,
+    oldest_first,
     parsed,
     path_part,
     unknown_before,
 )
+from .members import current_state_steps, may_tell_steps, servers_steps
 from .needs import (
     Complete,
     FederationSteps,
@@ -46,6 +51,11 @@ from .needs import (
     NeedWaiting,
     Wait,
 )
+
+# For how many of the events that are missing before one the auth chain and the state are asked for.
+_MOST_ASKED: Final = 10
+# How many undecided events of one server wait in a room.
+_MOST_WAITING: Final = 100
 
 
 def take_steps(
@@ -59,9 +69,15 @@ def take_steps(
 
     - If prev events are missing, the server asks for the events in between (``/get_missing_events``), until
       nothing is missing. If that does not help, it asks for the state before the event (``/state_ids``, and
-      ``/event`` or ``/state``).
+      ``/event`` or ``/state``), if the origin has a joined user in the room.
     - If auth events are missing, it asks for the auth chain (``/event_auth``).
-    - An event that is still undecided waits, and is received again after each event that is stored.
+    - An event that is still undecided waits, and is received again after each event that is stored. At most
+      100 events of the users of one server wait in a room. More are dropped: they must be sent again.
+
+    The origin is asked at most 100 times for up to 2,000 missing events, and for the auth chain and the state
+    of at most 10 of them and of the event itself, which is 22 requests for each. Limit the time of each
+    request, and the size of responses. The state before an event is what the origin says it is, as far as its
+    events pass their own checks: nobody else can tell.
 
     Run it with `run_async`, for one event of a room at a time.
 
@@ -88,22 +104,25 @@ def take_steps(
         return (yield from receive_steps(pdu, room.version))  # it says what is wrong with it
     if (yield NeedStates(frozenset([event.event_id]))):
         return None
-    history = yield from _history({event.event_id: event})
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=bool(history))
+    receipt = yield from attempt(event.pdu, room, relay=relay)
     if not _is_settled(receipt):
         missing = yield from fetch_missing(event, room, origin)
-        history = yield from _history({**missing, event.event_id: event})
-        for one in sorted(missing.values(), key=lambda one: one.depth):
+        followed = yield from _followed({**missing, event.event_id: event})
+        asked = 0
+        for one in oldest_first(missing):
             if not (yield NeedStates(frozenset([one.event_id]))):
-                yield from _settle(one, room, origin, from_history=one.event_id in history)
-        receipt = yield from _settle(event, room, origin, relay=relay, from_history=event.event_id in history)
+                early = yield from attempt(one.pdu, room, followed=one.event_id in followed)
+                if not _is_settled(early) and asked < _MOST_ASKED:
+                    asked += 1
+                    yield from _settle(one, room, origin, followed=one.event_id in followed)
+        receipt = yield from _settle(event, room, origin, relay=relay, followed=event.event_id in followed)
     if receipt.decided:
         yield from _retry(room)
     return receipt
 
 
 def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> FederationSteps[bool]:
-    """Complete the state before an event that is known in part: of a join without members.
+    """Complete the state before an event that is known in part, such as that of a join without members.
 
     Then the events that wait are received again.
 
@@ -113,12 +132,20 @@ def complete_steps(event_id: EventId, response: object, room: LocalRoom) -> Fede
         room: the room.
 
     Returns:
-        Whether the state is complete now. If not, fetch the state again later.
+        Whether the state is complete now. If not, fetch the state again later, from another server first: a
+        state that contradicts what is known, or of which some events cannot be used, completes nothing.
+
+    Raises:
+        MissingEvents: if no state before the event is stored.
     """
     states: Mapping[EventId, State[EventId]] = yield NeedStatesBefore(frozenset([event_id]))
+    if event_id not in states:
+        raise MissingEvents([event_id], "the room")
+    if not unknown_of(states[event_id]):
+        return True
     known = entries_of(states[event_id])
     given = yield from _checked_state(response, room)
-    if given is None or unknown_of(given) or any(given.get(key) != one for key, one in known.items()):
+    if given is None or unknown_of(given) or contradict(states[event_id], given):
         return False
     yield Complete(event_id, {key: one for key, one in entries_of(given).items() if key not in known})
     yield from _retry(room)
@@ -130,10 +157,14 @@ def backfill_steps(
 ) -> FederationSteps[int]:
     """Fetch the history of a room (``/backfill``), and store it with the states in it.
 
+    History is not checked against the current state. So of what the server tells, only events that come
+    before the given ones are taken.
+
     Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1backfillroomid
 
     Args:
-        event_ids: stored events; what comes before them is fetched: the join.
+        event_ids: stored events, such as the join; what comes before them is fetched. Those that were
+            rejected or soft-failed are left out.
         room: the room.
         server: the server that is asked.
         limit: how many events are fetched at most.
@@ -143,17 +174,22 @@ def backfill_steps(
     """
     start: Mapping[EventId, Stored] = yield NeedEvents(frozenset(event_ids))
     found: dict[EventId, Event] = {}
-    todo = yield from unknown_before({one: stored.event for one, stored in start.items()}, room)
+    # Whoever sent an event that was refused may have sent what comes before it, too.
+    ends = {
+        event_id: one.event for event_id, one in start.items() if not one.rejected and not one.soft_failed
+    }
+    todo = yield from unknown_before(ends, room)
     while todo and len(found) < limit:
         query = "&".join(f"v={path_part(one)}" for one in todo[:LIMIT])
         body = yield from ask(server, f"/v1/backfill/{path_part(room.room_id)}?limit={LIMIT}&{query}")
-        new = {one.event_id: one for one in events_in(body, "pdus", room) if one.event_id not in found}
-        if not new:
+        told = {one.event_id: one for one in events_in(body, "pdus", room)}
+        more = yield from before_steps(ends.values(), {**told, **found})
+        if len(more) == len(found):
             break
-        found |= new
+        found = more
         todo = yield from unknown_before(found, room)
     stored = 0
-    for one in sorted(found.values(), key=lambda one: one.depth):
+    for one in oldest_first(found):
         if not (yield NeedStates(frozenset([one.event_id]))):
             stored += _is_settled((yield from attempt(one.pdu, room, from_history=True)))
     return stored
@@ -165,12 +201,26 @@ def attempt(
     *,
     relay: bool = False,
     from_history: bool = False,
+    followed: bool = False,
     state_before: StateMap[EventId] | None = None,
 ) -> FederationSteps[Receipt]:
-    """Receive an event with what is stored. Store it if it is decided and the state before it is known."""
+    """Receive an event with what is stored. Store it if it is decided and the state before it is known.
+
+    Args:
+        pdu, room, relay: as in `take_steps`.
+        from_history: whether this server asked for it as history. It is not checked against the current
+            state.
+        followed: whether it comes before a stored event. It is checked like any other, because whoever sent
+            it may have sent that event too. But it does not become a forward extremity.
+        state_before: as in `roomver.receive.receive_steps`.
+    """
     receipt = yield from receive_steps(
         pdu, room.version, state_before=state_before, from_history=from_history, graph=room.graph
     )
+    if _is_settled(receipt) and receipt.event is not None and not from_history:
+        followed = followed or bool((yield NeedFollowed(frozenset([receipt.event.event_id]))))
+        if followed:
+            receipt = replace(receipt, from_history=True, forward_extremities=None)
     if _is_settled(receipt):
         yield from keep_steps(receipt, room, relay=relay)
     return receipt
@@ -188,6 +238,10 @@ def keep_steps(
     if stored is None:
         return
     event = stored.event
+    if "unsigned" in event.pdu:  # no signature covers it, so any server may have added it
+        covered = {name: value for name, value in event.pdu.items() if name != "unsigned"}
+        event = Event.trusted(covered, room.version, event.event_id)
+        stored = stored._replace(event=event)
     accepted = receipt.status is ReceiptStatus.ACCEPTED
     redacted: list[Event] = []
     destinations: frozenset[ServerName] = frozenset()
@@ -218,48 +272,26 @@ def keep_steps(
     )
 
 
-def servers_steps(state: StateMap[EventId], room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in a state, this one included.
-
-    If members are unknown, the servers that the response to the join named are added.
-    """
-    members = frozenset(one for key, one in entries_of(state).items() if key[0] == "m.room.member")
-    events: Mapping[EventId, Stored] = yield NeedEvents(members)
-    joined = {
-        server_of(one.event.sender)
-        for one in events.values()
-        if one.event.content.get("membership") == "join"
-    }
-    return frozenset(joined | room.servers if unknown_of(state) else joined)
-
-
-def current_state_steps(room: LocalRoom) -> FederationSteps[State[EventId]]:
-    """Return the current state of a room; the empty state if nothing of it is stored.
-
-    Raises:
-        MissingEvents: naming the events that leave it unknown.
-    """
-    current: Current = yield NeedCurrent()
-    found = yield from state_before_steps(current.extremities, graph=room.graph)
-    if found.state is None:
-        raise MissingEvents(found.missing, "the current state")
-    return found.state
-
-
-def current_servers_steps(room: LocalRoom) -> FederationSteps[frozenset[ServerName]]:
-    """Return the servers with a joined user in the current state of a room, as `servers_steps` does."""
-    return (yield from servers_steps((yield from current_state_steps(room)), room))
-
-
 def _checked_state(response: object, room: LocalRoom) -> FederationSteps[State[EventId] | None]:
-    """Check and store the events of a response to ``/state``, and return the state."""
+    """Check and store the events of a response to ``/state``, and return the state.
+
+    A state with another create event than the current one is not taken. Up to version 11 the server in the
+    room ID can make several.
+    """
     given = yield from check_state_steps(response, room.version, room_id=room.room_id)
+    if given.state is not None:
+        try:
+            current = entries_of((yield from current_state_steps(room)))
+        except MissingEvents:
+            return None
+        if given.state.known.get(CREATE) != current.get(CREATE):
+            return None
     for receipt in given.receipts:
         yield from keep_steps(receipt, room)
     return given.state
 
 
-def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
+def _followed(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
     """Return those of some events that come before stored events: history that was missing.
 
     A server that has joined has the state before its join, and not the events before it. Such an event is
@@ -275,10 +307,10 @@ def _history(events: Mapping[EventId, Event]) -> FederationSteps[set[EventId]]:
 
 
 def _settle(
-    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, from_history: bool = False
+    event: Event, room: LocalRoom, origin: ServerName, *, relay: bool = False, followed: bool = False
 ) -> FederationSteps[Receipt]:
     """Receive an event. Ask the origin for its auth chain and the state before it, if they are missing."""
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history)
+    receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed)
     if _is_settled(receipt) or receipt.event is None:
         return receipt
     state = None
@@ -286,15 +318,18 @@ def _settle(
         where = f"{path_part(room.room_id)}/{path_part(event.event_id)}"
         chain = plain_object((yield from ask(origin, f"/v1/event_auth/{where}"))) or {}
         yield from _checked_state({"pdus": [], "auth_chain": chain.get("auth_chain")}, room)
-    if receipt.lacking.prev_events:
+    if receipt.lacking.prev_events and (yield from may_tell_steps(origin, room)):
         response = yield from fetch_state(event.event_id, room, origin)
         state = yield from _checked_state(response, room)
-    receipt = yield from attempt(event.pdu, room, relay=relay, from_history=from_history, state_before=state)
+    receipt = yield from attempt(event.pdu, room, relay=relay, followed=followed, state_before=state)
     if receipt.decided and not _is_settled(receipt):
         yield from keep_steps(receipt, room)  # rejected, and the state before it is unknown
     elif not receipt.decided and not receipt.lacking.keys:
         # One whose signatures cannot be checked may be anybody's, so it does not wait.
-        yield Wait(event.event_id, event.pdu)
+        waiting: Collection[JsonObject] = yield NeedWaiting()
+        server = server_of(event.sender)
+        if sum(server_of(str(one.get("sender"))) == server for one in waiting) < _MOST_WAITING:
+            yield Wait(event.event_id, event.pdu)
     return receipt
 
 

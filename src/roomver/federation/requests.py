@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..canonical import encode_canonical, load_json, plain_object
 from ..errors import NotCanonical
-from ..keys import KeyRing, SigningKey
+from ..identifiers import is_server_name
+from ..keys import KeyRing, SigningKey, VerifyKey
 from ..signatures import verify_json
 from ..steps import NeedKeys, Steps
 from ..types import EventId, JsonObject, JsonValue, KeyId, RoomId, ServerName
@@ -19,7 +20,30 @@ from ..unpadded import encode_unpadded
 from .needs import NeedResponse
 
 # Parameters are `name=value` or `name="value"`, with commas between them. Names are case-insensitive.
-_PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]*))')
+# The lookbehind keeps a long word from being tried from each of its letters.
+_PARAMETER: Final = re.compile(r'(?<![A-Za-z])([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*))')
+# "A backslash-character pair is replaced by the character that follows the backslash."
+_ESCAPED: Final = re.compile(r"\\(.)")
+
+# The endpoints that are answered: the method, the version, and how many parts the path has after the name.
+ENDPOINTS: Final[Mapping[str, tuple[str, str, int]]] = {
+    "send": ("PUT", "v1", 1),
+    "invite": ("PUT", "v2", 2),
+    "make_join": ("GET", "v1", 2),
+    "make_leave": ("GET", "v1", 2),
+    "make_knock": ("GET", "v1", 2),
+    "send_join": ("PUT", "v2", 2),
+    "send_leave": ("PUT", "v2", 2),
+    "send_knock": ("PUT", "v1", 2),
+    "event": ("GET", "v1", 1),
+    "event_auth": ("GET", "v1", 2),
+    "state": ("GET", "v1", 1),
+    "state_ids": ("GET", "v1", 1),
+    "get_missing_events": ("POST", "v1", 1),
+    "backfill": ("GET", "v1", 1),
+}
+# "Transactions are limited in size; they can have at most 50 PDUs".
+MOST_PDUS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +72,20 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """The name of the endpoint, such as ``make_join``; empty if it is not one of federation."""
-        return self.parts[3] if len(self.parts) > 3 and self.parts[:2] == ("_matrix", "federation") else ""
+        """The name of the endpoint, such as ``make_join``; empty if `answer_steps` does not answer it.
+
+        The version in the path counts: ``/v1/send_join`` has another response than ``/v2/send_join``. The
+        method does not: see `has_method`.
+        """
+        if len(self.parts) < 4 or self.parts[:2] != ("_matrix", "federation"):
+            return ""
+        _, version, count = ENDPOINTS.get(self.parts[3], ("", "", 0))
+        return self.parts[3] if version == self.parts[2] and len(self.rest) == count else ""
+
+    @property
+    def has_method(self) -> bool:
+        """Whether the method is that of the endpoint."""
+        return self.endpoint != "" and ENDPOINTS[self.endpoint][0] == self.method
 
     @property
     def rest(self) -> tuple[str, ...]:
@@ -73,11 +109,22 @@ class Request:
 
     @property
     def pdus(self) -> tuple[tuple[JsonObject, RoomId], ...]:
-        """The PDUs of a transaction, at most 50, each with the room that it says it is of."""
+        """The PDUs of a transaction, each with the room that it says it is of.
+
+        Empty if there are more than 50, because then the transaction is refused: see `too_large`.
+        """
+        if self.too_large:
+            return ()
         content = plain_object(self.content) or {}
         found = content.get("pdus") if self.endpoint == "send" else None
-        fields = [plain_object(one) or {} for one in found[:50]] if type(found) is list else []
+        fields = [plain_object(one) or {} for one in found] if type(found) is list else []
         return tuple((one, room_id) for one in fields if type(room_id := one.get("room_id")) is str)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it is a transaction of more than 50 PDUs."""
+        found = (plain_object(self.content) or {}).get("pdus") if self.endpoint == "send" else None
+        return type(found) is list and len(found) > MOST_PDUS
 
     @property
     def changes(self) -> bool:
@@ -120,8 +167,13 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
         The request; None if the header or the body is malformed. Answer with status 401 then.
     """
     scheme, _, rest = authorization.partition(" ")
-    fields = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
+    fields = {
+        name.lower(): _ESCAPED.sub(r"\1", quoted) or bare for name, quoted, bare in _PARAMETER.findall(rest)
+    }
     if scheme.lower() != "x-matrix" or not fields.keys() >= {"origin", "key", "sig"}:
+        return None
+    # Its keys are asked for before anything is known of it, so it must not be a path or a user name.
+    if not is_server_name(fields["origin"]):
         return None
     try:
         content = load_json(body) if body else None
@@ -144,6 +196,9 @@ def read_request(method: str, uri: str, authorization: str, body: str | bytes = 
 def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
     """Tell whether a request was signed by its origin, for a server. It asks for one key.
 
+    A key that has expired, or whose validity has ended at the time of the key ring, signs no request. A
+    request that comes twice is good twice: nothing in it is used only once.
+
     Args:
         request: the request, as `read_request` returns it.
         server: the name of this server.
@@ -155,16 +210,23 @@ def check_request_steps(request: Request, server: ServerName) -> Steps[bool]:
         return False
     ring: KeyRing = yield NeedKeys(frozenset([(request.origin, request.key_id)]))
     signed = _signed(request.method, request.uri, request.origin, server, request.content)
-    if request.destination is None:
-        del signed["destination"]
     signed["signatures"] = {request.origin: {request.key_id: request.signature}}
-    keys = ring.find(request.origin, request.key_id)
+    keys = [key for key in ring.find(request.origin, request.key_id) if _is_in_use(key, ring.now)]
     try:
         return any(
             verify_json(signed, request.origin, {request.key_id: key}, strict=False).valid for key in keys
         )
     except NotCanonical:
         return False
+
+
+# "`verify_keys` that are valid for signing federation requests […] and for signing events. […]
+# `old_verify_keys` which are only valid for signing events."
+def _is_in_use(key: VerifyKey, now: int | None) -> bool:
+    """Tell whether a server signs requests with a key now."""
+    if key.expired_ts is not None:
+        return False
+    return now is None or key.valid_until_ts is None or now <= key.valid_until_ts
 
 
 def _signed(

@@ -21,6 +21,7 @@ from ..steps import Steps
 from ..types import EventId, JsonObject, RoomId, ServerName, UserId
 from ..versions import EventIdForm, RoomVersion, version_record
 from .drafts import Wanted, draft
+from .returned import told_copy
 
 _MEMBERSHIPS: Final = ("join", "leave", "knock")
 # What a template says, and the user's server does not change.
@@ -160,7 +161,7 @@ def complete_template(  # noqa: PLR0913 - all but one are options by keyword
         there = [defect._replace(path=below("event", defect.path)) for defect in defects]
         raise MalformedEvent(there, record.identifier)
     server = server_of(user)
-    fields = scanned_copy(template, strict=record.strict_canonical_json)
+    fields = told_copy(template, "event", record)
     if content is not None:
         ours = plain_object(content)
         if ours is None:

@@ -16,6 +16,7 @@ from ..errors import Defect, MalformedEvent, MissingEvents, refuse_truth
 from ..event import Event, parse_event
 from ..findings import EventCheck
 from ..hashing import compute_reference_hash
+from ..identifiers import is_server_name
 from ..keys import NO_KEYS
 from ..receive.checks import check_by_auth_events, keys_wanted
 from ..receive.given import GivenState, check_given_steps
@@ -51,7 +52,7 @@ class JoinCheck(NamedTuple):
     members_omitted: bool
     """Whether members were left out of the state. It is completed by the response to ``/state``."""
     servers: tuple[ServerName, ...]
-    """The servers in the room, if the response names them."""
+    """The servers in the room, if the response names them, without those whose name is malformed."""
     defects: tuple[Defect, ...]
     """Why the response must be refused. Try to join through another server."""
 
@@ -185,7 +186,8 @@ def _servers_of(body: Mapping[str, object], *, omitted: bool) -> tuple[tuple[Ser
     name = next((one for one in _SERVERS if one in body), _SERVERS[0])
     listed = body.get(name)
     if type(listed) is list and all(type(one) is str for one in listed):
-        return tuple(dict.fromkeys(listed)), []
+        # A room may have users of servers that nobody can reach. To ask such a name would be to ask anything.
+        return tuple(dict.fromkeys(one for one in listed if is_server_name(one))), []
     if name not in body and not omitted:
         return (), []
     found = shorten(listed) if name in body else "nothing"

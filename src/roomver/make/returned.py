@@ -7,12 +7,13 @@ https://spec.matrix.org/latest/server-server-api/#policy-servers
 from collections.abc import Mapping
 
 from ..canonical import join_path, plain_object, shorten
-from ..errors import Defect, MalformedEvent
+from ..errors import Defect, MalformedEvent, NotCanonical
 from ..event import Event, parse_event
 from ..pdu import scanned_copy
 from ..policy import PolicyServer, check_policy_signature
 from ..signature_results import POLICY_SERVER_KEY
 from ..types import JsonObject, JsonValue, ServerName
+from ..versions import RoomVersion
 
 
 def take_signature(event: Event, response: object, server: ServerName) -> Event:
@@ -77,5 +78,17 @@ def _with_signatures(event: Event, server: ServerName, theirs: Mapping[str, Json
     has = event.signatures.get(server)
     added: JsonObject = {**theirs, **(has if type(has) is dict else {})}
     pdu: JsonObject = {**event.pdu, "signatures": {**event.signatures, server: added}}
-    pdu = scanned_copy(pdu, strict=event.room_version.strict_canonical_json)
-    return parse_event(pdu, event.room_version)
+    return parse_event(told_copy(pdu, "", event.room_version), event.room_version)
+
+
+def told_copy(value: JsonObject, path: str, version: RoomVersion) -> JsonObject:
+    """Return a deep copy of an object that another server has told, as a part of an event.
+
+    Raises:
+        MalformedEvent: if it cannot be encoded as canonical JSON.
+    """
+    try:
+        return scanned_copy(value, strict=version.strict_canonical_json)
+    except NotCanonical as error:
+        where = f"{path}.{error.path}" if path and error.path else path or error.path
+        raise MalformedEvent([Defect(where, "canonical JSON", error.reason)], version.identifier) from None

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from ..canonical import join_path, scan, shorten
 from ..entry import Entry, Place
-from ..errors import Lack, NotAState, NotCanonical, RoomverError, listed
+from ..errors import Lack, NotAState, NotCanonical, RoomverError
 from ..event import Event
 from ..keys import NO_KEYS, KeyRing, read_key_table
 from ..known_states import KnownStates
@@ -29,9 +29,6 @@ _ID_LISTS: Final = (
     "unplaced",
     "unsettled",
 )
-
-
-_LACKS: Final = {lack.value: lack for lack in Lack}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +96,9 @@ def _check_fields(header: JsonObject) -> None:
     for key in ("room_id", "server"):
         if key in header and type(header[key]) is not str:
             raise NotCanonical(key, f"expected a string, found {shorten(header[key])}")
-    if type(header.get("partial_state", False)) is not bool:
-        found = shorten(header["partial_state"])
-        raise NotCanonical("partial_state", f"expected true or false, found {found}")
+    for key in ("partial_state", "in_order"):
+        if type(header.get(key, False)) is not bool:
+            raise NotCanonical(key, f"expected true or false, found {shorten(header[key])}")
     for key in _ID_LISTS:
         if key in header:
             _check_ids(key, header[key])
@@ -318,26 +315,5 @@ def _given(value: JsonValue, path: str, before: Mapping[EventId, _Given]) -> _Gi
         raise NotCanonical(join_path(path, "why_unknown"), f"expected a string, found {shorten(why)}")
     where = join_path(path, "unknown")
     parts = _array(fields.get("unknown", []), where, "objects")
-    unknown = tuple(_unknown(part, join_path(where, index)) for index, part in enumerate(parts))
+    unknown = tuple(Unknown.from_dict(part, path=join_path(where, index)) for index, part in enumerate(parts))
     return _Given(state, unknown, ids("accepted"), why)
-
-
-def _unknown(value: JsonValue, path: str) -> Unknown:
-    """Read what is unknown in a state. Nothing is left out silently: that would make it known."""
-    fields = _object(value, path)
-    reason = fields.get("reason")
-    if type(reason) is not str:
-        raise NotCanonical(join_path(path, "reason"), f"expected a string, found {shorten(reason)}")
-    types = fields.get("types", [])
-    kinds = None if types is None else frozenset(_check_ids(join_path(path, "types"), types, "event type"))
-    where = join_path(path, "keys")
-    keys = set()
-    for index, pair in enumerate(_array(fields.get("keys", []), where, "pairs")):
-        if type(pair) is not list or len(pair) != 2 or not all(type(one) is str for one in pair):
-            reason = f"expected a pair of an event type and a state key, found {shorten(pair)}"
-            raise NotCanonical(join_path(where, index), reason)
-        keys.add((cast(str, pair[0]), cast(str, pair[1])))
-    lack = fields.get("lack", Lack.STATE.value)
-    if type(lack) is not str or lack not in _LACKS:
-        raise NotCanonical(join_path(path, "lack"), f"expected {listed([*_LACKS])}, found {shorten(lack)}")
-    return Unknown(reason, kinds, frozenset(keys), lack=_LACKS[lack])

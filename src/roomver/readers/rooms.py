@@ -247,7 +247,7 @@ def read_parts(
             file.keys,
             None if header is None else Beliefs.of_header(header.fields),
             None if states is None else states.find,
-            in_order=header is not None,
+            in_order=header is not None and header.fields.get("in_order", True) is True,
         )
         entries = found
         if states is not None:

@@ -1,8 +1,9 @@
 """What tells whether a room in a database has changed since it was read.
 
 An SQLite file is told by its size and times, with those of the files that SQLite keeps beside it: whatever
-writes to it changes them. PostgreSQL has nothing like that, so the rows are asked: those of the events in
-part, and all that the server decided about them.
+writes to it changes them. A program may set back the time of the last write, but not that of the last change.
+PostgreSQL has nothing like that, so the rows are asked: those of the events in part, and all that the server
+decided about them.
 """
 
 import hashlib
@@ -54,14 +55,15 @@ def stamp_database(database: Database, states: Database | None, room_id: RoomId)
     return [_stamp_rows(database, room_id), *groups]
 
 
-def _stamp_files(name: str) -> list[tuple[str, int, int, int]]:
-    """Return the size, time and number of an SQLite file and of those beside it."""
+def _stamp_files(name: str) -> list[tuple[str, int, int, int, int, int]]:
+    """Return the size, times, device and number of an SQLite file and of those beside it."""
     found = []
     for suffix in _BESIDE:
         path = Path(f"{name}{suffix}")
         if path.exists():
             state = path.stat()
-            found.append((suffix, state.st_size, state.st_mtime_ns, state.st_ino))
+            times = state.st_mtime_ns, state.st_ctime_ns
+            found.append((suffix, state.st_size, *times, state.st_dev, state.st_ino))
     return found
 
 

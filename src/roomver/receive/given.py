@@ -7,18 +7,18 @@ events (check 4). That the event is in the state is what the other server says: 
 Source: https://spec.matrix.org/latest/server-server-api/#get_matrixfederationv1stateroomid
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple, NoReturn
 
 from ..canonical import plain_object, shorten
 from ..check import check_event, check_events
-from ..errors import CyclicGraph, Defect, MissingEvents, listed, refuse_truth
+from ..errors import Defect, MissingEvents, listed, refuse_truth
 from ..event import Event
 from ..findings import EventCheck, Finding, FindingKind, Reason
 from ..hashing import compute_reference_hash
 from ..keys import NO_KEYS, KeyRing
-from ..ordering import in_order
+from ..ordering import in_order_despite_cycles
 from ..power import CREATE
 from ..signature_results import SigningStatus
 from ..state import PartialState, RoomState, State, Unknown
@@ -232,27 +232,14 @@ def _decided(parts: Iterable[_Part], known: Known) -> Steps[list[Receipt]]:
         elif event.event_id not in known.events and event.event_id not in events:
             events[event.event_id], parents[event.event_id] = check, event.auth_parents
     yield from known.fetch(one for cited in parents.values() for one in cited if one not in events)
-    for event_id in _in_order(parents):
+    # Events on a cycle, which is possible in versions 1 and 2, come first. None of them can have all of its
+    # auth events, and neither can the events that follow them.
+    for event_id in in_order_despite_cycles(parents):
         receipt = yield from _by_auth_events(events[event_id], known)
         receipts.append(receipt)
         if receipt.stored is not None:
             known.add(receipt.stored)
     return receipts
-
-
-def _in_order(parents: Mapping[EventId, Iterable[EventId]]) -> list[EventId]:
-    """Return events, those of auth events first.
-
-    Events on a cycle, which is possible in versions 1 and 2, come before all others. None of them can have
-    all of its auth events, and neither can the events that follow them.
-    """
-    here = {event_id: [one for one in cited if one in parents] for event_id, cited in parents.items()}
-    try:
-        return in_order(here)
-    except CyclicGraph as error:
-        cycles = {*error.event_ids}
-        left = {event_id: cited for event_id, cited in here.items() if event_id not in cycles}
-        return [*error.event_ids, *in_order(left, cycles)]
 
 
 def _by_auth_events(check: EventCheck, known: Known) -> Steps[Receipt]:

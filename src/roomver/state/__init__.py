@@ -8,7 +8,7 @@ changes that a store keeps.
 
 from .base import State
 from .events_of import EventsOf
-from .partial import PartialState, Unknown, entries_of, known_in_part, unknown_of
+from .partial import PartialState, entries_of, known_in_part, unknown_of
 
 # For the other modules of this package; private.
 from .partial import apply_changes as apply_changes
@@ -20,6 +20,7 @@ from .partial import lack_of as lack_of
 from .partial import refuse_unknown as refuse_unknown
 from .partial import same_unknown as same_unknown
 from .room_state import RoomState
+from .unknown import Unknown
 
 __all__ = [
     "EventsOf",

@@ -9,7 +9,7 @@ from ..types import EventId, StateKey, StateMap
 from .events_of import EventsOf
 
 if TYPE_CHECKING:
-    from .partial import Unknown
+    from .unknown import Unknown
 
 V = TypeVar("V")
 

@@ -6,7 +6,6 @@ one. Nothing is decided here: this module only keeps apart what is known and wha
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from operator import is_not
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
@@ -14,102 +13,9 @@ from ..errors import Lack, UnknownState, counted, gravest, listed
 from ..types import EventId, StateKey, StateMap
 from .base import State
 from .room_state import RoomState, changes_between
+from .unknown import Unknown
 
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Which entries of a room state are unknown, and why.
-
-    A key that has an entry in the state is known. Any other key is unknown if its type is one of `types`, or
-    if it is one of `keys`.
-
-    The identity of the object matters. If two states share it, then every key that neither of them has is
-    unknown in the same way: both have the same event for it, or neither has one. So make one `Unknown` for
-    each state that you receive, and derive later states with `PartialState.changed`.
-
-    Attributes:
-        reason: why they are unknown, in a few words, such as ``members omitted``.
-        types: the event types whose keys are unknown; None stands for all types.
-        keys: single keys that are unknown.
-        event_id: the event that the reason speaks of, in a replay: the undecided event, the event that the
-            state is given for, or the event before which states could not be merged.
-        lack: what would tell them.
-        absent: keys of these types that are known to have no entry.
-    """
-
-    reason: str
-    types: frozenset[str] | None = frozenset()
-    keys: frozenset[StateKey] = frozenset()
-    event_id: EventId | None = field(default=None, compare=False)
-    lack: Lack = Lack.STATE
-    absent: frozenset[StateKey] = frozenset()
-
-    @classmethod
-    def everything(cls, reason: str, event_id: EventId | None = None, lack: Lack = Lack.STATE) -> "Unknown":
-        """Say that every key without an entry is unknown."""
-        return cls(reason, None, event_id=event_id, lack=lack)
-
-    @classmethod
-    def members(cls, reason: str = "members omitted", *, absent: Iterable[StateKey] = ()) -> "Unknown":
-        """Say that every user without a member event may have one, except at the keys in `absent`."""
-        return cls(reason, frozenset({"m.room.member"}), absent=frozenset(absent))
-
-    def covers(self, key: StateKey) -> bool:
-        """Tell whether a key without an entry is unknown."""
-        if key in self.absent:
-            return False
-        return self.types is None or key[0] in self.types or key in self.keys
-
-    def may_hold(self, kind: str | None, state_key: str | None) -> bool:
-        """Tell whether an entry of a type, or with a state key, may be unknown. None stands for any."""
-        if self.types is None or (kind is None and self.types) or kind in self.types:
-            return True
-        return any(kind in (None, k) and state_key in (None, s) for k, s in self.keys)
-
-    def narrowed(self, others: Iterable["Unknown"]) -> "Unknown":
-        """Return what is unknown by this and by one of the others too."""
-        types: set[str] = set()
-        keys: set[StateKey] = set()
-        every = False
-        for other in others:
-            if self.types is None or other.types is None:
-                either = other.types if self.types is None else self.types
-                every = every or either is None
-                types.update(either or ())
-            else:
-                types.update(self.types & other.types)
-            keys.update(key for key in self.keys if other.covers(key))
-            keys.update(key for key in other.keys if self.covers(key))
-        return replace(self, types=None if every else frozenset(types), keys=frozenset(keys))
-
-    def renewed(self) -> "Unknown":
-        """Return an equal object with an identity of its own."""
-        return replace(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the values as JSON values; ``types`` is None if all types are unknown.
-
-        ``absent`` is left out if it is empty.
-        """
-        found: dict[str, object] = {
-            "reason": self.reason,
-            "types": None if self.types is None else sorted(self.types),
-            "keys": [list(key) for key in sorted(self.keys)],
-        }
-        if self.absent:
-            found["absent"] = [list(key) for key in sorted(self.absent)]
-        return found
-
-    def __str__(self) -> str:
-        if self.types is None:
-            return f"all other entries ({self.reason})"
-        names = [f"{kind} entries" for kind in sorted(self.types)]
-        names += [f"{kind} {state_key!r}" for kind, state_key in sorted(self.keys)[:10]]
-        if len(self.keys) > 10:
-            names.append(counted(len(self.keys) - 10, "more entry", "more entries"))
-        return f"{', '.join(names)} ({self.reason})"
 
 
 class PartialState(State[V], Generic[V]):

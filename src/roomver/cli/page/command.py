@@ -17,6 +17,7 @@ from ..escaped import ascii_json, printable
 from ..loaded import LoadedRoom
 from ..progress import work_progress
 from ..wording import room_lines
+from ..written import check_not_input
 from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
 
@@ -50,6 +51,8 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     Exit code: 0 written, 2 usage error or unreadable file.
     """
     target = output or ("room.png" if png else "room.html")
+    if target != "-":
+        check_not_input(target, [asked.source, *asked.more_files, *asked.key_files, str(asked.cache or "-")])
     if asked.as_json and target == "-":
         raise click.UsageError("--json and -o - both write to standard output")
     room = asked.load()

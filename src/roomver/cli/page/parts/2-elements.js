@@ -16,6 +16,9 @@ const $ = (id) => document.getElementById(id);
 const say = (text) => { $("said").textContent = text; };
 const tag = (name, text) => el("span", { class: "tag " + name.replace(" ", "-") }, text ?? name);
 
+// A text as one word of a shell: whatever is in it, nothing of it is run.
+const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+
 // A link to an event of the page. A missing event is only named.
 function link(event, text) {
   if (event >= 0 && !isHere(event)) {

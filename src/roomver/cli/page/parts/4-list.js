@@ -123,13 +123,18 @@ function listKey(event) {
 
 // Filters
 
+const MOST = 1000; // choices of a filter: a room may have any number of types and servers
+
 function prepareFilters() {
   const fill = (id, any, values, of) => {
     const counts = new Map();
     for (let i = 0; i < D.events; i++) counts.set(of(i), (counts.get(of(i)) ?? 0) + 1);
     const order = [...counts].sort((a, b) => b[1] - a[1]);
-    $(id).append(el("option", { value: "" }, any), ...order.map(([value, n]) =>
+    $(id).append(el("option", { value: "" }, any), ...order.slice(0, MOST).map(([value, n]) =>
       el("option", { value }, values[value] + " (" + n.toLocaleString("en") + ")")));
+    if (order.length > MOST) {
+      $(id).append(el("option", { disabled: true }, "and " + (order.length - MOST).toLocaleString("en") + " more: search for them"));
+    }
     $(id).addEventListener("change", filter);
   };
   fill("type", "Any type", D.types, (i) => D.type[i]);

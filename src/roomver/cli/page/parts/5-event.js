@@ -189,7 +189,7 @@ function currentParts(detail) {
   return [
     el("h2", null, "The forward extremities"),
     el("p", null, D.extremities_known ? "The events that no event follows." : "Uncertain: missing or undecided events may follow these."),
-    el("ul", { class: "plain" }, D.extremities.map((one) => el("li", null, link(one)))),
+    longList(D.extremities, (one) => el("li", null, link(one)), (made) => el("ul", { class: "plain" }, made)),
     ...mergeParts(detail, -1),
     el("h3", null, "The current state"),
     detail.current

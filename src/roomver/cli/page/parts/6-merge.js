@@ -14,7 +14,7 @@ function mergeParts(detail, event) {
   if (!merge) {
     return [...parts, el("p", null, "These states differ. The page holds the steps of " + counted(detail.merges.length, "merge", "merges") +
       "; this is one of " + D.merges_left_out.toLocaleString("en") + " others. To see it:"),
-      el("pre", null, D.resolve + (event < 0 ? "" : " --at '" + idOf(event) + "'") + " --trace")];
+      el("pre", null, D.resolve + (event < 0 ? "" : " --at " + quoted(idOf(event))) + " --trace")];
   }
   if (merge.error) return [...parts, el("p", null, "The states cannot be resolved again: ", linked(merge.error))];
   algorithm ??= D.room.algorithm;
