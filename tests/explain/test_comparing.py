@@ -11,6 +11,9 @@ from replay.rooms import TOPIC, Branches, base_room
 from roomver import Event
 from roomver.explain.compared import Compared, Part
 from roomver.explain.comparing import Side, compare
+from roomver.explain.event import explain_event
+from roomver.explain.marks import find_marks
+from roomver.known_states import Beliefs
 from roomver.state import entries_of
 from roomver.versions import StateResolution
 
@@ -169,3 +172,13 @@ def test_events_of_recorded_states_that_no_source_has_are_not_called_absent() ->
     assert found.parting.part is Part.STATE
     same = compare(Side(found_room, lambda _: "", lost), Side(found_room, lambda _: "", lost))
     assert (same.agree, same.recorded_lost) == (True, ((), ()))
+
+
+def test_what_a_server_soft_failed_is_soft_failed_everywhere_if_its_decisions_are_followed() -> None:
+    room = base_room("11")
+    message = room.add("m.room.message", ALICE, {})
+    beliefs = Beliefs(frozenset(), frozenset([message.event_id]))
+    found = checked(room.events.values(), "11", beliefs=beliefs, as_recorded=True)
+    assert Side(found, lambda _: "").status(message.event_id) == "soft-failed"
+    assert explain_event(found, message.event_id).judged.value == "soft-failed"
+    assert find_marks(found)[message.event_id].judged.value == "soft-failed"

@@ -11,7 +11,8 @@ from replay.rooms import TOPIC, Branches, base_room, ids
 
 from roomver import parse_event, replay_room
 from roomver.explain.event import explain_event, explain_left_out
-from roomver.explain.explained import Explained, Judged
+from roomver.explain.explained import Explained
+from roomver.explain.judged import Judged
 from roomver.explain.said import PartKind
 from roomver.findings import Finding, FindingKind, Reason
 from roomver.known_states import Beliefs

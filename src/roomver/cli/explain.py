@@ -8,7 +8,8 @@ import click
 
 from ..event import Event
 from ..explain.event import explain_event, explain_left_out
-from ..explain.explained import Explained, Judged, Verdicted
+from ..explain.explained import Explained, Verdicted
+from ..explain.judged import Judged
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable

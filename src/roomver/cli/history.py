@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import counted
-from ..explain.explained import Judged
 from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Valued, list_keys, tell_history
+from ..explain.judged import Judged
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example

@@ -7,13 +7,13 @@ from typing import cast
 
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
-from ..replay import Status
 from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
 from .event import explain_event
+from .judged import Judged, judge
 from .outcome_words import finding_said
 from .said import Said, event, joined, said, value
 
@@ -49,14 +49,9 @@ class Side:
         gathered = self.found.gathered
         if event_id not in gathered.events or event_id in self.found.dropped:
             return "dropped" if event_id in gathered.left_out or event_id in self.found.dropped else "missing"
-        outcome = self.found.replay.outcomes.get(event_id)
-        if outcome is None:
-            return "not judged"
-        if outcome.status is Status.UNDECIDED:
-            return UNDECIDED
-        if not outcome.accepted:
-            return "rejected"
-        return "soft-failed" if event_id in self.found.replay.soft_failed else "accepted"
+        if event_id not in self.found.replay.outcomes:
+            return Judged.NOT_JUDGED.value
+        return judge(self.found.replay, event_id).value
 
 
 def compare(a: Side, b: Side) -> Compared:
