@@ -345,7 +345,7 @@ def test_the_searches_for_ancestors_are_bounded(monkeypatch: pytest.MonkeyPatch)
     room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
     fork.merge()
-    monkeypatch.setattr("roomver.explain.intent._STEPS", 0)
+    monkeypatch.setattr("roomver.explain.branches._STEPS", 0)
     assert only(found_in(room), TOPIC).intent is Intent.UNKNOWN
 
 
