@@ -91,6 +91,44 @@ def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
     assert "The order in which events arrive decides this" in text(found)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    message = room.add("m.room.message", BOB, {"body": "x"})
+    fork.end()
+    events = [one for one in room.events.values() if one not in (ban, message)]
+    sides = [[*events, ban, message], [*events, message]]
+    one, other = reversed(sides) if swapped else sides
+    found = compared(one, other)
+    assert found.parting is not None
+    assert (found.parting.part, found.parting.event_id) == (Part.MISSING, ban.event_id)
+    assert found.parting.lacks == ("A" if swapped else "B")
+    assert [one.event_id for one in found.verdicts] == [message.event_id]
+
+
+def test_other_events_that_one_source_lacks_are_a_possible_cause() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    message = room.add("m.room.message", BOB, {"body": "x"})
+    later = room.add("m.room.message", BOB, {"body": "y"})
+    fork.end()
+    events = [one for one in room.events.values() if one not in (ban, message, later)]
+    found = compared([*events, ban, message, later], [*events, message, ban])
+    assert found.parting is not None
+    assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
+    assert "nothing needs repair" not in text(found)
+    assert "what only one of them has" in text(found)
+
+
 def test_recorded_decisions_that_differ_are_found() -> None:
     room = base_room("11")
     message = room.add("m.room.message", ALICE, {})

@@ -346,7 +346,7 @@ def test_the_searches_for_ancestors_are_bounded(monkeypatch: pytest.MonkeyPatch)
     room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
     fork.merge()
-    monkeypatch.setattr("roomver.explain.intent._STEPS", 0)
+    monkeypatch.setattr("roomver.explain.branches._STEPS", 0)
     assert only(found_in(room), TOPIC).intent is Intent.UNKNOWN
 
 
@@ -403,6 +403,6 @@ def test_a_demotion_that_replaced_missing_levels_is_not_classified(version: str)
     state = {(e.type, e.state_key or ""): e for e in room.events.values() if e.state_key is not None}
     for gone, expected in (((), (demotion.event_id, True)), (levels, (None, False))):
         judging = MergeIntents.__new__(MergeIntents)
-        judging._finder = finder
+        judging._branches = finder.branches
         judging._events = {e: one for e, one in room.events.items() if e not in gone}
         assert judging._act(topic, demotion, state) == expected
