@@ -209,6 +209,8 @@ class MergeIntents:
             if apart is None:
                 return None, False
             before = self._cited_levels(one)
+            if before is None and any(cited not in self._events for cited in one.auth_event_ids):
+                return None, False  # it may have replaced levels that are missing
             if apart and _allows(subject, state, before):
                 return one.event_id, True
             one = before
