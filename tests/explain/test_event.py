@@ -283,3 +283,15 @@ def test_an_event_that_does_not_cite_what_allows_it_names_that(version: str) -> 
     room.member(BOB, "leave", by=ALICE)
     message = room.add("m.room.message", BOB, {"body": "x"}, auth=[*auth, levels])
     assert "The state before it allows it" not in text(explain_event(found_in(room), message.event_id))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_levels_that_an_event_changed_are_named(version: str) -> None:
+    room = base_room(version)
+    users = {} if version == "12" else {ALICE: 100}
+    room.power({"users": {**users, BOB: 50}, "x": [1]})
+    levels = room.power({"users": {**users, BOB: 0}, "ban": 60, "x": [2]})
+    explained = explain_event(found_in(room), levels.event_id)
+    assert f'It changed users["{BOB}"] from 50 to 0, ban from absent to 60.' in text(explained)
+    again = room.power({"users": {**users, BOB: 0}, "ban": 60})
+    assert "It changed" not in text(explain_event(found_in(room), again.event_id))
