@@ -105,6 +105,16 @@ def test_a_gap_leaves_the_answer_unknown_and_names_the_missing_event(write: Writ
     assert run("may", mine, BOB, "fly").exit_code == 2
 
 
+def test_a_message_can_be_asked_about_where_the_state_is_known_in_part(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    words = ("may", database, room_named("partial-v11"), "@alice:hs.example", "send")
+    text, data = ask(*words, "m.room.message")
+    assert (text.exit_code, data["answer"]) == (3, "unknown")
+    assert "may send m.room.message" in flat(text)
+    # Whether other types are state is unknown, and decides which level is needed.
+    assert run(*words, "org.example.x").exit_code == 2
+
+
 def test_questions_about_nothing_end_with_2() -> None:
     for words in (
         ("bob", "join"),
