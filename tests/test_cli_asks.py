@@ -439,3 +439,17 @@ def test_the_last_line_names_the_cache_only_to_commands_that_have_one(tmp_path: 
         call = text.stdout.splitlines()[-1]
         assert ("--cache" in call) == (" check " not in call)
         assert followed(text).exit_code in (0, 1), text.stdout
+
+
+def test_a_server_that_did_not_follow_the_rules_is_named_though_the_sources_agree() -> None:
+    files = case("l_10715_room.jsonl"), case("l_10715_recording.jsonl")
+    text, data = ask("compare", *files, "--unsigned")
+    assert text.exit_code == 0
+    assert flat(text).startswith("The sources agree.")
+    assert "The server of B decided 6 events otherwise than the rules." in flat(text)
+    assert [len(ids) for ids in data["otherwise"]] == [0, 6]
+    last = followed(text)
+    assert last.exit_code == 1
+    assert "6 events with findings" in last.stdout
+    assert ask("compare", files[1], files[0], "--unsigned")[1]["otherwise"] == data["otherwise"][::-1]
+    assert ask("compare", files[0], files[0], "--unsigned")[1]["otherwise"] == [[], []]
