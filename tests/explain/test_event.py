@@ -295,3 +295,11 @@ def test_the_levels_that_an_event_changed_are_named(version: str) -> None:
     assert f'It changed users["{BOB}"] from 50 to 0, ban from absent to 60.' in text(explained)
     again = room.power({"users": {**users, BOB: 0}, "ban": 60})
     assert "It changed" not in text(explain_event(found_in(room), again.event_id))
+
+
+def test_power_levels_are_spoken_of_in_the_plural() -> None:
+    room = base_room("10")
+    levels = room.make_power({"users": {ALICE: 100, BOB: 100}}, by=BOB)
+    room.take(levels)
+    explained = text(explain_event(found_in(room), levels.event_id))
+    assert explained.startswith(f"<{levels.event_id}> were rejected by their own auth events: ")
