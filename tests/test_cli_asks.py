@@ -105,6 +105,16 @@ def test_a_gap_leaves_the_answer_unknown_and_names_the_missing_event(write: Writ
     assert run("may", mine, BOB, "fly").exit_code == 2
 
 
+def test_a_message_can_be_asked_about_where_the_state_is_known_in_part(tmp_path: Path) -> None:
+    database = str(unpacked_sqlite(tmp_path))
+    words = ("may", database, room_named("partial-v11"), "@alice:hs.example", "send")
+    text, data = ask(*words, "m.room.message")
+    assert (text.exit_code, data["answer"]) == (3, "unknown")
+    assert "may send m.room.message" in flat(text)
+    # Whether other types are state is unknown, and decides which level is needed.
+    assert run(*words, "org.example.x").exit_code == 2
+
+
 def test_questions_about_nothing_end_with_2() -> None:
     for words in (
         ("bob", "join"),
@@ -429,3 +439,17 @@ def test_the_last_line_names_the_cache_only_to_commands_that_have_one(tmp_path: 
         call = text.stdout.splitlines()[-1]
         assert ("--cache" in call) == (" check " not in call)
         assert followed(text).exit_code in (0, 1), text.stdout
+
+
+def test_a_server_that_did_not_follow_the_rules_is_named_though_the_sources_agree() -> None:
+    files = case("l_10715_room.jsonl"), case("l_10715_recording.jsonl")
+    text, data = ask("compare", *files, "--unsigned")
+    assert text.exit_code == 0
+    assert flat(text).startswith("The sources agree.")
+    assert "The server of B decided 6 events otherwise than the rules." in flat(text)
+    assert [len(ids) for ids in data["otherwise"]] == [0, 6]
+    last = followed(text)
+    assert last.exit_code == 1
+    assert "6 events with findings" in last.stdout
+    assert ask("compare", files[1], files[0], "--unsigned")[1]["otherwise"] == data["otherwise"][::-1]
+    assert ask("compare", files[0], files[0], "--unsigned")[1]["otherwise"] == [[], []]

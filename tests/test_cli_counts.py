@@ -1,6 +1,7 @@
 """What the tables count: rejected and soft-failed events apart, and each event once."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,9 @@ def test_an_altered_copy_beside_a_whole_one_is_a_difference_and_no_finding(tmp_p
         text = run("check", *sources).stdout
         assert "A server must" not in text
         assert "with findings" not in text
-        explained = f"roomver auth --room {' '.join(sources)} '{contradiction['event_id']}'"
+        explained = f"roomver explain {' '.join(sources)} '{contradiction['event_id']}'"
         assert text.endswith(f"to explain one event: {explained}\n")
+        assert run(*shlex.split(explained)[1:]).exit_code in (0, 1)
     (report,) = json.loads(run("check", str(altered), "--json").stdout)["files"]
     assert (report["summary"]["bad"], report["summary"]["kinds"]) == (1, {"content-hash": 1})
     assert [one["findings"][0]["kind"] for one in report["events"]] == ["content-hash"]

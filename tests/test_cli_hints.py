@@ -62,7 +62,7 @@ GUIDED = {
     ),
     "$abc": (
         "'$abc' is an event ID. Name a database or a file that has its room too:",
-        "roomver auth homeserver.db '$abc'",
+        "roomver explain homeserver.db '$abc'",
     ),
     "@u:h": (
         "@u:h is a user ID. Members are in the state of a room:",
@@ -109,7 +109,7 @@ def test_a_call_with_a_file_and_no_command_says_what_to_type(write: Write, tmp_p
         room: [
             f"{room} is a file, not a command",
             f"roomver check {room}",
-            f"roomver auth --room {room} '$…'",
+            f"roomver explain {room} '$…'",
         ],
         key: [f"{key} is a signing key", f"--keys SERVER={key}"],
         str(tmp_path): [f"{tmp_path} is a directory"],

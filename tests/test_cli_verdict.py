@@ -61,7 +61,7 @@ def test_what_cannot_be_decided(write: Write) -> None:
         "  all that is decided agrees with what the server decided",
         "  1 event undecided: more of the room is needed to tell",
     ]
-    assert last == f"  to explain one event: roomver auth --room {file} '{lines[-1]['event_id']}'"
+    assert last == f"  to explain one event: roomver explain {file} '{lines[-1]['event_id']}'"
     # Of an event by itself, nothing is decided.
     alone = write("alone.jsonl", [header(rejected=[]), lines[-1]])
     assert verdict(alone)[1][1:-1] == ["  1 event undecided: more of the room is needed to tell"]
@@ -77,8 +77,8 @@ def test_the_call_has_the_options_that_it_needs(write: Write) -> None:
     code, reasons = verdict(file, *options)
     assert code == 1
     words = shlex.split(reasons[-1].partition(": roomver ")[2])
-    assert words[:5] == ["auth", "--room", file, "--room", built.room_id]
-    assert words[5:] == ["--also", more, "--keys", keys, "--room-version", "11", lines[-1]["event_id"]]
+    assert words[:4] == ["explain", file, "--room", built.room_id]
+    assert words[4:] == ["--also", more, "--keys", keys, "--room-version", "11", lines[-1]["event_id"]]
     result = run(*words)
     assert (result.exit_code, result.stderr) == (1, "")
 

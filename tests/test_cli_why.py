@@ -165,6 +165,19 @@ def test_resets_of_other_keys_and_merges_are_told_apart(write: Write) -> None:
     assert "likewise" not in text.stdout
 
 
+def test_the_history_of_the_power_levels_says_what_each_event_changed(write: Write) -> None:
+    room = base_room("10")
+    room.power({"users": {ALICE: 100, BOB: 50}, "events": {"a\u202e\x1b[2J": 1}})
+    room.power({"users": {ALICE: 100, **{f"@u{n}:b.example": 1 for n in range(9)}}})
+    lines = [{"event_id": one.event_id, "pdu": one.pdu} for one in room.events.values()]
+    file = write("room.jsonl", [header("10"), *lines])
+    text, _ = ask("history", file, "m.room.power_levels", "--unsigned")
+    assert f'changed users["{BOB}"] from 50 to absent, ' in flat(text)
+    assert flat(text).count("from absent to ") == 4
+    assert " and 7 more replaced" in flat(text)
+    assert_safe(text.stdout)
+
+
 def test_the_last_line_is_a_call_that_works() -> None:
     def follow(result: Result) -> Result:
         last = result.stdout.splitlines()[-1]

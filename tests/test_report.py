@@ -338,7 +338,7 @@ def test_the_page_does_not_name_the_path_of_the_source(write: Write, tmp_path: P
         assert "secret-name" not in (json.dumps(unpacked(text)) if name else text)
     core = unpacked(page.scripts["core"])
     assert core["resolve"] == "roomver resolve SOURCE"
-    assert any(line.startswith("to explain the first: roomver resolve SOURCE") for line in core["lines"])
+    assert any(line.startswith("to explain them: roomver resets SOURCE") for line in core["lines"])
 
 
 # The picture

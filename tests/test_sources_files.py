@@ -209,4 +209,4 @@ def test_what_to_call_next_names_the_chosen_room(write: Write) -> None:
     other = [event.pdu for event in small_room("2").events.values()]
     path = write("two.jsonl", [*other, *lines])
     text = run("check", path, "--room", head["room_id"]).stdout
-    assert f"to explain the first: roomver resolve {path} --room '{head['room_id']}' --at " in text
+    assert f"to explain them: roomver resets {path} --room '{head['room_id']}'\n" in text

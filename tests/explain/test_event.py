@@ -284,3 +284,23 @@ def test_an_event_that_does_not_cite_what_allows_it_names_that(version: str) -> 
     room.member(BOB, "leave", by=ALICE)
     message = room.add("m.room.message", BOB, {"body": "x"}, auth=[*auth, levels])
     assert "The state before it would allow it" not in text(explain_event(found_in(room), message.event_id))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_levels_that_an_event_changed_are_named(version: str) -> None:
+    room = base_room(version)
+    users = {} if version == "12" else {ALICE: 100}
+    room.power({"users": {**users, BOB: 50}, "x": [1]})
+    levels = room.power({"users": {**users, BOB: 0}, "ban": 60, "x": [2]})
+    explained = explain_event(found_in(room), levels.event_id)
+    assert f'It changed users["{BOB}"] from 50 to 0, ban from absent to 60.' in text(explained)
+    again = room.power({"users": {**users, BOB: 0}, "ban": 60})
+    assert "It changed" not in text(explain_event(found_in(room), again.event_id))
+
+
+def test_power_levels_are_spoken_of_in_the_plural() -> None:
+    room = base_room("10")
+    levels = room.make_power({"users": {ALICE: 100, BOB: 100}}, by=BOB)
+    room.take(levels)
+    explained = text(explain_event(found_in(room), levels.event_id))
+    assert explained.startswith(f"<{levels.event_id}> were rejected by their own auth events: ")

@@ -141,7 +141,7 @@ def _safe(ctx: click.Context, message: str) -> str:
     epilog=example(
         "roomver rooms homeserver.db\n"
         "roomver check homeserver.db '!roomid'\n"
-        "roomver auth homeserver.db '$eventid'"
+        "roomver explain homeserver.db '$eventid'"
     ),
 )
 @click.version_option(__version__, prog_name="roomver")

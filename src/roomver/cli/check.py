@@ -114,7 +114,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     and the rules need an unknown entry. More events of the room may decide it. An accepted event whose check
     against the current state is unknown is listed too.
 
-    The last lines are a verdict about each room, with the call of `roomver auth` that explains an event.
+    The last lines are a verdict about each room, with the call of `roomver explain` for an event.
 
     Exit code: 0 no findings, 1 findings or contradictions, 2 usage error or unreadable file, 3 undecided: no
     findings but undecided events, unknown checks, or decisions of the recording server that cannot be

@@ -77,7 +77,16 @@ def _side(loaded: LoadedRoom) -> Side:
 
 
 def _summary(compared: Compared) -> str:
-    """Return the first line: what differs, in numbers."""
+    """Return the first paragraph: what differs, in numbers, and which server did not follow the rules."""
+    told = [_difference(compared)]
+    for name, ids in zip("AB", compared.otherwise, strict=True):
+        if ids:
+            events = counted(len(ids), "event", "events")
+            told.append(f"The server of {name} decided {events} otherwise than the rules.")
+    return " ".join(told)
+
+
+def _difference(compared: Compared) -> str:
     if compared.agree:
         state = compared.entries[0]
         known = "an unknown current state" if state is None else f"a current state of {state:,} entries"
@@ -204,6 +213,8 @@ def _more(compared: Compared, asked: Asked, other: str) -> str:
     """Return the one call that shows more."""
     parting = compared.parting
     one, two = asked.alone(asked.source).call, asked.alone(other).call
+    if parting is None and compared.otherwise[1] and not compared.otherwise[0]:
+        one = two
     if parting is None or parting.event_id is None:
         return f"more: roomver check {one}"
     if parting.part is Part.DROPPED:

@@ -33,11 +33,12 @@ def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callab
 
 
 @click.command(
+    short_help="Draw the graph of a room: forks, merges, resets.",
     epilog=example(
         "roomver graph room.jsonl | head -n 50\n"
         "roomver graph homeserver.db '!roomid' --around '$eventid' --count 10\n"
         "roomver graph room.jsonl --type m.room.power_levels --svg > room.svg"
-    )
+    ),
 )
 @room_command()
 @click.option("--around", metavar="EVENT", help="Draw the rows around an event, by ID or prefix of it.")

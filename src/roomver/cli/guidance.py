@@ -103,7 +103,7 @@ def guide(given: str, commands: list[str]) -> list[str]:
     if kind == "an event ID":
         return [
             f"{name} is an event ID. Name a database or a file that has its room too:",
-            f"  roomver auth homeserver.db {name}",
+            f"  roomver explain homeserver.db {name}",
         ]
     if kind == "a room alias":
         return [f"{name} is a room alias. {alias_advice(given)}"]
@@ -132,9 +132,9 @@ def _guide_to_file(given: str, name: str, commands: list[str]) -> list[str]:
             except InputError as error:
                 return [f"{name}: {error.reason}"]
         return [
-            f"{name} is a file, not a command. To check its events, and to judge one:",
+            f"{name} is a file, not a command. To check its events, and to explain one:",
             _check(name),
-            f"  roomver auth --room {name} '$…'",
+            f"  roomver explain {name} '$…'",
         ]
     if path.exists():
         return [f"{name} is not a command. To check the events in it:", _check(name)]

@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import counted
+from ..explain.change import levels_said
 from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Valued, list_keys, tell_history
 from ..explain.judged import Judged
+from ..power import POWER_LEVELS
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
@@ -134,6 +136,10 @@ def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
             lines = [(step.judged.value, teller.event(step.event_id))]
             if step.why:
                 lines.append(("", step.why))
+            subject, before = teller.events[step.event_id], teller.events.get(step.before or "")
+            if step.judged is Judged.ACCEPTED and before is not None and subject.type == POWER_LEVELS[0]:
+                levels = levels_said(before, subject)
+                lines.append(("", f"changed {teller.text(levels) if levels else 'no level'}"))
             if step.judged is Judged.ACCEPTED:
                 lines.append(("", f"replaced {_value(step.known_before, step.before, teller)}"))
             return lines

@@ -29,7 +29,7 @@ _WORDS: Final = {
 
 @click.command(
     "keys",
-    short_help="List the server keys that a room needs, and what hangs on each.",
+    short_help="List the keys that a room needs, and what hangs on them.",
     epilog=example(
         "roomver keys homeserver.db '!roomid'\n"
         "roomver keys room.jsonl --keys keys.json\n"
@@ -165,7 +165,7 @@ def _fetch_lines(needs: KeyNeeds) -> list[str]:
     for one in needs.unknown:
         late = one.last if Hangs.LAPSED in one.counts else 0
         wanted[one.server] = max(wanted.get(one.server, 0), late)
-    lines = ["  any homeserver has them. Save each answer as a file, and give it with --keys FILE:"]
+    lines = ["  any homeserver has them: save each answer as a file for --keys FILE"]
     shown = [*wanted.items()][:_SHOWN]
     for server, until in shown:
         name = call_text(server)
@@ -176,6 +176,6 @@ def _fetch_lines(needs: KeyNeeds) -> list[str]:
         lines.append(f"  https://HOMESERVER/_matrix/key/v2/query/{quote_url(server, safe=':[].')}{minimum}")
     if len(wanted) > len(shown):
         lines.append(f"  and {len(wanted) - len(shown):,} more servers: --json lists all keys")
-    lines.append("  or ask the server itself: /_matrix/key/v2/server; or, for a server of yours, give")
-    lines.append("  its signing key: --keys SERVER=signing.key")
+    lines.append("  or ask the server itself: https://SERVER/_matrix/key/v2/server")
+    lines.append("  or, for a server of yours, give its signing key: --keys SERVER=signing.key")
     return lines

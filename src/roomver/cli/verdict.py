@@ -62,7 +62,7 @@ class Verdict:
         lines = [CODES[self.code], *(f"  {line}" for line in self._reasons())]
         event_id = self._to_explain()
         if event_id is not None and call is not None and not self.removable:
-            lines.append(f"  to explain one event: roomver auth --room {call} '{event_id}'")
+            lines.append(f"  to explain one event: roomver explain {call} '{event_id}'")
         return [printable(line) for line in lines]
 
     def _reasons(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from shlex import quote
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -302,10 +301,7 @@ def _reset_lines(result: RoomCheck, source: str, most: int | None) -> list[str]:
         ]
     lines = capped(lines, None if most is None else 3 * most, 3)
     if ordered:
-        first = ordered[0]
-        at = "" if first.merge is None else f" --at {quote(first.merge)}"
-        why = f"{quote(first.key[0])} {quote(first.key[1])}"
-        lines.append(f"to explain the first: roomver resolve {source}{at} --why {why}")
+        lines.append(f"to explain {'it' if len(ordered) == 1 else 'them'}: roomver resets {source}")
     return lines
 
 

@@ -46,6 +46,15 @@ _STATE_TYPES: Final = frozenset(
     )
 )
 
+# Events of the specification that clients send as messages. In a room whose state is known in part, a state
+# event of such a type could be among what is unknown; it would not make the message one.
+_MESSAGE_TYPES: Final = frozenset(
+    (
+        *("m.room.message", "m.room.encrypted", "m.sticker", "m.reaction", "m.room.redaction"),
+        *("m.poll.start", "m.poll.response", "m.poll.end", "m.call.invite", "m.call.answer", "m.call.hangup"),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -130,8 +139,8 @@ def _sending(rest: Sequence[str], state: StateMap[Event], content: JsonObject | 
     if kind == "m.room.member":
         raise ValueError("a membership has actions of its own: join, leave, knock, invite, kick, ban, unban")
     key = rest[1] if len(rest) > 1 else None
-    if key is None and (kind in _STATE_TYPES or state.get((kind, "")) is not None):
-        key = ""
+    if key is None and kind not in _MESSAGE_TYPES:
+        key = "" if kind in _STATE_TYPES or state.get((kind, "")) is not None else None
     if key is None:
         return Action("send", kind, None, content or {}, said("send {kind}", kind=value(kind)))
     text = "set {kind}" if key == "" else 'set {kind} for "{key}"'

@@ -1,16 +1,20 @@
 """What an accepted state event changed, what became of it, and what a merge event brought together."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ..errors import counted
 from ..event import Event
 from ..replay import Replay, Reset
 from ..state import PartialState, entries_of
-from ..types import EventId, JsonObject, StateKey
-from .said import Said, entry, event, joined, said
+from ..types import EventId, JsonObject, JsonValue, StateKey
+from .said import Part, Said, entry, event, joined, said, value
 
-__all__ = ["Change", "Joint", "change_said", "find_change", "find_joint", "joint_said"]
+__all__ = ["Change", "Joint", "change_said", "find_change", "find_joint", "joint_said", "levels_said"]
+
+_LEVELS: Final = 4  # changed levels that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,48 @@ def _now_said(change: Change, *, soft_failed: bool) -> Said:
     if change.replaced_by[:1] == (change.now,) and not soft_failed:
         return said("That is the current value.")
     return said("The current value is {now}.", now=event(change.now))
+
+
+def levels_said(before: Event, after: Event) -> Said:
+    """Say which entries of the power levels an event changed, against the one that it replaced.
+
+    Returns:
+        The first entries, as in ``users["@a:b"] from 50 to 0``, those of users first; empty if none changed.
+    """
+    old, new = _level_entries(before.content), _level_entries(after.content)
+    changed = [
+        path for path in sorted({*old, *new}, key=_users_first) if _differ(old.get(path), new.get(path))
+    ]
+    told = [
+        said("{path} from {old} to {new}", path=value(path), old=_level(old, path), new=_level(new, path))
+        for path in changed[:_LEVELS]
+    ]
+    more = len(changed) - len(told)
+    listed = joined(told, ", ")
+    return said("{listed} and {more} more", listed=listed, more=f"{more:,}") if more > 0 else listed
+
+
+def _level_entries(content: JsonObject) -> dict[str, JsonValue]:
+    """Return the entries of the content of power levels by what they are called. A list or map is not one."""
+    entries: dict[str, JsonValue] = {}
+    for name, found in content.items():
+        if type(found) is dict:
+            entries |= {f"{name}[{json.dumps(key, ensure_ascii=False)}]": one for key, one in found.items()}
+        else:
+            entries[name] = found
+    return {path: one for path, one in entries.items() if type(one) not in (dict, list)}
+
+
+def _users_first(path: str) -> tuple[bool, str]:
+    return not path.startswith("users["), path
+
+
+def _differ(old: JsonValue, new: JsonValue) -> bool:
+    return type(old) is not type(new) or old != new
+
+
+def _level(entries: dict[str, JsonValue], path: str) -> Part:
+    return value(entries.get(path, "absent"))
 
 
 def where_said(merge: EventId | None) -> Said:

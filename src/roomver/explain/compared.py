@@ -116,6 +116,8 @@ class Compared:
             has, so that their keys are unknown.
         extremities: the forward extremities that only one has; None if one's are uncertain.
         parting: the first event at which they part; None if nothing differs.
+        otherwise: the events that the server of each source accepted although the rules reject them, or
+            rejected although they accept them. This is not a difference between the sources.
     """
 
     versions: tuple[str, str]
@@ -131,6 +133,7 @@ class Compared:
     recorded_lost: tuple[tuple[EventId, ...], tuple[EventId, ...]]
     extremities: tuple[tuple[EventId, ...], tuple[EventId, ...]] | None
     parting: Parting | None = None
+    otherwise: tuple[tuple[EventId, ...], tuple[EventId, ...]] = ((), ())
 
     @property
     def agree(self) -> bool:
@@ -169,5 +172,6 @@ class Compared:
             "recorded_lost": [[*ids] for ids in self.recorded_lost],
             "recorded_state": None if recorded is None else [one.to_dict() for one in recorded],
             "extremities": None if ends is None else cast(JsonValue, [[*ids] for ids in ends]),
+            "otherwise": [[*ids] for ids in self.otherwise],
             "parting": None if self.parting is None else self.parting.to_dict(),
         }

@@ -55,6 +55,12 @@ class Side:
             return Judged.NOT_JUDGED.value
         return judge(self.found.replay, event_id).value
 
+    def decided_otherwise(self, event_id: EventId) -> bool:
+        """Tell whether the server accepted an event that the rules reject, or the other way round."""
+        did, status = self.recorded(event_id), self.status(event_id)
+        known = did and status in ("accepted", "rejected", "soft-failed")
+        return bool(known) and (did == "rejected") != (status == "rejected")
+
 
 def compare(a: Side, b: Side) -> Compared:
     """Compare two sources of one room.
@@ -102,6 +108,12 @@ def compare(a: Side, b: Side) -> Compared:
         recorded_lost=recorded_lost,
         extremities=_ends(a, b),
         parting=parting,
+        otherwise=cast(
+            "tuple[tuple[EventId, ...], tuple[EventId, ...]]",
+            tuple(
+                tuple(e for e in order if e in side.events and side.decided_otherwise(e)) for side in sides
+            ),
+        ),
     )
     if parting is None and not compared.agree:
         return _with_state_parting(compared, a, b)

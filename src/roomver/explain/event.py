@@ -5,13 +5,14 @@ from typing import Final
 from ..errors import Lack
 from ..event import Event
 from ..findings import Action, Finding, FindingKind
+from ..power import POWER_LEVELS
 from ..redacted import find_redactions
 from ..replay import CurrentCheck, Outcome, Replay, Status
 from ..room_check import RoomCheck
 from ..rules import Verdict
 from ..types import EventId, StateMap
 from ..undecided import lack_behind, lacks_among
-from .change import change_said, find_change, find_joint, joint_said
+from .change import Change, change_said, find_change, find_joint, joint_said, levels_said
 from .explained import Explained, Verdicted
 from .facts import list_facts
 from .judged import Judged, judge
@@ -103,6 +104,7 @@ class _Explainer:
         change = joint = None
         if status is Status.ACCEPTED and self.event.state_key is not None:
             change = find_change(self.replay, self.event)
+            sentences += self._levels_said(change)
             sentences.append(change_said(change, soft_failed=judged is Judged.SOFT_FAILED))
         redacted_by = tuple(
             one.event_id for one in find_redactions(self.replay, event_id) if one.applies is True
@@ -128,6 +130,13 @@ class _Explainer:
             missing=missing,
             lacks=lacks,
         )
+
+    def _levels_said(self, change: Change) -> list[Said]:
+        """Say which power levels the event changed."""
+        if change.key != POWER_LEVELS or change.before is None:
+            return []
+        levels = levels_said(self.replay.events[change.before], self.event)
+        return [said("It changed {levels}.", levels=levels)] if levels else []
 
     def _checks(self) -> list[Verdicted]:
         outcome = self.outcome

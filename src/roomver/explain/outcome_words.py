@@ -127,8 +127,8 @@ class OutcomeWords:
         chain = find_first_refused(self.replay, self.event.event_id)
         if not chain:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
-            text = "{event} {was} rejected by its own auth events: {why}."
-            first = said(text, event=named, was=self.was, why=why)
+            text = "{event} {was} rejected by {own} own auth events: {why}."
+            first = said(text, event=named, was=self.was, own=own_word(self.was), why=why)
             return joined([first, *self._not_cited(), *self._refused_join(verdict)])
         text = "{event} {was} rejected because it cites {cited}, which was rejected too."
         first = said(text, event=named, was=self.was, cited=event(chain[0]))
@@ -224,6 +224,11 @@ def was_word(subject: Event) -> str:
     return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
 
 
+def own_word(was: str) -> str:
+    """Return "its", or "their" after "were"."""
+    return "their" if was == "were" else "its"
+
+
 def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) -> Said:
     """Return one sentence: why a rejected or soft-failed event was refused.
 
@@ -257,7 +262,8 @@ def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) 
         why = rule_said(subject, verdict, state_before(found, event_id))
         return said("{event} {was} rejected by the state before it: {why}.", event=named, was=was, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("{event} {was} rejected by its own auth events: {why}.", event=named, was=was, why=why)
+    text = "{event} {was} rejected by {own} own auth events: {why}."
+    return said(text, event=named, was=was, own=own_word(was), why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:
