@@ -220,3 +220,15 @@ def test_what_a_server_soft_failed_is_soft_failed_everywhere_if_its_decisions_ar
     assert Side(found, lambda _: "").status(message.event_id) == "soft-failed"
     assert explain_event(found, message.event_id).judged.value == "soft-failed"
     assert find_marks(found)[message.event_id].judged.value == "soft-failed"
+
+
+def test_a_source_that_does_not_say_what_was_soft_failed_is_not_compared_in_that() -> None:
+    room = base_room("11")
+    message = room.add("m.room.message", ALICE, {})
+    found = checked(room.events.values(), "11")
+    one = Side(found, lambda _: "accepted", says_soft_failed=False)
+    other = Side(found, lambda e: "soft-failed" if e == message.event_id else "accepted")
+    assert compare(one, other).verdicts == ()
+    assert len(compare(Side(found, lambda _: "accepted"), other).verdicts) == 1
+    rejected = Side(found, lambda _: "rejected")
+    assert len(compare(one, rejected).verdicts) == len(room.events)

@@ -73,7 +73,8 @@ def compare_command(asked: Asked) -> None:
 def _side(loaded: LoadedRoom) -> Side:
     beliefs = loaded.beliefs
     state = None if beliefs is None or beliefs.partial else beliefs.state
-    return Side(loaded.found, loaded.recorded, state)
+    told = beliefs is None or beliefs.soft_failed is not None
+    return Side(loaded.found, loaded.recorded, state, told)
 
 
 def _summary(compared: Compared) -> str:

@@ -30,11 +30,13 @@ class Side:
         found: the checked room.
         recorded: returns what the server of the source did with an event; empty if it does not say.
         state: the IDs of the current state that its server recorded; None if it does not say.
+        says_soft_failed: whether it says which events its server soft-failed.
     """
 
     found: RoomCheck
     recorded: Callable[[EventId], str]
     state: frozenset[EventId] | None = None
+    says_soft_failed: bool = True
     unsure: frozenset[EventId] = field(init=False)
     """The accepted events of which it is unknown whether they are soft-failed."""
 
@@ -134,6 +136,8 @@ def _verdict(event_id: EventId, a: Side, b: Side) -> VerdictDiffers | None:
     recorded = a.recorded(event_id), b.recorded(event_id)
     unsure = event_id in a.unsure or event_id in b.unsure
     same = computed[0] == computed[1] or (unsure and {*computed} == {"accepted", "soft-failed"})
+    if {*recorded} == {"accepted", "soft-failed"} and not (a.says_soft_failed and b.says_soft_failed):
+        recorded = "", ""  # the accepted one may have been soft-failed too
     if same and (recorded[0] == recorded[1] or not all(recorded)):
         return None
     return VerdictDiffers(event_id, computed, recorded)
