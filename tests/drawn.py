@@ -8,7 +8,7 @@ from command_line import public_room
 from played_rooms import arrived_late, drawn_history, played
 
 from roomver import Event
-from roomver.cli.graph_words import Said
+from roomver.cli.graph_words import RowText
 from roomver.cli.lane_text import LaneText
 from roomver.entry import Entry, Place
 from roomver.explain.lanes import Row
@@ -107,5 +107,5 @@ def _follow(open_lanes: dict[int, set[int]], line: str, at: int, number: int) ->
 
 def drawn_lines(text: LaneText, rows: Iterable[Row]) -> list[str]:
     """The lines that draw rows, with the number of each row beside it."""
-    said = ((row, Said("*", "", str(row.number))) for row in rows)
+    said = ((row, RowText("*", "", str(row.number))) for row in rows)
     return ["".join(part.text for part in line) for line in text.lines(said)]

@@ -424,3 +424,21 @@ def test_the_call_for_more_names_the_room_that_a_database_found(tmp_path: Path) 
         result = run(*words)
         assert result.exit_code in (0, 1), result.output
         assert followed(result).exit_code == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("header_fields", "expected"),
+    [({"rejected": []}, None), ({"rejected": [], "soft_failed": []}, "accepted")],
+)
+def test_a_server_that_does_not_say_what_it_soft_failed_did_not_decide_otherwise(
+    header_fields: dict[str, Any], expected: str | None, write: Write
+) -> None:
+    built = base_room("11")
+    fork = Branches(built)
+    built.member(BOB, "ban", by=ALICE)
+    fork.branch()
+    topic = built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    room = write("room.jsonl", [header(**header_fields), *entries(built)])
+    text, data = ask("explain", room, topic.event_id, "--unsigned")
+    assert (data["outcome"], data["recorded"]) == ("soft-failed", expected)
+    assert ("decided otherwise" in flat(text)) == (expected is not None)

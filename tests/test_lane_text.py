@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from test_lanes import graphs
 
-from roomver.cli.graph_words import Said
+from roomver.cli.graph_words import RowText
 from roomver.cli.lane_text import LaneText, cut_to
 from roomver.explain.lanes import lay_out
 
@@ -81,8 +81,8 @@ def test_text_is_cut_by_the_cells_that_it_takes(text: str, cells: int, cut: str)
 
 def test_notes_are_broken_between_words_beside_the_lanes() -> None:
     rows = lay_out([[1, 2], [2], []], 4)
-    first = Said("!", "$a 2023-01-01 00:00:00", "text", ("merge of this and that and more and more",))
-    said = zip(rows, [first, *[Said("*", "", "x")] * 2], strict=True)
+    first = RowText("!", "$a 2023-01-01 00:00:00", "text", ("merge of this and that and more and more",))
+    said = zip(rows, [first, *[RowText("*", "", "x")] * 2], strict=True)
     lines = ["".join(part.text for part in line) for line in LaneText(4, 24).lines(said)]
     assert lines[:2] == ["! $a 2023-01-01 00:00:0…", "│   merge of this and"]
     assert lines[2:4] == ["│     that and more and", "│     more"]

@@ -9,7 +9,7 @@ from played_rooms import played
 from replay.rooms import TOPIC, Branches, base_room
 
 from roomver import Event
-from roomver.explain.compared import Compared, Part
+from roomver.explain.compared import Cause, Compared
 from roomver.explain.comparing import Side, compare
 from roomver.explain.event import explain_event
 from roomver.explain.marks import find_marks
@@ -45,7 +45,7 @@ def test_a_room_agrees_with_itself_and_parts_from_a_smaller_one_at_what_that_lac
         found = compared(events, less, version)
         assert found.only == ((gone.event_id,), ())
         assert found.parting is not None
-        assert (found.parting.event_id, found.parting.part) == (gone.event_id, Part.MISSING)
+        assert (found.parting.event_id, found.parting.part) == (gone.event_id, Cause.MISSING)
         assert found.parting.lacks == "B"
         mirrored = compared(less, events, version)
         assert mirrored.only == ((), (gone.event_id,))
@@ -86,7 +86,7 @@ def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
     events = [one for one in room.events.values() if one not in (ban, message)]
     found = compared([*events, ban, message], [*events, message, ban])
     assert found.parting is not None
-    assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
+    assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
     assert [one.computed for one in found.verdicts] == [("soft-failed", "accepted")]
     assert "The order in which events arrive decides this" in text(found)
 
@@ -105,7 +105,7 @@ def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> N
     more, less = [*events, ban, message], [*events, message]
     found = compared(less, more) if swapped else compared(more, less)
     assert found.parting is not None
-    assert (found.parting.part, found.parting.event_id) == (Part.MISSING, ban.event_id)
+    assert (found.parting.part, found.parting.event_id) == (Cause.MISSING, ban.event_id)
     assert found.parting.lacks == ("A" if swapped else "B")
     assert [one.event_id for one in found.verdicts] == [message.event_id]
 
@@ -123,7 +123,7 @@ def test_other_events_that_one_source_lacks_are_a_possible_cause() -> None:
     events = [one for one in room.events.values() if one not in (ban, message, later)]
     found = compared([*events, ban, message, later], [*events, message, ban])
     assert found.parting is not None
-    assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
+    assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
     assert "nothing needs repair" not in text(found)
     assert "what only one of them has" in text(found)
 
@@ -135,7 +135,7 @@ def test_recorded_decisions_that_differ_are_found() -> None:
     other = side(room.events.values(), "11", {message.event_id: "rejected"})
     found = compare(one, other)
     assert found.parting is not None
-    assert (found.agree, found.parting.part) == (False, Part.RECORDED)
+    assert (found.agree, found.parting.part) == (False, Cause.RECORDED)
     assert "The server of A accepted" in text(found)
     assert "the server of B rejected it" in text(found)
 
@@ -149,7 +149,7 @@ def test_recorded_states_that_differ_are_found() -> None:
         Side(found_room, lambda _: "", ids), Side(found_room, lambda _: "", ids - {topic.event_id})
     )
     assert found.parting is not None
-    assert found.parting.part is Part.STATE
+    assert found.parting.part is Cause.STATE
     assert [(one.key, one.a, one.b) for one in found.recorded_state or ()] == [(TOPIC, topic.event_id, None)]
 
 
@@ -206,7 +206,7 @@ def test_events_of_recorded_states_that_no_source_has_are_not_called_absent() ->
     assert found.recorded_lost == ((), ("$lost",))
     assert (found.agree, found.unknown) == (False, True)
     assert found.parting is not None
-    assert found.parting.part is Part.STATE
+    assert found.parting.part is Cause.STATE
     same = compare(Side(found_room, lambda _: "", lost), Side(found_room, lambda _: "", lost))
     assert (same.agree, same.recorded_lost) == (True, ((), ()))
 
@@ -219,3 +219,15 @@ def test_what_a_server_soft_failed_is_soft_failed_everywhere_if_its_decisions_ar
     assert Side(found, lambda _: "").status(message.event_id) == "soft-failed"
     assert explain_event(found, message.event_id).judged.value == "soft-failed"
     assert find_marks(found)[message.event_id].judged.value == "soft-failed"
+
+
+def test_a_source_that_does_not_say_what_was_soft_failed_is_not_compared_in_that() -> None:
+    room = base_room("11")
+    message = room.add("m.room.message", ALICE, {})
+    found = checked(room.events.values(), "11")
+    one = Side(found, lambda _: "accepted", says_soft_failed=False)
+    other = Side(found, lambda e: "soft-failed" if e == message.event_id else "accepted")
+    assert compare(one, other).verdicts == ()
+    assert len(compare(Side(found, lambda _: "accepted"), other).verdicts) == 1
+    rejected = Side(found, lambda _: "rejected")
+    assert len(compare(one, rejected).verdicts) == len(room.events)

@@ -7,7 +7,7 @@ from urllib.parse import quote as quote_url
 import click
 
 from ..errors import counted
-from ..explain.compared import Compared, EntryDiffers, Part, Parting
+from ..explain.compared import Cause, Compared, EntryDiffers, Parting
 from ..explain.comparing import Side, compare
 from ..types import EventId
 from .asked import Asked, room_command
@@ -73,7 +73,8 @@ def compare_command(asked: Asked) -> None:
 def _side(loaded: LoadedRoom) -> Side:
     beliefs = loaded.beliefs
     state = None if beliefs is None or beliefs.partial else beliefs.state
-    return Side(loaded.found, loaded.recorded, state)
+    told = beliefs is None or beliefs.soft_failed is not None
+    return Side(loaded.found, loaded.recorded, state, told)
 
 
 def _summary(compared: Compared) -> str:
@@ -158,20 +159,20 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
 
 
 _ADVICE: Final = {
-    Part.MISSING: "Get it from a server that has it, by federation:",
-    Part.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
-    Part.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
-    Part.ARRIVAL: "explain shows in each source what the current state was when the event arrived.",
-    Part.UNDECIDED: "More events decide it: the source in which it is undecided lacks some.",
-    Part.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
-    Part.STATE: "`roomver check` on each source compares its state with what its events give.",
+    Cause.MISSING: "Get it from a server that has it, by federation:",
+    Cause.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
+    Cause.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
+    Cause.ARRIVAL: "explain shows in each source what the current state was when the event arrived.",
+    Cause.UNDECIDED: "More events decide it: the source in which it is undecided lacks some.",
+    Cause.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
+    Cause.STATE: "`roomver check` on each source compares its state with what its events give.",
 }
 
 
 def _advice(parting: Parting) -> list[str]:
     """Say what to do about the event at which the sources part."""
     lines = [f"  {_ADVICE[parting.part]}"]
-    if parting.part is Part.MISSING and parting.event_id is not None:
+    if parting.part is Cause.MISSING and parting.event_id is not None:
         lines.append(f"    GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
     return lines
 
@@ -217,7 +218,7 @@ def _more(compared: Compared, asked: Asked, other: str) -> str:
         one = two
     if parting is None or parting.event_id is None:
         return f"more: roomver check {one}"
-    if parting.part is Part.DROPPED:
+    if parting.part is Cause.DROPPED:
         return f"more: roomver keys {one if parting.lacks == 'A' else two}"
     event = call_text(parting.event_id)
     if parting.lacks or event is None:

@@ -16,7 +16,7 @@ from .common import console, example
 from .escaped import printable
 from .graph_forms import FORMS
 from .graph_json import json_chunks, tardis_chunks
-from .graph_words import SYMBOLS, Said, Words
+from .graph_words import SYMBOLS, RowText, Words
 from .lane_text import LaneText, Line, Part
 from .loaded import LoadedRoom
 from .tables import wrapped
@@ -161,7 +161,7 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words) -> 
     limit = max(_LEAST_LANES, min(_MOST_LANES, out.width // _CELLS_PER_LANE))
     used: set[str] = set()
 
-    def said(number: int) -> Said:
+    def said(number: int) -> RowText:
         found = words(drawing.nodes[number])
         used.add(found.symbol)
         return found

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from ..explain.drawing import Drawing, Kind, Node
 from ..explain.judged import Judged
 from ..explain.lanes import Row, lay_out, stretches, widest
-from .graph_words import Said, Words
+from .graph_words import RowText, Words
 
 # Judged or kind to the colour of the line and of the area.
 _COLOURS: Final = {
@@ -40,7 +40,7 @@ def _look(node: Node) -> str:
     return "reset" if node.mark.resets else node.mark.judged.value
 
 
-def _lines(said: Said) -> list[str]:
+def _lines(said: RowText) -> list[str]:
     return [line for line in (said.head, said.text, *said.notes) if line]
 
 

@@ -33,7 +33,7 @@ SYMBOLS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RowText:
     """What is said of a row.
 
     Attributes:
@@ -70,17 +70,17 @@ class Words:
         """Return the event of a row that stands for one."""
         return self._loaded.replay.events[node.events[0]]
 
-    def __call__(self, node: Node) -> Said:
+    def __call__(self, node: Node) -> RowText:
         """Say what a row is."""
         if node.kind not in _SINGLE:
-            return Said(":", "", self._several(node))
+            return RowText(":", "", self._several(node))
         event, mark = self.event(node), node.mark
         head = f"{self.short(event.event_id)} {time_text(event.origin_server_ts)}"
         notes = tuple(self._notes(mark))
         if node.kind is Kind.JUNCTION:
-            return Said("!" if mark.resets else "o", head, "merge", notes)
+            return RowText("!" if mark.resets else "o", head, "merge", notes)
         text = f"{judged_text(mark)}{user_text(event.sender)}: {action_words(event)}"
-        return Said(symbol_of(mark), head, text, notes)
+        return RowText(symbol_of(mark), head, text, notes)
 
     def _several(self, node: Node) -> str:
         events = self._loaded.replay.events

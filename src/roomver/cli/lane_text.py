@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 
 from ..explain.lanes import OpenLanes, Row
-from .graph_words import Said
+from .graph_words import RowText
 
 _LANES: Final = ("green", "blue", "magenta", "cyan", "yellow", "bright_blue")
 _SYMBOLS: Final = {
@@ -73,7 +73,7 @@ class LaneText:
     ascii_only: bool = False
     most_hidden: int = 0
 
-    def lines(self, rows: Iterable[tuple[Row, Said]]) -> Iterator[Line]:
+    def lines(self, rows: Iterable[tuple[Row, RowText]]) -> Iterator[Line]:
         """Yield the lines of rows, from the top."""
         lanes, beyond = OpenLanes(self.limit), 0
         ended = -1  # the lane that ended just above
@@ -133,7 +133,7 @@ class LaneText:
     def _plain(self, text: str) -> str:
         return text.translate(_ASCII) if self.ascii_only else text
 
-    def _beside(self, lanes: Line, said: Said) -> Line:
+    def _beside(self, lanes: Line, said: RowText) -> Line:
         if not said.head:
             return self._cut(lanes, said.text, "dim")
         short, _, time = said.head.partition(" ")

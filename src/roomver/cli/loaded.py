@@ -64,6 +64,8 @@ class LoadedRoom:
         held, place = self.beliefs, gathered.left_out_at.get(event_id) or gathered.places[event_id]
         if held is None or held.rejected is None or not held.speak_of(place, event_id):
             return ""
+        if held.soft_failed is None and event_id in self.replay.soft_failed:
+            return "rejected" if event_id in held.rejected else ""  # it may have soft-failed it too
         softly = held.soft_failed is not None and event_id in held.soft_failed
         return "rejected" if event_id in held.rejected else "soft-failed" if softly else "accepted"
 

@@ -7,13 +7,13 @@ from typing import Final, cast
 from ..types import EventId, JsonObject, JsonValue, StateKey
 from .said import Said, said_data
 
-__all__ = ["UNDECIDED", "Compared", "EntryDiffers", "Part", "Parting", "VerdictDiffers"]
+__all__ = ["UNDECIDED", "Cause", "Compared", "EntryDiffers", "Parting", "VerdictDiffers"]
 
 UNDECIDED: Final = "undecided"
 """The outcome of an event that more events decide."""
 
 
-class Part(Enum):
+class Cause(Enum):
     """Why two sources part at an event."""
 
     MISSING = "missing event"
@@ -38,7 +38,7 @@ class Parting:
     """
 
     event_id: EventId | None
-    part: Part
+    part: Cause
     lacks: str
     why: Said
 

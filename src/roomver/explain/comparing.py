@@ -12,7 +12,7 @@ from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
+from .compared import UNDECIDED, Cause, Compared, EntryDiffers, Parting, VerdictDiffers
 from .event import explain_event
 from .facts import list_facts
 from .judged import Judged, judge
@@ -30,11 +30,13 @@ class Side:
         found: the checked room.
         recorded: returns what the server of the source did with an event; empty if it does not say.
         state: the IDs of the current state that its server recorded; None if it does not say.
+        says_soft_failed: whether it says which events its server soft-failed.
     """
 
     found: RoomCheck
     recorded: Callable[[EventId], str]
     state: frozenset[EventId] | None = None
+    says_soft_failed: bool = True
     unsure: frozenset[EventId] = field(init=False)
     """The accepted events of which it is unknown whether they are soft-failed."""
 
@@ -146,6 +148,8 @@ def _verdict(event_id: EventId, a: Side, b: Side) -> VerdictDiffers | None:
     recorded = a.recorded(event_id), b.recorded(event_id)
     unsure = event_id in a.unsure or event_id in b.unsure
     same = computed[0] == computed[1] or (unsure and {*computed} == {"accepted", "soft-failed"})
+    if {*recorded} == {"accepted", "soft-failed"} and not (a.says_soft_failed and b.says_soft_failed):
+        recorded = "", ""  # the accepted one may have been soft-failed too
     if same and (recorded[0] == recorded[1] or not all(recorded)):
         return None
     return VerdictDiffers(event_id, computed, recorded)
@@ -173,7 +177,7 @@ def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -
                 lacking=lacking,
                 reason=finding_said(gathered.left_out[event_id]),
             )
-            return Parting(event_id, Part.DROPPED, lacking, why)
+            return Parting(event_id, Cause.DROPPED, lacking, why)
         citing = other.found.replay.missing.get(event_id, ())
         found = (a if mine == "A" else b).events[event_id]
         ends = {*other.found.replay.forward_extremities}
@@ -186,9 +190,12 @@ def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -
             text = "{named} is missing in {lacking}, which has the events before it. No event there cites it."
         citing_part: Said = (event(citing[0]),) if citing else ()
         return Parting(
-            event_id, Part.MISSING, lacking, said(text, named=named, lacking=lacking, citing=citing_part)
+            event_id,
+            Cause.MISSING,
+            lacking,
+            said(text, named=named, lacking=lacking, citing=citing_part),
         )
-    if _kind(differs) is Part.ARRIVAL and (behind := _behind_failure(event_id, a, b)) is not None:
+    if _kind(differs) is Cause.ARRIVAL and (behind := _behind_failure(event_id, a, b)) is not None:
         both = behind in a.events and behind in b.events
         return _part(behind, _verdict(behind, a, b) if both else None, a, b)
     return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b))
@@ -204,18 +211,18 @@ def _behind_failure(event_id: EventId, a: Side, b: Side) -> EventId | None:
             if one is None or one not in side.events:
                 continue
             differs = _verdict(one, a, b) if one in other.events else None
-            if one not in other.events or (differs is not None and _kind(differs) is Part.DECISION):
+            if one not in other.events or (differs is not None and _kind(differs) is Cause.DECISION):
                 return one
     return None
 
 
-def _kind(differs: VerdictDiffers) -> Part:
+def _kind(differs: VerdictDiffers) -> Cause:
     one, other = differs.computed
     if one == other:
-        return Part.RECORDED
+        return Cause.RECORDED
     if UNDECIDED in differs.computed or "not judged" in differs.computed:
-        return Part.UNDECIDED
-    return Part.ARRIVAL if {one, other} == {"accepted", "soft-failed"} else Part.DECISION
+        return Cause.UNDECIDED
+    return Cause.ARRIVAL if {one, other} == {"accepted", "soft-failed"} else Cause.DECISION
 
 
 def _both(event_id: EventId, differs: VerdictDiffers, a: Side, b: Side) -> Said:
@@ -241,7 +248,7 @@ def _both(event_id: EventId, differs: VerdictDiffers, a: Side, b: Side) -> Said:
             for name, side in (("A", a), ("B", b))
         ),
     ]
-    if _kind(differs) is Part.ARRIVAL:
+    if _kind(differs) is Cause.ARRIVAL:
         sentences.append(said(_why_arrival(event_id, a, b)))
     return joined(sentences)
 
@@ -345,11 +352,11 @@ def _with_state_parting(compared: Compared, a: Side, b: Side) -> Compared:
             "The events and decisions are the same, and give the same state. The servers recorded different"
             " states: one of them resolved otherwise, or was not up to date."
         )
-        parting = Parting(None, Part.STATE, "", joined([said(text), *_other_algorithms(a, b)]))
+        parting = Parting(None, Cause.STATE, "", joined([said(text), *_other_algorithms(a, b)]))
         return replace(compared, parting=parting)
     else:
         text = "The events and decisions are the same. Only the forward extremities differ."
-    parting = Parting(None, Part.STATE, "", said(text))
+    parting = Parting(None, Cause.STATE, "", said(text))
     return replace(compared, parting=parting)
 
 

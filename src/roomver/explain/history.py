@@ -20,7 +20,7 @@ class Valued:
     Attributes:
         event_id: the event.
         judged: what became of it. Only an accepted event becomes the value, on its branch; a soft-failed one
-            is no value of the current state until an event that follows it is accepted.
+            is not a value of the current state until an event that follows it is accepted.
         why: why it is not accepted: the sense of the rule that decided, or what is missing; empty if it is.
         known_before: whether the value before it is known.
         before: that value.

@@ -16,7 +16,7 @@ from ..types import EventId, JsonObject, JsonValue, StateKey, StateMap
 from .outcome_words import why_refused
 from .said import Said, event, joined, said, said_data
 
-__all__ = ["Basis", "Change", "Repaired", "repair"]
+__all__ = ["Basis", "Correction", "Repaired", "repair"]
 
 
 class Basis(Enum):
@@ -31,7 +31,7 @@ class Basis(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Correction:
     """An entry of a server's state that would change.
 
     Attributes:
@@ -78,7 +78,7 @@ class Repaired:
     state: dict[StateKey, EventId]
     unknown: tuple[Unknown, ...]
     compared: bool
-    changes: tuple[Change, ...]
+    changes: tuple[Correction, ...]
     lost: tuple[EventId, ...]
     missing: tuple[EventId, ...]
 
@@ -133,7 +133,7 @@ def repair(
     state, basis, sources = _state_of(found, own=own)
     known = {} if state is None else dict(entries_of(state))
     missing = found.replay.lacking(None) if state is None or unknown_of(state) else []
-    changes: list[Change] = []
+    changes: list[Correction] = []
     lost: list[EventId] = []
     if server is not None:
         theirs: dict[StateKey, EventId] = {}
@@ -145,7 +145,7 @@ def repair(
                 theirs[one.type, one.state_key] = event_id
         if state is not None:
             changes = [
-                Change(key, before, after, _why(found, before, after, has, basis))
+                Correction(key, before, after, _why(found, before, after, has, basis))
                 for key, before, after in _differing(state, theirs, in_whole=not lost)
             ]
     return Repaired(
