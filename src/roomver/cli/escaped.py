@@ -53,7 +53,9 @@ def printable(text: object, limit: int = _LONGEST) -> str:
 
 def is_printable(text: str) -> bool:
     """Tell whether `printable` would escape nothing in a text."""
-    return text.isprintable() and (text.isascii() or _HARMFUL.search(text) is None)
+    if not text.isprintable():
+        return False
+    return text.isascii() or _HARMFUL.search(text) is None or "".join(_parts(text, escape_of)) == text
 
 
 def _parts(text: str, escape: Callable[[str], str]) -> Iterator[str]:
