@@ -207,26 +207,33 @@ def was_word(subject: Event) -> str:
     return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
 
 
-def why_refused(found: RoomCheck, event_id: EventId) -> Said:
-    """Return one sentence: why a rejected or soft-failed event was refused, after it was named."""
+def why_refused(found: RoomCheck, event_id: EventId, named: Said | None = None) -> Said:
+    """Return one sentence: why a rejected or soft-failed event was refused.
+
+    Args:
+        found: the room.
+        event_id: the event.
+        named: what the sentence calls it; by default "that one", after it was named.
+    """
+    who = named or said("That one")
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
     if outcome.status is Status.CYCLIC:
-        return said("That one cites itself, directly or through others.")
+        return said("{who} cites itself, directly or through others.", who=who)
     if outcome.status is Status.UNDECIDED:
-        return said("That one is undecided.")
+        return said("{who} is undecided.", who=who)
     verdict = outcome.deciding
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("That one was soft-failed: {why}.", why=why)
-        return said("The server that recorded the room rejected that one; the rules allow it.")
+            return said("{who} was soft-failed: {why}.", who=who, why=why)
+        return said("{who} was rejected by the server that recorded the room; the rules allow it.", who=who)
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("That one was rejected by the state before it: {why}.", why=why)
+        return said("{who} was rejected by the state before it: {why}.", who=who, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("That one was rejected by its own auth events: {why}.", why=why)
+    return said("{who} was rejected by its own auth events: {why}.", who=who, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:

@@ -246,7 +246,7 @@ def _why(
     if before is not None:
         outcome = found.replay.outcomes.get(before)
         if outcome is not None and not outcome.accepted and outcome.status is not Status.UNDECIDED:
-            sentences.append(why_refused(found, before))
+            sentences.append(why_refused(found, before, said("{event}", event=event(before))))
     state = "The state over all events has" if basis is Basis.EVENTS else "The other sources have"
     if after is None and not sentences:
         sentences.append(said("{state} no event for this key.", state=state))
