@@ -215,10 +215,10 @@ def why_refused(found: RoomCheck, event_id: EventId, named: Said | None = None) 
         event_id: the event.
         named: what the sentence calls it; by default "that one", after it was named.
     """
-    who = named or said("That one")
     replay = found.replay
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
+    who, was = (named, was_word(subject)) if named else (said("That one"), "was")
     if outcome.status is Status.CYCLIC:
         return said("{who} cites itself, directly or through others.", who=who)
     if outcome.status is Status.UNDECIDED:
@@ -227,13 +227,15 @@ def why_refused(found: RoomCheck, event_id: EventId, named: Said | None = None) 
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("{who} was soft-failed: {why}.", who=who, why=why)
-        return said("{who} was rejected by the server that recorded the room; the rules allow it.", who=who)
+            return said("{who} {was} soft-failed: {why}.", who=who, was=was, why=why)
+        return said(
+            "{who} {was} rejected by the server that recorded the room; the rules allow it.", who=who, was=was
+        )
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("{who} was rejected by the state before it: {why}.", who=who, why=why)
+        return said("{who} {was} rejected by the state before it: {why}.", who=who, was=was, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    return said("{who} was rejected by its own auth events: {why}.", who=who, why=why)
+    return said("{who} {was} rejected by its own auth events: {why}.", who=who, was=was, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:
