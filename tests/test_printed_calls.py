@@ -89,3 +89,15 @@ def test_a_word_is_that_word_in_a_shell(text: str) -> None:
     assert call_name("-") == "-"
     if "$'" not in word:
         assert shlex.split(word) == [text]
+
+
+@pytest.mark.parametrize("form", [(), ("--png",)])
+def test_a_report_does_not_overwrite_what_it_reads(form: tuple[str, ...], tmp_path: Path) -> None:
+    room, link = tmp_path / "room.jsonl", tmp_path / "link.html"
+    shutil.copy(RESET, room)
+    link.symlink_to(room)
+    for target in (room, link):
+        result = run("report", str(room), *form, "-o", str(target))
+        assert result.exit_code == 2
+        assert "this is the input" in result.stderr
+    assert room.read_bytes() == RESET.read_bytes()
