@@ -77,6 +77,11 @@ def test_a_type_that_looks_like_a_room_is_not_in_a_call(write: Write) -> None:
         assert run(*words[1:]).exit_code in (0, 1, 3), words
 
 
+def test_names_in_other_scripts_stay_as_they_are() -> None:
+    assert call_word("房间数据.db") == "'房间数据.db'"
+    assert call_word("комната.db") == "'комната.db'"
+
+
 @pytest.mark.parametrize("text", [*NAMES, "", "\udcff\udc00", "\ud800", "postgresql:///x"])
 def test_a_word_is_that_word_in_a_shell(text: str) -> None:
     word = call_word(text)
@@ -84,3 +89,15 @@ def test_a_word_is_that_word_in_a_shell(text: str) -> None:
     assert call_name("-") == "-"
     if "$'" not in word:
         assert shlex.split(word) == [text]
+
+
+@pytest.mark.parametrize("form", [(), ("--png",)])
+def test_a_report_does_not_overwrite_what_it_reads(form: tuple[str, ...], tmp_path: Path) -> None:
+    room, link = tmp_path / "room.jsonl", tmp_path / "link.html"
+    shutil.copy(RESET, room)
+    link.symlink_to(room)
+    for target in (room, link):
+        result = run("report", str(room), *form, "-o", str(target))
+        assert result.exit_code == 2
+        assert "this is the input" in result.stderr
+    assert room.read_bytes() == RESET.read_bytes()
