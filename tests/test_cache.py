@@ -12,9 +12,8 @@ import pytest
 from command_line import CASES, Write, run, write_into
 from homeservers import SQLITE, facts_of, packed, unpacked
 
-from roomver.cli import loading
+from roomver.cli import loading, sources
 from roomver.cli.cache import Kept, question, read_kept, write_kept
-from roomver.cli.sources import stamp_sources
 from roomver.readers import InputError
 
 RESET = CASES / "m_16629_reset.jsonl"
@@ -127,7 +126,7 @@ def test_a_room_that_changed_while_it_was_read_is_not_kept(
     room, cache = tmp_path / "room.jsonl", tmp_path / "kept"
     lines = RESET.read_text().splitlines(keepends=True)
     room.write_text("".join(lines[:-1]))
-    stamped = stamp_sources
+    stamped = sources.stamp_sources
 
     def stamp_then_change(*arguments: Any) -> list[object]:
         stamps = stamped(*arguments)

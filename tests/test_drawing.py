@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from roomver import Event
 from roomver.explain.drawing import LONG, SMALL, Drawing, Kind, Node, draw, drawn_order
+from roomver.explain.judged import Judged
 from roomver.explain.lanes import lay_out
-from roomver.explain.marks import PLAIN, Mark, Standing, find_marks
+from roomver.explain.marks import PLAIN, Mark, find_marks
 from roomver.findings import FindingKind
 from roomver.room_check import RoomCheck
 from roomver.types import EventId
@@ -68,7 +69,7 @@ def test_a_run_is_straight_and_says_all_of_its_events(found: RoomCheck) -> None:
         assert (folded.events, folded.newest) == (len(node.events), node.events[0])
         if node.kind is Kind.APART:
             assert not any(before[one] or after[one] for one in node.events)
-            assert {Mark(mark.standing, mark.unsure) for mark in marks} == {node.mark}
+            assert {Mark(mark.judged, mark.unsure) for mark in marks} == {node.mark}
             continue
         assert node.kind is Kind.RUN
         assert marks == {node.mark}
@@ -132,10 +133,10 @@ def test_marks_say_what_the_check_found(found: RoomCheck) -> None:
     for one in replayed.events:
         mark = marks.get(one, PLAIN)
         assert one not in marks or mark != PLAIN
-        assert (mark.standing is Standing.REJECTED) == (one in replayed.rejected)
-        assert (mark.standing is Standing.UNDECIDED) == (one in replayed.undecided)
+        assert (mark.judged is Judged.REJECTED) == (one in replayed.rejected)
+        assert (mark.judged is Judged.UNDECIDED) == (one in replayed.undecided)
         soft = any(finding.kind in softly for finding in found.findings.get(one, ()))
-        assert (mark.standing is Standing.SOFT_FAILED) == soft
+        assert (mark.judged is Judged.SOFT_FAILED) == soft
         assert mark.unsure == (one in replayed.current_unknown)
         missing = [prev for prev in replayed.events[one].prev_event_ids if prev not in replayed.events]
         assert mark.missing == tuple(dict.fromkeys(missing))
@@ -175,8 +176,8 @@ def test_events_that_nothing_connects_are_one_row() -> None:
         sender = ALICE if number < SMALL else "@nobody:a.example"
         kept.append(built.add("m.room.message", sender, {"body": str(number)}))
     nodes = draw(checked(kept, "11")).nodes
-    standing = [(node.mark, node.parents) for node in nodes if node.kind is Kind.APART]
-    assert standing == [(Mark(Standing.REJECTED), ()), (Mark(Standing.UNDECIDED), ())]
+    apart = [(node.mark, node.parents) for node in nodes if node.kind is Kind.APART]
+    assert apart == [(Mark(Judged.REJECTED), ()), (Mark(Judged.UNDECIDED), ())]
     assert [len(node.events) for node in nodes if node.kind is Kind.APART] == [SMALL, SMALL]
 
 
@@ -193,9 +194,9 @@ def test_a_run_of_rejected_events_is_folded_apart_from_the_others() -> None:
         built.add("m.room.message", "@nobody:b.example", {"body": str(number)})
     built.add("m.room.message", BOB, {"body": "last"})
     drawing = draw(checked(built.events.values(), "11"))
-    assert [(node.kind, node.mark.standing) for node in drawing.nodes[:2]] == [
-        (Kind.EVENT, Standing.ACCEPTED),
-        (Kind.RUN, Standing.REJECTED),
+    assert [(node.kind, node.mark.judged) for node in drawing.nodes[:2]] == [
+        (Kind.EVENT, Judged.ACCEPTED),
+        (Kind.RUN, Judged.REJECTED),
     ]
 
 
@@ -214,7 +215,7 @@ def test_events_on_cycles_are_drawn_once(cited: bool) -> None:
     assert sorted(all_events(drawing.nodes)) == sorted(found.replay.events)
     on_cycle = [node for node in drawing.nodes if node.mark.cyclic]
     assert {node.events[0] for node in on_cycle} == {first, second}
-    assert all(node.mark.standing is Standing.REJECTED for node in on_cycle)
+    assert all(node.mark.judged is Judged.REJECTED for node in on_cycle)
     list(lay_out(parents(drawing)))
     if cited:
         assert drawing.nodes[0].events == ("$three:a.example",)
@@ -222,7 +223,7 @@ def test_events_on_cycles_are_drawn_once(cited: bool) -> None:
 
 
 def test_a_mark_as_json() -> None:
-    mark = Mark(Standing.SOFT_FAILED, missing=("$a",), resets=(("m.room.topic", ""),))
+    mark = Mark(Judged.SOFT_FAILED, missing=("$a",), resets=(("m.room.topic", ""),))
     assert mark.to_dict() == {
         "status": "soft-failed",
         "unsure": False,
@@ -233,4 +234,4 @@ def test_a_mark_as_json() -> None:
         "undone": False,
     }
     assert not mark.judged_only
-    assert Mark(Standing.REJECTED).judged_only
+    assert Mark(Judged.REJECTED).judged_only

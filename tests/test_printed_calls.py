@@ -11,7 +11,8 @@ from click.testing import Result
 from command_line import CASES, Write, entries, header, public_room, run
 from homeservers import room_named, unpacked_sqlite
 
-from roomver.cli.common import call_name, call_word
+from roomver.cli.common import call_name
+from roomver.cli.escaped import call_word
 
 RESET = CASES / "m_16629_reset.jsonl"
 NAMES = (

@@ -1,5 +1,6 @@
 """A command that takes more than a second shows its progress on a terminal, and leaves nothing there."""
 
+import io
 import json
 import os
 import pty
@@ -9,10 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from builder import ALICE, Room
+from explain.rooms import checked
+from played_rooms import played
 
+from roomver.cli import progress
+from roomver.explain.resets import explain_resets
 from roomver.hashing import compute_event_id
 
 EVENTS = 9_000
@@ -165,3 +171,35 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(call: str, short_room: Pa
     assert not re.search("Traceback|Broken|Exception|Errno", told)
     silent = "FOLDER" in call and not call.startswith(("report", "state", "resets"))
     assert done.returncode in ((0, 2, 141) if silent else (141,)), told
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("after", [0.0, 60.0])
+def test_work_of_few_steps_is_shown_once_it_has_taken_a_moment(
+    after: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_MOMENT", after)
+    with progress.work_progress("merges") as tell:
+        assert tell is not None
+        tell(1, 3)
+        time.sleep(0.3)
+    assert ("merges" in shown.getvalue()) == (after == 0)
+
+
+def test_each_merge_that_is_resolved_once_more_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    found = next(
+        found
+        for seed in range(100)
+        if (found := checked(played(Random(seed), "11", 40, odd=True), "11")).replay.resets()
+    )
+    explain_resets(found, None, lambda done, total: told.append((done, total)))
+    merges = len({one.merge for one in found.replay.resets()})
+    assert told == [(number, merges) for number in range(merges)]

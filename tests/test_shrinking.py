@@ -287,3 +287,13 @@ def test_nothing_is_captured_where_nothing_is_resolved(write: Write) -> None:
     replayed = replay_room(room.events.values())
     with pytest.raises(NotCaptured, match="no two states"):
         capture_resolution(replayed, None)
+
+
+@pytest.mark.parametrize("output", ["-", "case.json"])
+def test_notes_that_are_not_text_are_written_as_ascii(output: str, tmp_path: Path) -> None:
+    out = output if output == "-" else str(tmp_path / output)
+    result = run("vectors", "capture", str(RESET), "$Wq7RicAE", "--notes", "a\udcff\x7f", "-o", out)
+    assert result.exit_code == 0, result.output
+    written = result.stdout if output == "-" else Path(out).read_text(encoding="ascii")
+    assert "\\udcff\\u007f" in written
+    assert "\x7f" not in written

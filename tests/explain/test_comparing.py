@@ -11,6 +11,9 @@ from replay.rooms import TOPIC, Branches, base_room
 from roomver import Event
 from roomver.explain.compared import Compared, Part
 from roomver.explain.comparing import Side, compare
+from roomver.explain.event import explain_event
+from roomver.explain.marks import find_marks
+from roomver.known_states import Beliefs
 from roomver.state import entries_of
 from roomver.versions import StateResolution
 
@@ -86,6 +89,43 @@ def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
     assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
     assert [one.computed for one in found.verdicts] == [("soft-failed", "accepted")]
     assert "The order in which events arrive decides this" in text(found)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    message = room.add("m.room.message", BOB, {"body": "x"})
+    fork.end()
+    events = [one for one in room.events.values() if one not in (ban, message)]
+    more, less = [*events, ban, message], [*events, message]
+    found = compared(less, more) if swapped else compared(more, less)
+    assert found.parting is not None
+    assert (found.parting.part, found.parting.event_id) == (Part.MISSING, ban.event_id)
+    assert found.parting.lacks == ("A" if swapped else "B")
+    assert [one.event_id for one in found.verdicts] == [message.event_id]
+
+
+def test_other_events_that_one_source_lacks_are_a_possible_cause() -> None:
+    room = base_room("11")
+    fork = Branches(room)
+    fork.branch()
+    ban = room.member(BOB, "ban", by=ALICE)
+    fork.end()
+    fork.branch()
+    message = room.add("m.room.message", BOB, {"body": "x"})
+    later = room.add("m.room.message", BOB, {"body": "y"})
+    fork.end()
+    events = [one for one in room.events.values() if one not in (ban, message, later)]
+    found = compared([*events, ban, message, later], [*events, message, ban])
+    assert found.parting is not None
+    assert (found.parting.part, found.parting.event_id) == (Part.ARRIVAL, message.event_id)
+    assert "nothing needs repair" not in text(found)
+    assert "what only one of them has" in text(found)
 
 
 def test_recorded_decisions_that_differ_are_found() -> None:
@@ -169,3 +209,13 @@ def test_events_of_recorded_states_that_no_source_has_are_not_called_absent() ->
     assert found.parting.part is Part.STATE
     same = compare(Side(found_room, lambda _: "", lost), Side(found_room, lambda _: "", lost))
     assert (same.agree, same.recorded_lost) == (True, ((), ()))
+
+
+def test_what_a_server_soft_failed_is_soft_failed_everywhere_if_its_decisions_are_followed() -> None:
+    room = base_room("11")
+    message = room.add("m.room.message", ALICE, {})
+    beliefs = Beliefs(frozenset(), frozenset([message.event_id]))
+    found = checked(room.events.values(), "11", beliefs=beliefs, as_recorded=True)
+    assert Side(found, lambda _: "").status(message.event_id) == "soft-failed"
+    assert explain_event(found, message.event_id).judged.value == "soft-failed"
+    assert find_marks(found)[message.event_id].judged.value == "soft-failed"

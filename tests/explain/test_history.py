@@ -10,8 +10,8 @@ from played_rooms import Part, forget, played
 from replay.rooms import TOPIC, Branches, base_room
 
 from roomver import replay_room
-from roomver.explain.explained import Judged
 from roomver.explain.history import Given, History, Merged, Valued, list_keys, tell_history
+from roomver.explain.judged import Judged
 from roomver.state import PartialState, entries_of
 
 from .rooms import checked

@@ -8,6 +8,7 @@ from played_rooms import played
 from replay.rooms import TOPIC, Branches, base_room, ids
 
 from roomver import Event, check_against_state
+from roomver.explain.intent import IntentFinder, MergeIntents
 from roomver.explain.resets import ExplainedReset, Intent, explain_resets
 from roomver.explain.tried import TriedStates
 from roomver.replay import replay_room
@@ -345,7 +346,7 @@ def test_the_searches_for_ancestors_are_bounded(monkeypatch: pytest.MonkeyPatch)
     room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
     fork.merge()
-    monkeypatch.setattr("roomver.explain.intent._STEPS", 0)
+    monkeypatch.setattr("roomver.explain.branches._STEPS", 0)
     assert only(found_in(room), TOPIC).intent is Intent.UNKNOWN
 
 
@@ -383,3 +384,25 @@ def test_a_long_chain_of_promotions_falls_with_its_first(version: str) -> None:
     # Only so many refusals are followed.
     assert (one.intent, one.act) in ((Intent.UNKNOWN, None), (Intent.DESIGNED, ban.event_id))
     assert len(words(one)) < 3_000
+
+
+@pytest.mark.parametrize("version", ["1", "11"])
+def test_a_demotion_that_replaced_missing_levels_is_not_classified(version: str) -> None:
+    """Without them, the defaults would say whether the sender had the right before."""
+    room = base_room(version, **{BOB: 50})
+    fork = Branches(room)
+    fork.branch()
+    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    fork.end()
+    fork.branch()
+    demotion = room.power({"users": {ALICE: 100}})
+    fork.end()
+    fork.merge()
+    finder = IntentFinder(found_in(room))
+    levels = demotion.auth_event_ids
+    state = {(e.type, e.state_key or ""): e for e in room.events.values() if e.state_key is not None}
+    for gone, expected in (((), (demotion.event_id, True)), (levels, (None, False))):
+        judging = MergeIntents.__new__(MergeIntents)
+        judging._branches = finder.branches
+        judging._events = {e: one for e, one in room.events.items() if e not in gone}
+        assert judging._act(topic, demotion, state) == expected

@@ -15,10 +15,10 @@ from .common import (
     also_option,
     as_recorded_option,
     call_name,
-    call_word,
     read_key_files,
     signature_options,
 )
+from .escaped import call_word
 from .loaded import LoadedRoom
 from .loading import load_room
 from .sources import Choice, immutable_option, may_be_a_name

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from shlex import quote
 from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import click
@@ -27,7 +26,7 @@ from ..readers.unreadable import tell_folder
 from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution
-from .escaped import is_printable, json_text, printable
+from .escaped import call_word, json_text, printable
 from .heard import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,33 +163,9 @@ def display_name(file: str) -> str:
 
 
 def call_name(file: str) -> str:
-    """Return how a printed call names a file, or a database: quoted for a shell. Secrets are left out.
-
-    >>> print(call_name("-a b.db"), call_name("a\x1b'.db"))
-    './-a b.db' $'a\\x1b\\x27.db'
-    """
+    """Return how a printed call names a file, or a database: quoted for a shell. Secrets are left out."""
     name = shown(file)
     return call_word(f"./{name}" if name.startswith("-") and name != "-" else name)
-
-
-def call_word(text: str) -> str:
-    """Return a text as one word of a printed call, which a shell reads as that text and runs nothing of.
-
-    A text that a terminal would not show as it is gets the escapes of ``$'…'``, which most shells know.
-    """
-    if is_printable(text):
-        return quote(text)
-    data = text.encode(errors="surrogateescape" if _encodes(text) else "surrogatepass")
-    plain = (chr(one) if 32 <= one < 127 and one not in b"'\\" else f"\\x{one:02x}" for one in data)
-    return f"$'{''.join(plain)}'"
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def joint_name(file: str, more_files: Sequence[str]) -> str:

@@ -161,7 +161,7 @@ _ADVICE: Final = {
     Part.MISSING: "Get it from a server that has it, by federation:",
     Part.DROPPED: "A valid copy, or the key of its server, decides: see `roomver keys`.",
     Part.DECISION: "The events before it differ, or the keys: explain shows the check in each source.",
-    Part.ARRIVAL: "Nothing needs repair: servers that received the events in another order differ like this.",
+    Part.ARRIVAL: "explain shows in each source what the current state was when the event arrived.",
     Part.UNDECIDED: "More events decide it: the source in which it is undecided lacks some.",
     Part.RECORDED: "One of the servers did not follow the rules, or knew more: explain shows the check.",
     Part.STATE: "`roomver check` on each source compares its state with what its events give.",

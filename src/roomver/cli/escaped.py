@@ -1,4 +1,4 @@
-"""Text from input, made safe for each form of output: a terminal, Markdown and HTML.
+"""Text from input, made safe for each form of output: a terminal, a shell, Markdown and HTML.
 
 There is one function per form. Whatever prints text that comes from a file or from another program passes it
 through one of them, last.
@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from html import escape
+from shlex import quote
 from typing import Final
 
 from ..canonical import shorten
@@ -76,8 +77,8 @@ def escape_of(character: str) -> str:
 def ascii_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON of plain ASCII, in which every character that is not shown is escaped.
 
-    >>> ascii_json({"a": "\x7f"})
-    '{"a": "\\u007f"}'
+    >>> ascii_json({"a": "\\x7f"})
+    '{"a": "\\\\u007f"}'
     """
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
@@ -122,3 +123,26 @@ def markdown_code(text: object) -> str:
 def html_text(text: object) -> str:
     """Return a text as HTML that shows it, also in the value of an attribute."""
     return escape(printable(text))
+
+
+def call_word(text: str) -> str:
+    """Return a text as one word of a printed call, which a shell reads as that text and runs nothing of.
+
+    A text that a terminal would not show as it is gets the escapes of ``$'…'``, which most shells know.
+
+    >>> print(call_word("a b"), call_word("a\\x1b'"))
+    'a b' $'a\\x1b\\x27'
+    """
+    if is_printable(text):
+        return quote(text)
+    data = text.encode(errors="surrogateescape" if _encodes(text) else "surrogatepass")
+    plain = (chr(one) if 32 <= one < 127 and one not in b"'\\" else f"\\x{one:02x}" for one in data)
+    return f"$'{''.join(plain)}'"
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

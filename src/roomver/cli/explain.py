@@ -10,7 +10,8 @@ import click
 from ..errors import MissingEvents
 from ..event import Event
 from ..explain.event import explain_event, explain_left_out
-from ..explain.explained import Explained, Judged, Verdicted
+from ..explain.explained import Explained, Verdicted
+from ..explain.judged import Judged
 from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example

@@ -13,18 +13,18 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ..explain.drawing import Drawing, Kind, Node
+from ..explain.judged import Judged
 from ..explain.lanes import Row, lay_out, stretches, widest
-from ..explain.marks import Standing
 from .graph_words import Said, Words
 
-# Standing or kind to the colour of the line and of the area.
+# Judged or kind to the colour of the line and of the area.
 _COLOURS: Final = {
     "reset": ("#b30000", "#ffd6d6"),
     "undone": ("#b30000", "#ffffff"),
-    Standing.REJECTED.value: ("#b30000", "#ffe9e9"),
-    Standing.SOFT_FAILED.value: ("#8a6d00", "#fff6cc"),
-    Standing.UNDECIDED.value: ("#7a1fa2", "#f5e6fa"),
-    Standing.ACCEPTED.value: ("#333333", "#ffffff"),
+    Judged.REJECTED.value: ("#b30000", "#ffe9e9"),
+    Judged.SOFT_FAILED.value: ("#8a6d00", "#fff6cc"),
+    Judged.UNDECIDED.value: ("#7a1fa2", "#f5e6fa"),
+    Judged.ACCEPTED.value: ("#333333", "#ffffff"),
     "several": ("#777777", "#f2f2f2"),
 }
 _HARMLESS: Final = re.compile(r"[^A-Za-z0-9 .,_-]")
@@ -35,9 +35,9 @@ _MISSING: Final = 5  # missing events that one event has in a picture; the rest 
 def _look(node: Node) -> str:
     if node.kind not in (Kind.EVENT, Kind.JUNCTION):
         return "several"
-    if node.mark.undone and node.mark.standing is Standing.ACCEPTED:
+    if node.mark.undone and node.mark.judged is Judged.ACCEPTED:
         return "undone"
-    return "reset" if node.mark.resets else node.mark.standing.value
+    return "reset" if node.mark.resets else node.mark.judged.value
 
 
 def _lines(said: Said) -> list[str]:

@@ -81,7 +81,7 @@ def tardis_chunks(loaded: LoadedRoom, drawing: Drawing, words: Words) -> Iterato
     notes = {}
     for node in shown:
         said = words(node)
-        judged = [node.mark.standing.value] if said.text.startswith(f"{node.mark.standing.value}: ") else []
+        judged = [node.mark.judged.value] if said.text.startswith(f"{node.mark.judged.value}: ") else []
         if judged or said.notes:
             notes[node.events[0]] = "; ".join([*judged, *said.notes])
     head = {

@@ -7,7 +7,8 @@ from typing import Final
 from ..errors import SHOWN, counted
 from ..event import Event
 from ..explain.drawing import Drawing, Kind, Node
-from ..explain.marks import Mark, Standing
+from ..explain.judged import Judged
+from ..explain.marks import Mark
 from ..types import EventId, StateKey
 from .loaded import LoadedRoom
 from .people import ShortIds, action_words, few_words, time_text, user_text
@@ -86,7 +87,7 @@ class Words:
         folded = self._drawing.folded(node)
         if node.kind in (Kind.NEWER, Kind.OLDER):
             return f"{counted(folded.events, f'{node.kind.value} event', f'{node.kind.value} events')}"
-        judged = f"{node.mark.standing.value} " if node.mark.standing is not Standing.ACCEPTED else ""
+        judged = f"{node.mark.judged.value} " if node.mark.judged is not Judged.ACCEPTED else ""
         text = f"{folded.events:,} {judged}events of {counted(folded.senders, 'sender', 'senders')}"
         if folded.states:
             text += f", {folded.states:,} of state"
@@ -134,8 +135,8 @@ class Words:
     def _counts(self) -> str:
         marks = self._drawing.marks.values()
         numbers = {
-            standing.value: sum(mark.standing is standing for mark in marks)
-            for standing in (Standing.REJECTED, Standing.SOFT_FAILED, Standing.UNDECIDED)
+            judged.value: sum(mark.judged is judged for mark in marks)
+            for judged in (Judged.REJECTED, Judged.SOFT_FAILED, Judged.UNDECIDED)
         }
         numbers["perhaps soft-failed"] = sum(mark.unsure for mark in marks)
         said = [f"{number:,} {name}" for name, number in numbers.items() if number]
@@ -150,19 +151,19 @@ def symbol_of(mark: Mark) -> str:
     """Return the symbol of an event."""
     if mark.resets:
         return "!"
-    if mark.undone and mark.standing is Standing.ACCEPTED:
+    if mark.undone and mark.judged is Judged.ACCEPTED:
         return "-"
     return {
-        Standing.ACCEPTED: "*",
-        Standing.REJECTED: "x",
-        Standing.SOFT_FAILED: "~",
-        Standing.UNDECIDED: "?",
-    }[mark.standing]
+        Judged.ACCEPTED: "*",
+        Judged.REJECTED: "x",
+        Judged.SOFT_FAILED: "~",
+        Judged.UNDECIDED: "?",
+    }[mark.judged]
 
 
 def judged_text(mark: Mark) -> str:
     """Say how an event was judged, before what it is; empty if it was accepted and stands."""
-    judged = [mark.standing.value] if mark.standing is not Standing.ACCEPTED else []
+    judged = [mark.judged.value] if mark.judged is not Judged.ACCEPTED else []
     judged += ["undone"] if mark.undone else []
     return f"{', '.join(judged)}: " if judged else ""
 

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from ..errors import counted
 from ..explain.change import levels_said
-from ..explain.explained import Judged
 from ..explain.history import Given, History, KeyLine, Merged, Side, Step, Valued, list_keys, tell_history
+from ..explain.judged import Judged
 from ..power import POWER_LEVELS
 from ..types import EventId
 from .asked import Asked, room_command

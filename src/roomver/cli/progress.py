@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
 from rich.progress import (
@@ -22,6 +23,7 @@ from .common import console, display_name
 _SMALL: Final = 4 * 2**20  # bytes: less than this is read in a moment
 _TICK: Final = 256  # events between two updates
 _LONG: Final = 5_000  # this many events take about a second
+_MOMENT: Final = 1.0  # seconds after which anything is shown
 
 ReplayProgress: TypeAlias = Callable[[int, int], None]
 """Takes the number of events replayed, and the total."""
@@ -54,9 +56,8 @@ def room_progress(files: Sequence[str], room: Room, name: str = "") -> Iterator[
     # A database is not opened again: closing a file would give up the lock that its reading has.
     known = "-" not in files and all(part.stream is not None for part in room.parts)
     size = sum(Path(file).stat().st_size for file in files) if known else None
-    if size is not None and size < _SMALL:
-        yield RoomProgress(room.entries, None)
-        return
+    small = size is not None and size < _SMALL
+    long = _long_after_a_moment()
     # One display for both: two at once are an error in older releases of rich.
     columns = (
         SpinnerColumn(),
@@ -74,25 +75,31 @@ def room_progress(files: Sequence[str], room: Room, name: str = "") -> Iterator[
             for count, entry in enumerate(room.entries):
                 if not count % _TICK:
                     done = None if size is None else room.bytes_read
-                    progress.update(reading, completed=done, events=count, visible=count > 0)
+                    progress.update(reading, completed=done, events=count, visible=count > 0 and not small)
                 yield entry
             progress.update(reading, visible=False)
 
         def replay(done: int, total: int) -> None:
-            progress.update(
-                replaying, completed=done, events=done, total=total, visible=done < total and total >= _LONG
-            )
+            visible = done < total and long(total)  # few events may have many forks
+            progress.update(replaying, completed=done, events=done, total=total, visible=visible)
 
         yield RoomProgress(entries(), replay)
 
 
 @contextmanager
 def work_progress(what: str) -> Iterator[ReplayProgress | None]:
-    """Show the progress of other work on a long room; yield what takes the number done and the total."""
+    """Show the progress of other work that takes long; yield what takes the number done and the total."""
     if not sys.stderr.isatty():
         yield None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None, visible=False)
-        yield lambda done, total: progress.update(task, completed=done, total=total, visible=total >= _LONG)
+        long = _long_after_a_moment()
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=long(total))
+
+
+def _long_after_a_moment() -> Callable[[int], bool]:
+    """Return what tells whether work on so many events is shown: it is long, or has taken a moment."""
+    began = monotonic()
+    return lambda total: total >= _LONG or monotonic() - began > _MOMENT

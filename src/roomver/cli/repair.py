@@ -72,8 +72,8 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
         server = beliefs.state
     gathered = loaded.found.gathered
     # The state of the server to repair is the same one, wherever it is read from.
-    held = None if beliefs is None else beliefs.state
-    own = held is not None and (against is None or frozenset(server or ()) == held)
+    recorded = None if beliefs is None else beliefs.state
+    own = recorded is not None and (against is None or frozenset(server or ()) == recorded)
     repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
     code = 3 if not repaired.whole or repaired.lost else 1 if repaired.changes else 0
     if only_ids:

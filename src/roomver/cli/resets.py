@@ -16,6 +16,7 @@ from .common import console, example
 from .escaped import ascii_json
 from .explain import teller_of
 from .loaded import LoadedRoom
+from .progress import work_progress
 from .said import Teller, call_text, folded, key_words, print_lines
 
 _SHOWN: Final = 20  # resets that are listed with everything about them
@@ -51,7 +52,8 @@ def resets(asked: Asked, all_of_them: bool) -> None:
     reset is not classified, or some were not searched for because events are missing or there are too many.
     """
     loaded = asked.load()
-    explained = explain_resets(loaded.found, None if all_of_them else MERGES)
+    with work_progress("merges") as progress:
+        explained = explain_resets(loaded.found, None if all_of_them else MERGES, progress)
     teller = teller_of(loaded)
     notes = _notes(loaded)
     if asked.as_json:

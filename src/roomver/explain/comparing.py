@@ -7,14 +7,16 @@ from typing import cast
 
 from ..errors import MissingEvents, UnknownState
 from ..event import Event
-from ..replay import Status
+from ..policy import PolicyRefusal
 from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .compared import UNDECIDED, Compared, EntryDiffers, Part, Parting, VerdictDiffers
 from .event import explain_event
-from .outcome_words import finding_said
+from .facts import list_facts
+from .judged import Judged, judge
+from .outcome_words import finding_said, state_at_arrival
 from .said import Said, event, joined, said, value
 
 __all__ = ["Side", "compare"]
@@ -49,14 +51,9 @@ class Side:
         gathered = self.found.gathered
         if event_id not in gathered.events or event_id in self.found.dropped:
             return "dropped" if event_id in gathered.left_out or event_id in self.found.dropped else "missing"
-        outcome = self.found.replay.outcomes.get(event_id)
-        if outcome is None:
-            return "not judged"
-        if outcome.status is Status.UNDECIDED:
-            return UNDECIDED
-        if not outcome.accepted:
-            return "rejected"
-        return "soft-failed" if event_id in self.found.replay.soft_failed else "accepted"
+        if event_id not in self.found.replay.outcomes:
+            return Judged.NOT_JUDGED.value
+        return judge(self.found.replay, event_id).value
 
     def decided_otherwise(self, event_id: EventId) -> bool:
         """Tell whether the server accepted an event that the rules reject, or the other way round."""
@@ -191,7 +188,25 @@ def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -
         return Parting(
             event_id, Part.MISSING, lacking, said(text, named=named, lacking=lacking, citing=citing_part)
         )
+    if _kind(differs) is Part.ARRIVAL and (behind := _behind_failure(event_id, a, b)) is not None:
+        both = behind in a.events and behind in b.events
+        return _part(behind, _verdict(behind, a, b) if both else None, a, b)
     return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b))
+
+
+def _behind_failure(event_id: EventId, a: Side, b: Side) -> EventId | None:
+    """Return an event that soft-failed another in one source, and that the other source lacks or rejects."""
+    for side, other in ((a, b), (b, a)):
+        if side.status(event_id) != "soft-failed":
+            continue
+        for fact in list_facts(side.events[event_id], state_at_arrival(side.found, event_id)):
+            one = fact.event_id
+            if one is None or one not in side.events:
+                continue
+            differs = _verdict(one, a, b) if one in other.events else None
+            if one not in other.events or (differs is not None and _kind(differs) is Part.DECISION):
+                return one
+    return None
 
 
 def _kind(differs: VerdictDiffers) -> Part:
@@ -227,8 +242,20 @@ def _both(event_id: EventId, differs: VerdictDiffers, a: Side, b: Side) -> Said:
         ),
     ]
     if _kind(differs) is Part.ARRIVAL:
-        sentences.append(said("The order in which events arrive decides this, so both may be right."))
+        sentences.append(said(_why_arrival(event_id, a, b)))
     return joined(sentences)
+
+
+def _why_arrival(event_id: EventId, a: Side, b: Side) -> str:
+    """Say what can make an event soft-failed in one source only."""
+    if any(isinstance(one.found.replay.soft_failed.get(event_id), PolicyRefusal) for one in (a, b)):
+        return "The copies differ in the signature of the policy server, or the policy that each source has."
+    if a.events.keys() != b.events.keys():
+        return (
+            "The order in which events arrive decides this, or what only one of them has decides it. Then the"
+            " other one needs that."
+        )
+    return "The order in which events arrive decides this, so both may be right, and nothing needs repair."
 
 
 def _entries(

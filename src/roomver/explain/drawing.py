@@ -315,7 +315,7 @@ class _Folding:
 
     def _judged(self, number: int) -> Mark:
         mark = self.marks.get(self.order[number], PLAIN)
-        return Mark(mark.standing, mark.unsure)
+        return Mark(mark.judged, mark.unsure)
 
 
 def _nodes(
@@ -342,7 +342,7 @@ def _nodes(
         following = tuple(renumbered[one] for one in parents[rows[-1]])
         mark = marks.get(events[0], PLAIN)
         if kind is Kind.APART:
-            mark = Mark(mark.standing, mark.unsure)
+            mark = Mark(mark.judged, mark.unsure)
         nodes.append(Node(kind, events, following, mark))
     return nodes
 

@@ -13,8 +13,9 @@ from ..rules import Verdict
 from ..types import EventId, StateMap
 from ..undecided import lack_behind, lacks_among
 from .change import Change, change_said, find_change, find_joint, joint_said, levels_said
-from .explained import Explained, Judged, Verdicted
+from .explained import Explained, Verdicted
 from .facts import list_facts
+from .judged import Judged, judge
 from .outcome_words import OutcomeWords, auth_state, finding_said, state_at_arrival, state_before
 from .refused import find_first_refused
 from .rule_words import rule_said
@@ -92,12 +93,8 @@ class _Explainer:
 
     def explained(self) -> Explained:
         event_id, status = self.event.event_id, self.outcome.status
+        judged = judge(self.replay, event_id)
         sentences = [OutcomeWords(self.found, self.event).said()]
-        judged = Judged.REJECTED
-        if status is Status.ACCEPTED:
-            judged = Judged.SOFT_FAILED if self.check.allowed is False else Judged.ACCEPTED
-        elif status is Status.UNDECIDED:
-            judged = Judged.UNDECIDED
         receipt = [_receipt(one) for one in self.found.gathered.checks[event_id].findings]
         if any(one.result == "redacted form used" for one in receipt):
             sentences.append(

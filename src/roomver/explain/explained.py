@@ -1,28 +1,16 @@
 """The explanation of an event as data."""
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import cast
 
 from ..errors import Lack
 from ..types import EventId, JsonObject, JsonValue
 from .change import Change, Joint
 from .facts import Fact
+from .judged import Judged
 from .said import Said, said_data
 
-__all__ = ["Explained", "Judged", "Verdicted"]
-
-
-class Judged(Enum):
-    """What became of an event."""
-
-    ACCEPTED = "accepted"
-    SOFT_FAILED = "soft-failed"
-    REJECTED = "rejected"
-    DROPPED = "dropped"
-    UNDECIDED = "undecided"
-    NOT_JUDGED = "not judged"
-    """It is an outlier that no event of the room is based on."""
+__all__ = ["Explained", "Verdicted"]
 
 
 @dataclass(frozen=True, slots=True)

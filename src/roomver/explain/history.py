@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..findings import Action
 from ..replay import Replay, Status
 from ..replay.values import KeyValues
 from ..room_check import RoomCheck
 from ..types import EventId, JsonObject, JsonValue, StateKey
 from .change import current_value
-from .explained import Judged
+from .judged import Judged, judge
 
 __all__ = ["Given", "History", "KeyLine", "Merged", "Side", "Step", "Valued", "list_keys", "tell_history"]
 
@@ -223,7 +222,7 @@ def tell_history(found: RoomCheck, key: StateKey) -> History:
             given = Given(event_id, before)
             steps.append(given)
         if one.type == key[0] and one.state_key == key[1]:
-            steps.append(Valued(event_id, judge(found, event_id), _why(found, event_id), known, before))
+            steps.append(Valued(event_id, judge(replay, event_id), _why(found, event_id), known, before))
     known, now = current_value(replay, key)
     if replay.extremities_known and not replay.current_is_given:
         sides = _sides(values, replay.forward_extremities)
@@ -236,24 +235,11 @@ def _sides(values: KeyValues, parents: Iterable[EventId]) -> tuple[Side, ...]:
     return tuple(Side(parent, *values.after(parent)) for parent in parents)
 
 
-def judge(found: RoomCheck, event_id: EventId) -> Judged:
-    """Return what became of an event of the replay."""
-    replay = found.replay
-    outcome = replay.outcomes[event_id]
-    if outcome.status is Status.UNDECIDED:
-        return Judged.UNDECIDED
-    if not outcome.accepted:
-        return Judged.REJECTED
-    agreed = found.agreed.get(event_id)
-    softly = agreed is not None and agreed.kind.action is Action.SOFT_FAIL
-    return Judged.SOFT_FAILED if softly or event_id in replay.soft_failed else Judged.ACCEPTED
-
-
 def _why(found: RoomCheck, event_id: EventId) -> str:
     """Return why an event is not accepted, in our own words; empty if it is."""
     replay: Replay = found.replay
     outcome = replay.outcomes[event_id]
-    match judge(found, event_id):
+    match judge(replay, event_id):
         case Judged.UNDECIDED:
             if outcome.missing:
                 return "events that it cites are missing or undecided"

@@ -17,6 +17,7 @@ from ..resolution import Candidate, Check, Resolution
 from ..room_check import RoomCheck
 from ..rules import Verdict
 from ..types import EventId, StateKey
+from .branches import Branches
 from .rule_words import rule_said
 from .said import Said, event, joined, said
 from .tried import TriedStates
@@ -24,7 +25,6 @@ from .tried import TriedStates
 __all__ = ["Intent", "IntentFinder", "Judgement"]
 
 _JOIN_RULES: Final[StateKey] = ("m.room.join_rules", "")
-_STEPS: Final = 2_000_000  # the most events that all searches for ancestors together visit
 _DEEPEST: Final = 40  # the most refusals that one refusal goes back over
 
 
@@ -63,54 +63,11 @@ class IntentFinder:
     def __init__(self, found: RoomCheck) -> None:
         self.replay: Replay = found.replay
         self.rejected = found.replay.rejected
-        self._places = {event_id: place for place, event_id in enumerate(found.replay.order)}
-        self._left = _STEPS
-        self._followed: dict[tuple[EventId, EventId], bool | None] = {}
+        self.branches = Branches(found.replay)
 
     def at(self, resolution: Resolution) -> "MergeIntents":
         """Return what classifies the resets of one merge, whose resolution was traced."""
         return MergeIntents(self, resolution)
-
-    def apart(self, one: EventId, other: EventId) -> bool | None:
-        """Tell whether two events are of different branches: neither comes after the other.
-
-        None if that is unknown.
-        """
-        found = [self.follows(one, other), self.follows(other, one)]
-        return False if True in found else None if None in found else True
-
-    def follows(self, later: EventId, earlier: EventId) -> bool | None:
-        """Tell whether an event comes after another one, by prev events and auth events.
-
-        None if missing events leave it open, or if the bound of all searches is reached.
-        """
-        pair = later, earlier
-        if pair not in self._followed:
-            self._followed[pair] = self._search(later, earlier)
-        return self._followed[pair]
-
-    def _search(self, later: EventId, earlier: EventId) -> bool | None:
-        events = self.replay.events
-        place = self._places.get(earlier)
-        if place is None:
-            return None
-        todo, seen, open_end = [later], {later}, False
-        while todo:
-            one = events[todo.pop()]
-            self._left -= 1
-            if self._left < 0:
-                return None
-            for parent in (*one.prev_event_ids, *one.auth_parents):
-                if parent == earlier:
-                    return True
-                if parent in seen:
-                    continue
-                seen.add(parent)
-                if parent not in events:
-                    open_end = True
-                elif self._places.get(parent, -1) > place:
-                    todo.append(parent)
-        return None if open_end else False
 
 
 class MergeIntents:
@@ -118,7 +75,7 @@ class MergeIntents:
 
     def __init__(self, finder: IntentFinder, resolution: Resolution) -> None:
         assert resolution.steps is not None
-        self._finder = finder
+        self._branches = finder.branches
         self._events = finder.replay.events
         self._resolution = resolution
         self._judged: dict[EventId, Judgement] = {}
@@ -199,23 +156,26 @@ class MergeIntents:
             if found is not None:
                 act, known = self._act(subject, found, state)
                 if not known:
-                    text = "{first}. Whether somebody meant that is unknown, because events are missing"
-                    return Judgement(Intent.UNKNOWN, said(text, first=first), check.event_id, verdict)
+                    text = "{first}. Whether somebody meant that is unknown, because {reason}"
+                    bound = self._branches.exhausted
+                    why_not = "the search takes too long" if bound else "events are missing"
+                    why = said(text, first=first, reason=why_not)
+                    return Judgement(Intent.UNKNOWN, why, check.event_id, verdict)
                 if act is not None:
                     why = said("{first}. {act} came on another branch", first=first, act=event(act))
                     return Judgement(Intent.DESIGNED, why, check.event_id, verdict, act)
-                if self._finder.follows(found.event_id, subject.event_id):
+                if self._branches.follows(found.event_id, subject.event_id):
                     text = "{later} came after it, and was not meant to undo it"
                     added = said(text, later=event(found.event_id))
-                elif key == _JOIN_RULES and self._finder.apart(subject.event_id, found.event_id):
+                elif key == _JOIN_RULES and self._branches.apart(subject.event_id, found.event_id):
                     text = (
                         "{rule} came on another branch, and a join rule is not meant to remove those who"
                         " joined before they had it"
                     )
                     added = said(text, rule=event(found.event_id))
-            cause = self._lost_cause(subject, key, found, depth + 1)
-            if cause is not None:
-                later.append(cause)
+            lost = self._lost_cause(subject, key, found, depth + 1)
+            if lost is not None:
+                later.append(lost)
         for cause in sorted(later, key=lambda one: one.intent is not Intent.DESIGNED):
             text = "{first}. What it relied on was lost before: {cause}"
             root = cause.root or cause.why
@@ -236,7 +196,7 @@ class MergeIntents:
         if found.type == "m.room.member":
             if found.content.get("membership") not in ("ban", "leave"):
                 return None, True
-            apart = self._finder.apart(subject.event_id, found.event_id)
+            apart = self._branches.apart(subject.event_id, found.event_id)
             return (found.event_id if apart else None), apart is not None
         if (found.type, found.state_key) != POWER_LEVELS:
             return None, True
@@ -245,10 +205,12 @@ class MergeIntents:
         seen: set[EventId] = set()
         while one is not None and one.event_id not in seen:
             seen.add(one.event_id)
-            apart = self._finder.apart(subject.event_id, one.event_id)
+            apart = self._branches.apart(subject.event_id, one.event_id)
             if apart is None:
                 return None, False
             before = self._cited_levels(one)
+            if before is None and any(cited not in self._events for cited in one.auth_event_ids):
+                return None, False  # it may have replaced levels that are missing
             if apart and _allows(subject, state, before):
                 return one.event_id, True
             one = before
@@ -282,7 +244,7 @@ class MergeIntents:
                 else:
                     text = "{one} was not in the state yet, because version 1 resolves it in the same pass"
                 return Judgement(Intent.NOBODY, said(text, one=event(event_id)), event_id)
-            if self._finder.follows(found.event_id, event_id):
+            if self._branches.follows(found.event_id, event_id):
                 continue  # it replaced the other on its own branch
             text = "the resolution tried {found} after {one}, and put it in its place"
             why = said(text, found=event(found.event_id), one=event(event_id))

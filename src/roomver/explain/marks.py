@@ -2,24 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Final
 
-from ..findings import FindingKind
 from ..replay import Status
 from ..room_check import RoomCheck
 from ..types import EventId, StateKey
-
-_SOFT: Final = (FindingKind.SOFT_FAILED, FindingKind.POLICY_SERVER)
-
-
-class Standing(Enum):
-    """How an event was judged, in one word."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    SOFT_FAILED = "soft-failed"
-    UNDECIDED = "undecided"
+from .judged import Judged, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +15,7 @@ class Mark:
     """What is remarkable about an event.
 
     Attributes:
-        standing: how it was judged.
+        judged: what became of it.
         unsure: whether it is accepted, and unknown whether it is soft-failed.
         cyclic: whether it cites itself, directly or through other events.
         missing: its prev events that are not among the room's events.
@@ -36,7 +24,7 @@ class Mark:
         undone: whether a merge undid it: a state reset went back behind it.
     """
 
-    standing: Standing = Standing.ACCEPTED
+    judged: Judged = Judged.ACCEPTED
     unsure: bool = False
     cyclic: bool = False
     missing: tuple[EventId, ...] = ()
@@ -47,12 +35,12 @@ class Mark:
     @property
     def judged_only(self) -> bool:
         """Whether nothing but the judgement is remarkable."""
-        return self == Mark(self.standing, self.unsure)
+        return self == Mark(self.judged, self.unsure)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the mark as JSON."""
         return {
-            "status": self.standing.value,
+            "status": self.judged.value,
             "unsure": self.unsure,
             "cyclic": self.cyclic,
             "missing": list(self.missing),
@@ -74,16 +62,9 @@ def find_marks(found: RoomCheck) -> dict[EventId, Mark]:
     replayed = found.replay
     marks: dict[EventId, Mark] = {}
     for event_id, outcome in replayed.outcomes.items():
-        if not outcome.accepted:
-            undecided = outcome.status is Status.UNDECIDED
-            standing = Standing.UNDECIDED if undecided else Standing.REJECTED
-            marks[event_id] = Mark(standing, cyclic=outcome.status is Status.CYCLIC)
-    softly = [*replayed.soft_failed]
-    softly += [one for one, (first, *_) in found.findings.items() if first.kind in _SOFT]
-    softly += [one for one, finding in found.agreed.items() if finding.kind in _SOFT]
-    for event_id in softly:
-        if event_id not in marks:
-            marks[event_id] = Mark(Standing.SOFT_FAILED)
+        judged = judge(replayed, event_id)
+        if judged is not Judged.ACCEPTED:
+            marks[event_id] = Mark(judged, cyclic=outcome.status is Status.CYCLIC)
     for event_id in replayed.current_unknown:
         if event_id not in marks:
             marks[event_id] = Mark(unsure=True)

@@ -151,7 +151,7 @@ class OutcomeWords:
         lacking = [one.event_id for one in found if one is not None and one.event_id not in cited]
         if not lacking:
             return []
-        text = "The state before it allows it: it does not cite {events} of that state."
+        text = "The state before it would allow it: it should also have cited {events}."
         return [said(text, events=_listed(lacking))]
 
     def _refused_join(self, verdict: Verdict) -> list[Said]:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from ..event import Event
 from ..findings import Finding
 from ..identifiers import server_of
-from ..replay import Replay, Status
+from ..replay import Replay
 from ..replay.groups import KeptStates, kept_states
 from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey
+from .judged import Judged, judge
 from .lanes import LANES, lay_out, stretches
 from .merge_steps import MOST_MERGES, MergeSteps, merge_steps, steps_data
 from .page_checks import Checks, CheckTables
@@ -26,7 +27,9 @@ from .room_facts import Member, Server, members_of, servers_of
 from .said import Said
 from .tables import Table
 
-STATUSES = ("accepted", "soft-failed", "rejected", "undecided")
+STATUSES = tuple(
+    one.value for one in (Judged.ACCEPTED, Judged.SOFT_FAILED, Judged.REJECTED, Judged.UNDECIDED)
+)
 """The statuses of events on the page. Their places in this tuple are their numbers."""
 
 UNKNOWN = -2
@@ -224,13 +227,7 @@ def _parents(order: Iterable[Event], ids: Table[EventId], placed: set[EventId]) 
 
 
 def _status(replay: Replay, event_id: EventId) -> int:
-    outcome = replay.outcomes[event_id]
-    if outcome.status is Status.UNDECIDED:
-        return 3
-    if not outcome.accepted:
-        return 2
-    check = replay.current_check(event_id) if replay.current_state is not None else None
-    return 1 if event_id in replay.soft_failed or (check is not None and check.allowed is False) else 0
+    return STATUSES.index(judge(replay, event_id).value)
 
 
 def _room_data(found: RoomCheck, shown: Callable[[object], str]) -> dict[str, Any]:

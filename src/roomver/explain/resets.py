@@ -22,7 +22,7 @@ on another branch is not an act against those who joined before they had it.
 be rebuilt, whether an event is of another branch is unknown because of missing events, or a bound is reached.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,13 +95,16 @@ class ExplainedReset:
         }
 
 
-def explain_resets(found: RoomCheck, most: int | None = MERGES) -> tuple[ExplainedReset, ...]:
+def explain_resets(
+    found: RoomCheck, most: int | None = MERGES, progress: Callable[[int, int], None] | None = None
+) -> tuple[ExplainedReset, ...]:
     """Explain the state resets of a room.
 
     Args:
         found: the checked room.
         most: the number of merges to resolve once more; None for all. The resets of other merges are not
             classified.
+        progress: called with the number of merges resolved, and the number of all.
 
     Returns:
         The resets: those that nobody meant first, then those that are not classified; the most important keys
@@ -118,7 +121,9 @@ def explain_resets(found: RoomCheck, most: int | None = MERGES) -> tuple[Explain
     finder = IntentFinder(found)
     tried = ordered if most is None else ordered[:most]
     explained: list[ExplainedReset] = []
-    for resolved in found.replay.resolve_again(tried):
+    for number, resolved in enumerate(found.replay.resolve_again(tried)):
+        if progress is not None:
+            progress(number, len(tried))
         explained += _judge_merge(finder, resolved, by_merge.pop(resolved.event_id))
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():

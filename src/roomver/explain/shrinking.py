@@ -10,10 +10,11 @@ from typing import Final, Protocol
 
 from ..errors import RoomverError
 from ..event import Event
-from ..replay import Replay, Status, replay_room
+from ..replay import Replay, replay_room
 from ..types import EventId
 from ..versions import StateResolution
 from .cutting import Cut, Cutter
+from .judged import Judged, judge
 
 __all__ = [
     "STATUSES",
@@ -28,11 +29,9 @@ __all__ = [
     "shrink",
 ]
 
-SOFT_FAILED: Final = "soft-failed"
-ACCEPTED: Final = "accepted"
-REJECTED: Final = "rejected"
-UNDECIDED: Final = "undecided"
-STATUSES: Final = (ACCEPTED, REJECTED, SOFT_FAILED, UNDECIDED)
+STATUSES: Final = tuple(
+    one.value for one in (Judged.ACCEPTED, Judged.REJECTED, Judged.SOFT_FAILED, Judged.UNDECIDED)
+)
 
 
 class BadPredicate(RoomverError):
@@ -80,13 +79,7 @@ class VerdictIs:
         room = replayed(cut)
         outcome = room.outcomes[event_id]
         softly = room.soft_failed.get(event_id)
-        if outcome.status is Status.UNDECIDED:
-            status = UNDECIDED
-        elif not outcome.accepted:
-            status = REJECTED
-        else:
-            status = ACCEPTED if softly is None else SOFT_FAILED
-        if status != self.status:
+        if judge(room, event_id).value != self.status:
             return False
         verdict = outcome.deciding if softly is None else softly
         rule = getattr(getattr(verdict, "rule", None), "name", None)

@@ -36,6 +36,11 @@ def was_checked(replayed: "Replay", event_id: EventId) -> bool:
     return check.failure is not None or check.allowed is True
 
 
+def is_soft_failed(replayed: "Replay", event_id: EventId) -> bool:
+    """Tell whether an event is known to be soft-failed."""
+    return _made_at_arrival(replayed, event_id).allowed is False
+
+
 def is_unknown_at_arrival(replayed: "Replay", event_id: EventId) -> bool:
     """Tell whether a server makes the check of an event, and its result is unknown here."""
     check = _made_at_arrival(replayed, event_id)

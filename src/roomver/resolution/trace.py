@@ -166,6 +166,8 @@ class Resolution:
 
     state: State[EventId]
     steps: Trace | None = None
+    # By key, made when it is needed first.
+    _checks: dict[StateKey, list[Check]] | None = field(default=None, init=False, repr=False, compare=False)
 
     def why(self, key: StateKey) -> Why:
         """Explain which events competed for a key and why one of them is in the resolved state.
@@ -183,7 +185,11 @@ class Resolution:
         masks = held = steps.conflicted.get(key, {})
         if key in steps.unconflicted:
             held = {steps.unconflicted[key]: (1 << steps.states) - 1}
-        checks = [check for check in steps.checks if check.key == key]
+        if self._checks is None:
+            self._checks = {}
+            for check in steps.checks:
+                self._checks.setdefault(check.key, []).append(check)
+        checks = self._checks.get(key, [])
         candidates = []
         after: EventId | None = None  # the next accepted event; the loop runs backwards
         for check in reversed(checks):

@@ -1,7 +1,5 @@
 """``roomver vectors capture``: make a test vector of what happened in a room."""
 
-import json
-
 import click
 
 from ...errors import MissingEvents, RoomverError, UnknownState
@@ -10,6 +8,7 @@ from ...suite.capture import anonymised, capture_auth, capture_resolution
 from ...suite.document import FORMAT
 from ..asked import Asked, room_command
 from ..common import example
+from ..escaped import ascii_json
 from ..written import written
 
 _NAME = "captured"
@@ -75,4 +74,4 @@ def capture_command(  # noqa: PLR0913, PLR0917 - one for each option
     }
     document = {"format": FORMAT, "title": notes or f"Captured from a room: {what}", "cases": [case]}
     with written(output, [asked.source, *asked.more_files], force=force) as out:
-        out.write(json.dumps(document, ensure_ascii=output == "-").encode() + b"\n")
+        out.write(ascii_json(document).encode() + b"\n")

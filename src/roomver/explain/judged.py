@@ -1,0 +1,34 @@
+"""What became of an event: the one place that says it for all commands that explain."""
+
+from enum import Enum
+
+from ..replay import Replay, Status
+from ..replay.arrival import is_soft_failed
+from ..types import EventId
+
+__all__ = ["Judged", "judge"]
+
+
+class Judged(Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    SOFT_FAILED = "soft-failed"
+    REJECTED = "rejected"
+    DROPPED = "dropped"
+    UNDECIDED = "undecided"
+    NOT_JUDGED = "not judged"
+    """It is an outlier that no event of the room is based on."""
+
+
+def judge(replay: Replay, event_id: EventId) -> Judged:
+    """Return what became of an event of a replay, by the rules or, if they are followed, as recorded.
+
+    An accepted event may be soft-failed all the same, if that is unknown: see `Replay.current_unknown`.
+    """
+    outcome = replay.outcomes[event_id]
+    if outcome.status is Status.UNDECIDED:
+        return Judged.UNDECIDED
+    if not outcome.accepted:
+        return Judged.REJECTED
+    return Judged.SOFT_FAILED if is_soft_failed(replay, event_id) else Judged.ACCEPTED
