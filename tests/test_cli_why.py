@@ -178,6 +178,19 @@ def test_the_history_of_the_power_levels_says_what_each_event_changed(write: Wri
     assert_safe(text.stdout)
 
 
+def test_a_missing_event_is_told_by_what_cites_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    database, room = str(unpacked_sqlite(tmp_path)), room_named("late-v1")
+    text = run("explain", database, room, "$179597448317")
+    assert text.exit_code == 3
+    first, *_, last = text.stdout.splitlines()
+    assert first.startswith("$179597448317UMJFu:far.example is missing: no source has it")
+    assert "1 event cites it: @alice:hs.example's join ($17959744830" in flat(text)
+    assert "GET /_matrix/federation/v1/event/$179597448317UMJFu:far.example" in text.stdout
+    assert run(*shlex.split(last)[2:]).exit_code == 0
+    assert run("explain", database, room, "$179597448317", "--json").stdout == ""
+
+
 def test_the_last_line_is_a_call_that_works() -> None:
     def follow(result: Result) -> Result:
         last = result.stdout.splitlines()[-1]

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+from urllib.parse import quote as quote_url
 
 import click
 
+from ..errors import MissingEvents
 from ..event import Event
 from ..explain.event import explain_event, explain_left_out
 from ..explain.explained import Explained, Verdicted
 from ..explain.judged import Judged
+from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable
@@ -45,7 +48,12 @@ def explain(asked: Asked) -> None:
     """
     (name,) = asked.rest
     loaded = asked.load(name)
-    found = loaded.find(name)
+    try:
+        found = loaded.find(name)
+    except MissingEvents as error:
+        if not asked.as_json:
+            _tell_missing(error.event_ids[0], loaded, asked)
+        raise
     if isinstance(found, Event):
         explained = explain_event(loaded.found, found.event_id, loaded.recorded(found.event_id))
     else:
@@ -61,6 +69,29 @@ def explain(asked: Asked) -> None:
     code = _CODES.get(explained.judged, 1)
     undecided = code == 0 and any(check.result == "undecided" for check in explained.checks)
     raise click.exceptions.Exit(3 if undecided else code)
+
+
+def _tell_missing(event_id: EventId, loaded: LoadedRoom, asked: Asked) -> None:
+    """Say what is known of a missing event: which events cite it, and how to get it."""
+    teller = teller_of(loaded)
+    citing = loaded.replay.missing.get(event_id, ())
+    if citing:
+        cites = "event cites it" if len(citing) == 1 else "events cite it, first"
+        known = f"{len(citing):,} {cites}: {teller.event(citing[0])}."
+    else:
+        known = "No event here cites it."
+    path = f"/_matrix/federation/v1/event/{quote_url(event_id, safe='$:._-')}"
+    print_lines(
+        [
+            f"{printable(event_id)} is missing: no source has it, so only its ID is known. {known}",
+            "",
+            "Get it from a server that has it, by federation, and add it with --also FILE:",
+            f"  GET {path}",
+        ]
+    )
+    rest = call_text(citing[0]) if citing else None
+    call = f"check {asked.of(loaded).check_call} --all" if rest is None else f"explain {asked.call} {rest}"
+    click.echo(f"\nmore: roomver {call}")
 
 
 def teller_of(loaded: LoadedRoom) -> Teller:

@@ -76,7 +76,7 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if page.merges[1] and not png:
         out.print(f"{counted(page.merges[1], 'merge is', 'merges are')} named in it without their steps")
     if not png:
-        out.print("Open it in a browser. For a picture of the room: roomver report --png")
+        out.print("Open it in a browser. For a picture of the room: --png")
 
 
 def _lacking(library: str) -> str:
