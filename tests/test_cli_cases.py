@@ -399,7 +399,7 @@ def test_each_state_reset_is_named_with_its_merge() -> None:
             " merge" in answer(result)
         )
     assert result.stdout.count(f"at the merge before {merge}") == 12
-    assert f"--at '{merge}' --why m.room.member @m00:x0.example" in result.stdout
+    assert f"to explain them: roomver resets {options[0]}" in result.stdout
     few = run("check", *options)
     assert "and 7 more: --all lists them" in few.stdout
 

@@ -211,6 +211,8 @@ def test_every_command_with_a_room_version_takes_a_file() -> None:
     assert taking == {
         *("check", "auth", "state", "resolve", "record", "versions", "rules"),
         *("event-id", "hash", "redact", "sign", "verify", "canonical"),
+        *("explain", "history", "resets", "graph", "report"),
+        *("may", "keys", "compare", "repair", "shrink"),
     }
 
 

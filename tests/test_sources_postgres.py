@@ -475,7 +475,7 @@ def test_no_command_prints_a_password(address: str, tmp_path: Path, form: int) -
         assert result.output + result.stderr or call[-1] == new, call  # `record` prints nothing
         assert SECRET not in result.output + result.stderr, call
     assert results[0].exit_code == 0
-    assert f"auth --room '{shown}' --room" in results[0].stdout
+    assert f"roomver explain '{shown}' --room" in results[0].stdout
     assert f"--also '{shown}'" in results[2].stdout
     assert SECRET not in Path(new).read_text()
 

@@ -33,10 +33,10 @@ SAME: dict[str, tuple[str, ...]] = {
     ),
     "rejected_events_resolved_into_state": (
         "resolution/iterative.py _StateView.completed_for:"
-        " other is not None and other.state_key is not None and (parent not in rejected)"
+        " other is not None and other.state_key is not None and (not is_rejected(parent))"
         " -> other is not None and other.state_key is not None",
-        "resolution/iterative.py iterative_auth_checks: skip_rejected and event_id in rejected"
-        " -> event_id in rejected",
+        "resolution/iterative.py iterative_auth_checks: skip_rejected and problem.is_rejected(event_id)"
+        " -> problem.is_rejected(event_id)",
     ),
     "levels_as_strings": ("a string is a level in version 10",),
     "null_levels": ("a null level counts as absent",),

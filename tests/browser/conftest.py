@@ -89,7 +89,7 @@ class Opened:
         assert self.page.evaluate("window.harmed === undefined")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     named = os.environ.get("ROOMVER_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     with playwright.sync_playwright() as driver:

@@ -232,7 +232,7 @@ def test_a_template_that_holds_itself_is_refused() -> None:
     response: Any = template(server, "join").response
     endless: list[Any] = []
     endless.append(endless)
-    with pytest.raises(NotCanonical):
+    with pytest.raises(MalformedEvent, match="canonical JSON"):
         complete(server, _changed(response, "auth_events", endless), "join")
     with pytest.raises(NotCanonical):
         complete(server, response, "join", content={"displayname": endless})
