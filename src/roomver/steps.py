@@ -76,7 +76,7 @@ class FoundEvents(dict[EventId, Event]):
 
     def __init__(self, events: Mapping[EventId, Event], rejected: Collection[EventId] = ()) -> None:
         super().__init__(events)
-        self.rejected = frozenset(rejected)
+        self.rejected: frozenset[EventId] = frozenset(rejected)
         """The IDs of those that were rejected."""
 
 

@@ -4,9 +4,11 @@ Most questions are about few events on one side, such as the power levels that a
 the other. So what comes before and after an event is kept, as far as it was needed, and goes on from there.
 """
 
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from typing import Any, Final
 
+from ..event import Event
 from ..replay import Replay
 from ..types import EventId
 
@@ -26,8 +28,8 @@ class Branches:
     """
 
     def __init__(self, replay: Replay) -> None:
-        self.events = replay.events
-        self.order = replay.order
+        self.events: Mapping[EventId, Event] = replay.events
+        self.order: list[EventId] = replay.order
         self.places: dict[EventId, int] = {event_id: place for place, event_id in enumerate(replay.order)}
         self.left = _STEPS
         self._pasts: dict[EventId, _Past] = {}

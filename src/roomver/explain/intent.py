@@ -62,8 +62,8 @@ class IntentFinder:
 
     def __init__(self, found: RoomCheck) -> None:
         self.replay: Replay = found.replay
-        self.rejected = found.replay.rejected
-        self.branches = Branches(found.replay)
+        self.rejected: set[EventId] = found.replay.rejected
+        self.branches: Branches = Branches(found.replay)
 
     def at(self, resolution: Resolution) -> "MergeIntents":
         """Return what classifies the resets of one merge, whose resolution was traced."""

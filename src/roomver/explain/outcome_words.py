@@ -44,7 +44,7 @@ class OutcomeWords:
         self.outcome: Outcome = self.replay.outcomes[subject.event_id]
         self.check: CurrentCheck = self.replay.current_check(subject.event_id)
         self.named: Said = said("{event}", event=event(subject.event_id))
-        self.was = was_word(subject)
+        self.was: str = was_word(subject)
 
     def said(self) -> Said:
         """Return the first sentences: the outcome and why, also against what a server decided."""

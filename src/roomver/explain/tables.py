@@ -22,7 +22,7 @@ class Table(Generic[V]):
     __slots__ = ("_numbers", "values")
 
     def __init__(self, values: Iterable[V] = ()) -> None:
-        self.values = list(dict.fromkeys(values))
+        self.values: list[V] = list(dict.fromkeys(values))
         self._numbers = {value: number for number, value in enumerate(self.values)}
 
     def __call__(self, value: V) -> int:

@@ -150,7 +150,7 @@ class Fold:
         # The last merges, by the groups of the states that were merged.
         self.merged: OrderedDict[tuple[int, ...], Merged] = OrderedDict()
         # What the merges have cost: a unit for each state, and for each event of a conflicted key.
-        self.merges_cost = 0
+        self.merges_cost: int = 0
         # Event ID to the state after it and its group, while a later event still needs it.
         self.states: dict[EventId, Grouped] = {}
         self.followers: dict[EventId, int] = {}

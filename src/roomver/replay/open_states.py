@@ -57,7 +57,7 @@ class OpenStates:
 
     def __init__(self, keys: Iterable[StateKey]) -> None:
         self.by_group: dict[int | None, Open] = {}
-        self.number = 0
+        self.number: int = 0
         """That of the last state that was added."""
         self._found: dict[StateKey, _Agreed | _Differing] = {}
         # The keys for which an event has arrived. Nothing puts an event into a state for any other key.
