@@ -12,7 +12,6 @@ from strategies import hostile_json, lenient_json
 from roomver import replay_room
 from roomver.errors import RequestRefused
 from roomver.federation import (
-    Answer,
     NeedResponse,
     Response,
     backfill_steps,
@@ -30,7 +29,7 @@ from roomver.receive import ReceiptStatus
 from roomver.state import PartialState
 from roomver.steps import Stored
 
-from .two_servers import VERSIONS, Server
+from .two_servers import VERSIONS, Server, omitting
 
 ALICE, BOB, CAROL, DAN = "@alice:a.org", "@bob:b.org", "@carol:b.org", "@dan:a.org"
 MEMBER = "m.room.member"
@@ -235,17 +234,7 @@ def test_a_server_says_why_it_refuses() -> None:
 def test_a_join_without_members_is_completed(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     a, _, room_id = joined(version)
     c = Server("c.org", a.network)
-    whole = a.answered
-
-    def omitting(*request: str) -> Answer:
-        answer = whole(*request)
-        if "send_join" not in request[1] or answer.status != 200:
-            return answer
-        body: Any = answer.body
-        state = [one for one in body["state"] if one["type"] != MEMBER]
-        return answer._replace(body={**body, "state": state, "members_omitted": True})
-
-    monkeypatch.setattr(a, "answered", omitting)
+    monkeypatch.setattr(a, "answered", omitting(a))
     assert c.join(room_id, "@dan:c.org", "a.org", partial=True).accepted
     room = c.rooms[room_id]
     (join,) = room.extremities

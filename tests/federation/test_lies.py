@@ -7,7 +7,6 @@ import pytest
 
 from roomver import Event, JsonObject, MalformedEvent
 from roomver.federation import (
-    Answer,
     NeedResponse,
     ask_template_steps,
     backfill_steps,
@@ -21,7 +20,7 @@ from roomver.steps import Stored
 
 from .test_attacks import EVE, EVIL, MALLORY, banned, crafted, named
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined, servers
-from .two_servers import Memory, Server
+from .two_servers import Memory, Server, omitting
 
 # Work and space without end
 
@@ -140,17 +139,7 @@ def partial_join(version: str, more: Any = None) -> tuple[Server, Server, str]:
     """Return a server and one that joined a room of it without members, after a lie about these."""
     a, _, room_id = joined(version)
     c = Server("c.org", a.network)
-    whole = a.answered
-
-    def omitting(*request: str) -> Answer:
-        answer = whole(*request)
-        if "send_join" not in request[1] or answer.status != 200:
-            return answer
-        body: Any = answer.body
-        state = [one for one in body["state"] if one["type"] != MEMBER]
-        return answer._replace(body={**body, "state": state, "members_omitted": True, **(more or {})})
-
-    vars(a)["answered"] = omitting
+    vars(a)["answered"] = omitting(a, more=more or {})
     assert c.join(room_id, DAN, "a.org", partial=True).accepted
     return a, c, room_id
 

@@ -8,7 +8,6 @@ import pytest
 from roomver import MissingEvents, UnknownState
 from roomver.errors import RequestRefused
 from roomver.federation import (
-    Answer,
     NeedResponse,
     ask_template_steps,
     complete_steps,
@@ -19,7 +18,7 @@ from roomver.federation import (
 from roomver.state import PartialState
 
 from .test_federation import ALICE, BOB, MEMBER, every_version, joined
-from .two_servers import Server
+from .two_servers import Server, omitting
 
 DAN = "@dan:c.org"
 
@@ -28,18 +27,8 @@ def partly(version: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Serve
     """Return two servers in a room. The second has joined without members, but knows Alice's."""
     a, _, room_id = joined(version)
     c = Server("c.org", a.network)
-    whole = a.answered
-
-    def omitting(*request: str) -> Answer:
-        answer = whole(*request)
-        if "send_join" not in request[1] or answer.status != 200:
-            return answer
-        body: Any = answer.body
-        state = [one for one in body["state"] if one["type"] != MEMBER or one["sender"] == ALICE]
-        return answer._replace(body={**body, "state": state, "members_omitted": True})
-
     with monkeypatch.context() as patched:
-        patched.setattr(a, "answered", omitting)
+        patched.setattr(a, "answered", omitting(a, known=[ALICE]))
         assert c.join(room_id, DAN, "a.org", partial=True).accepted
     assert isinstance(c.rooms[room_id].state, PartialState)
     return a, c, room_id

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -233,3 +233,26 @@ class Server:
             content: JsonObject = {"pdus": [event.pdu]}
             uri = f"/_matrix/federation/v1/send/{next(self._serial)}"
             assert self.ask(NeedResponse(server, "PUT", uri, content)) is not None
+
+
+def omitting(
+    server: Server, *, known: Collection[str] = (), more: Mapping[str, Any] | None = None
+) -> Callable[..., Answer]:
+    """Return `Server.answered` of a server that omits members in its responses to joins.
+
+    Args:
+        server: as it is now.
+        known: the senders whose member events it does not omit.
+        more: other keys of the response.
+    """
+    whole = server.answered
+
+    def answered(*request: str) -> Answer:
+        answer = whole(*request)
+        if "send_join" not in request[1] or answer.status != 200:
+            return answer
+        body: Any = answer.body
+        state = [one for one in body["state"] if one["type"] != "m.room.member" or one["sender"] in known]
+        return answer._replace(body={**body, "state": state, "members_omitted": True, **(more or {})})
+
+    return answered
