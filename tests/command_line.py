@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def run(*arguments: str, stdin: bytes | None = None) -> Result:
 
 
 def header(version: str = "11", **more: Any) -> dict[str, Any]:
-    return {"format": "roomver-room/1", "room_version": version, "keys": KEYS, **more}
+    """Return a header of a recording. Its keys are a copy of its own, for a test may change them."""
+    return {"format": "roomver-room/1", "room_version": version, "keys": deepcopy(KEYS), **more}
 
 
 def entries(built: Room) -> list[dict[str, Any]]:
