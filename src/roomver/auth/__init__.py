@@ -27,6 +27,7 @@ __all__ = [
     "RedactionDecision",
     "check_against_state",
     "check_auth",
+    "check_own_auth_events",
     "check_state_independent",
     "redaction_applies",
     "state_of_auth_events",
@@ -97,6 +98,23 @@ def check_auth(
     if verdict is not None:
         return verdict
     return check_against_state(event, state_of(cited) if state is None else state)
+
+
+def check_own_auth_events(
+    event: Event, events: Mapping[EventId, Event], *, rejected: Container[EventId] = _NOTHING
+) -> tuple[Verdict, Mapping[StateKey, Event]]:
+    """Check an event as `check_auth` does with ``state=None``, and return the state that was read, too.
+
+    The state is empty if no rule read it.
+    """
+    if event.type == "m.room.create":
+        return check_create(event), {}
+    cited = cited_events(event, events)
+    verdict = _check_cited(event, cited, events, rejected)
+    if verdict is not None:
+        return verdict, {}
+    state = state_of(cited)
+    return check_against_state(event, state), state
 
 
 def check_state_independent(

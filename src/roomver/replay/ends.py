@@ -1,5 +1,7 @@
 """The ends of a room while it is folded: its forward extremities, soft failure, and its current state.
 
+This module has more than 400 lines: what one event changes of the ends is told in one place.
+
 How it works:
 
 * *Forward extremities.* Each accepted event becomes an end as it arrives, and takes the place of the ends
@@ -126,7 +128,8 @@ class Ends:
 
     def arrive(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> None:
         """Take the next event of the order, with its outcome and the states before and after it."""
-        self._arrive(event, outcome, before, after)
+        if not self._goes_on(event, outcome, before, after):
+            self._arrive(event, outcome, before, after)
         self._open.arrive(event)
         if event.event_id in self._history:
             self._fetched = True
@@ -135,6 +138,39 @@ class Ends:
                 self._undecided.add(event.event_id)
             else:
                 self._entered = True
+
+    def _goes_on(self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None) -> bool:
+        """Take an event that follows the only end, where nothing is open: most events of most rooms.
+
+        Returns:
+            Whether it is such an event. If not, nothing has changed, and `_arrive` takes it.
+        """
+        event_id, parents = event.event_id, event.prev_event_ids
+        if (
+            len(parents) != 1
+            or len(self._ends) != 1
+            or parents[0] not in self._ends
+            or outcome.status is not Status.ACCEPTED
+            or outcome.by_state is None
+            or before is None
+            or before[1] not in self._open.by_group
+            or self._fold.decisions is not None
+            or self._recommended is not None
+            or self._holes
+            or self._unclear
+            or self._doubtful
+            or self._lasting
+            or event_id in self._fold.followed
+            or event_id in self._absorbed
+            or event_id in self._never
+            or event_id in self._beside
+        ):
+            return False
+        self._checks.allow()
+        self._possible.clear()
+        self._remove(parents[0])
+        self._add(event_id, after)
+        return True
 
     def _arrive(  # noqa: PLR0912 - one branch for each kind of arrival
         self, event: Event, outcome: Outcome, before: Grouped | None, after: Grouped | None

@@ -40,7 +40,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
-from ..auth import check_against_state, check_auth
+from ..auth import check_against_state
 from ..errors import SHOWN, Lack, MissingEvents, UnknownState
 from ..event import Event
 from ..power import CREATE
@@ -68,6 +68,7 @@ from .order import find_order, find_outliers
 from .outcome import Decisions, KnownRejected, Outcome, Status
 from .resets import RESETS_KEPT, Resets
 from .result import Grouped, Merge, Replay, Reset
+from .verdicts import Allowed, AuthVerdicts
 
 # How many merges are kept for other events that follow the same branches.
 _MERGES_KEPT: Final = 16
@@ -143,6 +144,7 @@ class Fold:
         self.rejected: set[EventId] = set()
         self.undecided: set[EventId] = set()
         self.verdicts: dict[str, Verdict] = {}
+        self.auth_verdicts: AuthVerdicts = AuthVerdicts(self.cited, self.rejected)
         self.places: dict[EventId, int] = {}
         self.resets: Resets | None = Resets(self.events, self.places, self.bridges) if resets else None
         self.mainlines: Mainlines = Mainlines(self.events)
@@ -294,7 +296,8 @@ class Fold:
         event_id = event.event_id
         states: dict[EventId, Grouped] = {}
         missing = []
-        for parent in dict.fromkeys(event.prev_event_ids):
+        parents = event.prev_event_ids
+        for parent in parents if len(parents) == 1 else dict.fromkeys(parents):
             state = self.states.get(parent)
             if state is None:
                 missing.append(parent)
@@ -320,6 +323,8 @@ class Fold:
         What is unknown because of a contradiction, no given state must tell: the one that is wrong would tell
         what it made unknown.
         """
+        if not (self.believed or self.doubted or event.event_id in self.given):
+            return
         given = self.given.get(event.event_id, {})
         if self.believed and not self.believed.isdisjoint(event.prev_event_ids):
             self.believed.add(event.event_id)
@@ -381,6 +386,9 @@ class Fold:
             event_id: the event before which they are merged; None for the forward extremities.
             states: the events, each with the state after it.
         """
+        if len(states) == 1:
+            (alone,) = states.values()
+            return alone
         distinct = list({state[1]: state for state in states.values()}.values())
         if not distinct:
             return self.nothing
@@ -528,21 +536,23 @@ class Fold:
         """
         event_id = event.event_id
         # An undecided auth event has not been accepted, and may still be rejected.
-        undecided = [parent for parent in event.auth_event_ids if parent in self.undecided]
+        undecided = self.undecided and [one for one in event.auth_event_ids if one in self.undecided]
         try:
             if undecided and event.type != "m.room.create":  # the rules on create events read none
                 raise MissingEvents(undecided)
-            by_auth_events = check_auth(event, None, self.cited, rejected=self.rejected)
+            found = self.auth_verdicts.check(event)
         except MissingEvents as error:
             return Outcome(event_id, Status.UNDECIDED, missing=error.event_ids)
-        by_auth_events = self._shared(by_auth_events)
-        if not by_auth_events.allowed:
-            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, by_auth_events)
+        if not isinstance(found, Allowed):
+            return Outcome(event_id, Status.REJECTED_BY_AUTH_EVENTS, self._shared(found))
+        by_auth_events = self._shared(found.verdict)
         vouched = event_id in self.vouched or event_id in self.others_vouched
         # What a contradiction made unknown, nobody's word decides.
         status = Status.ACCEPTED if vouched and event_id not in self.doubted else Status.UNDECIDED
         if before is None:
             return Outcome(event_id, status, by_auth_events)
+        if found.are_in(*before):
+            return Outcome(event_id, Status.ACCEPTED, by_auth_events, by_auth_events)
         try:
             by_state = self._shared(check_against_state(event, EventsOf(before[0], self.events)))
         except UnknownState as error:
