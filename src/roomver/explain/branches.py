@@ -4,7 +4,7 @@ Most questions are about few events on one side, such as the power levels that a
 the other. So what comes before and after an event is kept, as far as it was needed, and goes on from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -32,6 +32,10 @@ class Branches:
         self.order: list[EventId] = replay.order
         self.places: dict[EventId, int] = {event_id: place for place, event_id in enumerate(replay.order)}
         self.left = _STEPS
+        # By place: that of the first event, from there on, which comes after all events before it and before
+        # all events after it. So nothing needs to be walked through between two events with one of them
+        # between them, and a room is one line of events nearly everywhere.
+        self._crossings: list[int] | None = None
         self._pasts: dict[EventId, _Past] = {}
         self._futures: dict[EventId, _Future] = {}
 
@@ -45,11 +49,20 @@ class Branches:
         one = self.events[event_id]
         return (*one.prev_event_ids, *one.auth_parents)
 
+    def _surely_follows(self, later: EventId, earlier: EventId) -> bool:
+        """Tell whether one event comes after another one as every event does that is so far from it."""
+        if self._crossings is None:
+            self._crossings = _find_crossings(self.events, self.order, self.places)
+        first, last = self.places.get(earlier), self.places.get(later)
+        return first is not None and last is not None and first < last and self._crossings[first] <= last
+
     def apart(self, one: EventId, other: EventId) -> bool | None:
         """Tell whether two events are of different branches: neither comes after the other.
 
         None if that is unknown. Cost: what lies between them, once for each `other`.
         """
+        if self._surely_follows(one, other) or self._surely_follows(other, one):
+            return False
         if other not in self._futures:
             _make_room(self._futures)
             self._futures[other] = _Future(self, other)
@@ -63,10 +76,46 @@ class Branches:
         None if missing events leave it open, or if the bound of all questions is reached. Cost: what lies
         between them, once for each `later`.
         """
+        if self._surely_follows(later, earlier):
+            return True
         if later not in self._pasts:
             _make_room(self._pasts)
             self._pasts[later] = _Past(self, later)
         return self._pasts[later].has(earlier)
+
+
+def _find_crossings(
+    events: Mapping[EventId, Event], order: Sequence[EventId], places: Mapping[EventId, int]
+) -> list[int]:
+    """Return, for each place, that of the first event from there on through which all branches go.
+
+    Prev events alone are followed, which is enough to be certain.
+    """
+    followed = [False] * len(order)
+    latest_parent: list[int] = []
+    alone: list[bool] = []  # whether no other event up to here is without one that follows it
+    ends = 0
+    for at, event_id in enumerate(order):
+        latest = _NEVER
+        ends += 1
+        for parent in events[event_id].prev_event_ids:
+            place = places.get(parent, at)
+            if place >= at:
+                continue
+            latest = max(latest, place)
+            if not followed[place]:
+                followed[place] = True
+                ends -= 1
+        latest_parent.append(latest)
+        alone.append(ends == 1)
+    crossings = [0] * len(order)
+    earliest = crossing = len(order)
+    for place in range(len(order) - 1, -1, -1):
+        if alone[place] and earliest >= place:
+            crossing = place
+        crossings[place] = crossing
+        earliest = min(earliest, latest_parent[place])
+    return crossings
 
 
 def _make_room(kept: dict[EventId, Any]) -> None:
