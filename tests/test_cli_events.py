@@ -288,3 +288,21 @@ def test_without_click_the_command_line_says_what_to_install() -> None:
     assert result.stderr.decode().splitlines() == [
         "roomver: the command line needs click: install roomver[cli]"
     ]
+
+
+def test_each_command_has_its_name() -> None:
+    assert {name: command.name for name, command in main.commands.items()} == dict(
+        zip(COMMANDS, COMMANDS, strict=True)
+    )
+    assert main.commands.get("nothing") is None
+
+
+def test_a_command_does_not_import_the_others() -> None:
+    code = (
+        "import sys; from roomver.cli import main; main(['hash', '--help'], standalone_mode=False);"
+        "print('|', *(name for name in sys.modules if name.startswith('roomver.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    imported = set(done.stdout.rpartition("|")[2].split())
+    assert "roomver.cli.events" in imported
+    assert not imported & {f"roomver.cli.{name}" for name in ("graph", "check", "vectors", "page", "shrink")}

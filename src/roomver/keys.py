@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signedjson.key import decode_signing_key_base64
-
 from .canonical import join_path, plain_object, shorten
 from .errors import SHOWN, BadKey
 from .types import JsonObject, KeyId, ServerName
@@ -252,6 +250,9 @@ class SigningKey:
         raw = decode_unpadded(seed) if type(seed) is str else None
         if raw is None or len(raw) != 32:
             raise BadKey(key_id, "a seed must be 32 bytes in unpadded base64")
+        # Importing signedjson takes a third of the time of `import roomver`, and few programs sign.
+        from signedjson.key import decode_signing_key_base64  # noqa: PLC0415
+
         return cls(key_id, decode_signing_key_base64(algorithm, identifier, encode_unpadded(raw)))
 
     @property

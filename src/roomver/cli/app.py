@@ -3,9 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -13,36 +14,80 @@ from .. import __version__
 from ..errors import MissingEvents, RoomverError, UnknownState
 from ..readers.addresses import hide_in
 from ..readers.several import QUOTE_IDS
-from .auth import auth
-from .check import check
 from .common import example
-from .compare import compare_command
 from .escaped import printable
-from .events import canonical, event_id, hash_command, redact, sign, verify
-from .explain import explain
-from .graph import graph
 from .guidance import guide
-from .history import history
-from .keys import keys_command
-from .may import may_command
-from .page.command import report
-from .record import record
-from .repair import repair_command
-from .resets import resets
-from .rooms import rooms
-from .rules import rules
-from .shrink import shrink_command
-from .state import resolve_command, state
-from .vectors import vectors_group
-from .versions import versions
 
 _ARGUMENTS = "roomver.arguments"
 _PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
 _END_OF_ID = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{8,}")
 
 
+# Where each command is. A module is imported when its command is asked for: start-up is a large part of the
+# time of a short command.
+_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "auth": ("auth", "auth"),
+    "canonical": ("events", "canonical"),
+    "check": ("check", "check"),
+    "compare": ("compare", "compare_command"),
+    "event-id": ("events", "event_id"),
+    "explain": ("explain", "explain"),
+    "graph": ("graph", "graph"),
+    "hash": ("events", "hash_command"),
+    "history": ("history", "history"),
+    "keys": ("keys", "keys_command"),
+    "may": ("may", "may_command"),
+    "record": ("record", "record"),
+    "redact": ("events", "redact"),
+    "repair": ("repair", "repair_command"),
+    "report": ("page.command", "report"),
+    "resets": ("resets", "resets"),
+    "resolve": ("state", "resolve_command"),
+    "rooms": ("rooms", "rooms"),
+    "rules": ("rules", "rules"),
+    "shrink": ("shrink", "shrink_command"),
+    "sign": ("events", "sign"),
+    "state": ("state", "state"),
+    "vectors": ("vectors", "vectors_group"),
+    "verify": ("events", "verify"),
+    "versions": ("versions", "versions"),
+}
+
+
+class _Commands(dict[str, click.Command | None]):
+    """The commands by name. Each is imported when it is looked up."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(_COMMANDS))
+
+    def __getitem__(self, name: str) -> click.Command:
+        found = super().__getitem__(name)
+        if found is None:
+            module, attribute = _COMMANDS[name]
+            found = getattr(import_module(f".{module}", __package__), attribute)
+            assert isinstance(found, click.Command)
+            self[name] = found
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a command, or the default."""
+        return self[name] if name in self else default  # noqa: SIM401 - `dict.get` does not import it
+
+    def values(self) -> Any:
+        """Return all commands."""
+        return [self[name] for name in self]
+
+    def items(self) -> Any:
+        """Return all names, each with its command."""
+        return [(name, self[name]) for name in self]
+
+
 class _Group(click.Group):
     """Turns errors into one line on standard error and an exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands: Any = _Commands()
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command. An error message of click that nobody reads ends here."""
@@ -152,32 +197,3 @@ def main() -> None:
     events or parts of a state are missing. A command whose output is cut off, as by `head`, ends with 141
     and without a message.
     """
-
-
-for _one in (
-    check,
-    rooms,
-    record,
-    graph,
-    report,
-    auth,
-    explain,
-    history,
-    resets,
-    may_command,
-    keys_command,
-    compare_command,
-    repair_command,
-    state,
-    resolve_command,
-    event_id,
-    hash_command,
-    redact,
-    sign,
-    verify,
-    canonical,
-    shrink_command,
-):
-    main.add_command(_one)
-for _one in (versions, rules, vectors_group):
-    main.add_command(_one)
