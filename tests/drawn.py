@@ -107,5 +107,5 @@ def _follow(open_lanes: dict[int, set[int]], line: str, at: int, number: int) ->
 
 def drawn_lines(text: LaneText, rows: Iterable[Row]) -> list[str]:
     """The lines that draw rows, with the number of each row beside it."""
-    said = ((row, RowText("*", "", str(row.number))) for row in rows)
+    said = ((row, RowText("*", str(row.number))) for row in rows)
     return ["".join(part.text for part in line) for line in text.lines(said)]

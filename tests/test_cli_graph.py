@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +52,10 @@ def drawn(*arguments: str) -> list[str]:
 
 
 def shapes(lines: list[str]) -> list[str]:
-    """Lines without short IDs and times."""
-    return [re.sub(r" \$\S+ \d{4}-\S+ \S+", "", line) for line in lines]
+    """Lines without short IDs, times and days, up to the empty line before the calls."""
+    lines = lines[: next(n for n, line in enumerate(lines) if line.startswith(("resets: ", "more: "))) - 1]
+    rows = [re.sub(r" \$\S+ \d\d:\d\d:\d\d", "", line) for line in lines]
+    return [line for line in rows if not re.fullmatch(r"[ │]*\d{4}-\d\d-\d\d UTC", line)]
 
 
 @pytest.mark.usefixtures("_narrow")
@@ -70,19 +73,23 @@ def test_a_room_is_drawn(file: str) -> None:
         '│ * @alice:a.example: topic "left"',
         "├─╯",
         f'* @bob:b.example: message "{SMALL - 1}"',
-        f": {SMALL + 3} events of 2 senders, 4 of state, 2023-11-14 22:13:20 to 22:13:20",
+        f": {SMALL + 3} events of 2 senders, 4 of state, 22:13:20 to 22:13:20",
         "* @alice:a.example: creation of the room",
         "x rejected, : several events",
-        "Folded events: --all, or --around EVENT",
-        f"One event: roomver explain {file} 'EVENT'",
+        "folded events: --all shows each",
     ]
     assert all(cell_len(line) <= 80 for line in lines[:-1])
+    assert lines[2] == "  2023-11-14 UTC"
+    assert "".join(lines).count("2023-11-14") == 1
+    assert lines[-2] == ""
+    (refused,) = (line.split()[3] for line in lines if '"no"' in line)
+    assert lines[-1] == f"more: roomver explain {file} '{refused}'"
 
 
 def test_all_events_are_drawn_if_asked_for(file: str) -> None:
     lines = drawn(file, "--all")
     assert sum(line.startswith(("* ", "│ *", "│ │ x")) for line in lines) == SMALL + 9
-    assert not any("Folded" in line for line in lines)
+    assert not any("folded" in line for line in lines)
 
 
 def test_short_ids_are_taken_by_other_commands(file: str) -> None:
@@ -99,7 +106,7 @@ def test_a_merge_that_was_not_asked_for_joins_what_was(write: Write) -> None:
     built.add("m.room.topic", ALICE, {"topic": "last"}, state_key="")
     kinds = ("--type", "m.room.topic", "--type", "m.room.name")
     lines = shapes(drawn(write("room.jsonl", [header(), *entries(built)]), *kinds))
-    assert lines[2:-1] == [
+    assert lines[2:] == [
         '* @alice:a.example: topic "last"',
         "o merge",
         "│   merge with 2 keys in conflict",
@@ -107,7 +114,7 @@ def test_a_merge_that_was_not_asked_for_joins_what_was(write: Write) -> None:
         '│ │ x rejected: @bob:b.example: room name "no"',
         '* │ @alice:a.example: room name "right"',
         '  * @alice:a.example: topic "left"',
-        "11 other events are not shown",
+        "11 other events are not shown (--type m.room.topic, --type m.room.name)",
         "x rejected, o a merge that was not asked for",
     ]
 
@@ -116,11 +123,15 @@ def test_a_merge_that_was_not_asked_for_joins_what_was(write: Write) -> None:
 def test_resets_are_marked_where_they_happen() -> None:
     lines = drawn(RESET)
     assert lines[1] == "1 fork, 1 merge, 1 forward extremity; 12 resets"
-    assert lines[2].startswith("! $")
-    assert lines[3].startswith("│   merge with 13 keys in conflict; reset: m.room.member @m00:x0.example,")
+    assert lines[3].startswith("! $")
+    assert lines[4].startswith("│   merge with 13 keys in conflict; reset: m.room.member @m00:x0.example,")
     assert sum(": join" in line and "│ - $" in line and " undone: " in line for line in lines) == 12
-    assert lines[-2] == "! reset here, - undone by a reset"
-    assert lines[-1] == f"The resets: roomver resets {RESET}"
+    assert lines[-4:] == [
+        "! reset here, - undone by a reset",
+        "",
+        f"resets: roomver resets {RESET}",
+        f"more: roomver explain {RESET} '{lines[3].split()[1]}'",
+    ]
 
 
 def test_resets_in_the_current_state_are_said_first(write: Write) -> None:
@@ -170,7 +181,7 @@ def test_events_that_nothing_connects_are_one_row_and_stand_apart(write: Write) 
     assert lines[1].endswith(f"; {SMALL} undecided, {SMALL} missing")
     assert lines[2:4] == [
         f": {SMALL} undecided events of 1 sender; what came before each is missing here",
-        "",
+        "  2023-11-14 UTC",
     ]
 
 
@@ -200,16 +211,17 @@ def test_a_part_is_drawn_around_an_event(file: str) -> None:
         f'* @bob:b.example: message "{SMALL - 1}"',
         f": {SMALL + 4} older events",
         ": several events",
-        "More rows: --count N",
-        f"One event: roomver explain {file} 'EVENT'",
+        "more rows: --count 20",
     ]
+    # The event that was asked for is the one to explain, whatever else is drawn.
+    assert drawn(file, "--around", left)[-1] == f"more: roomver explain {file} '{left}'"
     lines = shapes(drawn(file, "--count", "1"))
     assert lines[2:7] == [
         '* @bob:b.example: message "both"',
         "│   merge with 2 keys in conflict",
         f": {SMALL + 8} older events",
         ": several events",
-        "More rows: --count N",
+        "more rows: --count 20",
     ]
 
 
@@ -226,8 +238,7 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         "* @bob:b.example: join",
         "* @alice:a.example: join",
         "* @alice:a.example: creation of the room",
-        "5 other events are not shown",
-        lines[-1],
+        "5 other events are not shown (--type m.room.member, --type m.room.create)",
     ]
     (last, middle, _) = reversed(times)
     lines = drawn(file, "--since", str(middle))
@@ -235,7 +246,7 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         times[last][:9],
         times[middle][:9],
     ]
-    assert drawn(file, "--since", times[middle]) == lines
+    assert shapes(drawn(file, "--since", times[middle]))[:-1] == shapes(lines)[:-1]
     for since, shown in {
         "2023-11-14T22:13:20Z": 8,
         "2023-11-14 23:13:20.012+01:00": 1,
@@ -256,6 +267,12 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         (["--count", "0"], "0 is not in the range"),
         (["--around", "$nothing"], "no event ID is or starts with"),
         (["--since", "$nothing"], "no event ID is or starts with"),
+        (["--since", ""], "--since is empty; put an event ID in single quotes"),
+        (["--since", "1700000000"], "looks like seconds: milliseconds would be 1700000000000"),
+        (["--since", "2026-13-01"], "neither a time, such as 2026-11-29T12:00, nor an event ID"),
+        (["--around", ""], "the event ID is empty; put an event ID in single quotes"),
+        (["--around", "$"], f"{SMALL + 9} event IDs start with $: $"),
+        (["--since", "$", "--around", "$nothing"], "no event ID is or starts with $nothing"),
         (["$stray"], "1 arguments follow the room"),
     ],
 )
@@ -264,6 +281,68 @@ def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str
     assert result.exit_code == (2 if said else 0)
     assert said in re.sub(r"\s+", " ", result.stderr)
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.usefixtures("_narrow")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--type", "m.room.topik"], "no event has the type m.room.topik; did you mean m.room.topic?"),
+        (["--type", "x.y", "--type", "x.z"], "no event has the type x.y, x.z"),
+        (["--type", "x.y", "--since", "2023-01-01"], "no event has the type x.y"),
+        (
+            ["--since", "2100-01-01"],
+            "no event is of 2100-01-01 00:00:00 UTC or later; the latest is of 2023-11-14 22:13:20 UTC, as"
+            " its server claims",
+        ),
+        (
+            ["--since", "2100-01-01T00:00+01:00", "--type", "m.room.topic"],
+            "no event of the type is of 2099-12-31 23:00:00 UTC or later; the latest is of 2023-11-14"
+            " 22:13:20 UTC, as its server claims",
+        ),
+        (["--since", "LAST", "--type", "m.room.topic"], "no event of the type came since LAST"),
+    ],
+)
+def test_an_empty_drawing_says_why(arguments: list[str], said: str, file: str) -> None:
+    last = drawn(file)[3].split()[1]
+    arguments = [last if word == "LAST" else word for word in arguments]
+    said = f"nothing to draw: {said.replace('LAST', last)}"
+    lines = drawn(file, *arguments)
+    assert all(len(line) <= 80 for line in lines[:-1])
+    assert " ".join(line.strip() for line in lines[2:-2]) == said
+    assert lines[-1] == f"more: roomver graph {file}"
+    for form in ("--json", "--svg", "--dot", "--mermaid", "--tardis"):
+        result = run("graph", file, *arguments, form)
+        assert result.exit_code == 0
+        assert said in " ".join(result.stderr.split())
+
+
+def test_a_time_without_a_zone_is_in_utc_and_said_so(file: str) -> None:
+    lines = drawn(file, "--since", "2023-11-14T22:13:20.020")
+    assert "(--since 2023-11-14 22:13:20 UTC)" in " ".join(lines)
+
+
+def test_options_together_choose_what_all_of_them_choose(file: str) -> None:
+    lines = drawn(file)
+    left = next(line for line in lines if '"left"' in line).split()[2]
+    together = ("--type", "m.room.name", "--since", left, "--around", left)
+    found = shapes(drawn(file, *together))[2:]
+    assert found[0].endswith('rejected: @bob:b.example: room name "no"')
+    assert sum("*" in line for line in found) == 2
+    assert found[-2] == f"{SMALL + 6} other events are not shown (--type m.room.name, --since {left})"
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_a_call_has_an_id_that_a_shell_takes(write: Write) -> None:
+    built = public_room("1")
+    rows = [header("1"), *entries(built)]
+    event = built.make("m.room.topic", BOB, {"topic": "no"}, state_key="", event_id="$\u5bbd:b.example")
+    rows.append({"event_id": event.event_id, "pdu": event.pdu})
+    lines = drawn(write("room.jsonl", rows))
+    assert "rejected: " in lines[3]
+    call = shlex.split(lines[-1].removeprefix("more: roomver "))
+    assert run(*call).exit_code == 0
+    assert call[-1].isascii()
 
 
 def test_a_missing_event_ends_undecided(write: Write) -> None:
@@ -287,7 +366,7 @@ def test_hundreds_of_branches_and_prev_events_are_counted(write: Write) -> None:
     lines = result.stdout.splitlines()
     assert all(cell_len(line) <= 80 for line in lines[:-1])
     assert max(int(found) for found in re.findall(r"\+(\d+) \$", result.stdout)) >= 40
-    assert "+N lanes that are not drawn" in lines[-2]
+    assert "+N lanes that are not drawn" in lines[-3]
 
 
 # A terminal, and programs that read the output
@@ -366,7 +445,7 @@ def test_rooms_of_a_database_are_drawn(tmp_path: Path) -> None:
     room = run("graph", database, "--room", "partial-v11").stdout
     assert "8 undecided" in room
     assert "at least 1 forward extremity" in room
-    event = re.search(r"\$\S+", lines[5])
+    event = re.search(r"\$\S+", lines[6])
     assert event is not None
     assert drawn(database, "--around", event[0], "--count", "1")[0] == lines[0]
 

@@ -84,12 +84,17 @@ def dot_graph(text: str) -> Any:
 
 
 def said(file: str) -> list[str]:
-    """What the rows of a drawing on a wide line say, without lanes."""
+    """What the rows of a drawing on a wide line say, without lanes, each with the day that is said above."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "2000")
         lines = printed(file, "", "--all").splitlines()
-    rows = [line for line in lines if re.match(r"[│ ]*[*x~?!-] \$", line)]
-    return [re.sub(r"^[│ ]*[*x~?!-] ", "", line) for line in rows]
+    day, rows = "", []
+    for line in lines:
+        if (found := re.fullmatch(r"[│ ]*(\d{4}-\d\d-\d\d) UTC", line)) is not None:
+            day = found[1]
+        elif (found := re.fullmatch(r"[│ ]*[*x~?!-] (\$\S+) (.*)", line)) is not None:
+            rows.append(f"{found[1]} {day} {found[2]}")
+    return rows
 
 
 def test_graphviz_shows_the_same_texts_and_edges(nasty: str) -> None:

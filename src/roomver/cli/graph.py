@@ -2,30 +2,35 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable
-from datetime import UTC, datetime
 from typing import Final
 
 import click
 from rich.text import Text
 
-from ..event import Event
 from ..explain.drawing import Drawing, Kind, draw
+from ..explain.judged import Judged
 from ..explain.lanes import lay_out
+from ..explain.marks import Mark
+from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
-from .escaped import printable
+from .fitted import note_lines
+from .graph_choice import EventChoice, choose
 from .graph_forms import FORMS
 from .graph_json import json_chunks, tardis_chunks
 from .graph_words import SYMBOLS, RowText, Words
 from .lane_text import LaneText, Line, Part
 from .loaded import LoadedRoom
+from .progress import ReplayProgress, output_progress, work_progress
+from .said import call_text
 from .tables import wrapped
 
 _MOST_LANES: Final = 30
 _LEAST_LANES: Final = 3
 _CELLS_PER_LANE: Final = 8  # of the width: a quarter of a line is lanes, at most
 _MERMAID_EDGES: Final = 500  # its default
-_DIGITS_OF_MS: Final = 11  # of a time in milliseconds, at least; a date without hyphens has 8
+_TICK: Final = 256  # rows between two updates of the progress
+_CANDIDATES: Final = 100  # events that are tried for a call; senders choose the IDs of versions 1 and 2
 
 
 def _form_option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -76,6 +81,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
 
     Each event is a row, and lines lead down to its prev events. Rejected (x), soft-failed (~) and undecided
     (?) events are marked, and so are merges at which a key was reset (!). Long straight runs are one row.
+    The day, in UTC, has a line of its own where it changes.
 
     Exit code: 0 drawn, 2 usage error or unreadable input, 3 if the event that was asked for is missing.
     """
@@ -84,28 +90,32 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
     if len(forms) > 1:
         raise click.UsageError(f"choose one of {', '.join(f'--{name}' for name in forms)}")
     form = forms[0] if forms else "text"
-    start = None if since is None or since.startswith("$") else _milliseconds(since)
-    loaded = asked.load(around or (since if start is None else None))
+    choice = choose(since, types)
+    loaded = asked.load(around or choice.event)
     middle = None if around is None else loaded.event(around).event_id
-    drawing = draw(
-        loaded.found,
-        wanted=_wanted(loaded, since, start, types),
-        fold=not unfolded and form != "tardis",
-        around=middle,
-        count=count,
-    )
-    words = Words(loaded, drawing)
+    with work_progress("the graph"):
+        drawing = draw(
+            loaded.found,
+            wanted=choice.wanted(loaded),
+            fold=not unfolded and form != "tardis",
+            around=middle,
+            count=count,
+        )
+        words = Words(loaded, drawing)
     if form == "text":
-        _print(asked.of(loaded), loaded, drawing, words)
+        _print(asked.of(loaded), loaded, drawing, words, choice, middle)
         return
+    if not drawing.nodes:
+        click.echo(f"roomver: {loaded.file}: {choice.nothing(loaded)}", err=True)
     if form == "json":
         chunks: Iterable[str] = json_chunks(loaded, drawing)
     elif form == "tardis":
         chunks = tardis_chunks(loaded, drawing, words)
     else:
         chunks = FORMS[form](drawing, words)
-    for chunk in chunks:
-        click.echo(chunk)
+    with output_progress("the graph"):
+        for chunk in chunks:
+            click.echo(chunk)
     if (hint := _hint(form, loaded, drawing)) is not None:
         click.echo(f"roomver: {hint}", err=True)
 
@@ -119,49 +129,23 @@ def _hint(form: str, loaded: LoadedRoom, drawing: Drawing) -> str | None:
     return None
 
 
-def _milliseconds(text: str) -> int:
-    """Return a time that was given, in milliseconds.
-
-    Raises:
-        UsageError: if it is not one.
-    """
-    if text.isascii() and text.isdecimal() and len(text) >= _DIGITS_OF_MS:
-        return int(text[:20])
-    try:
-        time = datetime.fromisoformat(text)
-        return int((time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise click.UsageError(
-            f"--since {printable(text, 60)} is neither a time, such as 2026-11-29T12:00, nor an event ID"
-        ) from None
-
-
-def _wanted(
-    loaded: LoadedRoom, since: str | None, start: int | None, types: tuple[str, ...]
-) -> Callable[[Event], bool] | None:
-    """Return what tells which events to draw; None for all."""
-    later: set[str] | None = None
-    if since is not None and start is None:
-        order = loaded.replay.order
-        first = loaded.event(since).event_id
-        later = set(order[order.index(first) :]) if first in order else {first}
-    if since is None and not types:
-        return None
-    return lambda event: (
-        (not types or event.type in types)
-        and (start is None or event.origin_server_ts >= start)
-        and (later is None or event.event_id in later)
-    )
-
-
-def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words) -> None:
+def _print(
+    asked: Asked,
+    loaded: LoadedRoom,
+    drawing: Drawing,
+    words: Words,
+    choice: EventChoice,
+    middle: EventId | None,
+) -> None:
     out = console()
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     plain = not _can_draw(encoding)
     limit = max(_LEAST_LANES, min(_MOST_LANES, out.width // _CELLS_PER_LANE))
     used: set[str] = set()
 
-    def said(number: int) -> RowText:
+    def said(number: int, tell: ReplayProgress | None) -> RowText:
+        if tell is not None and not number % _TICK:
+            tell(number, len(drawing.nodes))
         found = words(drawing.nodes[number])
         used.add(found.symbol)
         return found
@@ -175,21 +159,28 @@ def _print(asked: Asked, loaded: LoadedRoom, drawing: Drawing, words: Words) -> 
             # `click.echo` would flush each of a hundred thousand lines.
             sys.stdout.write("".join(part.text for part in line).rstrip() + "\n")
 
+    def show_lines(text: str, style: str = "") -> None:
+        for line in note_lines(text, out.width) if text else ():
+            show([Part(line, style)])
+
     for one in words.summary():
         show([Part(wrapped(one, out.width), "bold")])
+    if not drawing.nodes:
+        show_lines(choice.nothing(loaded))
     rows = lay_out((node.parents for node in drawing.nodes), limit)
     lanes = LaneText(limit, out.width, plain)
-    for line in lanes.lines((row, said(row.number)) for row in rows):
-        show(line)
-    if drawing.hidden:
-        show([Part(f"{drawing.hidden:,} other events are not shown")])
-    legend = [f"{symbol} {SYMBOLS[symbol]}" for symbol in SYMBOLS if symbol in used and SYMBOLS[symbol]]
-    if lanes.most_hidden:
-        legend.append("+N lanes that are not drawn")
-    if legend:
-        show([Part(", ".join(legend), "dim")])
-    for call in _more(asked, loaded, {node.kind for node in drawing.nodes}):
-        show([Part(call)])
+    with output_progress("the graph") as tell:
+        for drawn in lanes.lines((row, said(row.number, tell)) for row in rows):
+            show(drawn)
+    if drawing.hidden and drawing.nodes:
+        show_lines(f"{drawing.hidden:,} other events are not shown{choice.text}")
+    show_lines(_legend(used, lanes), "dim")
+    for hint in _hints(drawing):
+        show([Part(hint)])
+    show([])
+    if loaded.found.resets:
+        show([Part(f"resets: roomver resets {asked.call}")])
+    show([Part(_more(asked, drawing, words, middle))])
 
 
 def _can_draw(encoding: str) -> bool:
@@ -200,12 +191,50 @@ def _can_draw(encoding: str) -> bool:
     return True
 
 
-def _more(asked: Asked, loaded: LoadedRoom, kinds: Collection[Kind]) -> Iterable[str]:
-    """Say how to see more."""
+def _legend(used: Collection[str], lanes: LaneText) -> str:
+    """Explain the symbols that a drawing has."""
+    legend = [f"{symbol} {SYMBOLS[symbol]}" for symbol in SYMBOLS if symbol in used and SYMBOLS[symbol]]
+    legend += ["+N lanes that are not drawn"] if lanes.most_hidden else []
+    return ", ".join(legend)
+
+
+def _hints(drawing: Drawing) -> Iterable[str]:
+    """Say which options show more."""
+    kinds = {node.kind for node in drawing.nodes}
     if Kind.RUN in kinds or Kind.APART in kinds:
-        yield "Folded events: --all, or --around EVENT"
+        yield "folded events: --all shows each"
     if Kind.NEWER in kinds or Kind.OLDER in kinds:
-        yield "More rows: --count N"
-    what = "resets" if loaded.found.resets else "explain"
-    event = "" if loaded.found.resets else " 'EVENT'"
-    yield f"{'The resets' if loaded.found.resets else 'One event'}: roomver {what} {asked.call}{event}"
+        rows = sum(node.kind not in (Kind.NEWER, Kind.OLDER) for node in drawing.nodes)
+        yield f"more rows: --count {2 * max(rows, 10)}"
+
+
+def _more(asked: Asked, drawing: Drawing, words: Words, middle: EventId | None) -> str:
+    """Return the one call that shows more: it explains the event of the drawing that is most remarkable."""
+    if not drawing.nodes:
+        return f"more: roomver graph {asked.call}"
+    ranked = sorted(
+        (_rank(node.mark, asked_for=node.events[0] == middle), number)
+        for number, node in enumerate(drawing.nodes)
+        if node.kind is Kind.EVENT
+    )
+    for _, number in ranked[:_CANDIDATES]:
+        event_id = drawing.nodes[number].events[0]
+        text = call_text(words.short(event_id)) or call_text(event_id)
+        if text is not None:
+            return f"more: roomver explain {asked.call} {text}"
+    return f"more: roomver check {asked.check_call} --all"
+
+
+def _rank(mark: Mark, *, asked_for: bool) -> int:
+    """Return how remarkable an event is. The lowest rank is the most remarkable."""
+    reasons = (
+        asked_for,
+        bool(mark.resets),
+        mark.undone,
+        mark.judged is Judged.REJECTED,
+        mark.judged is Judged.SOFT_FAILED,
+        mark.judged is Judged.UNDECIDED or mark.unsure,
+        bool(mark.merged),
+        True,
+    )
+    return reasons.index(True)

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from ..explain.drawing import Drawing, Kind, Node
 from ..explain.judged import Judged
 from ..explain.lanes import Row, lay_out, stretches, widest
-from .graph_words import RowText, Words
+from .graph_words import Words
 
 # Judged or kind to the colour of the line and of the area.
 _COLOURS: Final = {
@@ -40,10 +40,6 @@ def _look(node: Node) -> str:
     return "reset" if node.mark.resets else node.mark.judged.value
 
 
-def _lines(said: RowText) -> list[str]:
-    return [line for line in (said.head, said.text, *said.notes) if line]
-
-
 def dot_text(text: str) -> str:
     """Return a text as a quoted string of DOT that shows it.
 
@@ -62,7 +58,7 @@ def dot_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
     missing: dict[str, int] = {}
     for number, node in enumerate(drawing.nodes):
         line, area = _COLOURS[_look(node)]
-        label = "\\n".join(dot_text(one)[1:-1] for one in _lines(words(node)))
+        label = "\\n".join(dot_text(one)[1:-1] for one in words(node).lines)
         full = words.full(node)
         tip = f", tooltip={dot_text(full)}" if full else ""
         yield f'  n{number} [label="{label}", color="{line}", fillcolor="{area}"{tip}];'
@@ -92,7 +88,7 @@ def mermaid_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
         yield f"  classDef {names[look]} fill:{area},stroke:{line},color:#000000"
     missing: dict[str, int] = {}
     for number, node in enumerate(drawing.nodes):
-        label = "<br/>".join(mermaid_text(one)[1:-1] for one in _lines(words(node)))
+        label = "<br/>".join(mermaid_text(one)[1:-1] for one in words(node).lines)
         yield f'  n{number}["{label}"]:::{names[_look(node)]}'
         for parent in node.parents:
             yield f"  n{number} --> n{parent}"
@@ -112,7 +108,7 @@ def svg_chunks(drawing: Drawing, words: Words) -> Iterator[str]:
     rows = list(lay_out(node.parents for node in drawing.nodes))
     said = [words(node) for node in drawing.nodes]
     left = _x(widest(rows)) + 4
-    texts = [" · ".join(_lines(one)) for one in said]
+    texts = [" · ".join(one.lines) for one in said]
     heads = words.summary()
     width = left + max(map(len, (*texts, *heads)), default=0) * _TEXT
     top = _ROW * (len(heads) + 1)

@@ -38,15 +38,35 @@ class RowText:
 
     Attributes:
         symbol: one of `SYMBOLS`.
-        head: the short ID and the time; empty for a row that stands for several events.
         text: how it was judged, who sent it and what it is; or how many events it stands for.
+        short: the short ID of the event; empty for a row that stands for several.
+        day, time: when the event was sent, or the newest one of several. The day is empty if the time that
+            its server gave is not one of the calendar. Both are empty if the row does not say it.
+        since: the day and the time of the oldest of several events; empty if the row does not say it.
         notes: lines with more.
     """
 
     symbol: str
-    head: str
     text: str
+    short: str = ""
+    day: str = ""
+    time: str = ""
+    since: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()
+
+    def said_on(self, day: str) -> str:
+        """Return the text, with the span of time of several events. A day that was said is left out."""
+        if not self.since[1]:
+            return self.text
+        first = _moment("" if self.since[0] == self.day == day else self.since[0], self.since[1])
+        last = _moment("" if self.day in (day, self.since[0]) else self.day, self.time)
+        return f"{self.text}, {first} to {last}"
+
+    @property
+    def lines(self) -> list[str]:
+        """All that is said of the row, with its day."""
+        head = f"{self.short} {_moment(self.day, self.time)}" if self.short else ""
+        return [line for line in (head, self.said_on(""), *self.notes) if line]
 
 
 class Words:
@@ -73,20 +93,21 @@ class Words:
     def __call__(self, node: Node) -> RowText:
         """Say what a row is."""
         if node.kind not in _SINGLE:
-            return RowText(":", "", self._several(node))
+            return self._several(node)
         event, mark = self.event(node), node.mark
-        head = f"{self.short(event.event_id)} {time_text(event.origin_server_ts)}"
-        notes = tuple(self._notes(mark))
+        short, notes = self.short(event.event_id), tuple(self._notes(mark))
+        day, time = _day_and_time(event)
         if node.kind is Kind.JUNCTION:
-            return RowText("!" if mark.resets else "o", head, "merge", notes)
+            return RowText("!" if mark.resets else "o", "merge", short, day, time, notes=notes)
         text = f"{judged_text(mark)}{user_text(event.sender)}: {action_words(event)}"
-        return RowText(symbol_of(mark), head, text, notes)
+        return RowText(symbol_of(mark), text, short, day, time, notes=notes)
 
-    def _several(self, node: Node) -> str:
+    def _several(self, node: Node) -> RowText:
         events = self._loaded.replay.events
         folded = self._drawing.folded(node)
         if node.kind in (Kind.NEWER, Kind.OLDER):
-            return f"{counted(folded.events, f'{node.kind.value} event', f'{node.kind.value} events')}"
+            number = counted(folded.events, f"{node.kind.value} event", f"{node.kind.value} events")
+            return RowText(":", number)
         judged = f"{node.mark.judged.value} " if node.mark.judged is not Judged.ACCEPTED else ""
         text = f"{folded.events:,} {judged}events of {counted(folded.senders, 'sender', 'senders')}"
         if folded.states:
@@ -94,9 +115,9 @@ class Words:
         if node.mark.unsure:
             text += ", perhaps soft-failed"
         if node.kind is Kind.APART:
-            return f"{text}; what came before each is missing here"
-        first, last = (events[one].origin_server_ts for one in (folded.oldest, folded.newest))
-        return f"{text}, {_span(time_text(first), time_text(last))}"
+            return RowText(":", f"{text}; what came before each is missing here")
+        day, time = _day_and_time(events[folded.newest])
+        return RowText(":", text, "", day, time, since=_day_and_time(events[folded.oldest]))
 
     def _notes(self, mark: Mark) -> Iterable[str]:
         if mark.cyclic:
@@ -174,10 +195,15 @@ def keys_text(keys: Sequence[StateKey]) -> str:
     return _listed(named, len(keys))
 
 
-def _span(first: str, last: str) -> str:
-    """Return a span of time, with a date that both have only once."""
-    date, _, time = last.rpartition(" ")
-    return f"{first} to {time if date and first.startswith(date) else last}"
+def _day_and_time(event: Event) -> tuple[str, str]:
+    """Return the day and the time of an event, as its server gives them; no day if it is not a time."""
+    text = time_text(event.origin_server_ts)
+    day, _, time = text.partition(" ")
+    return ("", text) if time == "ms" else (day, time)
+
+
+def _moment(day: str, time: str) -> str:
+    return f"{day} {time}" if day else time
 
 
 def _listed(named: Sequence[str], number: int) -> str:

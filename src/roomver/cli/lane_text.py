@@ -1,17 +1,18 @@
 """A graph as lines of text: lanes from left to right, a symbol for each row, and the row's text beside it.
 
-A row that forks or merges lanes has a second line, on which the edges of this row alone run sideways. There
-an edge that joins a lane touches it; a lane that is crossed is not touched.
+The day has a line of its own where it changes, so that a row has room for who did what. A row that forks or
+merges lanes has a second line, on which the edges of this row alone run sideways. There an edge that joins a
+lane touches it; a lane that is crossed is not touched.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
 from ..explain.lanes import OpenLanes, Row
+from .fitted import cut_to, fit, fit_words
 from .graph_words import RowText
 
 _LANES: Final = ("green", "blue", "magenta", "cyan", "yellow", "bright_blue")
@@ -24,6 +25,8 @@ _SYMBOLS: Final = {
     ":": "dim",
 }
 _LEAST: Final = 12  # cells for the text beside the lanes, also on a narrow terminal
+_INDENT: Final = 2  # of notes; their other lines, and those of a row, have twice as much
+_LINES: Final = 4  # of one note
 
 # A line that goes on up, down, left and right, for each of these.
 _BOXES: Final = {
@@ -63,7 +66,7 @@ class LaneText:
 
     Attributes:
         limit: how many lanes are drawn.
-        width: of a line, in cells. Text that is longer is cut.
+        width: of a line, in cells. Text that is longer goes on below; what people wrote is cut.
         ascii_only: use no other characters for lanes.
         most_hidden: how many lanes were left out at once, at most.
     """
@@ -72,6 +75,7 @@ class LaneText:
     width: int
     ascii_only: bool = False
     most_hidden: int = 0
+    _day: str = ""  # said last
 
     def lines(self, rows: Iterable[tuple[Row, RowText]]) -> Iterator[Line]:
         """Yield the lines of rows, from the top."""
@@ -79,15 +83,20 @@ class LaneText:
         ended = -1  # the lane that ended just above
         for row, said in rows:
             before = set(lanes.leads_to)
-            if row.tip and row.lane == ended:
+            if said.day not in ("", self._day):
+                self._day = said.day
+                yield [*self._lanes(before, beyond), Part(f"{said.day} UTC", "bold")]
+            elif row.tip and row.lane == ended:
                 yield self._lanes(before, beyond)  # or it would look like what the row above follows
-            ended = -1 if row.edges or said.notes else row.lane
             hidden = beyond - (row.lane == self.limit and not row.tip)
             self.most_hidden = max(self.most_hidden, hidden)
-            yield self._beside(self._row_line(row, before, hidden, said.symbol), said)
             drawn = before | {row.lane} if row.edges else before - {row.lane}
+            below = self._lanes(drawn - {self.limit}, hidden)
+            lines = [*self._beside(self._row_line(row, before, hidden, said.symbol), below, said)]
             for note in said.notes:
-                yield from self._wrapped(self._lanes(drawn - {self.limit}, hidden), note)
+                lines += self._wrapped(below, note)
+            yield from lines
+            ended = -1 if row.edges or len(lines) > 1 else row.lane
             lanes.pass_row(row)
             if row.moved is not None or any(edge.lane != row.lane for edge in row.edges):
                 yield self._connector(row, before, set(lanes.leads_to), beyond, row.beyond)
@@ -133,27 +142,32 @@ class LaneText:
     def _plain(self, text: str) -> str:
         return text.translate(_ASCII) if self.ascii_only else text
 
-    def _beside(self, lanes: Line, said: RowText) -> Line:
-        if not said.head:
-            return self._cut(lanes, said.text, "dim")
-        short, _, time = said.head.partition(" ")
-        line = self._cut(lanes, f"{said.head} {said.text}")
-        text = line.pop().text
-        if not text.startswith(f"{said.head} "):
-            return [*line, Part(text)]
-        # A short ID has no space, as a printable text may have one.
-        return [*line, Part(short, "yellow"), Part(f" {time} ", "dim"), Part(text[len(said.head) + 1 :])]
+    def _beside(self, lanes: Line, below: Line, said: RowText) -> Iterator[Line]:
+        """Yield the line of a row, and more of them if who did what does not fit into one."""
+        head = [Part(f"{said.short} ", "yellow"), Part(f"{said.time} ", "dim")] if said.short else []
+        left = self._left(lanes)
+        taken = sum(cell_len(part.text) for part in head)
+        if taken > left:  # a narrow terminal, or a long ID that a sender chose
+            yield [*lanes, Part(self._plain_end(cut_to(f"{said.short} {said.time}", left)), "yellow")]
+            lanes, head, left = below, [], self._left(below)
+            taken = 0
+        style = "" if said.short else "dim"
+        other = self._left(below) - 2 * _INDENT
+        text, *more = fit(said.said_on(self._day), max(1, left - taken), max(_LEAST, other))
+        yield [*lanes, *head, Part(self._plain_end(text), style)]
+        for one in more:
+            yield [*below, Part(" " * 2 * _INDENT + self._plain_end(one), style)]
 
-    def _cut(self, lanes: Sequence[Part], text: str, style: str = "") -> Line:
-        """Return a line with a text beside lanes, cut to the width."""
-        left = max(_LEAST, self.width - sum(cell_len(part.text) for part in lanes))
-        return [*lanes, Part(self._plain_end(cut_to(text, left)), style)]
+    def _left(self, lanes: Sequence[Part]) -> int:
+        """Return how many cells are left beside lanes."""
+        return max(_LEAST, self.width - sum(cell_len(part.text) for part in lanes))
 
     def _wrapped(self, lanes: Sequence[Part], note: str) -> Iterator[Line]:
         """Yield lines with a note beside lanes, broken between words."""
-        left = max(_LEAST, self.width - sum(cell_len(part.text) for part in lanes))
-        for one in wrap(note, left, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False):
-            yield self._cut(lanes, one)
+        left = self._left(lanes)
+        lines = fit_words(note, left - _INDENT, left - 2 * _INDENT, _LINES)
+        for number, one in enumerate(lines):
+            yield [*lanes, Part(" " * _INDENT * (2 if number else 1) + self._plain_end(one))]
 
     def _plain_end(self, text: str) -> str:
         return text[:-1] + "~" if self.ascii_only and text.endswith("…") else text
@@ -166,21 +180,3 @@ def _lane_style(lane: int) -> str:
 def _box(*goes: bool) -> str:
     """Return a line that goes up, down, to the left and to the right."""
     return _BOXES["".join(name if one else " " for name, one in zip("udlr", goes, strict=True))]
-
-
-def cut_to(text: str, cells: int) -> str:
-    """Return a text cut to a number of cells of a terminal.
-
-    >>> cut_to("Hello", 4), cut_to("Hello", 5)
-    ('Hel…', 'Hello')
-    """
-    if text.isascii():
-        return text if len(text) <= cells else f"{text[: cells - 1]}…"
-    if cell_len(text) <= cells:
-        return text
-    used = 0
-    for number, character in enumerate(text):
-        used += cell_len(character)
-        if used > cells - 1:
-            return f"{text[:number]}…"
-    return text

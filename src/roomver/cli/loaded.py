@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import chain
 from typing import Final
 
@@ -27,6 +28,7 @@ from .escaped import printable
 from .guidance import cut_id, id_hint
 from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
 
+_LIKE: Final = 3  # event IDs with one beginning that a message names
 ADDED: Final = "the event"  # what `Place.file` is for an event that was added
 _HASHED_ID = re.compile("[$][A-Za-z0-9+/_-]{43}")
 
@@ -122,7 +124,8 @@ class LoadedRoom:
         ids = chain(self.events, left_out, self.replay.missing, self.lacked)
         found = {known for known in ids if known.startswith(event_id)}
         if len(found) > 1:
-            raise InputError(self.file, f"{len(found)} event IDs start with {event_id}")
+            few = ", ".join(nsmallest(_LIKE, found)) + (", …" if len(found) > _LIKE else "")
+            raise InputError(self.file, f"{len(found):,} event IDs start with {event_id}: {few}")
         if not found:
             if cut := self.cut_id(event_id):
                 raise InputError(self.file, f"no event ID is or starts with {event_id}; {cut}")

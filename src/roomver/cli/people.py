@@ -60,6 +60,18 @@ def few_words(text: object, limit: int = _WORDS) -> str:
     return printable(text, limit)
 
 
+def _beginning(text: str) -> str:
+    """Return the first words of a text from an event. A word is cut only if it is very long.
+
+    >>> _beginning("It is long, and it goes on and on without an end")
+    'It is long, and it goes on and on…'
+    """
+    if len(text) <= _WORDS:
+        return few_words(text)
+    end = text.rfind(" ", _WORDS // 2, _WORDS)
+    return few_words(text) if end < 0 else f"{few_words(text[:end].rstrip())}…"
+
+
 def user_text(user: UserId) -> str:
     """Return a user ID, shortened in the middle of a long one.
 
@@ -142,7 +154,7 @@ def action_words(event: Event) -> str:
         return f"{few_words(event.type)}{key}"
     name, words = known
     value = event.content.get(words) if words else None
-    said = f' "{few_words(value)}"' if type(value) is str else ""
+    said = f' "{_beginning(value)}"' if type(value) is str else ""
     if event.type == "m.room.redaction" and event.redacts is not None:
         said = f" of {short_id(event.redacts)}{said}"
     key = "" if not event.state_key else f' for "{few_words(event.state_key)}"'

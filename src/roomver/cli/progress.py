@@ -1,18 +1,23 @@
 """The progress of reading and replaying a room, on a terminal and for long input."""
 
+import os
+import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -86,17 +91,58 @@ def room_progress(files: Sequence[str], room: Room, name: str = "") -> Iterator[
         yield RoomProgress(entries(), replay)
 
 
+class _WorkProgress(Progress):
+    """Shows nothing at first, and everything once the work has taken a moment."""
+
+    def __init__(self, *columns: ProgressColumn, console: Console) -> None:
+        self._began = monotonic()
+        super().__init__(*columns, console=console, transient=True, redirect_stdout=False)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is shown. It is asked for several times a second, in a thread of its own."""
+        if monotonic() - self._began > _MOMENT:
+            yield from super().get_renderables()
+
+
 @contextmanager
 def work_progress(what: str) -> Iterator[ReplayProgress | None]:
-    """Show the progress of other work that takes long; yield what takes the number done and the total."""
+    """Show on standard error that other work goes on, once it has taken a moment, and leave nothing there.
+
+    Nothing may be written to a terminal meanwhile: the display is at the end of it.
+
+    Args:
+        what: what is worked on.
+
+    Yields:
+        What takes the number of steps done and the total, if these are known; None if nothing is shown.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None, visible=False)
-        long = _long_after_a_moment()
-        yield lambda done, total: progress.update(task, completed=done, total=total, visible=long(total))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with _WorkProgress(*columns, console=console(stderr=True)) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def output_progress(what: str) -> Iterator[ReplayProgress | None]:
+    """Show how far the output is, if it goes to a file. A terminal and a pager show it themselves."""
+    try:
+        regular = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):  # it has no descriptor
+        regular = False
+    if not regular:
+        yield None
+        return
+    with work_progress(what) as tell:
+        yield tell
 
 
 def _long_after_a_moment() -> Callable[[int], bool]:
