@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -18,6 +19,7 @@ from explain.rooms import checked
 from played_rooms import played
 
 from roomver.cli import progress
+from roomver.cli.app import main
 from roomver.explain.resets import explain_resets
 from roomver.hashing import compute_event_id
 
@@ -41,14 +43,16 @@ def long_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def in_terminal(*arguments: str, until: bytes = b"") -> tuple[int, bytes]:
+def in_terminal(
+    *arguments: str, until: bytes = b"", program: Sequence[str] = ("-m", "roomver")
+) -> tuple[int, bytes]:
     """Run a command whose standard error is a terminal. Interrupt it when something has been written there.
 
     Returns:
         The exit code, and what was written to the terminal.
     """
     ours, theirs = pty.openpty()
-    call = [sys.executable, "-m", "roomver", *arguments]
+    call = [sys.executable, *program, *arguments]
     with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         told = b""
@@ -203,3 +207,92 @@ def test_each_merge_that_is_resolved_once_more_is_told() -> None:
     explain_resets(found, None, lambda done, total: told.append((done, total)))
     merges = len({one.merge for one in found.replay.resets()})
     assert told == [(number, merges) for number in range(merges)]
+
+
+# A command of one room, and the function that does the most work in it after the replay.
+OWN_PARTS = {
+    "graph FILE": "graph.draw",
+    "compare FILE FILE": "compare.compare",
+    "repair FILE": "repair.repair",
+    "keys FILE": "keys.find_key_needs",
+    "explain FILE EVENT": "explain.explain_event",
+    "history FILE m.room.member": "history.list_keys",
+    "history FILE m.room.create": "history.tell_history",
+    "resets FILE": "resets.explain_resets",
+    "may FILE @alice:a.example join": "may.may",
+    "resolve FILE": "state.resolve",
+    "shrink FILE --keep reset -o FOLDER/small.jsonl": "shrink.shrink",
+    "vectors capture FILE EVENT -o FOLDER/case.json": "vectors.capture.capture_auth",
+    "record FILE -o FOLDER/record.jsonl": "record.recording_lines",
+    "record FILE -o FOLDER/record.jsonl --anonymise": "record.anonymise",
+}
+# These print what they find while they read, show the progress of their own work, or look at no room.
+OTHERS = {"check", "rooms", "auth", "state", "report", "versions", "rules"}
+OF_ONE_EVENT = {"event-id", "hash", "redact", "sign", "verify", "canonical"}
+
+
+def test_every_command_is_known_here() -> None:
+    assert {call.split()[0] for call in OWN_PARTS} | OTHERS | OF_ONE_EVENT == set(main.commands)
+
+
+def slowed(function: str, seconds: float) -> list[str]:
+    """Return the arguments of Python for a roomver in which a function takes longer."""
+    module, _, name = function.rpartition(".")
+    lines = (
+        "import importlib, sys, time",
+        "from roomver.cli import progress",
+        "from roomver.cli.app import main",
+        f"module = importlib.import_module('roomver.cli.{module}')",
+        f"real = module.{name}",
+        "progress._MOMENT = 0.05",
+        f"module.{name} = lambda *a, **k: (time.sleep({seconds}), real(*a, **k))[1]",
+        "sys.exit(main())",
+    )
+    return ["-c", "\n".join(lines)]
+
+
+@pytest.mark.parametrize("call", OWN_PARTS)
+def test_the_own_part_of_a_command_shows_that_it_goes_on(call: str, short_room: Path) -> None:
+    # The time that has passed, or what shrink counts.
+    words = arguments(call, short_room)
+    code, told = in_terminal(*words, until=b"0:00:00", program=slowed(OWN_PARTS[call], 30))
+    assert code == 130, told
+    assert b"Traceback" not in told
+    assert b"0:00:00" in told
+    # What was shown is erased, and no half of a line is left.
+    assert told.rindex(b"\x1b[2K") > told.rindex(b"0:00:00")
+    assert [path.name for path in short_room.parent.iterdir()] == ["room.jsonl"]
+
+
+@pytest.mark.parametrize("call", OWN_PARTS)
+def test_nothing_is_shown_where_there_is_no_terminal(call: str, short_room: Path) -> None:
+    command = [sys.executable, *slowed(OWN_PARTS[call], 0.3), *arguments(call, short_room)]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=60)
+    for path in short_room.parent.iterdir():
+        if path != short_room:
+            path.unlink()
+    assert done.returncode in (0, 2, 3), done.stderr
+    assert b"0:00:00" not in done.stderr
+    assert b"\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("regular", [True, False])
+def test_output_is_shown_as_progress_only_if_it_goes_to_a_file(
+    regular: bool, short_room: Path, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    call = [sys.executable, *slowed("graph.lay_out", 0.5), "graph", str(short_room), "--unsigned"]
+    with (tmp_path / "out").open("w") as file:
+        out = file if regular else subprocess.PIPE
+        with subprocess.Popen(call, stdout=out, stderr=theirs) as process:
+            os.close(theirs)
+            told = b""
+            while True:
+                try:
+                    told += os.read(ours, 65_536)
+                except OSError:  # the other end is closed
+                    break
+            process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == 0
+    assert (b"the graph" in told) == regular

@@ -15,6 +15,7 @@ from .common import call_name, console, example
 from .escaped import ascii_json
 from .loaded import LoadedRoom
 from .people import few_words
+from .progress import work_progress
 from .said import Teller, call_text, key_words, listed_ids, print_lines
 
 _SHOWN: Final = 8  # events and entries that are listed of each kind
@@ -56,10 +57,11 @@ def compare_command(asked: Asked) -> None:
     one = asked.alone(asked.source).load()
     same = replace(asked, choice=asked.choice._replace(named=one.found.gathered.room_id))
     two = same.alone(other).load()
-    compared = compare(_side(one), _side(two))
     rooms = (one, two)
-    others = [e for room in rooms for e in (*room.found.gathered.left_out, *room.replay.missing)]
-    teller = Teller({**two.events, **one.events}, others)
+    with work_progress("comparing"):
+        compared = compare(_side(one), _side(two))
+        others = [e for room in rooms for e in (*room.found.gathered.left_out, *room.replay.missing)]
+        teller = Teller({**two.events, **one.events}, others)
     if asked.as_json:
         summary = {"summary": _summary(compared), "sources": [one.file, two.file]}
         why = {} if compared.parting is None else {"parted": teller.fresh(compared.parting.why)}

@@ -18,6 +18,7 @@ from .common import console, example
 from .escaped import ascii_json, printable
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
+from .progress import work_progress
 from .said import Teller, call_text, listed_ids, print_lines
 
 _CODES: Final = {Judged.ACCEPTED: 0, Judged.UNDECIDED: 3, Judged.NOT_JUDGED: 3}
@@ -54,12 +55,13 @@ def explain(asked: Asked) -> None:
         if not asked.as_json:
             _tell_missing(error.event_ids[0], loaded, asked)
         raise
-    if isinstance(found, Event):
-        explained = explain_event(loaded.found, found.event_id, loaded.recorded(found.event_id))
-    else:
-        explained = explain_left_out(*found, loaded.recorded(found[0]))
-    teller = teller_of(loaded)
-    because = [] if explained.event_id is None else _contradictions(loaded, explained)
+    with work_progress("the event"):
+        if isinstance(found, Event):
+            explained = explain_event(loaded.found, found.event_id, loaded.recorded(found.event_id))
+        else:
+            explained = explain_left_out(*found, loaded.recorded(found[0]))
+        teller = teller_of(loaded)
+        because = [] if explained.event_id is None else _contradictions(loaded, explained)
     if asked.as_json:
         data = {"summary": teller.fresh(explained.why), **explained.to_dict(), "contradictions": because}
         click.echo(ascii_json(data, indent=2))

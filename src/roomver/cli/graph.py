@@ -167,9 +167,9 @@ def _print(
         show([Part(wrapped(one, out.width), "bold")])
     if not drawing.nodes:
         show_lines(choice.nothing(loaded))
-    rows = lay_out((node.parents for node in drawing.nodes), limit)
     lanes = LaneText(limit, out.width, plain)
     with output_progress("the graph") as tell:
+        rows = lay_out((node.parents for node in drawing.nodes), limit)
         for drawn in lanes.lines((row, said(row.number, tell)) for row in rows):
             show(drawn)
     if drawing.hidden and drawing.nodes:

@@ -20,6 +20,7 @@ from .escaped import ascii_json
 from .explain import teller_of
 from .loaded import LoadedRoom
 from .people import few_words, short_id
+from .progress import work_progress
 from .said import Teller, call_text, folded, key_words
 from .tables import print_table
 
@@ -46,8 +47,9 @@ def history(asked: Asked) -> None:
     """
     kind, *rest = asked.rest
     loaded = asked.load()
-    teller = teller_of(loaded)
-    keys = list_keys(loaded.found, kind) if not rest else ()
+    with work_progress("history"):
+        teller = teller_of(loaded)
+        keys = list_keys(loaded.found, kind) if not rest else ()
     if not rest and not any(line.key[1] == "" for line in keys) and keys:
         unknown = not all(line.known_now for line in keys)
         if asked.as_json:
@@ -56,7 +58,8 @@ def history(asked: Asked) -> None:
         else:
             _print_keys(kind, keys, teller, asked)
     else:
-        told = tell_history(loaded.found, (kind, rest[0] if rest else ""))
+        with work_progress("history"):
+            told = tell_history(loaded.found, (kind, rest[0] if rest else ""))
         unknown = not told.known_now
         if asked.as_json:
             click.echo(ascii_json({"summary": _summary(told, teller), **told.to_dict()}, indent=2))

@@ -12,6 +12,7 @@ from .common import console, example
 from .escaped import ascii_json
 from .explain import teller_of
 from .people import few_words, time_text
+from .progress import work_progress
 from .said import Teller, call_text, print_lines
 
 _SHOWN: Final = 20  # keys that are listed
@@ -55,8 +56,9 @@ def keys_command(asked: Asked) -> None:
     loaded = asked.load()
     assert loaded.keys is not None
     gathered = loaded.found.gathered
-    needs = find_key_needs(loaded.events, gathered.checks, loaded.unsigned, loaded.keys)
-    teller = teller_of(loaded)
+    with work_progress("keys"):
+        needs = find_key_needs(loaded.events, gathered.checks, loaded.unsigned, loaded.keys)
+        teller = teller_of(loaded)
     if asked.as_json:
         click.echo(ascii_json({"summary": _summary(needs), **needs.to_dict()}, indent=1))
     else:

@@ -21,6 +21,7 @@ from .explain import teller_of
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
 from .people import few_words, user_text
+from .progress import work_progress
 from .said import Teller, call_text, listed_ids, print_lines
 
 _SHOWN: Final = 12  # users that are listed
@@ -75,16 +76,17 @@ def may_command(asked: Asked, at: str | None, content: str | None) -> None:
     at_event = None if at is None else loaded.event(at)
     ids = loaded.replay.current_state if at_event is None else loaded.replay.state_after(at_event.event_id)
     action = _action(words, loaded, {} if ids is None else ids, given)
-    if ids is None:
-        what = "the current state" if at_event is None else "the state there"
-        text = "Unknown: {what} is unknown, so nothing tells whether {who} may {action}."
-        why = said(text, what=what, who=user(who), action=action.words)
-        answer = May(Answered.UNKNOWN, who, None, why, None, lack=Lack.STATE)
-    else:
-        answer = may(who, action, ids, loaded.events)
-    teller = teller_of(loaded)
-    where = None if at_event is None else at_event.event_id
-    missing = loaded.replay.lacking(where) if answer.lack is not None else []
+    with work_progress("the answer"):
+        if ids is None:
+            what = "the current state" if at_event is None else "the state there"
+            text = "Unknown: {what} is unknown, so nothing tells whether {who} may {action}."
+            why = said(text, what=what, who=user(who), action=action.words)
+            answer = May(Answered.UNKNOWN, who, None, why, None, lack=Lack.STATE)
+        else:
+            answer = may(who, action, ids, loaded.events)
+        where = None if at_event is None else at_event.event_id
+        teller = teller_of(loaded)
+        missing = loaded.replay.lacking(where) if answer.lack is not None else []
     if asked.as_json:
         data = {
             "summary": teller.fresh(answer.why),

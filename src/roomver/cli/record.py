@@ -31,7 +31,7 @@ from .common import (
 from .escaped import printable
 from .loading import tell_notes
 from .merged import contradiction_lines, differences_data, tell_contradictions, tell_other_rooms
-from .progress import room_progress
+from .progress import room_progress, work_progress
 from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
 from .written import written
@@ -105,7 +105,8 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
                 keys = add_room_keys(given, room.keys)
                 recording, found = _read(room, keys, choice, [source, *more_files], whole=anonymised)
             if found is None:
-                _write(recording, out, notes)
+                with work_progress("writing"):
+                    _write(recording, out, notes)
             else:
                 kept = _write_anonymised(recording, found, out, notes, unsigned=unsigned)
     except InputError:
@@ -196,7 +197,8 @@ def _write_anonymised(
     recording: Recording, old: RoomCheck, out: IO[bytes], notes: list[str], *, unsigned: bool
 ) -> bool:
     """Write an anonymised room, read it again, and tell whether it is decided as the room was."""
-    made = anonymise(recording)
+    with work_progress("anonymising"):
+        made = anonymise(recording)
     if made.left_out:
         what = counted(made.left_out, "entry is", "entries are")
         notes.append(f"{what} left out: malformed, or too large when it is anonymised")
@@ -215,7 +217,8 @@ def _write_anonymised(
             progress=shown.replay,
         )
     out.seek(0, os.SEEK_END)
-    changes = compare(old, new, made.names)
+    with work_progress("comparing"):
+        changes = compare(old, new, made.names)
     notes += _change_lines(changes)
     return changes.none
 

@@ -16,6 +16,7 @@ from .explain import teller_of
 from .lacking import advice_for, missing_words
 from .loaded import LoadedRoom
 from .people import few_words
+from .progress import work_progress
 from .said import Teller, call_text, key_words, listed_ids, print_lines
 
 _SHOWN: Final = 20  # changes that are listed
@@ -74,7 +75,9 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
     # The state of the server to repair is the same one, wherever it is read from.
     recorded = None if beliefs is None else beliefs.state
     own = recorded is not None and (against is None or frozenset(server or ()) == recorded)
-    repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
+    with work_progress("the repaired state"):
+        repaired = repair(loaded.found, server, own=own, has=gathered.server_has if own else None)
+        teller = teller_of(loaded)
     code = 3 if not repaired.whole or repaired.lost else 1 if repaired.changes else 0
     if only_ids:
         if repaired.ids is None:
@@ -82,7 +85,6 @@ def repair_command(asked: Asked, against: str | None, only_ids: bool) -> None:
             raise click.exceptions.Exit(3)
         click.echo("\n".join(map(printable, repaired.ids)))
         raise click.exceptions.Exit(code)
-    teller = teller_of(loaded)
     if asked.as_json:
         click.echo(ascii_json({"summary": _summary(repaired), **repaired.to_dict()}, indent=1))
     else:

@@ -54,7 +54,7 @@ def resets(asked: Asked, all_of_them: bool) -> None:
     loaded = asked.load()
     with work_progress("merges") as progress:
         explained = explain_resets(loaded.found, None if all_of_them else MERGES, progress)
-    teller = teller_of(loaded)
+        teller = teller_of(loaded)
     notes = _notes(loaded)
     if asked.as_json:
         data = {

@@ -32,6 +32,7 @@ from .escaped import ascii_json, printable
 from .loaded import LoadedRoom
 from .loading import load_room
 from .merged import check_call
+from .progress import work_progress
 from .recorded import server_lines
 from .resolved import (
     entry_data,
@@ -244,15 +245,16 @@ def resolve_command(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         replayed = loaded.replay
         names, sets = given or _states_met(replayed, at_event)
-        resolution = resolve(
-            sets,
-            loaded.events,
-            # A file may give states of events that the replay could not decide.
-            graph=None if set_files else replayed.graph,
-            rejected=replayed.rejected,
-            algorithm=None if algorithm is None else StateResolution(algorithm),
-            trace=True,
-        )
+        with work_progress("the resolution"):
+            resolution = resolve(
+                sets,
+                loaded.events,
+                # A file may give states of events that the replay could not decide.
+                graph=None if set_files else replayed.graph,
+                rejected=replayed.rejected,
+                algorithm=None if algorithm is None else StateResolution(algorithm),
+                trace=True,
+            )
     except UnknownState as error:
         too_many = at is None and loaded.replay.too_many_states
         loaded.say(str(error), (), None if too_many else loaded.lack_behind(error.lack, at_event))

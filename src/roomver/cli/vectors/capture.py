@@ -9,6 +9,7 @@ from ...suite.document import FORMAT
 from ..asked import Asked, room_command
 from ..common import example
 from ..escaped import ascii_json
+from ..progress import work_progress
 from ..written import written
 
 _NAME = "captured"
@@ -52,13 +53,14 @@ def capture_command(  # noqa: PLR0913, PLR0917 - one for each option
     loaded = asked.load(named)
     event_id = None if named is None else loaded.event(named).event_id
     try:
-        found = (
-            capture_resolution(loaded.replay, event_id)
-            if merge
-            else capture_auth(loaded.replay, event_id or "")
-        )
-        if not as_is:
-            found = anonymised(found)
+        with work_progress("the case"):
+            found = (
+                capture_resolution(loaded.replay, event_id)
+                if merge
+                else capture_auth(loaded.replay, event_id or "")
+            )
+            if not as_is:
+                found = anonymised(found)
     except (InputError, MissingEvents, UnknownState):
         raise
     except RoomverError as error:
