@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 from command_line import run, write_into
 from hostile_rooms import TEXTS, harms, hostile_lines
 from rich.cells import cell_len
+
+from roomver.cli.app import main
+from roomver.cli.vectors import vectors_group
 
 VERSIONS = ("1", "2", "6", "11", "12")
 
@@ -26,6 +30,8 @@ class Source(NamedTuple):
         merge: that of its last event, which merges branches.
         user: the ID of a hostile user.
         other: the name of a file with a part of the room.
+        event: that of a file with the state event alone.
+        version: the room version.
     """
 
     file: str
@@ -34,6 +40,8 @@ class Source(NamedTuple):
     merge: str
     user: str
     other: str
+    event: str
+    version: str
 
 
 def hostile_source(version: str, folder: Path) -> Source:
@@ -45,7 +53,8 @@ def hostile_source(version: str, folder: Path) -> Source:
     topics = [(one, pdu["sender"]) for one, pdu in pdus if pdu["type"] == "m.room.topic"]
     ((refused, user), *_) = (one for one in topics if one[1].startswith("@\x1b"))
     other = write_into(folder)("other.jsonl", lines[:-8])
-    return Source(file, hostile, refused, pdus[-1][0], user, other)
+    event = write_into(folder)("event.json", [dict(pdus)[hostile]])
+    return Source(file, hostile, refused, pdus[-1][0], user, other, event, version)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -81,6 +90,18 @@ CALLS = (
     "may FILE @alice:a.example unban USER",
     "keys FILE",
     "compare FILE OTHER",
+    "repair FILE",
+    "repair FILE --also OTHER",
+    "repair OTHER --also FILE --against IDS",
+)
+ONE_EVENT = (
+    "event-id EVENT --room-version VERSION",
+    "hash EVENT --room-version VERSION",
+    "verify EVENT --room-version VERSION --keys KEYS",
+    # These print the event as JSON.
+    "redact EVENT --room-version VERSION",
+    "sign EVENT --room-version VERSION --server a.example --key-id ed25519:a --seed-file SEED",
+    "canonical EVENT",
 )
 FORMS = (
     "graph FILE --dot --all",
@@ -104,15 +125,19 @@ JSON = (
     "may FILE USER join --json",
     "keys FILE --json",
     "compare FILE OTHER --json",
+    "repair FILE --json",
+    "hash EVENT --room-version VERSION --json",
+    "report FILE -o OUT --json",
     "graph FILE --json --all",
     "graph FILE --tardis --all",
     "vectors capture FILE STATE --as-is",
 )
-TERMINAL = (*JSON, "record FILE -o -", "graph FILE --all", "check FILE --all")
+TERMINAL = (*JSON, *ONE_EVENT, "record FILE -o -", "graph FILE --all", "check FILE --all", "repair FILE")
 
 
 def words(call: str, source: Source) -> list[str]:
     """Return the arguments of a call of `CALLS`."""
+    folder = Path(source.file).parent
     values = {
         "FILE": source.file,
         "STATE": source.state_event,
@@ -122,7 +147,17 @@ def words(call: str, source: Source) -> list[str]:
         "KEY": TEXTS[8],
         "USER": source.user,
         "OTHER": source.other,
+        "EVENT": source.event,
+        "VERSION": source.version,
+        "IDS": str(folder / "ids.txt"),
+        "KEYS": str(folder / "keys.json"),
+        "SEED": str(folder / "seed"),
+        "OUT": str(folder / "room.html"),
     }
+    (folder / "ids.txt").write_text(f"{source.state_event}\n", encoding="utf-8")
+    key = {"key": "A" * 43, "valid_until_ts": 2_000_000_000_000}
+    (folder / "keys.json").write_text(json.dumps({"a.example": {"ed25519:a": key}}), encoding="utf-8")
+    (folder / "seed").write_text("A" * 43, encoding="utf-8")
     return [values.get(word, word) for word in call.split()]
 
 
@@ -146,6 +181,40 @@ def test_text_is_harmless(call: str, width: str, source: Source, monkeypatch: py
         rows = [line for line in result.stdout.splitlines() if re.search(r" \$.* \d\d:\d\d:\d\d ", line)]
         assert len(rows) > 10
         assert all(cell_len(line) <= 80 for line in rows)
+
+
+# What reads no room and no event: tables of roomver itself, and test vectors.
+QUIET = {"versions", "rules", *(f"vectors {name}" for name in vectors_group.commands if name != "capture")}
+WITH_A_TEST_BELOW = {"report", "record"}
+
+
+def test_no_command_is_forgotten() -> None:
+    """A new command is added to a list above, or to those with a reason why it is not there."""
+    all_names = {*main.commands} - {"vectors"} | {f"vectors {name}" for name in vectors_group.commands}
+    called = {
+        " ".join(call.split()[: 1 + call.startswith("vectors ")]) for call in (*CALLS, *ONE_EVENT, *FORMS)
+    }
+    assert called | QUIET | WITH_A_TEST_BELOW == all_names
+    assert not QUIET & called
+    with_json = {name for name, command in main.commands.items() if _has_json(command)}
+    assert with_json - {"versions", "rules"} == {call.split()[0] for call in JSON} - {"vectors"}
+
+
+def _has_json(command: click.Command) -> bool:
+    return any("--json" in one.opts for one in command.params)
+
+
+@pytest.mark.parametrize("call", ONE_EVENT)
+def test_commands_of_one_event_are_harmless(call: str, source: Source) -> None:
+    result = run(*words(call, source))
+    assert result.exit_code in (0, 1, 2, 3), result.stderr
+    assert_harmless(result.stderr)
+    if call.startswith(("redact", "sign", "canonical")):
+        # What it prints where there is no terminal is the event as it is.
+        assert result.exit_code == 0
+        json.loads(result.stdout)
+    else:
+        assert_harmless(result.stdout)
 
 
 @pytest.mark.parametrize("call", FORMS)
@@ -219,7 +288,7 @@ def in_terminal(*arguments: str) -> str:
 @pytest.mark.parametrize("call", TERMINAL)
 def test_what_a_terminal_shows_is_harmless(call: str, tmp_path: Path) -> None:
     shown = in_terminal(*words(call, hostile_source("1", tmp_path)))
-    assert shown
+    assert shown or call in ONE_EVENT
     assert_harmless(shown.replace("\r\n", "\n"))
     if "json" in call:
         json.loads(shown)

@@ -41,7 +41,7 @@ def printed(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("command", ["resets", "explain", "history", "keys", "repair", "may"])
+@pytest.mark.parametrize("command", ["resets", "explain", "history", "keys", "repair", "may", "graph"])
 def test_the_next_call_reads_the_same_file(
     name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
