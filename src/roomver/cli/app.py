@@ -17,6 +17,7 @@ from ..readers.several import QUOTE_IDS
 from .common import example
 from .escaped import printable
 from .guidance import guide
+from .heard import say
 
 _ARGUMENTS = "roomver.arguments"
 _PIPE_CLOSED = 128 + 13  # what a shell reports of a program that SIGPIPE ended
@@ -170,8 +171,9 @@ def _end_quietly() -> NoReturn:
 
 def _fail(ctx: click.Context, message: str, code: int = 2, *, calls: Sequence[str] = ()) -> None:
     """End with a message, and with calls that may be meant instead."""
-    for line in (f"roomver: {message}", *calls):
-        click.echo(_safe(ctx, line), err=True)
+    say(_safe(ctx, f"roomver: {message}"))
+    for call in calls:
+        click.echo(_safe(ctx, call), err=True)
     ctx.exit(code)
 
 

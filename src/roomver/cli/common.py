@@ -27,7 +27,7 @@ from ..types import JsonObject, JsonValue
 from ..unpadded import encode_unpadded
 from ..versions import RoomVersion, StateResolution
 from .escaped import call_word, json_text, printable
-from .heard import tell
+from .heard import say, tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -269,7 +269,7 @@ class GivenEvent:
                 told = f"the event_id in it is right; it is not part of the event in room version {version}"
             else:
                 continue
-            click.echo(printable(f"roomver: {self.file}: {told}"), err=True)
+            say(printable(f"roomver: {self.file}: {told}"))
         return said == {computed}
 
 

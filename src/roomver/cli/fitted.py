@@ -94,14 +94,14 @@ def _fitting(text: str, cells: int) -> int:
     return len(text)
 
 
-_QUOTED: Final = re.compile("`[^`]*`")
+_CALL: Final = re.compile(r"`[^`]*`|(?<=\s)roomver [a-z]+ .*")
 _HELD: Final = "\0"  # stands for a space at which a line is not broken
 
 
 def note_lines(note: str, width: int) -> list[str]:
     """Return a note for standard error as lines of a width, the others indented by two more.
 
-    What is in back-ticks, to be copied, stays in one line; so does each word, such as an ID.
+    What is to be copied stays in one line: a call, what is in back-ticks, and each word, such as an ID.
 
     >>> note_lines("roomver: a.jsonl: 2 events are left out: see `roomver check`", 50)
     ['roomver: a.jsonl: 2 events are left out: see', '  `roomver check`']
@@ -109,7 +109,7 @@ def note_lines(note: str, width: int) -> list[str]:
     if cell_len(note) <= width:
         return [note]
     indent = " " * (len(note) - len(note.lstrip(" ")))
-    held = _QUOTED.sub(lambda found: found[0].replace(" ", _HELD), note.lstrip(" "))
+    held = _CALL.sub(lambda found: found[0].replace(" ", _HELD), note.lstrip(" "))
     lines, line, start = [], "", indent
     for word in held.split(" "):
         longer = f"{line} {word}" if line else f"{start}{word}"

@@ -19,6 +19,7 @@ from .graph_choice import EventChoice, choose
 from .graph_forms import FORMS
 from .graph_json import json_chunks, tardis_chunks
 from .graph_words import SYMBOLS, RowText, Words
+from .heard import say
 from .lane_text import LaneText, Line, Part
 from .loaded import LoadedRoom
 from .progress import ReplayProgress, output_progress, work_progress
@@ -106,7 +107,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
         _print(asked.of(loaded), loaded, drawing, words, choice, middle)
         return
     if not drawing.nodes:
-        click.echo(f"roomver: {loaded.file}: {choice.nothing(loaded)}", err=True)
+        say(f"roomver: {loaded.file}: {choice.nothing(loaded)}")
     if form == "json":
         chunks: Iterable[str] = json_chunks(loaded, drawing)
     elif form == "tardis":
@@ -117,7 +118,7 @@ def graph(  # noqa: PLR0913, PLR0917 - one for each option
         for chunk in chunks:
             click.echo(chunk)
     if (hint := _hint(form, loaded, drawing)) is not None:
-        click.echo(f"roomver: {hint}", err=True)
+        say(f"roomver: {hint}")
 
 
 def _hint(form: str, loaded: LoadedRoom, drawing: Drawing) -> str | None:

@@ -1,17 +1,46 @@
-"""Lines on standard error that belong to a room that is read. A cache keeps them, to say them again."""
+"""Lines on standard error. A cache keeps those that belong to a room that is read, to say them again."""
 
+import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import click
 
+from .fitted import note_lines
+
+_NARROWEST: Final = 20
+_USUAL: Final = 80  # columns, if a terminal does not tell
 _listening: Final[list[list[str]]] = []
 
 
+def say(line: str) -> None:
+    """Write a line to standard error, broken between words to the width of the terminal.
+
+    Where there is no terminal it is broken only if COLUMNS is set, as on standard output.
+    """
+    width = _width()
+    for one in [line] if width is None else note_lines(line, max(_NARROWEST, width)):
+        click.echo(one, err=True)
+
+
+def _width() -> int | None:
+    columns = os.environ.get("COLUMNS", "")
+    if re.fullmatch("[0-9]{1,4}", columns) and int(columns):
+        return int(columns)
+    if not sys.stderr.isatty():
+        return None
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
+    except (OSError, ValueError):
+        return _USUAL
+
+
 def tell(line: str) -> None:
-    """Write a line to standard error, and add it to what is heard."""
-    click.echo(line, err=True)
+    """Write a line to standard error as `say` does, and add it to what is heard."""
+    say(line)
     for lines in _listening:
         lines.append(line)
 

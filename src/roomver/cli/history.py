@@ -18,6 +18,7 @@ from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json
 from .explain import teller_of
+from .heard import say
 from .loaded import LoadedRoom
 from .people import few_words, short_id
 from .progress import work_progress
@@ -74,7 +75,7 @@ def _hint(loaded: LoadedRoom, kind: str) -> None:
     """Say on standard error which type of the room may be meant."""
     kinds = {one.type for one in loaded.events.values() if one.state_key is not None} - {kind}
     for close in get_close_matches(kind, sorted(kinds), 1, 0.8):
-        click.echo(f"roomver: {loaded.file}: did you mean {few_words(close)}?", err=True)
+        say(f"roomver: {loaded.file}: did you mean {few_words(close)}?")
 
 
 def _print_keys(kind: str, keys: tuple[KeyLine, ...], teller: Teller, asked: Asked) -> None:

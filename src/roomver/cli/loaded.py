@@ -7,8 +7,6 @@ from heapq import nsmallest
 from itertools import chain
 from typing import Final
 
-import click
-
 from ..claims import disputed_text
 from ..contributions import DifferenceKind
 from ..errors import SHOWN, Lack, MissingEvents
@@ -26,6 +24,7 @@ from ..undecided import is_contradiction, lack_behind
 from ..versions import EventIdForm, RoomVersion
 from .escaped import printable
 from .guidance import cut_id, id_hint
+from .heard import say
 from .lacking import NO_STATES, advice_for, follows_server, missing_lines, missing_words
 
 _LIKE: Final = 3  # event IDs with one beginning that a message names
@@ -206,7 +205,7 @@ class LoadedRoom:
     def say_lines(self, lines: Iterable[str]) -> None:
         """Say lines on standard error. An indented one belongs to the line before it."""
         for line in lines:
-            click.echo(printable(line if line.startswith(" ") else f"roomver: {self.file}: {line}"), err=True)
+            say(printable(line if line.startswith(" ") else f"roomver: {self.file}: {line}"))
 
     def say(self, text: str, missing: Sequence[EventId], lack: Lack | None) -> None:
         """Say something on standard error, with the missing events behind it.
@@ -223,4 +222,4 @@ class LoadedRoom:
         if lack is not None and (not missing or lack is Lack.AGREEMENT):
             lines.append(f"  {advice_for(lack)}")
         for line in [f"roomver: {self.file}: {text}{words}", *lines]:
-            click.echo(printable(line), err=True)
+            say(printable(line))

@@ -29,6 +29,7 @@ from .common import (
     read_key_files,
 )
 from .escaped import printable
+from .heard import say
 from .loading import tell_notes
 from .merged import contradiction_lines, differences_data, tell_contradictions, tell_other_rooms
 from .progress import room_progress, work_progress
@@ -114,7 +115,7 @@ def record(  # noqa: PLR0913, PLR0917 - one for each option
     except RoomverError as error:
         raise InputError(name, str(error)) from None
     for note in notes:
-        click.echo(printable(f"roomver: {name}: {note}"), err=True)
+        say(printable(f"roomver: {name}: {note}"))
     if not kept:
         raise click.exceptions.Exit(1)
 
@@ -168,7 +169,7 @@ def _read(
     tell_other_rooms(gathered)
     tell_contradictions(gathered, files, choice)
     for line in contradiction_lines(gathered):
-        click.echo(f"roomver: {line}", err=True)
+        say(f"roomver: {line}")
     room_id = gathered.room_id if gathered.events else room.room_id
     wanted = choice.room_id(room)
     if wanted is not None and room_id is not None and room_id != wanted:

@@ -8,6 +8,7 @@ from rich.text import Text
 from ..readers import RoomSummary
 from .common import console, example
 from .escaped import ascii_json, printable
+from .heard import say
 from .sources import immutable_option, opened_source
 
 _MOST = 50
@@ -46,7 +47,7 @@ def rooms(source: str, immutable: bool, all_rooms: bool, as_json: bool) -> None:
     elif found:
         _print(found, None if all_rooms else _MOST)
     else:
-        click.echo(printable(f"roomver: {opened.name}: it has no rooms"), err=True)
+        say(printable(f"roomver: {opened.name}: it has no rooms"))
     if not found:
         raise click.exceptions.Exit(1)
 

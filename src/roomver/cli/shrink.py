@@ -31,6 +31,7 @@ from ..types import EventId, JsonObject
 from ..versions import StateResolution
 from .asked import Asked, room_command
 from .common import call_name, console, example
+from .heard import say
 from .loaded import LoadedRoom
 from .vectors.implementation import Implementation
 from .vectors.meeting import ImplementationDiffers
@@ -115,7 +116,7 @@ def shrink_command(
                 out.write(line)
     ended = "" if found.complete else "; it may not be the smallest: the time is over"
     left = counted(len(found.cut.events), "event is", "events are")
-    click.echo(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}", err=True)
+    say(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}")
     if output != "-":
         click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
 

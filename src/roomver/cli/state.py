@@ -29,6 +29,7 @@ from .common import (
     unhashed_option,
 )
 from .escaped import ascii_json, printable
+from .heard import say
 from .loaded import LoadedRoom
 from .loading import load_room
 from .merged import check_call
@@ -157,7 +158,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.exceptions.Exit(3)
     if not chosen:
         wanted = "" if kind is None and key is None else " such"
-        click.echo(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"), err=True)
+        say(printable(f"roomver: {loaded.file}: {what} has no{wanted} entry"))
         raise click.exceptions.Exit(1)
 
 
@@ -298,7 +299,7 @@ def _say(loaded: LoadedRoom, *texts: str | None) -> None:
     """Say each of these texts on standard error; None is skipped."""
     for text in texts:
         if text is not None:
-            click.echo(printable(f"roomver: {loaded.file}: {text}"), err=True)
+            say(printable(f"roomver: {loaded.file}: {text}"))
 
 
 def _undecided_read(loaded: LoadedRoom, resolution: Resolution, undecided: set[EventId]) -> list[EventId]:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import cast
 
-import click
-
 from ..errors import UnknownState, counted
 from ..replay import CurrentCheck
 from ..rules import Verdict
@@ -12,6 +10,7 @@ from ..types import EventId
 from .answers import Answer
 from .common import console
 from .escaped import printable
+from .heard import say
 from .tables import wrapped
 
 __all__ = ["print_sum", "tell_unchecked"]
@@ -30,7 +29,7 @@ def tell_unchecked(answer: Answer) -> None:
         told = (
             f"the signatures of {events} could not be checked: keys are missing; `roomver check` names them"
         )
-        click.echo(f"roomver: {told}", err=True)
+        say(f"roomver: {told}")
 
 
 def _sum(answer: Answer) -> str:

@@ -1,0 +1,85 @@
+"""Notes on standard error: they fit the terminal, and what is to be copied from them stays whole."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import CASES, run
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from test_progress import in_terminal
+
+from roomver.cli.fitted import note_lines
+
+ROOM = str(CASES / "m_16629_reset.jsonl")
+NOTE = f"roomver: {ROOM}: the signatures of 20 events could not be checked: no keys are given (--keys)"
+
+
+def lines_in_terminal(*arguments: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a command writes to standard error on a terminal that is so wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, told = in_terminal(*arguments)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told.decode()).replace("\r", "").split("\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="opens a terminal of its own")
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_notes_fit_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copy(ROOM, tmp_path / "room.jsonl")
+    monkeypatch.chdir(tmp_path)
+    lines = lines_in_terminal("graph", "room.jsonl", columns=columns, monkeypatch=monkeypatch)
+    said = [line for line in lines if line.strip()]
+    assert all(cell_len(line) <= columns for line in said)
+    assert " ".join(line.strip() for line in said).endswith(
+        "room.jsonl: the signatures of 20 events could not be checked: no keys are given (--keys)"
+    )
+    assert (len(said) > 1) == (columns < 90)
+
+
+def test_errors_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "60")
+    shutil.copy(ROOM, "room.jsonl")
+    result = run("explain", "room.jsonl", "$" + "x" * 43)
+    assert result.exit_code == 2
+    lines = [line for line in result.stderr.splitlines() if "no event" in line]
+    assert lines
+    assert all(len(line) <= 60 or "$" in line for line in result.stderr.splitlines())
+
+
+def test_a_note_in_a_pipe_is_one_line() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-m", "roomver", "graph", ROOM],
+        capture_output=True,
+        check=True,
+        env=environment,
+        text=True,
+    )
+    assert done.stderr == f"{NOTE}\n"
+
+
+def test_what_is_copied_stays_whole() -> None:
+    call = "roomver check 'a file.jsonl' --also 'another file.jsonl'"
+    event_id = "$" + "x" * 90
+    assert note_lines(f"roomver: a: see `{call}` and then {event_id}; or try {call}", 40) == [
+        "roomver: a: see",
+        f"  `{call}`",
+        "  and then",
+        f"  {event_id};",
+        "  or try",
+        f"  {call}",
+    ]
+    assert note_lines("  behind it: one two three", 16) == ["  behind it: one", "    two three"]
+
+
+@given(st.text("ab `宽", max_size=100), st.integers(5, 60))
+def test_only_spaces_are_lost(note: str, width: int) -> None:
+    lines = note_lines(note, width)
+    assert "".join(lines).replace(" ", "") == note.replace(" ", "")
+    assert all(cell_len(line) <= width or " " not in line.strip() or "`" in line for line in lines)
