@@ -369,6 +369,19 @@ def test_hundreds_of_branches_and_prev_events_are_counted(write: Write) -> None:
     assert "+N lanes that are not drawn" in lines[-3]
 
 
+@pytest.mark.usefixtures("_narrow")
+def test_thousands_of_forward_extremities_fit_a_screen(write: Write) -> None:
+    built = public_room()
+    start = built.last
+    for number in range(2_000):
+        built.add("m.room.message", ALICE, {"body": str(number)}, prev=[start])
+    lines = drawn(write("ends.jsonl", [header(), *entries(built)]))
+    assert "2,000 forward extremities" in lines[1]
+    assert lines[3].startswith(": 2,000 events of 1 sender, each a branch of its own, ")
+    assert len(lines) < 20
+    assert all(cell_len(line) <= 80 for line in lines[:-1])
+
+
 # A terminal, and programs that read the output
 
 

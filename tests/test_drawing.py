@@ -188,6 +188,37 @@ def test_a_drawing_that_fits_a_screen_is_not_folded(number: int) -> None:
     assert len(nodes) == (SMALL if number == SMALL else 3)
 
 
+@pytest.mark.parametrize("number", [LONG - 1, LONG, 300])
+def test_events_that_nothing_follows_are_one_row_if_they_follow_the_same(number: int) -> None:
+    built = public_room()
+    for one in range(SMALL):
+        built.add("m.room.message", ALICE, {"body": str(one)})
+    start = built.last
+    assert start is not None
+    for one in range(number):
+        built.add("m.room.message", BOB, {"body": str(one)}, prev=[start])
+        built.last = start
+    for one in range(number):
+        built.add("m.room.name", BOB, {"name": str(one)}, state_key="", prev=[start])  # rejected
+    found = checked(built.events.values(), "11")
+    drawing = draw(found)
+    fans = [node for node in drawing.nodes if node.kind is Kind.FAN]
+    if number < LONG:
+        assert not fans
+        return
+    rejected, accepted = fans
+    assert [node.mark for node in fans] == [Mark(Judged.REJECTED), Mark()]
+    assert len(rejected.events) == len(accepted.events) == number
+    (at,) = accepted.parents
+    assert rejected.parents == (at,)
+    assert drawing.nodes[at].events[0] == start.event_id
+    assert sum(len(node.events) for node in drawing.nodes) == len(found.replay.events)
+    # One that was asked for stands alone.
+    middle = accepted.events[number // 2]
+    around = draw(found, around=middle, count=5)
+    assert [node.events for node in around.nodes if node.events[0] == middle] == [(middle,)]
+
+
 def test_a_run_of_rejected_events_is_folded_apart_from_the_others() -> None:
     built, _ = long_room(2)
     for number in range(SMALL):

@@ -202,7 +202,7 @@ def _legend(used: Collection[str], lanes: LaneText) -> str:
 def _hints(drawing: Drawing) -> Iterable[str]:
     """Say which options show more."""
     kinds = {node.kind for node in drawing.nodes}
-    if Kind.RUN in kinds or Kind.APART in kinds:
+    if not kinds.isdisjoint((Kind.RUN, Kind.APART, Kind.FAN)):
         yield "folded events: --all shows each"
     if Kind.NEWER in kinds or Kind.OLDER in kinds:
         rows = sum(node.kind not in (Kind.NEWER, Kind.OLDER) for node in drawing.nodes)

@@ -116,6 +116,8 @@ class Words:
             text += ", perhaps soft-failed"
         if node.kind is Kind.APART:
             return RowText(":", f"{text}; what came before each is missing here")
+        if node.kind is Kind.FAN:
+            text += ", each a branch of its own"
         day, time = _day_and_time(events[folded.newest])
         return RowText(":", text, "", day, time, since=_day_and_time(events[folded.oldest]))
 

@@ -13,6 +13,7 @@ from .fitted import note_lines
 
 _NARROWEST: Final = 20
 _USUAL: Final = 80  # columns, if a terminal does not tell
+_WIDE: Final = 200  # as `WIDE` of `roomver.cli.common`: from here on, no line is broken
 _listening: Final[list[list[str]]] = []
 
 
@@ -22,7 +23,7 @@ def say(line: str) -> None:
     Where there is no terminal it is broken only if COLUMNS is set, as on standard output.
     """
     width = _width()
-    for one in [line] if width is None else note_lines(line, max(_NARROWEST, width)):
+    for one in [line] if width is None or width >= _WIDE else note_lines(line, max(_NARROWEST, width)):
         click.echo(one, err=True)
 
 

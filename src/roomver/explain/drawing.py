@@ -6,7 +6,9 @@
 * Selection: if only some events are asked for, the others are left out, and edges lead through them. A merge
   that was not asked for is kept as a junction where it joins lines of events that were.
 * Folding: a long straight run of events, each judged alike and with nothing else to say, is one row. So is a
-  long run of events that nothing connects, such as the state that a server gave of a room it was asked about.
+  long run of events that nothing connects, such as the state that a server gave of a room it was asked about,
+  and one of events that all follow the same event and that nothing follows, such as thousands of forward
+  extremities.
 * Window: of long drawings a part can be asked for. All rows above it are one row then, and all rows below it.
 """
 
@@ -38,6 +40,7 @@ class Kind(Enum):
     JUNCTION = "junction"
     RUN = "run"
     APART = "apart"
+    FAN = "fan"
     NEWER = "newer"
     OLDER = "older"
 
@@ -48,8 +51,8 @@ class Node:
 
     Attributes:
         kind: an event that was asked for; a merge that was not, and joins events that were; a straight run of
-            events; a run of events that no edge connects; or all rows above or below the part that was asked
-            for.
+            events; a run of events that no edge connects; one of events that follow the same event, and that
+            nothing follows; or all rows above or below the part that was asked for.
         events: the events, the newest first. Only an event and a junction have exactly one.
         parents: the rows of the nodes that it follows, further down, the nearest first.
         mark: what is remarkable about the event; of a run, how each of its events was judged.
@@ -192,7 +195,7 @@ def draw(
     runs: dict[int, tuple[int, ...]] = {}
     if fold and len(active) > SMALL:
         runs = _Folding(drawing.marks, order, parents, children, around).runs(active)
-    drawing.nodes = _nodes(drawing.marks, order, parents, active, kept, runs)
+    drawing.nodes = _nodes(drawing.marks, order, parents, children, active, kept, runs)
     if around is not None or count is not None:
         middle = None if around is None else _row_of(drawing.nodes, around)
         drawing.nodes = _window(drawing.nodes, middle, 20 if count is None else count)
@@ -271,23 +274,22 @@ class _Folding:
         """Return the rows of each run, the newest first, by the first of them."""
         found: dict[int, tuple[int, ...]] = {}
         taken: set[int] = set()
-        apart: list[int] = []
+        together: list[int] = []
+        alike = None
         for number in active:
-            if self._is_apart(number):
-                if apart and self._judged(apart[-1]) != self._judged(number):
-                    self._keep(found, apart)
-                    apart = []
-                apart.append(number)
-                continue
-            self._keep(found, apart)
-            apart = []
-            if number not in taken and self._is_straight(number):
+            group = self._group(number)
+            if group != alike:
+                self._keep(found, together)
+                together, alike = [], group
+            if group is not None:
+                together.append(number)
+            elif number not in taken and self._is_straight(number):
                 run = [number]
                 while self._goes_on(run[-1], following := self.parents[run[-1]][0]):
                     run.append(following)
                 taken.update(run)
                 self._keep(found, run)
-        self._keep(found, apart)
+        self._keep(found, together)
         return found
 
     @staticmethod
@@ -306,22 +308,29 @@ class _Folding:
         one, other = (self.marks.get(self.order[row], PLAIN) for row in (number, following))
         return one == other and self._is_straight(following)
 
-    def _is_apart(self, number: int) -> bool:
-        """Whether no edge leads to a row or on, and only its judgement and gap may be remarkable."""
-        if self.parents[number] or self.children[number] or self.order[number] == self.shown:
-            return False
-        mark = self.marks.get(self.order[number], PLAIN)
-        return mark == replace(self._judged(number), missing=mark.missing)
+    def _group(self, number: int) -> tuple[Sequence[int], Mark] | None:
+        """Return what a row to which no edge leads has in common with others; None if it is not folded so.
+
+        It is what the row follows, one row or none, and its judgement. Nothing else may be remarkable, except
+        a gap before a row that follows none.
+        """
+        above = self.parents[number]
+        if len(above) > 1 or self.children[number] or self.order[number] == self.shown:
+            return None
+        mark, judged = self.marks.get(self.order[number], PLAIN), self._judged(number)
+        alike = mark == (judged if above else replace(judged, missing=mark.missing))
+        return (above, judged) if alike else None
 
     def _judged(self, number: int) -> Mark:
         mark = self.marks.get(self.order[number], PLAIN)
         return Mark(mark.judged, mark.unsure)
 
 
-def _nodes(
+def _nodes(  # noqa: PLR0913, PLR0917 - the rows as `draw` has them
     marks: dict[EventId, Mark],
     order: Sequence[EventId],
     parents: Sequence[Sequence[int]],
+    children: Sequence[int],
     active: Sequence[int],
     kept: Collection[int],
     runs: dict[int, tuple[int, ...]],
@@ -335,7 +344,7 @@ def _nodes(
     for row in left:
         rows = runs.get(row, (row,))
         if row in runs:
-            kind = Kind.RUN if parents[row] else Kind.APART
+            kind = Kind.APART if not parents[row] else Kind.RUN if children[row] else Kind.FAN
         else:
             kind = Kind.EVENT if row in kept else Kind.JUNCTION
         events = tuple(order[one] for one in rows)
