@@ -13,26 +13,25 @@ from .fitted import note_lines
 
 _NARROWEST: Final = 20
 _USUAL: Final = 80  # columns, if a terminal does not tell
-_WIDE: Final = 200  # as `WIDE` of `roomver.cli.common`: from here on, no line is broken
 _listening: Final[list[list[str]]] = []
 
 
 def say(line: str) -> None:
     """Write a line to standard error, broken between words to the width of the terminal.
 
-    Where there is no terminal it is broken only if COLUMNS is set, as on standard output.
+    Where there is no terminal it stays one line, also if COLUMNS is set: programs read it.
     """
     width = _width()
-    for one in [line] if width is None or width >= _WIDE else note_lines(line, max(_NARROWEST, width)):
+    for one in [line] if width is None else note_lines(line, max(_NARROWEST, width)):
         click.echo(one, err=True)
 
 
 def _width() -> int | None:
+    if not sys.stderr.isatty():
+        return None
     columns = os.environ.get("COLUMNS", "")
     if re.fullmatch("[0-9]{1,4}", columns) and int(columns):
         return int(columns)
-    if not sys.stderr.isatty():
-        return None
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
     except (OSError, ValueError):
