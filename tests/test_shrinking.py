@@ -210,7 +210,7 @@ def test_shrink_keeps_a_verdict(tmp_path: Path) -> None:
 def test_a_predicate_is_explained(keep: str) -> None:
     result = run("shrink", str(RESET), "--keep", keep)
     assert result.exit_code == 2
-    assert "expected 'verdict EVENT STATUS [RULE]'" in result.stderr.replace("\n", " ")
+    assert "expected 'verdict EVENT OUTCOME [RULE]'" in result.stderr.replace("\n", " ")
 
 
 OTHER = """

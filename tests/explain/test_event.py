@@ -298,9 +298,9 @@ def test_the_levels_that_an_event_changed_are_named(version: str) -> None:
     assert "It changed" not in text(explain_event(found_in(room), again.event_id))
 
 
-def test_power_levels_are_spoken_of_in_the_plural() -> None:
+def test_a_power_levels_event_is_spoken_of_in_the_singular() -> None:
     room = base_room("10")
     levels = room.make_power({"users": {ALICE: 100, BOB: 100}}, by=BOB)
     room.take(levels)
     explained = text(explain_event(found_in(room), levels.event_id))
-    assert explained.startswith(f"<{levels.event_id}> were rejected by their own auth events: ")
+    assert explained.startswith(f"<{levels.event_id}> was rejected by its own auth events: ")

@@ -96,7 +96,7 @@ def test_a_kick_is_undone_as_designed_if_its_sender_was_banned_elsewhere(version
     assert (one.lost, one.restored) == (kick.event_id, joined.event_id)
     if version == "1":
         # The members are resolved in one pass, during which the state does not have Bob's at all.
-        assert (one.intent, one.act) == (Intent.NOBODY, None)
+        assert (one.intent, one.act) == (Intent.UNINTENDED, None)
         assert "had no member event" in words(one)
         assert "because version 1 resolves it in the same pass" in words(one)
     else:
@@ -137,7 +137,7 @@ def test_nobody_meant_to_undo_the_change_of_a_user_whose_promotion_lost(version:
     fork.merge()
     one = only(found_in(room), TOPIC)
     assert (one.lost, one.restored) == (new.event_id, old.event_id)
-    assert (one.intent, one.act) == (Intent.NOBODY, None)
+    assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert promoted.event_id in words(one)
     assert other.event_id in words(one)
 
@@ -182,7 +182,7 @@ def test_nobody_meant_to_remove_those_who_joined_before_a_join_rule(version: str
         return
     one = only(found, ("m.room.member", DAVE))
     assert (one.lost, one.restored, one.merge) == (joined.event_id, None, merge.event_id)
-    assert (one.intent, one.act) == (Intent.NOBODY, None)
+    assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert rule.event_id in words(one)
 
 
@@ -204,7 +204,7 @@ def test_nobody_meant_to_check_a_change_against_a_state_that_is_newer(version: s
     found = found_in(room)
     found.replay = replay_room(room.events.values(), given={other.event_id: there})
     one = only(found, TOPIC)
-    assert (one.lost, one.intent, one.act, one.kept_by_v2_1) == (new.event_id, Intent.NOBODY, None, True)
+    assert (one.lost, one.intent, one.act, one.kept_by_v2_1) == (new.event_id, Intent.UNINTENDED, None, True)
     assert left.event_id in words(one)
 
 
@@ -228,7 +228,7 @@ def test_nobody_meant_an_order_that_puts_the_older_value_last(version: str) -> N
     fork.merge()
     one = only(found_in(room), TOPIC)
     assert second.event_id != first.event_id
-    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.NOBODY)
+    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.UNINTENDED)
     assert one.verdict is None
     assert one.checked == old.event_id
     assert "in its place" in words(one)
@@ -253,7 +253,7 @@ def test_version_1_stops_at_the_first_event_that_it_refuses() -> None:
     explained = {one.lost: one for one in explain_resets(found_in(room)) if one.key == LEVELS}
     assert {*explained} == {refused.event_id, new.event_id}
     one = explained[new.event_id]
-    assert (one.restored, one.intent, one.checked) == (old.event_id, Intent.NOBODY, refused.event_id)
+    assert (one.restored, one.intent, one.checked) == (old.event_id, Intent.UNINTENDED, refused.event_id)
     assert one.verdict is not None
     assert one.verdict.rule.name == "sender.not_joined"
     assert "did not try" in words(one)
@@ -360,7 +360,7 @@ def test_version_1_takes_the_deepest_event_first_whatever_its_depth_means() -> N
     fork.end()
     fork.merge()
     one = only(found_in(room), TOPIC)
-    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.NOBODY)
+    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.UNINTENDED)
     assert (one.checked, one.verdict) == (old.event_id, None)
     assert f"because it took {old.event_id} first" in words(one)
 

@@ -1,6 +1,8 @@
 """Rooms to replay: recorded ones, random ones, and small ones made by hand."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -126,6 +128,13 @@ class Branches:
         """End a branch at the last event."""
         assert self.room.last is not None
         self.ends.append(self.room.last)
+
+    @contextmanager
+    def side(self) -> Iterator[None]:
+        """Begin a branch, and end it after the events that the block adds."""
+        self.branch()
+        yield
+        self.end()
 
     def merge(self) -> Event:
         """Add a message after all branches. Its auth events are selected from the state at the fork."""

@@ -101,9 +101,9 @@ def _difference(compared: Compared) -> str:
         if ids:
             are = "is" if len(ids) == 1 else "are"
             told.append(f"{counted(len(ids), 'event', 'events')} {are} only in {name}")
-    if compared.verdicts:
-        differ = "has a different outcome" if len(compared.verdicts) == 1 else "have different outcomes"
-        told.append(f"{counted(len(compared.verdicts), 'event', 'events')} {differ}")
+    if compared.outcomes:
+        differ = "has a different outcome" if len(compared.outcomes) == 1 else "have different outcomes"
+        told.append(f"{counted(len(compared.outcomes), 'event', 'events')} {differ}")
     for entries, what in ((compared.state, "current state"), (compared.recorded_state, "recorded state")):
         if entries:
             differ = "differs" if len(entries) == 1 else "differ"
@@ -145,13 +145,13 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
             print_lines(
                 ["", f"the current state of {name} is unknown, or known in part: not all is compared"]
             )
-    if compared.verdicts:
+    if compared.outcomes:
         out.print("\ndifferent outcomes", style="bold")
         lines = []
-        for one in compared.verdicts[:_SHOWN]:
+        for one in compared.outcomes[:_SHOWN]:
             lines.append(f"  {teller.event(one.event_id)}")
-            lines.append(f"    A {one.computed[0]}, B {one.computed[1]}{_recorded(one.recorded)}")
-        print_lines([*lines, *_rest(len(compared.verdicts))], out)
+            lines.append(f"    A {one.outcome[0]}, B {one.outcome[1]}{_recorded(one.recorded)}")
+        print_lines([*lines, *_rest(len(compared.outcomes))], out)
     for name, ids in zip("AB", compared.only, strict=True):
         _print_events(f"only in {name}", ids, teller)
     for name, ends in zip("AB", compared.extremities or (), strict=False):

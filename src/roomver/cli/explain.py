@@ -7,7 +7,7 @@ from urllib.parse import quote as quote_url
 
 import click
 
-from ..errors import MissingEvents
+from ..errors import MissingEvents, counted
 from ..event import Event
 from ..explain.event import explain_event, explain_left_out
 from ..explain.explained import Explained, Verdicted
@@ -76,8 +76,8 @@ def _tell_missing(event_id: EventId, loaded: LoadedRoom, asked: Asked) -> None:
     teller = teller_of(loaded)
     citing = loaded.replay.missing.get(event_id, ())
     if citing:
-        cites = "event cites it" if len(citing) == 1 else "events cite it, first"
-        known = f"{len(citing):,} {cites}: {teller.event(citing[0])}."
+        cites = counted(len(citing), "event cites it", "events cite it. The first")
+        known = f"{cites}: {teller.event(citing[0])}."
     else:
         known = "No event here cites it."
     path = f"/_matrix/federation/v1/event/{quote_url(event_id, safe='$:._-')}"

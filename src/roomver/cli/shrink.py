@@ -38,7 +38,7 @@ from .written import written
 
 _ALGORITHMS: Final = tuple(one.value for one in StateResolution)
 _FORMS: Final = (
-    "'verdict EVENT STATUS [RULE]', 'algorithms v2 v2.1', 'reset [TYPE [KEY]]', 'sources', or"
+    "'verdict EVENT OUTCOME [RULE]', 'algorithms v2 v2.1', 'reset [TYPE [KEY]]', 'sources', or"
     " 'implementation COMMAND'"
 )
 
@@ -59,7 +59,7 @@ _FORMS: Final = (
     "--keep",
     metavar="PREDICATE",
     required=True,
-    help=f"What must stay so: {_FORMS}. STATUS is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}; RULE is the"
+    help=f"What must stay so: {_FORMS}. OUTCOME is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}; RULE is the"
     " name of the rule that decides. With 'sources', the source and the one of --also come to different"
     " current states. With 'implementation', a program that speaks the protocol of the vectors resolves a"
     " merge of the room otherwise than roomver.",

@@ -115,7 +115,7 @@ def _written(page: Page, target: str, data: bytes, *, png: bool) -> JsonObject:
         "bytes": len(data),
         "room_id": page.found.gathered.room_id,
         "events": len(page.order),
-        "statuses": {name: page.status.count(number) for number, name in enumerate(STATUSES)},
+        "outcomes": {name: page.status.count(number) for number, name in enumerate(STATUSES)},
         "resets": len(page.found.resets),
         "merges": len(page.found.replay.merges),
         "merges_left_out": page.merges[1],
