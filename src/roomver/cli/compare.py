@@ -41,8 +41,8 @@ def compare_command(asked: Asked) -> None:
 
     The room version and --keys apply to both. Use --also in other commands to read both as one room.
 
-    Exit code: 0 they agree, 1 they differ, 2 usage error or unreadable file, 3 they agree as far as they can
-    be compared, and parts are undecided.
+    Exit code: 0 they agree, 1 they differ, or a server decided an event otherwise than the rules, 2 usage
+    error or unreadable file, 3 they agree as far as they can be compared, and parts are undecided.
     """
     if asked.more_files:
         raise click.UsageError("compare reads two sources apart: give the second one without --also")
@@ -67,7 +67,8 @@ def compare_command(asked: Asked) -> None:
     else:
         _print(compared, teller, rooms)
         click.echo(f"\n{_more(compared, same, other)}")
-    raise click.exceptions.Exit(1 if not compared.agree else 3 if compared.unknown else 0)
+    wrong = not compared.agree or any(compared.otherwise)
+    raise click.exceptions.Exit(1 if wrong else 3 if compared.unknown else 0)
 
 
 def _side(loaded: LoadedRoom) -> Side:
