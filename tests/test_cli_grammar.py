@@ -7,7 +7,7 @@ import pytest
 from builder import ALICE, BOB, VERSIONS, Room
 from command_line import Write, case, entries, header, public_room, run
 from played_rooms import played
-from replay.rooms import Branches, base_room
+from replay.rooms import banned_beside_a_topic, base_room
 
 NOUNS = (
     "event entry key server change merge reset signature fork room user member try case other state"
@@ -69,12 +69,7 @@ def outputs(room: str, *options: str, events: list[str], other: str = "") -> lis
 def one_reset(version: str = "11") -> Room:
     built = base_room(version)
     built.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
-    fork = Branches(built)
-    with fork.side():
-        built.member(BOB, "ban", by=ALICE)
-    with fork.side():
-        built.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.merge()
+    banned_beside_a_topic(built)
     return built
 
 

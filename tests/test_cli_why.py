@@ -149,12 +149,10 @@ def test_resets_of_other_keys_and_merges_are_told_apart(write: Write) -> None:
     for kind in ("m.room.topic", "m.room.name", "m.room.topic"):
         room.add(kind, ALICE, {"x": 1}, state_key="")
         fork = Branches(room)
-        fork.branch()
-        room.member(BOB, "ban", by=ALICE)
-        fork.end()
-        fork.branch()
-        room.add(kind, BOB, {"x": 2}, state_key="")
-        fork.end()
+        with fork.side():
+            room.member(BOB, "ban", by=ALICE)
+        with fork.side():
+            room.add(kind, BOB, {"x": 2}, state_key="")
         fork.merge()
         room.member(BOB, "leave", by=ALICE)
         room.member(BOB, "invite", by=ALICE)
@@ -343,12 +341,10 @@ def test_text_fits_80_columns(write: Write, monkeypatch: pytest.MonkeyPatch) -> 
     built = base_room("11")
     built.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
     fork = Branches(built)
-    fork.branch()
-    built.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    new = built.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
+    with fork.side():
+        built.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        new = built.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.merge()
     room = write("room.jsonl", [header(), *entries(built)])
     for arguments in (

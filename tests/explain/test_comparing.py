@@ -28,6 +28,19 @@ def compared(one: Iterable[Event], other: Iterable[Event], version: str = "11") 
     return compare(side(one, version), side(other, version))
 
 
+def banned_beside_messages() -> tuple[list[Event], Event, Event, Event]:
+    """Return the events of a room, Bob's ban on one branch, and two messages of his on another."""
+    room = base_room("11")
+    events = [*room.events.values()]
+    fork = Branches(room)
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        message = room.add("m.room.message", BOB, {"body": "x"})
+        later = room.add("m.room.message", BOB, {"body": "y"})
+    return events, ban, message, later
+
+
 def text(found: Compared) -> str:
     assert found.parting is not None
     return "".join(str(part.value) for part in found.parting.why)
@@ -75,15 +88,7 @@ def test_a_gap_is_told_apart_from_being_behind() -> None:
 
 
 def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message)]
+    events, ban, message, _ = banned_beside_messages()
     found = compared([*events, ban, message], [*events, message, ban])
     assert found.parting is not None
     assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
@@ -93,15 +98,7 @@ def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message)]
+    events, ban, message, _ = banned_beside_messages()
     more, less = [*events, ban, message], [*events, message]
     found = compared(less, more) if swapped else compared(more, less)
     assert found.parting is not None
@@ -111,16 +108,7 @@ def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> N
 
 
 def test_other_events_that_one_source_lacks_are_a_possible_cause() -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    later = room.add("m.room.message", BOB, {"body": "y"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message, later)]
+    events, ban, message, later = banned_beside_messages()
     found = compared([*events, ban, message, later], [*events, message, ban])
     assert found.parting is not None
     assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)

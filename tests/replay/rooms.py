@@ -158,10 +158,8 @@ def base_room(version: str, **users: int) -> Room:
 def banned_beside_a_topic(room: Room) -> tuple[Branches, Event, Event]:
     """Ban Bob on one branch, and let him set a topic on another. Return the topic and the merge too."""
     fork = Branches(room)
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
-    fork.end()
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     return fork, topic, fork.merge()
