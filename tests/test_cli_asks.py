@@ -280,7 +280,9 @@ def test_the_repaired_state_is_told_and_resolve_reads_its_ids(
     built, mine, theirs = server_behind(write)
     text, data = ask("repair", mine, "--also", theirs)
     assert text.exit_code == 1
-    assert flat(text).startswith("1 entry of the server's state would change: by the events, the room's state has")
+    assert flat(text).startswith(
+        "1 entry of the server's state would change: by the events, the room's state has"
+    )
     topic = built.state["m.room.topic", ""].event_id
     (change,) = data["changes"]
     assert (change["type"], change["before"], change["after"]) == ("m.room.topic", None, topic)
@@ -465,3 +467,10 @@ def test_what_became_of_an_event_is_its_outcome_in_every_schema(path: Path) -> N
         if isinstance(one, dict) and isinstance(one.get("properties"), dict):
             names |= one["properties"].keys()
     assert not names & {"status", "statuses", "computed", "judged", "verdict", "verdicts"}
+
+
+def test_too_few_and_too_many_arguments_are_told_apart() -> None:
+    few, many = run("explain", RESET[0]), run("explain", RESET[0], "$a", "$b")
+    assert "too few arguments: expected SOURCE ['!ROOM'] EVENT" in few.stderr
+    assert "too many arguments: expected SOURCE ['!ROOM'] EVENT" in many.stderr
+    assert (few.exit_code, many.exit_code) == (2, 2)

@@ -256,7 +256,7 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         (["--count", "0"], "0 is not in the range"),
         (["--around", "$nothing"], "no event ID is or starts with"),
         (["--since", "$nothing"], "no event ID is or starts with"),
-        (["$stray"], "1 arguments follow the room"),
+        (["$stray"], "too many arguments"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str) -> None:

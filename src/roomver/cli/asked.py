@@ -142,7 +142,8 @@ def room_command(
         ) -> Any:
             source, found, others = _split(names, room_ids)
             if not least <= len(others) <= most:
-                raise click.UsageError(f"expected {metavar}: {len(others)} arguments follow the room")
+                few = "few" if len(others) < least else "many"
+                raise click.UsageError(f"too {few} arguments: expected {metavar}")
             what = Asked(
                 source=source,
                 more_files=more_files,

@@ -174,7 +174,7 @@ def _advice(parting: Parting) -> list[str]:
     """Say what to do about the event at which the sources part."""
     lines = [f"  {_ADVICE[parting.part]}"]
     if parting.part is Cause.MISSING and parting.event_id is not None:
-        lines.append(f"    GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
+        lines.append(f"  GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
     return lines
 
 

@@ -114,8 +114,10 @@ def shrink_command(
             for line in recording_lines(_recording(found, loaded[0])):
                 out.write(line)
     ended = "" if found.complete else "; it may not be the smallest: the time is over"
-    left = counted(len(found.cut.events), "event is", "events are")
-    click.echo(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}", err=True)
+    left = len(found.cut.events)
+    before, tries = counted(found.before, "event", "events"), counted(found.tried, "try", "tries")
+    are = "is" if left == 1 else "are"
+    click.echo(f"roomver: of {before}, {left:,} {are} left after {tries}{ended}", err=True)
     if output != "-":
         click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
 
