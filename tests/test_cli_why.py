@@ -179,14 +179,16 @@ def test_the_history_of_the_power_levels_says_what_each_event_changed(write: Wri
 def test_a_missing_event_is_told_by_what_cites_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     database, room = str(unpacked_sqlite(tmp_path)), room_named("late-v1")
-    text = run("explain", database, room, "$179597448317")
+    text, data = ask("explain", database, room, "$179597448317")
     assert text.exit_code == 3
+    assert (data["outcome"], data["missing"]) == ("missing", ["$179597448317UMJFu:far.example"])
+    (citing,) = data["cited_by"]
+    assert f"({citing[:12]}" in flat(text)
     first, *_, last = text.stdout.splitlines()
     assert first.startswith("$179597448317UMJFu:far.example is missing: no source has it")
     assert "1 event cites it: @alice:hs.example's join ($17959744830" in flat(text)
     assert "GET /_matrix/federation/v1/event/$179597448317UMJFu:far.example" in text.stdout
     assert run(*shlex.split(last)[2:]).exit_code == 0
-    assert run("explain", database, room, "$179597448317", "--json").stdout == ""
 
 
 def test_the_last_line_is_a_call_that_works() -> None:
