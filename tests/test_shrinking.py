@@ -185,7 +185,7 @@ def test_shrink_writes_a_recording_that_check_accepts(tmp_path: Path) -> None:
     small = tmp_path / "small.jsonl"
     result = run("shrink", str(RESET), "--keep", "reset m.room.member", "-o", str(small))
     assert result.exit_code == 0
-    assert "20 events, 7 events are left" in result.stderr
+    assert "of 20 events, 7 are left after" in result.stderr
     checked = run("check", str(small))
     assert checked.exit_code == 0
     assert "state reset of m.room.member" in checked.stdout
