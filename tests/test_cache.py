@@ -223,7 +223,7 @@ def test_a_failed_call_leaves_no_file(tmp_path: Path) -> None:
     missing = tmp_path / "no" / "such" / "folder"
     found = run("state", str(RESET), "--cache", str(missing))
     assert found.exit_code == 2
-    assert "the cache cannot be written" in found.stderr
+    assert f"{missing}: it cannot be written: No such file" in found.stderr
 
 
 def test_a_derived_version_is_kept(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def judged(*arguments: str, code: int) -> dict[str, dict[str, Any]]:
     said = dict(line[8:].split(": ", 1) for line in text.stdout.splitlines() if line.startswith("against "))
     assert said.keys() == rows.keys()
     for against, row in rows.items():
-        if against != "the checks on receipt" or row["status"] == "dropped":
-            assert said[against] == WORDS.get(row["status"], row["status"])
+        if against != "the checks on receipt" or row["result"] == "dropped":
+            assert said[against] == WORDS.get(row["result"], row["result"])
         for one in row.get("compared", ()):
             assert one["what"] in text.stdout
             assert one["source"].rpartition(" ")[2] in text.stdout
@@ -65,14 +65,14 @@ def test_each_status_is_the_same_in_words_and_in_json(write: Write) -> None:
     }
     for event, (code, statuses) in wanted.items():
         rows = judged("--room", room, event.event_id, code=code)
-        assert [row["status"] for row in rows.values()] == statuses
+        assert [row["result"] for row in rows.values()] == statuses
     state = ("--room-version", "11", "--state", state_of(write, built))
     for event, code, status in ((fine, 0, "allowed"), (topic, 1, "refused")):
-        assert judged(*state, write("event.json", event.pdu), code=code)["the state"]["status"] == status
+        assert judged(*state, write("event.json", event.pdu), code=code)["the state"]["result"] == status
     (row,) = judged(*state, write("event.json", lines[-1]["pdu"]), code=1).values()
-    assert (row["status"], row["allowed"]) == ("dropped", False)
+    assert (row["result"], row["allowed"]) == ("dropped", False)
     partial = ("--state", case("b_sendjoin_partial.json"), case("b_after.json"))
-    assert judged(*partial, code=3)["the state"]["status"] == "undecided"
+    assert judged(*partial, code=3)["the state"]["result"] == "undecided"
 
 
 def test_the_help_says_that_a_dropped_event_ends_with_1() -> None:
@@ -133,7 +133,7 @@ def test_a_policy_server_in_the_given_state_must_have_signed_the_event(write: Wr
     message = built.add("m.room.message", ALICE, {"body": "x"})
     options = ("--room-version", "11", "--state", state_of(write, built))
     rows = judged(*options, write("event.json", message.pdu), code=1)
-    assert (rows["the state"]["status"], rows[POLICY]["status"]) == ("allowed", "soft-failed")
+    assert (rows["the state"]["result"], rows[POLICY]["result"]) == ("allowed", "soft-failed")
     said = f'the policy server has not signed the event (policy server "{SERVER}", from {policy})'
     assert rows[POLICY]["why"] == said
     assert rows[POLICY]["compared"] == [{"what": "policy server", "value": SERVER, "source": policy}]
@@ -144,7 +144,7 @@ def test_a_policy_server_in_the_given_state_must_have_signed_the_event(write: Wr
     assert room[CURRENT]["compared"][-1] == rows[POLICY]["compared"][-1]
     assert len(room[CURRENT]["compared"]) == len(room["the state before it"]["compared"]) + 1
     # With the signature it is allowed; a broken one does not count.
-    assert judged(*options, write("event.json", signed(message)), code=0)[POLICY]["status"] == "allowed"
+    assert judged(*options, write("event.json", signed(message)), code=0)[POLICY]["result"] == "allowed"
     broken = signed(message)
     broken["signatures"][SERVER][POLICY_SERVER_KEY] = "A" * 86
     rows = judged(*options, write("event.json", broken), code=1)
@@ -170,10 +170,10 @@ def test_what_is_not_signed_on_purpose_is_not_checked(write: Write) -> None:
     options = ("--room-version", "11", "--state", state_of(write, built))
     draft = write("draft.json", {"type": "m.room.message", "sender": ALICE, "content": {"body": "x"}})
     row = judged(*options, draft, code=0)[POLICY]
-    assert (row["status"], row["why"]) == ("not checked", "a draft has no signatures")
+    assert (row["result"], row["why"]) == ("not checked", "a draft has no signatures")
     message = write("event.json", built.make("m.room.message", ALICE, {"body": "x"}).pdu)
     row = judged(*options, "--unsigned", message, code=0)[POLICY]
-    assert (row["status"], row["why"]) == ("not checked", "signatures were not checked (--unsigned)")
+    assert (row["result"], row["why"]) == ("not checked", "signatures were not checked (--unsigned)")
 
 
 @pytest.mark.parametrize("lost", ["m.room.policy", "m.room.member"])
@@ -185,7 +185,7 @@ def test_a_policy_server_that_may_be_in_use_leaves_it_unknown(lost: str, write: 
     pdus = [e.pdu if at != key else {**e.pdu, "signatures": {}} for at, e in built.state.items()]
     options = ("--room-version", "11", "--state", write("state.json", pdus))
     rows = judged(*options, write("event.json", message.pdu), code=3)
-    assert (rows["the state"]["status"], rows[POLICY]["status"]) == ("allowed", "unknown")
+    assert (rows["the state"]["result"], rows[POLICY]["result"]) == ("allowed", "unknown")
     assert "whether the room uses one is unknown" in rows[POLICY]["why"]
     with_it = judged(*options, write("event.json", signed(message)), code=0 if lost == "m.room.member" else 3)
-    assert with_it[POLICY]["status"] == ("allowed" if lost == "m.room.member" else "unknown")
+    assert with_it[POLICY]["result"] == ("allowed" if lost == "m.room.member" else "unknown")

@@ -280,7 +280,9 @@ def test_the_repaired_state_is_told_and_resolve_reads_its_ids(
     built, mine, theirs = server_behind(write)
     text, data = ask("repair", mine, "--also", theirs)
     assert text.exit_code == 1
-    assert flat(text).startswith("1 entry of the server's state would change: by its events, the room has")
+    assert flat(text).startswith(
+        "1 entry of the server's state would change: by the events, the room's state has"
+    )
     topic = built.state["m.room.topic", ""].event_id
     (change,) = data["changes"]
     assert (change["type"], change["before"], change["after"]) == ("m.room.topic", None, topic)
@@ -446,7 +448,7 @@ def test_the_last_line_names_the_cache_only_to_commands_that_have_one(tmp_path: 
 def test_a_server_that_did_not_follow_the_rules_is_named_though_the_sources_agree() -> None:
     files = case("l_10715_room.jsonl"), case("l_10715_recording.jsonl")
     text, data = ask("compare", *files, "--unsigned")
-    assert text.exit_code == 0
+    assert text.exit_code == 1  # as `check` of that source has
     assert flat(text).startswith("The sources agree.")
     assert "The server of B decided 6 events otherwise than the rules." in flat(text)
     assert [len(ids) for ids in data["otherwise"]] == [0, 6]
@@ -455,3 +457,22 @@ def test_a_server_that_did_not_follow_the_rules_is_named_though_the_sources_agre
     assert "6 events with findings" in last.stdout
     assert ask("compare", files[1], files[0], "--unsigned")[1]["otherwise"] == data["otherwise"][::-1]
     assert ask("compare", files[0], files[0], "--unsigned")[1]["otherwise"] == [[], []]
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_what_became_of_an_event_is_its_outcome_in_every_schema(path: Path) -> None:
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    todo, names = [schema], set()
+    while todo:
+        one = todo.pop()
+        todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+        if isinstance(one, dict) and isinstance(one.get("properties"), dict):
+            names |= one["properties"].keys()
+    assert not names & {"status", "statuses", "computed", "judged", "verdict", "verdicts"}
+
+
+def test_too_few_and_too_many_arguments_are_told_apart() -> None:
+    few, many = run("explain", RESET[0]), run("explain", RESET[0], "$a", "$b")
+    assert "too few arguments: expected SOURCE ['!ROOM'] EVENT" in few.stderr
+    assert "too many arguments: expected SOURCE ['!ROOM'] EVENT" in many.stderr
+    assert (few.exit_code, many.exit_code) == (2, 2)

@@ -7,7 +7,7 @@ import click
 import pytest
 from builder import ALICE, Room
 from click.testing import Result
-from command_line import Write, case, kinds, report, run
+from command_line import CASES, Write, case, kinds, report, run
 
 from roomver.cli.app import main
 
@@ -441,3 +441,22 @@ def test_an_event_that_the_policy_server_has_not_signed_is_soft_failed() -> None
     assert f"\n  {told}\n" in judged
     assert told not in run("check", case("k_policy.jsonl"), "--unsigned").stdout
     assert report(case("k_policy.jsonl"), "--unsigned")["events"] == []
+
+
+# The same question as that of another file.
+ASKED_WITH = {
+    "a_client_state.json": "a_client_event.json",
+    "b_room.jsonl": "b_sendjoin_partial.json",
+    "b_sendjoin_full.json": "b_sendjoin_partial.json",
+    "f1_recording.jsonl": "f1_foreign_signature.jsonl",
+    "l_10715_room.jsonl": "l_10715_recording.jsonl",
+    "p_whatif.jsonl": "p_whatif_event.json",
+}
+
+
+def test_every_reported_input_has_its_question_in_the_documentation() -> None:
+    text = (CASES.parents[2] / "docs" / "explaining.md").read_text(encoding="utf-8")
+    files = {path.name for path in CASES.iterdir()}
+    lacking = {name for name in files if name not in text}
+    assert lacking == ASKED_WITH.keys()
+    assert {*ASKED_WITH.values()} <= files - lacking

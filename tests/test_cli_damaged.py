@@ -110,7 +110,7 @@ def test_a_damaged_row_is_not_called_refused(
     assert "  A server must get a valid copy of the event.\n" in result.stdout
     assert f"\nthe recording server {did} it\n" in result.stdout
     (told,) = json.loads(run("auth", database, event_id, "--json").stdout)
-    assert (told["status"], told["allowed"], told["recorded"]) == ("undecided", None, did)
+    assert (told["result"], told["allowed"], told["recorded"]) == ("undecided", None, did)
     checked = run("check", database, room_id)
     assert "drop the event" not in checked.stdout
     assert "1 event with findings: 1 damaged-row\n" in checked.stdout

@@ -273,7 +273,7 @@ def test_events_are_chosen_by_type_and_time(write: Write) -> None:
         (["--around", ""], "the event ID is empty; put an event ID in single quotes"),
         (["--around", "$"], f"{SMALL + 9} event IDs start with $: $"),
         (["--since", "$", "--around", "$nothing"], "no event ID is or starts with $nothing"),
-        (["$stray"], "1 arguments follow the room"),
+        (["$stray"], "too many arguments"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(arguments: list[str], said: str, file: str) -> None:

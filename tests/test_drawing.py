@@ -256,7 +256,7 @@ def test_events_on_cycles_are_drawn_once(cited: bool) -> None:
 def test_a_mark_as_json() -> None:
     mark = Mark(Judged.SOFT_FAILED, missing=("$a",), resets=(("m.room.topic", ""),))
     assert mark.to_dict() == {
-        "status": "soft-failed",
+        "outcome": "soft-failed",
         "unsure": False,
         "cyclic": False,
         "missing": ["$a"],

@@ -257,7 +257,7 @@ def test_json_of_made_up_rooms_follows_the_schema(nasty: str, write: Write) -> N
     assert document["rows"][0]["mark"]["merged"] == 2
     assert document["rows"][0]["event"]["extremity"] is True
     assert document["lanes"] == LANES
-    assert {row["mark"]["status"] for row in document["rows"]} == {"accepted", "rejected"}
+    assert {row["mark"]["outcome"] for row in document["rows"]} == {"accepted", "rejected"}
 
 
 @pytest.mark.parametrize("case", sorted(CASES.glob("*room*.jsonl")) + sorted(CASES.glob("*recording.jsonl")))

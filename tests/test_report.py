@@ -264,7 +264,7 @@ def test_the_json_is_that_of_the_schema(png: bool, tmp_path: Path, write: Write)
         check.validate(told)
         assert told["bytes"] == target.stat().st_size
         assert told["kind"] == ("png" if png else "html")
-        assert sum(told["statuses"].values()) == told["events"]
+        assert sum(told["outcomes"].values()) == told["events"]
 
 
 def test_standard_output_gets_the_file_alone() -> None:

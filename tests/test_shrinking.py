@@ -185,7 +185,7 @@ def test_shrink_writes_a_recording_that_check_accepts(tmp_path: Path) -> None:
     small = tmp_path / "small.jsonl"
     result = run("shrink", str(RESET), "--keep", "reset m.room.member", "-o", str(small))
     assert result.exit_code == 0
-    assert "20 events, 7 events are left" in result.stderr
+    assert "of 20 events, 7 are left after" in result.stderr
     checked = run("check", str(small))
     assert checked.exit_code == 0
     assert "state reset of m.room.member" in checked.stdout
@@ -210,7 +210,7 @@ def test_shrink_keeps_a_verdict(tmp_path: Path) -> None:
 def test_a_predicate_is_explained(keep: str) -> None:
     result = run("shrink", str(RESET), "--keep", keep)
     assert result.exit_code == 2
-    assert "expected 'verdict EVENT STATUS [RULE]'" in result.stderr.replace("\n", " ")
+    assert "expected 'verdict EVENT OUTCOME [RULE]'" in result.stderr.replace("\n", " ")
 
 
 OTHER = """

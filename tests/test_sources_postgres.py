@@ -483,6 +483,58 @@ def test_no_command_prints_a_password(address: str, tmp_path: Path, form: int) -
 # A kept replay
 
 
+_CHANGES = {
+    "other metadata": "UPDATE event_json SET internal_metadata = '{\"soft_failed\": true}'"
+    " WHERE room_id = %s",
+    "JSON of the same length": "UPDATE event_json SET json = replace(json, 'm.room.topic', 'm.room.tobic')"
+    " WHERE room_id = %s",
+    "the same JSON": "UPDATE event_json SET json = json WHERE room_id = %s",
+    "a key of the same name": "UPDATE server_signature_keys SET verify_key = 'x'::bytea WHERE %s <> ''",
+    "another line of groups": "UPDATE state_group_edges SET prev_state_group = prev_state_group"
+    " WHERE state_group IN (SELECT id FROM state_groups WHERE room_id = %s)",
+    "another current state": "UPDATE current_state_events SET event_id = event_id WHERE room_id = %s",
+    "another place of an event": "UPDATE events SET topological_ordering = topological_ordering"
+    " WHERE room_id = %s",
+    "an event without JSON": "DELETE FROM event_json WHERE room_id = %s",
+}
+
+
+def test_the_stamp_of_a_room_differs_after_any_change_of_its_rows(own: str) -> None:
+    room_id = next(one for one, room in FACTS["rooms"].items() if room["name"] == "local-v11")
+
+    def stamp() -> list[object]:
+        source = open_synapse(own)
+        try:
+            return source.stamp(room_id)
+        finally:
+            source.close()
+
+    missed = []
+    for name, change in _CHANGES.items():
+        before = stamp()
+        assert stamp() == before
+        with psycopg.connect(own, autocommit=True) as connection:
+            assert connection.execute(change, (room_id,)).rowcount > 0, name
+        if stamp() == before:
+            missed.append(name)
+    assert missed == []
+
+
+def test_the_stamp_of_a_database_that_was_made_anew_differs(server: str, own: str, dump: Path) -> None:
+    """The rows may be the same, but whether they are is not known."""
+    room_id = next(iter(FACTS["rooms"]))
+    stamps = []
+    for _ in range(2):
+        source = open_synapse(own)
+        stamps.append(source.stamp(room_id))
+        source.close()
+        name = own.partition("?")[0].rpartition("/")[2]
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}"')
+        restored(server, name, dump)
+    assert stamps[0] != stamps[1]
+
+
 def test_a_kept_room_is_read_again_when_a_row_changes(own: str, tmp_path: Path) -> None:
     room_id = next(one for one, room in FACTS["rooms"].items() if room["name"] == "local-v11")
     cache = tmp_path / "kept"

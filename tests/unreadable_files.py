@@ -209,7 +209,7 @@ DOCUMENTS: dict[str, tuple[Any, str]] = {
         "this is what `roomver check --json` prints, which has no events; give the room itself",
     ),
     "what roomver auth --json prints": (
-        [{"event_id": "$a", "against": "auth events", "status": "allowed", "allowed": True}],
+        [{"event_id": "$a", "against": "auth events", "result": "allowed", "allowed": True}],
         "this is what `roomver auth --json` prints, which has no events",
     ),
     "what roomver rooms --json prints": (

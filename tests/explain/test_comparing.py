@@ -28,6 +28,19 @@ def compared(one: Iterable[Event], other: Iterable[Event], version: str = "11") 
     return compare(side(one, version), side(other, version))
 
 
+def banned_beside_messages() -> tuple[list[Event], Event, Event, Event]:
+    """Return the events of a room, Bob's ban on one branch, and two messages of his on another."""
+    room = base_room("11")
+    events = [*room.events.values()]
+    fork = Branches(room)
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        message = room.add("m.room.message", BOB, {"body": "x"})
+        later = room.add("m.room.message", BOB, {"body": "y"})
+    return events, ban, message, later
+
+
 def text(found: Compared) -> str:
     assert found.parting is not None
     return "".join(str(part.value) for part in found.parting.why)
@@ -50,7 +63,7 @@ def test_a_room_agrees_with_itself_and_parts_from_a_smaller_one_at_what_that_lac
         mirrored = compared(less, events, version)
         assert mirrored.only == ((), (gone.event_id,))
         assert {(one.key, one.b, one.a) for one in mirrored.state} == {(e.key, e.a, e.b) for e in found.state}
-        assert {one.event_id for one in mirrored.verdicts} == {one.event_id for one in found.verdicts}
+        assert {one.event_id for one in mirrored.outcomes} == {one.event_id for one in found.outcomes}
 
 
 def test_what_a_source_that_is_behind_lacks_says_so() -> None:
@@ -75,52 +88,27 @@ def test_a_gap_is_told_apart_from_being_behind() -> None:
 
 
 def test_events_in_another_order_are_soft_failed_in_one_only() -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message)]
+    events, ban, message, _ = banned_beside_messages()
     found = compared([*events, ban, message], [*events, message, ban])
     assert found.parting is not None
     assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
-    assert [one.computed for one in found.verdicts] == [("soft-failed", "accepted")]
+    assert [one.outcome for one in found.outcomes] == [("soft-failed", "accepted")]
     assert "The order in which events arrive decides this" in text(found)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_missing_ban_is_the_cause_not_the_order_of_arrival(swapped: bool) -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message)]
+    events, ban, message, _ = banned_beside_messages()
     more, less = [*events, ban, message], [*events, message]
     found = compared(less, more) if swapped else compared(more, less)
     assert found.parting is not None
     assert (found.parting.part, found.parting.event_id) == (Cause.MISSING, ban.event_id)
     assert found.parting.lacks == ("A" if swapped else "B")
-    assert [one.event_id for one in found.verdicts] == [message.event_id]
+    assert [one.event_id for one in found.outcomes] == [message.event_id]
 
 
 def test_other_events_that_one_source_lacks_are_a_possible_cause() -> None:
-    room = base_room("11")
-    fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    message = room.add("m.room.message", BOB, {"body": "x"})
-    later = room.add("m.room.message", BOB, {"body": "y"})
-    fork.end()
-    events = [one for one in room.events.values() if one not in (ban, message, later)]
+    events, ban, message, later = banned_beside_messages()
     found = compared([*events, ban, message, later], [*events, message, ban])
     assert found.parting is not None
     assert (found.parting.part, found.parting.event_id) == (Cause.ARRIVAL, message.event_id)
@@ -183,9 +171,9 @@ def test_a_soft_failure_that_is_unknown_in_one_source_is_not_a_difference(versio
         whole, part = side(events, version), side([one for one in events if one is not gone], version)
         unsure = {*part.found.replay.current_unknown}
         found = compare(whole, part)
-        for one in found.verdicts:
+        for one in found.outcomes:
             if one.event_id in unsure:
-                assert one.computed[0] not in ("accepted", "soft-failed"), (seed, one)
+                assert one.outcome[0] not in ("accepted", "soft-failed"), (seed, one)
         shared = unsure & whole.found.replay.outcomes.keys()
         met += len(shared)
         if shared:
@@ -216,7 +204,7 @@ def test_what_a_server_soft_failed_is_soft_failed_everywhere_if_its_decisions_ar
     message = room.add("m.room.message", ALICE, {})
     beliefs = Beliefs(frozenset(), frozenset([message.event_id]))
     found = checked(room.events.values(), "11", beliefs=beliefs, as_recorded=True)
-    assert Side(found, lambda _: "").status(message.event_id) == "soft-failed"
+    assert Side(found, lambda _: "").outcome(message.event_id) == "soft-failed"
     assert explain_event(found, message.event_id).judged.value == "soft-failed"
     assert find_marks(found)[message.event_id].judged.value == "soft-failed"
 
@@ -227,7 +215,7 @@ def test_a_source_that_does_not_say_what_was_soft_failed_is_not_compared_in_that
     found = checked(room.events.values(), "11")
     one = Side(found, lambda _: "accepted", says_soft_failed=False)
     other = Side(found, lambda e: "soft-failed" if e == message.event_id else "accepted")
-    assert compare(one, other).verdicts == ()
-    assert len(compare(Side(found, lambda _: "accepted"), other).verdicts) == 1
+    assert compare(one, other).outcomes == ()
+    assert len(compare(Side(found, lambda _: "accepted"), other).outcomes) == 1
     rejected = Side(found, lambda _: "rejected")
-    assert len(compare(one, rejected).verdicts) == len(room.events)
+    assert len(compare(one, rejected).outcomes) == len(room.events)

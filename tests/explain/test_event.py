@@ -88,9 +88,8 @@ def test_a_change_that_a_merge_undid_says_so(version: str) -> None:
     fork = Branches(room)
     new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
     merge = fork.merge()
     explained = explain_event(found_in(room), new.event_id)
     assert explained.judged is Judged.ACCEPTED
@@ -126,9 +125,8 @@ def test_a_value_that_was_replaced_on_one_branch_only_is_current_all_the_same() 
     fork = Branches(room)
     room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
     fork.merge()
     assert text(explain_event(found_in(room), old.event_id)).endswith("It is the current value all the same.")
 
@@ -249,9 +247,8 @@ def test_a_change_that_several_merges_undid_says_how_many() -> None:
     fork = Branches(room)
     new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.end()
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
     fork.merge()
     room.add("m.room.message", ALICE, {}, prev=fork.ends)
     explained = explain_event(found_in(room), new.event_id)
@@ -298,9 +295,9 @@ def test_the_levels_that_an_event_changed_are_named(version: str) -> None:
     assert "It changed" not in text(explain_event(found_in(room), again.event_id))
 
 
-def test_power_levels_are_spoken_of_in_the_plural() -> None:
+def test_a_power_levels_event_is_spoken_of_in_the_singular() -> None:
     room = base_room("10")
     levels = room.make_power({"users": {ALICE: 100, BOB: 100}}, by=BOB)
     room.take(levels)
     explained = text(explain_event(found_in(room), levels.event_id))
-    assert explained.startswith(f"<{levels.event_id}> were rejected by their own auth events: ")
+    assert explained.startswith(f"<{levels.event_id}> was rejected by its own auth events: ")

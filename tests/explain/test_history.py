@@ -53,12 +53,10 @@ def test_a_history_has_each_value_the_merge_and_the_reset(version: str) -> None:
     room = base_room(version)
     old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
     fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     merge = fork.merge()
     late = room.add("m.room.topic", BOB, {"topic": "late"}, state_key="", prev=[merge])
     history = told(room)

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from builder import ALICE, BOB, CAROL, DAVE, VERSIONS, Room
 from played_rooms import played
-from replay.rooms import TOPIC, Branches, base_room, ids
+from replay.rooms import TOPIC, Branches, banned_beside_a_topic, base_room, ids
 
 from roomver import Event, check_against_state
 from roomver.explain.intent import IntentFinder, MergeIntents
@@ -53,22 +53,20 @@ def test_a_change_is_undone_as_designed_if_its_sender_lost_the_right_elsewhere(
     version: str, act: str
 ) -> None:
     room, old, fork = topics(version)
-    fork.branch()
-    match act:
-        case "ban":
-            cause = room.member(BOB, "ban", by=ALICE)
-        case "kick":
-            cause = room.member(BOB, "leave", by=ALICE)
-        case "leave":
-            cause = room.member(BOB, "leave")
-        case _:
-            cause = room.power({"users": users(room, bob=0)})
-            # Another change of the levels does not hide the demotion.
-            room.power({"users": users(room, bob=0, carol=49)})
-    fork.end()
-    fork.branch()
-    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
+    with fork.side():
+        match act:
+            case "ban":
+                cause = room.member(BOB, "ban", by=ALICE)
+            case "kick":
+                cause = room.member(BOB, "leave", by=ALICE)
+            case "leave":
+                cause = room.member(BOB, "leave")
+            case _:
+                cause = room.power({"users": users(room, bob=0)})
+                # Another change of the levels does not hide the demotion.
+                room.power({"users": users(room, bob=0, carol=49)})
+    with fork.side():
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     merge = fork.merge()
     one = only(found_in(room), TOPIC)
     assert (one.lost, one.restored, one.merge) == (new.event_id, old.event_id, merge.event_id)
@@ -85,18 +83,16 @@ def test_a_kick_is_undone_as_designed_if_its_sender_was_banned_elsewhere(version
     room = base_room(version)
     joined = room.member(DAVE, "join")
     fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    kick = room.member(DAVE, "leave", by=BOB)
-    fork.end()
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        kick = room.member(DAVE, "leave", by=BOB)
     fork.merge()
     one = only(found_in(room), ("m.room.member", DAVE))
     assert (one.lost, one.restored) == (kick.event_id, joined.event_id)
     if version == "1":
         # The members are resolved in one pass, during which the state does not have Bob's at all.
-        assert (one.intent, one.act) == (Intent.NOBODY, None)
+        assert (one.intent, one.act) == (Intent.UNINTENDED, None)
         assert "had no member event" in words(one)
         assert "because version 1 resolves it in the same pass" in words(one)
     else:
@@ -107,12 +103,10 @@ def test_a_kick_is_undone_as_designed_if_its_sender_was_banned_elsewhere(version
 def test_an_invite_is_undone_as_designed_if_its_sender_was_banned_elsewhere(version: str) -> None:
     room = base_room(version)
     fork = Branches(room)
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    invite = room.member(DAVE, "invite", by=BOB)
-    fork.end()
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        invite = room.member(DAVE, "invite", by=BOB)
     fork.merge()
     one = only(found_in(room), ("m.room.member", DAVE))
     assert (one.lost, one.restored) == (invite.event_id, None)
@@ -125,19 +119,17 @@ def test_nobody_meant_to_undo_the_change_of_a_user_whose_promotion_lost(version:
     room, old, fork = topics(version)
     room.member(DAVE, "join")
     fork = Branches(room)
-    fork.branch()
-    promoted = room.power({"users": {**users(room), DAVE: 50}}, origin_server_ts=1)
-    new = room.add("m.room.topic", DAVE, {"topic": "new"}, state_key="")
-    fork.end()
-    fork.branch()
-    for _ in range(4):  # version 1 prefers the deeper one
-        room.add("m.room.message", ALICE, {})
-    other = room.power({"users": users(room), "kick": 49}, origin_server_ts=2)
-    fork.end()
+    with fork.side():
+        promoted = room.power({"users": {**users(room), DAVE: 50}}, origin_server_ts=1)
+        new = room.add("m.room.topic", DAVE, {"topic": "new"}, state_key="")
+    with fork.side():
+        for _ in range(4):  # version 1 prefers the deeper one
+            room.add("m.room.message", ALICE, {})
+        other = room.power({"users": users(room), "kick": 49}, origin_server_ts=2)
     fork.merge()
     one = only(found_in(room), TOPIC)
     assert (one.lost, one.restored) == (new.event_id, old.event_id)
-    assert (one.intent, one.act) == (Intent.NOBODY, None)
+    assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert promoted.event_id in words(one)
     assert other.event_id in words(one)
 
@@ -149,13 +141,11 @@ def test_a_change_falls_as_designed_with_a_promotion_that_was_refused_as_designe
     old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
     room.member(DAVE, "join")
     fork = Branches(room)
-    fork.branch()
-    room.power({"users": {**users(room, bob=90), DAVE: 50}}, by=BOB)
-    new = room.add("m.room.topic", DAVE, {"topic": "new"}, state_key="")
-    fork.end()
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        room.power({"users": {**users(room, bob=90), DAVE: 50}}, by=BOB)
+        new = room.add("m.room.topic", DAVE, {"topic": "new"}, state_key="")
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
     fork.merge()
     explained = explain_resets(found_in(room))
     assert [(one.key, one.intent, one.act) for one in explained] == [
@@ -169,12 +159,10 @@ def test_a_change_falls_as_designed_with_a_promotion_that_was_refused_as_designe
 def test_nobody_meant_to_remove_those_who_joined_before_a_join_rule(version: str) -> None:
     room = base_room(version)
     fork = Branches(room)
-    fork.branch()
-    joined = room.member(DAVE, "join")
-    fork.end()
-    fork.branch()
-    rule = room.join_rule("invite")
-    fork.end()
+    with fork.side():
+        joined = room.member(DAVE, "join")
+    with fork.side():
+        rule = room.join_rule("invite")
     merge = fork.merge()
     found = found_in(room)
     if version == "1":  # a key that only one branch has is not in conflict
@@ -182,7 +170,7 @@ def test_nobody_meant_to_remove_those_who_joined_before_a_join_rule(version: str
         return
     one = only(found, ("m.room.member", DAVE))
     assert (one.lost, one.restored, one.merge) == (joined.event_id, None, merge.event_id)
-    assert (one.intent, one.act) == (Intent.NOBODY, None)
+    assert (one.intent, one.act) == (Intent.UNINTENDED, None)
     assert rule.event_id in words(one)
 
 
@@ -195,16 +183,15 @@ def test_nobody_meant_to_check_a_change_against_a_state_that_is_newer(version: s
     new = room.add("m.room.topic", CAROL, {"topic": "new"}, state_key="")
     left = room.member(CAROL, "leave")
     fork.end()
-    fork.branch()
-    other = room.take(room.make("m.room.message", ALICE, {}, prev=[left, "$gone"]))
-    fork.end()
+    with fork.side():
+        other = room.take(room.make("m.room.message", ALICE, {}, prev=[left, "$gone"]))
     there = {**ids(fork.state), ("m.room.member", CAROL): left.event_id, TOPIC: old.event_id}
     room.state = dict(fork.state)
     room.take(room.make("m.room.message", ALICE, {}, prev=fork.ends))
     found = found_in(room)
     found.replay = replay_room(room.events.values(), given={other.event_id: there})
     one = only(found, TOPIC)
-    assert (one.lost, one.intent, one.act, one.kept_by_v2_1) == (new.event_id, Intent.NOBODY, None, True)
+    assert (one.lost, one.intent, one.act, one.kept_by_v2_1) == (new.event_id, Intent.UNINTENDED, None, True)
     assert left.event_id in words(one)
 
 
@@ -216,19 +203,17 @@ def test_nobody_meant_an_order_that_puts_the_older_value_last(version: str) -> N
     second = room.power({"users": users(room), "kick": 40})
     old = room.add("m.room.topic", ALICE, {"topic": "old"}, state_key="")
     fork = Branches(room)
-    fork.branch()
-    cited = [room.state["m.room.member", BOB], *([] if version == "12" else [room.create])]
-    new = room.add(
-        "m.room.topic", BOB, {"topic": "new"}, state_key="", auth=[*cited, first], origin_server_ts=1
-    )
-    fork.end()
-    fork.branch()
-    room.member(CAROL, "leave")
-    fork.end()
+    with fork.side():
+        cited = [room.state["m.room.member", BOB], *([] if version == "12" else [room.create])]
+        new = room.add(
+            "m.room.topic", BOB, {"topic": "new"}, state_key="", auth=[*cited, first], origin_server_ts=1
+        )
+    with fork.side():
+        room.member(CAROL, "leave")
     fork.merge()
     one = only(found_in(room), TOPIC)
     assert second.event_id != first.event_id
-    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.NOBODY)
+    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.UNINTENDED)
     assert one.verdict is None
     assert one.checked == old.event_id
     assert "in its place" in words(one)
@@ -239,35 +224,26 @@ def test_version_1_stops_at_the_first_event_that_it_refuses() -> None:
     room = base_room("1")
     old = room.state[LEVELS]
     fork = Branches(room)
-    fork.branch()
-    refused = room.power({"users": users(room), "kick": 40}, by=BOB)
-    fork.end()
-    fork.branch()
-    room.add("m.room.message", ALICE, {})
-    new = room.power({"users": users(room), "kick": 41})
-    fork.end()
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        refused = room.power({"users": users(room), "kick": 40}, by=BOB)
+    with fork.side():
+        room.add("m.room.message", ALICE, {})
+        new = room.power({"users": users(room), "kick": 41})
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
     fork.merge()
     explained = {one.lost: one for one in explain_resets(found_in(room)) if one.key == LEVELS}
     assert {*explained} == {refused.event_id, new.event_id}
     one = explained[new.event_id]
-    assert (one.restored, one.intent, one.checked) == (old.event_id, Intent.NOBODY, refused.event_id)
+    assert (one.restored, one.intent, one.checked) == (old.event_id, Intent.UNINTENDED, refused.event_id)
     assert one.verdict is not None
     assert one.verdict.rule.name == "sender.not_joined"
     assert "did not try" in words(one)
 
 
 def test_a_bound_leaves_resets_unclassified() -> None:
-    room, _, fork = topics("11")
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
-    fork.merge()
+    room, _, _ = topics("11")
+    banned_beside_a_topic(room)
     (one,) = explain_resets(found_in(room), 0)
     assert (one.intent, one.sides, one.act) == (Intent.UNKNOWN, (), None)
 
@@ -317,15 +293,13 @@ def test_every_reset_of_random_rooms_is_explained(version: str) -> None:
 
 def test_what_missing_events_leave_open_is_not_classified() -> None:
     room, old, fork = topics("11")
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    assert room.last is not None
-    message = room.add("m.room.message", ALICE, {}, prev=[room.last, "$gone"])
-    state = ids(room.state)
-    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        assert room.last is not None
+        message = room.add("m.room.message", ALICE, {}, prev=[room.last, "$gone"])
+        state = ids(room.state)
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
     fork.merge()
     found = found_in(room)
     found.replay = replay_room(room.events.values(), given={message.event_id: state})
@@ -338,29 +312,21 @@ def test_what_missing_events_leave_open_is_not_classified() -> None:
 
 
 def test_the_searches_for_ancestors_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    room, _, fork = topics("11")
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    room.add("m.room.topic", BOB, {"topic": "new"}, state_key="")
-    fork.end()
-    fork.merge()
+    room, _, _ = topics("11")
+    banned_beside_a_topic(room)
     monkeypatch.setattr("roomver.explain.branches._STEPS", 0)
     assert only(found_in(room), TOPIC).intent is Intent.UNKNOWN
 
 
 def test_version_1_takes_the_deepest_event_first_whatever_its_depth_means() -> None:
     room, old, fork = topics("1")
-    fork.branch()
-    new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="", depth=1)
-    fork.end()
-    fork.branch()
-    room.add("m.room.name", ALICE, {"name": "x"}, state_key="")
-    fork.end()
+    with fork.side():
+        new = room.add("m.room.topic", BOB, {"topic": "new"}, state_key="", depth=1)
+    with fork.side():
+        room.add("m.room.name", ALICE, {"name": "x"}, state_key="")
     fork.merge()
     one = only(found_in(room), TOPIC)
-    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.NOBODY)
+    assert (one.lost, one.restored, one.intent) == (new.event_id, old.event_id, Intent.UNINTENDED)
     assert (one.checked, one.verdict) == (old.event_id, None)
     assert f"because it took {old.event_id} first" in words(one)
 
@@ -371,14 +337,12 @@ def test_a_long_chain_of_promotions_falls_with_its_first(version: str) -> None:
     room = base_room(version, **{BOB: 90})
     room.member(DAVE, "join")
     fork = Branches(room)
-    fork.branch()
-    for number in range(60):
-        by = BOB if not number else DAVE
-        room.power({"users": {**users(room, bob=90), DAVE: 80}, "kick": 20 + number}, by=by)
-    fork.end()
-    fork.branch()
-    ban = room.member(BOB, "ban", by=ALICE)
-    fork.end()
+    with fork.side():
+        for number in range(60):
+            by = BOB if not number else DAVE
+            room.power({"users": {**users(room, bob=90), DAVE: 80}, "kick": 20 + number}, by=by)
+    with fork.side():
+        ban = room.member(BOB, "ban", by=ALICE)
     fork.merge()
     one = only(found_in(room), LEVELS)
     # Only so many refusals are followed.
@@ -391,12 +355,10 @@ def test_a_demotion_that_replaced_missing_levels_is_not_classified(version: str)
     """Without them, the defaults would say whether the sender had the right before."""
     room = base_room(version, **{BOB: 50})
     fork = Branches(room)
-    fork.branch()
-    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
-    fork.end()
-    fork.branch()
-    demotion = room.power({"users": {ALICE: 100}})
-    fork.end()
+    with fork.side():
+        topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    with fork.side():
+        demotion = room.power({"users": {ALICE: 100}})
     fork.merge()
     finder = IntentFinder(found_in(room))
     levels = demotion.auth_event_ids

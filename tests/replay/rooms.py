@@ -1,6 +1,8 @@
 """Rooms to replay: recorded ones, random ones, and small ones made by hand."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -127,6 +129,13 @@ class Branches:
         assert self.room.last is not None
         self.ends.append(self.room.last)
 
+    @contextmanager
+    def side(self) -> Iterator[None]:
+        """Begin a branch, and end it after the events that the block adds."""
+        self.branch()
+        yield
+        self.end()
+
     def merge(self) -> Event:
         """Add a message after all branches. Its auth events are selected from the state at the fork."""
         self.branch()
@@ -149,10 +158,8 @@ def base_room(version: str, **users: int) -> Room:
 def banned_beside_a_topic(room: Room) -> tuple[Branches, Event, Event]:
     """Ban Bob on one branch, and let him set a topic on another. Return the topic and the merge too."""
     fork = Branches(room)
-    fork.branch()
-    room.member(BOB, "ban", by=ALICE)
-    fork.end()
-    fork.branch()
-    topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
-    fork.end()
+    with fork.side():
+        room.member(BOB, "ban", by=ALICE)
+    with fork.side():
+        topic = room.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     return fork, topic, fork.merge()

@@ -67,7 +67,7 @@ class Row(NamedTuple):
         return None if self.verdict is None else self.verdict.allowed
 
     @property
-    def status(self) -> str:
+    def result(self) -> str:
         """The result in words."""
         if self.allowed is None:
             return "not checked" if self.instead else "undecided"
@@ -96,7 +96,7 @@ class Third(NamedTuple):
     because: Sequence[str] = ()
 
     @property
-    def status(self) -> str:
+    def result(self) -> str:
         """The result in words."""
         if self.check.allowed is None:
             return "unknown" if self.check.made else "not checked"
@@ -157,13 +157,13 @@ def answer_data(answer: Answer) -> list[dict[str, object]]:
     data: list[dict[str, object]] = []
     if answer.findings:
         found = findings_data(event_id, answer.findings)
-        data.append({**found, "against": _ON_RECEIPT, "status": "allowed", "allowed": True})
+        data.append({**found, "against": _ON_RECEIPT, "result": "allowed", "allowed": True})
     data += [
-        {"event_id": event_id, "against": row.against, "status": row.status, **_data(row, answer.dropped)}
+        {"event_id": event_id, "against": row.against, "result": row.result, **_data(row, answer.dropped)}
         for row in answer.rows
     ]
     if answer.third is not None:
-        head = {"event_id": event_id, "against": answer.third.against, "status": answer.third.status}
+        head = {"event_id": event_id, "against": answer.third.against, "result": answer.third.result}
         data.append({**head, **_third_data(answer.third, answer.dropped)})
     more: dict[str, object] = {"recorded": answer.recorded} if answer.recorded else {}
     if answer.redacted:
@@ -223,9 +223,9 @@ def _lacks_data(
 def refused_data(refused: Refused) -> list[JsonObject]:
     """Return why an event is refused, as JSON."""
     found = findings_data(refused.event_id, (refused.finding,))
-    result: JsonObject = {"status": "dropped", "allowed": False}
+    result: JsonObject = {"result": "dropped", "allowed": False}
     if not refused.decided:
-        result = {"status": "undecided", "allowed": None}
+        result = {"result": "undecided", "allowed": None}
     recorded: JsonObject = {"recorded": refused.recorded} if refused.recorded else {}
     return [{**found, "against": _ON_RECEIPT, **result, **recorded}]
 
@@ -269,7 +269,7 @@ def print_answer(answer: Answer) -> None:
     said: tuple[Verdict, list[Compared]] | None = None
     for one in answer.rows:
         verdict = one.verdict
-        word = one.instead or ("REFUSED" if one.allowed is False else one.status)
+        word = one.instead or ("REFUSED" if one.allowed is False else one.result)
         out.print(f"\nagainst {one.against}: {word}", style="bold")
         if verdict is None:
             for line in _undecided_lines(one, answer.dropped):
@@ -328,7 +328,7 @@ def _print_third(
 ) -> None:
     out = console()
     current = third.check
-    word = "REFUSED (soft-failed)" if current.allowed is False else third.status
+    word = "REFUSED (soft-failed)" if current.allowed is False else third.result
     out.print(f"\nagainst {third.against}: {word}", style="bold")
     if current.failure is not None:
         out.print(wrapped(printable(f"  {current.failure}"), out.width), soft_wrap=True)

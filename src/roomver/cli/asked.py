@@ -21,7 +21,7 @@ from .common import (
 from .escaped import call_word
 from .loaded import LoadedRoom
 from .loading import load_room
-from .sources import Choice, immutable_option, may_be_a_name
+from .sources import Choice, immutable_option, named_room_option, one_room
 from .version_options import room_version_option, version_file_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -122,21 +122,13 @@ def room_command(
         with_json: whether the command can print JSON.
     """
     json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    room_option = click.option(
-        "--room",
-        "rooms",
-        metavar="!ID",
-        multiple=True,
-        help="The room, by its ID, in single quotes: needed for a source with several rooms. It may also"
-        " follow the source, without --room. A database also finds it by name, alias or a prefix of its ID.",
-    )
     metavar = f"SOURCE ['!ROOM'] {rest}".rstrip()
 
     def decorate(command: F) -> F:
         @wraps(command)
         def asked(  # noqa: PLR0913, PLR0917 - one for each option
             names: tuple[str, ...],
-            rooms: tuple[str, ...],
+            room_ids: tuple[str, ...],
             immutable: bool,
             more_files: tuple[str, ...],
             version: RoomVersion | None,
@@ -148,9 +140,10 @@ def room_command(
             as_json: bool = False,
             **values: Any,
         ) -> Any:
-            source, found, others = _split(names, rooms)
+            source, found, others = _split(names, room_ids)
             if not least <= len(others) <= most:
-                raise click.UsageError(f"expected {metavar}: {len(others)} arguments follow the room")
+                few = "few" if len(others) < least else "many"
+                raise click.UsageError(f"too {few} arguments: expected {metavar}")
             what = Asked(
                 source=source,
                 more_files=more_files,
@@ -176,7 +169,7 @@ def room_command(
             as_recorded_option(),
             also_option(),
             immutable_option(),
-            room_option,
+            named_room_option(),
         ):
             decorated = option(decorated)
         return cast(F, click.argument("names", metavar=metavar, nargs=-1, required=True)(decorated))
@@ -194,9 +187,4 @@ def _split(names: tuple[str, ...], rooms: tuple[str, ...]) -> tuple[str, str | N
     named = [*rooms]
     if rest and rest[0][:1] in ("!", "#"):
         named.append(rest.pop(0))
-    if len(named) > 1:
-        raise click.UsageError("only one room is read: give it once")
-    for one in named:
-        if one[:1] not in ("!", "#") and not may_be_a_name(one):
-            raise click.UsageError(f"--room {call_name(one)} is not a room: give its ID, '!…'")
-    return source, named[0] if named else None, tuple(rest)
+    return source, one_room(named), tuple(rest)

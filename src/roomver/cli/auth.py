@@ -61,7 +61,7 @@ from .escaped import ascii_json
 from .guidance import id_hint
 from .loaded import LoadedRoom
 from .loading import load_events, load_room
-from .sources import Choice, immutable_option
+from .sources import Choice, immutable_option, named_room_option
 from .sums import print_sum, tell_unchecked
 from .version_options import room_version_option
 
@@ -75,13 +75,10 @@ from .version_options import room_version_option
     ),
 )
 @click.argument("names", metavar="[SOURCE ['!ROOM']] EVENT", nargs=-1, required=True)
-@click.option(
-    "--room",
-    "rooms",
-    metavar="SOURCE",
-    multiple=True,
-    help="Judge the event as one of this room, in a file or a database. A database finds the room by the"
-    " event ID; otherwise give it once more with the room ID, '!…', for a source with several rooms.",
+@named_room_option(
+    "SOURCE",
+    "Judge the event as one of this room, in a file or a database. A database finds the room by the event ID;"
+    " otherwise give it once more with the room ID, '!…', for a source with several rooms.",
 )
 @immutable_option()
 @click.option("--state", "state_file", metavar="FILE", help="Judge the event against the state in a file.")
@@ -94,7 +91,7 @@ from .version_options import room_version_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def auth(  # noqa: PLR0913, PLR0917 - one for each option
     names: tuple[str, ...],
-    rooms: tuple[str, ...],
+    room_ids: tuple[str, ...],
     immutable: bool,
     state_file: str | None,
     as_recorded: bool,
@@ -133,7 +130,7 @@ def auth(  # noqa: PLR0913, PLR0917 - one for each option
     Exit code: 0 allowed, 1 refused, dropped or soft-failed, 2 usage error or unreadable file, 3 undecided.
     """
     before, event = event_of(names)
-    room_file, room_id = room_of([*rooms, *before])
+    room_file, room_id = room_of([*room_ids, *before])
     if event is None:
         room = "" if room_id is None else f" '{display_name(room_id)}'"
         raise click.UsageError(f"which event? roomver auth {call_name(room_file or 'SOURCE')}{room} '$…'")

@@ -16,9 +16,8 @@ import os
 import pickle
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import EnumMeta
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,7 @@ import click
 from .. import __version__
 from ..readers import InputError
 from .common import display_name
+from .written import complete_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -225,24 +225,11 @@ def write_kept(file: Path, asked: bytes, kept: Kept) -> None:
     Raises:
         InputError: if it cannot be written.
     """
-    name = display_name(str(file))
     with uncollected():
         data = pickle.dumps(kept, _PROTOCOL)
-    try:
-        # Only the user may read it: it has the room's events.
-        handle, path = tempfile.mkstemp(prefix=f".{file.name[:100]}.", dir=file.parent)
-    except (OSError, ValueError) as error:
-        raise InputError(name, f"the cache cannot be written: {getattr(error, 'strerror', error)}") from None
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            for part in (_MAGIC, asked, hashlib.sha256(data).digest(), data):
-                stream.write(part)
-        Path(path).replace(file)
-    except OSError as error:
-        raise InputError(name, f"the cache cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            Path(path).unlink()
+    # Only the user may read it: it has the room's events.
+    with complete_file(file, private=True) as out:
+        out.writelines((_MAGIC, asked, hashlib.sha256(data).digest(), data))
 
 
 @contextmanager

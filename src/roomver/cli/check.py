@@ -7,11 +7,10 @@ import click
 from ..check import check_entries
 from ..copies import is_altered
 from ..entry import Entry
-from ..errors import MissingEvents, RoomverError, UnknownState
+from ..errors import MissingEvents, UnknownState
 from ..findings import EventCheck, Summary
 from ..keys import KeyRing
 from ..readers import InputError
-from ..room_check import check_room
 from ..types import EventId
 from ..versions import RoomVersion
 from .common import (
@@ -22,16 +21,15 @@ from .common import (
     call_name,
     display_name,
     example,
-    joint_name,
     read_key_files,
     signature_options,
     split_key_file,
     unhashed_option,
 )
-from .loading import recorded_beliefs, tell_notes
+from .loading import checked_room, recorded_beliefs, tell_notes
 from .progress import room_progress
 from .report import JsonReport, Report, TextReport, heading_of
-from .sources import Choice, check_is_room, opened_room, room_option, source_argument
+from .sources import Choice, opened_room, room_option, source_argument
 from .version_options import room_version_option
 
 
@@ -207,24 +205,18 @@ def _check_file(  # noqa: PLR0913 - one for each option
                 report.end(summary, keys, code)
                 return code
             beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
-            try:
-                found = check_room(
-                    entries,
-                    room.version,
-                    keys=keys,
-                    beliefs=beliefs,
-                    as_recorded=as_recorded,
-                    algorithm=algorithm,
-                    origins=room.origins,
-                    room_id=room.wanted,
-                    on_check=tell,
-                    progress=shown.replay,
-                )
-            except (InputError, MissingEvents, UnknownState):
-                raise
-            except RoomverError as error:
-                raise InputError(joint_name(file, files[1:]), str(error)) from None
-            check_is_room(name, found, choice.room_id(room))
+            found = checked_room(
+                room,
+                entries,
+                files,
+                keys=keys,
+                beliefs=beliefs,
+                as_recorded=as_recorded,
+                algorithm=algorithm,
+                choice=choice,
+                on_check=tell,
+                progress=shown.replay,
+            )
     for event_id, (entry, check) in altered.items():
         if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
             report.event(entry, check)

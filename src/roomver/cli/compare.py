@@ -42,8 +42,8 @@ def compare_command(asked: Asked) -> None:
 
     The room version and --keys apply to both. Use --also in other commands to read both as one room.
 
-    Exit code: 0 they agree, 1 they differ, 2 usage error or unreadable file, 3 they agree as far as they can
-    be compared, and parts are undecided.
+    Exit code: 0 they agree, 1 they differ, or a server decided an event otherwise than the rules, 2 usage
+    error or unreadable file, 3 they agree as far as they can be compared, and parts are undecided.
     """
     if asked.more_files:
         raise click.UsageError("compare reads two sources apart: give the second one without --also")
@@ -69,7 +69,8 @@ def compare_command(asked: Asked) -> None:
     else:
         _print(compared, teller, rooms)
         click.echo(f"\n{_more(compared, same, other)}")
-    raise click.exceptions.Exit(1 if not compared.agree else 3 if compared.unknown else 0)
+    wrong = not compared.agree or any(compared.otherwise)
+    raise click.exceptions.Exit(1 if wrong else 3 if compared.unknown else 0)
 
 
 def _side(loaded: LoadedRoom) -> Side:
@@ -103,9 +104,9 @@ def _difference(compared: Compared) -> str:
         if ids:
             are = "is" if len(ids) == 1 else "are"
             told.append(f"{counted(len(ids), 'event', 'events')} {are} only in {name}")
-    if compared.verdicts:
-        differ = "has a different outcome" if len(compared.verdicts) == 1 else "have different outcomes"
-        told.append(f"{counted(len(compared.verdicts), 'event', 'events')} {differ}")
+    if compared.outcomes:
+        differ = "has a different outcome" if len(compared.outcomes) == 1 else "have different outcomes"
+        told.append(f"{counted(len(compared.outcomes), 'event', 'events')} {differ}")
     for entries, what in ((compared.state, "current state"), (compared.recorded_state, "recorded state")):
         if entries:
             differ = "differs" if len(entries) == 1 else "differ"
@@ -147,13 +148,13 @@ def _print(compared: Compared, teller: Teller, rooms: tuple[LoadedRoom, LoadedRo
             print_lines(
                 ["", f"the current state of {name} is unknown, or known in part: not all is compared"]
             )
-    if compared.verdicts:
+    if compared.outcomes:
         out.print("\ndifferent outcomes", style="bold")
         lines = []
-        for one in compared.verdicts[:_SHOWN]:
+        for one in compared.outcomes[:_SHOWN]:
             lines.append(f"  {teller.event(one.event_id)}")
-            lines.append(f"    A {one.computed[0]}, B {one.computed[1]}{_recorded(one.recorded)}")
-        print_lines([*lines, *_rest(len(compared.verdicts))], out)
+            lines.append(f"    A {one.outcome[0]}, B {one.outcome[1]}{_recorded(one.recorded)}")
+        print_lines([*lines, *_rest(len(compared.outcomes))], out)
     for name, ids in zip("AB", compared.only, strict=True):
         _print_events(f"only in {name}", ids, teller)
     for name, ends in zip("AB", compared.extremities or (), strict=False):
@@ -175,7 +176,7 @@ def _advice(parting: Parting) -> list[str]:
     """Say what to do about the event at which the sources part."""
     lines = [f"  {_ADVICE[parting.part]}"]
     if parting.part is Cause.MISSING and parting.event_id is not None:
-        lines.append(f"    GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
+        lines.append(f"  GET /_matrix/federation/v1/event/{quote_url(parting.event_id, safe='$:._-')}")
     return lines
 
 

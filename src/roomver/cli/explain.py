@@ -9,10 +9,9 @@ import click
 
 from ..errors import MissingEvents
 from ..event import Event
-from ..explain.event import explain_event, explain_left_out
+from ..explain.event import explain_event, explain_left_out, explain_missing
 from ..explain.explained import Explained, Verdicted
 from ..explain.judged import Judged
-from ..types import EventId
 from .asked import Asked, room_command
 from .common import console, example
 from .escaped import ascii_json, printable
@@ -45,15 +44,15 @@ def explain(asked: Asked) -> None:
     Times are those that the servers of the senders gave. Event IDs are shortened as far as they stay unique;
     --json has whole ones.
 
-    Exit code: 0 accepted, 1 soft-failed, rejected or dropped, 2 usage error or unreadable file, 3 undecided.
+    Exit code: 0 accepted, 1 soft-failed, rejected or dropped, 2 usage error or unreadable file, 3 undecided,
+    or missing from every source.
     """
     (name,) = asked.rest
     loaded = asked.load(name)
     try:
         found = loaded.find(name)
     except MissingEvents as error:
-        if not asked.as_json:
-            _tell_missing(error.event_ids[0], loaded, asked)
+        _tell_missing(explain_missing(loaded.found, error.event_ids[0]), loaded, asked)
         raise
     with work_progress("the event"):
         if isinstance(found, Event):
@@ -73,19 +72,18 @@ def explain(asked: Asked) -> None:
     raise click.exceptions.Exit(3 if undecided else code)
 
 
-def _tell_missing(event_id: EventId, loaded: LoadedRoom, asked: Asked) -> None:
+def _tell_missing(explained: Explained, loaded: LoadedRoom, asked: Asked) -> None:
     """Say what is known of a missing event: which events cite it, and how to get it."""
-    teller = teller_of(loaded)
-    citing = loaded.replay.missing.get(event_id, ())
-    if citing:
-        cites = "event cites it" if len(citing) == 1 else "events cite it, first"
-        known = f"{len(citing):,} {cites}: {teller.event(citing[0])}."
-    else:
-        known = "No event here cites it."
+    summary = teller_of(loaded).fresh(explained.why)
+    if asked.as_json:
+        data = {"summary": summary, **explained.to_dict(), "contradictions": []}
+        click.echo(ascii_json(data, indent=2))
+        return
+    event_id, citing = explained.event_id or "", explained.cited_by
     path = f"/_matrix/federation/v1/event/{quote_url(event_id, safe='$:._-')}"
     print_lines(
         [
-            f"{printable(event_id)} is missing: no source has it, so only its ID is known. {known}",
+            summary,
             "",
             "Get it from a server that has it, by federation, and add it with --also FILE:",
             f"  GET {path}",

@@ -159,7 +159,7 @@ def _step_lines(step: Step, teller: Teller) -> list[tuple[str, str]]:
                 where = f"before {teller.event(step.event_id)}"
             sides = "; ".join(_side(side, teller) for side in step.sides)
             value = _value(step.known, step.value, teller)
-            lines = [("merge", where), ("", f"of {sides}"), ("", f"the value is then {value}")]
+            lines = [("merge", where), ("", f"branches: {sides}"), ("", f"result: {value}")]
             return lines + [
                 ("RESET", f"{teller.event(one)} was lost, although it is newer") for one in step.lost
             ]

@@ -89,15 +89,14 @@ def _summary(needs: KeyNeeds) -> str:
     waiting = {event_id for one in needs.unknown for event_id, why in one.events.items() if _is_open(why)}
     bad = {event_id for one in needs.keys for event_id, why in one.events.items() if not _is_open(why)}
     bad |= needs.unsigned.keys()
+    events = counted(needs.events, "event", "events")
     if waiting:
-        wait = "waits" if len(waiting) == 1 else "wait"
-        text += f" {len(waiting):,} of {needs.events:,} events {wait} for a key."
+        text += f" {len(waiting):,} of {events} {'waits' if len(waiting) == 1 else 'wait'} for a key."
     if bad:
-        lack = "lacks" if len(bad) == 1 else "lack"
-        them = "it" if len(bad) == 1 else "them"
-        text += f" {len(bad):,} of {needs.events:,} events {lack} a valid signature: servers drop {them}."
+        lack, them = ("lacks", "it") if len(bad) == 1 else ("lack", "them")
+        text += f" {len(bad):,} of {events} {lack} a valid signature: servers drop {them}."
     if not waiting and not bad:
-        text += f" The signatures of all {needs.events:,} events verify."
+        text += " Every signature verifies."
     return text
 
 
@@ -112,7 +111,8 @@ def _print(needs: KeyNeeds, teller: Teller) -> None:
         out.print(f"\n{few_words(one.server, _NAME)} {few_words(one.key_id, _NAME)}", style="bold")
         print_lines(_key_lines(one, teller), out)
     if len(needs.keys) > _SHOWN:
-        print_lines(["", f"and {len(needs.keys) - _SHOWN:,} more keys: --json lists all"], out)
+        more = counted(len(needs.keys) - _SHOWN, "more key", "more keys")
+        print_lines(["", f"and {more}: --json lists all"], out)
     if needs.unsigned:
         out.print("\nwithout a signature that is needed", style="bold")
         lines = [
@@ -129,7 +129,7 @@ def _print(needs: KeyNeeds, teller: Teller) -> None:
 
 def _key_lines(one: NeededKey, teller: Teller) -> list[str]:
     lines = [f"  {_known_text(known)}" for known in one.known] or ["  unknown"]
-    times = f"{time_text(one.first)} to {time_text(one.last)}"
+    times = time_text(one.first) + (f" to {time_text(one.last)}" if one.last != one.first else "")
     lines.append(f"  signs {counted(one.total, 'event', 'events')} here, {times}")
     verified = one.counts.get(Hangs.VERIFIED, 0)
     if verified:
@@ -156,7 +156,9 @@ def _known_text(known: KnownKey) -> str:
         valid = "no time limit is given"
     tried = ""
     if known.verifies is not None:
-        tried = f"; {known.verifies:,} of {known.tried:,} signatures tried verify"
+        tried = (
+            f"; verifies {known.verifies:,} of {counted(known.tried or 0, 'signature', 'signatures')} tried"
+        )
         tried += ": probably the wrong one" if known.verifies == 0 else ""
     return f"known: {known.key}{source}, {valid}{tried}"
 
@@ -177,7 +179,8 @@ def _fetch_lines(needs: KeyNeeds) -> list[str]:
         minimum = f"?minimum_valid_until_ts={until}" if until > 0 else ""
         lines.append(f"  https://HOMESERVER/_matrix/key/v2/query/{quote_url(server, safe=':[].')}{minimum}")
     if len(wanted) > len(shown):
-        lines.append(f"  and {len(wanted) - len(shown):,} more servers: --json lists all keys")
+        more = counted(len(wanted) - len(shown), "more server", "more servers")
+        lines.append(f"  and {more}: --json lists all keys")
     lines.append("  or ask the server itself: https://SERVER/_matrix/key/v2/server")
     lines.append("  or, for a server of yours, give its signing key: --keys SERVER=signing.key")
     return lines

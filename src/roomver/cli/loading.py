@@ -1,12 +1,12 @@
 """Reading, checking and replaying a room, for the commands that look at more than one event."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import click
 
@@ -17,7 +17,7 @@ from ..findings import EventCheck, FindingKind, Summary
 from ..gathering import Gathered, gather_events
 from ..keys import KeyRing
 from ..readers import InputError, Room, fit_entry
-from ..room_check import Beliefs, check_room
+from ..room_check import Beliefs, RoomCheck, check_room
 from ..versions import RoomVersion
 from .cache import Kept, question, read_kept, uncollected, write_kept
 from .common import add_room_keys, display_name, joint_name
@@ -146,25 +146,19 @@ def _load_room(  # noqa: PLR0913 - one for each option
         name = display_name(file)
         all_keys = add_room_keys(keys, room.keys)
         beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
-        try:
-            found = check_room(
-                entries,
-                room.version,
-                keys=all_keys,
-                beliefs=beliefs,
-                as_recorded=as_recorded,
-                algorithm=algorithm,
-                origins=room.origins,
-                room_id=room.wanted,
-                unhashed=unhashed,
-                on_check=keep_check,
-                progress=shown.replay,
-            )
-        except (InputError, MissingEvents, UnknownState):
-            raise
-        except RoomverError as error:
-            raise InputError(joint_name(file, more_files), str(error)) from None
-        check_is_room(name, found, choice.room_id(room))
+        found = checked_room(
+            room,
+            entries,
+            files,
+            keys=all_keys,
+            beliefs=beliefs,
+            as_recorded=as_recorded,
+            algorithm=algorithm,
+            unhashed=unhashed,
+            choice=choice,
+            on_check=keep_check,
+            progress=shown.replay,
+        )
     _tell_of_dropped(name, found.gathered, found.summary, None if unhashed else all_keys)
     tell_other_rooms(found.gathered)
     tell_contradictions(found.gathered, [file, *more_files], choice)
@@ -181,6 +175,31 @@ def _load_room(  # noqa: PLR0913 - one for each option
         keys=None if unhashed else all_keys,
         unsigned=unsigned,
     )
+
+
+def checked_room(
+    room: Room, entries: Iterable[Entry], files: Sequence[str], *, choice: Choice, **options: Any
+) -> RoomCheck:
+    """Check and replay a room that was opened.
+
+    Args:
+        room: the room.
+        entries: its entries, and perhaps more.
+        files: the names of its sources.
+        choice: which room was asked for.
+        options: those of `roomver.room_check.check_room`.
+
+    Raises:
+        InputError: naming the sources, if the room cannot be replayed or is another one.
+    """
+    try:
+        found = check_room(entries, room.version, origins=room.origins, room_id=room.wanted, **options)
+    except (InputError, MissingEvents, UnknownState):
+        raise
+    except RoomverError as error:
+        raise InputError(joint_name(files[0], files[1:]), str(error)) from None
+    check_is_room(display_name(files[0]), found, choice.room_id(room))
+    return found
 
 
 def tell_notes(room: Room) -> None:

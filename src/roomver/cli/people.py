@@ -30,13 +30,13 @@ _KINDS: Final = {
     "m.room.topic": ("topic", "topic"),
     "m.room.avatar": ("room avatar", "url"),
     "m.room.canonical_alias": ("canonical alias", "alias"),
-    "m.room.aliases": ("aliases", ""),
+    "m.room.aliases": ("list of aliases", ""),
     "m.room.encryption": ("encryption", "algorithm"),
     "m.room.encrypted": ("encrypted message", ""),
     "m.room.message": ("message", "body"),
     "m.room.redaction": ("redaction", "reason"),
     "m.room.server_acl": ("server ACL", ""),
-    "m.room.pinned_events": ("pinned events", ""),
+    "m.room.pinned_events": ("list of pinned events", ""),
     "m.room.third_party_invite": ("third-party invite", "display_name"),
     "m.room.tombstone": ("tombstone", "body"),
     "m.room.policy": ("policy server", "via"),
@@ -136,8 +136,12 @@ def _shared(one: str, other: str) -> int:
     return number
 
 
-def action_words(event: Event) -> str:
+def action_words(event: Event, *, noun: bool = False) -> str:
     """Say in a few words what an event does, without its sender.
+
+    Args:
+        event: the event.
+        noun: whether a verb in the singular follows, so that the words must not be a plural.
 
     >>> from roomver import parse_event
     >>> pdu = {"type": "m.room.topic", "state_key": "", "sender": "@a:b", "room_id": "!r:b", "depth": 1,
@@ -153,6 +157,8 @@ def action_words(event: Event) -> str:
         key = "" if not event.state_key else f' for "{few_words(event.state_key)}"'
         return f"{few_words(event.type)}{key}"
     name, words = known
+    if noun and event.type == "m.room.power_levels":
+        name = "power levels event"
     value = event.content.get(words) if words else None
     said = f' "{_beginning(value)}"' if type(value) is str else ""
     if event.type == "m.room.redaction" and event.redacts is not None:
@@ -183,6 +189,5 @@ def event_words(event: Event, short: ShortIds | None = None) -> str:
     '@a:b\\'s topic "Hello" ($I5hLmE-c, 1970-01-01 00:00:00)'
     """
     called = (short or short_id)(event.event_id)
-    return (
-        f"{user_text(event.sender)}'s {action_words(event)} ({called}, {time_text(event.origin_server_ts)})"
-    )
+    did = action_words(event, noun=True)
+    return f"{user_text(event.sender)}'s {did} ({called}, {time_text(event.origin_server_ts)})"

@@ -101,15 +101,16 @@ def _summary(repaired: Repaired) -> str:
             " for itself."
         )
     entries = counted(len(repaired.state), "entry", "entries")
-    state = f"a state of {entries}" if repaired.whole else f"a state of which {entries} are known"
-    where = "its events" if repaired.basis is Basis.EVENTS else "what the other sources give"
+    are = "is" if len(repaired.state) == 1 else "are"
+    state = f"the room's state has {entries}" if repaired.whole else f"{entries} of the state {are} known"
+    where = "the events" if repaired.basis is Basis.EVENTS else "what the other sources give"
     if not repaired.compared:
-        return f"By {where}, the room has {state}. No server's state is given to compare it with: --against."
+        return f"By {where}, {state}. No server's state is given to compare it with: --against."
     if repaired.changes:
         change = counted(len(repaired.changes), "entry", "entries")
-        return f"{change} of the server's state would change: by {where}, the room has {state}."
+        return f"{change} of the server's state would change: by {where}, {state}."
     agree = "agrees" if repaired.whole and not repaired.lost else "agrees as far as that is known"
-    return f"Nothing would change: by {where}, the room has {state}, and the server {agree}."
+    return f"Nothing would change: by {where}, {state}, and the server {agree}."
 
 
 def _print(repaired: Repaired, teller: Teller, loaded: LoadedRoom) -> None:

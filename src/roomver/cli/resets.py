@@ -27,7 +27,7 @@ _V2_1: Final = {
     None: "what version 12's algorithm would do is unknown: events are missing",
 }
 _CLASSES: Final = {
-    Intent.NOBODY: "that nobody meant",
+    Intent.UNINTENDED: "unintended",
     Intent.UNKNOWN: "not classified",
     Intent.DESIGNED: "as designed",
 }
@@ -45,10 +45,10 @@ def resets(asked: Asked, all_of_them: bool) -> None:
     Resets of one merge that have the same reason are listed as one, unless you give --all.
 
     A reset is as designed if somebody on another branch meant it: the sender was banned, removed or demoted
-    there, or the target was. Otherwise nobody meant it: this is what people call a state reset. The trace of
-    the resolution tells which check decided. The resets that nobody meant come first.
+    there, or the target was. Otherwise it is unintended: this is what people call a state reset. The trace of
+    the resolution tells which check decided. Unintended resets come first.
 
-    Exit code: 0 no reset that nobody meant, 1 there is one, 2 usage error or unreadable file, 3 undecided: a
+    Exit code: 0 no unintended reset, 1 there is one, 2 usage error or unreadable file, 3 undecided: a
     reset is not classified, or some were not searched for because events are missing or there are too many.
     """
     loaded = asked.load()
@@ -69,7 +69,7 @@ def resets(asked: Asked, all_of_them: bool) -> None:
         print_lines(["", *notes] if notes else [])
         click.echo(f"\n{_more(explained, asked)}")
     classes = Counter(one.intent for one in explained)
-    code = 1 if classes[Intent.NOBODY] else 3 if classes[Intent.UNKNOWN] or notes else 0
+    code = 1 if classes[Intent.UNINTENDED] else 3 if classes[Intent.UNKNOWN] or notes else 0
     raise click.exceptions.Exit(code)
 
 
@@ -82,7 +82,7 @@ def _notes(loaded: LoadedRoom) -> list[str]:
         notes.append(f"{merges} not searched for resets, because there are too many events or resets")
     if replayed.gaps:
         events = counted(len(replayed.gaps), "event", "events")
-        notes.append(f"the state before {events} is unknown, so resets there are not seen")
+        notes.append(f"before {events}, the state is unknown: resets there are not seen")
     return notes
 
 
@@ -97,7 +97,8 @@ def _summary(explained: Sequence[ExplainedReset], loaded: LoadedRoom, teller: Te
     first, *others = explained
     teller.again()
     kept = sum(one.kept_by_v2_1 is True for one in explained)
-    newer = f" Version 12's algorithm would have kept {kept:,} of these changes." if kept else ""
+    of = f"{kept:,} of these changes" if len(explained) > 1 else "this change"
+    newer = f" Version 12's algorithm would have kept {of}." if kept else ""
     like = _likeness(first, loaded)
     alike = sum(_likeness(one, loaded) == like for one in others)
     same = f" {counted(alike, 'other has', 'others have')} the same reason, at the same merge."
@@ -127,7 +128,7 @@ def _print(
             print_lines(_alike_lines(alike, teller), out)
     left = sum(map(len, groups[len(shown) :]))
     if left:
-        print_lines(["", f"and {left:,} more: --all lists them"], out)
+        print_lines(["", f"and {left:,} more: --all lists all"], out)
 
 
 def _grouped(explained: Sequence[ExplainedReset], loaded: LoadedRoom) -> list[list[ExplainedReset]]:
@@ -154,7 +155,7 @@ def _alike_lines(alike: Sequence[ExplainedReset], teller: Teller) -> list[str]:
     ]
     lines += [f"    {teller.event(one.lost)}" for one in alike[:_ALIKE]]
     if len(alike) > _ALIKE:
-        lines.append(f"    and {len(alike) - _ALIKE:,} more: --all lists them")
+        lines.append(f"    and {len(alike) - _ALIKE:,} more: --all lists all")
     return lines
 
 

@@ -74,14 +74,14 @@ class Teller:
 
     def fact(self, fact: Fact) -> str:
         """Return a value that the rules compared as one line of text."""
-        who = "" if fact.user is None or fact.what.startswith("sender") else f" of {user_text(fact.user)}"
+        who = "" if fact.user is None or fact.what.startswith("sender") else f" ({user_text(fact.user)})"
         return f"{fact.what}{who}: {few_words(fact.value)} ({self._how(fact)})"
 
     def _how(self, fact: Fact) -> str:
         if "level" in fact.what:
             return self.text(fact.source)
         if fact.event_id is None:
-            return "no such event"
+            return "no member event" if "membership" in fact.what else "no such event"
         return self.text(said("{event}", event=event(fact.event_id)))
 
 

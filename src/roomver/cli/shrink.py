@@ -39,7 +39,7 @@ from .written import written
 
 _ALGORITHMS: Final = tuple(one.value for one in StateResolution)
 _FORMS: Final = (
-    "'verdict EVENT STATUS [RULE]', 'algorithms v2 v2.1', 'reset [TYPE [KEY]]', 'sources', or"
+    "'verdict EVENT OUTCOME [RULE]', 'algorithms v2 v2.1', 'reset [TYPE [KEY]]', 'sources', or"
     " 'implementation COMMAND'"
 )
 
@@ -60,7 +60,7 @@ _FORMS: Final = (
     "--keep",
     metavar="PREDICATE",
     required=True,
-    help=f"What must stay so: {_FORMS}. STATUS is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}; RULE is the"
+    help=f"What must stay so: {_FORMS}. OUTCOME is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}; RULE is the"
     " name of the rule that decides. With 'sources', the source and the one of --also come to different"
     " current states. With 'implementation', a program that speaks the protocol of the vectors resolves a"
     " merge of the room otherwise than roomver.",
@@ -115,8 +115,10 @@ def shrink_command(
             for line in recording_lines(_recording(found, loaded[0])):
                 out.write(line)
     ended = "" if found.complete else "; it may not be the smallest: the time is over"
-    left = counted(len(found.cut.events), "event is", "events are")
-    say(f"roomver: {found.before:,} events, {left} left after {found.tried:,} tries{ended}")
+    left = len(found.cut.events)
+    before, tries = counted(found.before, "event", "events"), counted(found.tried, "try", "tries")
+    are = "is" if left == 1 else "are"
+    say(f"roomver: of {before}, {left:,} {are} left after {tries}{ended}")
     if output != "-":
         click.echo(f"roomver: to look at it: roomver check {call_name(output)}", err=True)
 

@@ -61,26 +61,27 @@ class Choice(NamedTuple):
 
 
 ANY_ROOM: Final = Choice()
+_ROOM_HELP: Final = (
+    "The room, by its ID, in single quotes: needed for a source with several rooms. It may also follow the"
+    " source, without --room. A database also finds a room by a unique prefix of its ID, by its name, and by"
+    " an alias of its own server."
+)
+
+
+def named_room_option(metavar: str = "!ID", text: str = _ROOM_HELP) -> Callable[[F], F]:
+    """Add ``--room``, which may be repeated, as ``room_ids``."""
+    return click.option("--room", "room_ids", metavar=metavar, multiple=True, help=text)
 
 
 def room_option() -> Callable[[F], F]:
     """Add ``--room`` and ``--immutable``, for commands whose source may be a database: a `Choice`."""
-    room = click.option(
-        "--room",
-        "room_ids",
-        metavar="!ID",
-        multiple=True,
-        help="The room, by its ID, in single quotes: needed for a source with several rooms. It may also"
-        " follow the source, without --room. A database also finds a room by a unique prefix of its ID, by"
-        " its name, and by an alias of its own server.",
-    )
 
     def decorate(command: F) -> F:
         @wraps(command)
         def chosen(*args: Any, room_ids: tuple[str, ...], immutable: bool, **values: Any) -> Any:
-            return command(*args, choice=Choice(_one_room(room_ids), immutable), **values)
+            return command(*args, choice=Choice(one_room(room_ids), immutable), **values)
 
-        return cast(F, room(immutable_option()(chosen)))
+        return cast(F, named_room_option()(immutable_option()(chosen)))
 
     return decorate
 
@@ -158,7 +159,12 @@ def is_alias(named: str | None) -> bool:
     return named is not None and kind_of_id(named) == "a room alias"
 
 
-def _one_room(named: Sequence[str]) -> str | None:
+def one_room(named: Sequence[str]) -> str | None:
+    """Return the room among those that a call names; None if it names none.
+
+    Raises:
+        UsageError: if it names several, or one that can be none.
+    """
     if len(named) > 1:
         raise click.UsageError("only one room is read: give it once")
     for one in named:
@@ -232,7 +238,7 @@ def opened_room(
             # A recording and a state given as IDs are of one room: an event of another one is a fault in it.
             is_of_one = room.header is not None or any(part.origin.state_ids for part in room.parts)
             if choice.named is None and not is_of_one and not may_mix:
-                room.entries = _of_one_room(room.entries, inputs[0][1], room.version)
+                room.entries = _ofone_room(room.entries, inputs[0][1], room.version)
             yield room
         return
     with ExitStack() as stack:
@@ -310,7 +316,7 @@ def stamp_file(file: str) -> str:
     return digest.hexdigest()
 
 
-def _of_one_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
+def _ofone_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> Iterator[Entry]:
     """Yield the same entries.
 
     Raises:

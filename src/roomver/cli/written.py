@@ -1,6 +1,7 @@
 """Files that a command writes: complete under their names, or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,24 +30,100 @@ def written(output: str, sources: Sequence[str], *, force: bool) -> Iterator[IO[
                 write_json(line.rstrip(b"\n"))
         return
     path = Path(output)
-    name = display_name(output)
+    if path.exists():
+        check_not_input(output, sources)
+        if not path.is_file():
+            raise InputError(display_name(output), "it is not a file; - is standard output")
+        if not force:
+            raise InputError(display_name(output), _EXISTS)
+    with complete_file(path, new=not force) as out:
+        yield out
+
+
+def write_file(output: str, data: bytes) -> None:
+    """Write a file, which may exist; ``-`` is standard output. A device is written to.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    path = Path(output)
+    if output == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    elif path.exists() and not path.is_file():
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise _unwritable(path, error) from None
+    else:
+        with complete_file(path) as out:
+            out.write(data)
+
+
+@contextmanager
+def complete_file(path: Path, *, private: bool = False, new: bool = False) -> Iterator[IO[bytes]]:
+    """Yield a file to write to, which takes its name when the block ends.
+
+    No reader sees a part of it, and an error in the block leaves nothing behind.
+
+    Args:
+        path: the name.
+        private: whether only the user may read the file. Otherwise it keeps the mode of the one that it
+            replaces, or has that of any new file.
+        new: whether no file may have the name.
+
+    Raises:
+        InputError: if it cannot be written, or a file has the name and none may.
+    """
     try:
-        if path.exists():
-            check_not_input(output, sources)
-            if not path.is_file():
-                raise InputError(name, "it is not a file; - is standard output")
-            if not force:
-                raise InputError(name, _EXISTS)
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as out:
-            try:
-                yield out
-                out.flush()
-                os.fsync(out.fileno())
-                _name(Path(out.name), path, name, force=force)
-            finally:
-                Path(out.name).unlink(missing_ok=True)
+        mode = None if private else _mode_for(path)
+        # A name may have 255 bytes.
+        prefix = f".{path.name[:40]}."
+        out = NamedTemporaryFile(dir=path.parent, prefix=prefix, delete=False)  # noqa: SIM115 - below
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+    made = Path(out.name)
+    try:
+        with out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        if mode is not None:
+            made.chmod(mode)
+        _name(made, path, new=new)
     except OSError as error:
-        raise InputError(name, f"it cannot be written: {error.strerror or error}") from None
+        raise _unwritable(path, error) from None
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _mode_for(path: Path) -> int:
+    """Return the mode of a file, or of a new one if there is none."""
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        # A new file of the kind that is written first is readable by its owner only.
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _name(made: Path, path: Path, *, new: bool) -> None:
+    """Give a complete file its name."""
+    if not new:
+        made.replace(path)
+        return
+    try:
+        path.hardlink_to(made)  # fails if another program has made the file meanwhile
+    except FileExistsError:
+        raise InputError(display_name(str(path)), _EXISTS) from None
+    except OSError:  # a file system without links
+        made.replace(path)
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(display_name(str(path)), f"it cannot be written: {reason}")
 
 
 def check_not_input(output: str, sources: Sequence[str]) -> None:
@@ -66,19 +143,3 @@ def _is_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):
         return False  # one of them is not a file
-
-
-def _name(written: Path, path: Path, name: str, *, force: bool) -> None:
-    # A new file of this kind is readable by its owner only.
-    mask = os.umask(0)
-    os.umask(mask)
-    written.chmod(0o666 & ~mask)
-    if force:
-        written.replace(path)
-        return
-    try:
-        path.hardlink_to(written)  # fails if another program has made the file meanwhile
-    except FileExistsError:
-        raise InputError(name, _EXISTS) from None
-    except OSError:  # a file system without links
-        written.replace(path)

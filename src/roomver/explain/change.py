@@ -137,13 +137,10 @@ def change_said(change: Change, *, soft_failed: bool) -> Said:
     if change.replaced_by:
         sentences.append(said("Later {after} replaced it.", after=event(change.replaced_by[0])))
     for merge, restored in change.undone[:1]:
-        sentences.append(
-            said(
-                "State resolution undid it {where}: {back} came back.",
-                where=where_said(merge),
-                back="no value" if restored is None else event(restored),
-            )
-        )
+        text, back = "State resolution undid it {where}: {back} came back.", restored
+        if back is None:
+            text = "State resolution undid it {where}, and left the key without a value."
+        sentences.append(said(text, where=where_said(merge), back="" if back is None else event(back)))
         more = len(change.undone) - 1
         if more:
             sentences.append(said("{more} undid it too.", more=counted(more, "other merge", "other merges")))
@@ -155,7 +152,7 @@ def _now_said(change: Change, *, soft_failed: bool) -> Said:
     if not change.known_now:
         return said("Whether it is the current value is unknown.")
     if change.now is None:
-        return said("Today this key has no value.")
+        return said("The key has no current value.")
     if change.now == change.event_id:
         again = " all the same" if change.replaced_by else ""
         return said("It is the current value{again}.", again=again)

@@ -7,7 +7,7 @@ from typing import Final, cast
 from ..types import EventId, JsonObject, JsonValue, StateKey
 from .said import Said, said_data
 
-__all__ = ["UNDECIDED", "Cause", "Compared", "EntryDiffers", "Parting", "VerdictDiffers"]
+__all__ = ["UNDECIDED", "Cause", "Compared", "EntryDiffers", "OutcomeDiffers", "Parting"]
 
 UNDECIDED: Final = "undecided"
 """The outcome of an event that more events decide."""
@@ -53,24 +53,24 @@ class Parting:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictDiffers:
+class OutcomeDiffers:
     """An event of both sources with different outcomes.
 
     Attributes:
         event_id: the event.
-        computed: the outcome by the rules with the events of each source.
+        outcome: the outcome by the rules with the events of each source.
         recorded: what the server of each source did; empty if it does not say.
     """
 
     event_id: EventId
-    computed: tuple[str, str]
+    outcome: tuple[str, str]
     recorded: tuple[str, str]
 
     def to_dict(self) -> JsonObject:
         """Return it as a JSON object."""
         return {
             "event_id": self.event_id,
-            "computed": [*self.computed],
+            "outcome": [*self.outcome],
             "recorded": [one or None for one in self.recorded],
         }
 
@@ -105,7 +105,7 @@ class Compared:
         events: the number of usable events of each.
         common: the number of events of both.
         only: the events that only one has, parents before children.
-        verdicts: events with different outcomes, parents before children.
+        outcomes: events with different outcomes, parents before children.
         state: the keys of the computed current states that differ, sorted. Unknown entries are left out.
         entries: the number of known entries of each; None for a state that is unknown.
         state_unknown: whether parts of each are unknown.
@@ -124,7 +124,7 @@ class Compared:
     events: tuple[int, int]
     common: int
     only: tuple[tuple[EventId, ...], tuple[EventId, ...]]
-    verdicts: tuple[VerdictDiffers, ...]
+    outcomes: tuple[OutcomeDiffers, ...]
     state: tuple[EntryDiffers, ...]
     entries: tuple[int | None, int | None]
     state_unknown: tuple[bool, bool]
@@ -141,12 +141,12 @@ class Compared:
         ends = self.extremities is None or not any(self.extremities)
         same = self.versions[0] == self.versions[1] and not any(self.only) and ends
         recorded = self.recorded_state or any(self.recorded_lost)
-        return same and not self.verdicts and not self.state and not recorded
+        return same and not self.outcomes and not self.state and not recorded
 
     @property
     def unknown(self) -> bool:
         """Whether something could not be compared."""
-        undecided = any(UNDECIDED in one.computed for one in self.verdicts)
+        undecided = any(UNDECIDED in one.outcome for one in self.outcomes)
         return (
             undecided
             or self.open > 0
@@ -164,7 +164,7 @@ class Compared:
             "events": [*self.events],
             "common": self.common,
             "only": [[*ids] for ids in self.only],
-            "verdicts": [one.to_dict() for one in self.verdicts],
+            "outcomes": [one.to_dict() for one in self.outcomes],
             "state": [one.to_dict() for one in self.state],
             "entries": [*self.entries],
             "state_unknown": [*self.state_unknown],

@@ -12,7 +12,7 @@ from ..room_check import RoomCheck
 from ..state import entries_of, unknown_of
 from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
-from .compared import UNDECIDED, Cause, Compared, EntryDiffers, Parting, VerdictDiffers
+from .compared import UNDECIDED, Cause, Compared, EntryDiffers, OutcomeDiffers, Parting
 from .event import explain_event
 from .facts import list_facts
 from .judged import Judged, judge
@@ -48,7 +48,7 @@ class Side:
         """Its usable events."""
         return self.found.gathered.events
 
-    def status(self, event_id: EventId) -> str:
+    def outcome(self, event_id: EventId) -> str:
         """Return what became of an event by the rules; ``dropped`` and ``missing`` too."""
         gathered = self.found.gathered
         if event_id not in gathered.events or event_id in self.found.dropped:
@@ -59,9 +59,9 @@ class Side:
 
     def decided_otherwise(self, event_id: EventId) -> bool:
         """Tell whether the server accepted an event that the rules reject, or the other way round."""
-        did, status = self.recorded(event_id), self.status(event_id)
-        known = did and status in ("accepted", "rejected", "soft-failed")
-        return bool(known) and (did == "rejected") != (status == "rejected")
+        did, outcome = self.recorded(event_id), self.outcome(event_id)
+        known = did and outcome in ("accepted", "rejected", "soft-failed")
+        return bool(known) and (did == "rejected") != (outcome == "rejected")
 
 
 def compare(a: Side, b: Side) -> Compared:
@@ -78,12 +78,12 @@ def compare(a: Side, b: Side) -> Compared:
         tuple(one for one in order if one in mine.events and one not in other.events)
         for mine, other in (sides, (b, a))
     )
-    verdicts, parting, open_ = [], None, 0
+    outcomes, parting, open_ = [], None, 0
     for event_id in order:
         both = event_id in a.events and event_id in b.events
-        differs = _verdict(event_id, a, b) if both else None
+        differs = _outcome(event_id, a, b) if both else None
         if differs is not None:
-            verdicts.append(differs)
+            outcomes.append(differs)
         elif both:
             open_ += _is_open(event_id, a, b)
         if parting is None and (differs is not None or not both):
@@ -96,7 +96,7 @@ def compare(a: Side, b: Side) -> Compared:
         events=(len(a.events), len(b.events)),
         common=sum(1 for one in a.events if one in b.events),
         only=cast("tuple[tuple[EventId, ...], tuple[EventId, ...]]", only),
-        verdicts=tuple(verdicts),
+        outcomes=tuple(outcomes),
         state=state,
         entries=cast(
             "tuple[int | None, int | None]",
@@ -143,26 +143,26 @@ def _joint_order(a: Side, b: Side) -> list[EventId]:
     return [*dict.fromkeys(order)]
 
 
-def _verdict(event_id: EventId, a: Side, b: Side) -> VerdictDiffers | None:
-    computed = a.status(event_id), b.status(event_id)
+def _outcome(event_id: EventId, a: Side, b: Side) -> OutcomeDiffers | None:
+    outcome = a.outcome(event_id), b.outcome(event_id)
     recorded = a.recorded(event_id), b.recorded(event_id)
     unsure = event_id in a.unsure or event_id in b.unsure
-    same = computed[0] == computed[1] or (unsure and {*computed} == {"accepted", "soft-failed"})
+    same = outcome[0] == outcome[1] or (unsure and {*outcome} == {"accepted", "soft-failed"})
     if {*recorded} == {"accepted", "soft-failed"} and not (a.says_soft_failed and b.says_soft_failed):
         recorded = "", ""  # the accepted one may have been soft-failed too
     if same and (recorded[0] == recorded[1] or not all(recorded)):
         return None
-    return VerdictDiffers(event_id, computed, recorded)
+    return OutcomeDiffers(event_id, outcome, recorded)
 
 
 def _is_open(event_id: EventId, a: Side, b: Side) -> bool:
     """Tell whether the outcomes of an event are not known to be the same, nor to differ."""
     if event_id in a.unsure or event_id in b.unsure:
         return True
-    return a.status(event_id) in (UNDECIDED, "not judged")
+    return a.outcome(event_id) in (UNDECIDED, "not judged")
 
 
-def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -> Parting:
+def _part(event_id: EventId, differs: OutcomeDiffers | None, a: Side, b: Side) -> Parting:
     """Say why the sources part at an event."""
     named = event(event_id)
     if differs is None:
@@ -197,51 +197,51 @@ def _part(event_id: EventId, differs: VerdictDiffers | None, a: Side, b: Side) -
         )
     if _kind(differs) is Cause.ARRIVAL and (behind := _behind_failure(event_id, a, b)) is not None:
         both = behind in a.events and behind in b.events
-        return _part(behind, _verdict(behind, a, b) if both else None, a, b)
+        return _part(behind, _outcome(behind, a, b) if both else None, a, b)
     return Parting(event_id, _kind(differs), "", _both(event_id, differs, a, b))
 
 
 def _behind_failure(event_id: EventId, a: Side, b: Side) -> EventId | None:
     """Return an event that soft-failed another in one source, and that the other source lacks or rejects."""
     for side, other in ((a, b), (b, a)):
-        if side.status(event_id) != "soft-failed":
+        if side.outcome(event_id) != "soft-failed":
             continue
         for fact in list_facts(side.events[event_id], state_at_arrival(side.found, event_id)):
             one = fact.event_id
             if one is None or one not in side.events:
                 continue
-            differs = _verdict(one, a, b) if one in other.events else None
+            differs = _outcome(one, a, b) if one in other.events else None
             if one not in other.events or (differs is not None and _kind(differs) is Cause.DECISION):
                 return one
     return None
 
 
-def _kind(differs: VerdictDiffers) -> Cause:
-    one, other = differs.computed
+def _kind(differs: OutcomeDiffers) -> Cause:
+    one, other = differs.outcome
     if one == other:
         return Cause.RECORDED
-    if UNDECIDED in differs.computed or "not judged" in differs.computed:
+    if UNDECIDED in differs.outcome or "not judged" in differs.outcome:
         return Cause.UNDECIDED
     return Cause.ARRIVAL if {one, other} == {"accepted", "soft-failed"} else Cause.DECISION
 
 
-def _both(event_id: EventId, differs: VerdictDiffers, a: Side, b: Side) -> Said:
+def _both(event_id: EventId, differs: OutcomeDiffers, a: Side, b: Side) -> Said:
     """Say what became of an event in both sources."""
-    if differs.computed[0] == differs.computed[1]:
+    if differs.outcome[0] == differs.outcome[1]:
         return said(
-            "The server of A {one} {named}, and the server of B {other} it. By the rules it is {computed} in"
+            "The server of A {one} {named}, and the server of B {other} it. By the rules it is {outcome} in"
             " both.",
             named=event(event_id),
             one=differs.recorded[0],
             other=differs.recorded[1],
-            computed=differs.computed[0],
+            outcome=differs.outcome[0],
         )
     sentences = [
         said(
             "{named} is {one} in A and {other} in B.",
             named=event(event_id),
-            one=differs.computed[0],
-            other=differs.computed[1],
+            one=differs.outcome[0],
+            other=differs.outcome[1],
         ),
         *(
             said("{name}: {why}", name=name, why=explain_event(side.found, event_id).why)
@@ -288,9 +288,11 @@ def _why_entry(one: EventId | None, other: EventId | None, a: Side, b: Side) -> 
     for theirs, mine, name, side in ((one, "A", "B", b), (other, "B", "A", a)):
         if theirs is None:
             continue
-        status = side.status(theirs)
-        if status != "accepted":
-            words = "lacks" if status == "missing" else "has not judged" if status == "not judged" else status
+        outcome = side.outcome(theirs)
+        if outcome != "accepted":
+            words = (
+                "lacks" if outcome == "missing" else "has not judged" if outcome == "not judged" else outcome
+            )
             verb = f"{name} {words}" if words in ("lacks", "has not judged") else f"in {name} it is {words}"
             if words in ("lacks", "has not judged"):
                 yield said("{verb} the event of {mine}.", verb=verb, mine=mine)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..errors import Lack
+from ..errors import Lack, counted
 from ..event import Event
 from ..findings import Action, Finding, FindingKind
 from ..power import POWER_LEVELS
@@ -21,7 +21,7 @@ from .refused import find_first_refused
 from .rule_words import rule_said
 from .said import Said, event, finding, joined, said, value
 
-__all__ = ["explain_event", "explain_left_out"]
+__all__ = ["explain_event", "explain_left_out", "explain_missing"]
 
 _RECEIPT: Final = "the checks on receipt"
 _AUTH_EVENTS: Final = "its auth events"
@@ -49,6 +49,19 @@ def explain_left_out(event_id: EventId | None, found: Finding, recorded: str = "
         judged = Judged.DROPPED
         why = joined([why, said("A server drops it, as if it had never been received.")])
     return Explained(event_id, judged, joined([why, *_recorded(recorded, judged)]), checks, recorded=recorded)
+
+
+def explain_missing(found: RoomCheck, event_id: EventId) -> Explained:
+    """Explain an event that no source has: say which events cite it."""
+    citing = tuple(found.replay.missing.get(event_id, ()))
+    text = "{event} is missing: no source has it, so only its ID is known. {cited}"
+    cited = said("No event here cites it.")
+    if citing:
+        cites = counted(len(citing), "event cites it", "events cite it. The first")
+        cited = said("{cites}: {first}.", cites=cites, first=event(citing[0]))
+    why = said(text, event=event(event_id), cited=cited)
+    missing = (event_id,)
+    return Explained(event_id, Judged.MISSING, why, missing=missing, lacks=(Lack.MISSING,), cited_by=citing)
 
 
 def _receipt(found: Finding) -> Verdicted:

@@ -66,6 +66,7 @@ class Explained:
         recorded: what the server that recorded the room did with it; empty if the source does not say.
         missing: the missing events that leave something undecided, sorted.
         lacks: what would decide it.
+        cited_by: for a missing event: the events that cite it, in the order of the replay.
     """
 
     event_id: EventId | None
@@ -79,6 +80,7 @@ class Explained:
     recorded: str = ""
     missing: tuple[EventId, ...] = ()
     lacks: tuple[Lack, ...] = ()
+    cited_by: tuple[EventId, ...] = ()
 
     def to_dict(self) -> JsonObject:
         """Return the explanation as a JSON object."""
@@ -94,4 +96,5 @@ class Explained:
             "recorded": self.recorded or None,
             "missing": [*self.missing],
             "lacks": [cast(JsonValue, lack.value) for lack in self.lacks],
+            "cited_by": [*self.cited_by],
         }

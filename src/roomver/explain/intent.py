@@ -32,7 +32,7 @@ class Intent(Enum):
     """Whether somebody meant a reset."""
 
     DESIGNED = "as designed"
-    NOBODY = "nobody's intent"
+    UNINTENDED = "unintended"
     UNKNOWN = "not classified"
 
 
@@ -94,11 +94,11 @@ class MergeIntents:
             return self._refused(candidate.check, 0)
         if candidate.outcome == "overwritten" and candidate.by is not None:
             text = "the resolution allowed {lost}, and then tried {by}, which it put in its place"
-            return Judgement(Intent.NOBODY, said(text, lost=lost, by=event(candidate.by)), candidate.by)
+            return Judgement(Intent.UNINTENDED, said(text, lost=lost, by=event(candidate.by)), candidate.by)
         if candidate.outcome == "not tried":
             return self._not_tried(reset, why.candidates)
         text = "the resolution allowed {lost}, and put the value back that all branches have"
-        return Judgement(Intent.NOBODY, said(text, lost=lost), reset.lost)
+        return Judgement(Intent.UNINTENDED, said(text, lost=lost), reset.lost)
 
     def _not_tried(self, reset: Reset, candidates: tuple[Candidate, ...]) -> Judgement:
         """Version 1's algorithm stops a pass at the first event that is refused."""
@@ -115,10 +115,10 @@ class MergeIntents:
             )
             text = "the resolution did not try {lost}, because it stopped at {other}: {reason}"
             why = said(text, lost=lost, other=event(check.event_id), reason=reason)
-            return Judgement(Intent.NOBODY, why, check.event_id, check.verdict)
+            return Judgement(Intent.UNINTENDED, why, check.event_id, check.verdict)
         text = "the resolution did not try {lost}, because it took {winner} first"
         winner = "another event" if reset.restored is None else event(reset.restored)
-        return Judgement(Intent.NOBODY, said(text, lost=lost, winner=winner), reset.restored)
+        return Judgement(Intent.UNINTENDED, said(text, lost=lost, winner=winner), reset.restored)
 
     def _refused(self, check: Check, depth: int) -> Judgement:
         """Return the class of a reset whose event was refused in a check.
@@ -181,7 +181,7 @@ class MergeIntents:
             root = cause.root or cause.why
             why = said(text, first=first, cause=root)
             return Judgement(cause.intent, why, check.event_id, verdict, cause.act, root)
-        return Judgement(Intent.NOBODY, joined([first, added], ". "), check.event_id, verdict)
+        return Judgement(Intent.UNINTENDED, joined([first, added], ". "), check.event_id, verdict)
 
     def _act(
         self, subject: Event, found: Event, state: Mapping[StateKey, Event]
@@ -243,12 +243,12 @@ class MergeIntents:
                     text = "the resolution tried {one} only after it"
                 else:
                     text = "{one} was not in the state yet, because version 1 resolves it in the same pass"
-                return Judgement(Intent.NOBODY, said(text, one=event(event_id)), event_id)
+                return Judgement(Intent.UNINTENDED, said(text, one=event(event_id)), event_id)
             if self._branches.follows(found.event_id, event_id):
                 continue  # it replaced the other on its own branch
             text = "the resolution tried {found} after {one}, and put it in its place"
             why = said(text, found=event(found.event_id), one=event(event_id))
-            return Judgement(Intent.NOBODY, why, event_id)
+            return Judgement(Intent.UNINTENDED, why, event_id)
         return None
 
 

@@ -19,6 +19,8 @@ class Judged(Enum):
     UNDECIDED = "undecided"
     NOT_JUDGED = "not judged"
     """It is an outlier that no event of the room is based on."""
+    MISSING = "missing"
+    """No source has it: only its ID is known."""
 
 
 def judge(replay: Replay, event_id: EventId) -> Judged:

@@ -40,7 +40,7 @@ class Mark:
     def to_dict(self) -> dict[str, Any]:
         """Return the mark as JSON."""
         return {
-            "status": self.judged.value,
+            "outcome": self.judged.value,
             "unsure": self.unsure,
             "cyclic": self.cyclic,
             "missing": list(self.missing),

@@ -1,7 +1,6 @@
 """The outcome of an event in words: the first sentences of its explanation."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from ..auth import check_against_state, state_of_auth_events
 from ..errors import SHOWN, RoomverError
@@ -44,7 +43,6 @@ class OutcomeWords:
         self.outcome: Outcome = self.replay.outcomes[subject.event_id]
         self.check: CurrentCheck = self.replay.current_check(subject.event_id)
         self.named: Said = said("{event}", event=event(subject.event_id))
-        self.was: str = was_word(subject)
 
     def said(self) -> Said:
         """Return the first sentences: the outcome and why, also against what a server decided."""
@@ -60,7 +58,6 @@ class OutcomeWords:
                     "{event} counts as rejected, because the server that recorded the room did so.",
                     event=self.named,
                 )
-            self.was = "was"  # it
             return joined([did, said("By the rules, {event}", event=self._by_rules(own, said("it")))])
         return self._by_rules(own, self.named)
 
@@ -74,8 +71,8 @@ class OutcomeWords:
                 verdict = self.outcome.by_state
                 assert verdict is not None
                 why = rule_said(self.event, verdict, state_before(self.found, self.event.event_id))
-                text = "{event} {was} rejected by the state before it: {why}. Its own auth events allow it."
-                return joined([said(text, event=named, was=self.was, why=why), *self._refused_join(verdict)])
+                text = "{event} was rejected by the state before it: {why}. Its own auth events allow it."
+                return joined([said(text, event=named, why=why), *self._refused_join(verdict)])
             case Status.CYCLIC:
                 return self._cyclic(named)
             case Status.UNDECIDED:
@@ -87,13 +84,13 @@ class OutcomeWords:
             return self._soft_failed(named)
         if verdict is None:
             text = (
-                "{event} {was} accepted: a server gave a state that has it, or that is based on it. Its own"
+                "{event} was accepted: a server gave a state that has it, or that is based on it. Its own"
                 " auth events allow it; the state before it is not known well enough to check."
             )
-            said_first = said(text, event=named, was=self.was)
+            said_first = said(text, event=named)
         else:
             why = rule_said(self.event, verdict, state_before(self.found, self.event.event_id))
-            said_first = said("{event} {was} accepted: {why}.", event=named, was=self.was, why=why)
+            said_first = said("{event} was accepted: {why}.", event=named, why=why)
         if failure is None and self.check.allowed is None and self.check.made:
             text = "Whether it was soft-failed is unknown: {why}."
             return joined([said_first, said(text, why=value(self.check.why))])
@@ -102,24 +99,21 @@ class OutcomeWords:
     def _soft_failed(self, named: Said) -> Said:
         failure = self.check.failure
         if isinstance(failure, PolicyRefusal):
-            text = "{event} {was} soft-failed: {reason}. The policy server is {server}, named by {policy}."
+            text = "{event} was soft-failed: {reason}. The policy server is {server}, named by {policy}."
             server = failure.server
             return said(
                 text,
                 event=named,
-                was=self.was,
                 reason=failure.reason,
                 server=value(server.name),
                 policy=event(server.event_id),
             )
         if failure is None:
-            return said(
-                "{event} {was} soft-failed by the server that recorded the room.", event=named, was=self.was
-            )
+            return said("{event} was soft-failed by the server that recorded the room.", event=named)
         why = rule_said(self.event, failure, state_at_arrival(self.found, self.event.event_id))
-        text = "{event} {was} soft-failed: when it arrived, the current state already said that {why}."
+        text = "{event} was soft-failed: when it arrived, the current state already said that {why}."
         allowed = said("At its own place in the room it is allowed.")
-        return joined([said(text, event=named, was=self.was, why=why), allowed])
+        return joined([said(text, event=named, why=why), allowed])
 
     def _refused_by_auth_events(self, named: Said) -> Said:
         verdict = self.outcome.by_auth_events
@@ -127,11 +121,11 @@ class OutcomeWords:
         chain = find_first_refused(self.replay, self.event.event_id)
         if not chain:
             why = rule_said(self.event, verdict, auth_state(self.found, self.event))
-            text = "{event} {was} rejected by {own} own auth events: {why}."
-            first = said(text, event=named, was=self.was, own=own_word(self.was), why=why)
+            text = "{event} was rejected by its own auth events: {why}."
+            first = said(text, event=named, why=why)
             return joined([first, *self._not_cited(), *self._refused_join(verdict)])
-        text = "{event} {was} rejected because it cites {cited}, which was rejected too."
-        first = said(text, event=named, was=self.was, cited=event(chain[0]))
+        text = "{event} was rejected because it cites {cited}, which was rejected too."
+        first = said(text, event=named, cited=event(chain[0]))
         root = chain[-1]
         if len(chain) > 1:
             text = "That goes back over {number} rejected events to the first: {root}."
@@ -174,9 +168,9 @@ class OutcomeWords:
             one for one in cited if one != own and one in outcomes and outcomes[one].status is Status.CYCLIC
         ]
         if own in cited or not others:
-            return said("{event} {was} rejected: it cites itself.", event=named, was=self.was)
-        text = "{event} {was} rejected: it cites itself through {others}."
-        return said(text, event=named, was=self.was, others=_listed(others))
+            return said("{event} was rejected: it cites itself.", event=named)
+        text = "{event} was rejected: it cites itself through {others}."
+        return said(text, event=named, others=_listed(others))
 
     def _undecided(self, named: Said) -> Said:
         outcome, replay = self.outcome, self.replay
@@ -216,19 +210,6 @@ class OutcomeWords:
         return said("the state after {event} is unknown", event=named)
 
 
-_PLURAL: Final = frozenset({"m.room.power_levels", "m.room.aliases", "m.room.pinned_events"})
-
-
-def was_word(subject: Event) -> str:
-    """Return "was", or "were" for an event whose name is a plural."""
-    return "were" if subject.type in _PLURAL and subject.state_key is not None else "was"
-
-
-def own_word(was: str) -> str:
-    """Return "its", or "their" after "were"."""
-    return "their" if was == "were" else "its"
-
-
 def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) -> Said:
     """Return one sentence: why a rejected or soft-failed event was refused.
 
@@ -241,9 +222,8 @@ def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) 
     outcome = replay.outcomes[event_id]
     subject = replay.events[event_id]
     named: Said | Part = event(event_id)
-    was = was_word(subject)
     if after_it:
-        named, was = said("That one"), "was"
+        named = said("That one")
     if outcome.status is Status.CYCLIC:
         return said("{event} cites itself, directly or through others.", event=named)
     if outcome.status is Status.UNDECIDED:
@@ -252,18 +232,17 @@ def why_refused(found: RoomCheck, event_id: EventId, *, after_it: bool = False) 
     if verdict is None or verdict.allowed:
         if isinstance(failure := replay.soft_failed.get(event_id), Verdict):
             why = rule_said(subject, failure, state_at_arrival(found, event_id))
-            return said("{event} {was} soft-failed: {why}.", event=named, was=was, why=why)
+            return said("{event} was soft-failed: {why}.", event=named, why=why)
         return said(
-            "{event} {was} rejected by the server that recorded the room; the rules allow it.",
+            "{event} was rejected by the server that recorded the room; the rules allow it.",
             event=named,
-            was=was,
         )
     if outcome.by_state is not None:
         why = rule_said(subject, verdict, state_before(found, event_id))
-        return said("{event} {was} rejected by the state before it: {why}.", event=named, was=was, why=why)
+        return said("{event} was rejected by the state before it: {why}.", event=named, why=why)
     why = rule_said(subject, verdict, auth_state(found, subject))
-    text = "{event} {was} rejected by {own} own auth events: {why}."
-    return said(text, event=named, was=was, own=own_word(was), why=why)
+    text = "{event} was rejected by its own auth events: {why}."
+    return said(text, event=named, why=why)
 
 
 def auth_state(found: RoomCheck, subject: Event) -> StateMap[Event]:

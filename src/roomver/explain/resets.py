@@ -13,7 +13,7 @@ branch: on an event that neither comes before L nor after it, by which
 It is also as designed if the event that L cites for that right (its auth event for the same key) was refused
 in the same resolution for such an act: L falls with the event that allowed it.
 
-*Nobody's intent*: everything else that the trace tells. The resolution allowed L, and put an older event in
+*Unintended*: everything else that the trace tells. The resolution allowed L, and put an older event in
 its place because of the order in which it tries events; or it did not try L at all; or it refused L although
 nobody took the right away, for example because it had lost the power levels that L relies on. A new join rule
 on another branch is not an act against those who joined before they had it.
@@ -107,7 +107,7 @@ def explain_resets(
         progress: called with the number of merges resolved, and the number of all.
 
     Returns:
-        The resets: those that nobody meant first, then those that are not classified; the most important keys
+        The resets: unintended ones first, then those that are not classified; the most important keys
         first among each.
 
     Cost: a resolution for each of these merges, and the states before it.
@@ -128,7 +128,7 @@ def explain_resets(
     why = said("only the first {most} merges are resolved once more", most=f"{len(tried):,}")
     for left in by_merge.values():
         explained += [_explained(reset, Judgement(Intent.UNKNOWN, why)) for reset in left]
-    classes = [Intent.NOBODY, Intent.UNKNOWN, Intent.DESIGNED]
+    classes = [Intent.UNINTENDED, Intent.UNKNOWN, Intent.DESIGNED]
     return tuple(sorted(explained, key=lambda one: (classes.index(one.intent), _rank_key(one.key))))
 
 

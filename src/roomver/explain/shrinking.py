@@ -190,7 +190,7 @@ def shrink(
     cutter = Cutter(events)
     whole = cutter.without(())
     if not _holds(predicate, whole):
-        raise BadPredicate("the predicate does not hold for the whole room: nothing is to be kept")
+        raise BadPredicate("the predicate does not hold for the whole room, so there is nothing to keep")
     search = _Search(cutter, predicate, go_on, whole)
     if predicate.needs:
         search.try_without(set(cutter.events) - cutter.ancestors(predicate.needs))

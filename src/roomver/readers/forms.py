@@ -89,7 +89,7 @@ _WRAPPERS: Final = frozenset({"pdu", "json", "event_json", "event"})
 # Commands of roomver, with keys of what --json prints.
 _OUTPUTS: Final = (
     ("check", {"files", "ok"}),
-    ("auth", {"against", "allowed", "status"}),
+    ("auth", {"against", "allowed", "result"}),
     ("rooms", {"room_id", "version", "membership", "rejected"}),
     ("hash", {"content_hash", "reference_hash", "check"}),
     ("versions", {"versions", "features"}),

@@ -1,10 +1,5 @@
 """``roomver report``: a room as a page that opens offline, or as a picture."""
 
-import os
-import sys
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-
 import click
 
 from ...errors import counted
@@ -17,7 +12,7 @@ from ..escaped import ascii_json, printable
 from ..loaded import LoadedRoom
 from ..progress import work_progress
 from ..wording import room_lines
-from ..written import check_not_input
+from ..written import check_not_input, write_file
 from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
 
@@ -64,7 +59,7 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
         raise InputError("report", _lacking("Jinja2")) from None
     except NoPictures:
         raise InputError("report --png", _lacking("Pillow")) from None
-    _write(target, data)
+    write_file(target, data)
     if target == "-":
         return
     if asked.as_json:
@@ -115,39 +110,10 @@ def _written(page: Page, target: str, data: bytes, *, png: bool) -> JsonObject:
         "bytes": len(data),
         "room_id": page.found.gathered.room_id,
         "events": len(page.order),
-        "statuses": {name: page.status.count(number) for number, name in enumerate(STATUSES)},
+        "outcomes": {name: page.status.count(number) for number, name in enumerate(STATUSES)},
         "resets": len(page.found.resets),
         "merges": len(page.found.replay.merges),
         "merges_left_out": page.merges[1],
         "left_out": len(page.left_out),
         "missing": len(page.found.replay.missing),
     }
-
-
-def _write(target: str, data: bytes) -> None:
-    """Write a file whole or not at all: what was there stays until the new one is complete."""
-    if target == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    path = Path(target)
-    if path.exists() and not path.is_file():  # a device, such as /dev/null
-        path.write_bytes(data)
-        return
-    try:
-        mode = path.stat().st_mode & 0o777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    name = ""
-    try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}.", delete=False) as file:
-            name = file.name
-            file.write(data)
-        os.chmod(name, mode)
-        os.replace(name, path)
-    except BaseException:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        raise

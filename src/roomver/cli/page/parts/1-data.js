@@ -95,11 +95,14 @@ const statusOf = (event) => D.statuses[D.status[event]];
 const typeOf = (event) => D.types[D.type[event]];
 const counted = (n, one, more) => n.toLocaleString("en") + " " + (n === 1 ? one : more);
 
+// What an event does, as the subject of a sentence: a singular.
+const nounOf = (event) => wordsOf(event) + (typeOf(event) === "m.room.power_levels" ? " event" : "");
+
 // An event as a person knows it: sender, action, short ID and time.
 function eventWords(event) {
   if (event < 0) return "the forward extremities";
   if (!isHere(event)) return shortId(event) + ", which is missing";
-  return senderOf(event) + "'s " + wordsOf(event) + " (" + shortId(event) + ", " + timeText(D.ts[event]) + ")";
+  return senderOf(event) + "'s " + nounOf(event) + " (" + shortId(event) + ", " + timeText(D.ts[event]) + ")";
 }
 
 function keyText(key) {
