@@ -32,6 +32,8 @@ class Branches:
         self.order: list[EventId] = replay.order
         self.places: dict[EventId, int] = {event_id: place for place, event_id in enumerate(replay.order)}
         self.left = _STEPS
+        # What each event cites, by its place, and whether any of it is missing: many questions ask for it.
+        self._cited: dict[int, tuple[tuple[EventId, ...], bool]] = {}
         self._pasts: dict[EventId, _Past] = {}
         self._futures: dict[EventId, _Future] = {}
 
@@ -44,6 +46,14 @@ class Branches:
         """Return the events that an event cites."""
         one = self.events[event_id]
         return (*one.prev_event_ids, *one.auth_parents)
+
+    def cited_at(self, place: int) -> tuple[tuple[EventId, ...], bool]:
+        """Return what the event at a place of the order cites, and whether any of that is missing."""
+        found = self._cited.get(place)
+        if found is None:
+            parents = self.parents(self.order[place])
+            found = self._cited[place] = parents, any(one not in self.events for one in parents)
+        return found
 
     def apart(self, one: EventId, other: EventId) -> bool | None:
         """Tell whether two events are of different branches: neither comes after the other.
@@ -127,15 +137,15 @@ class _Future:
         if place <= self._first:
             cites_missing = any(one not in branches.events for one in branches.parents(later))
             return None if cites_missing else False
-        while self._next <= place:
-            event_id = branches.order[self._next]
-            self._next += 1
+        after, beyond = self._after, self._open
+        for number in range(self._next, place + 1):
+            self._next = number + 1
             branches.left -= 1
             if branches.left < 0:
                 return None
-            parents = branches.parents(event_id)
-            if any(one in self._after for one in parents):
-                self._after.add(event_id)
-            elif any(one in self._open or one not in branches.events for one in parents):
-                self._open.add(event_id)
+            parents, cites_missing = branches.cited_at(number)
+            if not after.isdisjoint(parents):
+                after.add(branches.order[number])
+            elif cites_missing or (beyond and not beyond.isdisjoint(parents)):
+                beyond.add(branches.order[number])
         return True if later in self._after else None if later in self._open else False
