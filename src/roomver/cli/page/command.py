@@ -12,6 +12,7 @@ from ...explain.page import STATUSES, Page, page_of
 from ...readers import InputError
 from ...types import JsonObject
 from ..asked import Asked, room_command
+from ..cache import uncollected
 from ..common import console, example
 from ..escaped import ascii_json, printable
 from ..loaded import LoadedRoom
@@ -56,10 +57,11 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if asked.as_json and target == "-":
         raise click.UsageError("--json and -o - both write to standard output")
     room = asked.load()
-    with work_progress("checks") as progress:
-        page = page_of(room.found, progress)
     try:
-        data = picture_of(page) if png else _document(page, room)
+        with uncollected():
+            with work_progress("checks") as progress:
+                page = page_of(room.found, progress)
+            data = picture_of(page) if png else _document(page, room)
     except NoTemplates:
         raise InputError("report", _lacking("Jinja2")) from None
     except NoPictures:

@@ -82,10 +82,12 @@ def document_of(
         raise NoTemplates from None
     data = page_data(page, lines, verdict, resolve_call)
     rest = {name: data.pop(name) for name in _REST}
-    parts = [("core", packed(data)), ("rest", packed(rest))]
+    # Base64 has no character that needs an escape, and to look for one takes as long as to pack the data.
+    parts = [("core", Markup(packed(data))), ("rest", Markup(packed(rest)))]
     for start in range(0, len(page.order), CHUNK):
-        chunk = [_numbered(pdu_text(event.pdu), page) for event in page.order[start : start + CHUNK]]
-        parts.append((f"pdus-{start // CHUNK}", packed(chunk)))
+        # One PDU per line: as texts in JSON, each quotation mark would be escaped once more.
+        chunk = "\n".join([pdu_text(event.pdu) for event in page.order[start : start + CHUNK]])
+        parts.append((f"pdus-{start // CHUNK}", Markup(_packed_text(_numbered(chunk, page)))))
         if progress is not None:
             progress(start, len(page.order))
     style, script = _part("page.css"), _script()
@@ -124,7 +126,7 @@ _ID: Final = re.compile(r'"([$][!#-\[\]-~]{8,})"')
 
 
 def _numbered(text: str, page: Page) -> str:
-    """Return the text of a PDU with numbers for event IDs, between marks that no such text has.
+    """Return the text of PDUs with numbers for event IDs, between marks that no such text has.
 
     An event ID cannot be compressed, and the page has them all.
     """
@@ -165,7 +167,11 @@ def title_of(data: dict[str, Any]) -> str:
 def packed(data: object) -> str:
     """Return JSON values as compressed base64."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    return b64encode(zlib.compress(text.encode(), 6)).decode()
+    return _packed_text(text)
+
+
+def _packed_text(text: str) -> str:
+    return b64encode(zlib.compress(text.encode(), 6)).decode("ascii")
 
 
 def policy_of(script: str, style: str) -> str:

@@ -6,18 +6,20 @@ let D; // what the list and the panels need
 let X; // what the chosen event needs: read after the first rows are shown
 let known; // event ID to number
 
-async function unpack(id) {
+async function unpackText(id) {
   const text = document.getElementById(id).textContent;
   const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
 }
+
+const unpack = async (id) => JSON.parse(await unpackText(id));
 
 const cache = new Map(); // the last chunks of raw PDUs
 function chunk(number) {
   if (!cache.has(number)) {
     if (cache.size > 8) cache.delete(cache.keys().next().value);
-    cache.set(number, unpack("pdus-" + number));
+    cache.set(number, unpackText("pdus-" + number).then((text) => text.split("\n"))); // one PDU per line
   }
   return cache.get(number);
 }

@@ -81,16 +81,19 @@ function checkParts(detail, event) {
   const set = t.sets[detail.check[event]];
   if (!set.length) return [el("p", null, "No check was made.")];
   let last = null;
-  return set.map((number) => {
-    const [against, result, verdict, compared, why] = t.checks[number];
+  const parts = [];
+  for (let i = 0; i < set.length; i += 2) {
+    const [against, result, verdict, why] = t.checks[set[i]];
+    const compared = set[i + 1];
     const same = compared >= 0 && compared === last;
     last = compared;
-    return el("div", { class: "check" },
+    parts.push(el("div", { class: "check" },
       el("p", null, el("b", null, "Against " + t.against[against] + " "), tag(t.results[result])),
       verdict >= 0 && el("p", null, verdictText(t, verdict)),
       why && el("p", null, linked(why)),
-      same ? el("p", { class: "muted" }, "The same values as above.") : comparedTable(t, compared));
-  });
+      same ? el("p", { class: "muted" }, "The same values as above.") : comparedTable(t, compared, event)));
+  }
+  return parts;
 }
 
 function verdictText(t, number) {
@@ -101,11 +104,11 @@ function verdictText(t, number) {
     allowed ? acceptance : refusal, said);
 }
 
-function comparedTable(t, number) {
+function comparedTable(t, number, event) {
   if (number < 0) return null;
   return table(["Compared", "Value", "From"], t.rows[number].map((one) => {
-    const [what, value, words, from] = t.compared[one];
-    return [what, value, el("span", null, linked(words), " ", from >= 0 && link(from))];
+    const [what, value, words, from, ofSender] = t.compared[one];
+    return [what, value, el("span", null, ofSender ? senderOf(event) : "", linked(words), " ", from >= 0 && link(from))];
   }));
 }
 
