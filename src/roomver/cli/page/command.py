@@ -1,6 +1,7 @@
 """``roomver report``: a room as a page that opens offline, or as a picture."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -23,6 +24,7 @@ from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
 
 _LINES = 3  # resets and differences that the summary lists
+_MORE = re.compile(r"\s*and [\d,]+ more: --all lists them")  # the page has no such option, and a tab with all
 
 
 @click.command(
@@ -87,9 +89,9 @@ def _lacking(library: str) -> str:
 
 def _document(page: Page, room: LoadedRoom) -> bytes:
     # The page may be given to others, whom the path of the file does not concern.
-    lines = room_lines(room.found, "SOURCE", _LINES)
+    lines = [line for line in room_lines(room.found, "SOURCE", _LINES) if not _MORE.fullmatch(line)]
     with work_progress("page") as progress:
-        return document_of(page, lines, verdict_of(page), "roomver resolve SOURCE", progress)
+        return document_of(page, lines, verdict_of(page), "roomver {} SOURCE", progress)
 
 
 def verdict_of(page: Page) -> str:

@@ -60,7 +60,7 @@ def document_of(
     page: Page,
     lines: Sequence[str],
     verdict: str,
-    resolve_call: str,
+    call: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> bytes:
     """Return the page of a room as an HTML file.
@@ -69,7 +69,7 @@ def document_of(
         page: the room.
         lines: the summary, in lines of text.
         verdict: the summary in one sentence.
-        resolve_call: the command that shows the steps of a merge.
+        call: how a command of roomver is called for the room, with ``{}`` for its name.
         progress: called with the number of PDUs packed, and the number of all.
 
     Raises:
@@ -80,7 +80,7 @@ def document_of(
         from markupsafe import Markup  # noqa: PLC0415
     except ImportError:
         raise NoTemplates from None
-    data = page_data(page, lines, verdict, resolve_call)
+    data = page_data(page, lines, verdict, call)
     rest = {name: data.pop(name) for name in _REST}
     # Base64 has no character that needs an escape, and to look for one takes as long as to pack the data.
     parts = [("core", Markup(packed(data))), ("rest", Markup(packed(rest)))]
@@ -103,7 +103,7 @@ def document_of(
     return text.encode()
 
 
-def page_data(page: Page, lines: Sequence[str], verdict: str, resolve_call: str) -> dict[str, Any]:
+def page_data(page: Page, lines: Sequence[str], verdict: str, call: str) -> dict[str, Any]:
     """Return all that the page shows, as JSON values. Every text is safe to show."""
     data = page.to_dict(shown)
     for name in ("types", "senders", "servers"):
@@ -117,7 +117,8 @@ def page_data(page: Page, lines: Sequence[str], verdict: str, resolve_call: str)
     data["left_out"] = [[e, place, _with_words(finding)] for e, place, finding in data["left_out"]]
     data["finding_texts"] = _TEXTS
     data |= {"lines": [shown(line) for line in lines], "verdict": shown(verdict), "chunk": CHUNK}
-    data |= {"resolve": shown(resolve_call), "short": _length_of_short(page)}
+    data |= {one: shown(call.format(one)) for one in ("resolve", "explain")}
+    data["short"] = _length_of_short(page)
     return data
 
 
