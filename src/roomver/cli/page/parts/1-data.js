@@ -93,7 +93,7 @@ function timeText(ts) {
 // A text with letters that are written from the right, in marks that keep it from moving what is around it.
 // Marks of events never come here: the command shows them as escapes.
 const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
-const isolated = (text) => FROM_RIGHT.test(text) ? "\u2068" + text + "\u2069" : text;
+const isolated = (text) => FROM_RIGHT.test(text) ? "\u2066" + text + "\u2069" : text;
 
 const senderOf = (event) => isolated(D.senders[D.sender[event]]);
 const serverOf = (event) => D.servers[D.server_of[D.sender[event]]];
