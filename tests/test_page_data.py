@@ -16,6 +16,7 @@ from roomver.auth.compared import list_compared
 from roomver.cli.loading import load_room
 from roomver.entry import Entry, Place
 from roomver.errors import MissingEvents
+from roomver.event import Event
 from roomver.explain import merge_steps, page_checks, page_words
 from roomver.explain.event import explain_event
 from roomver.explain.page import STATUSES, UNKNOWN, Page, page_of
@@ -26,6 +27,7 @@ from roomver.findings import EventCheck
 from roomver.gathering import Gathered
 from roomver.keys import NO_KEYS
 from roomver.replay import Replay
+from roomver.replay.again import Resolved
 from roomver.resolution import Resolution, resolve
 from roomver.room_check import RoomCheck, check_room
 from roomver.state import EventsOf, PartialState, Unknown, entries_of, unknown_of
@@ -84,8 +86,7 @@ def test_the_checks_of_the_page_are_those_of_the_replay(seed: int, version: str,
     tables = page.tables
     for number, event in enumerate(page.order):
         outcome = found.replay.outcomes[event.event_id]
-        numbers = tables.sets.values[page.checks[number]]
-        checks = {one.against: one for one in map(tables.checks.values.__getitem__, numbers)}
+        checks = {one.against: one for one, _ in checks_of(page, number)}
         for against, verdict in (
             (page_checks.AUTH_EVENTS, outcome.by_auth_events),
             (page_checks.BEFORE, outcome.by_state),
@@ -140,7 +141,7 @@ def test_the_page_names_all_that_was_compared(seed: int, version: str, odd: bool
     page = page_of(found)
     tables, replay = page.tables, found.replay
     for number, event in enumerate(page.order):
-        for one in map(tables.checks.values.__getitem__, tables.sets.values[page.checks[number]]):
+        for one, compared in checks_of(page, number):
             if one.verdict < 0 or one.against == page_checks.CURRENT:
                 continue
             if one.against == page_checks.BEFORE:
@@ -150,12 +151,24 @@ def test_the_page_names_all_that_was_compared(seed: int, version: str, odd: bool
             else:
                 state = state_of_auth_events(event, replay.events)
             expected = [(row.what, str(row.value), row.source) for row in list_compared(event, state)]
-            numbers = () if one.compared < 0 else tables.rows.values[one.compared]
-            kept = [tables.compared.values[row] for row in numbers]
-            assert expected == [
-                (what, value, words if at < 0 else f"{words} {page.ids.values[at]}".strip())
-                for what, value, words, at in kept
-            ]
+            numbers = () if compared < 0 else tables.rows.values[compared]
+            rows = [tables.compared.values[row] for row in numbers]
+            assert expected == [(row.what, row.value, source_of(page, event, row)) for row in rows]
+
+
+def checks_of(page: Page, number: int) -> list[tuple[page_checks.KeptCheck, int]]:
+    """Return the checks of an event, each with the number of what it compared."""
+    numbers = page.tables.sets.values[page.checks[number]]
+    return [
+        (page.tables.checks.values[check], compared)
+        for check, compared in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+
+
+def source_of(page: Page, event: Event, row: page_checks.KeptCompared) -> str:
+    """Return in words where a value comes from, as the page does."""
+    words = f"{event.sender if row.of_sender else ''}{row.words}"
+    return words if row.source < 0 else f"{words} {page.ids.values[row.source]}".strip()
 
 
 @given(st.integers(0, 2**32), versions)
@@ -265,6 +278,37 @@ def test_the_most_merges_are_kept_and_the_rest_counted(monkeypatch: pytest.Monke
     assert page_of(found).merges == ([], 1)
 
 
+def test_no_more_steps_are_kept_than_the_page_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = checked(played(Random(3), "11", 60), "11")
+    assert len(found.replay.merges) > 3
+    monkeypatch.setattr(merge_steps, "_TOGETHER", 2)
+    whole, left_out = page_of(found).merges
+    assert left_out == 0
+    monkeypatch.setattr(merge_steps, "MOST_STEPS", sum(map(merge_steps._size, whole[:2])) + 1)
+    kept, left_out = page_of(found).merges
+    assert [one.event_id for one in kept] == [one.event_id for one in whole[:3]]
+    assert left_out == len(whole) - 3
+
+
+def test_merges_that_govern_the_room_come_before_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = public_room()
+    for kind, contents in (
+        ("m.room.power_levels", [{"users": {ALICE: 100}, "ban": n} for n in (60, 70)]),
+        ("m.room.topic", [{"topic": n} for n in "ab"]),
+    ):
+        fork = built.last
+        assert fork is not None
+        ends = [built.add(kind, ALICE, one, state_key="", prev=[fork]) for one in contents]
+        built.state[kind, ""] = ends[-1]
+        built.add("m.room.message", ALICE, {"body": kind}, prev=ends)
+    found = checked(built.events.values(), "11")
+    assert not found.resets
+    monkeypatch.setattr(merge_steps, "MOST_MERGES", 1)
+    ((merge,), left_out) = page_of(found).merges
+    assert left_out == 1
+    assert [one.key[0] for one in merge.conflicts] == ["m.room.power_levels"]
+
+
 def test_merges_with_resets_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     events = None
     for seed in range(200):
@@ -341,6 +385,8 @@ def test_a_merge_that_cannot_be_resolved_again_says_why(monkeypatch: pytest.Monk
     for name, place in (("split_states", merge_steps), ("states_met", found.replay)):
         with monkeypatch.context() as patched:
             patched.setattr(place, name, fail)
+            if place is found.replay:  # which asks for them if the states are not known in whole
+                patched.setattr(place, "resolve_again", lambda ids: [Resolved(one, {}, None) for one in ids])
             ((merge,), _) = page_of(found).merges
             assert "$gone" in merge.error
             assert page_of(found).to_dict()["merges"][0]["error"] == merge.error
@@ -359,9 +405,9 @@ def test_auth_events_that_make_no_state_leave_nothing_compared(monkeypatch: pyte
 
     monkeypatch.setattr(page_checks, "state_of_auth_events", fail)
     page = page_of(checked(public_room().events.values(), "11"))
-    for numbers in page.tables.sets.values:
-        for check in map(page.tables.checks.values.__getitem__, numbers):
-            assert check.against != page_checks.AUTH_EVENTS or check.compared == page_checks.NOTHING
+    for number in range(len(page.order)):
+        for check, compared in checks_of(page, number):
+            assert check.against != page_checks.AUTH_EVENTS or compared == page_checks.NOTHING
 
 
 def test_the_keys_of_the_servers_are_counted(write: Any) -> None:

@@ -70,6 +70,15 @@ def unpacked(text: str) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
+def read_part(name: str, text: str) -> Any:
+    return lines_of(text) if name.startswith("pdus-") else unpacked(text)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the raw PDUs of a part, which has one on each line, with numbers for event IDs."""
+    return zlib.decompress(base64.b64decode(text)).decode().split("\n")
+
+
 def made(source: str, folder: Path, *more: str) -> Parts:
     target = folder / "room.html"
     result = run("report", source, *more, "-o", str(target))
@@ -140,7 +149,7 @@ def test_the_data_is_that_of_the_room(tmp_path: Path) -> None:
     core, rest = unpacked(page.scripts["core"]), unpacked(page.scripts["rest"])
     assert (core["events"], len(core["resets"]), len(rest["merges"])) == (20, 12, 1)
     assert {*rest["merges"][0]["by"]} == {"v1", "v2", "v2.1"}
-    packed = unpacked(page.scripts["pdus-0"])
+    packed = lines_of(page.scripts["pdus-0"])
     assert any("\x7f" in text for text in packed)
     pdus = [json.loads(whole(text, core["ids"])) for text in packed]
     lines = [json.loads(line) for line in Path(RESET).read_text("utf-8").splitlines()]
@@ -183,7 +192,7 @@ def test_hostile_text_is_text(version: str, tmp_path: Path, write: Write) -> Non
     for name, text in page.scripts.items():
         if name:
             assert re.fullmatch(r"[A-Za-z0-9+/=]+", text)
-            for one in all_texts(unpacked(text)):
+            for one in all_texts(read_part(name, text)):
                 check_safe(whole(one, ids))
     assert len(ids) > 100
 
@@ -335,7 +344,7 @@ def test_the_page_does_not_name_the_path_of_the_source(write: Write, tmp_path: P
     source = write("secret-name.jsonl", Path(RESET).read_bytes())
     page = made(source, tmp_path)
     for name, text in page.scripts.items():
-        assert "secret-name" not in (json.dumps(unpacked(text)) if name else text)
+        assert "secret-name" not in (json.dumps(read_part(name, text)) if name else text)
     core = unpacked(page.scripts["core"])
     assert core["resolve"] == "roomver resolve SOURCE"
     assert any(line.startswith("to explain them: roomver resets SOURCE") for line in core["lines"])

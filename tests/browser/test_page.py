@@ -1,8 +1,10 @@
 """The page in a real browser: it opens, finds, chooses and shows merges, and asks for nothing."""
 
 import json
+import os
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,10 @@ import pytest
 from builder import ALICE, BOB
 from command_line import CASES, Write, entries, header, public_room, run
 from homeservers import room_named, unpacked_sqlite
-from hostile_rooms import hostile_room
+from hostile_rooms import harms, hostile_room
 
 from browser.conftest import Open
-from roomver.explain import merge_steps
+from roomver.explain import merge_steps, page_words
 
 RESET = str(CASES / "m_16629_reset.jsonl")
 
@@ -259,7 +261,182 @@ def test_an_address_of_a_hidden_event_ends_the_filters(open_room: Open) -> None:
     opened.page.wait_for_selector("#told:has-text('20 events, newest first')")
 
 
+def test_a_click_can_be_undone_with_back(open_room: Open) -> None:
+    page = open_room(RESET).page
+    page.click(".row:has-text('join rule \"invite\"')")
+    page.wait_for_selector("#right h2:has-text('join rule')")
+    page.go_back()
+    page.wait_for_selector("#right h2:has-text('merge')")
+    page.go_forward()
+    page.wait_for_selector("#right h2:has-text('join rule')")
+    assert page.locator(".row[aria-selected=true] .what").inner_text() == 'join rule "invite"'
+
+
+def test_an_address_of_no_event_says_so(open_room: Open) -> None:
+    opened = open_room(RESET, wanted="#%24nothing")
+    page = opened.page
+    assert "$nothing" in page.inner_text("#note")
+    assert opened.chosen().endswith('message "merge"')
+    page.click(".row:has-text('join rule \"invite\"')")
+    assert page.is_hidden("#note")
+
+
+def test_an_event_id_is_copied_whole(open_room: Open) -> None:
+    page = open_room(RESET).page
+    event_id = page.locator("dd .mono").first.inner_text()
+    page.click("button[aria-label='copy the event ID']")
+    page.wait_for_selector("#said:has-text('copied')", state="attached")
+    page.focus("#search")
+    page.keyboard.press("ControlOrMeta+V")
+    assert page.input_value("#search") == event_id
+
+
+def test_times_senders_and_actions_are_in_columns_and_times_are_whole(open_room: Open) -> None:
+    for width in (1200, 500):
+        page = open_room(RESET, viewport={"width": width, "height": 860}).page
+        cut = page.locator(".row time").evaluate_all(
+            "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+        )
+        assert cut == 0
+        places = page.locator(".row .what").evaluate_all(
+            "(all) => all.map((one) => one.getBoundingClientRect().left)"
+        )
+        assert len({*places}) == 1
+
+
+# Merges without steps
+
+
+def test_a_merge_without_steps_says_so_and_why_and_names_the_command(
+    open_room: Open, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge_steps, "MOST_MERGES", 1)
+    room = public_room("11")
+    merges = []
+    for name in ("first", "second"):
+        fork = room.last
+        assert fork is not None
+        contents = [{"topic": f"{name} {one}"} for one in "ab"]
+        ends = [room.add("m.room.topic", ALICE, one, state_key="", prev=[fork]) for one in contents]
+        room.state["m.room.topic", ""] = ends[-1]
+        merges.append(room.add("m.room.message", ALICE, {"body": name}, prev=ends))
+    opened = open_room(write("room.jsonl", [header("11"), *entries(room)]), wanted=f"#{merges[0].event_id}")
+    page = opened.page
+    assert "first" in opened.chosen()
+    text = page.inner_text("#right")
+    assert "The steps of this merge are not in the page." in text
+    assert "it has the steps of 1 of 2 merges: those with resets first" in text
+    call = shlex.split(page.locator("#right .command pre").inner_text())
+    assert call == ["roomver", "resolve", "SOURCE", "--at", merges[0].event_id, "--trace"]
+    if page.get_attribute("#tab-summary", "aria-selected") != "true":
+        page.click("#tab-summary")
+    assert "it has the steps of 1 of 2 merges" in page.inner_text("#panel")
+    page.click(".row:has-text('second')")
+    page.wait_for_selector("#right h4:has-text('Where the states differ')")
+
+
+def test_an_event_that_is_not_explained_names_the_command_that_explains_it(
+    open_room: Open, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_words, "MOST_STEPS", 0)
+    room = public_room("11")
+    for number in range(30):
+        room.add("m.room.message", ALICE, {"body": f"{number}"})
+    page = open_room(write("room.jsonl", [header("11"), *entries(room)])).page
+    page.keyboard.press("End")
+    page.wait_for_selector("#right h2:has-text('creation')")
+    event_id = page.locator("dd .mono").first.inner_text()
+    call = shlex.split(page.locator("#right .command pre").inner_text())
+    assert call == ["roomver", "explain", "SOURCE", event_id]
+
+
+def test_the_members_are_filtered(open_room: Open, write: Write) -> None:
+    room = public_room("11")
+    for number in range(30):
+        room.join(f"@user{number}:c.example")
+    page = open_room(write("room.jsonl", [header("11"), *entries(room)])).page
+    page.click("#tab-members")
+    page.get_by_label("Filter the members").fill("user17")
+    assert page.locator("#panel tbody tr").count() == 1
+    assert "1 of 32" in page.inner_text("#panel [role=status]")
+
+
 # The keyboard, and who does not see the page
+
+
+def test_every_control_is_reached_by_tab_and_shows_the_focus(open_room: Open) -> None:
+    page = open_room(RESET).page
+    wanted = page.evaluate(
+        """() => {
+        let number = 0;
+        for (const one of document.querySelectorAll('a[href], button, input, select, summary, [tabindex]')) {
+          const group = one.type === 'radio' && !one.checked;
+          if (one.checkVisibility() && one.tabIndex >= 0 && !group) one.dataset.stop = number++;
+        }
+        document.activeElement.blur();
+        return number;
+      }"""
+    )
+    reached, unseen = set(), []
+    for _ in range(wanted + 5):
+        page.keyboard.press("Tab")
+        stop, seen = page.evaluate(
+            """() => {
+            const one = document.activeElement;
+            const shown = one.closest('.switch label') ?? one;
+            const style = getComputedStyle(shown);
+            const drawn = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+            return [one.dataset.stop ?? null, drawn];
+          }"""
+        )
+        if stop is not None:
+            reached.add(int(stop))
+            if not seen:
+                unseen.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
+    assert reached == set(range(wanted))
+    assert unseen == []
+
+
+def test_the_panel_is_hidden_by_its_button_and_the_focus_stays_near(open_room: Open) -> None:
+    page = open_room(RESET).page
+    page.focus("#hide")
+    page.keyboard.press("Enter")
+    assert page.is_hidden("#panel")
+    assert page.is_hidden("#hide")
+    assert page.evaluate("document.activeElement.id") == "tab-resets"
+
+
+def test_links_are_told_from_text_without_colour(open_room: Open) -> None:
+    """WCAG 2.2, 1.4.1."""
+    page = open_room(RESET).page
+    plain = page.evaluate(
+        """[...document.querySelectorAll('p a, li a, td a')].filter((one) => one.checkVisibility() &&
+        !getComputedStyle(one).textDecorationLine.includes('underline')).map((one) => one.outerHTML)"""
+    )
+    assert plain == []
+
+
+@pytest.mark.skipif("ROOMVER_AXE" not in os.environ, reason="ROOMVER_AXE does not name axe.min.js")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(scheme: str, open_room: Open, tmp_path: Path) -> None:
+    """With axe-core of npm, which is not among the dependencies: it is used in this test only."""
+    source = [str(unpacked_sqlite(tmp_path)), room_named("local-v10")]
+    page = open_room(*source, color_scheme=scheme, bypass_csp=True).page
+    page.evaluate(Path(os.environ["ROOMVER_AXE"]).read_text("utf-8"))
+    for name in ("resets", "summary", "findings", "servers", "members"):
+        if page.get_attribute(f"#tab-{name}", "aria-selected") != "true":
+            page.click(f"#tab-{name}")
+        found = page.evaluate(
+            "axe.run().then((result) => result.violations.map((one) => [one.id, one.nodes[0].html]))"
+        )
+        # Each link to an event of the page leads to a fragment, and axe takes it for a link that skips.
+        assert [one for one in found if one[0] != "skip-link"] == []
+
+
+def test_everything_is_in_a_landmark(open_room: Open) -> None:
+    page = open_room(RESET).page
+    assert page.get_by_role("complementary", name="About the room").count() == 1
+    assert page.locator("aside #panel").count() == 1
 
 
 def test_the_keyboard_does_everything(open_room: Open) -> None:
@@ -361,7 +538,22 @@ def test_print_has_the_panels_and_the_event(open_room: Open) -> None:
     for part in ("Summary", "Resets", "Findings", "Servers and keys", "Members", "Checks", "step by step"):
         assert part in text
     assert page.is_hidden("#list")
+    # The chosen event comes before the long lists, with all that is known of it.
+    assert text.index("Checks") < text.index("Servers and keys")
+    for part in ("Against its auth events", "Sender\n@ann:one.example", "Where the states differ"):
+        assert part in text
     assert page.pdf().startswith(b"%PDF")
+
+
+def test_print_is_black_on_white_whatever_the_screen_is(open_room: Open) -> None:
+    page = open_room(RESET, color_scheme="dark").page
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    colours = page.evaluate(
+        """['.tag.accepted', '.cards .reset b', 'a'].map((one) =>
+        getComputedStyle(document.querySelector('#print ' + one)).color.match(/\\d+/g).map(Number))"""
+    )
+    assert all(min(colour) < 100 for colour in colours), colours
 
 
 def test_the_panels(open_room: Open, tmp_path: Path) -> None:
@@ -433,6 +625,114 @@ def test_any_number_of_types_and_ends_is_shown_in_part(open_room: Open, write: W
     assert page.locator("#right > div > ul.plain > li").count() == 100
 
 
+def check_layout(page: Any) -> None:
+    """Check that nothing is wider than its place, and that no event pushes anything out of sight."""
+    wide = page.evaluate(
+        """[...document.querySelectorAll('html, body, #panel, #right, .wide, .row, h1, h2, p, dd, li')]
+        .filter((one) => one.checkVisibility() && getComputedStyle(one).display !== 'inline' &&
+          one.scrollWidth > one.clientWidth + 1)
+        .map((one) => [one.scrollWidth, one.clientWidth, one.outerHTML.slice(0, 200)])"""
+    )
+    assert wide == []
+    left, right = (page.locator(one).bounding_box() for one in ("#left", "#right"))
+    assert left["x"] + left["width"] <= right["x"] + 1
+    assert min(left["height"], right["height"]) > 150
+
+
+HOSTILE = (
+    "</script><script>window.harmed = 1</script>",
+    "<!-- --> <!doctype>",
+    "one\u2028two\u2029three",
+    "\ud800\udfff\ud83d",
+    "a" + "\u0301\u0489" * 10_000,
+    "\u202e\u2066\u2067\u2068 \u200f\u061c reversed",
+    "W" * 400,
+)
+
+
+@pytest.mark.parametrize("where", ["sender", "state_key", "type", "content", "event_id", "prev_events"])
+def test_hostile_texts_in_any_place_break_no_layout(where: str, open_room: Open, write: Write) -> None:
+    room = public_room("1")
+    lines = [header("1"), *entries(room)]
+    last = lines[-1]
+    for number, text in enumerate(HOSTILE):
+        short = text[:60] if where in ("sender", "event_id") else text[:120]
+        pdu = {
+            **last["pdu"],
+            "type": "m.room.topic",
+            "state_key": "",
+            "content": {"topic": f"{number}"},
+            "depth": 100 + number,
+            "prev_events": [[last["event_id"], {}]],
+        }
+        event_id = f"$plain{number}:a.example"
+        if where == "sender":
+            pdu["sender"] = f"@{short}:b.example"
+        elif where == "content":
+            pdu["content"] = {"topic": text, text: text}
+        elif where == "event_id":
+            event_id = f"${short}:a.example"
+        elif where == "prev_events":
+            pdu["prev_events"] = [[last["event_id"], {}], [f"${short}:gone.example", {}]]
+        else:
+            pdu[where] = short
+        lines.append({"event_id": event_id, "pdu": pdu})
+    opened = open_room(write("room.jsonl", lines))
+    page = opened.page
+    for name in ("summary", "findings", "servers", "members", "resets"):
+        if page.get_attribute(f"#tab-{name}", "aria-selected") != "true":
+            page.click(f"#tab-{name}")
+        check_layout(page)
+    page.focus("#list")
+    page.keyboard.press("Home")
+    for _ in range(len(HOSTILE)):
+        check_layout(page)
+        page.evaluate("for (const one of document.querySelectorAll('#right details')) one.open = true")
+        page.wait_for_selector("#right details pre")
+        check_layout(page)
+        page.focus("#list")
+        page.keyboard.press("ArrowDown")
+    shown = page.evaluate("document.body.innerText")
+    assert harms(re.sub("[\u2066\u2069\t]", "", shown)) is None
+
+
+def test_text_from_right_to_left_moves_nothing_around_it(open_room: Open, write: Write) -> None:
+    name = "\u05e9\u05dc\u05d5\u05dd"
+    room = public_room("11")
+    room.join(f"@{name}:b.example")
+    room.add("m.room.topic", ALICE, {"topic": f"{name} (1)"}, state_key="")
+    last = room.add("m.room.message", ALICE, {"body": "x"})
+    opened = open_room(write("room.jsonl", [header("11"), *entries(room)]))
+    page = opened.page
+    page.click(".row:has-text('topic')")
+    page.wait_for_selector("#right h2:has-text('topic')")
+    # The sender is to the left of what it did, and the ID and the time to the right of both.
+    places = page.evaluate(
+        """(wanted) => {
+        const place = (element, text) => {
+          const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+          for (let node; (node = walk.nextNode());) {
+            const at = node.data.indexOf(text);
+            if (at < 0) continue;
+            const range = document.createRange();
+            range.setStart(node, at);
+            range.setEnd(node, at + text.length);
+            const box = range.getBoundingClientRect();
+            return [box.left, box.right];
+          }
+        };
+        const links = [...document.querySelectorAll('#right dd a')];
+        const link = links.find((one) => one.textContent.includes(wanted));
+        link.style.whiteSpace = 'nowrap';
+        return [wanted, ":b.example", "'s join", "($", ", 20"].map((text) => place(link, text));
+      }""",
+        name,
+    )
+    assert places == sorted(places)
+    assert all(one[1] <= other[0] + 1 for one, other in pairwise(places))
+    assert last.event_id
+
+
 @pytest.mark.parametrize("version", ["1", "11"])
 def test_a_hostile_room_executes_nothing_and_hides_nothing(
     version: str, open_room: Open, write: Write
@@ -457,6 +757,7 @@ def test_a_hostile_room_executes_nothing_and_hides_nothing(
     assert {*heights} == {28}
     page.click("summary:has-text('Raw PDU')")
     page.wait_for_selector("details pre")
+    check_layout(page)
     page.fill("#search", "<img")
     page.wait_for_selector("#clear:not([hidden])")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -4,13 +4,16 @@ The room's own algorithm gives what happened. The others show what another room 
 states. How many merges and how many steps of each are kept is bounded, and what is left out is counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from ..auth.context import JOIN_RULES
 from ..errors import RoomverError, UnknownState
-from ..replay import Replay
+from ..power import POWER_LEVELS
+from ..replay import Merge, Replay
+from ..replay.again import Resolved
 from ..replay.outcome import KnownRejected
 from ..resolution import Resolution, RoomState, Trace, resolve, split_states
 from ..state import PartialState
@@ -18,10 +21,12 @@ from ..types import EventId, StateKey, StateMap
 from ..versions import StateResolution
 from .page_checks import CheckTables
 
-MOST_MERGES: Final = 200
+MOST_MERGES: Final = 1_000
 """How many merges are kept at most."""
+MOST_STEPS: Final = 300_000
+"""How many conflicted events and checks of all merges together are kept at most, about."""
 MOST_ENTRIES: Final = 10_000_000
-"""How many state entries are read for them at most."""
+"""How many entries of states that are known in part are read for them at most, about."""
 MOST_KEYS: Final = 300
 """How many conflicted keys of a merge are kept at most."""
 MOST_CHECKS: Final = 1_000
@@ -105,7 +110,8 @@ def merge_steps(
 ) -> tuple[list[MergeSteps], int]:
     """Resolve the merges of a replay by each algorithm.
 
-    Merges with resets come first, then that of the forward extremities, then the newest.
+    Merges with resets come first, then the one of the forward extremities, then those whose states differ in
+    power levels or join rules, then the newest.
 
     Args:
         replay: the replay.
@@ -115,46 +121,62 @@ def merge_steps(
     Returns:
         The merges, and how many are left out.
 
-    Cost: three resolutions for each merge, within `MOST_MERGES` and `MOST_ENTRIES`.
+    Cost: three resolutions for each merge, within `MOST_MERGES`, `MOST_STEPS` and `MOST_ENTRIES`, and a pass
+    over the changes of all states for each `_TOGETHER` merges.
     """
-    undone = {reset.merge for reset in replay.resets()}
-    places = {event_id: place for place, event_id in enumerate(replay.order)}
-
-    def rank(event_id: EventId | None) -> tuple[bool, bool, int]:
-        return event_id not in undone, event_id is not None, -places.get(event_id or "", -1)
-
-    merges = sorted(
-        {merge.event_id: merge for merge in replay.merges}.values(), key=lambda m: rank(m.event_id)
-    )
+    merges = _ordered(replay)
     rejected = KnownRejected(replay.rejected, replay.undecided)
-    left = MOST_ENTRIES
+    steps, entries = MOST_STEPS, MOST_ENTRIES
     found: list[MergeSteps] = []
-    for merge in merges[:MOST_MERGES]:
-        if left <= 0:
-            break
-        if progress is not None:
-            progress(len(found))
-        try:
-            states = replay.states_met(merge.event_id)
-        except RoomverError as error:
-            found.append(MergeSteps(merge.event_id, merge.parents, error=str(error)))
-            continue
-        one = _steps(replay, merge.event_id, list(states), list(states.values()), rejected, tables)
-        left -= 4 * sum(one.sizes) + 1
-        found.append(one)
+    while len(found) < min(MOST_MERGES, len(merges)) and steps > 0 and entries > 0:
+        some = [one.event_id for one in merges[len(found) : min(MOST_MERGES, len(found) + _TOGETHER)]]
+        made: dict[EventId | None, MergeSteps] = {}
+        for again in replay.resolve_again(some):
+            if progress is not None:
+                progress(len(found) + len(made))
+            one = made[again.event_id] = _merge_steps(replay, again, rejected, tables)
+            steps -= _size(one)
+            if again.resolution is None:
+                entries -= 4 * sum(one.sizes) + 1
+            if steps <= 0 or entries <= 0:
+                break
+        found += [made[event_id] for event_id in some if event_id in made]
     return found, len(merges) - len(found)
 
 
-def _steps(
-    replay: Replay,
-    event_id: EventId | None,
-    parents: Sequence[EventId | None],
-    states: list[StateMap[EventId]],
-    rejected: KnownRejected,
-    tables: CheckTables,
-) -> MergeSteps:
+_TOGETHER: Final = 500  # merges that are resolved in one pass over the states
+_GOVERNING: Final = (POWER_LEVELS, JOIN_RULES)
+
+
+def _ordered(replay: Replay) -> list[Merge]:
+    """Return the merges, those that matter most first."""
+    undone = {reset.merge for reset in replay.resets()}
+    places = {event_id: place for place, event_id in enumerate(replay.order)}
+
+    def rank(merge: Merge) -> tuple[bool, bool, bool, int]:
+        event_id = merge.event_id
+        governing = any(key in merge.keys for key in _GOVERNING)
+        return event_id not in undone, event_id is not None, not governing, -places.get(event_id or "", -1)
+
+    return sorted({merge.event_id: merge for merge in replay.merges}.values(), key=rank)
+
+
+def _size(merge: MergeSteps) -> int:
+    """Return about how many numbers are kept of a merge."""
+    conflicts = sum(len(one.events) for one in merge.conflicts)
+    return 1 + conflicts + sum(len(one.checks) + len(one.result) for one in merge.by_algorithm.values())
+
+
+def _merge_steps(replay: Replay, again: Resolved, rejected: KnownRejected, tables: CheckTables) -> MergeSteps:
+    event_id = again.event_id
+    try:
+        met = again.states or replay.states_met(event_id)
+    except RoomverError as error:
+        parents = replay.forward_extremities if event_id is None else replay.events[event_id].prev_event_ids
+        return MergeSteps(event_id, tuple(parents), error=str(error))
+    states: list[StateMap[EventId]] = [*met.values()]
     sizes = tuple(len(state.known if isinstance(state, PartialState) else state) for state in states)
-    named = tuple(parent for parent in parents if parent is not None)
+    named = tuple(parent for parent in met if parent is not None)
     if not any(isinstance(state, PartialState) for state in states):
         states = [*RoomState.sharing(states)]
     try:
@@ -165,26 +187,46 @@ def _steps(
         Conflict(key, tuple((one, tuple(islice(_bits(mask), MOST_STATES))) for one, mask in masks.items()))
         for key, masks in islice(conflicted.items(), MOST_KEYS)
     )
-    by_algorithm = {}
-    for algorithm in StateResolution:
-        try:
-            resolution = resolve(
-                states,
-                replay.events,
-                graph=replay.graph,
-                rejected=rejected,
-                algorithm=algorithm,
-                trace=True,
-            )
-        except RoomverError as error:
-            by_algorithm[algorithm.value] = Steps(error=str(error))
-        else:
-            by_algorithm[algorithm.value] = _of_resolution(resolution, conflicts, tables)
+    by_algorithm = {
+        algorithm.value: _steps(replay, algorithm, states, again, rejected, conflicts, tables)
+        for algorithm in StateResolution
+    }
     more_keys = len(conflicted) - len(conflicts)
     more_states = max(0, len(states) - MOST_STATES)
     return MergeSteps(
         event_id, named[:MOST_STATES], sizes[:MOST_STATES], conflicts, more_keys, more_states, by_algorithm
     )
+
+
+def _steps(  # noqa: PLR0913, PLR0917 - one private call
+    replay: Replay,
+    algorithm: StateResolution,
+    states: list[StateMap[EventId]],
+    again: Resolved,
+    rejected: KnownRejected,
+    conflicts: tuple[Conflict, ...],
+    tables: CheckTables,
+) -> Steps:
+    own = None if again.resolution is None else again.resolution.steps
+    if again.resolution is not None and own is not None and own.algorithm is algorithm:
+        return _of_resolution(again.resolution, conflicts, tables)
+    # Versions 2 to 12 define the auth difference alike, and to find it is most of the work. That of states
+    # known in part may be too large.
+    in_part = any(isinstance(state, PartialState) for state in states)
+    same = own is not None and not in_part and StateResolution.V1 not in (algorithm, own.algorithm)
+    try:
+        resolution = resolve(
+            states,
+            replay.events,
+            graph=replay.graph,
+            auth_difference=own.auth_difference if same and own is not None else None,
+            rejected=rejected,
+            algorithm=algorithm,
+            trace=True,
+        )
+    except RoomverError as error:
+        return Steps(error=str(error))
+    return _of_resolution(resolution, conflicts, tables)
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """The sentences of the page: why events have their outcomes, and why resets came about, as JSON.
 
 Explaining one event costs a few passes over the room, so the larger the room, the fewer events are explained.
-Those that are not accepted come first.
+Those that are not accepted come first, then those with resets.
 """
 
 from collections.abc import Callable
@@ -28,9 +28,13 @@ def explain_events(
         status: for each event, a number that is 0 if it is accepted.
     """
     most = max(20, MOST_STEPS // max(1, len(order)))
-    numbers = [number for number, one in enumerate(status) if one]
-    numbers += [number for number, one in enumerate(status) if not one]
-    chosen = [order[number].event_id for number in numbers[:most]]
+    resets = found.replay.resets()
+    undone = {one.merge for one in resets} | {one.lost for one in resets}
+
+    def rank(number: int) -> int:
+        return 0 if status[number] else 1 if order[number].event_id in undone else 2
+
+    chosen = [order[number].event_id for number in sorted(range(len(order)), key=rank)[:most]]
     return {event_id: explain_event(found, event_id).why for event_id in chosen}
 
 

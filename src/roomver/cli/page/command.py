@@ -1,5 +1,7 @@
 """``roomver report``: a room as a page that opens offline, or as a picture."""
 
+import re
+
 import click
 
 from ...errors import counted
@@ -7,6 +9,7 @@ from ...explain.page import STATUSES, Page, page_of
 from ...readers import InputError
 from ...types import JsonObject
 from ..asked import Asked, room_command
+from ..cache import uncollected
 from ..common import console, example
 from ..escaped import ascii_json, printable
 from ..loaded import LoadedRoom
@@ -17,6 +20,7 @@ from .document import NoTemplates, document_of
 from .picture import NoPictures, picture_of
 
 _LINES = 3  # resets and differences that the summary lists
+_MORE = re.compile(r"\s*and [\d,]+ more: --all lists them")  # the page has no such option, and a tab with all
 
 
 @click.command(
@@ -51,10 +55,11 @@ def report(asked: Asked, output: str | None, png: bool) -> None:
     if asked.as_json and target == "-":
         raise click.UsageError("--json and -o - both write to standard output")
     room = asked.load()
-    with work_progress("checks") as progress:
-        page = page_of(room.found, progress)
     try:
-        data = picture_of(page) if png else _document(page, room)
+        with uncollected():
+            with work_progress("checks") as progress:
+                page = page_of(room.found, progress)
+            data = picture_of(page) if png else _document(page, room)
     except NoTemplates:
         raise InputError("report", _lacking("Jinja2")) from None
     except NoPictures:
@@ -80,9 +85,9 @@ def _lacking(library: str) -> str:
 
 def _document(page: Page, room: LoadedRoom) -> bytes:
     # The page may be given to others, whom the path of the file does not concern.
-    lines = room_lines(room.found, "SOURCE", _LINES)
+    lines = [line for line in room_lines(room.found, "SOURCE", _LINES) if not _MORE.fullmatch(line)]
     with work_progress("page") as progress:
-        return document_of(page, lines, verdict_of(page), "roomver resolve SOURCE", progress)
+        return document_of(page, lines, verdict_of(page), "roomver {} SOURCE", progress)
 
 
 def verdict_of(page: Page) -> str:

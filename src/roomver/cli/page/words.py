@@ -17,6 +17,9 @@ _LONGEST: Final = 2_000  # longer than any identifier and any reason
 _MAY_STACK: Final = re.compile("[\u0300-\U0010ffff]{3,}")
 
 
+_encoded: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def shown(text: object) -> str:
     """Return a text from an event, safe to show in one line.
 
@@ -39,7 +42,7 @@ def pdu_text(pdu: JsonObject) -> str:
     >>> print(pdu_text({"type": "a\\u202eb"}))
     {"type":"a\\u202eb"}
     """
-    text = json.dumps(pdu, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    text = _encoded(pdu)
     if text.isascii() and "\x7f" not in text:
         return text
     return _MAY_STACK.sub(_unstacked, json_text(text))

@@ -6,18 +6,20 @@ let D; // what the list and the panels need
 let X; // what the chosen event needs: read after the first rows are shown
 let known; // event ID to number
 
-async function unpack(id) {
+async function unpackText(id) {
   const text = document.getElementById(id).textContent;
   const bytes = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
 }
+
+const unpack = async (id) => JSON.parse(await unpackText(id));
 
 const cache = new Map(); // the last chunks of raw PDUs
 function chunk(number) {
   if (!cache.has(number)) {
     if (cache.size > 8) cache.delete(cache.keys().next().value);
-    cache.set(number, unpack("pdus-" + number));
+    cache.set(number, unpackText("pdus-" + number).then((text) => text.split("\n"))); // one PDU per line
   }
   return cache.get(number);
 }
@@ -88,9 +90,14 @@ function timeText(ts) {
   return new Date(ts).toISOString().slice(0, 19).replace("T", " ");
 }
 
-const senderOf = (event) => D.senders[D.sender[event]];
+// A text with letters that are written from the right, in marks that keep it from moving what is around it.
+// Marks of events never come here: the command shows them as escapes.
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const isolated = (text) => FROM_RIGHT.test(text) ? "\u2066" + text + "\u2069" : text;
+
+const senderOf = (event) => isolated(D.senders[D.sender[event]]);
 const serverOf = (event) => D.servers[D.server_of[D.sender[event]]];
-const wordsOf = (event) => D.words[D.word[event]];
+const wordsOf = (event) => isolated(D.words[D.word[event]]);
 const statusOf = (event) => D.statuses[D.status[event]];
 const typeOf = (event) => D.types[D.type[event]];
 const counted = (n, one, more) => n.toLocaleString("en") + " " + (n === 1 ? one : more);
@@ -107,7 +114,7 @@ function eventWords(event) {
 
 function keyText(key) {
   const [kind, stateKey] = D.keys[key];
-  return stateKey ? kind + " " + stateKey : kind;
+  return stateKey ? isolated(kind) + " " + isolated(stateKey) : isolated(kind);
 }
 
 function children(event) {

@@ -19,6 +19,9 @@ const tag = (name, text) => el("span", { class: "tag " + name.replace(" ", "-") 
 // A text as one word of a shell: whatever is in it, nothing of it is run.
 const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 
+// A text that breaks after its punctuation rather than within a word. Copied, it is the same text.
+const breakable = (text) => text.split(/(?<=[.:_/])(?=\w)/).flatMap((part, i) => i ? [el("wbr"), part] : [part]);
+
 // A link to an event of the page. A missing event is only named.
 function link(event, text) {
   if (event >= 0 && !isHere(event)) {
@@ -31,7 +34,7 @@ function link(event, text) {
 // The same in a table: the words, and below them the short ID and the time.
 function brief(event) {
   if (!isHere(event)) return link(event);
-  return el("span", null, link(event, senderOf(event) + "'s " + wordsOf(event)), el("br"), el("small", null, shortId(event) + " · " + timeText(D.ts[event])));
+  return el("span", null, link(event, breakable(senderOf(event) + "'s " + wordsOf(event))), el("br"), el("small", null, shortId(event) + " · " + timeText(D.ts[event])));
 }
 
 // A text in which the IDs of events are links.
@@ -54,7 +57,7 @@ function sentence(parts) {
       return again && isHere(value) ? link(value, shortId(value)) : link(value);
     }
     if (kind === "key") return keyText(value);
-    return kind === "finding" ? D.finding_texts[value] : value;
+    return kind === "finding" ? D.finding_texts[value] : isolated(value);
   });
 }
 
@@ -90,8 +93,28 @@ function longList(items, make, wrap, first = 100) {
   return box;
 }
 
-function copyButton(text) {
-  return el("button", { type: "button", class: "plain small", onclick: (event) => copy(text, event.currentTarget) }, "copy");
+// A long list with a field above it that leaves only what contains a text. words: what of an item is looked at.
+function filteredList(items, name, words, make, wrap, first = 100) {
+  const rows = el("div");
+  if (items.length <= 10) return longList(items, make, wrap, first);
+  const count = el("p", { class: "muted", role: "status" });
+  const input = el("input", { type: "search", class: "filter", placeholder: "Filter the " + name, "aria-label": "Filter the " + name, autocomplete: "off", spellcheck: "false" });
+  const draw = () => {
+    const wanted = input.value.trim().toLowerCase();
+    const found = wanted ? items.filter((one) => words(one).toLowerCase().includes(wanted)) : items;
+    count.textContent = found.length.toLocaleString("en") + " of " + items.length.toLocaleString("en");
+    rows.replaceChildren(longList(found, make, wrap, first));
+  };
+  input.addEventListener("input", draw);
+  draw();
+  return el("div", null, el("div", { class: "filtered" }, input, count), rows);
+}
+
+// A command, to be copied.
+const command = (text) => el("div", { class: "command" }, el("pre", { tabindex: "0" }, text), copyButton(text, "the command"));
+
+function copyButton(text, what) {
+  return el("button", { type: "button", class: "plain small", "aria-label": "copy " + what, onclick: (event) => copy(text, event.currentTarget) }, "copy");
 }
 
 function copy(text, button) {

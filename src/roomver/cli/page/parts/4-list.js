@@ -24,7 +24,7 @@ function prepareList() {
   virtual.changed();
   $("list").addEventListener("click", (event) => {
     const row = event.target.closest(".row");
-    if (row) choose(Number(row.dataset.event), { write: true });
+    if (row && Number(row.dataset.event) !== chosen) go(Number(row.dataset.event));
   });
   $("list").addEventListener("keydown", listKey);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { palette = undefined; drawRows(true); });

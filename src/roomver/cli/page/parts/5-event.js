@@ -30,6 +30,8 @@ function eventParts(detail, event) {
     ...checkParts(detail, event),
     ...changeParts(detail, event),
     ...mergeParts(detail, event),
+    ...(detail.explained[event] ? [] : [el("h3", null, "In words"), el("p", { class: "muted" }, "In a large room, the page explains only some events in words. For this one:"),
+      command(D.explain + " " + quoted(idOf(event)))]),
     stateBefore(detail, event),
     rawPdu(event),
   ];
@@ -63,10 +65,10 @@ function facts(detail, event) {
     : none;
   const key = D.key[event];
   const rows = [
-    ["Event ID", el("span", null, el("span", { class: "mono" }, idOf(event)), " ", copyButton(idOf(event)))],
-    ["Type", el("span", { class: "mono" }, typeOf(event))],
-    key >= 0 && ["State key", el("span", { class: "mono" }, D.keys[key][1] || "(empty)")],
-    ["Sender", el("button", { type: "button", class: "text", title: "Show only this sender's events", onclick: () => { $("sender").value = senderOf(event); filter(); } }, senderOf(event))],
+    ["Event ID", el("span", null, el("span", { class: "mono" }, idOf(event)), " ", copyButton(idOf(event), "the event ID"))],
+    ["Type", el("span", { class: "mono" }, isolated(typeOf(event)))],
+    key >= 0 && ["State key", el("span", { class: "mono" }, isolated(D.keys[key][1]) || "(empty)")],
+    ["Sender", el("button", { type: "button", class: "text", title: "Show only this sender's events", onclick: () => { $("sender").value = D.senders[D.sender[event]]; filter(); } }, senderOf(event))],
     ["Time", timeText(D.ts[event]) + " UTC, as the sender's server says"],
     ["Depth", String(detail.depth[event])],
     ["Follows", list(D.prev[event], "no event")],
@@ -81,16 +83,19 @@ function checkParts(detail, event) {
   const set = t.sets[detail.check[event]];
   if (!set.length) return [el("p", null, "No check was made.")];
   let last = null;
-  return set.map((number) => {
-    const [against, result, verdict, compared, why] = t.checks[number];
+  const parts = [];
+  for (let i = 0; i < set.length; i += 2) {
+    const [against, result, verdict, why] = t.checks[set[i]];
+    const compared = set[i + 1];
     const same = compared >= 0 && compared === last;
     last = compared;
-    return el("div", { class: "check" },
+    parts.push(el("div", { class: "check" },
       el("p", null, el("b", null, "Against " + t.against[against] + " "), tag(t.results[result])),
       verdict >= 0 && el("p", null, verdictText(t, verdict)),
       why && el("p", null, linked(why)),
-      same ? el("p", { class: "muted" }, "The same values as above.") : comparedTable(t, compared));
-  });
+      same ? el("p", { class: "muted" }, "The same values as above.") : comparedTable(t, compared, event)));
+  }
+  return parts;
 }
 
 function verdictText(t, number) {
@@ -101,11 +106,11 @@ function verdictText(t, number) {
     allowed ? acceptance : refusal, said);
 }
 
-function comparedTable(t, number) {
+function comparedTable(t, number, event) {
   if (number < 0) return null;
   return table(["Compared", "Value", "From"], t.rows[number].map((one) => {
-    const [what, value, words, from] = t.compared[one];
-    return [what, value, el("span", null, linked(words), " ", from >= 0 && link(from))];
+    const [what, value, words, from, ofSender] = t.compared[one];
+    return [what, value, el("span", null, ofSender ? senderOf(event) : "", linked(words), " ", from >= 0 && link(from))];
   }));
 }
 
@@ -119,7 +124,7 @@ function changeParts(detail, event) {
   if (before === after) return [...parts, el("p", null, "None: the event did not change the state.")];
   const [old, now] = [stateOf(detail, before), stateOf(detail, after)];
   const rows = [...new Set([...old.keys(), ...now.keys()])].filter((one) => old.get(one) !== now.get(one));
-  return [...parts, table(["Entry", "Before", "After"], rows.map((one) => [keyText(one),
+  return [...parts, table(["Entry", "Before", "After"], rows.map((one) => [breakable(keyText(one)),
     old.has(one) ? brief(old.get(one)) : "no event", now.has(one) ? brief(now.get(one)) : "no event"])), currentNote(detail, key, event)];
 }
 
@@ -144,7 +149,7 @@ function stateTable(entries, unknown) {
     const wanted = input.value.trim().toLowerCase();
     const found = wanted ? entries.filter((one) => words(one).includes(wanted)) : entries;
     rows.replaceChildren(el("p", { class: "muted" }, counted(found.length, "entry", "entries")),
-      longList(found, ([key, event]) => [keyText(key), link(event)], (made) => table(["Entry", "Event"], made)));
+      longList(found, ([key, event]) => [breakable(keyText(key)), link(event)], (made) => table(["Entry", "Event"], made)));
   };
   input.addEventListener("input", draw);
   draw();
@@ -173,7 +178,7 @@ function stateBefore(detail, event) {
 function rawPdu(event) {
   return section("Raw PDU", async () => {
     const text = await pdu(event);
-    return el("div", null, copyButton(text), el("pre", { tabindex: "0" }, rawLinks(text)));
+    return el("div", null, copyButton(text, "the PDU"), el("pre", { tabindex: "0" }, rawLinks(text)));
   });
 }
 

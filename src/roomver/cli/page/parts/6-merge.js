@@ -12,9 +12,8 @@ function mergeParts(detail, event) {
   const merge = detail.merges.find((one) => one.event === event);
   const parts = [el("h3", { id: "merge" }, "Merge: the resolution step by step")];
   if (!merge) {
-    return [...parts, el("p", null, "These states differ. The page holds the steps of " + counted(detail.merges.length, "merge", "merges") +
-      "; this is one of " + D.merges_left_out.toLocaleString("en") + " others. To see it:"),
-      el("pre", null, D.resolve + (event < 0 ? "" : " --at " + quoted(idOf(event))) + " --trace")];
+    return [...parts, el("p", null, "The steps of this merge are not in the page. " + keptMerges() + " This command shows the steps:"),
+      command(D.resolve + (event < 0 ? "" : " --at " + quoted(idOf(event))) + " --trace")];
   }
   if (merge.error) return [...parts, el("p", null, "The states cannot be resolved again: ", linked(merge.error))];
   algorithm ??= D.room.algorithm;
@@ -25,6 +24,14 @@ function mergeParts(detail, event) {
       onchange: () => { algorithm = name; draw(); say("Resolved by " + NAMES[name]); } }), name === D.room.algorithm ? name + " (this room's)" : name)));
   draw();
   return [...parts, parentsOf(merge), choice, steps];
+}
+
+// Which merges have their steps in the page, and why not all.
+function keptMerges() {
+  const all = D.all_merges.length, left = D.merges_left_out;
+  if (!left) return "The steps of " + (all === 1 ? "the merge" : "all " + counted(all, "merge", "merges")) + " are in the page.";
+  return "To keep the page small, it has the steps of " + (all - left).toLocaleString("en") + " of " + counted(all, "merge", "merges") +
+    ": those with resets first, then those that differ in power levels or join rules, then the newest.";
 }
 
 const letter = (i) => (i < 26 ? String.fromCharCode(65 + i) : "#" + (i + 1));
@@ -75,9 +82,9 @@ function conflictTable(merge, name) {
       ? columns.map((i) => cell(events.find(([, states]) => states.includes(i))?.[0]))
       : [el("td", null, el("ul", { class: "bare" }, events.map(([event, states]) => el("li", { class: event === result ? "won" : "" },
         brief(event), " in " + (states.length > 8 ? counted(states.length, "state", "states") : states.map(letter).join(", "))))))];
-    return el("tr", { class: others.length ? "differs" : undefined }, el("td", null, el("b", null, keyText(key)), " ", undone && tag("reset")), cells,
+    return el("tr", { class: others.length ? "differs" : undefined }, el("td", null, el("b", null, breakable(keyText(key))), " ", undone && tag("reset")), cells,
       el("td", null, result < 0 ? "no event" : brief(result), others.map(([other, steps]) =>
-        el("div", { class: "muted" }, other + ": ", steps.result[row] < 0 ? "no event" : link(steps.result[row])))));
+        el("div", { class: "muted" }, other + ": ", steps.result[row] < 0 ? "no event" : brief(steps.result[row])))));
   });
   const headings = columns ? columns.map((i) => "State " + letter(i)) : ["In the states"];
   return table(["Entry", ...headings, "Result"], rows);

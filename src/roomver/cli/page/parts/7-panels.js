@@ -9,6 +9,7 @@ function summaryPanel() {
       card(D.left_out.length, "left out", "bad"), card(D.room.missing, "missing", "warn"), card(D.room.merges, "merges of differing states"), card(D.room.resets, "resets", "reset")),
     D.room.topic && el("p", null, "Topic: " + D.room.topic),
     el("ul", { class: "lines" }, D.lines.map((one) => el("li", { class: one.startsWith("  ") ? "in" : undefined }, linked(one.trim())))),
+    D.room.merges > 0 && el("p", null, keptMerges(), D.merges_left_out > 0 && " The others name the command that shows them."),
     el("p", null, link(-1, "The forward extremities and the current state")),
     el("p", { class: "muted" }, el("kbd", null, "↑"), " ", el("kbd", null, "↓"), " choose an event, ", el("kbd", null, "←"), " one that follows it, ", el("kbd", null, "→"),
       " one that it follows, ", el("kbd", null, "Enter"), " read it, ", el("kbd", null, "Esc"), " back, ", el("kbd", null, "/"), " search. ",
@@ -17,8 +18,8 @@ function summaryPanel() {
 
 function resetsPanel() {
   if (!D.resets.length) return el("p", null, "State resolution undid no change.");
-  return longList(D.resets, ([merge, key, lost, restored, kept, intent, why]) => [
-    el("b", null, keyText(key)), brief(lost), restored < 0 ? "no event" : brief(restored),
+  return filteredList(D.resets, "resets", ([merge, key, lost, , , intent]) => [keyText(key), idOf(lost), idOf(merge), senderOf(lost), intent].join(" "), ([merge, key, lost, restored, kept, intent, why]) => [
+    el("b", null, breakable(keyText(key))), brief(lost), restored < 0 ? "no event" : brief(restored),
     brief(merge), el("span", null, el("b", null, intent), ": ", sentence(why)), kept === null ? "unknown" : kept ? "keeps the change" : "undoes it too",
   ], (rows) => table(["Entry", "Lost", "Back to", "At the merge before", "Meant?", "v2.1"], rows));
 }
@@ -28,7 +29,7 @@ function findingsPanel() {
   const parts = [];
   if (!found.length && !D.left_out.length) return el("p", null, "Nothing was found.");
   if (found.length) {
-    parts.push(longList(found, ([event, kinds]) => [link(event), tag(statusOf(event)),
+    parts.push(filteredList(found, "findings", ([event, kinds]) => eventWords(event) + statusOf(event) + idOf(event) + kinds.flat(2).join(" "), ([event, kinds]) => [link(event), tag(statusOf(event)),
       el("span", null, kinds.map(([kind, , , reasons]) => el("div", null, el("b", null, kind), ": ", linked(reasons[0] ?? ""))))],
     (rows) => table(["Event", "Status", "Why"], rows)));
   }
@@ -41,8 +42,8 @@ function findingsPanel() {
 }
 
 function serversPanel() {
-  return longList(D.servers_and_keys, (one) => [
-    one.name, one.events.toLocaleString("en"), one.joined === null ? "unknown" : one.joined.toLocaleString("en"),
+  return filteredList(D.servers_and_keys, "servers", (one) => one.name, (one) => [
+    isolated(one.name), one.events.toLocaleString("en"), one.joined === null ? "unknown" : one.joined.toLocaleString("en"),
     Object.entries(one.signatures).map(([name, n]) => n.toLocaleString("en") + " " + name).join(", ") || "not checked",
     one.keys.length ? el("ul", { class: "bare" }, one.keys.map(([key, good, bad, needed]) => el("li", null, el("span", { class: "mono" }, key), ": ",
       [good && good.toLocaleString("en") + " verify", bad && bad.toLocaleString("en") + " fail", needed && "unknown, needed by " + needed.toLocaleString("en")].filter(Boolean).join(", ")))) : "-",
@@ -51,7 +52,7 @@ function serversPanel() {
 
 function membersPanel() {
   if (!D.members.length) return el("p", null, D.room.known ? "The current state has no member." : "The members are unknown: see the summary.");
-  return longList(D.members, ([user, event, membership, level]) => [user, membership || "not a membership", level === null ? "unknown" : String(level), link(event)],
+  return filteredList(D.members, "members", ([user, , membership]) => user + " " + membership, ([user, event, membership, level]) => [isolated(user), membership || "not a membership", level === null ? "unknown" : String(level), link(event)],
     (rows) => table(["User", "Membership", "Power level", "Event"], rows, [2]));
 }
 
@@ -70,9 +71,9 @@ function preparePanels() {
       onclick: () => openPanel(name, true) }, title, n !== null && el("span", { class: "count " + (n ? kind : "") }, n.toLocaleString("en"))));
   }
   $("tabs").addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (by === undefined) return;
     const names = PANELS.map((one) => one[0]);
+    const by = { ArrowRight: 1, ArrowLeft: -1, Home: -names.findIndex((one) => $("tab-" + one) === document.activeElement), End: -1 - names.findIndex((one) => $("tab-" + one) === document.activeElement) }[event.key];
+    if (by === undefined) return;
     const at = names.findIndex((one) => $("tab-" + one) === document.activeElement);
     const next = names[(at + by + names.length) % names.length];
     $("tab-" + next).focus();
@@ -81,12 +82,19 @@ function preparePanels() {
   });
 }
 
+// Closes the panel, and leaves the whole height to the events.
+function closePanel() {
+  const open = [...$("tabs").children].find((one) => one.getAttribute("aria-selected") === "true");
+  if (open) openPanel(open.id.slice(4), true);
+  open?.focus();
+}
+
 // Opens a panel; the one that is open closes if it is asked for again.
 function openPanel(name, toggle) {
   const open = $("tab-" + name).getAttribute("aria-selected") === "true";
   for (const one of $("tabs").children) { one.setAttribute("aria-selected", "false"); one.tabIndex = -1; }
   $("tab-" + name).tabIndex = 0;
-  $("panel").hidden = open && toggle;
+  $("panel").hidden = $("hide").hidden = open && toggle;
   if ($("panel").hidden) return;
   $("tab-" + name).setAttribute("aria-selected", "true");
   $("panel").setAttribute("aria-labelledby", "tab-" + name);
@@ -94,8 +102,10 @@ function openPanel(name, toggle) {
   $("panel").scrollTop = 0;
 }
 
-// What is printed: all panels and the chosen event, one after the other.
+// What is printed: the summary, the chosen event, and the other panels.
 function fillPrint() {
-  $("print").replaceChildren(...PANELS.map(([, title, make]) => el("section", null, el("h2", null, title), make())),
-    el("section", null, [...$("right").children].map((one) => one.cloneNode(true))));
+  const panels = PANELS.map(([, title, make]) => el("section", null, el("h2", null, title), make()));
+  const event = el("section", { class: "event" }, [...$("right").children].map((one) => one.cloneNode(true)));
+  for (const one of event.querySelectorAll("[id]")) one.removeAttribute("id");
+  $("print").replaceChildren(panels[0], event, ...panels.slice(1));
 }

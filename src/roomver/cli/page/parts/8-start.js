@@ -6,15 +6,24 @@ function fromAddress(focus) {
   if (chosen !== null && text === (chosen < 0 ? "current" : idOf(chosen))) return true; // it is chosen already
   if (text === "current") { choose(-1, { focus }); return true; }
   const found = text.startsWith("$") ? findId(text) : undefined;
-  if (found === undefined || !isHere(found)) return false;
+  if (found === undefined || !isHere(found)) {
+    if (text.startsWith("$")) tell("The address names " + isolated(text.slice(0, 60)) + ", which is not the beginning of exactly one event ID of the page.");
+    return false;
+  }
   if (!shown.includes(found)) clearFilters();
   choose(found, { focus });
   return true;
 }
 
+function tell(text) {
+  $("note").textContent = text;
+  $("note").hidden = false;
+}
+
 // Goes to an event by its number: two hostile IDs may look alike. The address changes, so that "back" comes back.
 function go(event) {
   if (event >= 0 && !shown.includes(event)) clearFilters();
+  $("note").hidden = true;
   choose(event);
   location.hash = "#" + encodeURIComponent(event < 0 ? "current" : idOf(event));
 }
@@ -37,7 +46,7 @@ async function start() {
   if (typeof DecompressionStream === "undefined") throw new Error("this browser is too old to read the page: it lacks DecompressionStream");
   D = await unpack("core");
   document.title = $("title").textContent;
-  $("room").textContent = D.room.id + " · " + D.room.version + " · resolution " + D.room.algorithm;
+  $("room").textContent = (D.room.name ? D.room.id + " · " : "") + D.room.version + " · resolution " + D.room.algorithm;
   $("verdict").textContent = D.verdict;
   prepareGraph();
   $("rows").append(el("canvas", { id: "lanes", "aria-hidden": "true" }));
@@ -50,6 +59,7 @@ async function start() {
   $("told").textContent = counted(D.events, "event", "events") + ", newest first";
   addEventListener("hashchange", () => fromAddress(false));
   addEventListener("beforeprint", fillPrint);
+  $("hide").addEventListener("click", closePanel);
   document.addEventListener("keydown", keys);
   document.addEventListener("click", (event) => {
     const to = event.target.closest("a[data-event]");
