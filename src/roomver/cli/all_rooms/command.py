@@ -22,7 +22,7 @@ from .executors import LOCAL, started
 from .find import Found, find_rooms
 from .options import Asked, ManyRooms
 from .parquet import check_parquet, is_parquet, lines_again, lines_of, write_parquet
-from .results import FORMAT, begun, resumed
+from .results import FORMAT, ResultsFull, begun, resumed
 from .run import Run
 from .stopping import Stop, stopping
 from .totals import Totals
@@ -130,8 +130,11 @@ class _Session:
             raise InputError(name, "there are no rooms: neither files nor a room in a database")
         self._out = self._opened()
         try:
-            todo = [one for one in found if not self._is_done(one)]
-            self._check(todo)
+            self._check([one for one in found if not self._is_done(one)])
+        except ResultsFull as error:
+            rooms = counted(self._totals.rooms, "room is", "rooms are")
+            reason = f"{error.reason}. {rooms} in it; --resume goes on when it can be written again"
+            raise InputError(error.name, reason) from None
         finally:
             self._out.close()
         return self._end(len(found))

@@ -5,9 +5,10 @@ own scheduling, transport and retries; nothing of it is done here.
 """
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing import active_children, get_context
@@ -39,6 +40,19 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back, also from the processes that start meanwhile: it is for this process alone."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Pool:
     """Processes of this machine.
 
@@ -57,11 +71,13 @@ class Pool:
 
     def call(self, function: Callable[[], str]) -> "Future[str]":
         """Call a function in a worker."""
-        return self._pool.submit(function)
+        with _uninterrupted():
+            return self._pool.submit(function)
 
     def submit(self, order: Order) -> "Future[Reply]":
         """Begin to check a room."""
-        return self._pool.submit(check_order, order)
+        with _uninterrupted():
+            return self._pool.submit(check_order, order)
 
     def places(self) -> int:
         """Return how many rooms may be under way at once."""
