@@ -9,7 +9,7 @@ from typing import Any
 import homeservers
 import jsonschema
 import pytest
-from builder import Room
+from builder import BOB, Room
 from command_line import Write, entries, header, public_room, run
 
 from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, summary
@@ -26,8 +26,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def bad_room() -> Room:
     """Return a room with an event that the rules reject."""
-    built = public_room()
-    built.add("m.room.topic", "@nobody:b.example", {"topic": "x"}, "")
+    built = public_room("12")
+    built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
     return built
 
 
@@ -81,24 +81,22 @@ def test_each_room_of_a_file_with_several_is_checked(write: Write, tmp_path: Pat
     mixed = [pdu for pair in zip(pdus(good), pdus(bad), strict=False) for pdu in pair]
     mixed += pdus(bad)[len(pdus(good)) :]
     file = write("both.jsonl", mixed)
-    assert good.create.room_id != bad.create.room_id
+    assert good.room_id != bad.room_id
     out = tmp_path / "out.jsonl"
     summary(file, "--unsigned", "-o", str(out), code=1)
     found = {one["room_id"]: one for one in lines_of(out)}
     for built, status in ((good, "ok"), (bad, "findings")):
-        one = found.pop(built.create.room_id)
+        one = found.pop(built.room_id)
         assert (one["status"], one["chosen"], one["events"]) == (status, True, len(built.events))
-        again = run("check", file, "--room", built.create.room_id, "--unsigned")
+        again = run("check", file, "--room", built.room_id, "--unsigned")
         assert again.exit_code == one["code"]
-        assert one["command"] == f"roomver check {file} --room '{built.create.room_id}' --unsigned"
+        assert one["command"] == f"roomver check {file} --room '{built.room_id}' --unsigned"
     assert not found
     # One of them was done when the run was interrupted.
     lines = out.read_bytes().splitlines(keepends=True)
     out.write_bytes(b"".join(lines[:2]))
     summary(file, "--unsigned", "-o", str(out), "--resume", code=1)
-    assert sorted(one["room_id"] for one in lines_of(out)) == sorted(
-        [good.create.room_id, bad.create.room_id]
-    )
+    assert sorted(one["room_id"] for one in lines_of(out)) == sorted([good.room_id, bad.room_id])
 
 
 def test_a_file_whose_first_room_is_unreadable_still_has_the_others(write: Write) -> None:
@@ -114,7 +112,7 @@ def test_a_file_whose_first_room_is_unreadable_still_has_the_others(write: Write
     order = Order(_setup(), (file,), None, 1)
     several = check_order(order)
     assert isinstance(several, Several)
-    assert dict(several.rooms).keys() == {"!odd:a", good.create.room_id}
+    assert dict(several.rooms).keys() == {"!odd:a", good.room_id}
     assert found.room_id is None
 
 
@@ -226,7 +224,7 @@ def test_the_summary_names_the_rooms_to_look_at(write: Write) -> None:
     beliefs = {"rejected": [], "soft_failed": []}
     files = [
         write("good.jsonl", [header(), *entries(good)]),
-        write("bad.jsonl", [header(**beliefs), *entries(bad)]),
+        write("bad.jsonl", [header("12", **beliefs), *entries(bad)]),
         write("unread.jsonl", b"\0"),
     ]
     result = run("check", "--rooms", *files)

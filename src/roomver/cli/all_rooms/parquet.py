@@ -104,11 +104,17 @@ def write_parquet(path: str) -> None:
 
 
 def _row(answer: dict[str, Any]) -> dict[str, Any]:
-    # Half a surrogate pair is not text for Parquet.
-    clean: dict[str, Any] = json.loads(
-        json.dumps(answer, ensure_ascii=False).encode(errors="backslashreplace").decode()
-    )
-    return clean | {"kinds": [*clean["kinds"].items()]}
+    row: dict[str, Any] = {name: _clean(value) for name, value in answer.items()}
+    return row | {"kinds": [*row["kinds"].items()]}
+
+
+def _clean(value: Any) -> Any:
+    """Return a value in which half surrogate pairs, which are not text for Parquet, are escaped."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, list):
+        return [*map(_clean, value)]
+    return value
 
 
 def lines_again(path: str) -> None:
