@@ -115,7 +115,7 @@ class Cluster:
         try:
             if scheduler == LOCAL:
                 self._cluster = distributed.LocalCluster(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address=None
+                    n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
             self._client: Any = distributed.Client(self._cluster or scheduler, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
