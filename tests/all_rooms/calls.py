@@ -48,13 +48,18 @@ def summary(*arguments: str, code: int = 0) -> dict[str, Any]:
     return found
 
 
+def setup(version: str = __version__, options: str = "", **checks: Any) -> bytes:
+    """Return what is the same for all rooms of a run, as it travels."""
+    how = Checks(**{"keys": KeyRing(), "hidden": True, **checks})
+    return pickle.dumps(Setup(version, how, immutable=False, options=options))
+
+
 def checked(*sources: str, more: tuple[str, ...] = (), **checks: Any) -> list[dict[str, Any]]:
     """Check all rooms of sources as the workers do, but in this process."""
-    options = {"keys": KeyRing(), "hidden": True, **checks}
-    setup = pickle.dumps(Setup(__version__, Checks(**options), False, "".join(f" --also {m}" for m in more)))
+    same = setup(options="".join(f" --also {one}" for one in more), **checks)
     answers = []
     for one in find_rooms(sources, more, immutable=False):
-        order = Order(setup, (one.source, *more), one.room_id, one.events)
+        order = Order(same, (one.source, *more), one.room_id, one.events)
         answer = check_order(pickle.loads(pickle.dumps(order)))
         assert isinstance(answer, dict)
         answers.append(answer)

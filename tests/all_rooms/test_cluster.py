@@ -28,7 +28,9 @@ def cluster() -> Iterator[Any]:
         # Dask gives a room up after the second death; by default, after the fourth.
         with (
             dask_config.set({"distributed.scheduler.allowed-failures": 1}),
-            distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as found,
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            ) as found,
         ):
             yield found
 

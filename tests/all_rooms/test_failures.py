@@ -16,7 +16,8 @@ import pytest
 from command_line import run
 
 from all_rooms import dying
-from all_rooms.calls import VECTORS, by_room, checked, lines_of, started, summary
+from all_rooms.calls import VECTORS, by_room, checked, lines_of, setup, started, summary
+from roomver import __version__
 from roomver.cli.all_rooms import executors, worker
 
 ROOM = VECTORS / "v11.jsonl"
@@ -332,8 +333,7 @@ def test_a_fault_of_roomver_costs_that_room(monkeypatch: pytest.MonkeyPatch) -> 
         raise RecursionError("too deep in postgresql://me:secret@host/db")
 
     monkeypatch.setattr(worker, "check_source", fail)
-    setup = worker.pickle.dumps(worker.Setup(worker.__version__, worker.Checks(hidden=True), False, ""))
-    order = worker.Order(setup, ("postgresql://me:secret@host/db",), "!a:b", 7)
+    order = worker.Order(setup(), ("postgresql://me:secret@host/db",), "!a:b", 7)
     answer = worker.check_order(order)
     assert isinstance(answer, dict)
     assert (answer["status"], answer["events"]) == ("crashed", 7)
@@ -343,8 +343,7 @@ def test_a_fault_of_roomver_costs_that_room(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_worker_of_another_version_refuses() -> None:
-    setup = worker.pickle.dumps(worker.Setup("0.0.1", worker.Checks(hidden=True), False, ""))
-    answer = worker.check_order(worker.Order(setup, (str(ROOM),), None, 7))
+    answer = worker.check_order(worker.Order(setup("0.0.1"), (str(ROOM),), None, 7))
     assert isinstance(answer, dict)
     assert answer["status"] == "unreadable"
-    assert answer["reason"] == f"this worker has roomver {worker.__version__}, not 0.0.1"
+    assert answer["reason"] == f"this worker has roomver {__version__}, not 0.0.1"

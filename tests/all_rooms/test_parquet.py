@@ -1,6 +1,7 @@
 """Results as Parquet: the same values as in JSON Lines, and going on with them."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_an_interrupted_run_is_in_the_lines_beside(database: str, tmp_path: Path
 
 def test_another_parquet_file_is_left_as_it_is(database: str, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
-    arrow.write_table(parquet.import_module("pyarrow").table({"a": [1]}), out)
+    arrow.write_table(import_module("pyarrow").table({"a": [1]}), out)
     before = out.read_bytes()
     result = run("check", "--rooms", database, "-o", str(out), "--resume")
     assert result.exit_code == 2

@@ -12,7 +12,7 @@ import pytest
 from builder import BOB, Room
 from command_line import Write, entries, header, public_room, run
 
-from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, summary
+from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, setup, summary
 from roomver.cli.all_rooms import options
 from roomver.cli.all_rooms.find import find_rooms
 from roomver.cli.all_rooms.totals import STATUS, Totals
@@ -109,21 +109,11 @@ def test_a_file_whose_first_room_is_unreadable_still_has_the_others(write: Write
     good = public_room()
     file = write("both.jsonl", [create, *pdus(good)])
     (found,) = find_rooms([file], [], immutable=False)
-    order = Order(_setup(), (file,), None, 1)
+    order = Order(setup(), (file,), None, 1)
     several = check_order(order)
     assert isinstance(several, Several)
     assert dict(several.rooms).keys() == {"!odd:a", good.room_id}
     assert found.room_id is None
-
-
-def _setup() -> bytes:
-    import pickle  # noqa: PLC0415
-
-    from roomver import __version__  # noqa: PLC0415
-    from roomver.cli.all_rooms.worker import Setup  # noqa: PLC0415
-    from roomver.cli.one_room import Checks  # noqa: PLC0415
-
-    return pickle.dumps(Setup(__version__, Checks(hidden=True), False, ""))
 
 
 def test_a_room_without_events_is_empty_and_no_fault(database: str, tmp_path: Path) -> None:
@@ -221,7 +211,7 @@ def test_sizes_are_read(text: str, size: int) -> None:
 def test_the_summary_names_the_rooms_to_look_at(write: Write) -> None:
     bad, good = bad_room(), public_room()
     (rejected,) = [one.event_id for one in bad.events.values() if one.type == "m.room.topic"]
-    beliefs = {"rejected": [], "soft_failed": []}
+    beliefs: dict[str, list[str]] = {"rejected": [], "soft_failed": []}
     files = [
         write("good.jsonl", [header(), *entries(good)]),
         write("bad.jsonl", [header("12", **beliefs), *entries(bad)]),

@@ -114,9 +114,11 @@ class Cluster:
         self._counted, self._threads = -_COUNTED, 1
         try:
             if scheduler == LOCAL:
-                self._cluster = distributed.LocalCluster(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-                )
+                # Dask's own profiler of each worker would take more time than the rest of Dask.
+                with import_module("dask.config").set({"distributed.worker.profile.enabled": False}):
+                    self._cluster = distributed.LocalCluster(
+                        n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                    )
             self._client: Any = distributed.Client(self._cluster or scheduler, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             self._close_cluster()
