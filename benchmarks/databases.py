@@ -105,9 +105,7 @@ class _Room:
         if state_key is not None:
             pdu["state_key"] = state_key
         pdu["hashes"] = {"sha256": compute_content_hash(pdu, VERSION)}
-        server = sender.partition(":")[2]
-        pdu["signatures"] = {server: {"ed25519:1": SIGNATURE}}
-        event_id = compute_event_id(pdu, VERSION)
+        pdu, event_id = self.finished(pdu, sender.partition(":")[2])
         before = self.group
         if state_key is not None:
             self._add_group(event_id, (kind, state_key))
@@ -119,6 +117,11 @@ class _Room:
         text = json.dumps(pdu, separators=(",", ":"))
         self.texts.append((event_id, self.room_id, '{"stream_ordering": 1}', text))
         assert before <= self.group
+
+    def finished(self, pdu: JsonObject, server: str) -> tuple[JsonObject, str]:
+        """Return an event with its signature, and its ID."""
+        pdu["signatures"] = {server: {"ed25519:1": SIGNATURE}}
+        return pdu, compute_event_id(pdu, VERSION)
 
     def _add_group(self, event_id: str, key: tuple[str, str]) -> None:
         old = self.group

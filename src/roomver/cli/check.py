@@ -1,20 +1,13 @@
 """``roomver check``: every event of a room, one by one and then together."""
 
-from dataclasses import replace
-
 import click
 
-from ..check import check_entries
-from ..copies import is_altered
-from ..entry import Entry
 from ..errors import MissingEvents, UnknownState
-from ..findings import EventCheck, Summary
-from ..keys import KeyRing
 from ..readers import InputError
-from ..types import EventId
 from ..versions import RoomVersion
+from .all_rooms.command import check_all_rooms
+from .all_rooms.options import Asked, ManyRooms, rooms_options
 from .common import (
-    add_room_keys,
     algorithm_option,
     also_option,
     as_recorded_option,
@@ -26,10 +19,9 @@ from .common import (
     split_key_file,
     unhashed_option,
 )
-from .loading import checked_room, recorded_beliefs, tell_notes
-from .progress import room_progress
-from .report import JsonReport, Report, TextReport, heading_of
-from .sources import Choice, opened_room, room_option, source_argument
+from .one_room import Checks, check_source
+from .report import JsonReport, Report, TextReport
+from .sources import Choice, room_option, source_argument
 from .version_options import room_version_option
 
 
@@ -59,6 +51,7 @@ from .version_options import room_version_option
 )
 @as_recorded_option()
 @algorithm_option("Resolve states with this algorithm instead of the room version's.")
+@rooms_options()
 @click.option("--all", "all_findings", is_flag=True, help="List all findings, not only the first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all findings.")
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -75,6 +68,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     algorithm: str | None,
     all_findings: bool,
     as_json: bool,
+    many: ManyRooms | None,
 ) -> None:
     """Check every event of a room: its format, event ID, signatures, content hash and authorisation.
 
@@ -133,6 +127,12 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         given_too += f" --room-version {version}"
     given_too += " --immutable" * choice.immutable
     split = [(None, file) if (found := split_key_file(file)) is None else found for file in key_files]
+    checks = Checks(version, given, alone, as_recorded, algorithm, hidden=many is not None)
+    if many is not None:
+        if choice.named is not None:
+            raise click.UsageError("--rooms checks all rooms, so it excludes --room")
+        asked = Asked(files, more_files, checks, choice.immutable, given_too, all_findings, as_json)
+        raise click.exceptions.Exit(check_all_rooms(asked, many))
     report: Report = JsonReport()
     if not as_json:
         named = [display_name(file) for _, file in split]
@@ -143,16 +143,7 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     codes = {0}
     for file in files:
         try:
-            code = _check_file(
-                [file, *more_files],
-                version,
-                given,
-                alone,
-                report,
-                as_recorded=as_recorded,
-                algorithm=algorithm,
-                choice=choice,
-            )
+            code = check_source([file, *more_files], checks, report, choice)
         except InputError as error:
             code = 2
             report.error(file, error.name, error.reason)
@@ -162,68 +153,3 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         codes.add(code)
     report.close()
     raise click.exceptions.Exit(next(code for code in (2, 1, 3, 0) if code in codes))
-
-
-def _check_file(  # noqa: PLR0913 - one for each option
-    files: list[str],
-    version: RoomVersion | None,
-    given: KeyRing | None,
-    alone: bool,
-    report: Report,
-    *,
-    as_recorded: bool,
-    algorithm: str | None,
-    choice: Choice,
-) -> int:
-    """Check one room, in one file or several, and return the exit code."""
-    file = files[0]
-    name = display_name(file)
-
-    # Another copy of an altered event may be whole. Then this one is a difference between the copies.
-    altered: dict[EventId, tuple[Entry, EventCheck]] = {}
-
-    def tell(entry: Entry, check: EventCheck) -> None:
-        if not check.findings and not check.notes:
-            return
-        if not alone and check.usable is not None and is_altered(check):
-            altered.setdefault(check.usable.event_id, (replace(entry, pdu=heading_of(entry.pdu)), check))
-        else:
-            report.event(entry, check)
-
-    with opened_room(files, version, choice) as room:
-        tell_notes(room)
-        keys = add_room_keys(given, room.keys)
-        report.start(file, room)
-        with room_progress(files, room) as shown:
-            entries = shown.entries
-            if alone:
-                summary = Summary()
-                for entry, check in check_entries(entries, room.version, keys=keys):
-                    summary.add(check)
-                    tell(entry, check)
-                code = 1 if summary.bad else 3 if summary.undecided else 0
-                report.end(summary, keys, code)
-                return code
-            beliefs = recorded_beliefs(room, name, as_recorded=as_recorded)
-            found = checked_room(
-                room,
-                entries,
-                files,
-                keys=keys,
-                beliefs=beliefs,
-                as_recorded=as_recorded,
-                algorithm=algorithm,
-                choice=choice,
-                on_check=tell,
-                progress=shown.replay,
-            )
-    for event_id, (entry, check) in altered.items():
-        if event_id in found.gathered.checks and is_altered(found.gathered.checks[event_id]):
-            report.event(entry, check)
-    for event_id, findings in found.findings.items():
-        report.event_in_room(found.gathered.places[event_id], found.gathered.events[event_id], findings)
-    report.room(found, beliefs)
-    bad = found.summary.bad or found.state_differs or found.contradicted
-    code = 1 if bad else 0 if found.ok else 3
-    report.end(found.summary, keys, code)
-    return code

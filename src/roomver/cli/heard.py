@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 import click
@@ -14,6 +15,9 @@ from .fitted import note_lines
 _NARROWEST: Final = 20
 _USUAL: Final = 80  # columns, if a terminal does not tell
 _listening: Final[list[list[str]]] = []
+
+# Each thread has its own: a worker of a cluster may check several rooms at once.
+_hushed: Final[ContextVar[list[str] | None]] = ContextVar("hushed", default=None)
 
 
 def say(line: str) -> None:
@@ -40,6 +44,9 @@ def _width() -> int | None:
 
 def tell(line: str) -> None:
     """Write a line to standard error as `say` does, and add it to what is heard."""
+    if (kept := _hushed.get()) is not None:
+        kept.append(line)
+        return
     say(line)
     for lines in _listening:
         lines.append(line)
@@ -54,3 +61,14 @@ def hearing() -> Iterator[list[str]]:
         yield lines
     finally:
         _listening.pop()
+
+
+@contextmanager
+def hushed() -> Iterator[list[str]]:
+    """Yield a list to which `tell` adds each line, which is then not written."""
+    lines: list[str] = []
+    token = _hushed.set(lines)
+    try:
+        yield lines
+    finally:
+        _hushed.reset(token)

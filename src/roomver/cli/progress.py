@@ -47,15 +47,18 @@ class RoomProgress(NamedTuple):
 
 
 @contextmanager
-def room_progress(files: Sequence[str], room: Room, name: str = "") -> Iterator[RoomProgress]:
+def room_progress(
+    files: Sequence[str], room: Room, name: str = "", *, hidden: bool = False
+) -> Iterator[RoomProgress]:
     """Show the progress of a room on standard error, and leave nothing there.
 
     Args:
         files: the names of its sources.
         room: the room, of which nothing has been read.
         name: what to call it; by default the name of the first source.
+        hidden: show nothing: this room is one of many.
     """
-    if not sys.stderr.isatty():
+    if hidden or not sys.stderr.isatty():
         yield RoomProgress(room.entries, None)
         return
     # A database is not opened again: closing a file would give up the lock that its reading has.

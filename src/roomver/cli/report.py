@@ -5,7 +5,6 @@ Both are written event by event. Findings are never held in memory.
 
 import sys
 from collections.abc import Sequence
-from shlex import quote
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
 
@@ -22,7 +21,7 @@ from ..readers import Room
 from ..readers.addresses import shown
 from ..room_check import Beliefs, RoomCheck
 from ..types import EventId, JsonObject, JsonValue, ServerName
-from .common import call_name, console, display_name, event_title
+from .common import console, display_name, event_title
 from .escaped import ascii_json, printable
 from .listing import Keys, Listing, failed_keys
 from .merged import (
@@ -33,6 +32,7 @@ from .merged import (
     sources_table,
 )
 from .recorded import agreed_lines, open_lines, recorded_data, recorded_lines, standing_lines
+from .sources import room_call
 from .tables import print_table, wrapped
 from .unknown_checks import doubt_lines, no_signer_lines, removable_keys, signature_lines, unknown_check_lines
 from .verdict import Row, Verdict, files_table, kinds_table
@@ -214,14 +214,12 @@ class TextReport:
 
     def start(self, file: str, room: Room) -> None:
         """Begin a file."""
-        self._file, self._call, self._named = display_name(file), call_name(file), False
+        self._file, self._named = display_name(file), False
         self._database, self._is_stdin = room.database, file == "-"
         self._beliefs = room.beliefs
-        if room.header is None and room.room_id is not None:
-            if room.database:
-                self._file = printable(room.room_id)
-            self._call = f"{call_name(file)} --room {quote(room.room_id)}"
-        self._call += self._options
+        if room.database and room.room_id is not None:
+            self._file = printable(room.room_id)
+        self._call = room_call(file, room, self._options)
         self._version = room.version.identifier
         self._listing = Listing()
         self._differs = False

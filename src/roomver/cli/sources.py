@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import click
@@ -337,6 +338,20 @@ def _ofone_room(entries: Iterator[Entry], name: str, version: RoomVersion) -> It
             choose_room(name, [first, *others], None)
         only = only or room_id
         yield entry
+
+
+def room_call(file: str, room: Room, options: str) -> str:
+    """Return the arguments that name a room in a printed call, quoted for a shell.
+
+    Args:
+        file: the room's first source.
+        room: the room, as it was opened.
+        options: of the call, quoted: another call about the same room needs them too.
+    """
+    call = call_name(file)
+    if room.header is None and room.room_id is not None:
+        call += f" --room {quote(room.room_id)}"
+    return call + options
 
 
 def check_is_room(name: str, found: RoomCheck, room_id: RoomId | None) -> None:

@@ -19,7 +19,7 @@ from .rooms import (
     read_rooms,
 )
 from .several import RoomSummary
-from .source import NoSuchRoom, RoomSource
+from .source import NoSuchRoom, RoomSource, SeveralRooms
 from .state_ids import read_state_ids
 from .synapse import SynapseSource, open_synapse, open_synapses
 from .version_files import read_version
@@ -33,6 +33,7 @@ __all__ = [
     "RoomPart",
     "RoomSource",
     "RoomSummary",
+    "SeveralRooms",
     "SynapseSource",
     "fit_entry",
     "is_database",

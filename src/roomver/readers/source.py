@@ -27,6 +27,18 @@ class NoSuchRoom(InputError):
     """A source that does not have the room that was asked for."""
 
 
+class SeveralRooms(InputError):
+    """A source with several rooms, of which one must be chosen.
+
+    Attributes:
+        rooms: those of them that it has events of.
+    """
+
+    def __init__(self, name: str, reason: str, rooms: Sequence[RoomSummary]) -> None:
+        super().__init__(name, reason)
+        self.rooms: Sequence[RoomSummary] = rooms
+
+
 class RoomSource(Protocol):
     """What people hold of one or several rooms.
 
@@ -93,7 +105,8 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
 
     Raises:
         NoSuchRoom: if there is no such room.
-        InputError: if a room must be chosen, or if several are meant.
+        SeveralRooms: if a room must be chosen.
+        InputError: if there is no room, or if several are meant.
     """
     call = "`roomver rooms`" if name == "standard input" else f"`roomver rooms {quote(name)}`"
     if wanted is not None:
@@ -112,7 +125,7 @@ def choose_room(name: str, rooms: list[RoomSummary], wanted: RoomId | None) -> R
         raise InputError(name, "it has no rooms")
     if len(rooms) > 1:
         some = f": {_some(rooms)}" if len(rooms) <= _SHOWN_ROOMS else f"; {call} lists them"
-        raise InputError(name, f"it has {len(rooms):,} rooms: choose one with --room '!…'{some}")
+        raise SeveralRooms(name, f"it has {len(rooms):,} rooms: choose one with --room '!…'{some}", rooms)
     return rooms[0]
 
 

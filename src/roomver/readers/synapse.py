@@ -5,6 +5,7 @@ its events one after another.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from ..contributions import Origin
 from ..errors import UnknownRoomVersion
@@ -23,6 +24,8 @@ from .synapse_room import read_standings
 from .synapse_rooms import count_by_room, count_rejected, find_names
 from .synapse_schema import NO_STATES, check_schema, missing_state_table
 from .synapse_stamp import stamp_database
+
+_EVENTS: Final = "SELECT room_id, count(*) FROM events GROUP BY room_id"
 
 
 class SynapseSource:
@@ -62,7 +65,7 @@ class SynapseSource:
         Cost: one pass over an index of the events, and two over the current states.
         """
         rows, database = self._database.rows, self._database
-        events = count_by_room(database, "SELECT room_id, count(*) FROM events GROUP BY room_id")
+        events = count_by_room(database, _EVENTS)
         joined = count_by_room(
             database,
             "SELECT room_id, sum(CASE WHEN type = 'm.room.member' AND membership = 'join' THEN 1 ELSE 0 END)"
@@ -92,6 +95,20 @@ class SynapseSource:
             if (room_id := text_of(raw)) is not None
         ]
         return sorted(found, key=lambda room: (-(room.events or 0), room.room_id))
+
+    def count_events(self) -> dict[RoomId, int]:
+        """Return its rooms, each with the number of its events, which may be none.
+
+        A room that has events, but is missing from the table of rooms, is among them: it cannot be read.
+
+        Cost: one pass over an index of the events. This is the part of `list_rooms` that millions of rooms
+        need.
+        """
+        events = count_by_room(self._database, _EVENTS)
+        for (raw,) in self._database.rows("SELECT room_id FROM rooms"):
+            if (room_id := text_of(raw)) is not None:
+                events.setdefault(room_id, 0)
+        return events
 
     def open_room(
         self,

@@ -1,0 +1,180 @@
+"""What all rooms come to, as text for a terminal, and the progress of a run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias, cast
+
+import click
+from rich import box
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from ...errors import counted
+from ...findings import FindingKind
+from ..common import console
+from ..escaped import printable
+from ..tables import print_table, wrapped
+from ..wording import FINDING_TEXT
+from .totals import STATUS, Totals
+from .worker import Answer
+
+_STATUS_TEXT: Final = {
+    "ok": "no problems found",
+    "findings": "problems found",
+    "undecided": "undecided: events or parts of a state are missing",
+    "unreadable": "could not be read",
+    "crashed": "the process that checked it died or failed",
+    "empty": "the database has no events of it",
+}
+_HEADINGS: Final = {
+    "not_read": "rooms without a result",
+    "findings": "rooms with findings",
+    "disagreements": "rooms on which the server differs",
+    "resets": "rooms with state resets",
+    "slowest": "slowest rooms",
+}
+_SLOW: Final = 1.0  # seconds; less than this is not worth a line
+_FEW_SLOW: Final = 5
+
+Step: TypeAlias = Callable[[int, int], None]
+"""Takes the events of a room, and how many rooms were found in addition."""
+
+
+def print_totals(totals: Totals, *, title: str) -> None:
+    """Print what all rooms come to: counts, then the rooms to look at with the call for each."""
+    out = console()
+    rooms = counted(totals.rooms, "room", "rooms")
+    out.print(printable(f"{title}{rooms}, {counted(totals.events, 'event', 'events')}"), style="bold")
+    out.print()
+    print_table(_status_table(totals))
+    if totals.kinds:
+        out.print()
+        print_table(_kinds_table(totals))
+    for name, heading in _HEADINGS.items():
+        lines = _LINES[name](totals) if name in _LINES else _listed(totals, name)
+        number = totals.lists[name].number
+        if not lines:
+            continue
+        out.print()
+        what = heading if name == "slowest" else f"{heading}: {number:,}"
+        click.echo(click.style(what, bold=True) if out.is_terminal else what)
+        for line in lines:
+            click.echo(wrapped(printable(line), out.width))
+        more = number - len(totals.lists[name].answers)
+        if more and name != "slowest":
+            click.echo(f"  and {more:,} more: --all lists them")
+
+
+def _status_table(totals: Totals) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("rooms", justify="right")
+    table.add_column("status")
+    table.add_column("meaning")
+    for status in STATUS:
+        if totals.status[status]:
+            table.add_row(f"{totals.status[status]:,}", status, _STATUS_TEXT[status])
+    return table
+
+
+def _kinds_table(totals: Totals) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("finding")
+    table.add_column("events", justify="right")
+    table.add_column("rooms", justify="right")
+    table.add_column("the event")
+    for kind in FindingKind:
+        if number := totals.kinds[kind.value]:
+            in_rooms = f"{totals.rooms_by_kind[kind.value]:,}"
+            table.add_row(kind.value, f"{number:,}", in_rooms, FINDING_TEXT[kind])
+    return table
+
+
+def _listed(totals: Totals, name: str) -> list[str]:
+    """Return the rooms of a list, each with what is to be said of it and the call that shows more."""
+    lines = []
+    for answer in totals.lists[name].answers:
+        lines += [f"  {_about(answer, name)}", f"    {answer['command']}"]
+    return lines
+
+
+def _about(answer: Answer, name: str) -> str:
+    """Return what a list says about one room."""
+    one = cast("dict[str, Any]", answer)
+    match name:
+        case "findings":
+            kinds = ", ".join(f"{number:,} {kind}" for kind, number in one["kinds"].items())
+            if one["disagreements"]["state"] or not kinds:
+                differ = counted(one["disagreements"]["state"], "entry", "entries")
+                kinds += f"{', ' * bool(kinds)}the current state differs in {differ}"
+            if one["contradictions"]:
+                kinds = counted(one["contradictions"], "contradiction", "contradictions")
+            return f"{kinds} ({counted(one['events'], 'event', 'events')})"
+        case "disagreements":
+            differ = one["disagreements"]
+            parts = [
+                counted(differ[key], single, many)
+                for key, single, many in (
+                    ("events", "event", "events"),
+                    ("state", "entry of the current state", "entries of the current state"),
+                    ("extremities", "forward extremity", "forward extremities"),
+                )
+                if differ[key]
+            ]
+            return ", ".join(parts)
+        case "resets":
+            return counted(one["resets"], "state reset", "state resets")
+        case _:
+            return f"{one['status']}: {one['reason']}"
+
+
+def _slow_lines(totals: Totals) -> list[str]:
+    slow = [one for one in totals.lists["slowest"].answers if cast(float, one["seconds"]) >= _SLOW]
+    return [
+        f"  {one['seconds']:,.1f} s, {counted(cast(int, one['events'] or 0), 'event', 'events')}:"
+        f" {one['room_id'] or one['source']}"
+        for one in slow[:_FEW_SLOW]
+    ]
+
+
+_LINES: Final[dict[str, Callable[[Totals], list[str]]]] = {"slowest": _slow_lines}
+
+
+@contextmanager
+def rooms_progress(rooms: int, events: int) -> Iterator[Step]:
+    """Show the progress of a run on standard error, and leave nothing there.
+
+    Args:
+        rooms: how many rooms there are, as far as is known.
+        events: how many events they have, as far as is known.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _events, _more: None
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rooms]:,}/{task.fields[all_rooms]:,} rooms"),
+        TextColumn("{task.completed:,.0f} events"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=events, rooms=0, all_rooms=rooms)
+        done = 0
+        total = rooms
+
+        def step(step_events: int, more: int) -> None:
+            nonlocal done, total
+            total += more
+            done += not more
+            progress.update(task, advance=step_events, rooms=done, all_rooms=total)
+
+        yield step

@@ -1,0 +1,305 @@
+"""One room of many: an order comes in, the worker reads the room by itself, and a small answer goes out.
+
+This runs in other processes, and with Dask on other machines and in several threads. So it shares nothing,
+prints nothing, and ends in an answer whatever the room is.
+"""
+
+import gc
+import pickle
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import parent_process
+from os import _exit
+from shlex import quote
+from threading import Thread
+from time import perf_counter
+from typing import Final, NamedTuple, TypeAlias
+
+from ... import __version__
+from ...canonical import shorten
+from ...entry import Entry, Place
+from ...errors import MissingEvents, RoomverError, UnknownState
+from ...event import Event
+from ...findings import EventCheck, Finding, FindingKind, Summary
+from ...keys import KeyRing
+from ...readers import InputError, NoSuchRoom, Room, RoomSummary, SeveralRooms, is_database
+from ...readers.addresses import hide_in, shown
+from ...room_check import Beliefs, RoomCheck
+from ...room_result import RoomResult, room_result
+from ...signature_results import SigningStatus
+from ...types import EventId, JsonObject, JsonValue, RoomId
+from ..common import call_name
+from ..heard import hushed
+from ..one_room import Checks, check_source
+from ..sources import Choice, opened_source, room_call
+
+MOST_EVENTS: Final = 3  # with findings that an answer names
+_MOST_NOTES: Final = 3
+_LONGEST: Final = 300  # characters of a note or a reason
+_STATUS: Final = {0: "ok", 1: "findings", 3: "undecided"}
+
+COMMAND: Final = "roomver check"
+
+Answer: TypeAlias = JsonObject
+"""What one room comes to: a line of the results, as docs/schemas/check-rooms-line.schema.json has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is the same for all rooms of a run.
+
+    Attributes:
+        version: of roomver. A worker with another one refuses.
+        checks: how rooms are checked.
+        immutable: see `open_database`.
+        options: of the call, quoted, for the call that shows more about a room.
+    """
+
+    version: str
+    checks: Checks
+    immutable: bool
+    options: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Order:
+    """One room to check.
+
+    Attributes:
+        setup: a pickled `Setup`, which each worker reads once.
+        files: the source, and what goes with it. An address may have a password in it.
+        room_id: the room; None if the source is a file that has only one, as far as is known.
+        events: how many the room has, or an estimate.
+    """
+
+    setup: bytes
+    files: tuple[str, ...]
+    room_id: RoomId | None
+    events: int
+
+    def __repr__(self) -> str:
+        # Dask writes the arguments of a failed task into logs.
+        return f"<Order: {shorten(self.room_id)} of {shown(self.files[0])}>"
+
+
+class Several(NamedTuple):
+    """The rooms of a file that turned out to have several, each with its number of events."""
+
+    rooms: list[tuple[RoomId, int]]
+
+
+def begin() -> None:
+    """Prepare a worker process: Ctrl-C is for the main process, without which the worker ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            _exit(1)
+
+        Thread(target=follow, daemon=True).start()
+    gc.collect()
+    gc.freeze()  # the collector then never looks at what was imported
+
+
+def greet() -> str:
+    """Return the version of roomver that a worker has."""
+    return __version__
+
+
+def check_order(order: Order) -> Answer | Several:
+    """Check one room, and return what it comes to, or the rooms among which one must be chosen."""
+    began = perf_counter()
+    setup = _setup(order.setup)
+    report = Counts(setup.options)
+    answer = blank(order, setup.options)
+    try:
+        with hushed() as heard:
+            found = _check(order, setup, report)
+    except Exception as error:
+        # A fault of roomver, or too little memory. It costs this room.
+        text = f"{type(error).__name__}: {error}"
+        return answer | failure("crashed", hide_in(text, order.files)) | _since(began)
+    if isinstance(found, Several):
+        return found
+    notes = [hide_in(line.removeprefix("roomver: "), order.files)[:_LONGEST] for line in heard]
+    return answer | report.data() | found | {"notes": [*notes[:_MOST_NOTES]]} | _since(began)
+
+
+def _check(order: Order, setup: Setup, report: "Counts") -> JsonObject | Several:
+    """Check one room; return what is to be said beside the counts."""
+    if setup.version != __version__:
+        return failure("unreadable", f"this worker has roomver {__version__}, not {setup.version}")
+    try:
+        check_source(order.files, setup.checks, report, Choice(order.room_id, setup.immutable))
+    except SeveralRooms as error:
+        if order.room_id is None:
+            return _several(error.rooms)
+        return failure("unreadable", str(error))
+    except NoSuchRoom as error:
+        if order.events == 0:
+            return {"status": "empty", "code": 0, "reason": "the database has no events of it"}
+        return failure("unreadable", str(error))
+    except InputError as error:
+        if order.room_id is None and len(rooms := _rooms_in(order.files[0])) > 1:
+            return _several(rooms)  # another one of them may be readable
+        return failure("unreadable", str(error))
+    except (MissingEvents, UnknownState) as error:
+        return {"status": "undecided", "code": 3, "reason": str(error)[:_LONGEST]}
+    return {}
+
+
+def _several(rooms: Sequence[RoomSummary]) -> Several:
+    return Several([(room.room_id, room.events or 0) for room in rooms])
+
+
+def _rooms_in(file: str) -> list[RoomSummary]:
+    """Return the rooms of a file; empty if it cannot be read at all."""
+    if is_database(file):
+        return []
+    try:
+        with opened_source(file) as source:
+            return source.list_rooms()
+    except (RoomverError, OSError):
+        return []
+
+
+@lru_cache(maxsize=1)
+def _setup(pickled: bytes) -> Setup:
+    setup = pickle.loads(pickled)
+    assert isinstance(setup, Setup)
+    return setup
+
+
+def _since(began: float) -> JsonObject:
+    return {"seconds": round(perf_counter() - began, 3)}
+
+
+def blank(order: Order, options: str) -> Answer:
+    """Return an answer that knows nothing yet, with all fields of one."""
+    call = call_name(order.files[0])
+    if order.room_id is not None:
+        call += f" --room {quote(order.room_id)}"
+    return {
+        "room_id": order.room_id,
+        "source": shown(order.files[0]),
+        "chosen": order.room_id is not None,
+        "room_version": None,
+        "status": "crashed",
+        "code": 2,
+        "events": order.events if order.room_id is not None else None,
+        **_counts(None),
+        **_differences(RoomResult(2)),
+        "first": [],
+        "notes": [],
+        "reason": None,
+        "seconds": None,
+        "command": f"{COMMAND} {call}{options}",
+    }
+
+
+def failure(status: str, reason: str) -> JsonObject:
+    """Return what an answer says of a room that could not be checked."""
+    return {"status": status, "code": 2, "reason": reason[:_LONGEST]}
+
+
+def _counts(summary: Summary | None) -> JsonObject:
+    one = summary or Summary()
+    return {
+        "intact": one.intact,
+        "redacted": one.redacted,
+        "rejected": one.rejected,
+        "soft_failed": one.soft_failed,
+        "undecided": one.undecided,
+        "bad": one.bad,
+        "signatures": {
+            **{status.value.replace(" ", "_"): one.signatures[status] for status in SigningStatus},
+            "not_checked": one.signatures_not_checked,
+        },
+        "kinds": {kind.value: one.kinds[kind] for kind in FindingKind if one.kinds[kind]},
+    }
+
+
+def _differences(result: RoomResult) -> JsonObject:
+    return {
+        "resets": result.resets,
+        "disagreements": {
+            "events": result.events_differ,
+            "state": result.state_differs,
+            "extremities": result.extremities_differ,
+        },
+        "contradictions": result.contradictions,
+        "lost": result.lost,
+        "checks_unknown": result.checks_unknown,
+    }
+
+
+class Counts:
+    """The report of one room as a few numbers. What it is told is what `roomver check` prints."""
+
+    def __init__(self, options: str) -> None:
+        self._options = options
+        self._room_id: RoomId | None = None
+        self._version: str | None = None
+        self._call = ""
+        self._first: dict[EventId, list[str]] = {}
+        self._found: RoomCheck | None = None
+        self._summary: Summary | None = None
+
+    def start(self, file: str, room: Room) -> None:
+        """Begin a room."""
+        self._room_id = room.room_id
+        self._version = room.version.identifier
+        self._call = room_call(file, room, self._options)
+
+    def event(self, entry: Entry, check: EventCheck) -> None:
+        """Take an event that has findings or notes by itself."""
+        if check.event_id is not None:
+            self._add(check.event_id, check.findings)
+
+    def event_in_room(self, place: Place, event: Event, findings: tuple[Finding, ...]) -> None:
+        """Take the findings from checking an event with its room."""
+        self._add(event.event_id, findings)
+
+    def _add(self, event_id: EventId, findings: tuple[Finding, ...]) -> None:
+        if findings and (event_id in self._first or len(self._first) < MOST_EVENTS):
+            self._first.setdefault(event_id, []).extend(one.kind.value for one in findings)
+
+    def room(self, found: RoomCheck, beliefs: Beliefs | None) -> None:
+        """Take the room as a whole."""
+        self._found = found
+        if found.gathered.events:
+            self._room_id = found.gathered.room_id
+
+    def end(self, summary: Summary, keys: KeyRing | None, code: int) -> None:
+        """End a room."""
+        self._summary = summary
+
+    def error(self, file: str, name: str, reason: str) -> None:
+        """Do nothing: the answer says why a room could not be checked."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def data(self) -> JsonObject:
+        """Return what is known of the room as fields of an answer."""
+        data: JsonObject = {}
+        if self._room_id is not None:
+            data["room_id"] = self._room_id
+        if self._version is not None:
+            data |= {"room_version": self._version, "command": f"{COMMAND} {self._call}"}
+        if self._summary is None:
+            return data
+        result = room_result(self._summary, self._found)
+        first: list[JsonValue] = [{"event_id": e, "kinds": [*kinds]} for e, kinds in self._first.items()]
+        return data | {
+            "status": _STATUS[result.code],
+            "code": result.code,
+            "events": self._summary.events,
+            **_counts(self._summary),
+            **_differences(result),
+            "first": first,
+        }

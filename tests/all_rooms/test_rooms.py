@@ -1,0 +1,271 @@
+"""Which rooms `roomver check --rooms` finds, in which order, and what it prints."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import homeservers
+import jsonschema
+import pytest
+from builder import BOB, Room
+from command_line import Write, entries, header, public_room, run
+
+from all_rooms.calls import LINE, SUMMARY, VECTORS, by_room, checked, lines_of, setup, summary
+from roomver.cli.all_rooms import options
+from roomver.cli.all_rooms.find import find_rooms
+from roomver.cli.all_rooms.totals import STATUS, Totals
+from roomver.cli.all_rooms.worker import Order, Several, check_order
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(homeservers.unpacked_sqlite(tmp_path_factory.mktemp("server")))
+
+
+def bad_room() -> Room:
+    """Return a room with an event that the rules reject."""
+    built = public_room("12")
+    built.add("m.room.topic", BOB, {"topic": "x"}, state_key="")
+    return built
+
+
+def pdus(built: Room) -> list[dict[str, Any]]:
+    return [event.pdu for event in built.events.values()]
+
+
+# Which rooms there are
+
+
+def test_the_largest_room_is_first_whatever_its_source(database: str) -> None:
+    found = find_rooms([database, str(VECTORS)], [], immutable=False)
+    assert len(found) == 15 + 12
+    assert [one.events for one in found] == sorted((one.events for one in found), reverse=True)
+    assert {one.source for one in found} == {database, *map(str, VECTORS.iterdir())}
+
+
+def test_a_folder_has_its_files_in_any_depth_and_its_databases(database: str, tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    shutil.copyfile(database, tmp_path / "a" / "homeserver.db")
+    for name in ("a/homeserver.db-wal", "a/b/room.jsonl", "a/.hidden", ".git/config", "a/else-wal"):
+        (tmp_path / name).write_bytes(b"")
+    found = {
+        str(Path(one.source).relative_to(tmp_path)) for one in find_rooms([str(tmp_path)], [], immutable=True)
+    }
+    assert found == {"a/homeserver.db", "a/b/room.jsonl", "a/else-wal"}
+
+
+def test_a_source_that_is_given_twice_is_checked_once(database: str) -> None:
+    assert find_rooms([database, database], [], immutable=False) == find_rooms(
+        [database], [], immutable=False
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+
+    def refuse(folder: str, **rest: Any) -> Any:
+        rest["onerror"](PermissionError(13, "Permission denied", folder))
+        return iter(())
+
+    monkeypatch.setattr("os.walk", refuse)
+    result = run("check", "--rooms", str(tmp_path))
+    assert result.exit_code == 2
+    assert result.stderr == f"roomver: {tmp_path}: Permission denied\n"
+
+
+def test_each_room_of_a_file_with_several_is_checked(write: Write, tmp_path: Path) -> None:
+    good, bad = public_room(), bad_room()
+    mixed = [pdu for pair in zip(pdus(good), pdus(bad), strict=False) for pdu in pair]
+    mixed += pdus(bad)[len(pdus(good)) :]
+    file = write("both.jsonl", mixed)
+    assert good.room_id != bad.room_id
+    out = tmp_path / "out.jsonl"
+    summary(file, "--unsigned", "-o", str(out), code=1)
+    found = {one["room_id"]: one for one in lines_of(out)}
+    for built, status in ((good, "ok"), (bad, "findings")):
+        one = found.pop(built.room_id)
+        assert (one["status"], one["chosen"], one["events"]) == (status, True, len(built.events))
+        again = run("check", file, "--room", built.room_id, "--unsigned")
+        assert again.exit_code == one["code"]
+        assert one["command"] == f"roomver check {file} --room '{built.room_id}' --unsigned"
+    assert not found
+    # One of them was done when the run was interrupted.
+    lines = out.read_bytes().splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:2]))
+    summary(file, "--unsigned", "-o", str(out), "--resume", code=1)
+    assert sorted(one["room_id"] for one in lines_of(out)) == sorted([good.room_id, bad.room_id])
+
+
+def test_a_file_whose_first_room_is_unreadable_still_has_the_others(write: Write) -> None:
+    create = {
+        "type": "m.room.create",
+        "room_id": "!odd:a",
+        "state_key": "",
+        "content": {"room_version": "odd"},
+    }
+    good = public_room()
+    file = write("both.jsonl", [create, *pdus(good)])
+    (found,) = find_rooms([file], [], immutable=False)
+    order = Order(setup(), (file,), None, 1)
+    several = check_order(order)
+    assert isinstance(several, Several)
+    assert dict(several.rooms).keys() == {"!odd:a", good.room_id}
+    assert found.room_id is None
+
+
+def test_a_room_without_events_is_empty_and_no_fault(database: str, tmp_path: Path) -> None:
+    path = tmp_path / "changed.db"
+    shutil.copyfile(database, path)
+    db = sqlite3.connect(path)
+    db.execute("DELETE FROM rooms WHERE room_id = ?", (homeservers.room_named("late-v10"),))
+    db.execute("INSERT INTO rooms (room_id, room_version) VALUES ('!purged:hs.example', '10')")
+    db.commit()
+    db.close()
+    found = {one["room_id"]: one for one in checked(str(path))}
+    empty = found["!purged:hs.example"]
+    assert (empty["status"], empty["code"], empty["events"]) == ("empty", 0, 0)
+    # Events of a room that the table of rooms lacks are not passed over.
+    lost = found[homeservers.room_named("late-v10")]
+    assert (lost["status"], lost["code"], lost["events"]) == ("unreadable", 2, 40)
+
+
+def test_a_database_that_cannot_be_read_is_a_result(tmp_path: Path, database: str) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(Path(database).read_bytes()[:50_000])
+    out = tmp_path / "out.jsonl"
+    result = run("check", "--rooms", str(broken), str(VECTORS / "v1.jsonl"), "-o", str(out))
+    assert result.exit_code == 2
+    bad, good = lines_of(out)
+    assert (bad["status"], bad["room_id"], bad["source"]) == ("unreadable", None, str(broken))
+    assert "the database cannot be read" in bad["reason"]
+    assert good["status"] == "ok"
+
+
+def test_a_password_is_shown_nowhere(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    address = "postgresql://me:hunter2@127.0.0.1:1/synapse"
+    for extra in ([], ["--json"], ["-o", str(out)], ["-o", str(out), "--resume"], ["-o", "-"]):
+        result = run("check", "--rooms", address, *extra)
+        assert result.exit_code == 2
+        assert "postgresql://me@127.0.0.1:1/synapse" in result.output
+        assert "hunter2" not in result.output
+    assert "hunter2" not in out.read_text()
+    (answer,) = lines_of(out)
+    assert answer["command"] == "roomver check postgresql://me@127.0.0.1:1/synapse"
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jobs", "2"], "--jobs goes with --rooms"),
+        (["--resume"], "--resume goes with --rooms"),
+        (["--output", "x"], "--output goes with --rooms"),
+        (["--scheduler", "local"], "--scheduler goes with --rooms"),
+        (["--rooms", "--resume"], "--resume goes on with a file of results: name it with --output"),
+        (["--rooms", "--resume", "-o", "-"], "--resume goes on with a file of results"),
+        (["--rooms", "--room", "!a:b"], "--rooms checks all rooms, so it excludes --room"),
+        (["--rooms", "--memory", "much"], "much is not a size"),
+        (["--rooms", "--jobs", "0"], "0 is not in the range"),
+        (["--rooms", "--also", "x.jsonl"], "--also is for the database that has the states"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(arguments: list[str], said: str) -> None:
+    result = run("check", str(VECTORS / "v1.jsonl"), *arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"), [("-", "a worker reads its room by itself"), ("no.db", "No such file or directory")]
+)
+def test_sources_that_no_worker_can_read_are_refused(source: str, said: str) -> None:
+    result = run("check", "--rooms", source)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_an_empty_folder_has_no_rooms(tmp_path: Path) -> None:
+    result = run("check", "--rooms", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"roomver: {tmp_path}: there are no rooms: neither files nor a room in a database\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("5", 5), ("2k", 2048), ("8G", 8 << 30), ("1 MiB", 1 << 20), ("1TB", 1 << 40)]
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert options._as_bytes(None, None, text) == size  # type: ignore[arg-type]
+
+
+# What is printed
+
+
+def test_the_summary_names_the_rooms_to_look_at(write: Write) -> None:
+    bad, good = bad_room(), public_room()
+    (rejected,) = [one.event_id for one in bad.events.values() if one.type == "m.room.topic"]
+    beliefs: dict[str, list[str]] = {"rejected": [], "soft_failed": []}
+    files = [
+        write("good.jsonl", [header(), *entries(good)]),
+        write("bad.jsonl", [header("12", **beliefs), *entries(bad)]),
+        write("unread.jsonl", b"\0"),
+    ]
+    result = run("check", "--rooms", *files)
+    assert result.exit_code == 2
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    events = len(good.events) + len(bad.events)
+    assert lines[0] == f"3 rooms, {events} events"
+    assert "    1   findings     problems found" in lines
+    at = lines.index("rooms with findings: 1")
+    assert lines[at + 1].strip() == f"1 rejected, 1 server-differs ({len(bad.events)} events)"
+    assert lines[at + 2] == f"    roomver check {files[1]}"
+    at = lines.index("rooms on which the server differs: 1")
+    assert lines[at + 1 : at + 3] == ["  1 event", f"    roomver check {files[1]}"]
+    assert lines[lines.index("rooms without a result: 1") + 1].startswith("  unreadable: ")
+    data = summary(*files, code=2)
+    assert data["status"] == {**dict.fromkeys(STATUS, 0), "ok": 1, "findings": 1, "unreadable": 1}
+    (one,) = data["lists"]["findings"]
+    assert one["first"] == [{"event_id": rejected, "kinds": ["rejected", "server-differs"]}]
+    assert data["kinds"] == {
+        "rejected": {"events": 1, "rooms": 1},
+        "server-differs": {"events": 1, "rooms": 1},
+    }
+
+
+def test_results_can_go_to_standard_output(database: str) -> None:
+    result = run("check", "--rooms", database, "-o", "-")
+    assert result.exit_code == 3
+    first, *answers = map(json.loads, result.stdout.splitlines())
+    for one in (first, *answers):
+        jsonschema.validate(one, LINE)
+    assert by_room(answers) == by_room(checked(database))
+    assert result.stderr == "roomver: 15 rooms, exit code 3\n"
+
+
+def test_lists_have_the_greatest_first_and_are_bounded() -> None:
+    (answer,) = checked(str(VECTORS / "v1.jsonl"))
+    few, everything = Totals(10), Totals(None)
+    for number in range(50):
+        one = answer | {"room_id": f"!{number}", "resets": number * 7 % 50, "seconds": 1.0}
+        few.add(one)
+        everything.add(one)
+    listed = [one["resets"] for one in few.lists["resets"].answers]
+    assert listed == [*range(49, 39, -1)]
+    assert few.lists["resets"].number == len(everything.lists["resets"].answers) == 49
+    assert [one["room_id"] for one in few.lists["slowest"].answers] == [f"!{n}" for n in range(10)]
+    jsonschema.validate({"interrupted": False, "seconds": 1.5, **few.data()}, SUMMARY)
+
+
+def test_a_message_of_a_hostile_room_is_one_printable_line(write: Write) -> None:
+    file = write("odd\x1b[2J\n.jsonl", b"{")
+    result = run("check", "--rooms", file)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "odd\\u001b[2J\\u000a.jsonl" in result.stdout or "$'" in result.stdout
