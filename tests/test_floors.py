@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rules", "power", "selection", "state", "findings", "policy", "compact"),
     ("auth", "steps"),
     ("resolution",),
-    ("check", "receive", "make", "room", "replay", "unhashed", "known_states", "kept"),
+    ("check", "receive", "make", "room", "replay", "unhashed", "parallel", "known_states", "kept"),
     (
         "beside",
         "claims",
@@ -103,6 +103,7 @@ SAME_FLOOR = frozenset(
         ("undecided", "gathering"),
         ("undecided", "state_document"),
         ("unhashed", "check"),
+        ("parallel", "check"),
         ("suite", "anonymous"),
         ("suite", "recording"),
         ("suite", "room_check"),

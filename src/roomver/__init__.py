@@ -35,6 +35,7 @@ in these modules:
 - `roomver.entry`: one input entry: a PDU, its claimed ID and its place.
 - `roomver.findings`: kinds of findings, and counts.
 - `roomver.check`: the checks of one event by itself.
+- `roomver.parallel`: the same checks in several processes.
 - `roomver.unhashed`: made-up events, of which nothing is verified.
 - `roomver.known_states`: what the server of a room knows beside the events.
 - `roomver.contributions`: what each source of a room adds, and where the sources differ.

@@ -123,12 +123,16 @@ def check_entries(
         pdus: list[tuple[object, EventId | None]] = [
             (entry.pdu, entry.claimed_id) for entry in batch if entry.error is None
         ]
-        checks = iter(_check_batch(pdus, record, keys))
-        for entry in batch:
-            if entry.error is not None:
-                yield entry, unreadable(entry.error, entry.claimed_id, is_row=entry.is_row)
-            else:
-                yield entry, _compare_claims(entry, next(checks))
+        yield from with_checks(batch, iter(_check_batch(pdus, record, keys)))
+
+
+def with_checks(entries: Iterable[Entry], checks: Iterator[EventCheck]) -> Iterator[tuple[Entry, EventCheck]]:
+    """Yield entries with the checks of those that could be read, which are given in their order."""
+    for entry in entries:
+        if entry.error is not None:
+            yield entry, unreadable(entry.error, entry.claimed_id, is_row=entry.is_row)
+        else:
+            yield entry, _compare_claims(entry, next(checks))
 
 
 _T = TypeVar("_T")
@@ -176,9 +180,7 @@ _BATCH = 32
 
 
 def _check_batch(
-    batch: list[tuple[object, EventId | None]],
-    version: RoomVersion,
-    keys: KeyRing | None,
+    batch: list[tuple[object, EventId | None]], version: RoomVersion, keys: KeyRing | None
 ) -> list[EventCheck]:
     parsed = [_parsed(pdu, version, claimed_id) for pdu, claimed_id in batch]
     good = [one for one in parsed if not isinstance(one, EventCheck)]

@@ -8,6 +8,7 @@ This module has more than 400 lines: each entry, in one pass, may change all tha
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from .beside import merge_beside
 from .check import check_entries
@@ -40,6 +41,9 @@ from .state_document import (
 from .types import EventId, RoomId, StateMap
 from .unhashed import take_as_given
 from .versions import RoomVersion, version_record
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor  # importing it takes as long as half of this package
 
 __all__ = ["Gathered", "gather_events"]
 
@@ -386,6 +390,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     room_id: RoomId | None = None,
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
+    executor: "Executor | None" = None,
 ) -> Gathered:
     """Check the entries of an input, each by itself, and keep the usable events.
 
@@ -399,6 +404,7 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
         room_id: the room; by default that of the first source. Of several sources, others are left out.
         unhashed: take events and their IDs as given, and verify nothing. `keys` is then not used.
         on_check: called with each entry and its check.
+        executor: checks the events in its workers, if there are many (`roomver.parallel`).
 
     Raises:
         NotAState: if a state in the input has two events for a key or a message.
@@ -409,7 +415,14 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     documents, tally = Documents(), Tally(origins)
     count = tally.count if len(origins) > 1 else None
     others = gathered.other_rooms = OtherRooms(room_id)
-    checked = take_as_given(entries, version) if unhashed else check_entries(entries, version, keys=keys)
+    if unhashed:
+        checked = take_as_given(entries, version)
+    elif executor is not None:
+        from .parallel import check_in_parallel  # noqa: PLC0415 - see the imports for types
+
+        checked = check_in_parallel(entries, version, keys=keys, executor=executor)
+    else:
+        checked = check_entries(entries, version, keys=keys)
     for entry, check in checked:
         if count is not None and others.leave_out(entry, check, gathered.events):
             documents.leave_out(entry, check)

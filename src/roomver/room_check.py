@@ -7,7 +7,7 @@ Each entry is checked by itself (`roomver.check`), the usable events are kept, t
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .canonical import shorten
 from .contributions import Origin
@@ -23,6 +23,9 @@ from .state import PartialState, entries_of, forget_strange
 from .types import EventId, RoomId, StateKey, StateMap
 from .undecided import Dropped, Undecided
 from .versions import RoomVersion, StateResolution
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor  # importing it takes as long as half of this package
 
 __all__ = ["Beliefs", "Gathered", "RoomCheck", "check_room", "gather_events"]
 
@@ -128,6 +131,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     unhashed: bool = False,
     on_check: Callable[[Entry, EventCheck], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    executor: "Executor | None" = None,
 ) -> RoomCheck:
     """Check every event of a room: each by itself, then all of them by the authorisation rules.
 
@@ -149,7 +153,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         algorithm, soft_failure: as in `replay_room`.
         find_states: called with the usable events, for what their server knows beside them, such as the
             states before events whose prev events are missing.
-        origins, room_id, unhashed: as in `gather_events`.
+        origins, room_id, unhashed, executor: as in `gather_events`.
         on_check: called with each entry and its check.
         progress: called periodically with the number of events replayed, and the number of all events.
 
@@ -170,6 +174,7 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
         room_id=room_id,
         unhashed=unhashed,
         on_check=on_check,
+        executor=executor,
     )
     beliefs = None if beliefs is None else gathered.narrowed(beliefs)
     events = gathered.events
@@ -178,16 +183,14 @@ def check_room(  # noqa: PLR0913 - all but two are keyword-only options
     own = [event for event in events.values() if event.room_id == room_id and event.event_id not in apart]
     # A state may contain an event of another room, which becomes a finding below. A state before an event of
     # another room says nothing about this one.
-    answered_for: set[EventId | None] = {*gathered.given, *gathered.accepted}
-    here = {None, *(event.event_id for event in own if event.event_id in answered_for)}
+    here = {None, *({*gathered.given, *gathered.accepted} & {event.event_id for event in own})}
     given = {e: _of_room(state, events, room_id) for e, state in gathered.given.items() if e in here}
     decisions = None
     if as_recorded:
         held = beliefs or Beliefs()
         if held.rejected is None:
             raise ValueError("the beliefs do not say which events were rejected")
-        places = gathered.places
-        recorded = [event_id for event_id in places if held.speak_of(places[event_id], event_id)]
+        recorded = [e for e, place in gathered.places.items() if held.speak_of(place, e)]
         decisions = Decisions(held.rejected, held.soft_failed or frozenset(), recorded)
     lost = gathered.find_lost({event.event_id: event for event in own})
     run = partial(

@@ -1,0 +1,120 @@
+"""Check the events of an input in several processes, each event by itself.
+
+Most of the time of reading a room goes into the checks that need no other event: format, hashes and
+signatures. They go to the workers of an executor in chunks, and their results come back in order. The results
+are those of `roomver.check.check_entries`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from itertools import chain, islice
+from typing import Final, cast
+
+from .check import check_entries, check_events, with_checks
+from .entry import Entry
+from .event import build_unverified
+from .findings import EventCheck
+from .keys import NO_KEYS, KeyRing
+from .types import EventId, JsonObject
+from .versions import RoomVersion, version_record
+
+__all__ = ["check_in_parallel"]
+
+_ALONE: Final = 2_000  # entries that are checked here first: a short input is not worth starting workers for
+_CHUNK: Final = 256  # entries that a worker gets at once
+
+_Pdus = list[tuple[object, EventId | None]]
+# A check, and whether its event is the PDU as it was sent, which need not be sent back.
+_Results = list[tuple[EventCheck, bool]]
+
+
+def check_in_parallel(
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
+    *,
+    executor: Executor,
+    keys: KeyRing | None = NO_KEYS,
+    ahead: int = 8,
+) -> Iterator[tuple[Entry, EventCheck]]:
+    """Check the entries of an input as `check_entries` does, with the workers of an executor.
+
+    The first two thousand entries are checked here, so that a short input starts no worker. If the executor
+    breaks, because one of its processes was killed, the rest is checked here: nothing is lost.
+
+    Args:
+        entries: taken as the results are. If the iterator raises, the entries before that are checked first.
+        version, keys: as in `check_event`.
+        executor: it is not shut down. Entries and results are pickled if it has processes.
+        ahead: the most chunks of 256 entries that are with the executor: twice its workers keep them busy.
+
+    Raises:
+        UnknownRoomVersion: if there is no such version.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> from roomver.entry import Entry, Place
+    >>> with ThreadPoolExecutor() as executor:
+    ...     ((entry, check),) = check_in_parallel([Entry(Place(1, ""), None, {})], "11", executor=executor)
+    >>> check.findings[0].kind.value
+    'malformed'
+    """
+    record = version_record(version)
+    source = iter(entries)
+    yield from check_entries(islice(source, _ALONE), record, keys=keys)
+    running: deque[tuple[list[Entry], Future[_Results]]] = deque()
+    failure: Exception | None = None
+    broken = False
+    while True:
+        chunk: list[Entry] = []
+        if failure is None and not broken:
+            try:
+                chunk.extend(islice(source, _CHUNK))
+            except Exception as error:  # what was read before it is checked first
+                failure = error
+        if chunk:
+            pdus: _Pdus = [(entry.pdu, entry.claimed_id) for entry in chunk if entry.error is None]
+            try:
+                running.append((chunk, executor.submit(_check_chunk, pdus, record, keys)))
+            except BrokenExecutor:
+                broken = True
+                source = chain(chunk, source)
+            else:
+                if len(running) < ahead:
+                    continue
+        if not running:
+            break
+        chunk, future = running.popleft()
+        try:
+            checks = iter(future.result())
+        except BrokenExecutor:
+            broken = True
+            yield from check_entries(chunk, record, keys=keys)
+            continue
+        yield from with_checks(chunk, _with_events(chunk, checks, record))
+    if broken:
+        yield from check_entries(source, record, keys=keys)
+    if failure is not None:
+        raise failure
+
+
+def _check_chunk(pdus: _Pdus, version: RoomVersion, keys: KeyRing | None) -> _Results:
+    """Check PDUs in a worker."""
+    checks = check_events(pdus, version, keys=keys)
+    results: _Results = []
+    for (pdu, _), check in zip(pdus, checks, strict=True):
+        as_sent = check.event is not None and check.event.pdu is pdu
+        results.append((check._replace(event=None) if as_sent else check, as_sent))
+    return results
+
+
+def _with_events(
+    chunk: list[Entry], results: Iterator[tuple[EventCheck, bool]], version: RoomVersion
+) -> Iterator[EventCheck]:
+    """Yield the checks of a chunk, with the events that were not sent back."""
+    for entry in chunk:
+        if entry.error is None:
+            check, as_sent = next(results)
+            if as_sent:
+                pdu = cast(JsonObject, entry.pdu)  # the worker found it well formed
+                check = check._replace(event=build_unverified(pdu, version, check.event_id))
+            yield check
