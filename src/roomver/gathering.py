@@ -6,7 +6,7 @@ says so, or if one of its entries cannot be used.
 This module has more than 400 lines: each entry, in one pass, may change all that is gathered.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -380,6 +380,21 @@ class Gathered:
             tally.vouched[document[0]] |= response
 
 
+def check_alone(
+    entries: Iterable[Entry],
+    version: RoomVersion | str,
+    *,
+    keys: KeyRing | None,
+    executor: "Executor | None",
+) -> Iterator[tuple[Entry, EventCheck]]:
+    """Check entries, each by itself, in the workers of an executor if there is one (`roomver.parallel`)."""
+    if executor is None:
+        return check_entries(entries, version, keys=keys)
+    from .parallel import check_in_parallel  # noqa: PLC0415 - see the imports for types
+
+    return check_in_parallel(entries, version, keys=keys, executor=executor)
+
+
 def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     entries: Iterable[Entry],
     version: RoomVersion | str,
@@ -417,12 +432,8 @@ def gather_events(  # noqa: PLR0913 - all but two are keyword-only options
     others = gathered.other_rooms = OtherRooms(room_id)
     if unhashed:
         checked = take_as_given(entries, version)
-    elif executor is not None:
-        from .parallel import check_in_parallel  # noqa: PLC0415 - see the imports for types
-
-        checked = check_in_parallel(entries, version, keys=keys, executor=executor)
     else:
-        checked = check_entries(entries, version, keys=keys)
+        checked = check_alone(entries, version, keys=keys, executor=executor)
     for entry, check in checked:
         if count is not None and others.leave_out(entry, check, gathered.events):
             documents.leave_out(entry, check)

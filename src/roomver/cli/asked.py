@@ -21,6 +21,7 @@ from .common import (
 from .escaped import call_word
 from .loaded import LoadedRoom
 from .loading import load_room
+from .processes import jobs_option
 from .sources import Choice, immutable_option, named_room_option, one_room
 from .version_options import room_version_option, version_file_name
 
@@ -164,6 +165,7 @@ def room_command(
         for option in (
             *([json_option] if with_json else []),
             cache_option(),
+            jobs_option(),
             signature_options(),
             room_version_option("The room version, if the source does not give it.", required=False),
             as_recorded_option(),

@@ -5,7 +5,6 @@ import click
 from ..errors import MissingEvents, UnknownState
 from ..readers import InputError
 from ..versions import RoomVersion
-from .all_rooms.command import check_all_rooms
 from .all_rooms.options import Asked, ManyRooms, rooms_options
 from .common import (
     algorithm_option,
@@ -132,6 +131,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
         if choice.named is not None:
             raise click.UsageError("--rooms checks all rooms, so it excludes --room")
         asked = Asked(files, more_files, checks, choice.immutable, given_too, all_findings, as_json)
+        from .all_rooms.command import check_all_rooms  # noqa: PLC0415 - it imports much that one room needs not
+
         raise click.exceptions.Exit(check_all_rooms(asked, many))
     report: Report = JsonReport()
     if not as_json:

@@ -25,6 +25,7 @@ from .escaped import printable
 from .heard import hearing, tell
 from .loaded import ADDED, LoadedRoom
 from .merged import tell_contradictions, tell_other_rooms
+from .processes import checkers
 from .progress import room_progress
 from .sources import ANY_ROOM, Choice, check_is_room, opened_room, stamp_sources
 from .unknown_checks import doubt_lines, signature_lines
@@ -193,7 +194,15 @@ def checked_room(
         InputError: naming the sources, if the room cannot be replayed or is another one.
     """
     try:
-        found = check_room(entries, room.version, origins=room.origins, room_id=room.wanted, **options)
+        with checkers() as executor:
+            found = check_room(
+                entries,
+                room.version,
+                origins=room.origins,
+                room_id=room.wanted,
+                executor=executor,
+                **options,
+            )
     except (InputError, MissingEvents, UnknownState):
         raise
     except RoomverError as error:

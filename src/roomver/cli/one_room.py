@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..check import check_entries
 from ..copies import is_altered
 from ..entry import Entry
 from ..findings import EventCheck, Summary
+from ..gathering import check_alone
 from ..keys import KeyRing
 from ..room_result import code_of
 from ..types import EventId
 from ..versions import RoomVersion
 from .common import add_room_keys, display_name
 from .loading import checked_room, recorded_beliefs, tell_notes
+from .processes import checkers
 from .progress import room_progress
 from .report import Report, heading_of
 from .sources import ANY_ROOM, Choice, opened_room
@@ -68,9 +69,10 @@ def check_source(files: Sequence[str], checks: Checks, report: Report, choice: C
             entries = shown.entries
             if checks.alone:
                 summary = Summary()
-                for entry, check in check_entries(entries, room.version, keys=keys):
-                    summary.add(check)
-                    tell(entry, check)
+                with checkers() as executor:
+                    for entry, check in check_alone(entries, room.version, keys=keys, executor=executor):
+                        summary.add(check)
+                        tell(entry, check)
                 code = code_of(summary)
                 report.end(summary, keys, code)
                 return code

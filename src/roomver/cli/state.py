@@ -33,6 +33,7 @@ from .heard import say
 from .loaded import LoadedRoom
 from .loading import load_room
 from .merged import check_call
+from .processes import jobs_option
 from .progress import work_progress
 from .recorded import server_lines
 from .resolved import (
@@ -68,6 +69,7 @@ _State = dict[StateKey, EventId]
 @room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@jobs_option()
 @unhashed_option()
 @cache_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -189,6 +191,7 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
 @room_option()
 @room_version_option("The room version, if the file does not give it.", required=False)
 @signature_options()
+@jobs_option()
 @unhashed_option()
 @cache_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

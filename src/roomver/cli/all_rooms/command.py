@@ -18,9 +18,9 @@ from ...types import JsonObject, RoomId
 from ..common import display_name
 from ..escaped import ascii_json, printable
 from ..written import check_not_input
-from .executors import LOCAL, started
+from .executors import started
 from .find import Found, find_rooms
-from .options import Asked, ManyRooms
+from .options import LOCAL, Asked, ManyRooms
 from .parquet import check_parquet, is_parquet, lines_again, lines_of, write_parquet
 from .results import FORMAT, ResultsFull, begun, resumed
 from .run import Run

@@ -4,14 +4,12 @@ Both are executors of `concurrent.futures`. A process pool is started anew if a 
 own scheduling, transport and retries; nothing of it is done here.
 """
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from time import monotonic
 from typing import Any, Final
 
@@ -21,10 +19,10 @@ from ... import __version__
 from ...readers import InputError
 from ...readers.addresses import shown
 from ..escaped import printable
+from ..pool import start_pool, uninterrupted
+from .options import LOCAL
 from .run import Reply, Workers, WorkersGone
-from .worker import Order, begin, check_order, greet
-
-LOCAL: Final = "local"
+from .worker import Order, check_order, greet
 
 _QUEUED: Final = 2  # rooms under way per process: one is checked, the next one waits
 _TICK: Final = 0.2  # seconds
@@ -33,31 +31,10 @@ _COUNTED: Final = 5.0  # seconds for which the number of a cluster's threads hol
 _NEEDS: Final = "a cluster needs Dask, the extra roomver[cluster]: pip install distributed"
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back, also from the processes that start meanwhile: it is for this process alone."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class Pool:
     """Processes of this machine.
 
-    Each starts with nothing of this process ("spawn"): that is the same on all systems, and safe with
-    threads. Processes are not replaced after some rooms (``max_tasks_per_child``): until Python 3.13 that can
+    Processes are not replaced after some rooms (``max_tasks_per_child``): until Python 3.13 that can
     hang (https://github.com/python/cpython/issues/115634), and a worker keeps nothing of a room.
     """
 
@@ -67,16 +44,16 @@ class Pool:
         self._pool: Executor = self._started()
 
     def _started(self) -> Executor:
-        return ProcessPoolExecutor(self._jobs, get_context("spawn"), begin)
+        return start_pool(self._jobs)
 
     def call(self, function: Callable[[], str]) -> "Future[str]":
         """Call a function in a worker."""
-        with _uninterrupted():
+        with uninterrupted():
             return self._pool.submit(function)
 
     def submit(self, order: Order) -> "Future[Reply]":
         """Begin to check a room."""
-        with _uninterrupted():
+        with uninterrupted():
             return self._pool.submit(check_order, order)
 
     def places(self) -> int:

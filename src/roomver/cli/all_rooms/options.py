@@ -14,9 +14,12 @@ from ...readers.addresses import shown
 from ...types import JsonObject
 from ...versions import ROOM_VERSIONS, RoomVersion
 from ..one_room import Checks
-from .executors import LOCAL, usable_cores
+from ..processes import jobs_option, named_jobs, usable_cores
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+LOCAL: Final = "local"
+"""The name of a cluster that is started on this machine."""
 
 _SIZES: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -50,11 +53,9 @@ def rooms_options() -> Callable[[F], F]:
             help="Check all rooms of each FILE, in parallel: of a database, of the files in a folder, of a"
             " file. Prints a summary; --output has a line for each room.",
         ),
-        click.option(
-            "--jobs",
-            metavar="N",
-            type=click.IntRange(1),
-            help="With --rooms: check this many rooms at once. Default: one per core.",
+        jobs_option(
+            "Check the events of a long input in N processes; with --rooms, N rooms at once. Default: one per"
+            " core."
         ),
         click.option(
             "-o",
@@ -86,7 +87,7 @@ def rooms_options() -> Callable[[F], F]:
     def decorate(command: F) -> F:
         @wraps(command)
         def chosen(*args: Any, all_rooms: bool, **values: Any) -> Any:
-            own = {name: values.pop(name) for name in ("jobs", "output", "resume", "scheduler", "memory")}
+            own = {name: values.pop(name) for name in ("output", "resume", "scheduler", "memory")}
             if not all_rooms:
                 for name, value in own.items():
                     if value not in (None, False):
@@ -94,8 +95,8 @@ def rooms_options() -> Callable[[F], F]:
                 return command(*args, many=None, **values)
             if own["resume"] and own["output"] in (None, "-"):
                 raise click.UsageError("--resume goes on with a file of results: name it with --output")
-            own["jobs"] = own["jobs"] or usable_cores()
-            return command(*args, many=ManyRooms(**own), **values)
+            jobs = named_jobs() or usable_cores()
+            return command(*args, many=ManyRooms(jobs, **own), **values)
 
         decorated: Any = chosen
         for option in reversed(options):

@@ -4,16 +4,11 @@ This runs in other processes, and with Dask on other machines and in several thr
 prints nothing, and ends in an answer whatever the room is.
 """
 
-import gc
 import pickle
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import parent_process
-from os import _exit
 from shlex import quote
-from threading import Thread
 from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
@@ -88,21 +83,6 @@ class Several(NamedTuple):
     """The rooms of a file that turned out to have several, each with its number of events."""
 
     rooms: list[tuple[RoomId, int]]
-
-
-def begin() -> None:
-    """Prepare a worker process: Ctrl-C is for the main process, without which the worker ends too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-
-        def follow() -> None:
-            parent.join()
-            _exit(1)
-
-        Thread(target=follow, daemon=True).start()
-    gc.collect()
-    gc.freeze()  # the collector then never looks at what was imported
 
 
 def greet() -> str:

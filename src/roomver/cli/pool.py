@@ -1,0 +1,83 @@
+"""Pools of processes that check events or rooms beside this process.
+
+Each process starts with nothing of this one ("spawn"): that is the same on all systems, and safe with
+threads. It leaves Ctrl-C to this one, and ends when this one ends.
+"""
+
+import gc
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any
+
+
+def begin_worker() -> None:
+    """Prepare a worker process: Ctrl-C is for the main process, without which the worker ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        Thread(target=follow, daemon=True).start()
+    gc.collect()
+    gc.freeze()  # the collector then never looks at what was imported
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back, also from the processes that start meanwhile: it is for this process alone."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_pool(jobs: int) -> ProcessPoolExecutor:
+    """Return a pool of so many processes. They start when the first work is submitted."""
+    return ProcessPoolExecutor(jobs, get_context("spawn"), begin_worker)
+
+
+class Checkers(Executor):
+    """A pool that is not made before it is used, and that remembers whether one of its processes died."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+        self.died = False
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Give work to a process.
+
+        Raises:
+            BrokenExecutor: if a process has died.
+        """
+        with uninterrupted():
+            if self._pool is None:
+                self._pool = start_pool(self._jobs)
+            try:
+                future = self._pool.submit(function, *args, **kwargs)
+            except BrokenExecutor:
+                self.died = True
+                raise
+        future.add_done_callback(self._note)
+        return future
+
+    def _note(self, future: "Future[Any]") -> None:
+        if not future.cancelled() and isinstance(future.exception(), BrokenExecutor):
+            self.died = True
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)

@@ -1,0 +1,69 @@
+"""``--jobs``: how many processes check the events of a room."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from .heard import tell
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_JOBS: Final = "roomver.jobs"  # the number of processes, in the metadata of the context
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+def jobs_option(
+    text: str = "Check the events of a long input in N processes. Default: one per core.",
+) -> Callable[[F], F]:
+    """Add ``--jobs``, for `checkers` to know. It is not passed to the command."""
+    return click.option(
+        "--jobs", metavar="N", type=click.IntRange(1), expose_value=False, callback=_note_jobs, help=text
+    )
+
+
+def _note_jobs(context: click.Context, _: click.Parameter, jobs: int | None) -> None:
+    context.meta[_JOBS] = jobs
+
+
+def named_jobs() -> int | None:
+    """Return what the running command was given for ``--jobs``; None without it."""
+    context = click.get_current_context(silent=True)
+    jobs: int | None = None if context is None else context.meta.get(_JOBS)
+    return jobs
+
+
+@contextmanager
+def checkers() -> "Iterator[Executor | None]":
+    """Return what checks events in other processes; None if this one does it alone.
+
+    It does so in a worker of ``--rooms``, which is one of many, and in a command without ``--jobs``.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or _JOBS not in context.meta:
+        yield None
+        return
+    jobs = context.meta[_JOBS] or usable_cores()
+    if jobs == 1:
+        yield None
+        return
+    from .pool import Checkers  # noqa: PLC0415 - importing it takes as long as a short command
+
+    executor = Checkers(jobs)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
+    if executor.died:
+        tell("roomver: a process that checked events was killed: the other events were checked without it")

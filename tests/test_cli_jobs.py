@@ -1,0 +1,121 @@
+"""``--jobs``: events are checked in other processes, and everything is as without it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from command_line import Write, header, run
+from played_rooms import played
+
+from roomver import parallel
+from roomver.cli import pool
+
+
+@pytest.fixture
+def room(write: Write, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(parallel, "_ALONE", 5)
+    monkeypatch.setattr(parallel, "_CHUNK", 7)
+    lines: list[Any] = [header()]
+    for event in played(Random(3), "11", 60, odd=True, signed=True):
+        pdu: dict[str, Any] = dict(event.pdu)
+        if len(lines) % 9 == 0:
+            pdu["content"] = {**event.content, "spoiled": 1}
+        lines.append({"event_id": event.event_id, "pdu": pdu})
+    return write("room.jsonl", lines)
+
+
+def started(monkeypatch: pytest.MonkeyPatch) -> list[ProcessPoolExecutor]:
+    """Return the pools that commands start from now on."""
+    pools: list[ProcessPoolExecutor] = []
+    real = pool.start_pool
+
+    def start(jobs: int) -> ProcessPoolExecutor:
+        pools.append(real(jobs))
+        return pools[-1]
+
+    monkeypatch.setattr(pool, "start_pool", start)
+    return pools
+
+
+@pytest.mark.parametrize(
+    "call", [["check"], ["check", "--alone"], ["check", "--json"], ["state"], ["resets"], ["keys", "--json"]]
+)
+def test_the_answer_is_the_same(room: str, call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    name, *more = call
+    pools = started(monkeypatch)
+    alone = run(name, room, *more, "--jobs", "1")
+    assert not pools
+    beside = run(name, room, *more, "--jobs", "2")
+    assert len(pools) == 1
+    assert (beside.exit_code, beside.stdout, beside.stderr) == (alone.exit_code, alone.stdout, alone.stderr)
+
+
+def test_a_short_room_starts_no_process(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_ALONE", 2_000)
+    pools = started(monkeypatch)
+    assert run("check", room, "--jobs", "2").exit_code == 1
+    assert not pools
+
+
+def test_a_killed_process_loses_nothing_and_is_told(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pool.start_pool
+
+    def start(jobs: int) -> ProcessPoolExecutor:
+        made = real(jobs)
+        made.submit(os.kill, os.getpid(), 0).result()
+        for process in list(made._processes.values()):
+            process.kill()
+        return made
+
+    alone = run("check", room, "--jobs", "1")
+    monkeypatch.setattr(pool, "start_pool", start)
+    beside = run("check", room, "--jobs", "2")
+    assert (beside.exit_code, beside.stdout) == (alone.exit_code, alone.stdout)
+    assert "a process that checked events was killed" in beside.stderr
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "x"])
+def test_a_wrong_number_is_refused(room: str, bad: str) -> None:
+    assert run("check", room, "--jobs", bad).exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_all_processes_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "room.jsonl"
+    events = played(Random(3), "11", 40)
+    with path.open("w") as stream:
+        stream.write(json.dumps(header()) + "\n")
+        for number in range(120_000):
+            event = events[number % len(events)]
+            stream.write(json.dumps({**event.pdu, "depth": number}) + "\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roomver", "check", str(path), "--jobs", "2", "--unsigned"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    children: list[int] = []
+    deadline = time.monotonic() + 60
+    task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not task.exists():
+        process.kill()
+        pytest.skip("the system does not list the children of a process")
+    while len(children) < 2 and time.monotonic() < deadline:
+        children = [int(one) for one in task.read_text().split()]
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, err) == (b"", b"")
+    assert len(children) >= 2
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
