@@ -118,13 +118,11 @@ def state(  # noqa: PLR0913, PLR0917 - one for each option
         cache=cache,
     )
     replayed = loaded.replay
-    event_id: EventId | None = None
-    found, what = replayed.current_state, "the current state"
+    event_id, found, what = None, replayed.current_state, "the current state"
     if at is not None:
         event_id = loaded.event(at).event_id
         found = replayed.state_before(event_id) if before else replayed.state_after(event_id)
-        where = "before" if before else "after"
-        what = f"the state {where} {event_id}"
+        what = f"the state {'before' if before else 'after'} {event_id}"
     call = None if at is not None else check_call([room, *more_files], choice)
     loaded.say_lines(server_lines(loaded.beliefs, loaded.found, call))
     if found is None:
